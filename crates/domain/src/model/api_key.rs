@@ -1,0 +1,102 @@
+//! API keys as they are stored and shown: everything but the secret.
+
+use super::{DeviceName, KeyId, KeyName, OrganizationId, ProjectId, ScopeSet, Timestamp, UserId};
+use crate::secret::KeyPrefix;
+
+/// How a key came to be. The server alone sets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeySource {
+    /// By a person signed in with Clerk.
+    Dashboard,
+    /// With another API key.
+    Api,
+    /// By device login from the command-line client.
+    Cli,
+    /// By device login from an agent.
+    Agent,
+    /// By an operator, directly on the store.
+    Operator,
+    /// Taken over from another system.
+    Import,
+}
+
+impl KeySource {
+    /// Every source there is.
+    pub const ALL: [Self; 6] =
+        [Self::Dashboard, Self::Api, Self::Cli, Self::Agent, Self::Operator, Self::Import];
+
+    /// As it is written in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dashboard => "dashboard",
+            Self::Api => "api",
+            Self::Cli => "cli",
+            Self::Agent => "agent",
+            Self::Operator => "operator",
+            Self::Import => "import",
+        }
+    }
+
+    /// The source with exactly this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.as_str() == name)
+    }
+}
+
+/// Whether a key can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// It can.
+    Active,
+    /// Its time has passed.
+    Expired,
+    /// It was revoked, whatever its time.
+    Revoked,
+}
+
+/// An API key, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Its id, by which keys sort in the order of their creation.
+    pub id: KeyId,
+    /// Whose it is.
+    pub organization_id: OrganizationId,
+    /// What a person calls it.
+    pub name: KeyName,
+    /// The start of the secret, by which a person recognises it.
+    pub key_prefix: KeyPrefix,
+    /// What it may be used for.
+    pub scopes: ScopeSet,
+    /// How it came to be.
+    pub source: KeySource,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Who created it, where a person did.
+    pub created_by_user_id: Option<UserId>,
+    /// The device that it was made on.
+    pub device_name: Option<DeviceName>,
+    /// From when on it is refused.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, give or take the interval in which uses are written.
+    pub last_used_at: Option<Timestamp>,
+    /// The one project that it is for; without it, it is for the whole organisation.
+    pub project_id: Option<ProjectId>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl ApiKey {
+    /// Whether it can be used at `now`: a key expires the moment that `expires_at` names.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> KeyState {
+        if self.revoked_at.is_some() {
+            KeyState::Revoked
+        } else if self.expires_at.is_some_and(|expiry| expiry <= now) {
+            KeyState::Expired
+        } else {
+            KeyState::Active
+        }
+    }
+}

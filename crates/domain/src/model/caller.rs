@@ -1,0 +1,56 @@
+//! Who asks: the result of authentication.
+
+use super::{Actor, ApiKey, Organization, OrganizationId, Session};
+
+/// A caller with an API key that was good when it was looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyCaller {
+    /// The key.
+    pub key: ApiKey,
+    /// Its organisation.
+    pub organization: Organization,
+}
+
+/// A caller signed in with Clerk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionCaller {
+    /// What the token says.
+    pub session: Session,
+    /// Our organisation for the session's active one, where there is one.
+    pub organization: Option<Organization>,
+}
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// A program with an API key.
+    Key(KeyCaller),
+    /// A person with a session.
+    Session(SessionCaller),
+}
+
+impl Caller {
+    /// The caller's own organisation.
+    #[must_use]
+    pub const fn organization(&self) -> Option<&Organization> {
+        match self {
+            Self::Key(caller) => Some(&caller.organization),
+            Self::Session(caller) => caller.organization.as_ref(),
+        }
+    }
+
+    /// The id of the caller's own organisation.
+    #[must_use]
+    pub fn organization_id(&self) -> Option<OrganizationId> {
+        self.organization().map(|organization| organization.id)
+    }
+
+    /// The caller as the audit log names it.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        match self {
+            Self::Key(caller) => Actor::Key(caller.key.id),
+            Self::Session(caller) => Actor::User(caller.session.user_id.clone()),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Why an input was not accepted.
+
+use alloc::borrow::Cow;
+
+/// An input that breaks a rule of the contract.
+///
+/// It names the field and the rule and never repeats the value: the value may be a secret that
+/// was put into the wrong field.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{field}` {rule}.")]
+pub struct Invalid {
+    field: Cow<'static, str>,
+    rule: &'static str,
+}
+
+impl Invalid {
+    /// `field` is the JSON path of the input, `rule` completes the sentence "`field` …".
+    pub fn new(field: impl Into<Cow<'static, str>>, rule: &'static str) -> Self {
+        Self { field: field.into(), rule }
+    }
+
+    /// The JSON path of the input that was refused, such as `scopes[1]`.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        &self.field
+    }
+}

@@ -1,0 +1,123 @@
+//! What a caller asks for when creating a key.
+
+use core::time::Duration;
+
+use super::{DeviceName, Invalid, KeyName, ProjectId, ScopeSet, Timestamp};
+
+/// The longest that a key may live: ten years with their leap days.
+pub const MAX_LIFETIME_DAYS: u64 = 3_653;
+
+/// A key to be created, its rules checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySpec {
+    name: KeyName,
+    scopes: ScopeSet,
+    project_id: Option<ProjectId>,
+    expires_at: Option<Timestamp>,
+    device_name: Option<DeviceName>,
+}
+
+impl KeySpec {
+    /// A key for the whole organisation that does not expire.
+    #[must_use]
+    pub const fn new(name: KeyName, scopes: ScopeSet) -> Self {
+        Self { name, scopes, project_id: None, expires_at: None, device_name: None }
+    }
+
+    /// The same for one project.
+    ///
+    /// # Errors
+    /// [`Invalid`] where a scope reaches beyond a project.
+    pub fn for_project(self, project_id: ProjectId) -> Result<Self, Invalid> {
+        if !self.scopes.fits_a_project() {
+            return Err(Invalid::new(
+                "scopes",
+                "must not contain *, organizations:… or api_keys:… for a key of one project",
+            ));
+        }
+        Ok(Self { project_id: Some(project_id), ..self })
+    }
+
+    /// The same with an end, which must lie after `now` and within [`MAX_LIFETIME_DAYS`].
+    ///
+    /// # Errors
+    /// [`Invalid`] where it does not.
+    pub fn expiring_at(self, expires_at: Timestamp, now: Timestamp) -> Result<Self, Invalid> {
+        let latest = now.saturating_add(Duration::from_secs(MAX_LIFETIME_DAYS * 86_400));
+        let rule = if expires_at <= now {
+            "must lie in the future"
+        } else if expires_at > latest {
+            "must lie within the next ten years"
+        } else {
+            return Ok(Self { expires_at: Some(expires_at), ..self });
+        };
+        Err(Invalid::new("expires_at", rule))
+    }
+
+    /// The same with the device that it is made on.
+    #[must_use]
+    pub fn on_device(self, device_name: DeviceName) -> Self {
+        Self { device_name: Some(device_name), ..self }
+    }
+
+    /// What a person calls it.
+    #[must_use]
+    pub const fn name(&self) -> &KeyName {
+        &self.name
+    }
+
+    /// What it may be used for.
+    #[must_use]
+    pub const fn scopes(&self) -> &ScopeSet {
+        &self.scopes
+    }
+
+    /// The one project that it is for.
+    #[must_use]
+    pub const fn project_id(&self) -> Option<&ProjectId> {
+        self.project_id.as_ref()
+    }
+
+    /// When it ends.
+    #[must_use]
+    pub const fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at
+    }
+
+    /// The device that it is made on.
+    #[must_use]
+    pub const fn device_name(&self) -> Option<&DeviceName> {
+        self.device_name.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Scope;
+
+    fn spec(scopes: &[Scope]) -> KeySpec {
+        KeySpec::new(KeyName::parse("CI").unwrap(), ScopeSet::new(scopes.iter().copied()).unwrap())
+    }
+
+    #[test]
+    fn a_project_key_carries_no_scope_that_reaches_beyond_it() {
+        let project = || ProjectId::parse("p1").unwrap();
+        for &scope in Scope::ALL {
+            let made = spec(&[Scope::JobsRead, scope][usize::from(scope == Scope::JobsRead)..])
+                .for_project(project());
+            assert_eq!(made.is_ok(), scope.fits_a_project(), "{}", scope.as_str());
+        }
+    }
+
+    #[test]
+    fn the_end_lies_after_now_and_within_ten_years() {
+        let now = Timestamp::parse("t", "2026-01-01T00:00:00Z").unwrap();
+        let at = |text| spec(&[Scope::JobsRead]).expiring_at(Timestamp::parse("t", text).unwrap(), now);
+        assert!(at("2025-12-31T23:59:59Z").is_err());
+        assert!(at("2026-01-01T00:00:00Z").is_err());
+        assert!(at("2026-01-01T00:00:00.000001Z").is_ok());
+        assert!(at("2036-01-01T00:00:00Z").is_ok());
+        assert!(at("2036-01-03T00:00:00Z").is_err());
+    }
+}

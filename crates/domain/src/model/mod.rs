@@ -1,0 +1,29 @@
+//! The types of the wire contract. Each is parsed once, at the edge, and valid ever after.
+
+mod api_key;
+mod audit;
+mod caller;
+mod id;
+mod invalid;
+mod key_spec;
+mod organization;
+mod project_id;
+mod request;
+mod scope;
+mod session;
+mod text;
+mod timestamp;
+
+pub use api_key::{ApiKey, KeySource, KeyState};
+pub use audit::{Actor, AuditAction, AuditEvent, AuditOutcome, AuditRecord};
+pub use caller::{Caller, KeyCaller, SessionCaller};
+pub use id::{KeyId, OrganizationId};
+pub use invalid::Invalid;
+pub use key_spec::{KeySpec, MAX_LIFETIME_DAYS};
+pub use organization::{ClerkLink, Organization, Suspension};
+pub use project_id::ProjectId;
+pub use request::{RequestContext, RequestId};
+pub use scope::{Scope, ScopeSet};
+pub use session::{ClerkOrganizationId, Role, Session, SessionOrganization, UserId};
+pub use text::{DeviceName, KeyName, OrganizationName, Slug, SuspensionReason};
+pub use timestamp::Timestamp;

@@ -1,0 +1,59 @@
+//! Where a request came from, for the audit log.
+
+use alloc::{borrow::ToOwned, string::String};
+use core::{fmt, net::IpAddr};
+
+/// What ties an answer, its log line and its audit event together: 1 to 128 visible ASCII
+/// characters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(String);
+
+impl RequestId {
+    /// Accepts the caller's own id; `None` where it breaks the rule.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        ((1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()))
+            .then(|| Self(text.to_owned()))
+    }
+
+    /// A new one: 32 hexadecimal digits.
+    #[must_use]
+    pub fn from_random(random: [u8; 16]) -> Self {
+        Self(alloc::format!("{:032x}", u128::from_be_bytes(random)))
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What is known of a request besides its contents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestContext {
+    /// Its id.
+    pub request_id: RequestId,
+    /// The address at the other end of the connection; none for commands on the store.
+    pub peer: Option<IpAddr>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_visible_ascii_of_up_to_128_characters_is_taken_over() {
+        assert!(RequestId::parse(&"a".repeat(128)).is_some());
+        for text in ["", " ", "a b", "é", "a\n", &"a".repeat(129)] {
+            assert!(RequestId::parse(text).is_none(), "{text}");
+        }
+        assert_eq!(RequestId::from_random([1; 16]).as_str().len(), 32);
+    }
+}

@@ -1,0 +1,149 @@
+//! Texts that people give: kept byte for byte, or refused.
+
+use alloc::{borrow::ToOwned, string::String};
+use core::fmt;
+
+use super::Invalid;
+
+const LENGTH_RULE: &str = "must be 1 to 200 characters long";
+const BLANK_RULE: &str = "must not consist of white space alone";
+const CONTROL_RULE: &str = "must not contain control characters";
+const MAX_CHARS: usize = 200;
+
+fn check(field: &'static str, text: &str) -> Result<(), Invalid> {
+    let rule = if text.is_empty() || text.chars().count() > MAX_CHARS {
+        LENGTH_RULE
+    } else if text.chars().any(char::is_control) {
+        CONTROL_RULE
+    } else if text.chars().all(char::is_whitespace) {
+        BLANK_RULE
+    } else {
+        return Ok(());
+    };
+    Err(Invalid::new(field, rule))
+}
+
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, $field:literal) => {
+        $(#[$doc])*
+        ///
+        /// 1 to 200 characters (Unicode scalar values), not all white space, no control
+        /// characters. Never trimmed nor normalised: Terraform compares it byte for byte.
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Accepts the text as it stands.
+            ///
+            /// # Errors
+            /// [`Invalid`] where it breaks a rule.
+            pub fn parse(text: &str) -> Result<Self, Invalid> {
+                check($field, text)?;
+                Ok(Self(text.to_owned()))
+            }
+
+            /// The text, byte for byte as it was given.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text! {
+    /// What a person calls a key.
+    KeyName, "name"
+}
+text! {
+    /// The device that a key was made on.
+    DeviceName, "device_name"
+}
+text! {
+    /// What an organisation is called.
+    OrganizationName, "name"
+}
+text! {
+    /// Why an organisation was suspended.
+    SuspensionReason, "suspended_reason"
+}
+
+/// An organisation's name in addresses: 1 to 200 of `a-z`, `0-9` and `-`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Slug(String);
+
+impl Slug {
+    /// Accepts the text as it stands.
+    ///
+    /// # Errors
+    /// [`Invalid`] where another character stands in it, or none.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+        if text.is_empty() || text.len() > MAX_CHARS || !text.bytes().all(allowed) {
+            return Err(Invalid::new("slug", "must be 1 to 200 characters from a-z, 0-9 and -"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// A slug made of any text: what does not fit becomes `-`.
+    #[must_use]
+    pub fn from_any(text: &str) -> Self {
+        let fit = |c: char| match c.to_ascii_lowercase() {
+            c @ ('a'..='z' | '0'..='9') => c,
+            _ => '-',
+        };
+        let slug: String = text.chars().take(MAX_CHARS).map(fit).collect();
+        Self(if slug.is_empty() { "-".to_owned() } else { slug })
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn names_of_every_script_are_kept_byte_for_byte() {
+        for name in ["CI", " padded ", "שלום עולם", "👩‍👩‍👧‍👦", "e\u{301}", "\"quoted\" \\ '", "\u{202e}abc"]
+        {
+            assert_eq!(KeyName::parse(name).unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn length_is_counted_in_characters() {
+        assert!(KeyName::parse(&"é".repeat(200)).is_ok());
+        assert!(KeyName::parse(&"é".repeat(201)).is_err());
+        assert!(KeyName::parse("").is_err());
+    }
+
+    #[test]
+    fn blank_names_and_control_characters_are_refused_without_repeating_them() {
+        for name in ["   ", "\u{3000}\u{a0}", "a\0b", "line\nbreak", "\u{85}", "\u{7f}"] {
+            let error = KeyName::parse(name).unwrap_err();
+            assert_eq!(error.field(), "name");
+            assert!(!error.to_string().contains(name.trim_matches(' ')) || name.trim().is_empty());
+        }
+    }
+
+    #[test]
+    fn slugs_are_made_of_anything() {
+        assert_eq!(Slug::from_any("Org_2ABC é").as_str(), "org-2abc--");
+        assert_eq!(Slug::from_any("").as_str(), "-");
+        assert!(Slug::parse("acme-2").is_ok());
+        assert!(Slug::parse("Acme").is_err());
+    }
+}

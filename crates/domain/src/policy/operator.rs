@@ -1,0 +1,39 @@
+//! What operators may do: whoever can reach the store itself may do everything on it.
+//!
+//! These permits are for the command line alone. No credential of the API leads to them.
+
+use super::{Ceiling, CreateKey, ListKeys, ManageOrganizations, Permit, RevokeKey};
+use crate::model::{Actor, KeyId, KeySource, Organization, OrganizationId};
+
+impl Permit<ListKeys> {
+    /// An operator lists the organisation's keys.
+    #[must_use]
+    pub const fn operator_lists_keys(organization: &Organization) -> Self {
+        Self::new(organization.id, Actor::Operator, ListKeys(()))
+    }
+}
+
+impl Permit<CreateKey> {
+    /// An operator creates a key in the organisation.
+    #[must_use]
+    pub const fn operator_creates_key(organization: &Organization) -> Self {
+        let action = CreateKey { ceiling: Ceiling::Unlimited, source: KeySource::Operator, created_by: None };
+        Self::new(organization.id, Actor::Operator, action)
+    }
+}
+
+impl Permit<RevokeKey> {
+    /// An operator revokes a key of the organisation.
+    #[must_use]
+    pub const fn operator_revokes_key(organization: &Organization, key: KeyId) -> Self {
+        Self::new(organization.id, Actor::Operator, RevokeKey(Some(key)))
+    }
+}
+
+impl Permit<ManageOrganizations> {
+    /// An operator creates, suspends or resumes the organisation.
+    #[must_use]
+    pub const fn operator_manages(organization: OrganizationId) -> Self {
+        Self::new(organization, Actor::Operator, ManageOrganizations(()))
+    }
+}

@@ -1,0 +1,118 @@
+//! Proof that the policy said yes.
+
+use super::{Denial, Forbidden};
+use crate::model::{Actor, KeyId, KeySource, KeySpec, OrganizationId, ScopeSet, Timestamp, UserId};
+
+/// Proof that the policy allowed `A` in an organisation. Only this module's policy makes one, and
+/// each use case asks for its own.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Permit<A> {
+    organization_id: OrganizationId,
+    actor: Actor,
+    action: A,
+}
+
+impl<A> Permit<A> {
+    pub(super) const fn new(organization_id: OrganizationId, actor: Actor, action: A) -> Self {
+        Self { organization_id, actor, action }
+    }
+
+    /// The organisation that it holds for.
+    #[must_use]
+    pub const fn organization_id(&self) -> OrganizationId {
+        self.organization_id
+    }
+
+    /// Whom it was given to.
+    #[must_use]
+    pub const fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// What it allows.
+    #[must_use]
+    pub const fn action(&self) -> &A {
+        &self.action
+    }
+}
+
+/// Listing the organisation's keys.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ListKeys(pub(super) ());
+
+/// Changing an organisation itself: for operators.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ManageOrganizations(pub(super) ());
+
+/// Revoking one key; `None` stands for an id that no key can have.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RevokeKey(pub(super) Option<KeyId>);
+
+impl RevokeKey {
+    /// The key to be revoked.
+    #[must_use]
+    pub const fn key_id(&self) -> Option<KeyId> {
+        self.0
+    }
+}
+
+/// Creating keys up to a ceiling.
+#[derive(Debug, PartialEq, Eq)]
+pub struct CreateKey {
+    pub(super) ceiling: Ceiling,
+    pub(super) source: KeySource,
+    pub(super) created_by: Option<UserId>,
+}
+
+impl CreateKey {
+    /// How far the new key may reach.
+    #[must_use]
+    pub const fn ceiling(&self) -> &Ceiling {
+        &self.ceiling
+    }
+
+    /// How the new key came to be.
+    #[must_use]
+    pub const fn source(&self) -> KeySource {
+        self.source
+    }
+
+    /// The person behind it.
+    #[must_use]
+    pub const fn created_by(&self) -> Option<&UserId> {
+        self.created_by.as_ref()
+    }
+}
+
+/// How far a new key may reach: a key never hands on more than it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ceiling {
+    /// As far as it asks.
+    Unlimited,
+    /// As far as the key that creates it.
+    Key {
+        /// The creator's scopes.
+        scopes: ScopeSet,
+        /// The creator's end.
+        expires_at: Option<Timestamp>,
+    },
+}
+
+impl Ceiling {
+    /// When a key of this spec ends: where the spec does not say, when its creator does.
+    ///
+    /// # Errors
+    /// [`Denial`] where the spec reaches further than the ceiling.
+    pub fn check(&self, spec: &KeySpec) -> Result<Option<Timestamp>, Denial> {
+        let Self::Key { scopes, expires_at: ceiling } = self else {
+            return Ok(spec.expires_at());
+        };
+        if let Some(scope) = scopes.first_not_granted(spec.scopes()) {
+            return Err(Forbidden::ScopeNotHeld(scope).into());
+        }
+        match (spec.expires_at(), *ceiling) {
+            (Some(asked), Some(ceiling)) if asked > ceiling => Err(Forbidden::OutlivesCreator.into()),
+            (asked, ceiling) => Ok(asked.or(ceiling)),
+        }
+    }
+}

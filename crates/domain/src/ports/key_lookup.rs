@@ -1,0 +1,35 @@
+//! Finding a key by its secret.
+
+use alloc::boxed::Box;
+
+use async_trait::async_trait;
+
+use super::Unavailable;
+use crate::{
+    model::{ApiKey, Organization},
+    secret::KeyDigest,
+};
+
+/// A key with what a verdict on it needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundKey {
+    /// The digest that is stored for it.
+    pub digest: KeyDigest,
+    /// The key, whatever its state.
+    pub key: ApiKey,
+    /// Its organisation, suspended or not.
+    pub organization: Organization,
+}
+
+/// The authoritative read behind every authentication. The only lookup without an organisation:
+/// the secret says whose it is.
+#[async_trait]
+pub trait KeyLookup: Send + Sync {
+    /// The key stored under one of `digests`, with its organisation, in one read. Revoked and
+    /// expired keys are found too: the verdict is the caller's.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer. Never an old answer: what was committed
+    /// before the call is seen.
+    async fn find_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable>;
+}

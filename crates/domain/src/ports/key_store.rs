@@ -1,0 +1,90 @@
+//! The keys of an organisation.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::num::NonZeroU32;
+
+use async_trait::async_trait;
+
+use super::Unavailable;
+use crate::{
+    model::{ApiKey, AuditEvent, KeyId, OrganizationId, Timestamp},
+    secret::KeyDigest,
+};
+
+/// A key to be stored: what is shown of it, and the digest in its secret's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewKey {
+    /// What is shown.
+    pub key: ApiKey,
+    /// What is stored in the secret's place. Unique over all organisations.
+    pub digest: KeyDigest,
+}
+
+/// What came of an insert.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Insertion {
+    /// The key and its audit event are committed.
+    Inserted,
+    /// Nothing was written: a key with this digest or this id is there already.
+    Duplicate,
+    /// Nothing was written: there is no such organisation.
+    NoOrganization,
+}
+
+/// What came of a revocation.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// When the key was first revoked.
+    pub revoked_at: Timestamp,
+    /// Whether this call did it.
+    pub newly: bool,
+}
+
+/// Stores the keys of organisations.
+///
+/// Times are kept to the microsecond, texts byte for byte, scopes in their order.
+#[async_trait]
+pub trait KeyStore: Send + Sync {
+    /// Stores `new` together with `event`, both or neither.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer in time; then the key may be stored or not,
+    /// and nobody ever learns its plaintext.
+    async fn insert(&self, new: &NewKey, event: &AuditEvent) -> Result<Insertion, Unavailable>;
+
+    /// The organisation's key with this id, whatever its state.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer in time.
+    async fn find(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable>;
+
+    /// Up to `limit` of the organisation's keys in descending order of their ids (newest first),
+    /// beginning with the first whose id is lower than `before`. Revoked and expired ones too.
+    ///
+    /// Its cost depends on `limit` alone, not on the number of keys stored.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer in time.
+    async fn list(
+        &self,
+        organization: OrganizationId,
+        before: Option<KeyId>,
+        limit: NonZeroU32,
+    ) -> Result<Vec<ApiKey>, Unavailable>;
+
+    /// Revokes the organisation's key at `at` and stores `event` with it. A key that is revoked
+    /// already stays as it is, and no event is stored. `None` where the organisation has no such
+    /// key. Of several calls at once, exactly one is told that it did it.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer in time; then the key may be revoked or not.
+    async fn revoke(
+        &self,
+        organization: OrganizationId,
+        id: KeyId,
+        at: Timestamp,
+        event: &AuditEvent,
+    ) -> Result<Option<Revocation>, Unavailable>;
+}

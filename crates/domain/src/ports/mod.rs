@@ -1,0 +1,33 @@
+//! What the use cases need of the world, as traits that adapters implement.
+//!
+//! The rules for every port:
+//!
+//! - A method is one atomic operation; its transaction lives inside the adapter. One that changes
+//!   something takes the [`AuditEvent`](crate::model::AuditEvent) that commits with it or not at all.
+//! - "Not found" is `Ok(None)`. The only infrastructure error is [`Unavailable`].
+//! - Every lookup but the one by digest takes the organisation, so that none can forget it.
+//! - A future may be dropped at any await: what it was doing then either happened as a whole or
+//!   did not happen.
+//! - Every call comes back within about a second, if need be as [`Unavailable`].
+//!
+//! `docs/adapters.md` leads through writing an adapter; the `conformance` crate checks it.
+
+mod audit_log;
+mod clock;
+mod entropy;
+mod key_lookup;
+mod key_store;
+mod organizations;
+mod readiness;
+mod session_verifier;
+mod unavailable;
+
+pub use audit_log::AuditLog;
+pub use clock::Clock;
+pub use entropy::Entropy;
+pub use key_lookup::{FoundKey, KeyLookup};
+pub use key_store::{Insertion, KeyStore, NewKey, Revocation};
+pub use organizations::Organizations;
+pub use readiness::Readiness;
+pub use session_verifier::{SessionError, SessionVerifier};
+pub use unavailable::Unavailable;

@@ -1,0 +1,63 @@
+//! Organisations.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::num::NonZeroU32;
+
+use async_trait::async_trait;
+
+use super::Unavailable;
+use crate::model::{AuditEvent, ClerkOrganizationId, Organization, OrganizationId, Suspension, Timestamp};
+
+/// Stores organisations.
+#[async_trait]
+pub trait Organizations: Send + Sync {
+    /// The organisation with this id.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer in time.
+    async fn find(&self, id: OrganizationId) -> Result<Option<Organization>, Unavailable>;
+
+    /// The organisation for this one at Clerk.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer in time.
+    async fn find_by_clerk_id(&self, id: &ClerkOrganizationId) -> Result<Option<Organization>, Unavailable>;
+
+    /// Up to `limit` organisations in ascending order of their ids (oldest first), beginning with
+    /// the first whose id is higher than `after`.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer in time.
+    async fn list(
+        &self,
+        after: Option<OrganizationId>,
+        limit: NonZeroU32,
+    ) -> Result<Vec<Organization>, Unavailable>;
+
+    /// Stores `organization` with `event`, unless one with the same id at Clerk is there already.
+    /// Gives back the one that is stored then, so that of ten calls at once for one organisation
+    /// at Clerk all get the same, and one event is stored.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer in time, or has one with the same own id.
+    async fn create(
+        &self,
+        organization: &Organization,
+        event: &AuditEvent,
+    ) -> Result<Organization, Unavailable>;
+
+    /// Suspends the organisation (`Some`) or ends its suspension (`None`), with `updated_at` set
+    /// to `at`, and stores `event` with it. One that is in that state already stays as it is, with
+    /// its first time and reason, and no event is stored. Gives back what is stored then; `None`
+    /// where there is no such organisation.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer in time.
+    async fn set_suspension(
+        &self,
+        id: OrganizationId,
+        suspension: Option<&Suspension>,
+        at: Timestamp,
+        event: &AuditEvent,
+    ) -> Result<Option<Organization>, Unavailable>;
+}

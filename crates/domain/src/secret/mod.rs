@@ -1,0 +1,11 @@
+//! Minting, parsing and hashing of API keys: the only code that handles their plaintext.
+
+mod credential;
+mod digest;
+mod format;
+mod plaintext;
+
+pub use credential::{BearerToken, Credential};
+pub use digest::{KeyDigest, Pepper, PepperId, Peppers};
+pub use format::{KeyFormat, KeyPrefix};
+pub use plaintext::PlaintextKey;

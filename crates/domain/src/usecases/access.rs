@@ -1,0 +1,93 @@
+//! Asking the policy, and recording that it said no.
+
+use super::Capykeys;
+use crate::{
+    model::{AuditAction, AuditEvent, AuditOutcome, Caller, KeyId, RequestContext},
+    policy::{self, CreateKey, Denial, ListKeys, Permit, RevokeKey, Target},
+    ports::Unavailable,
+};
+
+/// Why a caller was not let through.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// The policy says no; the refusal is in the audit log.
+    #[error(transparent)]
+    Denied(#[from] Denial),
+    /// The refusal could not be recorded, so it is not given either.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl Capykeys {
+    /// Asks [`policy::list_keys`] and records a refusal.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn permit_list_keys(
+        &self,
+        caller: &Caller,
+        target: Target,
+        context: &RequestContext,
+    ) -> Result<Permit<ListKeys>, AccessError> {
+        match policy::list_keys(caller, target) {
+            Ok(permit) => Ok(permit),
+            Err(denial) => Err(self.denied(denial, AuditAction::ListKeys, caller, None, context).await),
+        }
+    }
+
+    /// Asks [`policy::create_key`] and records a refusal.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn permit_create_key(
+        &self,
+        caller: &Caller,
+        target: Target,
+        context: &RequestContext,
+    ) -> Result<Permit<CreateKey>, AccessError> {
+        match policy::create_key(caller, target) {
+            Ok(permit) => Ok(permit),
+            Err(denial) => Err(self.denied(denial, AuditAction::CreateKey, caller, None, context).await),
+        }
+    }
+
+    /// Asks [`policy::revoke_key`] and records a refusal.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn permit_revoke_key(
+        &self,
+        caller: &Caller,
+        target: Target,
+        key: Option<KeyId>,
+        context: &RequestContext,
+    ) -> Result<Permit<RevokeKey>, AccessError> {
+        match policy::revoke_key(caller, target, key) {
+            Ok(permit) => Ok(permit),
+            Err(denial) => Err(self.denied(denial, AuditAction::RevokeKey, caller, key, context).await),
+        }
+    }
+
+    async fn denied(
+        &self,
+        denial: Denial,
+        action: AuditAction,
+        caller: &Caller,
+        key_id: Option<KeyId>,
+        context: &RequestContext,
+    ) -> AccessError {
+        let event = AuditEvent {
+            at: self.now(),
+            action,
+            outcome: AuditOutcome::Denied,
+            actor: caller.actor(),
+            organization_id: caller.organization_id(),
+            key_id,
+            request: context.clone(),
+        };
+        match self.ports.audit.append(&event).await {
+            Ok(()) => denial.into(),
+            Err(unavailable) => unavailable.into(),
+        }
+    }
+}

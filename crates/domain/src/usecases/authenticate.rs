@@ -1,0 +1,83 @@
+//! From a credential to a caller.
+
+use super::Capykeys;
+use crate::{
+    model::{ApiKey, Caller, KeyCaller, KeyState, RequestContext, SessionCaller},
+    ports::{SessionError, Unavailable},
+    secret::{BearerToken, Credential, PlaintextKey},
+};
+
+/// Why there is no caller.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthenticateError {
+    /// The credential is not good. The reason is for the log alone: callers are told the same for
+    /// every one, so that nobody learns whether a key exists.
+    #[error("refused: {0}")]
+    Refused(&'static str),
+    /// It cannot be known right now.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl From<SessionError> for AuthenticateError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Refused(reason) => Self::Refused(reason),
+            SessionError::Unavailable(unavailable) => Self::Unavailable(unavailable),
+        }
+    }
+}
+
+impl Capykeys {
+    /// Who the credential belongs to. The first session of an organisation's administrator may
+    /// create the organisation here (see [`Provisioning`](super::Provisioning)).
+    ///
+    /// # Errors
+    /// [`AuthenticateError`].
+    pub async fn authenticate(
+        &self,
+        credential: &Credential,
+        context: &RequestContext,
+    ) -> Result<Caller, AuthenticateError> {
+        match credential {
+            Credential::ApiKey(key) => self.authenticate_key(key).await.map(Caller::Key),
+            Credential::Session(token) => {
+                self.authenticate_session(token, context).await.map(Caller::Session)
+            }
+        }
+    }
+
+    async fn authenticate_key(&self, plaintext: &PlaintextKey) -> Result<KeyCaller, AuthenticateError> {
+        let candidates = self.peppers.candidates(plaintext);
+        let found = self.ports.lookup.find_by_digest(&candidates).await?;
+        // Compared once more, in constant time: the index that found it gives no such promise.
+        let found = found
+            .filter(|found| candidates.contains(&found.digest))
+            .ok_or(AuthenticateError::Refused("unknown key"))?;
+        match found.key.state(self.now()) {
+            KeyState::Active if reaches_beyond_its_project(&found.key) => {
+                Err(AuthenticateError::Refused("project key with a scope beyond its project"))
+            }
+            KeyState::Active => Ok(KeyCaller { key: found.key, organization: found.organization }),
+            KeyState::Expired => Err(AuthenticateError::Refused("expired key")),
+            KeyState::Revoked => Err(AuthenticateError::Refused("revoked key")),
+        }
+    }
+
+    async fn authenticate_session(
+        &self,
+        token: &BearerToken,
+        context: &RequestContext,
+    ) -> Result<SessionCaller, AuthenticateError> {
+        let verifier = self.ports.sessions.as_ref();
+        let verifier = verifier.ok_or(AuthenticateError::Refused("sessions are not configured"))?;
+        let session = verifier.verify(token).await?;
+        let organization = self.organization_of(&session, context).await?;
+        Ok(SessionCaller { session, organization })
+    }
+}
+
+/// No such key can be created, but a row may come from elsewhere.
+fn reaches_beyond_its_project(key: &ApiKey) -> bool {
+    key.project_id.is_some() && !key.scopes.fits_a_project()
+}

@@ -1,0 +1,120 @@
+//! What the service does, on top of the ports.
+
+mod access;
+mod authenticate;
+mod create_key;
+mod list_keys;
+mod organizations;
+mod provision;
+mod revoke_key;
+mod viewer;
+
+use alloc::sync::Arc;
+
+pub use access::AccessError;
+pub use authenticate::AuthenticateError;
+pub use create_key::{CreateKeyError, CreatedKey};
+pub use list_keys::{KeyPage, PAGE_SIZE};
+pub use organizations::NewOrganization;
+pub use revoke_key::RevokeKeyError;
+pub use viewer::{AuthSource, Principal, Viewer};
+
+use crate::{
+    model::{Actor, AuditAction, AuditEvent, AuditOutcome, KeyId, OrganizationId, RequestContext, Timestamp},
+    ports::{
+        AuditLog, Clock, Entropy, KeyLookup, KeyStore, Organizations, Readiness, SessionVerifier, Unavailable,
+    },
+    secret::{KeyFormat, Peppers},
+};
+
+/// The adapters that the use cases work with.
+#[derive(Clone)]
+pub struct Ports {
+    /// Keys.
+    pub keys: Arc<dyn KeyStore>,
+    /// Keys by their secret.
+    pub lookup: Arc<dyn KeyLookup>,
+    /// Organisations.
+    pub organizations: Arc<dyn Organizations>,
+    /// The audit log.
+    pub audit: Arc<dyn AuditLog>,
+    /// Session tokens; without it, sessions are refused.
+    pub sessions: Option<Arc<dyn SessionVerifier>>,
+    /// Whether the store is there.
+    pub readiness: Arc<dyn Readiness>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Whether an organisation that is known at Clerk alone is created here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provisioning {
+    /// On the first session of one of its administrators.
+    Auto,
+    /// Never: operators register organisations.
+    Registered,
+}
+
+/// The service: every use case is one of its methods.
+pub struct Capykeys {
+    ports: Ports,
+    format: KeyFormat,
+    peppers: Peppers,
+    provisioning: Provisioning,
+}
+
+impl Capykeys {
+    /// Puts the service together.
+    #[must_use]
+    pub const fn new(ports: Ports, format: KeyFormat, peppers: Peppers, provisioning: Provisioning) -> Self {
+        Self { ports, format, peppers, provisioning }
+    }
+
+    /// How keys look.
+    #[must_use]
+    pub const fn format(&self) -> &KeyFormat {
+        &self.format
+    }
+
+    /// The current time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.ports.clock.now()
+    }
+
+    /// Whether the service can do its work right now.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where something that it needs is not there.
+    pub async fn ready(&self) -> Result<(), Unavailable> {
+        self.ports.readiness.check().await
+    }
+
+    fn random<const N: usize>(&self) -> Result<[u8; N], Unavailable> {
+        let mut bytes = [0; N];
+        self.ports.entropy.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+/// The event of something that was done.
+fn done(
+    action: AuditAction,
+    at: Timestamp,
+    actor: &Actor,
+    organization_id: OrganizationId,
+    key_id: Option<KeyId>,
+    context: &RequestContext,
+) -> AuditEvent {
+    AuditEvent {
+        at,
+        action,
+        outcome: AuditOutcome::Done,
+        actor: actor.clone(),
+        organization_id: Some(organization_id),
+        key_id,
+        request: context.clone(),
+    }
+}

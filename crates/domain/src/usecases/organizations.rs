@@ -1,0 +1,104 @@
+//! What operators do with organisations.
+
+use alloc::vec::Vec;
+use core::num::NonZeroU32;
+
+use super::{Capykeys, done};
+use crate::{
+    model::{
+        AuditAction, ClerkLink, Organization, OrganizationId, OrganizationName, RequestContext, Slug,
+        Suspension, SuspensionReason,
+    },
+    policy::{ManageOrganizations, Permit},
+    ports::Unavailable,
+};
+
+/// An organisation to be created by an operator.
+#[derive(Clone, Debug)]
+pub struct NewOrganization {
+    /// What it is called.
+    pub name: OrganizationName,
+    /// Its name in addresses.
+    pub slug: Slug,
+    /// Its counterpart at Clerk, where people sign in.
+    pub clerk: Option<ClerkLink>,
+}
+
+impl Capykeys {
+    /// Creates an organisation; where one has the same id at Clerk already, gives that one back.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not do its work.
+    pub async fn create_organization(
+        &self,
+        new: NewOrganization,
+        context: &RequestContext,
+    ) -> Result<Organization, Unavailable> {
+        let now = self.now();
+        let organization = Organization {
+            id: OrganizationId::new(now, self.random()?),
+            name: new.name,
+            slug: new.slug,
+            created_at: now,
+            updated_at: now,
+            clerk: new.clerk,
+            suspension: None,
+        };
+        let permit = Permit::operator_manages(organization.id);
+        let event =
+            done(AuditAction::CreateOrganization, now, permit.actor(), organization.id, None, context);
+        self.ports.organizations.create(&organization, &event).await
+    }
+
+    /// The organisation with this id, for an operator.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer.
+    pub async fn find_organization(&self, id: OrganizationId) -> Result<Option<Organization>, Unavailable> {
+        self.ports.organizations.find(id).await
+    }
+
+    /// Up to `limit` organisations after `after`, oldest first, for an operator.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer.
+    pub async fn list_organizations(
+        &self,
+        after: Option<OrganizationId>,
+        limit: NonZeroU32,
+    ) -> Result<Vec<Organization>, Unavailable> {
+        self.ports.organizations.list(after, limit).await
+    }
+
+    /// Suspends the permit's organisation: all its callers get 403 from then on. `None` where
+    /// there is no such organisation.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not do its work.
+    pub async fn suspend_organization(
+        &self,
+        permit: &Permit<ManageOrganizations>,
+        reason: Option<SuspensionReason>,
+        context: &RequestContext,
+    ) -> Result<Option<Organization>, Unavailable> {
+        let (id, now) = (permit.organization_id(), self.now());
+        let suspension = Suspension { at: now, reason };
+        let event = done(AuditAction::SuspendOrganization, now, permit.actor(), id, None, context);
+        self.ports.organizations.set_suspension(id, Some(&suspension), now, &event).await
+    }
+
+    /// Ends the suspension of the permit's organisation. `None` where there is no such
+    /// organisation.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not do its work.
+    pub async fn resume_organization(
+        &self,
+        permit: &Permit<ManageOrganizations>,
+        context: &RequestContext,
+    ) -> Result<Option<Organization>, Unavailable> {
+        let (id, now) = (permit.organization_id(), self.now());
+        let event = done(AuditAction::ResumeOrganization, now, permit.actor(), id, None, context);
+        self.ports.organizations.set_suspension(id, None, now, &event).await
+    }
+}

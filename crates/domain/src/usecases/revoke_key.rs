@@ -1,0 +1,37 @@
+//! Revoking a key.
+
+use super::{Capykeys, done};
+use crate::{
+    model::{AuditAction, RequestContext},
+    policy::{Permit, RevokeKey},
+    ports::{Revocation, Unavailable},
+};
+
+/// Why nothing was revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum RevokeKeyError {
+    /// The organisation has no such key.
+    #[error("There is no such API key.")]
+    NoSuchKey,
+    /// The store did not do its work.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl Capykeys {
+    /// Revokes the permit's key. One that is revoked already stays as it is.
+    ///
+    /// # Errors
+    /// [`RevokeKeyError`].
+    pub async fn revoke_key(
+        &self,
+        permit: &Permit<RevokeKey>,
+        context: &RequestContext,
+    ) -> Result<Revocation, RevokeKeyError> {
+        let id = permit.action().key_id().ok_or(RevokeKeyError::NoSuchKey)?;
+        let (organization, now) = (permit.organization_id(), self.now());
+        let event = done(AuditAction::RevokeKey, now, permit.actor(), organization, Some(id), context);
+        let revocation = self.ports.keys.revoke(organization, id, now, &event).await?;
+        revocation.ok_or(RevokeKeyError::NoSuchKey)
+    }
+}

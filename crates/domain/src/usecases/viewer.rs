@@ -1,0 +1,97 @@
+//! Who am I?
+
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use super::Capykeys;
+use crate::model::{Caller, ClerkOrganizationId, Organization, OrganizationId, Role, Scope, Session, UserId};
+
+/// How a caller signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthSource {
+    /// With an API key.
+    ApiKey,
+    /// With a session at Clerk.
+    ClerkSession,
+}
+
+/// A caller as it is told about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// How it signed in.
+    pub auth_source: AuthSource,
+    /// What it may be used for.
+    pub scopes: Vec<Scope>,
+    /// Our id of its organisation.
+    pub organization_id: Option<OrganizationId>,
+    /// The user, or the user behind the key.
+    pub user_id: Option<UserId>,
+    /// Its organisation's id at Clerk.
+    pub clerk_organization_id: Option<ClerkOrganizationId>,
+    /// The user's role there.
+    pub clerk_organization_role: Option<Role>,
+    /// Its organisation's slug at Clerk.
+    pub clerk_organization_slug: Option<String>,
+}
+
+/// A caller and its organisation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Viewer {
+    /// The organisation, where there is one.
+    pub organization: Option<Organization>,
+    /// The caller.
+    pub principal: Principal,
+}
+
+impl Capykeys {
+    /// What the caller is told about itself; also where its organisation is suspended.
+    #[must_use]
+    pub fn viewer(&self, caller: Caller) -> Viewer {
+        match caller {
+            Caller::Key(caller) => {
+                let clerk = caller.organization.clerk.as_ref();
+                let principal = Principal {
+                    auth_source: AuthSource::ApiKey,
+                    scopes: caller.key.scopes.iter().collect(),
+                    organization_id: Some(caller.organization.id),
+                    user_id: caller.key.created_by_user_id,
+                    clerk_organization_id: clerk.map(|clerk| clerk.id.clone()),
+                    clerk_organization_role: None,
+                    clerk_organization_slug: clerk.and_then(|clerk| clerk.slug.clone()),
+                };
+                Viewer { organization: Some(caller.organization), principal }
+            }
+            Caller::Session(caller) => {
+                let organization_id = caller.organization.as_ref().map(|organization| organization.id);
+                Viewer {
+                    principal: session_principal(caller.session, organization_id),
+                    organization: caller.organization,
+                }
+            }
+        }
+    }
+}
+
+fn session_principal(session: Session, organization_id: Option<OrganizationId>) -> Principal {
+    let scopes = session_scopes(&session);
+    let at_clerk = session.organization;
+    Principal {
+        auth_source: AuthSource::ClerkSession,
+        scopes,
+        organization_id,
+        user_id: Some(session.user_id),
+        clerk_organization_id: at_clerk.as_ref().map(|one| one.id.clone()),
+        clerk_organization_slug: at_clerk.as_ref().and_then(|one| one.slug.as_ref().map(ToString::to_string)),
+        clerk_organization_role: at_clerk.map(|one| one.role),
+    }
+}
+
+/// Everything for an administrator, what reads for everybody else.
+fn session_scopes(session: &Session) -> Vec<Scope> {
+    if session.is_organization_admin() {
+        return alloc::vec![Scope::All];
+    }
+    Scope::ALL.iter().copied().filter(|scope| scope.as_str().ends_with(":read")).collect()
+}

@@ -1,0 +1,1 @@
+//! The binary capykeys: configuration, telemetry, wiring, commands.

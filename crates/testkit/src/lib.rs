@@ -1,0 +1,1 @@
+//! A throw-away PostgreSQL and other aids for the tests of capykeys.

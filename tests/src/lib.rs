@@ -1,0 +1,1 @@
+//! Aids for the end-to-end tests.
