@@ -1,0 +1,91 @@
+//! What is stored comes back as it was given.
+
+use capykeys_domain::model::{DeviceName, KeyName, KeySource, ProjectId, Scope, ScopeSet, Timestamp, UserId};
+
+use crate::{Store, fixtures};
+
+/// No trimming, folding or normalising.
+pub async fn names_are_kept_byte_for_byte(store: &Store) {
+    let organization = store.organization().await;
+    let names = [
+        "CI",
+        " padded ",
+        "👩‍👩‍👧‍👦🇺🇳",
+        "שלום עולם",
+        "\u{202e}abc",
+        "e\u{301} \u{e9}",
+        "'\"`;--\\\\%_{}$1",
+        "\\0 \\n",
+        "ﬁ Å Ω",
+        "\u{10ffff}",
+        "\u{feff}bom",
+    ];
+    let long = ["é".repeat(200), "😀".repeat(200), "\\".repeat(200)];
+    for name in names.iter().copied().chain(long.iter().map(String::as_str)) {
+        let mut new = fixtures::key(organization.id, fixtures::at(1));
+        new.key.name = KeyName::parse(name).unwrap();
+        new.key.device_name = Some(DeviceName::parse(name).unwrap());
+        store.add_key(&new).await;
+        let found = store.keys.find(organization.id, new.key.id).await.unwrap().unwrap();
+        assert_eq!(found, new.key);
+    }
+}
+
+/// Terraform replaces a key whose scopes come back in another order.
+pub async fn scopes_are_kept_in_their_order(store: &Store) {
+    let organization = store.organization().await;
+    let mut orders: Vec<Vec<Scope>> = Scope::ALL.iter().map(|&scope| vec![scope]).collect();
+    orders.push(Scope::ALL.to_vec());
+    orders.push(Scope::ALL.iter().rev().copied().collect());
+    for order in orders {
+        let mut new = fixtures::key(organization.id, fixtures::at(1));
+        new.key.scopes = ScopeSet::new(order).unwrap();
+        store.add_key(&new).await;
+        let found = store.keys.find(organization.id, new.key.id).await.unwrap().unwrap();
+        assert_eq!(found.scopes, new.key.scopes);
+    }
+}
+
+/// Also before 1970 and at the ends of the range.
+pub async fn times_are_kept_to_the_microsecond(store: &Store) {
+    let organization = store.organization().await;
+    let times = [
+        fixtures::at(0),
+        fixtures::at(1),
+        fixtures::at(999_999),
+        fixtures::at(-1),
+        Timestamp::MIN,
+        Timestamp::MAX,
+        Timestamp::parse("t", "1969-12-31T23:59:59.999999Z").unwrap(),
+    ];
+    for time in times {
+        let mut new = fixtures::key(organization.id, fixtures::at(1));
+        new.key.created_at = time;
+        new.key.expires_at = Some(time);
+        store.add_key(&new).await;
+        let event = fixtures::revoked(&new.key, time);
+        let revocation = store.keys.revoke(organization.id, new.key.id, time, &event).await.unwrap().unwrap();
+        assert_eq!(revocation.revoked_at, time);
+        let found = store.keys.find(organization.id, new.key.id).await.unwrap().unwrap();
+        assert_eq!((found.created_at, found.expires_at, found.revoked_at), (time, Some(time), Some(time)));
+    }
+}
+
+/// A field that was not given is absent, not empty.
+pub async fn every_optional_field_is_kept_or_absent(store: &Store) {
+    let organization = store.organization().await;
+    for (index, source) in (0_i64..).zip(KeySource::ALL) {
+        let mut new = fixtures::key(organization.id, fixtures::at(index));
+        new.key.source = source;
+        new.key.created_by_user_id = UserId::parse("user_2abcDEF");
+        new.key.device_name = Some(DeviceName::parse("laptop").unwrap());
+        new.key.expires_at = Some(fixtures::at(1_000_000));
+        new.key.last_used_at = Some(fixtures::at(500));
+        new.key.project_id = Some(ProjectId::parse("Prod_1-x").unwrap());
+        store.add_key(&new).await;
+        assert_eq!(store.keys.find(organization.id, new.key.id).await.unwrap(), Some(new.key));
+        let bare = fixtures::key(organization.id, fixtures::at(index));
+        store.add_key(&bare).await;
+        assert_eq!(store.keys.find(organization.id, bare.key.id).await.unwrap(), Some(bare.key));
+    }
+}

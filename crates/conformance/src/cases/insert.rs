@@ -1,0 +1,92 @@
+//! Inserting keys.
+
+use std::sync::Arc;
+
+use capykeys_domain::{
+    model::{AuditAction, KeyId, OrganizationId},
+    ports::{Insertion, KeyStore, NewKey},
+};
+use futures_util::future::join_all;
+
+use crate::{Store, fixtures};
+
+/// What was acknowledged is there, on every way to it, as it was given.
+pub async fn a_key_is_found_once_it_is_inserted(store: &Store) {
+    let organization = store.organization().await;
+    let new = store.key(&organization, 1).await;
+    let found = store.keys.find(organization.id, new.key.id).await.unwrap();
+    assert_eq!(found.as_ref(), Some(&new.key));
+    assert_eq!(store.listed(organization.id).await, std::slice::from_ref(&new.key));
+    let by_digest = store.lookup.find_by_digest(std::slice::from_ref(&new.digest)).await.unwrap().unwrap();
+    assert_eq!(by_digest.key, new.key);
+    assert_eq!(by_digest.digest, new.digest);
+    assert_eq!(by_digest.organization, organization);
+}
+
+/// Two keys with one secret cannot be, whosever they are.
+pub async fn a_digest_is_unique_over_all_organizations(store: &Store) {
+    let first = store.key(&store.organization().await, 1).await;
+    let other = store.organization().await;
+    let second = NewKey { digest: first.digest.clone(), ..fixtures::key(other.id, fixtures::at(2)) };
+    refused(store, &second, Insertion::Duplicate).await;
+    assert!(store.listed(other.id).await.is_empty());
+}
+
+/// An id names one key.
+pub async fn an_id_is_unique(store: &Store) {
+    let organization = store.organization().await;
+    let first = store.key(&organization, 1).await;
+    let mut second = fixtures::key(organization.id, fixtures::at(1));
+    second.key.id = first.key.id;
+    let insertion = store.keys.insert(&second, &fixtures::created(&second)).await.unwrap();
+    assert_eq!(insertion, Insertion::Duplicate);
+    assert!(store.lookup.find_by_digest(&[second.digest]).await.unwrap().is_none());
+    assert_eq!(store.count_events(&first.key, AuditAction::CreateKey).await, 1);
+}
+
+/// A key belongs to an organisation that exists.
+pub async fn a_key_needs_its_organization(store: &Store) {
+    let nobody = OrganizationId::new(fixtures::at(0), [9; 8]);
+    let new = fixtures::key(nobody, fixtures::at(1));
+    refused(store, &new, Insertion::NoOrganization).await;
+}
+
+/// Key and event commit together or not at all.
+pub async fn a_key_is_there_if_and_only_if_its_event_is(store: &Store) {
+    let organization = store.organization().await;
+    let first = store.key(&organization, 1).await;
+    assert_eq!(store.count_events(&first.key, AuditAction::CreateKey).await, 1);
+    let duplicate = NewKey { digest: first.digest, ..fixtures::key(organization.id, fixtures::at(2)) };
+    refused(store, &duplicate, Insertion::Duplicate).await;
+    assert_eq!(store.listed(organization.id).await, [first.key]);
+}
+
+/// The unique digest holds under concurrency.
+pub async fn of_many_inserts_of_one_digest_at_once_one_succeeds(store: &Store) {
+    let organization = store.organization().await;
+    let digest = fixtures::key(organization.id, fixtures::at(0)).digest;
+    let inserts = (1..=16).map(|micros| {
+        let new = NewKey { digest: digest.clone(), ..fixtures::key(organization.id, fixtures::at(micros)) };
+        let keys: Arc<dyn KeyStore> = Arc::clone(&store.keys);
+        tokio::spawn(async move { keys.insert(&new, &fixtures::created(&new)).await.unwrap() })
+    });
+    let outcomes: Vec<Insertion> = join_all(inserts).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(outcomes.iter().filter(|&&one| one == Insertion::Inserted).count(), 1, "{outcomes:?}");
+    let keys = store.listed(organization.id).await;
+    assert_eq!(keys.len(), 1);
+    let events = store.events(organization.id).await;
+    let created: Vec<Option<KeyId>> = events
+        .iter()
+        .filter(|one| one.event.action == AuditAction::CreateKey)
+        .map(|one| one.event.key_id)
+        .collect();
+    assert_eq!(created, [Some(keys[0].id)]);
+}
+
+/// The insert is refused, and leaves neither key nor event.
+async fn refused(store: &Store, new: &NewKey, expected: Insertion) {
+    let insertion = store.keys.insert(new, &fixtures::created(new)).await.unwrap();
+    assert_eq!(insertion, expected);
+    assert_eq!(store.keys.find(new.key.organization_id, new.key.id).await.unwrap(), None);
+    assert_eq!(store.count_events(&new.key, AuditAction::CreateKey).await, 0);
+}

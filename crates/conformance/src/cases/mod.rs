@@ -1,0 +1,16 @@
+//! The cases: each panics where the store breaks its promise. Called through
+//! [`conformance_suite!`](crate::conformance_suite).
+
+pub mod audit;
+pub mod cancel;
+pub mod exact;
+pub mod insert;
+pub mod list;
+pub mod lookup;
+pub mod organizations;
+pub mod random;
+pub mod ready;
+pub mod revoke;
+pub mod scoped;
+
+mod support;

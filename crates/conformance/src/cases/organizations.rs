@@ -1,0 +1,93 @@
+//! Organisations.
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use capykeys_domain::model::{
+    AuditAction, ClerkOrganizationId, OrganizationId, Suspension, SuspensionReason,
+};
+use futures_util::future::join_all;
+
+use super::support::ALL;
+use crate::{Store, fixtures};
+
+/// Every field, with and without a counterpart at Clerk.
+pub async fn an_organization_is_kept_as_given(store: &Store) {
+    let plain = store.organization().await;
+    let linked = store.add_organization(fixtures::organization_at_clerk(fixtures::at(3), "org_2abc")).await;
+    for organization in [&plain, &linked] {
+        assert_eq!(store.organizations.find(organization.id).await.unwrap().as_ref(), Some(organization));
+        let events = store.events(organization.id).await;
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0].event.action, AuditAction::CreateOrganization);
+    }
+    let by_clerk = |id| {
+        let id = ClerkOrganizationId::parse(id).unwrap();
+        async move { store.organizations.find_by_clerk_id(&id).await.unwrap() }
+    };
+    assert_eq!(by_clerk("org_2abc").await, Some(linked));
+    assert_eq!(by_clerk("org_2ABC").await, None);
+    let nobody = OrganizationId::new(fixtures::at(0), [9; 8]);
+    assert_eq!(store.organizations.find(nobody).await.unwrap(), None);
+}
+
+/// All get the one that is stored, and one event was written.
+pub async fn ten_creations_at_once_for_one_at_clerk_make_one(store: &Store) {
+    let creations = (0..10).map(|micros| {
+        let organizations = Arc::clone(&store.organizations);
+        let new = fixtures::organization_at_clerk(fixtures::at(micros), "org_2same");
+        let event = fixtures::event(AuditAction::CreateOrganization, new.created_at, new.id, None);
+        tokio::spawn(async move { organizations.create(&new, &event).await.unwrap() })
+    });
+    let created: Vec<_> = join_all(creations).await.into_iter().map(Result::unwrap).collect();
+    assert!(created.iter().all(|one| *one == created[0]), "{created:?}");
+    assert_eq!(store.organizations.list(None, ALL).await.unwrap(), [created[0].clone()]);
+    assert_eq!(store.events(created[0].id).await.len(), 1);
+}
+
+/// Suspending again and resuming again change nothing; so does an organisation that is not there.
+pub async fn suspension_keeps_its_first_time_and_reason(store: &Store) {
+    let organization = store.organization().await;
+    let set = |suspension: Option<Suspension>, micros: i64, action| {
+        let (id, at) = (organization.id, fixtures::at(micros));
+        let event = fixtures::event(action, at, id, None);
+        async move {
+            store.organizations.set_suspension(id, suspension.as_ref(), at, &event).await.unwrap().unwrap()
+        }
+    };
+    let because = |micros, why| {
+        Some(Suspension { at: fixtures::at(micros), reason: SuspensionReason::parse(why).ok() })
+    };
+    let (suspend, resume) = (AuditAction::SuspendOrganization, AuditAction::ResumeOrganization);
+    assert_eq!(set(None, 1, resume).await, organization);
+    let suspended = set(because(2, "unpaid"), 2, suspend).await;
+    assert_eq!(suspended.suspension, because(2, "unpaid"));
+    assert_eq!(suspended.updated_at, fixtures::at(2));
+    assert_eq!(set(because(3, "abuse"), 3, suspend).await, suspended);
+    let resumed = set(None, 4, resume).await;
+    assert_eq!((resumed.suspension.clone(), resumed.updated_at), (None, fixtures::at(4)));
+    assert_eq!(set(None, 5, resume).await, resumed);
+    let actions: Vec<_> =
+        store.events(organization.id).await.into_iter().map(|one| one.event.action).collect();
+    assert_eq!(actions, [AuditAction::CreateOrganization, suspend, resume]);
+
+    let nobody = OrganizationId::new(fixtures::at(0), [9; 8]);
+    let event = fixtures::event(resume, fixtures::at(6), nobody, None);
+    assert_eq!(
+        store.organizations.set_suspension(nobody, None, fixtures::at(6), &event).await.unwrap(),
+        None
+    );
+    assert!(store.events(nobody).await.is_empty());
+}
+
+/// In pages too.
+pub async fn organizations_are_listed_oldest_first(store: &Store) {
+    let mut expected = Vec::new();
+    for micros in [3, 1, 2, 5, 4] {
+        expected.push(store.add_organization(fixtures::organization(fixtures::at(micros))).await);
+    }
+    expected.sort_by_key(|organization| organization.id);
+    assert_eq!(store.organizations.list(None, ALL).await.unwrap(), expected);
+    let two = NonZeroU32::new(2).unwrap();
+    let second_page = store.organizations.list(Some(expected[1].id), two).await.unwrap();
+    assert_eq!(second_page, expected[2..4]);
+}

@@ -1,0 +1,26 @@
+//! Nothing is reached from another organisation.
+
+use capykeys_domain::model::AuditAction;
+
+use crate::{Store, fixtures};
+
+/// With the right id of a key, and the wrong organisation, there is nothing.
+pub async fn lookups_never_leave_the_organization(store: &Store) {
+    let (own, other) = (store.organization().await, store.organization().await);
+    let new = store.key(&own, 1).await;
+    assert_eq!(store.keys.find(other.id, new.key.id).await.unwrap(), None);
+    assert!(store.listed(other.id).await.is_empty());
+    let others_events = store.events(other.id).await;
+    assert!(others_events.iter().all(|one| one.event.organization_id == Some(other.id)));
+    assert!(others_events.iter().all(|one| one.event.key_id != Some(new.key.id)));
+}
+
+/// And nothing is changed either.
+pub async fn another_organizations_key_cannot_be_revoked(store: &Store) {
+    let (own, other) = (store.organization().await, store.organization().await);
+    let new = store.key(&own, 1).await;
+    let event = fixtures::revoked(&new.key, fixtures::at(2));
+    assert_eq!(store.keys.revoke(other.id, new.key.id, fixtures::at(2), &event).await.unwrap(), None);
+    assert_eq!(store.keys.find(own.id, new.key.id).await.unwrap().unwrap().revoked_at, None);
+    assert_eq!(store.count_events(&new.key, AuditAction::RevokeKey).await, 0);
+}

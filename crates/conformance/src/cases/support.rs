@@ -1,0 +1,56 @@
+//! What the cases share.
+
+use std::num::NonZeroU32;
+
+use capykeys_domain::{
+    model::{ApiKey, AuditAction, AuditRecord, Organization, OrganizationId},
+    ports::{Insertion, NewKey},
+};
+
+use crate::{Store, fixtures};
+
+/// More than any case stores.
+pub(super) const ALL: NonZeroU32 = NonZeroU32::new(10_000).unwrap();
+
+impl Store {
+    /// Stores an organisation.
+    pub(super) async fn organization(&self) -> Organization {
+        self.add_organization(fixtures::organization(fixtures::at(0))).await
+    }
+
+    /// Stores this organisation.
+    pub(super) async fn add_organization(&self, organization: Organization) -> Organization {
+        let event =
+            fixtures::event(AuditAction::CreateOrganization, organization.created_at, organization.id, None);
+        self.organizations.create(&organization, &event).await.unwrap()
+    }
+
+    /// Stores a key that was created `micros` microseconds after the start.
+    pub(super) async fn key(&self, organization: &Organization, micros: i64) -> NewKey {
+        let new = fixtures::key(organization.id, fixtures::at(micros));
+        self.add_key(&new).await;
+        new
+    }
+
+    /// Stores this key.
+    pub(super) async fn add_key(&self, new: &NewKey) {
+        let insertion = self.keys.insert(new, &fixtures::created(new)).await.unwrap();
+        assert_eq!(insertion, Insertion::Inserted);
+    }
+
+    /// The organisation's keys.
+    pub(super) async fn listed(&self, organization: OrganizationId) -> Vec<ApiKey> {
+        self.keys.list(organization, None, ALL).await.unwrap()
+    }
+
+    /// The organisation's events.
+    pub(super) async fn events(&self, organization: OrganizationId) -> Vec<AuditRecord> {
+        self.audit.list(organization, 0, ALL).await.unwrap()
+    }
+
+    /// How many events of this kind there are for the key.
+    pub(super) async fn count_events(&self, key: &ApiKey, action: AuditAction) -> usize {
+        let events = self.events(key.organization_id).await;
+        events.iter().filter(|one| one.event.key_id == Some(key.id) && one.event.action == action).count()
+    }
+}

@@ -1,0 +1,180 @@
+//! Things to test with: a clock and a random source that a test sets, and rows.
+
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicI64, AtomicU64, Ordering},
+};
+
+use capykeys_domain::{
+    model::{
+        Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkLink, ClerkOrganizationId, KeyId, KeyName,
+        KeySource, Organization, OrganizationId, OrganizationName, RequestContext, RequestId, Scope,
+        ScopeSet, Slug, Timestamp,
+    },
+    ports::{Clock, Entropy, NewKey, Unavailable},
+    secret::{KeyDigest, KeyPrefix, PepperId},
+};
+use proptest::{
+    prelude::Rng,
+    test_runner::{RngAlgorithm, TestRng},
+};
+
+/// A clock that stands still until it is set: 2026-01-01T00:00:00Z at first.
+pub struct ManualClock(AtomicI64);
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self(AtomicI64::new(START_MICROS))
+    }
+}
+
+const START_MICROS: i64 = 1_767_225_600_000_000;
+
+impl ManualClock {
+    /// Moves the clock to `now`.
+    pub fn set(&self, now: Timestamp) {
+        self.0.store(now.unix_micros(), Ordering::SeqCst);
+    }
+
+    /// Moves the clock on by `micros` microseconds.
+    pub fn advance(&self, micros: i64) {
+        self.0.fetch_add(micros, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        at(self.0.load(Ordering::SeqCst) - START_MICROS)
+    }
+}
+
+/// A random source that gives the same bytes in every run. Never for production.
+pub struct SeededEntropy(Mutex<TestRng>);
+
+impl Default for SeededEntropy {
+    fn default() -> Self {
+        Self(Mutex::new(TestRng::deterministic_rng(RngAlgorithm::ChaCha)))
+    }
+}
+
+impl Entropy for SeededEntropy {
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), Unavailable> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(buffer);
+        Ok(())
+    }
+}
+
+/// The time `micros` microseconds after 2026-01-01T00:00:00Z.
+#[must_use]
+pub fn at(micros: i64) -> Timestamp {
+    Timestamp::from_unix_micros(START_MICROS + micros).unwrap_or(Timestamp::MAX)
+}
+
+/// Bytes that no other call in this process gave.
+fn unique() -> [u8; 8] {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::SeqCst).to_be_bytes()
+}
+
+/// Where a test's requests come from.
+#[must_use]
+pub fn context() -> RequestContext {
+    RequestContext { request_id: RequestId::from_random([7; 16]), peer: "192.0.2.1".parse().ok() }
+}
+
+/// An organisation that was created at `created_at`.
+///
+/// # Panics
+/// Never: the texts are valid.
+#[must_use]
+pub fn organization(created_at: Timestamp) -> Organization {
+    Organization {
+        id: OrganizationId::new(created_at, unique()),
+        name: OrganizationName::parse("Acme").expect("valid"),
+        slug: Slug::from_any("acme"),
+        created_at,
+        updated_at: created_at,
+        clerk: None,
+        suspension: None,
+    }
+}
+
+/// The same, with a counterpart at Clerk.
+///
+/// # Panics
+/// Where `clerk_id` is not one of Clerk's.
+#[must_use]
+pub fn organization_at_clerk(created_at: Timestamp, clerk_id: &str) -> Organization {
+    let id = ClerkOrganizationId::parse(clerk_id).expect("an id of Clerk's");
+    Organization { clerk: Some(ClerkLink { id, slug: Some("acme".into()) }), ..organization(created_at) }
+}
+
+/// A key of `organization`, created at `created_at`, with a digest of its own.
+///
+/// # Panics
+/// Never: the texts are valid.
+#[must_use]
+pub fn key(organization: OrganizationId, created_at: Timestamp) -> NewKey {
+    let unique = unique();
+    let mut bytes = [0xab; 32];
+    bytes[..8].copy_from_slice(&unique);
+    NewKey {
+        key: ApiKey {
+            id: KeyId::new(created_at, unique),
+            organization_id: organization,
+            name: KeyName::parse("CI").expect("valid"),
+            key_prefix: KeyPrefix::from_stored("capy_live_0aZ9"),
+            scopes: ScopeSet::new([Scope::ProjectsRead]).expect("valid"),
+            source: KeySource::Api,
+            created_at,
+            created_by_user_id: None,
+            device_name: None,
+            expires_at: None,
+            last_used_at: None,
+            project_id: None,
+            revoked_at: None,
+        },
+        digest: digest(bytes),
+    }
+}
+
+/// A digest under pepper `1`.
+///
+/// # Panics
+/// Never: the id is valid.
+#[must_use]
+pub fn digest(bytes: [u8; 32]) -> KeyDigest {
+    KeyDigest::from_stored(PepperId::parse("1").expect("valid"), bytes)
+}
+
+/// An event of `action` that was done at `at` by an operator.
+#[must_use]
+pub fn event(
+    action: AuditAction,
+    at: Timestamp,
+    organization: OrganizationId,
+    key: Option<KeyId>,
+) -> AuditEvent {
+    AuditEvent {
+        at,
+        action,
+        outcome: AuditOutcome::Done,
+        actor: Actor::Operator,
+        organization_id: Some(organization),
+        key_id: key,
+        request: context(),
+    }
+}
+
+/// The event of creating this key.
+#[must_use]
+pub fn created(new: &NewKey) -> AuditEvent {
+    let key = &new.key;
+    event(AuditAction::CreateKey, key.created_at, key.organization_id, Some(key.id))
+}
+
+/// The event of revoking this key.
+#[must_use]
+pub fn revoked(key: &ApiKey, at: Timestamp) -> AuditEvent {
+    event(AuditAction::RevokeKey, at, key.organization_id, Some(key.id))
+}

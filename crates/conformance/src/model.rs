@@ -1,0 +1,210 @@
+//! The reference model: what a store does, as a program small enough to be checked by reading.
+
+use std::{
+    collections::BTreeMap,
+    num::NonZeroU32,
+    ops::Bound,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use capykeys_domain::{
+    model::{
+        ApiKey, AuditEvent, AuditRecord, ClerkOrganizationId, KeyId, Organization, OrganizationId,
+        Suspension, Timestamp,
+    },
+    ports::{
+        AuditLog, FoundKey, Insertion, KeyLookup, KeyStore, NewKey, Organizations, Readiness, Revocation,
+        Unavailable,
+    },
+    secret::KeyDigest,
+};
+
+/// A store in memory that does what the ports promise. For tests alone: it forgets everything.
+#[derive(Clone, Default)]
+pub struct ModelStore(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    organizations: BTreeMap<OrganizationId, Organization>,
+    keys: BTreeMap<KeyId, NewKey>,
+    events: Vec<AuditEvent>,
+}
+
+impl ModelStore {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many keys, organisations and events there are: for tests that nothing was changed.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize, usize) {
+        let state = self.state();
+        (state.keys.len(), state.organizations.len(), state.events.len())
+    }
+}
+
+fn take(limit: NonZeroU32) -> usize {
+    usize::try_from(limit.get()).unwrap_or(usize::MAX)
+}
+
+#[async_trait]
+impl KeyStore for ModelStore {
+    async fn insert(&self, new: &NewKey, event: &AuditEvent) -> Result<Insertion, Unavailable> {
+        let mut state = self.state();
+        let taken = |old: &NewKey| old.key.id == new.key.id || old.digest.as_bytes() == new.digest.as_bytes();
+        if state.keys.values().any(taken) {
+            return Ok(Insertion::Duplicate);
+        }
+        if !state.organizations.contains_key(&new.key.organization_id) {
+            return Ok(Insertion::NoOrganization);
+        }
+        state.keys.insert(new.key.id, new.clone());
+        state.events.push(event.clone());
+        Ok(Insertion::Inserted)
+    }
+
+    async fn find(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
+        let state = self.state();
+        let stored = state.keys.get(&id).map(|stored| stored.key.clone());
+        Ok(stored.filter(|key| key.organization_id == organization))
+    }
+
+    async fn list(
+        &self,
+        organization: OrganizationId,
+        before: Option<KeyId>,
+        limit: NonZeroU32,
+    ) -> Result<Vec<ApiKey>, Unavailable> {
+        let state = self.state();
+        let end = before.map_or(Bound::Unbounded, Bound::Excluded);
+        let newest_first = state.keys.range((Bound::Unbounded, end)).rev().map(|(_, stored)| &stored.key);
+        let own = newest_first.filter(|key| key.organization_id == organization);
+        Ok(own.take(take(limit)).cloned().collect())
+    }
+
+    async fn revoke(
+        &self,
+        organization: OrganizationId,
+        id: KeyId,
+        at: Timestamp,
+        event: &AuditEvent,
+    ) -> Result<Option<Revocation>, Unavailable> {
+        let mut state = self.state();
+        let stored = state.keys.get_mut(&id).filter(|stored| stored.key.organization_id == organization);
+        let Some(stored) = stored else {
+            return Ok(None);
+        };
+        if let Some(revoked_at) = stored.key.revoked_at {
+            return Ok(Some(Revocation { revoked_at, newly: false }));
+        }
+        stored.key.revoked_at = Some(at);
+        state.events.push(event.clone());
+        Ok(Some(Revocation { revoked_at: at, newly: true }))
+    }
+}
+
+#[async_trait]
+impl KeyLookup for ModelStore {
+    async fn find_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
+        let state = self.state();
+        let found = state.keys.values().find(|stored| digests.contains(&stored.digest));
+        Ok(found.and_then(|stored| {
+            let organization = state.organizations.get(&stored.key.organization_id)?.clone();
+            Some(FoundKey { digest: stored.digest.clone(), key: stored.key.clone(), organization })
+        }))
+    }
+}
+
+#[async_trait]
+impl Organizations for ModelStore {
+    async fn find(&self, id: OrganizationId) -> Result<Option<Organization>, Unavailable> {
+        Ok(self.state().organizations.get(&id).cloned())
+    }
+
+    async fn find_by_clerk_id(&self, id: &ClerkOrganizationId) -> Result<Option<Organization>, Unavailable> {
+        let state = self.state();
+        let same = |one: &&Organization| one.clerk.as_ref().is_some_and(|clerk| clerk.id == *id);
+        Ok(state.organizations.values().find(same).cloned())
+    }
+
+    async fn list(
+        &self,
+        after: Option<OrganizationId>,
+        limit: NonZeroU32,
+    ) -> Result<Vec<Organization>, Unavailable> {
+        let state = self.state();
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = state.organizations.range((start, Bound::Unbounded));
+        Ok(rows.map(|(_, organization)| organization.clone()).take(take(limit)).collect())
+    }
+
+    async fn create(
+        &self,
+        organization: &Organization,
+        event: &AuditEvent,
+    ) -> Result<Organization, Unavailable> {
+        if let Some(clerk) = &organization.clerk
+            && let Some(known) = self.find_by_clerk_id(&clerk.id).await?
+        {
+            return Ok(known);
+        }
+        let mut state = self.state();
+        if state.organizations.contains_key(&organization.id) {
+            return Err(Unavailable::new("model", "organization exists"));
+        }
+        state.organizations.insert(organization.id, organization.clone());
+        state.events.push(event.clone());
+        Ok(organization.clone())
+    }
+
+    async fn set_suspension(
+        &self,
+        id: OrganizationId,
+        suspension: Option<&Suspension>,
+        at: Timestamp,
+        event: &AuditEvent,
+    ) -> Result<Option<Organization>, Unavailable> {
+        let mut state = self.state();
+        let Some(stored) = state.organizations.get_mut(&id) else {
+            return Ok(None);
+        };
+        if stored.is_suspended() != suspension.is_some() {
+            stored.suspension = suspension.cloned();
+            stored.updated_at = at;
+            let stored = stored.clone();
+            state.events.push(event.clone());
+            return Ok(Some(stored));
+        }
+        Ok(Some(stored.clone()))
+    }
+}
+
+#[async_trait]
+impl AuditLog for ModelStore {
+    async fn append(&self, event: &AuditEvent) -> Result<(), Unavailable> {
+        self.state().events.push(event.clone());
+        Ok(())
+    }
+
+    async fn list(
+        &self,
+        organization: OrganizationId,
+        after: i64,
+        limit: NonZeroU32,
+    ) -> Result<Vec<AuditRecord>, Unavailable> {
+        let state = self.state();
+        let records =
+            (1..).zip(&state.events).map(|(sequence, event)| AuditRecord { sequence, event: event.clone() });
+        let own =
+            records.filter(|one| one.event.organization_id == Some(organization) && one.sequence > after);
+        Ok(own.take(take(limit)).collect())
+    }
+}
+
+#[async_trait]
+impl Readiness for ModelStore {
+    async fn check(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
+}

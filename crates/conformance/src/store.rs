@@ -1,0 +1,39 @@
+//! The store under test.
+
+use std::{any::Any, sync::Arc};
+
+use capykeys_domain::ports::{AuditLog, KeyLookup, KeyStore, Organizations, Readiness};
+
+/// A store under test: empty, and nobody else's.
+pub struct Store {
+    /// Its keys.
+    pub keys: Arc<dyn KeyStore>,
+    /// Its keys by their secret.
+    pub lookup: Arc<dyn KeyLookup>,
+    /// Its organisations.
+    pub organizations: Arc<dyn Organizations>,
+    /// Its audit log.
+    pub audit: Arc<dyn AuditLog>,
+    /// Whether it is there.
+    pub readiness: Arc<dyn Readiness>,
+    /// What must live as long as the store, such as its temporary folder.
+    pub guard: Box<dyn Any + Send + Sync>,
+}
+
+impl Store {
+    /// From one adapter that implements every port.
+    pub fn new<S>(store: S, guard: impl Any + Send + Sync) -> Self
+    where
+        S: KeyStore + KeyLookup + Organizations + AuditLog + Readiness + 'static,
+    {
+        let store = Arc::new(store);
+        Self {
+            keys: store.clone(),
+            lookup: store.clone(),
+            organizations: store.clone(),
+            audit: store.clone(),
+            readiness: store,
+            guard: Box::new(guard),
+        }
+    }
+}

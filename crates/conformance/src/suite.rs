@@ -1,0 +1,70 @@
+//! One list of the cases, and the macro that makes tests of them.
+
+/// Every case, once: calls the macro in the brackets with `$arguments` and the list.
+///
+/// The compiler does not notice a case that is missing here, for all are public: so
+/// `tests/complete.rs` compares this list with the functions in `src/cases`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! for_each_case {
+    ([$($callback:tt)*], $($arguments:tt)*) => {
+        $($callback)*! {
+            ($($arguments)*)
+            insert: a_key_is_found_once_it_is_inserted;
+            insert: a_digest_is_unique_over_all_organizations;
+            insert: an_id_is_unique;
+            insert: a_key_needs_its_organization;
+            insert: a_key_is_there_if_and_only_if_its_event_is;
+            insert: of_many_inserts_of_one_digest_at_once_one_succeeds;
+            exact: names_are_kept_byte_for_byte;
+            exact: scopes_are_kept_in_their_order;
+            exact: times_are_kept_to_the_microsecond;
+            exact: every_optional_field_is_kept_or_absent;
+            scoped: lookups_never_leave_the_organization;
+            scoped: another_organizations_key_cannot_be_revoked;
+            revoke: revoking_again_keeps_the_first_time_and_adds_no_event;
+            revoke: of_many_revocations_at_once_one_wins;
+            revoke: an_unknown_key_cannot_be_revoked;
+            revoke: a_revoked_key_is_seen_as_revoked_at_once;
+            list: keys_come_newest_first_and_complete;
+            list: paging_is_stable_under_inserts;
+            list: an_empty_organization_has_an_empty_list;
+            lookup: a_key_is_found_under_any_of_several_digests;
+            lookup: a_key_comes_with_its_organization_as_it_is_now;
+            organizations: an_organization_is_kept_as_given;
+            organizations: ten_creations_at_once_for_one_at_clerk_make_one;
+            organizations: suspension_keeps_its_first_time_and_reason;
+            organizations: organizations_are_listed_oldest_first;
+            audit: events_are_kept_as_given_in_ascending_order;
+            audit: a_closed_range_of_events_never_changes;
+            cancel: a_dropped_insert_is_whole_or_absent;
+            cancel: a_dropped_revocation_is_whole_or_absent;
+            random: random_sequences_agree_with_the_model;
+            ready: a_fresh_store_is_ready;
+        }
+    };
+}
+
+/// Makes a test of every case. `$fresh` is an `async fn() -> capykeys_conformance::Store`, called
+/// once for each.
+///
+/// The including crate needs `tokio` with its macros among its dev-dependencies.
+#[macro_export]
+macro_rules! conformance_suite {
+    ($fresh:path) => {
+        $crate::for_each_case!([$crate::__tests], $fresh);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __tests {
+    (($fresh:path) $($group:ident: $case:ident;)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $case() {
+                $crate::cases::$group::$case(&$fresh().await).await;
+            }
+        )*
+    };
+}
