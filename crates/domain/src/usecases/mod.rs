@@ -20,7 +20,10 @@ pub use revoke_key::RevokeKeyError;
 pub use viewer::{AuthSource, Principal, Viewer};
 
 use crate::{
-    model::{Actor, AuditAction, AuditEvent, AuditOutcome, KeyId, OrganizationId, RequestContext, Timestamp},
+    model::{
+        Actor, AuditAction, AuditEvent, AuditOutcome, KeyId, OrganizationId, RequestContext, RequestId,
+        Timestamp,
+    },
     ports::{
         AuditLog, Clock, Entropy, KeyLookup, KeyStore, Organizations, Readiness, SessionVerifier, Unavailable,
     },
@@ -90,6 +93,14 @@ impl Capykeys {
     /// [`Unavailable`] where something that it needs is not there.
     pub async fn ready(&self) -> Result<(), Unavailable> {
         self.ports.readiness.check().await
+    }
+
+    /// An id for a request whose caller gave none.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where there is no randomness to be had.
+    pub fn new_request_id(&self) -> Result<RequestId, Unavailable> {
+        self.random().map(RequestId::from_random)
     }
 
     fn random<const N: usize>(&self) -> Result<[u8; N], Unavailable> {

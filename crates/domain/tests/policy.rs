@@ -1,0 +1,217 @@
+//! The policy over its whole matrix: every caller × every operation × own, other, malformed and
+//! suspended organisation × own, other and malformed key × every set of scopes that matters.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use capykeys_conformance::fixtures::{at, key, organization};
+use capykeys_domain::{
+    model::{
+        ApiKey, Caller, ClerkOrganizationId, KeyCaller, KeyId, KeyName, KeySource, KeySpec, Organization,
+        OrganizationId, ProjectId, Role, Scope, ScopeSet, Session, SessionCaller, SessionOrganization,
+        Suspension, UserId,
+    },
+    policy::{self, Denial, Forbidden},
+};
+
+/// What a caller may do in its own organisation, as the contract's table says.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "a row of a table")]
+struct Row {
+    list: bool,
+    create: bool,
+    revoke_itself: bool,
+    revoke_another: bool,
+}
+
+const NOTHING: Row = Row { list: false, create: false, revoke_itself: false, revoke_another: false };
+
+/// Every subset of the scopes that the policy looks at, with one that it does not look at.
+fn scope_sets() -> Vec<Vec<Scope>> {
+    let relevant = [Scope::ApiKeysRead, Scope::ApiKeysWrite, Scope::All];
+    let subset = |bits: u32| {
+        let chosen = relevant.iter().enumerate().filter(move |(index, _)| bits & (1 << index) != 0);
+        chosen.map(|(_, &scope)| scope).chain([Scope::JobsRead]).collect()
+    };
+    let others = Scope::ALL.iter().copied().filter(|scope| !relevant.contains(scope)).collect();
+    (0..8).map(subset).chain([others, Scope::ALL.to_vec()]).collect()
+}
+
+fn api_key(organization: &Organization, scopes: &[Scope], project: bool) -> ApiKey {
+    let mut key = key(organization.id, at(1)).key;
+    key.scopes = ScopeSet::new(scopes.iter().copied()).unwrap();
+    key.project_id = project.then(|| ProjectId::parse("p1").unwrap());
+    key
+}
+
+fn session(organization: Option<&Organization>, role: &str, impersonated: bool) -> Caller {
+    let at_clerk = SessionOrganization {
+        id: ClerkOrganizationId::parse("org_2abc").unwrap(),
+        role: Role::from_claim(role),
+        slug: None,
+    };
+    let session =
+        Session { user_id: UserId::parse("user_2abc").unwrap(), organization: Some(at_clerk), impersonated };
+    Caller::Session(SessionCaller { session, organization: organization.cloned() })
+}
+
+/// Every caller of the organisation, with its row of the contract's table.
+fn callers(organization: &Organization) -> Vec<(Caller, Row)> {
+    let mut callers = Vec::new();
+    for scopes in scope_sets() {
+        let has = |scope| scopes.contains(&scope) || scopes.contains(&Scope::All);
+        let (list, write) = (has(Scope::ApiKeysRead), has(Scope::ApiKeysWrite));
+        let whole = Row { list, create: write, revoke_itself: write, revoke_another: write };
+        let of_a_project = Row { revoke_itself: true, ..NOTHING };
+        for (project, row) in [(false, whole), (true, of_a_project)] {
+            let key = api_key(organization, &scopes, project);
+            callers.push((Caller::Key(KeyCaller { key, organization: organization.clone() }), row));
+        }
+    }
+    let reader = Row { list: true, ..NOTHING };
+    let admin = Row { list: true, create: true, revoke_itself: true, revoke_another: true };
+    for role in ["org:member", "member", "org:billing", "Admin", ""] {
+        callers.push((session(Some(organization), role, false), reader));
+        callers.push((session(Some(organization), role, true), reader));
+    }
+    for role in ["org:admin", "admin"] {
+        callers.push((session(Some(organization), role, false), admin));
+        callers.push((session(Some(organization), role, true), reader));
+    }
+    callers
+}
+
+/// The id of the caller's own key; a session has none, so any will do.
+fn own_key(caller: &Caller) -> KeyId {
+    match caller {
+        Caller::Key(caller) => caller.key.id,
+        Caller::Session(_) => KeyId::new(at(3), [3; 8]),
+    }
+}
+
+type Answers = [Result<(), Denial>; 5];
+
+/// What the policy says to list, create, revoke itself, revoke another key, revoke a malformed id.
+fn answers(caller: &Caller, target: Option<OrganizationId>) -> Answers {
+    let another = KeyId::new(at(2), [2; 8]);
+    let revoke = |key| policy::revoke_key(caller, target, key).map(drop);
+    [
+        policy::list_keys(caller, target).map(drop),
+        policy::create_key(caller, target).map(drop),
+        revoke(Some(own_key(caller))),
+        revoke(Some(another)),
+        revoke(None),
+    ]
+}
+
+#[test]
+fn in_its_own_organization_a_caller_may_do_what_the_table_says() {
+    let own = organization(at(0));
+    for (caller, row) in callers(&own) {
+        let expected = [row.list, row.create, row.revoke_itself, row.revoke_another, row.revoke_another];
+        for (answer, expected) in answers(&caller, Some(own.id)).into_iter().zip(expected) {
+            match answer {
+                Ok(()) => assert!(expected, "{caller:?} may not {row:?}"),
+                Err(Denial::Forbidden(_)) => assert!(!expected, "{caller:?} may {row:?}"),
+                Err(Denial::NoSuchOrganization) => panic!("{caller:?} is told that its own does not exist"),
+            }
+        }
+    }
+}
+
+#[test]
+fn any_other_organization_does_not_exist_for_any_caller() {
+    let (own, other) = (organization(at(0)), organization(at(0)));
+    let suspended = Organization { suspension: Some(Suspension { at: at(1), reason: None }), ..own.clone() };
+    for (caller, row) in callers(&own).into_iter().chain(callers(&suspended)) {
+        for target in [Some(other.id), None] {
+            let expected: Answers = std::array::from_fn(|_| Err(Denial::NoSuchOrganization));
+            assert_eq!(answers(&caller, target), expected, "{caller:?} {row:?}");
+        }
+    }
+}
+
+#[test]
+fn a_suspended_organization_is_closed_to_every_caller() {
+    let own =
+        Organization { suspension: Some(Suspension { at: at(1), reason: None }), ..organization(at(0)) };
+    for (caller, _) in callers(&own) {
+        let expected: Answers = std::array::from_fn(|_| Err(Forbidden::OrganizationSuspended.into()));
+        assert_eq!(answers(&caller, Some(own.id)), expected, "{caller:?}");
+    }
+}
+
+#[test]
+fn a_session_without_an_organization_here_is_forbidden_everywhere() {
+    let some = organization(at(0));
+    let Caller::Session(mut without) = session(None, "org:admin", false) else { unreachable!() };
+    for (active, reason) in
+        [(true, Forbidden::OrganizationNotRegistered), (false, Forbidden::NoActiveOrganization)]
+    {
+        if !active {
+            without.session.organization = None;
+        }
+        let caller = Caller::Session(without.clone());
+        for target in [Some(some.id), None] {
+            let expected: Answers = std::array::from_fn(|_| Err(reason.into()));
+            assert_eq!(answers(&caller, target), expected);
+        }
+    }
+}
+
+#[test]
+fn a_key_hands_on_no_scope_that_it_does_not_hold() {
+    let own = organization(at(0));
+    for held in
+        scope_sets().into_iter().filter(|set| set.contains(&Scope::ApiKeysWrite) || set.contains(&Scope::All))
+    {
+        let creator = api_key(&own, &held, false);
+        let caller = Caller::Key(KeyCaller { key: creator, organization: own.clone() });
+        let permit = policy::create_key(&caller, Some(own.id)).unwrap();
+        for &asked in Scope::ALL {
+            let checked = permit.action().ceiling().check(&spec(&[asked]));
+            let expected = held.contains(&Scope::All) || held.contains(&asked);
+            assert_eq!(checked.is_ok(), expected, "{held:?} → {asked:?}");
+        }
+    }
+}
+
+#[test]
+fn a_key_hands_on_no_life_beyond_its_own() {
+    let own = organization(at(0));
+    let (none, early, late) = (None, Some(at(1_000)), Some(at(2_000)));
+    for (creators, asked, expected) in [
+        (none, none, Ok(none)),
+        (none, late, Ok(late)),
+        (early, none, Ok(early)),
+        (early, early, Ok(early)),
+        (late, early, Ok(early)),
+        (early, late, Err(Forbidden::OutlivesCreator.into())),
+    ] {
+        let mut creator = api_key(&own, &[Scope::All], false);
+        creator.expires_at = creators;
+        let caller = Caller::Key(KeyCaller { key: creator, organization: own.clone() });
+        let permit = policy::create_key(&caller, Some(own.id)).unwrap();
+        let mut spec = spec(&[Scope::JobsRead]);
+        if let Some(asked) = asked {
+            spec = spec.expiring_at(asked, at(0)).unwrap();
+        }
+        assert_eq!(permit.action().ceiling().check(&spec), expected, "{creators:?} {asked:?}");
+    }
+}
+
+#[test]
+fn a_new_key_says_how_it_came_to_be_and_who_is_behind_it() {
+    let own = organization(at(0));
+    let permit = policy::create_key(&session(Some(&own), "admin", false), Some(own.id)).unwrap();
+    assert_eq!(permit.action().source(), KeySource::Dashboard);
+    assert_eq!(permit.action().created_by(), UserId::parse("user_2abc").as_ref());
+    let mut creator = api_key(&own, &[Scope::All], false);
+    creator.created_by_user_id = UserId::parse("user_behind");
+    let caller = Caller::Key(KeyCaller { key: creator, organization: own.clone() });
+    let permit = policy::create_key(&caller, Some(own.id)).unwrap();
+    assert_eq!(permit.action().source(), KeySource::Api);
+    assert_eq!(permit.action().created_by(), UserId::parse("user_behind").as_ref());
+}
+
+fn spec(scopes: &[Scope]) -> KeySpec {
+    KeySpec::new(KeyName::parse("CI").unwrap(), ScopeSet::new(scopes.iter().copied()).unwrap())
+}

@@ -1,0 +1,86 @@
+//! Creating and revoking keys.
+
+use capykeys_conformance::fixtures::{self, at};
+use capykeys_domain::{
+    model::{AuditAction, AuditOutcome, KeyId, Scope},
+    policy::{Denial, Forbidden, Permit},
+    ports::AuditLog,
+    usecases::{AccessError, CreateKeyError, Provisioning, RevokeKeyError},
+};
+
+use super::service::{Service, spec};
+
+#[tokio::test]
+async fn a_key_that_would_reach_further_than_its_creator_is_not_created() {
+    let service = Service::new(Provisioning::Auto);
+    let organization = service.organization().await;
+    let creator = service.key(&organization, &[Scope::ApiKeysWrite, Scope::JobsRead]).await;
+    let caller = service.sign_in(creator.plaintext.expose()).await.unwrap();
+    let permit =
+        service.app.permit_create_key(&caller, Some(organization.id), &fixtures::context()).await.unwrap();
+    let before = service.store.counts();
+    let refused = service.app.create_key(&permit, spec(&[Scope::BackupsRead]), &fixtures::context()).await;
+    let Err(CreateKeyError::Denied(denial)) = refused else { panic!("created") };
+    assert_eq!(denial, Denial::Forbidden(Forbidden::ScopeNotHeld(Scope::BackupsRead)));
+    assert_eq!((service.store.counts().0, service.store.counts().1), (before.0, before.1));
+    let created =
+        service.app.create_key(&permit, spec(&[Scope::JobsRead]), &fixtures::context()).await.unwrap();
+    assert_eq!(created.key.scopes, spec(&[Scope::JobsRead]).scopes().clone());
+}
+
+#[tokio::test]
+async fn two_keys_never_share_id_or_secret() {
+    let service = Service::new(Provisioning::Auto);
+    let organization = service.organization().await;
+    let first = service.key(&organization, &[Scope::All]).await;
+    let second = service.key(&organization, &[Scope::All]).await;
+    assert_ne!(first.key.id, second.key.id);
+    assert_ne!(first.plaintext.expose(), second.plaintext.expose());
+    assert!(first.plaintext.expose().starts_with(first.key.key_prefix.as_str()));
+}
+
+#[tokio::test]
+async fn a_refusal_is_in_the_audit_log_of_the_callers_organization() {
+    let service = Service::new(Provisioning::Auto);
+    let (organization, other) = (service.organization().await, fixtures::organization(at(0)));
+    let key = service.key(&organization, &[Scope::JobsRead]).await;
+    let caller = service.sign_in(key.plaintext.expose()).await.unwrap();
+    for target in [Some(organization.id), Some(other.id), None] {
+        let refused = service.app.permit_list_keys(&caller, target, &fixtures::context()).await;
+        assert!(matches!(refused, Err(AccessError::Denied(_))));
+    }
+    let records = AuditLog::list(&service.store, organization.id, 0, 100.try_into().unwrap()).await.unwrap();
+    let denials = records.iter().filter(|one| one.event.outcome == AuditOutcome::Denied);
+    let denials: Vec<_> = denials.map(|one| (one.event.action, one.event.actor.clone())).collect();
+    assert_eq!(denials, vec![(AuditAction::ListKeys, caller.actor()); 3]);
+}
+
+#[tokio::test]
+async fn revoking_a_key_leaves_the_keys_that_it_created_alone() {
+    let service = Service::new(Provisioning::Auto);
+    let organization = service.organization().await;
+    let parent = service.key(&organization, &[Scope::All]).await;
+    let caller = service.sign_in(parent.plaintext.expose()).await.unwrap();
+    let permit =
+        service.app.permit_create_key(&caller, Some(organization.id), &fixtures::context()).await.unwrap();
+    let child = service.app.create_key(&permit, spec(&[Scope::All]), &fixtures::context()).await.unwrap();
+    let permit = Permit::operator_revokes_key(&organization, parent.key.id);
+    let _ = service.app.revoke_key(&permit, &fixtures::context()).await.unwrap();
+    assert!(service.sign_in(child.plaintext.expose()).await.is_ok());
+    assert!(service.sign_in(parent.plaintext.expose()).await.is_err());
+}
+
+#[tokio::test]
+async fn an_id_that_no_key_can_have_is_an_unknown_key() {
+    let service = Service::new(Provisioning::Auto);
+    let organization = service.organization().await;
+    let admin = service.key(&organization, &[Scope::All]).await;
+    let caller = service.sign_in(admin.plaintext.expose()).await.unwrap();
+    for id in [None, Some(KeyId::new(at(7), [7; 8]))] {
+        let context = fixtures::context();
+        let permit =
+            service.app.permit_revoke_key(&caller, Some(organization.id), id, &context).await.unwrap();
+        let refused = service.app.revoke_key(&permit, &context).await;
+        assert!(matches!(refused, Err(RevokeKeyError::NoSuchKey)));
+    }
+}

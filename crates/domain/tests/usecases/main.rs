@@ -1,0 +1,9 @@
+//! The use cases over the reference model of the store.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod authenticate;
+mod create_key;
+mod list_keys;
+mod provision;
+mod service;
+mod viewer;

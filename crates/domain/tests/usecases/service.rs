@@ -1,0 +1,111 @@
+//! A service whose clock, randomness, store and sessions a test sets.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use capykeys_conformance::{
+    fixtures::{self, ManualClock, SeededEntropy},
+    model::ModelStore,
+};
+use capykeys_domain::{
+    model::{
+        Caller, ClerkOrganizationId, KeyName, KeySpec, Organization, Role, Scope, ScopeSet, Session,
+        SessionOrganization, UserId,
+    },
+    policy::Permit,
+    ports::{Organizations, SessionError, SessionVerifier, Unavailable},
+    secret::{BearerToken, Credential, KeyFormat, Pepper, PepperId, Peppers},
+    usecases::{AuthenticateError, Capykeys, CreatedKey, Ports, Provisioning},
+};
+
+/// The service under test and its surroundings.
+pub(crate) struct Service {
+    pub(crate) app: Capykeys,
+    pub(crate) store: ModelStore,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) sessions: Arc<Sessions>,
+}
+
+/// Sessions by their tokens.
+#[derive(Default)]
+pub(crate) struct Sessions(Mutex<HashMap<String, Session>>);
+
+#[async_trait]
+impl SessionVerifier for Sessions {
+    async fn verify(&self, token: &BearerToken) -> Result<Session, SessionError> {
+        if token.expose() == "jwks.is.down" {
+            return Err(Unavailable::new("jwks", "down").into());
+        }
+        self.0.lock().unwrap().get(token.expose()).cloned().ok_or(SessionError::Refused("unknown token"))
+    }
+}
+
+impl Service {
+    pub(crate) fn new(provisioning: Provisioning) -> Self {
+        Self::with_pepper(provisioning, &ModelStore::default(), &[("1", 1)])
+    }
+
+    /// With peppers by name and byte, the current one first.
+    pub(crate) fn with_pepper(
+        provisioning: Provisioning,
+        store: &ModelStore,
+        peppers: &[(&str, u8)],
+    ) -> Self {
+        let (clock, sessions) = (Arc::new(ManualClock::default()), Arc::new(Sessions::default()));
+        let shared = Arc::new(store.clone());
+        let ports = Ports {
+            keys: shared.clone(),
+            lookup: shared.clone(),
+            organizations: shared.clone(),
+            audit: shared.clone(),
+            readiness: shared,
+            sessions: Some(sessions.clone()),
+            clock: clock.clone(),
+            entropy: Arc::new(SeededEntropy::default()),
+        };
+        let mut peppers =
+            peppers.iter().map(|&(id, byte)| Pepper::new(PepperId::parse(id).unwrap(), [byte; 32].into()));
+        let peppers = Peppers::new(peppers.next().unwrap(), peppers.collect()).unwrap();
+        let app = Capykeys::new(ports, KeyFormat::default(), peppers, provisioning);
+        Self { app, store: store.clone(), clock, sessions }
+    }
+
+    pub(crate) async fn organization(&self) -> Organization {
+        let new = fixtures::organization_at_clerk(fixtures::at(0), "org_2known");
+        let event = fixtures::event(
+            capykeys_domain::model::AuditAction::CreateOrganization,
+            fixtures::at(0),
+            new.id,
+            None,
+        );
+        self.store.create(&new, &event).await.unwrap()
+    }
+
+    pub(crate) async fn key(&self, organization: &Organization, scopes: &[Scope]) -> CreatedKey {
+        let permit = Permit::operator_creates_key(organization);
+        self.app.create_key(&permit, spec(scopes), &fixtures::context()).await.unwrap()
+    }
+
+    pub(crate) async fn sign_in(&self, text: &str) -> Result<Caller, AuthenticateError> {
+        let credential = Credential::parse(self.app.format(), text).unwrap();
+        self.app.authenticate(&credential, &fixtures::context()).await
+    }
+
+    /// Makes `token` stand for a session.
+    pub(crate) fn add_session(&self, token: &str, clerk_id: Option<&str>, role: &str, impersonated: bool) {
+        let organization = clerk_id.map(|id| SessionOrganization {
+            id: ClerkOrganizationId::parse(id).unwrap(),
+            role: Role::from_claim(role),
+            slug: Some("acme".to_owned()),
+        });
+        let session = Session { user_id: UserId::parse("user_2abc").unwrap(), organization, impersonated };
+        self.sessions.0.lock().unwrap().insert(token.to_owned(), session);
+    }
+}
+
+pub(crate) fn spec(scopes: &[Scope]) -> KeySpec {
+    KeySpec::new(KeyName::parse("CI").unwrap(), ScopeSet::new(scopes.iter().copied()).unwrap())
+}
