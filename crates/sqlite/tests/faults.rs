@@ -1,0 +1,113 @@
+//! What the store does where rows are corrupt, another process writes, or the database is gone.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::{error::Error as _, num::NonZeroU32, slice};
+
+use capykeys_conformance::fixtures;
+use capykeys_domain::{
+    model::{AuditAction, Organization, Scope, ScopeSet},
+    ports::{AuditLog, Insertion, KeyLookup, KeyStore, NewKey, Organizations, Readiness},
+};
+use capykeys_sqlite::SqliteStore;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+const TEN: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
+struct Setting {
+    store: SqliteStore,
+    organization: Organization,
+    new: NewKey,
+    directory: TempDir,
+}
+
+impl Setting {
+    async fn new() -> Self {
+        let directory = TempDir::new().unwrap();
+        let store = SqliteStore::open(directory.path()).unwrap();
+        let organization = fixtures::organization(fixtures::at(0));
+        let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), organization.id, None);
+        store.create(&organization, &event).await.unwrap();
+        let new = fixtures::key(organization.id, fixtures::at(1));
+        assert_eq!(store.insert(&new, &fixtures::created(&new)).await.unwrap(), Insertion::Inserted);
+        Self { store, organization, new, directory }
+    }
+
+    /// A connection beside the store's, on which no check of the schema holds.
+    fn beside(&self) -> Connection {
+        let connection = Connection::open(self.directory.path().join("capykeys.db")).unwrap();
+        connection.pragma_update(None, "ignore_check_constraints", true).unwrap();
+        connection
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_the_domain_does_not_accept_is_unavailable_and_not_repeated() {
+    for (column, value) in [
+        ("scopes", "hunter2:read"),
+        ("scopes", "jobs:read jobs:read"),
+        ("name", "hunter2\n"),
+        ("project_id", "hunter2 hunter2"),
+        ("source", "hunter2"),
+        ("created_by_user_id", "hunter2"),
+    ] {
+        let setting = Setting::new().await;
+        let sql = format!("UPDATE api_keys SET {column} = ?1");
+        assert_eq!(setting.beside().execute(&sql, [value]).unwrap(), 1);
+
+        let (store, id, organization) = (&setting.store, setting.new.key.id, setting.organization.id);
+        for error in [
+            KeyStore::find(store, organization, id).await.unwrap_err(),
+            KeyStore::list(store, organization, None, TEN).await.unwrap_err(),
+            store.find_by_digest(slice::from_ref(&setting.new.digest)).await.unwrap_err(),
+        ] {
+            let text = error.to_string();
+            assert!(text.ends_with(&format!(": corrupt row, column {column}")), "{text}");
+            assert!(error.source().is_none());
+        }
+        store.check().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_project_key_with_a_scope_beyond_its_project_is_found_as_it_is_stored() {
+    let setting = Setting::new().await;
+    setting.beside().execute("UPDATE api_keys SET project_id = 'p1', scopes = '*'", []).unwrap();
+    let found = setting.store.find_by_digest(slice::from_ref(&setting.new.digest)).await.unwrap().unwrap();
+    assert_eq!(found.key.scopes, ScopeSet::new([Scope::All]).unwrap());
+    assert!(found.key.project_id.is_some());
+}
+
+#[tokio::test]
+async fn while_another_process_writes_reads_go_on_and_a_write_is_refused_in_time() {
+    let setting = Setting::new().await;
+    let (store, organization) = (&setting.store, setting.organization.id);
+    let other = setting.beside();
+    other.execute_batch("BEGIN IMMEDIATE; UPDATE organizations SET name = 'Other'").unwrap();
+
+    let second = fixtures::key(organization, fixtures::at(2));
+    let event = fixtures::created(&second);
+    let error = store.insert(&second, &event).await.unwrap_err();
+    assert_eq!(error.to_string(), "sqlite: insert key: SQLite code 5");
+    assert_eq!(Organizations::find(store, organization).await.unwrap(), Some(setting.organization.clone()));
+    assert_eq!(AuditLog::list(store, organization, 0, TEN).await.unwrap().len(), 2);
+
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(store.insert(&second, &event).await.unwrap(), Insertion::Inserted);
+}
+
+#[tokio::test]
+async fn a_write_whose_event_cannot_be_stored_is_undone() {
+    let setting = Setting::new().await;
+    let (store, organization) = (&setting.store, setting.organization.id);
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON audit_events BEGIN SELECT RAISE(ABORT, 'no'); END";
+    setting.beside().execute_batch(refuse).unwrap();
+
+    let second = fixtures::key(organization, fixtures::at(2));
+    store.insert(&second, &fixtures::created(&second)).await.unwrap_err();
+    let key = &setting.new.key;
+    let at = fixtures::at(3);
+    store.revoke(organization, key.id, at, &fixtures::revoked(key, at)).await.unwrap_err();
+    assert_eq!(KeyStore::list(store, organization, None, TEN).await.unwrap(), slice::from_ref(key));
+}

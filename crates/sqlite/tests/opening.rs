@@ -1,0 +1,166 @@
+//! Opening and closing the store.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Command, Stdio},
+    sync::Barrier,
+    thread,
+    time::Duration,
+};
+
+use capykeys_conformance::fixtures;
+use capykeys_domain::{
+    model::AuditAction,
+    ports::{AuditLog, Insertion, KeyStore, Organizations, Readiness},
+};
+use capykeys_sqlite::{OpenError, SCHEMA_VERSION, ServerLock, SqliteStore};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+fn mode(path: &Path) -> u32 {
+    path.metadata().unwrap().permissions().mode() & 0o777
+}
+
+/// A connection beside the store's, as another program would have it.
+fn beside(directory: &TempDir) -> Connection {
+    Connection::open(directory.path().join("capykeys.db")).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_stored_survives_reopening() {
+    let directory = TempDir::new().unwrap();
+    let organization = fixtures::organization(fixtures::at(0));
+    let new = fixtures::key(organization.id, fixtures::at(1));
+    {
+        let store = SqliteStore::open(directory.path()).unwrap();
+        let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), organization.id, None);
+        store.create(&organization, &event).await.unwrap();
+        assert_eq!(store.insert(&new, &fixtures::created(&new)).await.unwrap(), Insertion::Inserted);
+    }
+    let store = SqliteStore::open(directory.path()).unwrap();
+    assert_eq!(KeyStore::find(&store, organization.id, new.key.id).await.unwrap(), Some(new.key));
+    let events = AuditLog::list(&store, organization.id, 0, 10.try_into().unwrap()).await.unwrap();
+    assert_eq!(events.len(), 2);
+}
+
+#[tokio::test]
+async fn dropping_the_last_clone_leaves_everything_in_the_one_file() {
+    let directory = TempDir::new().unwrap();
+    let store = SqliteStore::open(directory.path()).unwrap();
+    let clone = store.clone();
+    drop(store);
+    clone.check().await.unwrap();
+    drop(clone);
+    let files: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|one| one.unwrap().file_name()).collect();
+    assert_eq!(files, ["capykeys.db"]);
+}
+
+#[test]
+fn everything_is_made_for_its_owner_alone() {
+    let parent = TempDir::new().unwrap();
+    let directory = parent.path().join("data");
+    let _lock = ServerLock::acquire(&directory).unwrap();
+    let _store = SqliteStore::open(&directory).unwrap();
+    assert_eq!(mode(&directory), 0o700);
+    let mut names = Vec::new();
+    for file in fs::read_dir(&directory).unwrap().map(Result::unwrap) {
+        assert_eq!(mode(&file.path()), 0o600, "{}", file.path().display());
+        names.push(file.file_name());
+    }
+    names.sort();
+    assert_eq!(names, ["capykeys.db", "capykeys.db-shm", "capykeys.db-wal", "lock"]);
+}
+
+#[tokio::test]
+async fn commands_open_the_store_beside_a_server() {
+    let directory = TempDir::new().unwrap();
+    let _lock = ServerLock::acquire(directory.path()).unwrap();
+    let server = SqliteStore::open(directory.path()).unwrap();
+    let command = SqliteStore::open(directory.path()).unwrap();
+    let organization = fixtures::organization(fixtures::at(0));
+    let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), organization.id, None);
+    command.create(&organization, &event).await.unwrap();
+    drop(command);
+    let found = Organizations::find(&server, organization.id).await.unwrap();
+    assert_eq!(found, Some(organization));
+    server.check().await.unwrap();
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_and_left_alone() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("capykeys.db");
+    let content = "Dear diary, ".repeat(100);
+    fs::write(&file, &content).unwrap();
+    let error = SqliteStore::open(directory.path()).unwrap_err();
+    assert!(matches!(error, OpenError::NotADatabase { .. }), "{error}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), content);
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_not_served() {
+    const NEWER: &str =
+        "INSERT INTO refinery_schema_history VALUES (99, 'later', '2030-01-01T00:00:00Z', '1')";
+    let directory = TempDir::new().unwrap();
+    let running = SqliteStore::open(directory.path()).unwrap();
+    beside(&directory).execute(NEWER, []).unwrap();
+    assert!(running.check().await.is_err());
+    let error = SqliteStore::open(directory.path()).unwrap_err();
+    assert!(matches!(error, OpenError::NewerSchema { found: 99, known: SCHEMA_VERSION }), "{error}");
+}
+
+#[test]
+fn a_schema_that_was_changed_by_hand_is_refused() {
+    let directory = TempDir::new().unwrap();
+    drop(SqliteStore::open(directory.path()).unwrap());
+    beside(&directory).execute("UPDATE refinery_schema_history SET checksum = '1'", []).unwrap();
+    let error = SqliteStore::open(directory.path()).unwrap_err();
+    assert!(matches!(error, OpenError::ForeignSchema), "{error}");
+}
+
+#[test]
+fn many_that_open_a_new_directory_at_once_all_succeed() {
+    const MANY: usize = 8;
+    for _ in 0..5 {
+        let parent = TempDir::new().unwrap();
+        let directory = parent.path().join("data");
+        let start = Barrier::new(MANY);
+        thread::scope(|scope| {
+            for _ in 0..MANY {
+                scope.spawn(|| {
+                    start.wait();
+                    SqliteStore::open(&directory).unwrap();
+                });
+            }
+        });
+    }
+}
+
+/// A process of its own that opens the store in its working directory: run by the test below.
+#[test]
+#[ignore = "a part of another test"]
+fn opens_the_store_in_the_working_directory() {
+    SqliteStore::open(Path::new("data")).unwrap();
+}
+
+#[test]
+fn a_store_whose_creation_was_killed_opens_again() {
+    for milliseconds in 0..30 {
+        let parent = TempDir::new().unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "opens_the_store_in_the_working_directory"])
+            .current_dir(parent.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        // Not to wait for anything: each round kills at another moment.
+        thread::sleep(Duration::from_millis(milliseconds));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        SqliteStore::open(&parent.path().join("data")).unwrap();
+    }
+}
