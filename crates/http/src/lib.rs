@@ -1,1 +1,27 @@
-//! The HTTP interface of capykeys.
+//! The HTTP interface of capykeys: actix-web over [`Capykeys`](capykeys_domain::usecases::Capykeys).
+//!
+//! One endpoint a file, in [`endpoints`]; the OpenAPI document is generated from them. A request
+//! passes through three layers, from the outside in:
+//!
+//! - [`connection`]: the stream itself, which bounds how long a client may take, and gives a JSON
+//!   body to what actix refuses before there is a request;
+//! - [`layer`]: the request id, the time limit, panics, the headers of every answer, the log line;
+//! - [`endpoints`]: authenticate, ask the policy, read the input, call the use case.
+
+mod answer;
+mod connection;
+mod drain;
+mod endpoints;
+mod error;
+mod exchange;
+mod layer;
+mod openapi;
+mod request;
+mod server;
+mod settings;
+
+pub use answer::{ApiKeyView, CreateApiKeyResponse, OrganizationView, RevokeApiKeyResponse};
+pub use drain::Drain;
+pub use openapi::openapi_json;
+pub use server::serve;
+pub use settings::Settings;

@@ -1,1 +1,30 @@
-fn main() {}
+//! The binary `capykeys`: issues, lists, revokes and verifies API keys.
+//!
+//! This crate wires the others together: it alone reads the configuration, the environment, the
+//! system's clock and its random source.
+
+mod adapters;
+mod app;
+mod cli;
+mod commands;
+mod config;
+mod first_run;
+mod output;
+mod peppers;
+mod store;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    match commands::run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(error.as_ref());
+            ExitCode::FAILURE
+        }
+    }
+}

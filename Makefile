@@ -1,0 +1,45 @@
+# What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
+.DEFAULT_GOAL := help
+.PHONY: help run build test ci ci-full fmt lint openapi postgres schemathesis deny
+
+SCHEMATHESIS_EXAMPLES ?= 100
+
+help: ## Show what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: ## Build and serve on the embedded store (./capykeys-data)
+	cargo run --release --locked --bin capykeys -- serve
+
+build: ## Build the binary that the end-to-end tests run
+	cargo build --locked --bin capykeys
+
+postgres: ## Find a PostgreSQL for the tests, or install one
+	@scripts/postgres
+
+test: build ## Run every test, on a throw-away PostgreSQL too
+	CAPYKEYS_TEST_PGBIN="$$(scripts/postgres)" cargo test --locked --workspace
+
+fmt: ## Format the code
+	cargo fmt --all
+
+lint: ## Check the format and what clippy says
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+openapi: ## Write the OpenAPI document
+	cargo run --locked --quiet --bin capykeys -- openapi > openapi/capykeys.json
+
+schemathesis: build ## Test a running service against its own document
+	scripts/schemathesis $(SCHEMATHESIS_EXAMPLES)
+
+ci: lint test schemathesis ## What every change must pass
+	cargo run --locked --quiet --bin capykeys -- openapi | diff openapi/capykeys.json -
+
+ci-full: ci deny ## The same at full length
+	scripts/schemathesis 2000
+	CAPYKEYS_TEST_KILL_ROUNDS=100 CAPYKEYS_TEST_PAUSE_SECONDS=10 CAPYKEYS_TEST_PGBIN="$$(scripts/postgres)" \
+		cargo test --locked --package capykeys-tests
+
+deny: ## Check licences and sources of all dependencies
+	cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+	cargo deny --offline check bans licenses sources

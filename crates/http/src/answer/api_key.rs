@@ -1,0 +1,144 @@
+//! API keys.
+
+use capykeys_domain::{
+    model::{ApiKey, KeyId, KeySource, KeyState, OrganizationId, Timestamp},
+    usecases::CreatedKey,
+};
+use serde::Serialize;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
+
+use super::shown::{ScopeName, Scopes, Shown, names};
+
+/// An API key, without its secret.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiKey, example = json!({
+    "id": "key_01h455vb4pex5vsknk084sn02q",
+    "organization_id": "org_01h455vb4pex5vsknk084sn02q",
+    "name": "CI",
+    "key_prefix": "capy_live_4fQz",
+    "scopes": ["projects:read", "jobs:read"],
+    "source": "dashboard",
+    "is_active": true,
+    "created_at": "2026-01-31T12:00:00Z",
+    "created_by_user_id": "user_2abcDEF"
+}))]
+pub struct ApiKeyView<'a> {
+    /// Its id.
+    #[schema(value_type = String)]
+    id: Shown<KeyId>,
+    /// The organisation that it belongs to.
+    #[schema(value_type = String)]
+    organization_id: Shown<OrganizationId>,
+    /// What a person calls it, byte for byte as it was given.
+    name: &'a str,
+    /// The start of the secret, by which a person recognises it.
+    key_prefix: &'a str,
+    /// What it may be used for, in the order in which it was given.
+    #[schema(value_type = Vec<ScopeName>)]
+    scopes: Scopes<'a>,
+    /// How it came to be.
+    #[schema(value_type = KeySourceName)]
+    source: &'static str,
+    /// Whether it can be used: it is neither revoked nor expired.
+    is_active: bool,
+    /// When it was created.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Shown<Timestamp>,
+    /// The user who created it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    created_by_user_id: Option<&'a str>,
+    /// The device that it was made on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    device_name: Option<&'a str>,
+    /// From when on it is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false, format = DateTime)]
+    expires_at: Option<Shown<Timestamp>>,
+    /// When it was last used, give or take some seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false, format = DateTime)]
+    last_used_at: Option<Shown<Timestamp>>,
+    /// The one project that it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    project_id: Option<&'a str>,
+    /// When it was revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false, format = DateTime)]
+    revoked_at: Option<Shown<Timestamp>>,
+}
+
+impl<'a> ApiKeyView<'a> {
+    /// The key as it is at `now`.
+    #[must_use]
+    pub fn new(key: &'a ApiKey, now: Timestamp) -> Self {
+        Self {
+            id: Shown(key.id),
+            organization_id: Shown(key.organization_id),
+            name: key.name.as_str(),
+            key_prefix: key.key_prefix.as_str(),
+            scopes: Scopes(&key.scopes),
+            source: key.source.as_str(),
+            is_active: key.state(now) == KeyState::Active,
+            created_at: Shown(key.created_at),
+            created_by_user_id: key.created_by_user_id.as_ref().map(|user| user.as_str()),
+            device_name: key.device_name.as_ref().map(|device| device.as_str()),
+            expires_at: key.expires_at.map(Shown),
+            last_used_at: key.last_used_at.map(Shown),
+            project_id: key.project_id.as_ref().map(|project| project.as_str()),
+            revoked_at: key.revoked_at.map(Shown),
+        }
+    }
+}
+
+/// Describes a [`KeySource`].
+pub(crate) struct KeySourceName;
+
+impl PartialSchema for KeySourceName {
+    fn schema() -> RefOr<Schema> {
+        names("How a key came to be.", KeySource::ALL.into_iter().map(KeySource::as_str))
+    }
+}
+
+impl ToSchema for KeySourceName {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "KeySource".into()
+    }
+}
+
+/// The keys of an organisation, newest first.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body for the OpenAPI document; it is written as a stream")]
+pub(crate) struct ListApiKeysResponse<'a> {
+    /// Revoked and expired keys are among them.
+    api_keys: Vec<ApiKeyView<'a>>,
+}
+
+/// A new key with its secret.
+#[derive(Serialize, ToSchema)]
+pub struct CreateApiKeyResponse<'a> {
+    /// The key.
+    api_key: ApiKeyView<'a>,
+    /// Its secret, which is shown this once and stored nowhere.
+    plaintext_api_key: &'a str,
+}
+
+impl<'a> CreateApiKeyResponse<'a> {
+    /// For the one answer that the secret goes into.
+    #[must_use]
+    pub fn new(created: &'a CreatedKey, now: Timestamp) -> Self {
+        Self { api_key: ApiKeyView::new(&created.key, now), plaintext_api_key: created.plaintext.expose() }
+    }
+}
+
+/// The key is revoked.
+#[derive(Serialize, ToSchema)]
+pub struct RevokeApiKeyResponse {
+    /// Always true.
+    pub revoked: bool,
+}

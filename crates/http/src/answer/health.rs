@@ -1,0 +1,12 @@
+//! Whether the server is well.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The server is well.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct HealthResponse {
+    /// `ok`, or `ready`.
+    #[schema(example = "ok")]
+    pub(crate) status: &'static str,
+}

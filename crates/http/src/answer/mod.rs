@@ -1,0 +1,36 @@
+//! What callers are answered: the wire contract's objects over the domain's.
+//!
+//! The order of the fields is the contract's. What is optional is left out, never `null`.
+
+mod api_key;
+mod health;
+mod organization;
+mod shown;
+mod stream;
+mod viewer;
+
+use actix_web::{HttpResponse, http::StatusCode, http::header::ContentType};
+pub use api_key::{ApiKeyView, CreateApiKeyResponse, RevokeApiKeyResponse};
+pub(crate) use api_key::{KeySourceName, ListApiKeysResponse};
+pub(crate) use health::HealthResponse;
+pub use organization::OrganizationView;
+use serde::Serialize;
+pub(crate) use shown::ScopeName;
+pub(crate) use stream::key_list;
+use utoipa::ToSchema;
+pub(crate) use viewer::{AuthSourceName, PrincipalView, ViewerResponse};
+
+use crate::error::ApiError;
+
+/// Every answer that is not a success.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ErrorResponse {
+    /// What is wrong, in one sentence for people. Programs go by the status.
+    error: String,
+}
+
+/// An answer with a JSON body.
+pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Result<HttpResponse, ApiError> {
+    let body = serde_json::to_vec(body).map_err(|_| ApiError::Internal)?;
+    Ok(HttpResponse::build(status).insert_header(ContentType::json()).body(body))
+}

@@ -1,0 +1,67 @@
+//! Organisations.
+
+use capykeys_domain::model::{Organization, OrganizationId, Timestamp};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::shown::Shown;
+
+/// An organisation, which owns API keys.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Organization, example = json!({
+    "id": "org_01h455vb4pex5vsknk084sn02q",
+    "name": "Acme",
+    "slug": "acme",
+    "created_at": "2026-01-31T12:00:00Z",
+    "updated_at": "2026-01-31T12:00:00Z",
+    "clerk_organization_id": "org_2abcDEF"
+}))]
+pub struct OrganizationView<'a> {
+    /// Its id.
+    #[schema(value_type = String)]
+    id: Shown<OrganizationId>,
+    /// What it is called.
+    name: &'a str,
+    /// Its name in addresses.
+    slug: &'a str,
+    /// When it was created.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Shown<Timestamp>,
+    /// When it was last changed.
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Shown<Timestamp>,
+    /// Its id at Clerk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    clerk_organization_id: Option<&'a str>,
+    /// Its slug at Clerk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    clerk_organization_slug: Option<&'a str>,
+    /// Since when it is suspended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false, format = DateTime)]
+    suspended_at: Option<Shown<Timestamp>>,
+    /// Why it is suspended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    suspended_reason: Option<&'a str>,
+}
+
+impl<'a> From<&'a Organization> for OrganizationView<'a> {
+    fn from(organization: &'a Organization) -> Self {
+        let clerk = organization.clerk.as_ref();
+        let suspension = organization.suspension.as_ref();
+        Self {
+            id: Shown(organization.id),
+            name: organization.name.as_str(),
+            slug: organization.slug.as_str(),
+            created_at: Shown(organization.created_at),
+            updated_at: Shown(organization.updated_at),
+            clerk_organization_id: clerk.map(|clerk| clerk.id.as_str()),
+            clerk_organization_slug: clerk.and_then(|clerk| clerk.slug.as_deref()),
+            suspended_at: suspension.map(|suspension| Shown(suspension.at)),
+            suspended_reason: suspension.and_then(|suspension| Some(suspension.reason.as_ref()?.as_str())),
+        }
+    }
+}

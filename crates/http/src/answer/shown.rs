@@ -1,0 +1,52 @@
+//! How the domain's values are written and described.
+
+use std::fmt::Display;
+
+use capykeys_domain::model::{Scope, ScopeSet};
+use serde::{Serialize, Serializer};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type},
+};
+
+/// A value that is written as its text.
+pub(super) struct Shown<T>(pub(super) T);
+
+impl<T: Display> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// Scopes in their order.
+pub(super) struct Scopes<'a>(pub(super) &'a ScopeSet);
+
+impl Serialize for Scopes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(Scope::as_str))
+    }
+}
+
+/// Describes a [`Scope`].
+pub(crate) struct ScopeName;
+
+impl PartialSchema for ScopeName {
+    fn schema() -> RefOr<Schema> {
+        names("What a key may be used for; `*` is all of it.", Scope::ALL.iter().map(|scope| scope.as_str()))
+    }
+}
+
+impl ToSchema for ScopeName {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Scope".into()
+    }
+}
+
+/// The schema of a closed set of strings.
+pub(super) fn names(description: &str, names: impl Iterator<Item = &'static str>) -> RefOr<Schema> {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(description))
+        .enum_values(Some(names))
+        .into()
+}

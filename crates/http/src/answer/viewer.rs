@@ -1,0 +1,116 @@
+//! The caller as it is told about itself.
+
+use capykeys_domain::{
+    model::{OrganizationId, Scope},
+    usecases::{AuthSource, Principal, Viewer},
+};
+use serde::Serialize;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
+
+use super::{
+    organization::OrganizationView,
+    shown::{ScopeName, Shown, names},
+};
+
+/// The caller and its organisation.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Viewer)]
+pub(crate) struct ViewerResponse<'a> {
+    /// The organisation; null for a session without one that is known here.
+    #[schema(required = true)]
+    organization: Option<OrganizationView<'a>>,
+    /// The caller.
+    principal: PrincipalView<'a>,
+}
+
+impl<'a> From<&'a Viewer> for ViewerResponse<'a> {
+    fn from(viewer: &'a Viewer) -> Self {
+        Self {
+            organization: viewer.organization.as_ref().map(OrganizationView::from),
+            principal: PrincipalView::from(&viewer.principal),
+        }
+    }
+}
+
+/// Who calls.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Principal, example = json!({
+    "auth_source": "api_key",
+    "is_admin": false,
+    "scopes": ["projects:read", "jobs:read"],
+    "organization_id": "org_01h455vb4pex5vsknk084sn02q",
+    "user_id": "user_2abcDEF"
+}))]
+pub(crate) struct PrincipalView<'a> {
+    /// How it signed in.
+    #[schema(value_type = AuthSourceName)]
+    auth_source: &'static str,
+    /// Whether it operates the platform; false for both kinds of caller.
+    is_admin: bool,
+    /// What it may be used for.
+    #[schema(value_type = Vec<ScopeName>)]
+    scopes: Vec<&'static str>,
+    /// The id of its organisation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    organization_id: Option<Shown<OrganizationId>>,
+    /// The user, or the user behind the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    user_id: Option<&'a str>,
+    /// Its organisation's id at Clerk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    clerk_organization_id: Option<&'a str>,
+    /// The user's role in the organisation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    clerk_organization_role: Option<&'a str>,
+    /// Its organisation's slug at Clerk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    clerk_organization_slug: Option<&'a str>,
+}
+
+impl<'a> From<&'a Principal> for PrincipalView<'a> {
+    fn from(principal: &'a Principal) -> Self {
+        Self {
+            auth_source: auth_source(principal.auth_source),
+            is_admin: false,
+            scopes: principal.scopes.iter().copied().map(Scope::as_str).collect(),
+            organization_id: principal.organization_id.map(Shown),
+            user_id: principal.user_id.as_ref().map(|user| user.as_str()),
+            clerk_organization_id: principal.clerk_organization_id.as_ref().map(|id| id.as_str()),
+            clerk_organization_role: principal.clerk_organization_role.as_ref().map(|role| role.as_str()),
+            clerk_organization_slug: principal.clerk_organization_slug.as_deref(),
+        }
+    }
+}
+
+const fn auth_source(source: AuthSource) -> &'static str {
+    match source {
+        AuthSource::ApiKey => "api_key",
+        AuthSource::ClerkSession => "clerk_session",
+    }
+}
+
+/// Describes an [`AuthSource`].
+pub(crate) struct AuthSourceName;
+
+impl PartialSchema for AuthSourceName {
+    fn schema() -> RefOr<Schema> {
+        names(
+            "How a caller signed in.",
+            [AuthSource::ApiKey, AuthSource::ClerkSession].into_iter().map(auth_source),
+        )
+    }
+}
+
+impl ToSchema for AuthSourceName {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "AuthSource".into()
+    }
+}

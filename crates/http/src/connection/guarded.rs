@@ -1,0 +1,166 @@
+//! The stream that the dispatcher reads and writes.
+
+use std::{
+    io,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
+
+use actix_http::Extensions;
+use actix_web::rt::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Instant, Sleep, sleep},
+};
+
+use super::{Connection, Limits, ending::Ending, refusal};
+use crate::{error::ApiError, exchange::Shared};
+
+/// What the client is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Nothing: no request has begun.
+    Idle,
+    /// It is sending the head of a request.
+    Head,
+    /// Its request is being answered.
+    Busy,
+}
+
+/// A TCP stream with an eye on the clock and on the dispatcher.
+pub(crate) struct Guarded {
+    stream: TcpStream,
+    connection: Rc<Connection>,
+    shared: Shared,
+    limits: Limits,
+    phase: Phase,
+    /// How many requests had begun when the phase was last looked at.
+    begun: u64,
+    /// When the phase ends, unless it is [`Phase::Busy`].
+    deadline: Pin<Box<Sleep>>,
+    /// When a client that takes nothing of its answer is given up.
+    stalled: Option<Pin<Box<Sleep>>>,
+    /// Set once nothing more is read.
+    ending: Option<Ending>,
+}
+
+impl Guarded {
+    /// Guards a connection that was just accepted.
+    pub(crate) fn new(stream: TcpStream, shared: Shared, limits: Limits) -> Self {
+        Self {
+            stream,
+            connection: Rc::default(),
+            shared,
+            limits,
+            phase: Phase::Idle,
+            begun: 0,
+            deadline: Box::pin(sleep(limits.request)),
+            stalled: None,
+            ending: None,
+        }
+    }
+
+    /// Lets the requests on this connection know it.
+    pub(crate) fn introduce(&self, extensions: &mut Extensions) {
+        extensions.insert(Rc::clone(&self.connection));
+    }
+
+    /// Moves on to the phase that the client is in, after an attempt to read.
+    fn enter_phase(&mut self, bytes_arrived: bool) {
+        let begun = self.connection.begun.get();
+        // A request may have come and gone since.
+        let last = if begun == self.begun { self.phase } else { Phase::Busy };
+        self.begun = begun;
+        self.phase = match (self.connection.is_busy(), bytes_arrived, last) {
+            (true, _, _) => Phase::Busy,
+            (false, true, Phase::Idle | Phase::Busy) => self.until(Phase::Head),
+            (false, false, Phase::Busy) => self.until(Phase::Idle),
+            (false, _, unchanged) => unchanged,
+        };
+    }
+
+    fn until(&mut self, phase: Phase) -> Phase {
+        let limit = if phase == Phase::Head { self.limits.request } else { self.limits.idle };
+        self.deadline.as_mut().reset(Instant::now() + limit);
+        phase
+    }
+
+    /// Ends the connection where the client took too long: with an answer if it had begun to ask.
+    fn end_if_overdue(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.phase == Phase::Busy || self.deadline.as_mut().poll(cx).is_pending() {
+            return false;
+        }
+        self.ending = Some(match self.phase {
+            Phase::Head => Ending::new(refusal::answer(&self.shared, &ApiError::TooSlow)),
+            Phase::Idle | Phase::Busy => Ending::new(""),
+        });
+        true
+    }
+
+    /// Writes, and gives up on a client that takes nothing.
+    fn poll_write_through(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let limit = self.limits.request;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Guarded {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.ending.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        this.enter_phase(buffer.filled().len() > before);
+        if this.end_if_overdue(cx) {
+            // To the dispatcher, this is a client that has closed its side.
+            buffer.set_filled(before);
+            return Poll::Ready(Ok(()));
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Guarded {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let ending = match (&mut this.ending, refusal::find(bytes)) {
+            (Some(ending), _) => ending,
+            (None, None) => return this.poll_write_through(cx, bytes),
+            // First what stands before it, which is the answer to an earlier request.
+            (None, Some((place @ 1.., _))) => return this.poll_write_through(cx, &bytes[..place]),
+            (None, Some((0, error))) => {
+                let silent = this.connection.silent.get();
+                let answer = if silent { String::new() } else { refusal::answer(&this.shared, &error) };
+                this.ending.insert(Ending::new(answer))
+            }
+        };
+        ready!(ending.poll(cx, &mut this.stream))?;
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        match &mut this.ending {
+            Some(ending) => ending.poll(cx, &mut this.stream),
+            None => Pin::new(&mut this.stream).poll_shutdown(cx),
+        }
+    }
+}

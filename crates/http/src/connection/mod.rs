@@ -1,0 +1,54 @@
+//! A connection, below HTTP.
+//!
+//! actix's own dispatcher answers some requests itself, before there is a request that could be
+//! routed, and gives such answers no body: a head that is malformed or too large. It also sets no
+//! limit to how long the head of a connection's second request may take, nor to how long a client
+//! may take nothing of its answer. [`Guarded`] stands between the dispatcher and the socket and
+//! makes good for both.
+
+mod ending;
+mod guarded;
+mod refusal;
+
+use std::{cell::Cell, time::Duration};
+
+pub(crate) use guarded::Guarded;
+
+/// How long a client may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// For the head of a request, from its first byte; for its first byte on a new connection; and
+    /// for taking anything of an answer.
+    pub(crate) request: Duration,
+    /// Between two requests.
+    pub(crate) idle: Duration,
+}
+
+/// What the connection and the requests on it tell each other.
+#[derive(Debug, Default)]
+pub(crate) struct Connection {
+    begun: Cell<u64>,
+    ended: Cell<u64>,
+    silent: Cell<bool>,
+}
+
+impl Connection {
+    /// The head of a request has arrived.
+    pub(crate) fn begin_request(&self) {
+        self.begun.set(self.begun.get() + 1);
+    }
+
+    /// A request was answered, or given up.
+    pub(crate) fn end_request(&self) {
+        self.ended.set(self.ended.get() + 1);
+    }
+
+    /// What the dispatcher wants to refuse was answered already.
+    pub(crate) fn answer_nothing_more(&self) {
+        self.silent.set(true);
+    }
+
+    const fn is_busy(&self) -> bool {
+        self.begun.get() > self.ended.get()
+    }
+}

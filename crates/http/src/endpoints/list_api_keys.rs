@@ -1,0 +1,87 @@
+//! `GET /v1/organizations/{orgID}/api-keys`.
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{self, ContentType},
+};
+use capykeys_domain::{
+    model::{ApiKey, KeyId, OrganizationId},
+    ports::Unavailable,
+};
+use futures_util::{Stream, stream};
+
+use crate::{
+    answer::{self, ListApiKeysResponse},
+    error::ApiError,
+    exchange::{Current, Exchange},
+    openapi::responses::*,
+    request::{
+        caller::{authenticate, organization},
+        page::Page,
+    },
+};
+
+/// List the API keys of an organisation
+///
+/// All of them, newest first, revoked and expired ones too. With `limit`, one page; the next one is
+/// named in the `Link` header where there is one.
+#[utoipa::path(
+    get, path = super::API_KEYS, operation_id = "listApiKeys", tag = "api-keys",
+    params(
+        ("orgID" = String, Path, description = "The id of the organisation.", example = "org_01h455vb4pex5vsknk084sn02q"),
+        ("limit" = Option<u32>, Query, description = "How many keys at most; all where it is left out.", minimum = 1, maximum = 1000, nullable = false),
+        ("cursor" = Option<String>, Query, description = "The id of the last key of the page before.", pattern = "^key_[0-7][0-9a-hjkmnp-tv-z]{25}$", nullable = false),
+    ),
+    responses(
+        (status = 200, description = "The keys.", body = ListApiKeysResponse<'_>, headers(
+            ("Link" = String, description = "The next page, with `rel=\"next\"`; only where `limit` was given and there is one."),
+        )),
+        (status = 400, response = BadRequest),
+        (status = 401, response = Unauthorized),
+        (status = 403, response = Forbidden),
+        (status = 404, response = NotFound),
+        (status = 405, response = MethodNotAllowed),
+        (status = 408, response = RequestTimeout),
+        (status = 413, response = PayloadTooLarge),
+        (status = 415, response = UnsupportedMediaType),
+        (status = 429, response = TooManyRequests),
+        (status = 431, response = HeadersTooLarge),
+        (status = 500, response = InternalError),
+        (status = 503, response = ServiceUnavailable),
+    ),
+    security(("bearerAuth" = []), ("apiKeyHeader" = [])),
+)]
+pub(crate) async fn list_api_keys(exchange: Current, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let caller = authenticate(&exchange, &request).await?;
+    let target = organization(&request);
+    let permit = exchange.app().permit_list_keys(&caller, target, &exchange.context).await?;
+    let Page { limit, cursor } = Page::parse(request.query_string())?;
+    let Some(limit) = limit else {
+        let pages = exchange.app().list_keys(&permit, cursor).await?;
+        return Ok(listing(&exchange, pages, None));
+    };
+    let page = exchange.app().list_key_page(&permit, cursor, limit).await?;
+    let next = page.next.map(|next| next_page(permit.organization_id(), limit, next));
+    Ok(listing(&exchange, stream::iter([Ok(page.keys)]), next))
+}
+
+fn listing(
+    exchange: &Exchange,
+    pages: impl Stream<Item = Result<Vec<ApiKey>, Unavailable>> + 'static,
+    next: Option<String>,
+) -> HttpResponse {
+    let app = Arc::clone(&exchange.shared.app);
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header(ContentType::json());
+    if let Some(next) = next {
+        answer.insert_header((header::LINK, next));
+    }
+    answer.streaming(answer::key_list(pages, move || app.now()))
+}
+
+/// RFC 8288.
+fn next_page(organization: OrganizationId, limit: NonZeroU32, cursor: KeyId) -> String {
+    format!(r#"</v1/organizations/{organization}/api-keys?limit={limit}&cursor={cursor}>; rel="next""#)
+}

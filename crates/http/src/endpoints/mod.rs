@@ -1,0 +1,59 @@
+//! The endpoints, one a file.
+
+pub(crate) mod create_api_key;
+pub(crate) mod get_viewer;
+pub(crate) mod list_api_keys;
+pub(crate) mod livez;
+pub(crate) mod openapi;
+pub(crate) mod readyz;
+pub(crate) mod revoke_api_key;
+
+use actix_web::{
+    Resource,
+    dev::{HttpServiceFactory, Service},
+    web,
+};
+
+use crate::{error::ApiError, exchange::Current};
+
+const ME: &str = "/v1/me";
+const API_KEYS: &str = "/v1/organizations/{orgID}/api-keys";
+const API_KEY: &str = "/v1/organizations/{orgID}/api-keys/{keyID}";
+const OPENAPI: &str = "/v1/openapi.json";
+const LIVEZ: &str = "/livez";
+const READYZ: &str = "/readyz";
+
+/// Registers every endpoint; everything else is 404.
+pub(crate) fn configure(config: &mut web::ServiceConfig) {
+    config
+        .service(at(ME, "GET", |it| it.route(web::get().to(get_viewer::get_viewer))))
+        .service(at(API_KEYS, "GET, POST", |it| {
+            it.route(web::get().to(list_api_keys::list_api_keys))
+                .route(web::post().to(create_api_key::create_api_key))
+        }))
+        .service(at(API_KEY, "DELETE", |it| it.route(web::delete().to(revoke_api_key::revoke_api_key))))
+        .service(at(OPENAPI, "GET", |it| it.route(web::get().to(openapi::get_openapi))))
+        .service(at(LIVEZ, "GET", |it| it.route(web::get().to(livez::get_livez))))
+        .service(at(READYZ, "GET", |it| it.route(web::get().to(readyz::get_readyz))))
+        .default_service(web::to(no_such_route));
+}
+
+/// A path with its methods. All others are 405, and the log learns the template.
+fn at(
+    template: &'static str,
+    allowed: &'static str,
+    routes: impl FnOnce(Resource) -> Resource,
+) -> impl HttpServiceFactory + 'static {
+    routes(web::resource(template))
+        .default_service(web::to(move || async move { Err::<&str, _>(ApiError::MethodNotAllowed(allowed)) }))
+        .wrap_fn(move |request, service| {
+            if let Some(exchange) = Current::of(&request) {
+                exchange.route.set(template);
+            }
+            service.call(request)
+        })
+}
+
+async fn no_such_route() -> Result<&'static str, ApiError> {
+    Err(ApiError::NoSuchRoute)
+}

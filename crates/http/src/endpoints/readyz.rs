@@ -1,0 +1,33 @@
+//! `GET /readyz`.
+
+use actix_web::{HttpResponse, http::StatusCode};
+
+use crate::{
+    answer::{self, HealthResponse},
+    error::ApiError,
+    exchange::Current,
+    openapi::responses::*,
+};
+
+/// Is the server ready for requests?
+///
+/// It is not while its store is out of reach, nor once it is going out of service.
+#[utoipa::path(
+    get, path = super::READYZ, operation_id = "getReadyz", tag = "health",
+    responses(
+        (status = 200, description = "It is.", body = HealthResponse, example = json!({"status": "ready"})),
+        (status = 400, response = BadRequest),
+        (status = 405, response = MethodNotAllowed),
+        (status = 408, response = RequestTimeout),
+        (status = 431, response = HeadersTooLarge),
+        (status = 500, response = InternalError),
+        (status = 503, response = ServiceUnavailable),
+    ),
+)]
+pub(crate) async fn get_readyz(exchange: Current) -> Result<HttpResponse, ApiError> {
+    if exchange.shared.drain.has_begun() {
+        return Err(ApiError::Draining);
+    }
+    exchange.app().ready().await?;
+    answer::json(StatusCode::OK, &HealthResponse { status: "ready" })
+}

@@ -1,0 +1,203 @@
+//! Every way in which a request fails, and the answer to it.
+
+use std::{borrow::Cow, fmt};
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder, ResponseError,
+    http::{StatusCode, header},
+};
+use capykeys_domain::{
+    model::Invalid,
+    policy::Denial,
+    ports::Unavailable,
+    usecases::{AccessError, AuthenticateError, CreateKeyError, RevokeKeyError},
+};
+
+/// Every way in which a request fails. `Display` gives the sentence that the caller is told; none
+/// repeats anything of the input or of a library.
+#[derive(Debug)]
+pub(crate) enum ApiError {
+    /// 400: the input is not acceptable.
+    Invalid(Cow<'static, str>),
+    /// 401: there is no caller.
+    Unauthenticated {
+        /// Whether there was a credential at all.
+        credential_given: bool,
+        /// Why, for the log alone.
+        reason: &'static str,
+    },
+    /// 403 and 404: the policy says no.
+    Denied(Denial),
+    /// 404: nothing is served at this path.
+    NoSuchRoute,
+    /// 404: the organisation has no such key.
+    NoSuchKey,
+    /// 405: the path is served, with other methods.
+    MethodNotAllowed(&'static str),
+    /// 408: the request took too long to arrive.
+    TooSlow,
+    /// 413: the body is too large.
+    BodyTooLarge,
+    /// 415: the body is not JSON by its own account.
+    NotJson,
+    /// 431: the header fields are too large.
+    HeadTooLarge,
+    /// 500: a fault of ours.
+    Internal,
+    /// 503: something that is needed is not there.
+    Unavailable(Unavailable),
+    /// 503: the answer took too long.
+    Overdue,
+    /// 503: the server is going out of service.
+    Draining,
+}
+
+impl ApiError {
+    /// A 400 with this sentence.
+    pub(crate) const fn invalid(sentence: &'static str) -> Self {
+        Self::Invalid(Cow::Borrowed(sentence))
+    }
+
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
+            Self::Denied(Denial::Forbidden(_)) => StatusCode::FORBIDDEN,
+            Self::Denied(Denial::NoSuchOrganization) | Self::NoSuchRoute | Self::NoSuchKey => {
+                StatusCode::NOT_FOUND
+            }
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unavailable(_) | Self::Overdue | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// What the log says beyond the status.
+    fn reason(&self) -> Option<Cow<'static, str>> {
+        match self {
+            Self::Unauthenticated { reason, .. } => Some(Cow::Borrowed(reason)),
+            Self::Unavailable(unavailable) => Some(Cow::Owned(unavailable.to_string())),
+            Self::Overdue => Some(Cow::Borrowed("took longer than the time limit")),
+            Self::Draining => Some(Cow::Borrowed("draining")),
+            _ => None,
+        }
+    }
+
+    fn add_headers(&self, answer: &mut HttpResponseBuilder) {
+        match self {
+            Self::Unauthenticated { credential_given, .. } => {
+                // RFC 6750, section 3.1: no error code where there was no credential.
+                let challenge = if *credential_given { r#"Bearer error="invalid_token""# } else { "Bearer" };
+                answer.insert_header((header::WWW_AUTHENTICATE, challenge));
+            }
+            Self::MethodNotAllowed(allowed) => {
+                answer.insert_header((header::ALLOW, *allowed));
+            }
+            Self::Unavailable(_) | Self::Overdue | Self::Draining => {
+                answer.insert_header((header::RETRY_AFTER, "1"));
+            }
+            // What is left of the request is not worth reading.
+            Self::TooSlow | Self::BodyTooLarge | Self::HeadTooLarge => {
+                answer.force_close();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What the log says about an answer; travels in the answer's extensions.
+pub(crate) struct Reason(pub(crate) Cow<'static, str>);
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Invalid(sentence) => sentence,
+            Self::Unauthenticated { .. } => "A valid API key or session token is required.",
+            Self::Denied(denial) => return denial.fmt(f),
+            Self::NoSuchRoute => "There is nothing at this path.",
+            Self::NoSuchKey => "There is no such API key.",
+            Self::MethodNotAllowed(_) => "The method is not allowed here.",
+            Self::TooSlow => "The request took too long to arrive.",
+            Self::BodyTooLarge => "The body is larger than 64 KiB.",
+            Self::NotJson => "The body must be sent as application/json.",
+            Self::HeadTooLarge => "The header fields are too large.",
+            Self::Internal => "Something went wrong here.",
+            Self::Unavailable(_) | Self::Overdue => "The service is not available right now.",
+            Self::Draining => "The server is going out of service.",
+        })
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut answer = HttpResponse::build(self.status());
+        answer.insert_header(header::ContentType::json());
+        self.add_headers(&mut answer);
+        let mut answer = answer.body(body(&self.to_string()));
+        if let Some(reason) = self.reason() {
+            answer.extensions_mut().insert(Reason(reason));
+        }
+        answer
+    }
+}
+
+/// The body of every error.
+pub(crate) fn body(sentence: &str) -> String {
+    serde_json::json!({ "error": sentence }).to_string()
+}
+
+impl From<Invalid> for ApiError {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(Cow::Owned(invalid.to_string()))
+    }
+}
+
+impl From<Unavailable> for ApiError {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::Unavailable(unavailable)
+    }
+}
+
+impl From<AuthenticateError> for ApiError {
+    fn from(error: AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::Refused(reason) => Self::Unauthenticated { credential_given: true, reason },
+            AuthenticateError::Unavailable(unavailable) => Self::Unavailable(unavailable),
+        }
+    }
+}
+
+impl From<AccessError> for ApiError {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Denied(denial) => Self::Denied(denial),
+            AccessError::Unavailable(unavailable) => Self::Unavailable(unavailable),
+        }
+    }
+}
+
+impl From<CreateKeyError> for ApiError {
+    fn from(error: CreateKeyError) -> Self {
+        match error {
+            CreateKeyError::Denied(denial) => Self::Denied(denial),
+            CreateKeyError::Unavailable(unavailable) => Self::Unavailable(unavailable),
+        }
+    }
+}
+
+impl From<RevokeKeyError> for ApiError {
+    fn from(error: RevokeKeyError) -> Self {
+        match error {
+            RevokeKeyError::NoSuchKey => Self::NoSuchKey,
+            RevokeKeyError::Unavailable(unavailable) => Self::Unavailable(unavailable),
+        }
+    }
+}

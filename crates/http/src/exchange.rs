@@ -1,0 +1,115 @@
+//! One request and its answer.
+
+use std::{
+    cell::{Cell, OnceCell},
+    future::{Ready, ready},
+    net::IpAddr,
+    ops::Deref,
+    rc::Rc,
+    sync::Arc,
+};
+
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::HeaderMap};
+use capykeys_domain::{
+    model::{Actor, Caller, OrganizationId, RequestContext, RequestId},
+    usecases::Capykeys,
+};
+
+use crate::{Drain, error::ApiError};
+
+/// What all requests share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    /// The service.
+    pub(crate) app: Arc<Capykeys>,
+    /// Whether it is about to stop.
+    pub(crate) drain: Drain,
+}
+
+impl Shared {
+    /// An id for an answer, whatever happens: where there is no randomness to be had, the time.
+    pub(crate) fn new_request_id(&self) -> RequestId {
+        self.app.new_request_id().unwrap_or_else(|_| {
+            let micros = i128::from(self.app.now().unix_micros());
+            RequestId::from_random(micros.to_be_bytes())
+        })
+    }
+}
+
+/// Who a request came from, for the log.
+pub(crate) struct Identity {
+    /// The kind and the id.
+    pub(crate) actor: Actor,
+    /// Its organisation.
+    pub(crate) organization_id: Option<OrganizationId>,
+}
+
+/// One request and its answer: what the layers tell each other about it.
+pub(crate) struct Exchange {
+    pub(crate) shared: Shared,
+    /// Its id and where it came from.
+    pub(crate) context: RequestContext,
+    /// The template of its path. Never the path itself, which can hold anything.
+    pub(crate) route: Cell<&'static str>,
+    /// Whether its body is being waited for.
+    pub(crate) receiving: Cell<bool>,
+    /// Whether its body broke the rules of HTTP, for which the dispatcher refuses it as well.
+    pub(crate) malformed: Cell<bool>,
+    /// Who it came from, once that is known.
+    pub(crate) identity: OnceCell<Identity>,
+}
+
+impl Exchange {
+    /// Begins with the head of the request.
+    pub(crate) fn new(shared: &Shared, headers: &HeaderMap, peer: Option<IpAddr>) -> Self {
+        let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
+        let request_id = given.and_then(RequestId::parse).unwrap_or_else(|| shared.new_request_id());
+        let peer = peer.map(|address| address.to_canonical());
+        Self {
+            shared: shared.clone(),
+            context: RequestContext { request_id, peer },
+            route: Cell::new("-"),
+            receiving: Cell::new(false),
+            malformed: Cell::new(false),
+            identity: OnceCell::new(),
+        }
+    }
+
+    /// Remembers who it came from.
+    pub(crate) fn identify(&self, caller: &Caller) {
+        self.identity
+            .get_or_init(|| Identity { actor: caller.actor(), organization_id: caller.organization_id() });
+    }
+
+    /// The service.
+    pub(crate) fn app(&self) -> &Capykeys {
+        &self.shared.app
+    }
+}
+
+/// The exchange as endpoints ask for it.
+pub(crate) struct Current(Rc<Exchange>);
+
+impl Current {
+    /// The exchange that this message belongs to.
+    pub(crate) fn of(message: &impl HttpMessage) -> Option<Self> {
+        message.extensions().get::<Rc<Exchange>>().map(Rc::clone).map(Self)
+    }
+}
+
+impl Deref for Current {
+    type Target = Exchange;
+
+    fn deref(&self) -> &Exchange {
+        &self.0
+    }
+}
+
+impl FromRequest for Current {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of(request).ok_or(ApiError::Internal))
+    }
+}

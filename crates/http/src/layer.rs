@@ -1,0 +1,117 @@
+//! What happens around every request: its id, its time limit, panics, the headers of its answer,
+//! and its line in the log.
+//!
+//! It stands outside of actix-web's own routing, so that nothing is answered past it.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    time::Duration,
+};
+
+use actix_http::{ConnectionType, HttpMessage, Request, Response, body::BoxBody};
+use actix_service::{ServiceFactory, apply_fn_factory, map_config};
+use actix_web::{
+    Error, HttpResponse, ResponseError,
+    body::MessageBody,
+    dev::{AppConfig, Service, ServiceResponse},
+    http::header::{self, HeaderMap, HeaderName, HeaderValue},
+};
+use futures_util::FutureExt;
+use tracing::Instrument;
+
+use crate::{
+    connection::Connection,
+    error::{ApiError, Reason},
+    exchange::{Exchange, Shared},
+};
+
+mod record;
+use record::{Record, Recorded};
+
+/// The most that the names and values of a head may take up, in bytes.
+const MAX_HEADER_BYTES: usize = 32 * 1024;
+
+/// Puts the layer around an application.
+pub(crate) fn around<F, B>(
+    app: F,
+    shared: Shared,
+    time_limit: Duration,
+) -> impl ServiceFactory<Request, Config = (), Response = Response<BoxBody>, Error = Error, InitError = ()>
+where
+    F: ServiceFactory<
+            Request,
+            Config = AppConfig,
+            Response = ServiceResponse<B>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
+    B: MessageBody + 'static,
+{
+    let app = map_config(app, |()| AppConfig::default());
+    apply_fn_factory(app, move |request: Request, service: &F::Service| {
+        let exchange = begin(&shared, &request);
+        let connection = request.conn_data::<Rc<Connection>>().cloned();
+        let record = Record::begin(Rc::clone(&exchange), connection.clone(), request.method());
+        let span = tracing::info_span!("request", request_id = exchange.context.request_id.as_str());
+        // Routing and the first steps may run, and panic, before there is a future.
+        let call = (header_bytes(request.headers()) <= MAX_HEADER_BYTES)
+            .then(|| catch_unwind(AssertUnwindSafe(|| span.in_scope(|| service.call(request)))));
+        async move {
+            let mut answer = match call {
+                None => ApiError::HeadTooLarge.error_response(),
+                Some(Err(_)) => ApiError::Internal.error_response(),
+                Some(Ok(call)) => outcome(call, time_limit, &exchange).await,
+            };
+            add_headers(answer.headers_mut(), &exchange);
+            if let (true, Some(connection)) = (exchange.malformed.get(), connection) {
+                answer.head_mut().set_connection_type(ConnectionType::Close);
+                connection.answer_nothing_more();
+            }
+            Ok(record_answer(answer, record))
+        }
+        .instrument(span)
+    })
+}
+
+fn begin(shared: &Shared, request: &Request) -> Rc<Exchange> {
+    let peer = request.peer_addr().map(|address| address.ip());
+    let exchange = Rc::new(Exchange::new(shared, request.headers(), peer));
+    request.extensions_mut().insert(Rc::clone(&exchange));
+    exchange
+}
+
+/// The application's answer, whatever becomes of it.
+async fn outcome<B: MessageBody + 'static>(
+    call: impl Future<Output = Result<ServiceResponse<B>, Error>>,
+    time_limit: Duration,
+    exchange: &Exchange,
+) -> HttpResponse {
+    let call = AssertUnwindSafe(call).catch_unwind();
+    match tokio::time::timeout(time_limit, call).await {
+        Ok(Ok(Ok(response))) => response.into_parts().1.map_into_boxed_body(),
+        // No other errors are raised here; if one were, its text would not be for callers.
+        Ok(Ok(Err(error))) => error.as_error().unwrap_or(&ApiError::Internal).error_response(),
+        Ok(Err(_panic)) => ApiError::Internal.error_response(),
+        Err(_) if exchange.receiving.get() => ApiError::TooSlow.error_response(),
+        Err(_) => ApiError::Overdue.error_response(),
+    }
+}
+
+fn header_bytes(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
+
+fn add_headers(headers: &mut HeaderMap, exchange: &Exchange) {
+    if let Ok(id) = HeaderValue::from_str(exchange.context.request_id.as_str()) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+fn record_answer(mut answer: HttpResponse, mut record: Record) -> Response<BoxBody> {
+    let reason = answer.extensions_mut().remove::<Reason>();
+    record.answered(answer.status(), reason.map(|Reason(reason)| reason));
+    answer.map_body(|_, body| BoxBody::new(Recorded::new(body, record))).into()
+}

@@ -1,0 +1,132 @@
+//! Putting the document together.
+
+use capykeys_domain::model::Scope;
+use serde_json::{Value, json};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        OpenApi as Document, RefOr, Response,
+        path::{Operation, PathItem},
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+
+use super::responses::{self, header};
+use crate::{answer, endpoints, request::create_key::CreateApiKeyRequest};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "capykeys",
+        description = "Creates, lists, revokes and verifies API keys.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    servers((url = "/", description = "Where this document was served from.")),
+    tags(
+        (name = "viewer", description = "The caller."),
+        (name = "api-keys", description = "The API keys of an organisation."),
+        (name = "health", description = "For load balancers and orchestrators."),
+        (name = "meta", description = "About this API."),
+    ),
+    paths(
+        endpoints::get_viewer::get_viewer,
+        endpoints::list_api_keys::list_api_keys,
+        endpoints::create_api_key::create_api_key,
+        endpoints::revoke_api_key::revoke_api_key,
+        endpoints::openapi::get_openapi,
+        endpoints::livez::get_livez,
+        endpoints::readyz::get_readyz,
+    ),
+    components(schemas(
+        answer::ErrorResponse,
+        answer::ScopeName,
+        answer::KeySourceName,
+        answer::AuthSourceName,
+        answer::ApiKeyView<'_>,
+        answer::OrganizationView<'_>,
+        answer::PrincipalView<'_>,
+        CreateApiKeyRequest,
+    )),
+    modifiers(&SharedParts),
+)]
+struct ApiDocument;
+
+/// The OpenAPI 3.1 document, pretty-printed, with a final newline: what is committed and what
+/// `/v1/openapi.json` serves.
+#[must_use]
+pub fn openapi_json() -> String {
+    let mut document = serde_json::to_value(ApiDocument::openapi()).unwrap_or_default();
+    let schemas = &mut document["components"]["schemas"];
+    add_rules(&mut schemas["CreateApiKeyRequest"]);
+    add_examples(schemas);
+    format!("{document:#}\n")
+}
+
+/// Examples that are put together from those of the parts.
+fn add_examples(schemas: &mut Value) {
+    let of = |name: &str| schemas[name]["example"].clone();
+    let (key, organization, principal) = (of("ApiKey"), of("Organization"), of("Principal"));
+    let plaintext = format!("{}{}", key["key_prefix"].as_str().unwrap_or_default(), "0".repeat(34));
+    schemas["ListApiKeysResponse"]["example"] = json!({ "api_keys": [key] });
+    schemas["CreateApiKeyResponse"]["example"] = json!({ "api_key": key, "plaintext_api_key": plaintext });
+    schemas["Viewer"]["example"] = json!({ "organization": organization, "principal": principal });
+}
+
+/// Rules that the derive macros cannot express.
+fn add_rules(request: &mut Value) {
+    let beyond_a_project: Vec<&str> =
+        Scope::ALL.iter().filter(|scope| !scope.fits_a_project()).map(|scope| scope.as_str()).collect();
+    request["properties"]["scopes"]["uniqueItems"] = json!(true);
+    // A key of one project carries no scope that reaches beyond it. Generators of clients pass
+    // over `not`; validators do not.
+    request["not"] = json!({
+        "required": ["project_id"],
+        "properties": { "scopes": { "contains": { "enum": beyond_a_project } } },
+    });
+}
+
+/// What all operations share.
+struct SharedParts;
+
+impl Modify for SharedParts {
+    fn modify(&self, document: &mut Document) {
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearerAuth", SecurityScheme::Http(bearer()));
+        components.add_security_scheme("apiKeyHeader", SecurityScheme::ApiKey(ApiKey::Header(api_key())));
+        components.responses.extend(responses::all().into_iter().map(|(name, it)| (name.to_owned(), it)));
+        let operations = document.paths.paths.values_mut().flat_map(operations);
+        let inline = operations.flat_map(|operation| {
+            operation.security.get_or_insert_default();
+            operation.responses.responses.values_mut()
+        });
+        for response in inline.chain(components.responses.values_mut()) {
+            if let RefOr::T(response) = response {
+                add_headers(response);
+            }
+        }
+    }
+}
+
+fn bearer() -> utoipa::openapi::security::Http {
+    HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("An API key, or the session token of a user signed in with Clerk."))
+        .build()
+}
+
+fn api_key() -> ApiKeyValue {
+    ApiKeyValue::with_description("X-API-Key", "An API key.")
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten()
+}
+
+fn add_headers(response: &mut Response) {
+    for (name, description) in [
+        ("X-Request-Id", "The caller's own id for the request, or a new one."),
+        ("Cache-Control", "Always `no-store`."),
+    ] {
+        response.headers.insert(name.to_owned(), RefOr::T(header(description)));
+    }
+}

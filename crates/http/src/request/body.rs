@@ -1,0 +1,98 @@
+//! Receiving a JSON body.
+
+use actix_web::{
+    HttpRequest,
+    error::PayloadError,
+    http::header::{self, HeaderMap},
+    web::{Bytes, BytesMut, Payload},
+};
+use futures_util::StreamExt;
+
+use crate::{error::ApiError, exchange::Exchange};
+
+/// The largest body, in bytes.
+pub(crate) const MAX_BYTES: usize = 64 * 1024;
+
+/// The whole body. How long that may take is up to the time limit of the request, which is told
+/// that it is waiting for the body.
+///
+/// # Errors
+/// 415 where it is not sent as JSON, 413 where it is too large, 400 where it breaks off.
+pub(crate) async fn receive(
+    exchange: &Exchange,
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<Bytes, ApiError> {
+    if !is_json(request.headers()) {
+        return Err(ApiError::NotJson);
+    }
+    if announced_length(request.headers()).is_some_and(|length| length > MAX_BYTES as u64) {
+        return Err(ApiError::BodyTooLarge);
+    }
+    exchange.receiving.set(true);
+    let body = collect(exchange, payload).await;
+    exchange.receiving.set(false);
+    body
+}
+
+async fn collect(exchange: &Exchange, mut payload: Payload) -> Result<Bytes, ApiError> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| {
+            exchange.malformed.set(!matches!(error, PayloadError::Incomplete(_)));
+            ApiError::invalid("The body is incomplete or malformed.")
+        })?;
+        if body.len() + chunk.len() > MAX_BYTES {
+            return Err(ApiError::BodyTooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// Whether the body is JSON by its own account: `application/json`, with any parameters, and not
+/// compressed.
+fn is_json(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("not ASCII"));
+    let essence = text(header::CONTENT_TYPE).and_then(|value| value.split(';').next());
+    let coding = text(header::CONTENT_ENCODING).unwrap_or("identity");
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+        && coding.trim().eq_ignore_ascii_case("identity")
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+
+    use super::*;
+
+    fn typed(value: &'static str) -> HeaderMap {
+        [(header::CONTENT_TYPE, HeaderValue::from_static(value))].into_iter().collect()
+    }
+
+    #[test]
+    fn parameters_and_case_of_the_media_type_do_not_matter() {
+        for value in ["application/json", "Application/JSON", "application/json; charset=utf-8"] {
+            assert!(is_json(&typed(value)), "{value}");
+        }
+    }
+
+    #[test]
+    fn every_other_media_type_and_none_at_all_are_refused() {
+        for value in ["", "text/plain", "application/jsonp", "application/problem+json", "json"] {
+            assert!(!is_json(&typed(value)), "{value}");
+        }
+        assert!(!is_json(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_compressed_body_is_refused() {
+        let mut headers = typed("application/json");
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        assert!(!is_json(&headers));
+    }
+}

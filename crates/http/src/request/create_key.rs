@@ -1,0 +1,174 @@
+//! The body that asks for a key.
+
+use std::borrow::Cow;
+
+use capykeys_domain::model::{DeviceName, KeyName, KeySpec, ProjectId, ScopeSet, Timestamp};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::members::Members;
+use crate::{answer::ScopeName, error::ApiError};
+
+/// An API key to be created. Members that are not listed here are ignored.
+#[derive(ToSchema)]
+#[schema(as = CreateApiKeyRequest, example = json!({
+    "name": "CI", "scopes": ["projects:read", "jobs:read"], "expires_at": "2027-01-31T12:00:00Z"
+}))]
+#[expect(dead_code, reason = "describes the body for the OpenAPI document; it is parsed by hand")]
+pub(crate) struct CreateApiKeyRequest {
+    /// What a person calls the key; kept byte for byte. No control characters, and not white space
+    /// alone.
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000][^\\u0000-\\u001f\\u007f-\\u009f]*$"
+    )]
+    name: String,
+    /// What the key may be used for; the order is kept. For a key of one project, neither `*` nor
+    /// `organizations:…` nor `api_keys:…`.
+    #[schema(value_type = Vec<ScopeName>, min_items = 1)]
+    scopes: Vec<String>,
+    /// Restricts the key to one project. The id belongs to another service and is not checked.
+    #[schema(nullable = false, pattern = "^[A-Za-z0-9_-]{1,64}$")]
+    project_id: Option<String>,
+    /// When the key stops to work: an RFC 3339 time in the future, within ten years. Where it is
+    /// left out, the key lives as long as the API key that creates it, or without end.
+    #[schema(nullable = false, format = DateTime)]
+    expires_at: Option<String>,
+    /// The device that the key is made on. No control characters, and not white space alone.
+    #[schema(
+        nullable = false,
+        min_length = 1,
+        max_length = 200,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000][^\\u0000-\\u001f\\u007f-\\u009f]*$"
+    )]
+    device_name: Option<String>,
+}
+
+/// The key that the body asks for.
+///
+/// # Errors
+/// 400 with a sentence that names the member and the rule.
+pub(crate) fn key_spec(body: &[u8], now: Timestamp) -> Result<KeySpec, ApiError> {
+    let members = Members::parse(body)?;
+    let name = KeyName::parse(text(&members, "name")?.ok_or_else(|| rule("name", "is required"))?)?;
+    let mut spec = KeySpec::new(name, scopes(&members)?);
+    if let Some(project_id) = text(&members, "project_id")? {
+        spec = spec.for_project(ProjectId::parse(project_id)?)?;
+    }
+    if let Some(expires_at) = text(&members, "expires_at")? {
+        spec = spec.expiring_at(Timestamp::parse("expires_at", expires_at)?, now)?;
+    }
+    if let Some(device_name) = text(&members, "device_name")? {
+        spec = spec.on_device(DeviceName::parse(device_name)?);
+    }
+    Ok(spec)
+}
+
+fn scopes(members: &Members) -> Result<ScopeSet, ApiError> {
+    let value = members.get("scopes").ok_or_else(|| rule("scopes", "is required"))?;
+    let items = value.as_array().ok_or_else(|| rule("scopes", "must be an array of strings"))?;
+    let name = |(index, item): (usize, &'_ Value)| match item {
+        Value::String(name) => Ok(name.clone()),
+        _ => Err(rule(&format!("scopes[{index}]"), "must be a string")),
+    };
+    let names = items.iter().enumerate().map(name).collect::<Result<Vec<String>, ApiError>>()?;
+    Ok(ScopeSet::parse(names.iter().map(String::as_str))?)
+}
+
+/// The member `name`, a string where it is there.
+fn text<'a>(members: &'a Members, name: &str) -> Result<Option<&'a str>, ApiError> {
+    match members.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(rule(name, "must be a string")),
+    }
+}
+
+fn rule(field: &str, rule: &str) -> ApiError {
+    ApiError::Invalid(Cow::Owned(format!("`{field}` {rule}.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(body: &str) -> Result<KeySpec, String> {
+        let now = Timestamp::parse("t", "2026-01-01T00:00:00Z").unwrap();
+        key_spec(body.as_bytes(), now).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn everything_that_can_be_asked_for_is_read() {
+        let spec = parse(
+            r#"{"name":" CI ","scopes":["jobs:read","backups:read"],"project_id":"p_1",
+                "expires_at":"2026-06-01T02:00:00.123456789+02:00","device_name":"laptop"}"#,
+        )
+        .unwrap();
+        assert_eq!(spec.name().as_str(), " CI ");
+        let scopes: Vec<_> = spec.scopes().iter().map(|scope| scope.as_str()).collect();
+        assert_eq!(scopes, ["jobs:read", "backups:read"]);
+        assert_eq!(spec.project_id().unwrap().as_str(), "p_1");
+        assert_eq!(spec.expires_at().unwrap().to_string(), "2026-06-01T00:00:00.123456Z");
+        assert_eq!(spec.device_name().unwrap().as_str(), "laptop");
+    }
+
+    #[test]
+    fn members_of_newer_clients_and_what_the_server_sets_are_ignored() {
+        assert!(parse(r#"{"name":"a","scopes":["*"],"source":"operator","new":{"a":[null]}}"#).is_ok());
+    }
+
+    #[test]
+    fn a_missing_member_is_named() {
+        assert_eq!(parse(r#"{"scopes":["*"]}"#).unwrap_err(), "`name` is required.");
+        assert_eq!(parse(r#"{"name":"a"}"#).unwrap_err(), "`scopes` is required.");
+    }
+
+    #[test]
+    fn a_wrong_type_is_named_whatever_the_member() {
+        for wrong in ["null", "1", "true", "{}", "[\"x\"]"] {
+            for name in ["project_id", "expires_at", "device_name"] {
+                let body = format!(r#"{{"name":"a","scopes":["jobs:read"],"{name}":{wrong}}}"#);
+                assert_eq!(parse(&body).unwrap_err(), format!("`{name}` must be a string."), "{wrong}");
+            }
+            let body = format!(r#"{{"name":{wrong},"scopes":["*"]}}"#);
+            assert_eq!(parse(&body).unwrap_err(), "`name` must be a string.");
+            let body = format!(r#"{{"name":"a","scopes":["*",{wrong}]}}"#);
+            assert_eq!(parse(&body).unwrap_err(), "`scopes[1]` must be a string.");
+        }
+        for wrong in ["null", "\"*\"", "{}"] {
+            let body = format!(r#"{{"name":"a","scopes":{wrong}}}"#);
+            assert_eq!(parse(&body).unwrap_err(), "`scopes` must be an array of strings.");
+        }
+    }
+
+    #[test]
+    fn a_broken_rule_is_named_without_the_value() {
+        let secret = "capy_live_secret";
+        for (field, body) in [
+            ("name", format!(r#"{{"name":"{secret}\u0000","scopes":["*"]}}"#)),
+            ("scopes[0]", format!(r#"{{"name":"a","scopes":["{secret}"]}}"#)),
+            ("scopes", r#"{"name":"a","scopes":[]}"#.to_owned()),
+            ("scopes", r#"{"name":"a","scopes":["*"],"project_id":"p"}"#.to_owned()),
+            ("project_id", format!(r#"{{"name":"a","scopes":["jobs:read"],"project_id":"{secret}!"}}"#)),
+            ("expires_at", format!(r#"{{"name":"a","scopes":["*"],"expires_at":"{secret}"}}"#)),
+            ("expires_at", r#"{"name":"a","scopes":["*"],"expires_at":"2025-01-01T00:00:00Z"}"#.to_owned()),
+            ("device_name", r#"{"name":"a","scopes":["*"],"device_name":""}"#.to_owned()),
+        ] {
+            let sentence = parse(&body).unwrap_err();
+            assert!(sentence.starts_with(&format!("`{field}` ")), "{sentence}");
+            assert!(!sentence.contains(secret), "{sentence}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_it_panic(body: Vec<u8>, text: String) {
+            let now = Timestamp::MAX;
+            let _ = key_spec(&body, now);
+            let _ = key_spec(serde_json::json!({"name": text, "scopes": [text], "expires_at": text}).to_string().as_bytes(), now);
+        }
+    }
+}

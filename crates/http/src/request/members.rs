@@ -1,0 +1,121 @@
+//! The members of a JSON object, before it is known what they mean.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::{Value, error::Category};
+
+use crate::error::ApiError;
+
+/// The members of a JSON object, each with another name.
+#[derive(Debug)]
+pub(crate) struct Members(Vec<(String, Value)>);
+
+impl Members {
+    /// Parses a body.
+    ///
+    /// # Errors
+    /// 400 where it is no JSON, nested too deeply, no object, or has a name twice.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, ApiError> {
+        if body.is_empty() {
+            return Err(ApiError::invalid("A JSON body is required."));
+        }
+        let mut members: Self = serde_json::from_slice(body).map_err(|error| {
+            ApiError::invalid(match error.classify() {
+                Category::Data => "The body must be a JSON object.",
+                _ => "The body is not valid JSON.",
+            })
+        })?;
+        members.0.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        if members.0.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            return Err(ApiError::invalid("The body must not name a member twice."));
+        }
+        Ok(members)
+    }
+
+    /// The member `name`.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value)
+    }
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Members(members))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn refusal(body: &[u8]) -> String {
+        Members::parse(body).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn only_an_object_is_accepted() {
+        for body in ["[]", "null", "1", "\"capy_live_secret\"", "true"] {
+            assert_eq!(refusal(body.as_bytes()), "The body must be a JSON object.", "{body}");
+        }
+        assert_eq!(refusal(b""), "A JSON body is required.");
+        assert!(Members::parse(b" {} \n").is_ok());
+    }
+
+    #[test]
+    fn what_is_no_json_is_refused() {
+        for body in [&b"{"[..], b"{}{}", b"{'a':1}", b"{\"a\":\"\xff\"}", b"\0", b"{\"a\":\"\0\"}", b"nul"] {
+            assert_eq!(refusal(body), "The body is not valid JSON.", "{body:?}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_wherever_it_stands() {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+            let deep = format!("{}1{}", open.repeat(5_000), close.repeat(5_000));
+            assert_eq!(refusal(format!("{{\"unknown\":{deep}}}").as_bytes()), "The body is not valid JSON.");
+        }
+    }
+
+    #[test]
+    fn a_name_given_twice_is_refused_also_when_spelt_differently() {
+        assert_eq!(refusal(br#"{"a":1,"b":2,"\u0061":1}"#), "The body must not name a member twice.");
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_it_panic(body: Vec<u8>) {
+            let _ = Members::parse(&body);
+        }
+
+        #[test]
+        fn a_refusal_never_repeats_the_body(word in "[a-z]{12,20}") {
+            for body in [format!("\"{word}\""), format!("{{\"{word}\":{word}}}"), word.clone()] {
+                prop_assert!(!refusal(body.as_bytes()).contains(&word));
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Reading what callers send.
+
+pub(crate) mod body;
+pub(crate) mod caller;
+pub(crate) mod create_key;
+mod credential;
+pub(crate) mod members;
+pub(crate) mod page;

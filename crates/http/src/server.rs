@@ -1,0 +1,94 @@
+//! Putting the server together.
+
+use std::{future::ready, io, net::TcpListener, sync::Arc, time::Duration};
+
+use actix_http::{HttpService, KeepAlive, error::DispatchError};
+use actix_service::{ServiceFactory, ServiceFactoryExt, fn_service};
+use actix_web::{App, ResponseError, dev::Server, rt::net::TcpStream};
+use capykeys_domain::usecases::Capykeys;
+
+use crate::{
+    Drain, Settings,
+    connection::{Guarded, Limits},
+    endpoints,
+    error::ApiError,
+    exchange::Shared,
+    layer,
+};
+
+/// How long a connection may wait for its next request. Longer than the 60 s after which common
+/// load balancers drop theirs, so that none of them sends a request into a connection that closes.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How long the rest of a body is taken in after its request was refused.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The most workers that actix-server runs.
+const MAX_WORKERS: usize = 512;
+
+/// Serves `app` on `listener`. Nothing is served before the returned future is polled; it ends
+/// when its handle is told to stop. Signals of the operating system are left to the caller.
+///
+/// # Errors
+/// [`io::Error`] where the listener cannot be used.
+pub fn serve(
+    listener: TcpListener,
+    app: Arc<Capykeys>,
+    drain: Drain,
+    settings: &Settings,
+) -> io::Result<Server> {
+    let workers = settings.workers.clamp(1, MAX_WORKERS);
+    let limits = Limits { request: settings.request_timeout, idle: KEEP_ALIVE };
+    let shared = Shared { app, drain };
+    let builder = Server::build();
+    let stopping = builder.graceful_shutdown_signal();
+    let builder = builder
+        .workers(workers)
+        .max_concurrent_connections(settings.max_connections.div_ceil(workers).max(1))
+        .shutdown_timeout(whole_seconds(settings.shutdown_timeout))
+        .disable_signals();
+    let name = format!("capykeys-{}", listener.local_addr()?.port());
+    let builder = builder.listen(name, listener, move || {
+        let stopping = stopping.clone();
+        connections(shared.clone(), limits, move || {
+            let stopping = stopping.clone();
+            async move { stopping.notified().await }
+        })
+    })?;
+    Ok(builder.run())
+}
+
+/// The service of one worker: from an accepted stream to answers on it.
+fn connections<S, F>(
+    shared: Shared,
+    limits: Limits,
+    stopping: S,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
+where
+    S: Fn() -> F + 'static,
+    F: Future<Output = ()> + 'static,
+{
+    let app = App::new().configure(endpoints::configure);
+    let answers =
+        layer::around(actix_service::IntoServiceFactory::into_factory(app), shared.clone(), limits.request)
+            .map_err(|_| ApiError::Internal.error_response());
+    let http = HttpService::build()
+        .keep_alive(KeepAlive::Timeout(limits.idle))
+        // The guard around the stream sees to this, for every request of a connection.
+        .client_request_timeout(Duration::ZERO)
+        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+        .graceful_shutdown_signal(stopping)
+        .on_connect_ext(|stream: &Guarded, extensions| stream.introduce(extensions))
+        .h1(answers);
+    fn_service(move |stream: TcpStream| {
+        let peer = stream.peer_addr().ok();
+        // Without it an answer may wait for the client's acknowledgement; it works all the same.
+        let _ = stream.set_nodelay(true);
+        ready(Ok::<_, DispatchError>((Guarded::new(stream, shared.clone(), limits), peer)))
+    })
+    .and_then(http)
+}
+
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}

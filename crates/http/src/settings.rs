@@ -1,0 +1,28 @@
+//! What can be set.
+
+use std::time::Duration;
+
+/// How the server behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Threads that serve requests: 1 to 512.
+    pub workers: usize,
+    /// Connections at once, over all workers. More wait in the listener's queue.
+    pub max_connections: usize,
+    /// How long a request may take: its head and its body to arrive, and its answer to begin. Also
+    /// how long a client may take nothing of an answer.
+    pub request_timeout: Duration,
+    /// How long requests may go on after a stop was asked for; rounded up to whole seconds.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            workers: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            max_connections: 25_000,
+            request_timeout: Duration::from_secs(10),
+            shutdown_timeout: Duration::from_secs(25),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What the log says about requests. One test alone, for the log is the process's.
+
+mod support;
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+};
+
+use serde_json::Value;
+use support::{Mood, Site};
+
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Captured {
+    /// The line of this request.
+    fn line(&self, request_id: &str) -> Value {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut lines =
+            lines.filter(|it| it["target"] == "capykeys::access" && it["fields"]["request_id"] == request_id);
+        let line = lines.next().unwrap_or_else(|| panic!("no line for {request_id} in {text}"));
+        assert!(lines.next().is_none(), "two lines for {request_id}");
+        line["fields"].clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_has_one_line_that_names_the_caller_and_no_secret() {
+    let captured = Captured::default();
+    let writer = captured.clone();
+    tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .init();
+    let site = Site::new().await;
+    let key = site.key(&["*"]).await;
+    let secret = key.plaintext.expose();
+    let send = |method: &str, path: &str, id: &str| {
+        let path = format!("{path}?token={secret}");
+        let headers = [("x-api-key", secret), ("x-request-id", id), ("content-type", "application/json")];
+        site.send(method, &path, &headers, &format!(r#"{{"name":"{secret}","scopes":["*"]}}"#))
+    };
+
+    assert_eq!(send("POST", &site.keys_path(), "created").status, 201);
+    let line = captured.line("created");
+    assert_eq!((&line["method"], &line["status"]), (&"POST".into(), &201.into()));
+    assert_eq!(line["route"], "/v1/organizations/{orgID}/api-keys");
+    assert_eq!(line["caller"], "api_key");
+    assert_eq!(line["key_id"], key.key.id.to_string());
+    assert_eq!(line["organization_id"], site.organization.id.to_string());
+    assert!(line["duration_us"].is_u64());
+
+    send(secret, &format!("/{secret}"), "unknown").error(404);
+    let line = captured.line("unknown");
+    assert_eq!((&line["method"], &line["route"]), (&"OTHER".into(), &"-".into()));
+
+    site.send("GET", "/v1/me", &[("authorization", "Basic x"), ("x-request-id", "refused")], "").error(401);
+    assert_eq!(captured.line("refused")["reason"], "not a bearer token");
+
+    site.store.set(Mood::Unavailable);
+    send("GET", "/v1/me", "down").error(503);
+    assert_eq!(captured.line("down")["reason"], "moody: lookup: 57P01");
+
+    let malformed = site.connect().finish(format!("{secret}\r\n\r\n").as_bytes());
+    malformed.error(400);
+    assert_eq!(captured.line(malformed.header("x-request-id").unwrap())["status"], 400);
+
+    let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    assert!(!text.contains(&secret[14..]), "a secret is in the log");
+}

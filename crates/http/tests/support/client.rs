@@ -1,0 +1,151 @@
+//! A client that sends any bytes and reads answers as they come.
+
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use serde_json::Value;
+
+/// An answer as it came over the wire.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+    /// Whether the body came to its end.
+    pub complete: bool,
+    /// What followed.
+    pub rest: Vec<u8>,
+}
+
+impl Answer {
+    fn parse(bytes: &[u8]) -> Self {
+        let end = find(bytes, b"\r\n\r\n").unwrap_or_else(|| panic!("no head: {}", bytes.escape_ascii()));
+        let head = str::from_utf8(&bytes[..end]).unwrap();
+        let mut lines = head.split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers: Vec<(String, String)> = lines
+            .map(|line| line.split_once(": ").unwrap())
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+        let mut answer = Self { status, headers, body: String::new(), complete: true, rest: Vec::new() };
+        answer.read_body(&bytes[end + 4..]);
+        answer
+    }
+
+    fn read_body(&mut self, mut bytes: &[u8]) {
+        if let Some(length) = self.header("content-length") {
+            let length: usize = length.parse().unwrap();
+            self.complete = bytes.len() >= length;
+            let (body, rest) = bytes.split_at(length.min(bytes.len()));
+            self.body = String::from_utf8(body.to_vec()).unwrap();
+            self.rest = rest.to_vec();
+            return;
+        }
+        let mut body = Vec::new();
+        loop {
+            let Some(line) = find(bytes, b"\r\n") else {
+                self.complete = false;
+                break;
+            };
+            let length = usize::from_str_radix(str::from_utf8(&bytes[..line]).unwrap(), 16).unwrap();
+            bytes = &bytes[line + 2..];
+            if length == 0 {
+                self.rest = bytes[2..].to_vec();
+                break;
+            }
+            body.extend_from_slice(&bytes[..length.min(bytes.len())]);
+            bytes = bytes.get(length + 2..).unwrap_or_default();
+        }
+        self.body = String::from_utf8(body).unwrap();
+    }
+
+    /// The header's only value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.iter().filter(|(other, _)| other == name).map(|(_, v)| v.as_str());
+        let first = values.next();
+        assert_eq!(values.next(), None, "{name} is there twice");
+        first
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    /// The sentence of an error, after a check of everything that every error has.
+    pub fn error(&self, status: u16) -> String {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
+        assert_eq!(self.header("x-content-type-options"), Some("nosniff"), "{self:?}");
+        assert_eq!(self.header("cache-control"), Some("no-store"), "{self:?}");
+        assert!((1..=128).contains(&self.header("x-request-id").unwrap().len()), "{self:?}");
+        assert!(self.header("date").is_some(), "{self:?}");
+        let body = self.json();
+        let sentence = body["error"].as_str().unwrap();
+        assert_eq!(body.as_object().unwrap().len(), 1, "{body}");
+        assert!(sentence.ends_with('.') && !sentence.contains('\n'), "{sentence}");
+        sentence.to_owned()
+    }
+}
+
+/// A connection that stays open until it is dropped.
+pub struct Connection(TcpStream);
+
+impl Connection {
+    /// Connects.
+    pub fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        Self(stream)
+    }
+
+    /// Sends bytes.
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).unwrap();
+    }
+
+    /// Closes our side.
+    pub fn half_close(&mut self) {
+        self.0.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// All that comes until the server closes.
+    pub fn read_to_end(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // A reset after the answer is an end as well; what matters is what was read.
+        let _ = self.0.read_to_end(&mut bytes);
+        bytes
+    }
+
+    /// The next answer, which must have a `Content-Length`.
+    pub fn read_answer(&mut self) -> Answer {
+        let mut bytes = Vec::new();
+        loop {
+            let mut buffer = [0; 4096];
+            let read = self.0.read(&mut buffer).unwrap();
+            assert_ne!(read, 0, "ended after {}", bytes.escape_ascii());
+            bytes.extend_from_slice(&buffer[..read]);
+            if find(&bytes, b"\r\n\r\n").is_some() && Answer::parse(&bytes).complete {
+                return Answer::parse(&bytes);
+            }
+        }
+    }
+
+    /// Sends bytes and reads the answer, after which the server must close the connection.
+    pub fn finish(&mut self, bytes: &[u8]) -> Answer {
+        self.send(bytes);
+        Answer::parse(&self.read_to_end())
+    }
+
+    /// The answer at the start of these bytes.
+    pub fn parse(bytes: &[u8]) -> Answer {
+        Answer::parse(bytes)
+    }
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
+}

@@ -1,0 +1,126 @@
+//! A server over the reference model, and a client that sends any bytes.
+
+#![expect(dead_code, reason = "each test binary uses a part of it")]
+
+mod client;
+mod moody;
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::dev::ServerHandle;
+use capykeys_conformance::{
+    fixtures::{ManualClock, SeededEntropy, context},
+    model::ModelStore,
+};
+use capykeys_domain::{
+    model::{KeyName, KeySpec, Organization, OrganizationName, ScopeSet, Slug},
+    policy::Permit,
+    secret::{KeyFormat, Pepper, PepperId, Peppers},
+    usecases::{Capykeys, CreatedKey, NewOrganization, Ports, Provisioning},
+};
+use capykeys_http::{Drain, Settings};
+pub use client::{Answer, Connection};
+pub use moody::{Mood, MoodyStore};
+use zeroize::Zeroizing;
+
+/// A server, its organisation, and what a test may turn.
+pub struct Site {
+    pub address: SocketAddr,
+    pub app: Arc<Capykeys>,
+    pub store: MoodyStore,
+    pub clock: Arc<ManualClock>,
+    pub drain: Drain,
+    pub organization: Organization,
+    pub handle: ServerHandle,
+}
+
+impl Site {
+    /// A server with the usual limits.
+    pub async fn new() -> Self {
+        Self::with_limit(Duration::from_secs(10)).await
+    }
+
+    /// A server with this time limit for requests.
+    pub async fn with_limit(request_timeout: Duration) -> Self {
+        let store = MoodyStore::new(ModelStore::default());
+        let clock = Arc::new(ManualClock::default());
+        let app = Arc::new(capykeys(&store, &clock));
+        let new = NewOrganization {
+            name: OrganizationName::parse("Acme").unwrap(),
+            slug: Slug::parse("acme").unwrap(),
+            clerk: None,
+        };
+        let organization = app.create_organization(new, &context()).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let drain = Drain::new();
+        let settings = Settings { workers: 1, request_timeout, ..Settings::default() };
+        let server = capykeys_http::serve(listener, Arc::clone(&app), drain.clone(), &settings).unwrap();
+        let handle = server.handle();
+        tokio::spawn(server);
+        Self { address, app, store, clock, drain, organization, handle }
+    }
+
+    /// A key of the organisation with these scopes, made by an operator.
+    pub async fn key(&self, scopes: &[&str]) -> CreatedKey {
+        let scopes = ScopeSet::parse(scopes.iter().copied()).unwrap();
+        self.key_for(KeySpec::new(KeyName::parse("operator's").unwrap(), scopes)).await
+    }
+
+    /// A key of the organisation, made by an operator.
+    pub async fn key_for(&self, spec: KeySpec) -> CreatedKey {
+        self.clock.advance(1);
+        let permit = Permit::operator_creates_key(&self.organization);
+        self.app.create_key(&permit, spec, &context()).await.unwrap()
+    }
+
+    /// The path of the organisation's keys.
+    pub fn keys_path(&self) -> String {
+        format!("/v1/organizations/{}/api-keys", self.organization.id)
+    }
+
+    /// A new connection.
+    pub fn connect(&self) -> Connection {
+        Connection::open(self.address)
+    }
+
+    /// Sends one request on a connection of its own.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n");
+        for (name, value) in headers {
+            request += &format!("{name}: {value}\r\n");
+        }
+        if !body.is_empty() {
+            request += &format!("content-length: {}\r\n", body.len());
+        }
+        self.connect().finish(format!("{request}\r\n{body}").as_bytes())
+    }
+
+    /// The same with a key.
+    pub fn send_as(&self, key: &CreatedKey, method: &str, path: &str, body: &str) -> Answer {
+        let bearer = format!("Bearer {}", key.plaintext.expose());
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        self.send(method, path, &headers, body)
+    }
+}
+
+fn capykeys(store: &MoodyStore, clock: &Arc<ManualClock>) -> Capykeys {
+    let shared = Arc::new(store.clone());
+    let ports = Ports {
+        keys: shared.clone(),
+        lookup: shared.clone(),
+        organizations: Arc::new(store.model.clone()),
+        audit: Arc::new(store.model.clone()),
+        sessions: None,
+        readiness: shared,
+        clock: clock.clone(),
+        entropy: Arc::new(SeededEntropy::default()),
+    };
+    let pepper = Pepper::new(PepperId::parse("1").unwrap(), Zeroizing::new([1; 32]));
+    let peppers = Peppers::new(pepper, Vec::new()).unwrap();
+    Capykeys::new(ports, KeyFormat::default(), peppers, Provisioning::Auto)
+}

@@ -1,0 +1,107 @@
+//! A store that fails when it is told to.
+
+use std::{
+    future::pending,
+    num::NonZeroU32,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use capykeys_conformance::model::ModelStore;
+use capykeys_domain::{
+    model::{ApiKey, AuditEvent, KeyId, OrganizationId, Timestamp},
+    ports::{FoundKey, Insertion, KeyLookup, KeyStore, NewKey, Readiness, Revocation, Unavailable},
+    secret::KeyDigest,
+};
+
+/// What the store does instead of its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    /// Its work.
+    Good,
+    /// It says that it is not there.
+    Unavailable,
+    /// It panics.
+    Panics,
+    /// It never comes back.
+    Hangs,
+    /// It lists one page and is not there for the next.
+    SecondPageFails,
+}
+
+/// The reference model with moods.
+#[derive(Clone)]
+pub struct MoodyStore {
+    pub model: ModelStore,
+    mood: Arc<Mutex<Mood>>,
+}
+
+impl MoodyStore {
+    /// In a good mood.
+    pub fn new(model: ModelStore) -> Self {
+        Self { model, mood: Arc::new(Mutex::new(Mood::Good)) }
+    }
+
+    /// From now on.
+    pub fn set(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
+    }
+
+    async fn mood(&self) -> Result<(), Unavailable> {
+        let mood = *self.mood.lock().unwrap();
+        match mood {
+            Mood::Good | Mood::SecondPageFails => Ok(()),
+            Mood::Unavailable => Err(Unavailable::new("moody", "lookup: 57P01")),
+            Mood::Panics => panic!("the store panics"),
+            Mood::Hangs => pending().await,
+        }
+    }
+}
+
+#[async_trait]
+impl KeyStore for MoodyStore {
+    async fn insert(&self, new: &NewKey, event: &AuditEvent) -> Result<Insertion, Unavailable> {
+        self.model.insert(new, event).await
+    }
+
+    async fn find(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
+        KeyStore::find(&self.model, organization, id).await
+    }
+
+    async fn list(
+        &self,
+        organization: OrganizationId,
+        before: Option<KeyId>,
+        limit: NonZeroU32,
+    ) -> Result<Vec<ApiKey>, Unavailable> {
+        if before.is_some() && *self.mood.lock().unwrap() == Mood::SecondPageFails {
+            return Err(Unavailable::new("moody", "list: 57P01"));
+        }
+        KeyStore::list(&self.model, organization, before, limit).await
+    }
+
+    async fn revoke(
+        &self,
+        organization: OrganizationId,
+        id: KeyId,
+        at: Timestamp,
+        event: &AuditEvent,
+    ) -> Result<Option<Revocation>, Unavailable> {
+        self.model.revoke(organization, id, at, event).await
+    }
+}
+
+#[async_trait]
+impl KeyLookup for MoodyStore {
+    async fn find_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
+        self.mood().await?;
+        self.model.find_by_digest(digests).await
+    }
+}
+
+#[async_trait]
+impl Readiness for MoodyStore {
+    async fn check(&self) -> Result<(), Unavailable> {
+        self.mood().await
+    }
+}

@@ -1,0 +1,29 @@
+//! The system's clock and random source, behind the domain's ports.
+
+use capykeys_domain::{
+    model::Timestamp,
+    ports::{Clock, Entropy, Unavailable},
+};
+
+/// The system's clock.
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
+    fn now(&self) -> Timestamp {
+        let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        // A clock before 1970 is a clock that was never set: the epoch, so that nothing expires.
+        let micros = since_epoch.map_or(0, |time| time.as_micros());
+        i64::try_from(micros).ok().and_then(Timestamp::from_unix_micros).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// The operating system's random source.
+pub(crate) struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's random source")]
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), Unavailable> {
+        getrandom::fill(buffer).map_err(|error| Unavailable::new("entropy", error))
+    }
+}

@@ -1,0 +1,87 @@
+//! Putting the service together from the configuration.
+
+use std::sync::Arc;
+
+use capykeys_clerk::{ClerkSettings, ClerkVerifier, HttpFetcher, InstanceSettings, KeySource};
+use capykeys_domain::{
+    model::{RequestContext, RequestId},
+    ports::{Clock, Entropy, SessionVerifier},
+    secret::KeyFormat,
+    usecases::{Capykeys, Ports},
+};
+use tokio::runtime::Handle;
+
+use crate::{
+    adapters::{SystemClock, SystemEntropy},
+    commands::Error,
+    config::{Clerk, Config, ConfigError, Instance, Secret},
+    peppers,
+    store::Store,
+};
+
+/// The service over the configured store and the configured Clerk instances.
+pub(crate) fn build(config: &Config) -> Result<Capykeys, Error> {
+    let format =
+        KeyFormat::new(&config.keys.prefix).map_err(|invalid| ConfigError::Invalid(invalid.to_string()))?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let sessions = sessions(&config.clerk, &clock)?.map(|verifier| {
+        verifier.warm_up();
+        Arc::new(verifier) as Arc<dyn SessionVerifier>
+    });
+    // The store first: it makes the folder that a new pepper is put into.
+    let store = Store::open(config)?;
+    let ports = Ports {
+        keys: store.keys,
+        lookup: store.lookup,
+        organizations: store.organizations,
+        audit: store.audit,
+        readiness: store.readiness,
+        sessions,
+        clock,
+        entropy: Arc::new(SystemEntropy),
+    };
+    Ok(Capykeys::new(ports, format, peppers::load(config)?, config.clerk.provisioning.into()))
+}
+
+/// For what a command does on the store: it comes from no address.
+pub(crate) fn command_context() -> Result<RequestContext, Error> {
+    let mut random = [0; 16];
+    SystemEntropy.fill(&mut random)?;
+    Ok(RequestContext { request_id: RequestId::from_random(random), peer: None })
+}
+
+/// Checks the Clerk instances and asks none of them.
+pub(crate) fn check_sessions(config: &Config) -> Result<(), Error> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    sessions(&config.clerk, &clock).map(drop)
+}
+
+fn sessions(clerk: &Clerk, clock: &Arc<dyn Clock>) -> Result<Option<ClerkVerifier>, Error> {
+    if clerk.instances.is_empty() {
+        return Ok(None);
+    }
+    let instances =
+        clerk.instances.iter().map(|(name, one)| instance(name, one)).collect::<Result<_, _>>()?;
+    let fetcher = Arc::new(HttpFetcher::new()?);
+    let verifier =
+        ClerkVerifier::new(ClerkSettings { instances }, Arc::clone(clock), fetcher, Handle::current())?;
+    Ok(Some(verifier))
+}
+
+fn instance(name: &str, instance: &Instance) -> Result<InstanceSettings, ConfigError> {
+    let keys = match (&instance.jwks_url, &instance.pem_file) {
+        (Some(url), None) => KeySource::JwksUrl(url.clone()),
+        (None, Some(path)) => KeySource::Pem(Secret::read(path)?.expose().to_owned()),
+        _ => {
+            return Err(ConfigError::Invalid(format!(
+                "clerk.instances.{name} needs either jwks_url or pem_file"
+            )));
+        }
+    };
+    Ok(InstanceSettings {
+        issuer: instance.issuer.clone(),
+        keys,
+        authorized_parties: instance.authorized_parties.clone(),
+        claims_v1: instance.claims_v1,
+    })
+}

@@ -1,0 +1,192 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use capykeys_domain::model::{
+    ClerkOrganizationId, DeviceName, KeyId, KeyName, OrganizationId, OrganizationName, ProjectId, Scope,
+    Slug, SuspensionReason, Timestamp,
+};
+use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser, builder::TypedValueParser};
+use url::Url;
+
+/// Issues, lists, revokes and verifies API keys.
+///
+/// Without a configuration everything is kept in ./capykeys-data: run `capykeys serve` and follow
+/// what it prints.
+#[derive(Debug, Parser)]
+#[command(name = "capykeys", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// A configuration file (TOML). Environment variables such as `CAPYKEYS__SERVER__LISTEN` go
+    /// before it.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the API until SIGTERM or Ctrl-C.
+    Serve,
+    /// Bring the store's schema up to date.
+    Migrate,
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Work on API keys, directly on the store.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Work on organizations, directly on the store.
+    #[command(subcommand)]
+    Organizations(Organizations),
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(Config),
+    /// Ask a running server whether it is ready: exit code 0 where it is. For container health
+    /// checks.
+    Health(Health),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Create a key and print it, with its secret, as JSON. The secret is shown this once.
+    Create(CreateKey),
+    /// Print all keys of an organization as JSON, newest first.
+    List {
+        /// The organization's id.
+        #[arg(long, value_parser = organization_id, value_name = "ORGANIZATION_ID")]
+        organization: OrganizationId,
+    },
+    /// Revoke a key. It is refused from then on, for good.
+    Revoke {
+        /// The organization's id.
+        #[arg(long, value_parser = organization_id, value_name = "ORGANIZATION_ID")]
+        organization: OrganizationId,
+        /// The key's id.
+        #[arg(value_parser = key_id, value_name = "KEY_ID")]
+        key: KeyId,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateKey {
+    /// The organization's id.
+    #[arg(long, value_parser = organization_id, value_name = "ORGANIZATION_ID")]
+    pub(crate) organization: OrganizationId,
+    /// What the key is called.
+    #[arg(long, value_parser = parse_text(KeyName::parse))]
+    pub(crate) name: KeyName,
+    /// What it may be used for; may be given several times.
+    #[arg(long = "scope", required = true, value_parser = scope_parser(), value_name = "SCOPE")]
+    pub(crate) scopes: Vec<Scope>,
+    /// The one project that it is for.
+    #[arg(long, value_parser = parse_text(ProjectId::parse))]
+    pub(crate) project_id: Option<ProjectId>,
+    /// When it ends, such as 2027-01-31T12:00:00Z.
+    #[arg(long, value_parser = expiry)]
+    pub(crate) expires_at: Option<Timestamp>,
+    /// The device that it is for.
+    #[arg(long, value_parser = parse_text(DeviceName::parse))]
+    pub(crate) device_name: Option<DeviceName>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Organizations {
+    /// Create an organization and print it as JSON.
+    Create {
+        /// What it is called.
+        #[arg(long, value_parser = parse_text(OrganizationName::parse))]
+        name: OrganizationName,
+        /// Its name in addresses; made of the name where it is left out.
+        #[arg(long, value_parser = parse_text(Slug::parse))]
+        slug: Option<Slug>,
+        /// Its id at Clerk, so that its members can sign in with a session.
+        #[arg(long, value_parser = clerk_organization_id)]
+        clerk_organization_id: Option<ClerkOrganizationId>,
+    },
+    /// Print all organizations as JSON, oldest first.
+    List,
+    /// Suspend an organization: all its callers are refused until it is resumed.
+    Suspend {
+        /// The organization's id.
+        #[arg(value_parser = organization_id, value_name = "ORGANIZATION_ID")]
+        organization: OrganizationId,
+        /// Why; members can read it.
+        #[arg(long, value_parser = parse_text(SuspensionReason::parse))]
+        reason: Option<SuspensionReason>,
+    },
+    /// End an organization's suspension.
+    Resume {
+        /// The organization's id.
+        #[arg(value_parser = organization_id, value_name = "ORGANIZATION_ID")]
+        organization: OrganizationId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Check the configuration and print what is in force, without its secrets.
+    Check,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Health {
+    /// The server's address; by default that of the configuration.
+    #[arg(long)]
+    pub(crate) url: Option<Url>,
+}
+
+fn parse_text<T, E: std::fmt::Display>(
+    parse: fn(&str) -> Result<T, E>,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| parse(text).map_err(|error| error.to_string())
+}
+
+fn expiry(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse("expires_at", text).map_err(|error| error.to_string())
+}
+
+fn organization_id(text: &str) -> Result<OrganizationId, &'static str> {
+    OrganizationId::parse(text)
+        .ok_or("an organization's id begins with org_, see `capykeys organizations list`")
+}
+
+fn key_id(text: &str) -> Result<KeyId, &'static str> {
+    KeyId::parse(text).ok_or("a key's id begins with key_, see `capykeys keys list`")
+}
+
+fn clerk_organization_id(text: &str) -> Result<ClerkOrganizationId, &'static str> {
+    ClerkOrganizationId::parse(text).ok_or("an organization's id at Clerk begins with org_")
+}
+
+fn scope_parser() -> impl TypedValueParser<Value = Scope> {
+    PossibleValuesParser::new(Scope::ALL.iter().map(|scope| scope.as_str()))
+        .try_map(|name| Scope::from_name(&name).ok_or("is not a known scope"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_key_needs_a_scope() {
+        let without = [
+            "capykeys",
+            "keys",
+            "create",
+            "--organization",
+            "org_01h455vb4pex5vsknk084sn02q",
+            "--name",
+            "CI",
+        ];
+        assert!(Arguments::try_parse_from(without).is_err());
+        assert!(Arguments::try_parse_from(without.into_iter().chain(["--scope", "*"])).is_ok());
+        assert!(Arguments::try_parse_from(without.into_iter().chain(["--scope", "all"])).is_err());
+    }
+}

@@ -1,0 +1,25 @@
+//! `capykeys health`
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::Error;
+use crate::{cli, config::Config};
+
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Asks the server whether it is ready.
+pub(crate) async fn run(config: &Config, command: cli::Health) -> Result<(), Error> {
+    let url = match command.url {
+        Some(url) => url,
+        None => Url::parse(&format!("http://{}", config.server.listen))?,
+    };
+    let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build()?;
+    let status = client.get(url.join("/readyz")?).send().await?.status();
+    if status.is_success() {
+        Ok(())
+    } else {
+        Err(format!("the server is not ready: it answered {status}").into())
+    }
+}

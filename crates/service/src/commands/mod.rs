@@ -1,0 +1,44 @@
+//! The commands.
+
+mod config;
+mod health;
+mod keys;
+mod migrate;
+mod organizations;
+mod serve;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{
+    cli::{Arguments, Command},
+    config::Config,
+    output, telemetry,
+};
+
+/// Why a command failed: a sentence for the person who gave it.
+pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// Does what the command line says.
+pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
+    if let Command::Openapi = arguments.command {
+        return output::text(&capykeys_http::openapi_json());
+    }
+    let config = Config::load(arguments.config.as_deref())?;
+    telemetry::init(&config.log)?;
+    runtime()?.block_on(async {
+        match arguments.command {
+            Command::Serve => serve::run(&config).await,
+            Command::Migrate => migrate::run(&config).await,
+            Command::Keys(command) => keys::run(&config, command).await,
+            Command::Organizations(command) => organizations::run(&config, command).await,
+            Command::Config(command) => config::run(&config, &command),
+            Command::Health(command) => health::run(&config, command).await,
+            Command::Openapi => Ok(()),
+        }
+    })
+}
+
+/// For the database's connections and the like; requests have threads of their own.
+fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(2).thread_name("capykeys").enable_all().build()
+}

@@ -1,0 +1,64 @@
+//! `capykeys organizations`: an operator works directly on the store.
+
+use std::num::NonZeroU32;
+
+use capykeys_domain::{
+    model::{ClerkLink, Organization, OrganizationId, Slug},
+    policy::Permit,
+    usecases::{Capykeys, NewOrganization},
+};
+use capykeys_http::OrganizationView;
+use serde_json::json;
+
+use super::Error;
+use crate::{app, cli, config::Config, output};
+
+const PAGE_SIZE: NonZeroU32 = NonZeroU32::new(500).unwrap();
+
+/// Creates, lists, suspends or resumes organizations.
+pub(crate) async fn run(config: &Config, command: cli::Organizations) -> Result<(), Error> {
+    let capykeys = app::build(config)?;
+    let context = app::command_context()?;
+    match command {
+        cli::Organizations::Create { name, slug, clerk_organization_id } => {
+            let slug = slug.unwrap_or_else(|| Slug::from_any(name.as_str()));
+            let clerk = clerk_organization_id.map(|id| ClerkLink { id, slug: None });
+            let created =
+                capykeys.create_organization(NewOrganization { name, slug, clerk }, &context).await?;
+            print(&created)
+        }
+        cli::Organizations::List => list(&capykeys).await,
+        cli::Organizations::Suspend { organization, reason } => {
+            let permit = Permit::operator_manages(organization);
+            changed(organization, capykeys.suspend_organization(&permit, reason, &context).await?)
+        }
+        cli::Organizations::Resume { organization } => {
+            let permit = Permit::operator_manages(organization);
+            changed(organization, capykeys.resume_organization(&permit, &context).await?)
+        }
+    }
+}
+
+async fn list(capykeys: &Capykeys) -> Result<(), Error> {
+    let mut all: Vec<Organization> = Vec::new();
+    loop {
+        let page = capykeys.list_organizations(all.last().map(|one| one.id), PAGE_SIZE).await?;
+        if page.is_empty() {
+            break;
+        }
+        all.extend(page);
+    }
+    let answers: Vec<_> = all.iter().map(OrganizationView::from).collect();
+    output::json(&json!({ "organizations": answers }))
+}
+
+fn changed(id: OrganizationId, organization: Option<Organization>) -> Result<(), Error> {
+    match organization {
+        Some(organization) => print(&organization),
+        None => Err(format!("there is no organization {id}, see `capykeys organizations list`").into()),
+    }
+}
+
+fn print(organization: &Organization) -> Result<(), Error> {
+    output::json(&OrganizationView::from(organization))
+}

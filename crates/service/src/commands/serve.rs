@@ -1,0 +1,75 @@
+//! `capykeys serve`
+
+use std::{net::TcpListener, sync::Arc, time::Duration};
+
+use capykeys_http::{Drain, Settings};
+use capykeys_postgres::SchemaError;
+use capykeys_sqlite::ServerLock;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Error;
+use crate::{
+    app,
+    config::{Config, Server, StoreKind},
+    first_run, store,
+};
+
+/// Serves until a signal says to stop; then lets requests end.
+pub(crate) async fn run(config: &Config) -> Result<(), Error> {
+    // Held until the end, so that no second server works on the same folder.
+    let _lock = prepare_store(config).await?;
+    let capykeys = Arc::new(app::build(config)?);
+    let listener = TcpListener::bind(config.server.listen)
+        .map_err(|error| format!("cannot listen on {}: {error}", config.server.listen))?;
+    let address = listener.local_addr()?;
+    if config.store.kind == StoreKind::Sqlite {
+        first_run::welcome(&capykeys, address).await?;
+    }
+    let drain = Drain::new();
+    let server = capykeys_http::serve(listener, capykeys, drain.clone(), &settings(&config.server))?;
+    let handle = server.handle();
+    let serving = tokio::spawn(server);
+    tracing::info!(%address, "listening");
+    let reason = stop_signal().await?;
+    tracing::info!(reason, "draining");
+    drain.begin();
+    handle.stop(true).await;
+    serving.await??;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What a store needs before it is served: the embedded one a lock, PostgreSQL the right schema.
+/// A PostgreSQL that is away is no reason not to start: requests get 503 until it is there.
+async fn prepare_store(config: &Config) -> Result<Option<ServerLock>, Error> {
+    match config.store.kind {
+        StoreKind::Sqlite => Ok(Some(ServerLock::acquire(&config.sqlite.directory)?)),
+        StoreKind::Postgres => {
+            if config.postgres.migrate_at_start {
+                capykeys_postgres::migrate(&store::postgres_settings(&config.postgres)?).await?;
+            }
+            match store::postgres(config)?.check_schema().await {
+                Err(SchemaError::Unavailable(error)) => tracing::warn!(%error, "PostgreSQL is not there yet"),
+                checked => checked?,
+            }
+            Ok(None)
+        }
+    }
+}
+
+fn settings(server: &Server) -> Settings {
+    Settings {
+        workers: server.workers.get(),
+        max_connections: server.max_connections,
+        request_timeout: Duration::from_millis(server.request_timeout_ms),
+        shutdown_timeout: Duration::from_millis(server.shutdown_timeout_ms),
+    }
+}
+
+async fn stop_signal() -> std::io::Result<&'static str> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    })
+}

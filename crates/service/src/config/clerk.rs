@@ -1,0 +1,73 @@
+//! Sessions at Clerk.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::{Deserialize, Deserializer, Serialize};
+use url::Url;
+
+/// Which Clerk instances' sessions are accepted; without one, none is.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Clerk {
+    /// Whether an organization that is known at Clerk alone is created here.
+    pub(crate) provisioning: Provisioning,
+    /// The instances, by names of your own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) instances: BTreeMap<String, Instance>,
+}
+
+/// Whether an organization that is known at Clerk alone is created here.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Provisioning {
+    /// On the first session of one of its administrators.
+    #[default]
+    Auto,
+    /// Never: operators register organizations.
+    Registered,
+}
+
+impl From<Provisioning> for capykeys_domain::usecases::Provisioning {
+    fn from(provisioning: Provisioning) -> Self {
+        match provisioning {
+            Provisioning::Auto => Self::Auto,
+            Provisioning::Registered => Self::Registered,
+        }
+    }
+}
+
+/// One Clerk instance.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Instance {
+    /// The tokens' `iss`, such as `https://clerk.example.com`.
+    pub(crate) issuer: String,
+    /// Where its public keys are: `https://clerk.example.com/.well-known/jwks.json`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) jwks_url: Option<Url>,
+    /// Or a file with its public key (PEM).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pem_file: Option<PathBuf>,
+    /// The origins (`azp`) whose tokens are accepted; all where it is empty.
+    #[serde(default, deserialize_with = "list")]
+    pub(crate) authorized_parties: Vec<String>,
+    /// Whether tokens of version 1 are accepted as well.
+    #[serde(default)]
+    pub(crate) claims_v1: bool,
+}
+
+/// A list, or a text with commas, as an environment variable has it.
+fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        List(Vec<String>),
+        Text(String),
+    }
+    Ok(match Either::deserialize(deserializer)? {
+        Either::List(list) => list,
+        Either::Text(text) => {
+            text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        }
+    })
+}

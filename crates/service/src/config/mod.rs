@@ -1,0 +1,140 @@
+//! The configuration: defaults, then a file, then the environment. Unknown keys are refused, so
+//! that a misspelt one does not pass unnoticed.
+
+mod clerk;
+mod keys;
+mod secret;
+mod server;
+mod storage;
+
+use std::path::Path;
+
+use config::{Environment, File, FileFormat};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use clerk::{Clerk, Instance};
+pub(crate) use keys::Keys;
+pub(crate) use secret::Secret;
+pub(crate) use server::{Log, LogFormat, Server};
+pub(crate) use storage::{Postgres, Sqlite, Store, StoreKind};
+
+/// Everything that can be set. `docs/operations.md` explains each.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) server: Server,
+    pub(crate) store: Store,
+    pub(crate) sqlite: Sqlite,
+    pub(crate) postgres: Postgres,
+    pub(crate) keys: Keys,
+    pub(crate) clerk: Clerk,
+    pub(crate) log: Log,
+}
+
+/// What is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("the configuration cannot be used: {0}")]
+    Unusable(#[from] config::ConfigError),
+    #[error("the configuration cannot be used: {0}")]
+    Invalid(String),
+    #[error("the file {path}, which the configuration names, cannot be read: {error}")]
+    File { path: String, error: std::io::Error },
+}
+
+impl Config {
+    /// From `file`, where there is one, and the environment (`CAPYKEYS__SECTION__KEY`).
+    pub(crate) fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        Self::layered(file, Environment::with_prefix("CAPYKEYS"))
+    }
+
+    fn layered(file: Option<&Path>, environment: Environment) -> Result<Self, ConfigError> {
+        let mut builder = config::Config::builder();
+        if let Some(file) = file {
+            builder = builder.add_source(File::from(file).format(FileFormat::Toml));
+        }
+        let environment = environment.prefix_separator("__").separator("__");
+        let config: Self = builder.add_source(environment).build()?.try_deserialize()?;
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, io::Write};
+
+    use super::*;
+
+    fn load(file: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let mut path = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
+        path.write_all(file.as_bytes()).unwrap();
+        let variables: HashMap<String, String> =
+            environment.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Config::layered(Some(path.path()), Environment::with_prefix("CAPYKEYS").source(Some(variables)))
+    }
+
+    #[test]
+    fn without_anything_the_embedded_store_is_served_on_loopback() {
+        let config = load("", &[]).unwrap();
+        assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.store.kind, StoreKind::Sqlite);
+        assert_eq!(config.keys.prefix, "capy_live_");
+    }
+
+    #[test]
+    fn the_environment_goes_before_the_file() {
+        let file = "[server]\nlisten = '127.0.0.1:1'\nworkers = 3\n";
+        let config = load(file, &[("CAPYKEYS__SERVER__LISTEN", "127.0.0.1:2")]).unwrap();
+        assert_eq!((config.server.listen.port(), config.server.workers.get()), (2, 3));
+    }
+
+    #[test]
+    fn misspelt_keys_are_refused_by_name() {
+        let unknown = [
+            load("[server]\nlistne = '127.0.0.1:1'\n", &[]),
+            load("[sever]\nlisten = '127.0.0.1:1'\n", &[]),
+            load("", &[("CAPYKEYS__KEYS__PEPER", "x")]),
+        ];
+        for (result, name) in unknown.into_iter().zip(["listne", "sever", "peper"]) {
+            let error = result.unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn secrets_of_digits_stay_texts() {
+        let digits = "1".repeat(64);
+        let config = load("", &[("CAPYKEYS__KEYS__PEPPER", &digits)]).unwrap();
+        assert_eq!(config.keys.pepper.unwrap().expose(), digits);
+    }
+
+    #[test]
+    fn clerk_instances_can_be_set_from_the_environment() {
+        let config = load(
+            "",
+            &[
+                ("CAPYKEYS__CLERK__INSTANCES__DEV__ISSUER", "https://dev.example"),
+                ("CAPYKEYS__CLERK__INSTANCES__DEV__JWKS_URL", "https://dev.example/jwks"),
+                (
+                    "CAPYKEYS__CLERK__INSTANCES__DEV__AUTHORIZED_PARTIES",
+                    "https://a.example, https://b.example",
+                ),
+            ],
+        )
+        .unwrap();
+        assert_eq!(
+            config.clerk.instances["dev"].authorized_parties,
+            ["https://a.example", "https://b.example"]
+        );
+    }
+
+    #[test]
+    fn neither_debug_nor_the_printed_form_shows_a_secret() {
+        let file = "[keys]\npepper = 'hush-pepper'\n[keys.older_peppers.a]\nsecret = 'hush-older'\n\
+                    [postgres]\nurl = 'postgres://u:hush-password@h/d'\n";
+        let config = load(file, &[]).unwrap();
+        for text in [format!("{config:?}"), toml::to_string(&config).unwrap()] {
+            assert!(!text.contains("hush"), "{text}");
+        }
+    }
+}

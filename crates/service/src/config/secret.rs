@@ -1,0 +1,51 @@
+//! Secrets in the configuration.
+
+use std::{fmt, fs, path::Path};
+
+use serde::{Deserialize, Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use super::ConfigError;
+
+/// A text that is never shown: not under `{:?}`, not when the configuration is printed.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Secret(Zeroizing<String>);
+
+impl Secret {
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The secret itself, or what is in the file, without the line break at its end.
+    pub(crate) fn resolve(
+        name: &str,
+        secret: Option<&Self>,
+        file: Option<&Path>,
+    ) -> Result<Option<Self>, ConfigError> {
+        match (secret, file) {
+            (Some(_), Some(_)) => Err(ConfigError::Invalid(format!("set {name} or {name}_file, not both"))),
+            (Some(secret), None) => Ok(Some(secret.clone())),
+            (None, Some(path)) => Self::read(path).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
+    pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path).map(Zeroizing::new);
+        let text = text.map_err(|error| ConfigError::File { path: path.display().to_string(), error })?;
+        Ok(Self(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned())))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("[redacted]")
+    }
+}

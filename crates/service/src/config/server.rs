@@ -1,0 +1,63 @@
+//! How requests are served, and what is logged.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
+    thread,
+};
+
+use serde::{Deserialize, Serialize};
+
+/// The listener of the API.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Server {
+    /// Where to listen; port 0 takes any free one.
+    pub(crate) listen: SocketAddr,
+    /// Threads that serve requests.
+    pub(crate) workers: NonZeroUsize,
+    /// How long a request may take, its body included, in milliseconds.
+    pub(crate) request_timeout_ms: u64,
+    /// How long requests may take to end after SIGTERM, in milliseconds.
+    pub(crate) shutdown_timeout_ms: u64,
+    /// How many connections are kept open at once.
+    pub(crate) max_connections: usize,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            workers: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            request_timeout_ms: 10_000,
+            shutdown_timeout_ms: 10_000,
+            max_connections: 25_000,
+        }
+    }
+}
+
+/// The log, on standard error.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Log {
+    /// How a line looks.
+    pub(crate) format: LogFormat,
+    /// What is logged: a level, or a filter such as `info,capykeys_clerk=debug`.
+    pub(crate) level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Pretty, level: "info,actix_server=warn".to_owned() }
+    }
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Pretty,
+    /// For programs: one object a line.
+    Json,
+}

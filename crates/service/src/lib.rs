@@ -1,1 +1,0 @@
-//! The binary capykeys: configuration, telemetry, wiring, commands.

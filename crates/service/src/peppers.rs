@@ -1,0 +1,137 @@
+//! The peppers: from the configuration or, on the embedded store, made once and kept beside it.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::Path,
+};
+
+use capykeys_domain::{
+    ports::Entropy,
+    secret::{Pepper, PepperId, Peppers},
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    adapters::SystemEntropy,
+    config::{Config, ConfigError, Keys, Secret, StoreKind},
+};
+
+const PEPPER_BYTES: usize = 32;
+
+/// The configured peppers; on the embedded store one is made where none is configured.
+pub(crate) fn load(config: &Config) -> Result<Peppers, ConfigError> {
+    let current = match (configured(config)?, config.store.kind) {
+        (Some(secret), _) => secret,
+        (None, StoreKind::Sqlite) => kept_or_made(&config.sqlite.directory)?,
+        (None, StoreKind::Postgres) => {
+            return Err(ConfigError::Invalid(
+                "keys.pepper must be set: 64 hexadecimal digits, such as `openssl rand -hex 32` prints"
+                    .to_owned(),
+            ));
+        }
+    };
+    assemble(&config.keys, &current)
+}
+
+/// Checks the configured peppers and makes none.
+pub(crate) fn check(config: &Config) -> Result<(), ConfigError> {
+    match (configured(config)?, config.store.kind) {
+        (None, StoreKind::Sqlite) => Ok(()),
+        _ => load(config).map(drop),
+    }
+}
+
+fn configured(config: &Config) -> Result<Option<Secret>, ConfigError> {
+    Secret::resolve("keys.pepper", config.keys.pepper.as_ref(), config.keys.pepper_file.as_deref())
+}
+
+fn assemble(keys: &Keys, current: &Secret) -> Result<Peppers, ConfigError> {
+    let mut older = Vec::new();
+    for (id, pepper) in &keys.older_peppers {
+        let name = format!("keys.older_peppers.{id}.secret");
+        let secret = Secret::resolve(&name, pepper.secret.as_ref(), pepper.secret_file.as_deref())?;
+        let secret = secret.ok_or_else(|| ConfigError::Invalid(format!("{name} must be set")))?;
+        older.push(parse(id, &name, &secret)?);
+    }
+    let current = parse(&keys.pepper_id, "keys.pepper", current)?;
+    Peppers::new(current, older).map_err(|invalid| ConfigError::Invalid(invalid.to_string()))
+}
+
+fn parse(id: &str, name: &str, secret: &Secret) -> Result<Pepper, ConfigError> {
+    let id = PepperId::parse(id).map_err(|invalid| ConfigError::Invalid(invalid.to_string()))?;
+    let mut bytes = Zeroizing::new([0; PEPPER_BYTES]);
+    hex::decode_to_slice(secret.expose(), bytes.as_mut())
+        .map_err(|_| ConfigError::Invalid(format!("{name} must be 64 hexadecimal digits")))?;
+    Ok(Pepper::new(id, bytes))
+}
+
+/// The pepper in the data folder. Of several processes that find none, the first to name its file
+/// makes it, and all use that one.
+fn kept_or_made(directory: &Path) -> Result<Secret, ConfigError> {
+    let path = directory.join("pepper");
+    if !path.exists() {
+        make(directory, &path)
+            .map_err(|error| ConfigError::File { path: path.display().to_string(), error })?;
+    }
+    Secret::read(&path)
+}
+
+fn make(directory: &Path, path: &Path) -> io::Result<()> {
+    let mut bytes = Zeroizing::new([0; PEPPER_BYTES]);
+    SystemEntropy.fill(bytes.as_mut()).map_err(io::Error::other)?;
+    let text = Zeroizing::new(hex::encode(bytes.as_slice()));
+    // Written whole under another name first (mode 0600), so that a crash leaves no half pepper.
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Ok(_) => {}
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error.error),
+    }
+    File::open(directory)?.sync_all()?;
+    fs::metadata(path).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn config(directory: &Path) -> Config {
+        let mut config = Config::default();
+        config.sqlite.directory = directory.to_path_buf();
+        config
+    }
+
+    #[test]
+    fn a_pepper_is_made_once_readable_by_its_owner_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        load(&config(directory.path())).unwrap();
+        let path = directory.path().join("pepper");
+        let first = fs::read_to_string(&path).unwrap();
+        assert_eq!(first.len(), 64);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        load(&config(directory.path())).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), first);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_broken_pepper_is_refused_without_showing_it() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("pepper"), "hush").unwrap();
+        let error = load(&config(directory.path())).unwrap_err().to_string();
+        assert!(error.contains("64 hexadecimal digits") && !error.contains("hush"), "{error}");
+    }
+
+    #[test]
+    fn postgres_needs_a_configured_pepper() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = config(directory.path());
+        config.store.kind = StoreKind::Postgres;
+        assert!(load(&config).is_err());
+    }
+}
