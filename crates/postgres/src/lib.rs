@@ -1,1 +1,32 @@
 //! The PostgreSQL storage adapter of capykeys.
+//!
+//! [`PostgresStore`] implements the storage ports of the domain over a pool of connections.
+//!
+//! - Every operation is one statement in one round trip, and a statement that changes something
+//!   writes the audit event with it. Nothing depends on the state of a session, so that a pooler
+//!   in transaction mode (`PgBouncer`) may stand between.
+//! - Every operation has a deadline that includes the wait for a connection. A connection whose
+//!   operation did not end cleanly is closed and never used again.
+//! - A connection to a database whose schema is not the one that this program knows is never used.
+//!
+//! [`migrate`] brings a database to that schema.
+
+mod audit;
+mod connector;
+mod failure;
+mod instant;
+mod keys;
+mod lookup;
+mod migrate;
+mod organizations;
+mod pool;
+mod rows;
+mod schema;
+mod settings;
+mod store;
+mod tls;
+
+pub use migrate::{MigrateError, Migrated, migrate};
+pub use schema::SchemaError;
+pub use settings::{PostgresSettings, SettingsError};
+pub use store::PostgresStore;

@@ -1,1 +1,33 @@
 //! A throw-away PostgreSQL and other aids for the tests of capykeys.
+//!
+//! - [`Cluster`]: a PostgreSQL server of the test's own, which can be stopped, killed and paused.
+//! - [`shared`]: one such server for all tests of a process.
+//! - [`Proxy`]: a TCP proxy that can cut or swallow what passes through it.
+//!
+//! What cannot be had panics: a test that needs PostgreSQL fails without one and is not skipped.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "an aid of tests alone: a failure here is the test's failure"
+)]
+
+mod binaries;
+mod cluster;
+mod processes;
+mod proxy;
+mod user;
+
+use std::sync::OnceLock;
+
+pub use cluster::Cluster;
+pub use proxy::Proxy;
+
+/// The server that all tests of this process share, started when the first asks for it.
+///
+/// It is not durable (`fsync=off`), so it is for tests that neither kill nor pause it.
+#[must_use]
+pub fn shared() -> &'static Cluster {
+    static SHARED: OnceLock<Cluster> = OnceLock::new();
+    SHARED.get_or_init(|| Cluster::start(false))
+}

@@ -1,0 +1,56 @@
+-- Two roles for capykeys: one that serves, with the least that serving needs, and one that owns the
+-- tables and migrates them.
+--
+-- To be run by a role that may create roles, in the database of capykeys, with its schema first in
+-- the search path: once before the first `capykeys migrate`, and again after every one. Running it
+-- again changes nothing and tightens what was granted by hand.
+--
+--     psql -v ON_ERROR_STOP=1 -f roles.sql capykeys
+--
+-- Neither role has a password: set one (\password capykeys_service), or use certificates or the
+-- like, as pg_hba.conf has it.
+
+BEGIN;
+
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'capykeys_migrations') THEN
+        CREATE ROLE capykeys_migrations LOGIN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'capykeys_service') THEN
+        CREATE ROLE capykeys_service LOGIN;
+    END IF;
+END
+$$;
+
+-- The service gives up on a statement after less than a second. These limits end what it gave up
+-- on, so that nothing is left waiting for a lock in the server.
+ALTER ROLE capykeys_service SET statement_timeout = '2s';
+ALTER ROLE capykeys_service SET lock_timeout = '2s';
+ALTER ROLE capykeys_service SET idle_in_transaction_session_timeout = '2s';
+
+DO $$
+BEGIN
+    EXECUTE format('GRANT USAGE, CREATE ON SCHEMA %I TO capykeys_migrations', current_schema());
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO capykeys_service', current_schema());
+
+    -- Before the first migration there is nothing to grant yet.
+    IF to_regclass('refinery_schema_history') IS NOT NULL THEN
+        REVOKE ALL ON refinery_schema_history FROM capykeys_service;
+        GRANT SELECT ON refinery_schema_history TO capykeys_service;
+    END IF;
+
+    IF to_regclass('api_keys') IS NOT NULL THEN
+        REVOKE ALL ON organizations, api_keys, audit_events FROM capykeys_service;
+        -- No DELETE anywhere, and of a row only what changes in its life. A key's digest, scopes
+        -- and organisation do not.
+        GRANT SELECT, INSERT ON organizations, api_keys TO capykeys_service;
+        GRANT UPDATE (suspended_at, suspended_reason, updated_at) ON organizations TO capykeys_service;
+        GRANT UPDATE (revoked_at, last_used_at) ON api_keys TO capykeys_service;
+        -- The audit log can be added to, and nothing in it can be changed.
+        GRANT SELECT, INSERT ON audit_events TO capykeys_service;
+    END IF;
+END
+$$;
+
+COMMIT;

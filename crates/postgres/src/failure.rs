@@ -1,0 +1,81 @@
+//! What can go wrong with the database, said without any value of a row.
+
+use std::{error::Error as _, fmt, io};
+
+use capykeys_domain::ports::Unavailable;
+use deadpool_postgres::{HookError, PoolError, TimeoutType};
+use tokio_postgres::{Error, error::SqlState};
+
+/// Why an operation failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The server refused, with this code.
+    Code(SqlState),
+    /// There was no answer in time.
+    Timeout,
+    /// The connection could not be opened or broke.
+    Connection(String),
+    /// The schema is not the one that this program knows.
+    Schema(String),
+    /// A row is not what the domain allows.
+    UnreadableRow,
+}
+
+impl Failure {
+    /// Whether the server refused with this code.
+    pub(crate) fn is(&self, state: &SqlState) -> bool {
+        matches!(self, Self::Code(code) if code == state)
+    }
+
+    /// Whether the statement was refused because of what it would have stored (class 23).
+    pub(crate) fn is_constraint(&self) -> bool {
+        matches!(self, Self::Code(code) if code.code().starts_with("23"))
+    }
+
+    /// As the ports say it.
+    pub(crate) fn during(&self, operation: &'static str) -> Unavailable {
+        Unavailable::new("postgres", format_args!("{operation}: {self}"))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "SQLSTATE {}", code.code()),
+            Self::Timeout => f.write_str("no answer in time"),
+            Self::Connection(reason) | Self::Schema(reason) => f.write_str(reason),
+            Self::UnreadableRow => f.write_str("a row that cannot be read"),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        if let Some(code) = error.code() {
+            return Self::Code(code.clone());
+        }
+        // The error's own text may repeat what the server sent: only what is known to be the
+        // operating system's or the TLS library's is passed on.
+        let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+        let tls = io.and_then(|io| io.get_ref()?.downcast_ref::<rustls::Error>());
+        Self::Connection(match (io, tls) {
+            (_, Some(tls)) => format!("TLS: {tls}"),
+            (Some(io), None) => format!("connection: {}", io.kind()),
+            _ if error.is_closed() => "connection closed".to_owned(),
+            _ => "connection: unexpected answer".to_owned(),
+        })
+    }
+}
+
+impl From<PoolError> for Failure {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => error.into(),
+            PoolError::PostCreateHook(HookError::Message(reason)) => Self::Schema(reason.into_owned()),
+            PoolError::Timeout(TimeoutType::Wait | TimeoutType::Create | TimeoutType::Recycle) => {
+                Self::Timeout
+            }
+            PoolError::Closed | PoolError::NoRuntimeSpecified => Self::Connection("no pool".to_owned()),
+        }
+    }
+}

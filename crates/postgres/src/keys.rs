@@ -1,0 +1,145 @@
+//! The keys of an organisation.
+
+use std::num::NonZeroU32;
+
+use async_trait::async_trait;
+use capykeys_domain::{
+    model::{ApiKey, AuditEvent, DeviceName, KeyId, OrganizationId, ProjectId, Scope, Timestamp, UserId},
+    ports::{Insertion, KeyStore, NewKey, Revocation, Unavailable},
+};
+use tokio_postgres::{Row, error::SqlState, types::Type};
+
+use crate::{
+    audit::{EventValues, insert_event},
+    failure::Failure,
+    instant::Instant,
+    pool::Param,
+    rows::{Reader, key_columns},
+    store::PostgresStore,
+};
+
+/// One row where it was stored. A conflict is not made an error: the server would log the error
+/// with the digest in it.
+const INSERT: &str = concat!(
+    "WITH inserted AS (\
+         INSERT INTO api_keys \
+             (id, organization_id, name, key_prefix, scopes, source, created_at, created_by_user_id, \
+              device_name, expires_at, last_used_at, project_id, revoked_at, pepper_id, digest) \
+         VALUES ($10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24) \
+         ON CONFLICT DO NOTHING RETURNING id\
+     ), logged AS (",
+    insert_event!(),
+    "FROM inserted) \
+     SELECT id FROM inserted"
+);
+
+const FIND: &str =
+    concat!("SELECT ", key_columns!("k"), " FROM api_keys k WHERE k.organization_id = $1 AND k.id = $2");
+
+const LIST: &str = concat!(
+    "SELECT ",
+    key_columns!("k"),
+    " FROM api_keys k WHERE k.organization_id = $1 AND ($2 IS NULL OR k.id < $2) \
+     ORDER BY k.id DESC LIMIT $3"
+);
+
+/// The row is locked before it is looked at: of two at once, the second waits for the first and
+/// then reads what the first committed, which the snapshot of its own statement does not show.
+const REVOKE: &str = concat!(
+    "WITH target AS (\
+         SELECT id, revoked_at FROM api_keys WHERE organization_id = $10 AND id = $11 FOR NO KEY UPDATE\
+     ), revoked AS (\
+         UPDATE api_keys k SET revoked_at = $12 FROM target \
+         WHERE k.id = target.id AND target.revoked_at IS NULL RETURNING k.revoked_at\
+     ), logged AS (",
+    insert_event!(),
+    "FROM revoked) \
+     SELECT COALESCE(target.revoked_at, revoked.revoked_at), target.revoked_at IS NULL \
+     FROM target LEFT JOIN revoked ON true"
+);
+
+#[async_trait]
+impl KeyStore for PostgresStore {
+    async fn insert(&self, new: &NewKey, event: &AuditEvent) -> Result<Insertion, Unavailable> {
+        let key = &new.key;
+        let (id, organization_id) = (key.id.uuid(), key.organization_id.uuid());
+        let (name, key_prefix, source) = (key.name.as_str(), key.key_prefix.as_str(), key.source.as_str());
+        let scopes: Vec<&str> = key.scopes.iter().map(Scope::as_str).collect();
+        let [created_at, expires_at, last_used_at, revoked_at] =
+            [Some(key.created_at), key.expires_at, key.last_used_at, key.revoked_at]
+                .map(|time| time.map(Instant));
+        let created_by = key.created_by_user_id.as_ref().map(UserId::as_str);
+        let device_name = key.device_name.as_ref().map(DeviceName::as_str);
+        let project_id = key.project_id.as_ref().map(ProjectId::as_str);
+        let (pepper_id, digest) = (new.digest.pepper_id().as_str(), new.digest.as_bytes().as_slice());
+        let params: [Param<'_>; 15] = [
+            (&id, Type::UUID),
+            (&organization_id, Type::UUID),
+            (&name, Type::TEXT),
+            (&key_prefix, Type::TEXT),
+            (&scopes, Type::TEXT_ARRAY),
+            (&source, Type::TEXT),
+            (&created_at, Type::TIMESTAMPTZ),
+            (&created_by, Type::TEXT),
+            (&device_name, Type::TEXT),
+            (&expires_at, Type::TIMESTAMPTZ),
+            (&last_used_at, Type::TIMESTAMPTZ),
+            (&project_id, Type::TEXT),
+            (&revoked_at, Type::TIMESTAMPTZ),
+            (&pepper_id, Type::TEXT),
+            (&digest, Type::BYTEA),
+        ];
+        match self.pool.run(INSERT, &EventValues::new(event).params(params)).await {
+            Ok(rows) if rows.is_empty() => Ok(Insertion::Duplicate),
+            Ok(_) => Ok(Insertion::Inserted),
+            Err(failure) if failure.is(&SqlState::FOREIGN_KEY_VIOLATION) => Ok(Insertion::NoOrganization),
+            Err(failure) => Err(failure.during("insert a key")),
+        }
+    }
+
+    async fn find(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
+        let (organization, id) = (organization.uuid(), id.uuid());
+        let params: [Param<'_>; 2] = [(&organization, Type::UUID), (&id, Type::UUID)];
+        let rows = self.pool.run(FIND, &params).await;
+        let keys = rows.and_then(|rows| read_keys(&rows)).map_err(|failure| failure.during("find a key"))?;
+        Ok(keys.into_iter().next())
+    }
+
+    async fn list(
+        &self,
+        organization: OrganizationId,
+        before: Option<KeyId>,
+        limit: NonZeroU32,
+    ) -> Result<Vec<ApiKey>, Unavailable> {
+        let (organization, before) = (organization.uuid(), before.map(KeyId::uuid));
+        let limit = i64::from(limit.get());
+        let params: [Param<'_>; 3] =
+            [(&organization, Type::UUID), (&before, Type::UUID), (&limit, Type::INT8)];
+        let rows = self.pool.run(LIST, &params).await;
+        rows.and_then(|rows| read_keys(&rows)).map_err(|failure| failure.during("list keys"))
+    }
+
+    async fn revoke(
+        &self,
+        organization: OrganizationId,
+        id: KeyId,
+        at: Timestamp,
+        event: &AuditEvent,
+    ) -> Result<Option<Revocation>, Unavailable> {
+        let (organization, id, at) = (organization.uuid(), id.uuid(), Instant(at));
+        let params: [Param<'_>; 3] =
+            [(&organization, Type::UUID), (&id, Type::UUID), (&at, Type::TIMESTAMPTZ)];
+        let rows = self.pool.run(REVOKE, &EventValues::new(event).params(params)).await;
+        rows.and_then(|rows| rows.first().map(read_revocation).transpose())
+            .map_err(|failure| failure.during("revoke a key"))
+    }
+}
+
+fn read_keys(rows: &[Row]) -> Result<Vec<ApiKey>, Failure> {
+    rows.iter().map(|row| Reader::new(row).key()).collect()
+}
+
+fn read_revocation(row: &Row) -> Result<Revocation, Failure> {
+    let mut reader = Reader::new(row);
+    Ok(Revocation { revoked_at: reader.time()?, newly: reader.value()? })
+}

@@ -1,0 +1,171 @@
+//! Organisations.
+
+use std::num::NonZeroU32;
+
+use async_trait::async_trait;
+use capykeys_domain::{
+    model::{
+        AuditEvent, ClerkOrganizationId, Organization, OrganizationId, Suspension, SuspensionReason,
+        Timestamp,
+    },
+    ports::{Organizations, Unavailable},
+};
+use tokio_postgres::{Row, types::Type};
+
+use crate::{
+    audit::{EventValues, insert_event},
+    failure::Failure,
+    instant::Instant,
+    pool::Param,
+    rows::{Reader, organization_columns},
+    store::PostgresStore,
+};
+
+const FIND: &str = concat!("SELECT ", organization_columns!("o"), " FROM organizations o WHERE o.id = $1");
+
+const FIND_BY_CLERK_ID: &str = concat!(
+    "SELECT ",
+    organization_columns!("o"),
+    " FROM organizations o WHERE o.clerk_organization_id = $1"
+);
+
+const LIST: &str = concat!(
+    "SELECT ",
+    organization_columns!("o"),
+    " FROM organizations o WHERE $1 IS NULL OR o.id > $1 ORDER BY o.id LIMIT $2"
+);
+
+/// The organisation that was stored, or the one that was there. No row where another transaction
+/// stored it after this statement began: the conflict is seen, the row is not.
+const CREATE: &str = concat!(
+    "WITH inserted AS (\
+         INSERT INTO organizations AS o \
+             (id, name, slug, created_at, updated_at, clerk_organization_id, clerk_organization_slug, \
+              suspended_at, suspended_reason) \
+         VALUES ($10, $11, $12, $13, $14, $15, $16, $17, $18) \
+         ON CONFLICT (clerk_organization_id) DO NOTHING RETURNING ",
+    organization_columns!("o"),
+    "), logged AS (",
+    insert_event!(),
+    "FROM inserted) \
+     SELECT * FROM inserted UNION ALL \
+     SELECT ",
+    organization_columns!("o"),
+    " FROM organizations o WHERE o.clerk_organization_id = $15 AND NOT EXISTS (SELECT FROM inserted)"
+);
+
+/// Locked first, as a key is that is to be revoked. The lock lets keys be inserted meanwhile.
+const SET_SUSPENSION: &str = concat!(
+    "WITH target AS (SELECT ",
+    organization_columns!("o"),
+    " FROM organizations o WHERE o.id = $10 FOR NO KEY UPDATE), \
+     changed AS (\
+         UPDATE organizations o SET suspended_at = $11, suspended_reason = $12, updated_at = $13 FROM target \
+         WHERE o.id = target.id AND (target.suspended_at IS NULL) <> ($11 IS NULL) RETURNING ",
+    organization_columns!("o"),
+    "), logged AS (",
+    insert_event!(),
+    "FROM changed) \
+     SELECT * FROM changed UNION ALL SELECT * FROM target WHERE NOT EXISTS (SELECT FROM changed)"
+);
+
+#[async_trait]
+impl Organizations for PostgresStore {
+    async fn find(&self, id: OrganizationId) -> Result<Option<Organization>, Unavailable> {
+        let id = id.uuid();
+        self.organization("find an organization", FIND, &[(&id, Type::UUID)]).await
+    }
+
+    async fn find_by_clerk_id(&self, id: &ClerkOrganizationId) -> Result<Option<Organization>, Unavailable> {
+        let id = id.as_str();
+        self.organization("find an organization by its id at Clerk", FIND_BY_CLERK_ID, &[(&id, Type::TEXT)])
+            .await
+    }
+
+    async fn list(
+        &self,
+        after: Option<OrganizationId>,
+        limit: NonZeroU32,
+    ) -> Result<Vec<Organization>, Unavailable> {
+        let (after, limit) = (after.map(OrganizationId::uuid), i64::from(limit.get()));
+        let rows = self.pool.run(LIST, &[(&after, Type::UUID), (&limit, Type::INT8)]).await;
+        rows.and_then(|rows| rows.iter().map(read).collect())
+            .map_err(|failure| failure.during("list organizations"))
+    }
+
+    async fn create(
+        &self,
+        organization: &Organization,
+        event: &AuditEvent,
+    ) -> Result<Organization, Unavailable> {
+        const OPERATION: &str = "create an organization";
+        let id = organization.id.uuid();
+        let (name, slug) = (organization.name.as_str(), organization.slug.as_str());
+        let (created_at, updated_at) = (Instant(organization.created_at), Instant(organization.updated_at));
+        let clerk = organization.clerk.as_ref();
+        let (clerk_id, clerk_slug) = (clerk.map(|clerk| clerk.id.as_str()), clerk.map(|clerk| &clerk.slug));
+        let (suspended_at, reason) = suspension_values(organization.suspension.as_ref());
+        let params: [Param<'_>; 9] = [
+            (&id, Type::UUID),
+            (&name, Type::TEXT),
+            (&slug, Type::TEXT),
+            (&created_at, Type::TIMESTAMPTZ),
+            (&updated_at, Type::TIMESTAMPTZ),
+            (&clerk_id, Type::TEXT),
+            (&clerk_slug, Type::TEXT),
+            (&suspended_at, Type::TIMESTAMPTZ),
+            (&reason, Type::TEXT),
+        ];
+        let stored = self.organization(OPERATION, CREATE, &EventValues::new(event).params(params)).await?;
+        let stored = match (stored, clerk) {
+            (None, Some(clerk)) => self.find_by_clerk_id(&clerk.id).await?,
+            (stored, _) => stored,
+        };
+        stored.ok_or_else(|| Unavailable::new("postgres", format_args!("{OPERATION}: it is gone again")))
+    }
+
+    async fn set_suspension(
+        &self,
+        id: OrganizationId,
+        suspension: Option<&Suspension>,
+        at: Timestamp,
+        event: &AuditEvent,
+    ) -> Result<Option<Organization>, Unavailable> {
+        let (id, at) = (id.uuid(), Instant(at));
+        let (suspended_at, reason) = suspension_values(suspension);
+        let params: [Param<'_>; 4] = [
+            (&id, Type::UUID),
+            (&suspended_at, Type::TIMESTAMPTZ),
+            (&reason, Type::TEXT),
+            (&at, Type::TIMESTAMPTZ),
+        ];
+        self.organization(
+            "suspend or resume an organization",
+            SET_SUSPENSION,
+            &EventValues::new(event).params(params),
+        )
+        .await
+    }
+}
+
+impl PostgresStore {
+    async fn organization(
+        &self,
+        operation: &'static str,
+        statement: &str,
+        params: &[Param<'_>],
+    ) -> Result<Option<Organization>, Unavailable> {
+        let rows = self.pool.run(statement, params).await;
+        rows.and_then(|rows| rows.first().map(read).transpose()).map_err(|failure| failure.during(operation))
+    }
+}
+
+fn suspension_values(suspension: Option<&Suspension>) -> (Option<Instant>, Option<&str>) {
+    let at = suspension.map(|suspension| Instant(suspension.at));
+    let reason = suspension.and_then(|suspension| suspension.reason.as_ref());
+    (at, reason.map(SuspensionReason::as_str))
+}
+
+fn read(row: &Row) -> Result<Organization, Failure> {
+    Reader::new(row).organization()
+}

@@ -1,0 +1,131 @@
+//! Two at once, in the order that is hardest: the second began before the first committed.
+
+use std::time::Duration;
+
+use capykeys_conformance::fixtures;
+use capykeys_domain::{
+    model::{AuditAction, Organization, Suspension},
+    ports::{AuditLog, KeyStore, NewKey, Organizations, Revocation},
+};
+use capykeys_postgres::PostgresStore;
+use capykeys_testkit::shared;
+use tokio::{task::JoinHandle, time::sleep};
+use tokio_postgres::{Client, NoTls};
+
+use crate::support::{database, patient, store};
+
+struct Scene {
+    store: PostgresStore,
+    other: Client,
+    organization: Organization,
+    key: NewKey,
+}
+
+/// A store with a key, and another connection to its database.
+async fn scene() -> Scene {
+    let url = shared().url(&database().await);
+    let store = store(&patient(url.clone()));
+    let (other, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let organization = fixtures::organization(fixtures::at(0));
+    let event =
+        fixtures::event(AuditAction::CreateOrganization, organization.created_at, organization.id, None);
+    store.create(&organization, &event).await.unwrap();
+    let key = fixtures::key(organization.id, fixtures::at(1));
+    let _ = store.insert(&key, &fixtures::created(&key)).await.unwrap();
+    Scene { store, other, organization, key }
+}
+
+impl Scene {
+    async fn run(&self, statement: &str) {
+        self.other.batch_execute(statement).await.unwrap();
+    }
+
+    /// Until the store's statement waits for a lock of the other connection.
+    async fn until_it_waits(&self) {
+        let waiting = "SELECT count(*) FROM pg_stat_activity \
+            WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while self.other.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    fn revoke(&self) -> JoinHandle<Option<Revocation>> {
+        let (store, id, key) = (self.store.clone(), self.organization.id, self.key.key.clone());
+        let at = fixtures::at(9);
+        tokio::spawn(async move { store.revoke(id, key.id, at, &fixtures::revoked(&key, at)).await.unwrap() })
+    }
+
+    async fn events(&self) -> usize {
+        let limit = 100.try_into().unwrap();
+        AuditLog::list(&self.store, self.organization.id, 0, limit).await.unwrap().len()
+    }
+}
+
+#[tokio::test]
+async fn the_second_to_revoke_a_key_gets_the_time_of_the_first() {
+    let scene = scene().await;
+    scene.run("BEGIN; UPDATE api_keys SET revoked_at = '2026-01-01 00:00:00.000005Z'").await;
+    let revoking = scene.revoke();
+    scene.until_it_waits().await;
+    scene.run("COMMIT").await;
+    let expected = Revocation { revoked_at: fixtures::at(5), newly: false };
+    assert_eq!(revoking.await.unwrap(), Some(expected));
+    assert_eq!(scene.events().await, 2);
+}
+
+#[tokio::test]
+async fn a_key_is_revoked_that_changes_in_another_way_meanwhile() {
+    for end in ["COMMIT", "ROLLBACK"] {
+        let scene = scene().await;
+        scene.run("BEGIN; UPDATE api_keys SET last_used_at = now()").await;
+        let revoking = scene.revoke();
+        scene.until_it_waits().await;
+        scene.run(end).await;
+        let expected = Revocation { revoked_at: fixtures::at(9), newly: true };
+        assert_eq!(revoking.await.unwrap(), Some(expected), "{end}");
+        assert_eq!(scene.events().await, 3);
+    }
+}
+
+#[tokio::test]
+async fn the_second_to_create_an_organization_gets_that_of_the_first() {
+    let scene = scene().await;
+    scene.run("BEGIN; UPDATE organizations SET clerk_organization_id = 'org_same'").await;
+    let (store, second) = (scene.store.clone(), fixtures::organization_at_clerk(fixtures::at(2), "org_same"));
+    let second_id = second.id;
+    let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(2), second_id, None);
+    let creating = tokio::spawn(async move { store.create(&second, &event).await.unwrap() });
+    scene.until_it_waits().await;
+    scene.run("COMMIT").await;
+    assert_eq!(creating.await.unwrap().id, scene.organization.id);
+    let limit = 100.try_into().unwrap();
+    assert!(AuditLog::list(&scene.store, second_id, 0, limit).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_second_to_suspend_an_organization_changes_nothing() {
+    let scene = scene().await;
+    scene.run("BEGIN; UPDATE organizations SET suspended_at = '2026-01-01 00:00:00.000005Z'").await;
+    let (store, id) = (scene.store.clone(), scene.organization.id);
+    let suspending = tokio::spawn(async move {
+        let suspension = Suspension { at: fixtures::at(9), reason: None };
+        let event = fixtures::event(AuditAction::SuspendOrganization, fixtures::at(9), id, None);
+        store.set_suspension(id, Some(&suspension), fixtures::at(9), &event).await.unwrap().unwrap()
+    });
+    scene.until_it_waits().await;
+    scene.run("COMMIT").await;
+    let stored = suspending.await.unwrap();
+    assert_eq!(stored.suspension, Some(Suspension { at: fixtures::at(5), reason: None }));
+    assert_eq!(stored.updated_at, scene.organization.updated_at);
+    assert_eq!(scene.events().await, 2);
+}
+
+#[tokio::test]
+async fn keys_are_inserted_while_their_organization_is_being_suspended() {
+    let scene = scene().await;
+    scene.run("BEGIN; SELECT id FROM organizations FOR NO KEY UPDATE").await;
+    let key = fixtures::key(scene.organization.id, fixtures::at(3));
+    let _ = scene.store.insert(&key, &fixtures::created(&key)).await.unwrap();
+    scene.run("COMMIT").await;
+}

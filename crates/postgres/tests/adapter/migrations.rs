@@ -1,0 +1,132 @@
+//! Migrations, and what a database that is not migrated as it should be comes to.
+
+use capykeys_conformance::fixtures;
+use capykeys_domain::{
+    model::{AuditAction, Suspension},
+    ports::{AuditLog, Insertion, KeyLookup, KeyStore, Organizations, Readiness},
+};
+use capykeys_postgres::{MigrateError, PostgresSettings, SchemaError, migrate};
+use capykeys_testkit::shared;
+
+use crate::support::{database, patient, store};
+
+const NEWER: &str = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) \
+    VALUES (1000, 'newer', '2030-01-01T00:00:00Z', '1')";
+
+#[tokio::test]
+async fn of_two_migrations_at_once_one_works_and_both_end_well() {
+    let settings = patient(shared().url(&shared().create_database()));
+    let (one, other) = tokio::join!(migrate(&settings), migrate(&settings));
+    let mut applied = [one.unwrap().applied, other.unwrap().applied];
+    applied.sort();
+    assert_eq!(applied, [vec![], vec!["V1__initial".to_owned()]]);
+    assert!(migrate(&settings).await.unwrap().applied.is_empty());
+    store(&settings).check_schema().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_was_never_migrated_is_not_used() {
+    let store = store(&patient(shared().url(&shared().create_database())));
+    assert!(matches!(store.check_schema().await, Err(SchemaError::NotMigrated)));
+    let organization = fixtures::organization(fixtures::at(0));
+    let error = Organizations::find(&store, organization.id).await.unwrap_err();
+    assert!(error.to_string().contains("run `capykeys migrate`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_database_that_a_newer_program_migrated_is_not_used() {
+    let database = database().await;
+    shared().execute(&database, NEWER);
+    let settings = patient(shared().url(&database));
+    let store = store(&settings);
+    assert!(matches!(store.check_schema().await, Err(SchemaError::Unknown(1000))));
+    let error = store.find_by_digest(&[fixtures::digest([0; 32])]).await.unwrap_err();
+    assert!(error.to_string().contains("newer than this program"), "{error}");
+    assert!(matches!(migrate(&settings).await, Err(MigrateError::Unknown(_))));
+}
+
+#[tokio::test]
+async fn a_database_that_is_migrated_by_a_newer_program_while_in_use_is_not_ready() {
+    let database = database().await;
+    let store = store(&patient(shared().url(&database)));
+    store.check().await.unwrap();
+    shared().execute(&database, NEWER);
+    assert!(store.check().await.unwrap_err().to_string().contains("newer than this program"));
+}
+
+#[tokio::test]
+async fn a_migration_that_was_changed_after_it_was_applied_is_noticed() {
+    let database = database().await;
+    shared().execute(&database, "UPDATE refinery_schema_history SET checksum = '1'");
+    let outcome = migrate(&patient(shared().url(&database))).await;
+    assert!(matches!(outcome, Err(MigrateError::Divergent(_))));
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_no_schema_at_all() {
+    let settings = PostgresSettings::new("postgres://postgres@127.0.0.1:1/capykeys");
+    assert!(matches!(store(&settings).check_schema().await, Err(SchemaError::Unavailable(_))));
+    assert!(matches!(migrate(&settings).await, Err(MigrateError::Failed(_))));
+}
+
+#[tokio::test]
+async fn tls_is_not_given_up_where_it_is_required() {
+    let url = format!("{}?sslmode=require", shared().url(&database().await));
+    assert!(store(&patient(url)).check().await.is_err());
+}
+
+/// `roles.sql` before the first migration and after it, and everything that the service does.
+#[tokio::test]
+async fn the_least_privileged_roles_are_enough_and_no_more() {
+    let roles = include_str!("../../roles.sql");
+    let database = shared().create_database();
+    let url_as = |role: &str| shared().url(&database).replace("//postgres@", &format!("//{role}@"));
+    shared().execute(&database, roles);
+    migrate(&patient(url_as("capykeys_migrations"))).await.unwrap();
+    shared().execute(&database, roles);
+
+    let service = url_as("capykeys_service");
+    let store = store(&patient(service.clone()));
+    store.check_schema().await.unwrap();
+    store.check().await.unwrap();
+    let at = fixtures::at(0);
+    let organization = fixtures::organization_at_clerk(at, "org_least");
+    let id = organization.id;
+    let event = |action| fixtures::event(action, at, id, None);
+    store.create(&organization, &event(AuditAction::CreateOrganization)).await.unwrap();
+    let key = fixtures::key(id, at);
+    assert_eq!(store.insert(&key, &fixtures::created(&key)).await.unwrap(), Insertion::Inserted);
+    let found = store.find_by_digest(std::slice::from_ref(&key.digest)).await.unwrap();
+    assert_eq!(found.unwrap().key, key.key);
+    let revoked = store.revoke(id, key.key.id, at, &fixtures::revoked(&key.key, at)).await.unwrap();
+    assert!(revoked.unwrap().newly);
+    let suspension = Suspension { at, reason: None };
+    let event = event(AuditAction::SuspendOrganization);
+    let suspended = store.set_suspension(id, Some(&suspension), at, &event).await.unwrap();
+    assert!(suspended.unwrap().is_suspended());
+    store.append(&event).await.unwrap();
+    let limit = 100.try_into().unwrap();
+    assert_eq!(AuditLog::list(&store, id, 0, limit).await.unwrap().len(), 5);
+
+    let (client, connection) = tokio_postgres::connect(&service, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    for forbidden in [
+        "DELETE FROM api_keys",
+        "UPDATE api_keys SET digest = digest",
+        "UPDATE api_keys SET scopes = scopes",
+        "UPDATE audit_events SET at = at",
+        "DELETE FROM audit_events",
+        "DELETE FROM organizations",
+        "UPDATE refinery_schema_history SET version = version",
+        "CREATE TABLE more (id int)",
+        "ALTER TABLE api_keys DROP COLUMN name",
+        "TRUNCATE audit_events",
+    ] {
+        let error = client.batch_execute(forbidden).await.expect_err(forbidden);
+        assert_eq!(
+            error.code(),
+            Some(&tokio_postgres::error::SqlState::INSUFFICIENT_PRIVILEGE),
+            "{forbidden}"
+        );
+    }
+}

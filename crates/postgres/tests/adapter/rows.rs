@@ -1,0 +1,39 @@
+//! Rows that the domain would not have written.
+
+use capykeys_conformance::fixtures;
+use capykeys_domain::{
+    model::{AuditAction, ProjectId, Scope, ScopeSet},
+    ports::{Insertion, KeyStore, Organizations},
+};
+use capykeys_testkit::shared;
+
+use crate::support::{database, patient, store};
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_reported_without_its_values() {
+    let database = database().await;
+    let store = store(&patient(shared().url(&database)));
+    let organization = fixtures::organization(fixtures::at(0));
+    let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), organization.id, None);
+    store.create(&organization, &event).await.unwrap();
+    shared().execute(
+        &database,
+        "ALTER TABLE organizations DROP CONSTRAINT organizations_slug_check; \
+         UPDATE organizations SET slug = 'Not A Slug'",
+    );
+    let error = Organizations::find(&store, organization.id).await.unwrap_err();
+    assert_eq!(error.to_string(), "postgres: find an organization: a row that cannot be read");
+}
+
+#[tokio::test]
+async fn a_key_of_one_project_may_be_stored_with_scopes_that_reach_beyond_it() {
+    let store = store(&patient(shared().url(&database().await)));
+    let organization = fixtures::organization(fixtures::at(0));
+    let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), organization.id, None);
+    store.create(&organization, &event).await.unwrap();
+    let mut new = fixtures::key(organization.id, fixtures::at(1));
+    new.key.project_id = Some(ProjectId::parse("p").unwrap());
+    new.key.scopes = ScopeSet::new(Scope::ALL.iter().copied()).unwrap();
+    assert_eq!(store.insert(&new, &fixtures::created(&new)).await.unwrap(), Insertion::Inserted);
+    assert_eq!(KeyStore::find(&store, organization.id, new.key.id).await.unwrap(), Some(new.key));
+}

@@ -1,0 +1,61 @@
+//! One operation, one statement.
+
+use capykeys_conformance::fixtures;
+use capykeys_domain::{
+    model::{AuditAction, Suspension},
+    ports::{AuditLog, KeyLookup, KeyStore, Organizations, Readiness},
+};
+use capykeys_testkit::shared;
+
+use crate::support::{database, patient, store};
+
+/// How many statements the server has logged for this database.
+fn statements(database: &str) -> usize {
+    let (executed, simple) =
+        (format!(" {database} LOG:  execute "), format!(" {database} LOG:  statement: "));
+    shared().log().lines().filter(|line| line.contains(&executed) || line.contains(&simple)).count()
+}
+
+macro_rules! takes_one {
+    ($database:expr, $operation:expr) => {{
+        let before = statements($database);
+        let outcome = $operation.await.unwrap();
+        assert_eq!(statements($database) - before, 1, stringify!($operation));
+        outcome
+    }};
+}
+
+#[tokio::test]
+async fn every_operation_is_one_statement() {
+    let database = &database().await;
+    shared().execute(database, &format!("ALTER DATABASE {database} SET log_statement = 'all'"));
+    let store = store(&patient(shared().url(database)));
+    // Opens the connection, which takes statements of its own.
+    store.check().await.unwrap();
+    takes_one!(database, store.check());
+
+    let (at, limit) = (fixtures::at(0), 10.try_into().unwrap());
+    let organization = fixtures::organization_at_clerk(at, "org_one");
+    let id = organization.id;
+    let event = fixtures::event(AuditAction::CreateOrganization, at, id, None);
+    let suspension = Suspension { at, reason: None };
+    takes_one!(database, store.create(&organization, &event));
+    takes_one!(database, store.create(&organization, &event));
+    takes_one!(database, Organizations::find(&store, id));
+    takes_one!(database, store.find_by_clerk_id(&organization.clerk.as_ref().unwrap().id));
+    takes_one!(database, Organizations::list(&store, None, limit));
+
+    let new = fixtures::key(id, at);
+    let _ = takes_one!(database, store.insert(&new, &fixtures::created(&new)));
+    let _ = takes_one!(database, store.insert(&new, &fixtures::created(&new)));
+    takes_one!(database, KeyStore::find(&store, id, new.key.id));
+    takes_one!(database, KeyStore::list(&store, id, None, limit));
+    takes_one!(database, store.find_by_digest(std::slice::from_ref(&new.digest))).unwrap();
+    let revoked = fixtures::revoked(&new.key, at);
+    let _ = takes_one!(database, store.revoke(id, new.key.id, at, &revoked)).unwrap();
+    let _ = takes_one!(database, store.revoke(id, new.key.id, at, &revoked)).unwrap();
+
+    takes_one!(database, store.set_suspension(id, Some(&suspension), at, &event));
+    takes_one!(database, store.append(&event));
+    takes_one!(database, AuditLog::list(&store, id, 0, limit));
+}
