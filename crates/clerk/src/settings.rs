@@ -1,0 +1,172 @@
+//! What is configured.
+
+use std::collections::HashSet;
+
+use reqwest::Url;
+
+/// A setting that cannot be worked with, as one sentence for the person who wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SettingsError(String);
+
+impl SettingsError {
+    pub(crate) fn new(sentence: impl Into<String>) -> Self {
+        Self(sentence.into())
+    }
+}
+
+/// Whose sessions are accepted.
+#[derive(Clone, Debug)]
+pub struct ClerkSettings {
+    /// The Clerk instances, at least one. A token's issuer says which of them it belongs to.
+    pub instances: Vec<InstanceSettings>,
+}
+
+/// One Clerk instance.
+#[derive(Clone, Debug)]
+pub struct InstanceSettings {
+    /// `iss` of its tokens, to the letter: `https://clerk.example.com`.
+    pub issuer: String,
+    /// Where its public keys come from.
+    pub keys: KeySource,
+    /// The `azp` that are accepted: the origins of the front ends, `https://app.example.com`.
+    /// Where it is empty, every party is.
+    pub authorized_parties: Vec<String>,
+    /// Whether version 1 of the claims is accepted as well.
+    pub claims_v1: bool,
+}
+
+/// Where an instance's public keys come from.
+#[derive(Clone, Debug)]
+pub enum KeySource {
+    /// A JWK set (RFC 7517), such as `https://clerk.example.com/.well-known/jwks.json`.
+    JwksUrl(Url),
+    /// One RSA public key in PEM.
+    Pem(String),
+}
+
+impl ClerkSettings {
+    pub(crate) fn check(&self) -> Result<(), SettingsError> {
+        if self.instances.is_empty() {
+            return Err(SettingsError::new("At least one Clerk instance must be configured."));
+        }
+        let mut issuers = HashSet::new();
+        for instance in &self.instances {
+            instance.check()?;
+            if !issuers.insert(&instance.issuer) {
+                let sentence = format!("The Clerk issuer `{}` is configured twice.", instance.issuer);
+                return Err(SettingsError::new(sentence));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl InstanceSettings {
+    fn check(&self) -> Result<(), SettingsError> {
+        // Compared to the letter, so a slash too many would refuse every token without a word.
+        let is_issuer = Url::parse(&self.issuer).is_ok_and(|url| is_acceptable(&url));
+        if !is_issuer || self.issuer.ends_with('/') || self.issuer.contains(char::is_whitespace) {
+            return Err(SettingsError::new(format!(
+                "The Clerk issuer `{}` must be an https URL without a slash at its end.",
+                self.issuer
+            )));
+        }
+        let odd =
+            |party: &&String| party.is_empty() || party.ends_with('/') || party.contains(char::is_whitespace);
+        if let Some(party) = self.authorized_parties.iter().find(odd) {
+            return Err(SettingsError::new(format!(
+                "The authorized party `{party}` must be an origin without a slash at its end, such as \
+                 `https://app.example.com`."
+            )));
+        }
+        match &self.keys {
+            KeySource::JwksUrl(url) if !is_acceptable(url) => Err(SettingsError::new(format!(
+                "The JWKS URL of `{}` must be an https URL without user name, password and fragment.",
+                self.issuer
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// https, or http to this very machine; nothing in it that would have to be kept from a log.
+fn is_acceptable(url: &Url) -> bool {
+    let secure = match url.scheme() {
+        "https" => url.host_str().is_some(),
+        "http" => is_loopback(url),
+        _ => false,
+    };
+    secure && url.username().is_empty() && url.password().is_none() && url.fragment().is_none()
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instance(issuer: &str, jwks: &str) -> InstanceSettings {
+        InstanceSettings {
+            issuer: issuer.to_owned(),
+            keys: KeySource::JwksUrl(jwks.parse().unwrap()),
+            authorized_parties: vec!["https://app.example.com".to_owned()],
+            claims_v1: false,
+        }
+    }
+
+    fn check(instances: &[InstanceSettings]) -> Result<(), SettingsError> {
+        ClerkSettings { instances: instances.to_vec() }.check()
+    }
+
+    const ISSUER: &str = "https://clerk.example.com";
+    const JWKS: &str = "https://clerk.example.com/.well-known/jwks.json";
+
+    #[test]
+    fn plain_http_is_for_loopback_alone() {
+        for jwks in [JWKS, "http://127.0.0.1:9/jwks", "http://[::1]:9/jwks", "http://localhost/jwks"] {
+            assert_eq!(check(&[instance(ISSUER, jwks)]), Ok(()), "{jwks}");
+        }
+        for jwks in [
+            "http://clerk.example.com/jwks",
+            "http://127.0.0.1.example.com/jwks",
+            "http://10.0.0.1/jwks",
+            "http://localhost.example.com/jwks",
+            "file:///etc/jwks.json",
+            "https://user@clerk.example.com/jwks",
+            "https://user:secret@clerk.example.com/jwks",
+        ] {
+            let error = check(&[instance(ISSUER, jwks)]).unwrap_err();
+            assert!(error.to_string().contains("must be an https URL"), "{jwks}");
+            assert!(!error.to_string().contains("secret"));
+        }
+    }
+
+    #[test]
+    fn an_issuer_that_could_match_no_token_is_refused() {
+        for issuer in ["", "clerk.example.com", "https://clerk.example.com/", " https://clerk.example.com"] {
+            assert!(check(&[instance(issuer, JWKS)]).is_err(), "{issuer}");
+        }
+    }
+
+    #[test]
+    fn an_authorized_party_that_could_match_no_token_is_refused() {
+        for party in ["", "https://app.example.com/", "https://app.example.com "] {
+            let mut instance = instance(ISSUER, JWKS);
+            instance.authorized_parties.push(party.to_owned());
+            assert!(check(&[instance]).is_err(), "{party}");
+        }
+    }
+
+    #[test]
+    fn there_is_at_least_one_instance_and_none_twice() {
+        assert!(check(&[]).is_err());
+        assert!(check(&[instance(ISSUER, JWKS), instance("https://other.example.com", JWKS)]).is_ok());
+        let error = check(&[instance(ISSUER, JWKS), instance(ISSUER, JWKS)]).unwrap_err();
+        assert_eq!(error.to_string(), "The Clerk issuer `https://clerk.example.com` is configured twice.");
+    }
+}

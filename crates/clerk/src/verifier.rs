@@ -1,0 +1,77 @@
+//! The verifier.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use capykeys_domain::{
+    model::Session,
+    ports::{Clock, SessionError, SessionVerifier},
+    secret::BearerToken,
+};
+use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
+use tokio::runtime::Handle;
+
+use crate::{
+    instance::Instance,
+    keys::{Environment, FetchJwks},
+    refusal::Refusal,
+    settings::{ClerkSettings, SettingsError},
+    token::UnverifiedToken,
+};
+
+/// Verifies the session tokens of the configured Clerk instances.
+///
+/// The token's issuer picks the instance, to the letter; only that instance's keys and settings
+/// count from then on, even where two instances share a `kid`.
+pub struct ClerkVerifier {
+    instances: Vec<Instance>,
+    environment: Environment,
+}
+
+impl ClerkVerifier {
+    /// Checks the settings and puts the verifier together. No key is fetched yet: see
+    /// [`warm_up`](Self::warm_up).
+    ///
+    /// `runtime` must have its I/O and its timer enabled. Fetches run there, so that
+    /// [`verify`](SessionVerifier::verify) can be called from any runtime, or none.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for settings that cannot be worked with.
+    pub fn new(
+        settings: ClerkSettings,
+        clock: Arc<dyn Clock>,
+        fetcher: Arc<dyn FetchJwks>,
+        runtime: Handle,
+    ) -> Result<Self, SettingsError> {
+        // Named here, so that no other crate's choice of features leaves it to be guessed. An
+        // error says that the process has one already.
+        DEFAULT_PROVIDER.install_default().ok();
+        settings.check()?;
+        let environment = Environment { clock, fetcher, runtime };
+        let instances = settings.instances.into_iter();
+        let instances = instances.map(|settings| {
+            if settings.authorized_parties.is_empty() {
+                tracing::warn!(issuer = settings.issuer, "Clerk sessions of every party are accepted");
+            }
+            Instance::new(settings, &environment)
+        });
+        Ok(Self { instances: instances.collect::<Result<_, _>>()?, environment })
+    }
+
+    /// Starts to fetch the keys of every instance and comes back at once. What fails is tried
+    /// again when a token comes.
+    pub fn warm_up(&self) {
+        self.instances.iter().for_each(Instance::warm_up);
+    }
+}
+
+#[async_trait]
+impl SessionVerifier for ClerkVerifier {
+    async fn verify(&self, token: &BearerToken) -> Result<Session, SessionError> {
+        let token = UnverifiedToken::parse(token.expose())?;
+        let issuer = token.claims().issuer();
+        let instance = self.instances.iter().find(|instance| instance.issuer() == issuer);
+        let instance = instance.ok_or(Refusal::Issuer)?;
+        instance.verify(&token, self.environment.clock.now()).await
+    }
+}

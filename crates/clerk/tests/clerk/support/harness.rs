@@ -1,0 +1,80 @@
+//! A verifier with everything around it faked.
+
+use std::sync::Arc;
+
+use capykeys_clerk::{ClerkSettings, ClerkVerifier, InstanceSettings, KeySource, Refusal};
+use capykeys_domain::{
+    model::Session,
+    ports::{SessionError, SessionVerifier},
+    secret::{BearerToken, Credential, KeyFormat},
+};
+use tokio::runtime::Handle;
+
+use super::{FakeClock, FakeFetcher, jwks, signing_key};
+
+pub(crate) const ISSUER: &str = "https://clerk.example.com";
+const JWKS_URL: &str = "https://clerk.example.com/.well-known/jwks.json";
+pub(crate) const PARTY: &str = "https://app.example.com";
+
+/// The settings of an instance that accepts [`PARTY`] and version 2 alone.
+pub(crate) fn instance() -> InstanceSettings {
+    InstanceSettings {
+        issuer: ISSUER.to_owned(),
+        keys: KeySource::JwksUrl(JWKS_URL.parse().unwrap()),
+        authorized_parties: vec!["https://first.example.com".to_owned(), PARTY.to_owned()],
+        claims_v1: false,
+    }
+}
+
+pub(crate) fn bearer(token: &str) -> BearerToken {
+    match Credential::parse(&KeyFormat::default(), token) {
+        Some(Credential::Session(token)) => token,
+        _ => panic!("not of the form of a session token"),
+    }
+}
+
+/// The reason of a refusal; panics on anything else.
+pub(crate) fn refusal(outcome: Result<Session, SessionError>) -> &'static str {
+    match outcome {
+        Err(SessionError::Refused(reason)) => reason,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+pub(crate) struct Harness {
+    pub(crate) verifier: ClerkVerifier,
+    pub(crate) clock: Arc<FakeClock>,
+    pub(crate) fetcher: Arc<FakeFetcher>,
+}
+
+impl Harness {
+    /// With the one instance of [`instance`], whose key is [`signing_key`] under `ins_1`.
+    pub(crate) fn new() -> Self {
+        Self::with([instance()])
+    }
+
+    pub(crate) fn with(instances: impl Into<Vec<InstanceSettings>>) -> Self {
+        let clock = Arc::new(FakeClock::new());
+        let fetcher = Arc::new(FakeFetcher::new(jwks(&[signing_key().jwk("ins_1")])));
+        let settings = ClerkSettings { instances: instances.into() };
+        let verifier =
+            ClerkVerifier::new(settings, clock.clone(), fetcher.clone(), Handle::current()).unwrap();
+        Self { verifier, clock, fetcher }
+    }
+
+    pub(crate) async fn verify(&self, token: &str) -> Result<Session, SessionError> {
+        self.verifier.verify(&bearer(token)).await
+    }
+
+    /// Checks that the token is refused for this reason, and that it made nobody fetch a key.
+    pub(crate) async fn refuses_unseen(&self, token: &str, reason: Refusal, case: &str) {
+        assert_eq!(refusal(self.verify(token).await), reason.as_str(), "{case}");
+        assert_eq!(self.fetcher.calls(), 0, "{case}");
+    }
+
+    /// Checks that there is no answer now, for want of keys.
+    pub(crate) async fn is_unavailable(&self, token: &str) {
+        let outcome = self.verify(token).await;
+        assert!(matches!(outcome, Err(SessionError::Unavailable(_))), "{outcome:?}");
+    }
+}
