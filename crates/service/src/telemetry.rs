@@ -1,6 +1,9 @@
 //! The log: structured lines on standard error.
 
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, IsTerminal},
+    panic,
+};
 
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
@@ -21,5 +24,11 @@ pub(crate) fn init(log: &Log) -> Result<(), ConfigError> {
         .with(filter)
         .with(lines)
         .try_init()
-        .map_err(|error| ConfigError::Invalid(error.to_string()))
+        .map_err(|error| ConfigError::Invalid(error.to_string()))?;
+    // Where, but not what: the text of a panic can hold any value.
+    panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string);
+        tracing::error!(location, "panic");
+    }));
+    Ok(())
 }
