@@ -53,8 +53,8 @@ pub(crate) struct Exchange {
     pub(crate) route: Cell<&'static str>,
     /// Whether its body is being waited for.
     pub(crate) receiving: Cell<bool>,
-    /// Whether its body broke the rules of HTTP, for which the dispatcher refuses it as well.
-    pub(crate) malformed: Cell<bool>,
+    /// Whether its body was received to its end.
+    pub(crate) received: Cell<bool>,
     /// Who it came from, once that is known.
     pub(crate) identity: OnceCell<Identity>,
 }
@@ -70,7 +70,7 @@ impl Exchange {
             context: RequestContext { request_id, peer },
             route: Cell::new("-"),
             receiving: Cell::new(false),
-            malformed: Cell::new(false),
+            received: Cell::new(false),
             identity: OnceCell::new(),
         }
     }

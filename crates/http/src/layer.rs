@@ -53,7 +53,8 @@ where
         let exchange = begin(&shared, &request);
         let connection = request.conn_data::<Rc<Connection>>().cloned();
         let record = Record::begin(Rc::clone(&exchange), connection.clone(), request.method());
-        let span = tracing::info_span!("request", request_id = exchange.context.request_id.as_str());
+        let has_body = has_body(request.headers());
+        let span = record.span().clone();
         // Routing and the first steps may run, and panic, before there is a future.
         let call = (header_bytes(request.headers()) <= MAX_HEADER_BYTES)
             .then(|| catch_unwind(AssertUnwindSafe(|| span.in_scope(|| service.call(request)))));
@@ -64,9 +65,9 @@ where
                 Some(Ok(call)) => outcome(call, time_limit, &exchange).await,
             };
             add_headers(answer.headers_mut(), &exchange);
-            if let (true, Some(connection)) = (exchange.malformed.get(), connection) {
+            if (has_body && !exchange.received.get()) || must_close(&answer) {
                 answer.head_mut().set_connection_type(ConnectionType::Close);
-                connection.answer_nothing_more();
+                connection.inspect(|connection| connection.close_after_answer());
             }
             Ok(record_answer(answer, record))
         }
@@ -100,6 +101,16 @@ async fn outcome<B: MessageBody + 'static>(
 
 fn header_bytes(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
+
+/// RFC 9112, section 6.3.
+fn has_body(headers: &HeaderMap) -> bool {
+    let announced = headers.get(header::CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
+    announced || headers.contains_key(header::TRANSFER_ENCODING)
+}
+
+fn must_close(answer: &HttpResponse) -> bool {
+    answer.head().connection_type() == ConnectionType::Close
 }
 
 fn add_headers(headers: &mut HeaderMap, exchange: &Exchange) {

@@ -1,12 +1,12 @@
 //! The HTTP interface of capykeys: actix-web over [`Capykeys`](capykeys_domain::usecases::Capykeys).
 //!
-//! One endpoint a file, in [`endpoints`]; the OpenAPI document is generated from them. A request
+//! One endpoint a file, in `endpoints`; the OpenAPI document is generated from them. A request
 //! passes through three layers, from the outside in:
 //!
-//! - [`connection`]: the stream itself, which bounds how long a client may take, and gives a JSON
+//! - `connection`: the stream itself, which bounds how long a client may take, and gives a JSON
 //!   body to what actix refuses before there is a request;
-//! - [`layer`]: the request id, the time limit, panics, the headers of every answer, the log line;
-//! - [`endpoints`]: authenticate, ask the policy, read the input, call the use case.
+//! - `layer`: the request id, the time limit, panics, the headers of every answer, the log line;
+//! - `endpoints`: authenticate, ask the policy, read the input, call the use case.
 
 mod answer;
 mod connection;

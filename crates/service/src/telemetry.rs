@@ -7,12 +7,24 @@ use std::{
 
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
-use crate::config::{ConfigError, Log, LogFormat};
+use crate::{
+    commands::Error,
+    config::{ConfigError, Log, LogFormat},
+};
+
+/// Never logged, whatever the filter says: it reports every malformed request as an error, with the
+/// parser's text, and at its lower levels the requests themselves.
+const SILENCED: [&str; 2] = ["actix_http=off", "actix_web=off"];
 
 /// Starts logging. Standard output stays free for what commands print.
-pub(crate) fn init(log: &Log) -> Result<(), ConfigError> {
+///
+/// Only what is written through `tracing` is logged. Records of the `log` crate are left out on
+/// purpose: drivers write the parameters of their statements there.
+pub(crate) fn init(log: &Log) -> Result<(), Error> {
     let filter = EnvFilter::try_new(&log.level)
         .map_err(|_| ConfigError::Invalid("log.level is neither a level nor a filter".to_owned()))?;
+    let filter =
+        SILENCED.iter().try_fold(filter, |filter, one| one.parse().map(|one| filter.add_directive(one)))?;
     let lines = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     let lines = match log.format {
         LogFormat::Pretty => lines.with_target(false).compact().boxed(),
@@ -20,11 +32,7 @@ pub(crate) fn init(log: &Log) -> Result<(), ConfigError> {
             lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
         }
     };
-    tracing_subscriber::registry()
-        .with(filter)
-        .with(lines)
-        .try_init()
-        .map_err(|error| ConfigError::Invalid(error.to_string()))?;
+    tracing_subscriber::registry().with(filter).with(lines).try_init()?;
     // Where, but not what: the text of a panic can hold any value.
     panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string);

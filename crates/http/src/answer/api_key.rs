@@ -1,7 +1,7 @@
 //! API keys.
 
 use capykeys_domain::{
-    model::{ApiKey, KeyId, KeySource, KeyState, OrganizationId, Timestamp},
+    model::{ApiKey, DeviceName, KeyId, KeySource, KeyState, OrganizationId, ProjectId, Timestamp, UserId},
     usecases::CreatedKey,
 };
 use serde::Serialize;
@@ -86,11 +86,11 @@ impl<'a> ApiKeyView<'a> {
             source: key.source.as_str(),
             is_active: key.state(now) == KeyState::Active,
             created_at: Shown(key.created_at),
-            created_by_user_id: key.created_by_user_id.as_ref().map(|user| user.as_str()),
-            device_name: key.device_name.as_ref().map(|device| device.as_str()),
+            created_by_user_id: key.created_by_user_id.as_ref().map(UserId::as_str),
+            device_name: key.device_name.as_ref().map(DeviceName::as_str),
             expires_at: key.expires_at.map(Shown),
             last_used_at: key.last_used_at.map(Shown),
-            project_id: key.project_id.as_ref().map(|project| project.as_str()),
+            project_id: key.project_id.as_ref().map(ProjectId::as_str),
             revoked_at: key.revoked_at.map(Shown),
         }
     }

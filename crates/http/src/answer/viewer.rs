@@ -1,7 +1,7 @@
 //! The caller as it is told about itself.
 
 use capykeys_domain::{
-    model::{OrganizationId, Scope},
+    model::{ClerkOrganizationId, OrganizationId, Role, Scope, UserId},
     usecases::{AuthSource, Principal, Viewer},
 };
 use serde::Serialize;
@@ -82,9 +82,9 @@ impl<'a> From<&'a Principal> for PrincipalView<'a> {
             is_admin: false,
             scopes: principal.scopes.iter().copied().map(Scope::as_str).collect(),
             organization_id: principal.organization_id.map(Shown),
-            user_id: principal.user_id.as_ref().map(|user| user.as_str()),
-            clerk_organization_id: principal.clerk_organization_id.as_ref().map(|id| id.as_str()),
-            clerk_organization_role: principal.clerk_organization_role.as_ref().map(|role| role.as_str()),
+            user_id: principal.user_id.as_ref().map(UserId::as_str),
+            clerk_organization_id: principal.clerk_organization_id.as_ref().map(ClerkOrganizationId::as_str),
+            clerk_organization_role: principal.clerk_organization_role.as_ref().map(Role::as_str),
             clerk_organization_slug: principal.clerk_organization_slug.as_deref(),
         }
     }

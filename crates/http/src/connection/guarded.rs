@@ -143,8 +143,9 @@ impl AsyncWrite for Guarded {
             // First what stands before it, which is the answer to an earlier request.
             (None, Some((place @ 1.., _))) => return this.poll_write_through(cx, &bytes[..place]),
             (None, Some((0, error))) => {
-                let silent = this.connection.silent.get();
-                let answer = if silent { String::new() } else { refusal::answer(&this.shared, &error) };
+                // What it refuses then is the rest of a request that was answered already.
+                let answered = this.connection.is_closing();
+                let answer = if answered { String::new() } else { refusal::answer(&this.shared, &error) };
                 this.ending.insert(Ending::new(answer))
             }
         };
@@ -153,7 +154,14 @@ impl AsyncWrite for Guarded {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        if this.connection.is_closing() && !this.connection.is_busy() && this.ending.is_none() {
+            // All of the last answer was written. Left to itself, the dispatcher would first wait
+            // for the rest of the request's body, with no limit where it comes in chunks.
+            this.ending = Some(Ending::new(""));
+            cx.waker().wake_by_ref();
+        }
+        Pin::new(&mut this.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

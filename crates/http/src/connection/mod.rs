@@ -29,7 +29,7 @@ pub(crate) struct Limits {
 pub(crate) struct Connection {
     begun: Cell<u64>,
     ended: Cell<u64>,
-    silent: Cell<bool>,
+    closing: Cell<bool>,
 }
 
 impl Connection {
@@ -43,9 +43,13 @@ impl Connection {
         self.ended.set(self.ended.get() + 1);
     }
 
-    /// What the dispatcher wants to refuse was answered already.
-    pub(crate) fn answer_nothing_more(&self) {
-        self.silent.set(true);
+    /// The answer that is being given is the last one.
+    pub(crate) fn close_after_answer(&self) {
+        self.closing.set(true);
+    }
+
+    const fn is_closing(&self) -> bool {
+        self.closing.get()
     }
 
     const fn is_busy(&self) -> bool {

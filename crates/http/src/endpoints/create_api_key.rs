@@ -6,7 +6,11 @@ use crate::{
     answer::{self, CreateApiKeyResponse},
     error::ApiError,
     exchange::Current,
-    openapi::responses::*,
+    openapi::responses::{
+        BadRequest, Conflict, Forbidden, HeadersTooLarge, InternalError, MethodNotAllowed, NotFound,
+        PayloadTooLarge, RequestTimeout, ServiceUnavailable, TooManyRequests, Unauthorized,
+        UnsupportedMediaType,
+    },
     request::{
         body,
         caller::{authenticate, organization},

@@ -6,7 +6,10 @@ use crate::{
     answer::{self, ViewerResponse},
     error::ApiError,
     exchange::Current,
-    openapi::responses::*,
+    openapi::responses::{
+        BadRequest, HeadersTooLarge, InternalError, MethodNotAllowed, PayloadTooLarge, RequestTimeout,
+        ServiceUnavailable, TooManyRequests, Unauthorized, UnsupportedMediaType,
+    },
     request::caller::authenticate,
 };
 

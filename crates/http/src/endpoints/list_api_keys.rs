@@ -16,7 +16,10 @@ use crate::{
     answer::{self, ListApiKeysResponse},
     error::ApiError,
     exchange::{Current, Exchange},
-    openapi::responses::*,
+    openapi::responses::{
+        BadRequest, Forbidden, HeadersTooLarge, InternalError, MethodNotAllowed, NotFound, PayloadTooLarge,
+        RequestTimeout, ServiceUnavailable, TooManyRequests, Unauthorized, UnsupportedMediaType,
+    },
     request::{
         caller::{authenticate, organization},
         page::Page,

@@ -5,7 +5,9 @@ use actix_web::{HttpResponse, http::StatusCode};
 use crate::{
     answer::{self, HealthResponse},
     error::ApiError,
-    openapi::responses::*,
+    openapi::responses::{
+        BadRequest, HeadersTooLarge, InternalError, MethodNotAllowed, RequestTimeout, ServiceUnavailable,
+    },
 };
 
 /// Is the process alive?

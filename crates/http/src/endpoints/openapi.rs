@@ -4,7 +4,13 @@ use std::sync::LazyLock;
 
 use actix_web::{HttpResponse, http::header::ContentType, web::Bytes};
 
-use crate::openapi::{openapi_json, responses::*};
+use crate::openapi::{
+    openapi_json,
+    responses::{
+        BadRequest, HeadersTooLarge, InternalError, MethodNotAllowed, RequestTimeout, ServiceUnavailable,
+        TooManyRequests,
+    },
+};
 
 static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(openapi_json()));
 

@@ -6,7 +6,9 @@ use crate::{
     answer::{self, HealthResponse},
     error::ApiError,
     exchange::Current,
-    openapi::responses::*,
+    openapi::responses::{
+        BadRequest, HeadersTooLarge, InternalError, MethodNotAllowed, RequestTimeout, ServiceUnavailable,
+    },
 };
 
 /// Is the server ready for requests?

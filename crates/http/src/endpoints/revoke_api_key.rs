@@ -6,7 +6,10 @@ use crate::{
     answer::{self, RevokeApiKeyResponse},
     error::ApiError,
     exchange::Current,
-    openapi::responses::*,
+    openapi::responses::{
+        BadRequest, Forbidden, HeadersTooLarge, InternalError, MethodNotAllowed, NotFound, PayloadTooLarge,
+        RequestTimeout, ServiceUnavailable, TooManyRequests, Unauthorized, UnsupportedMediaType,
+    },
     request::caller::{authenticate, key, organization},
 };
 

@@ -14,6 +14,7 @@ use actix_http::{
 };
 use actix_web::web::Bytes;
 use capykeys_domain::model::Actor;
+use tracing::Span;
 
 use crate::{connection::Connection, exchange::Exchange};
 
@@ -22,6 +23,7 @@ use crate::{connection::Connection, exchange::Exchange};
 pub(super) struct Record {
     exchange: Rc<Exchange>,
     connection: Option<Rc<Connection>>,
+    span: Span,
     method: &'static str,
     started: Instant,
     status: Option<StatusCode>,
@@ -35,8 +37,14 @@ impl Record {
         if let Some(connection) = &connection {
             connection.begin_request();
         }
+        let span = tracing::info_span!("request", request_id = exchange.context.request_id.as_str());
         let (method, started) = (method_name(method), Instant::now());
-        Self { exchange, connection, method, started, status: None, reason: None, complete: false }
+        Self { exchange, connection, span, method, started, status: None, reason: None, complete: false }
+    }
+
+    /// What everything that is done for the request belongs to.
+    pub(super) const fn span(&self) -> &Span {
+        &self.span
     }
 
     /// Remembers the answer's head.
@@ -48,6 +56,7 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
+        let _entered = self.span.enter();
         if let Some(connection) = &self.connection {
             connection.end_request();
         }
@@ -113,7 +122,9 @@ impl MessageBody for Recorded {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = self.get_mut();
+        let entered = this.record.span.clone().entered();
         let next = Pin::new(&mut this.body).poll_next(cx);
+        drop(entered);
         match &next {
             Poll::Ready(None) => this.record.complete = true,
             // The domain's own error: its text is made for the log.

@@ -2,7 +2,6 @@
 
 use actix_web::{
     HttpRequest,
-    error::PayloadError,
     http::header::{self, HeaderMap},
     web::{Bytes, BytesMut, Payload},
 };
@@ -30,18 +29,16 @@ pub(crate) async fn receive(
         return Err(ApiError::BodyTooLarge);
     }
     exchange.receiving.set(true);
-    let body = collect(exchange, payload).await;
+    let body = collect(payload).await;
     exchange.receiving.set(false);
+    exchange.received.set(body.is_ok());
     body
 }
 
-async fn collect(exchange: &Exchange, mut payload: Payload) -> Result<Bytes, ApiError> {
+async fn collect(mut payload: Payload) -> Result<Bytes, ApiError> {
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| {
-            exchange.malformed.set(!matches!(error, PayloadError::Incomplete(_)));
-            ApiError::invalid("The body is incomplete or malformed.")
-        })?;
+        let chunk = chunk.map_err(|_| ApiError::invalid("The body is incomplete or malformed."))?;
         if body.len() + chunk.len() > MAX_BYTES {
             return Err(ApiError::BodyTooLarge);
         }

@@ -93,6 +93,8 @@ fn rule(field: &str, rule: &str) -> ApiError {
 mod tests {
     use proptest::prelude::*;
 
+    use capykeys_domain::model::Scope;
+
     use super::*;
 
     fn parse(body: &str) -> Result<KeySpec, String> {
@@ -108,7 +110,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(spec.name().as_str(), " CI ");
-        let scopes: Vec<_> = spec.scopes().iter().map(|scope| scope.as_str()).collect();
+        let scopes: Vec<_> = spec.scopes().iter().map(Scope::as_str).collect();
         assert_eq!(scopes, ["jobs:read", "backups:read"]);
         assert_eq!(spec.project_id().unwrap().as_str(), "p_1");
         assert_eq!(spec.expires_at().unwrap().to_string(), "2026-06-01T00:00:00.123456Z");

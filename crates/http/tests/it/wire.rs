@@ -1,14 +1,12 @@
 //! The wire contract, over a real socket.
 
-mod support;
-
+use crate::support::Site;
 use capykeys_conformance::fixtures::{at, context, key as other_key};
 use capykeys_domain::{
     model::{KeyName, KeySpec, OrganizationName, ProjectId, ScopeSet, Slug},
     policy::Permit,
     usecases::{CreatedKey, NewOrganization},
 };
-use support::Site;
 
 const BODY: &str = r#"{"name":"CI","scopes":["jobs:read","projects:read"]}"#;
 
@@ -252,6 +250,23 @@ async fn pages_follow_their_links_to_the_end_and_make_the_whole() {
         "",
     );
     assert_eq!(rest.json()["api_keys"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_takes_one_request_with_a_body_after_another() {
+    let site = Site::new().await;
+    let key = site.key(&["*"]).await;
+    let request = format!(
+        "POST {} HTTP/1.1\r\nhost: test\r\nx-api-key: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{BODY}",
+        site.keys_path(),
+        key.plaintext.expose(),
+        BODY.len(),
+    );
+    let mut connection = site.connect();
+    for _ in 0..3 {
+        connection.send(request.as_bytes());
+        assert_eq!(connection.read_answer().status, 201);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,7 @@
 //! The OpenAPI document against the server that serves it.
 
-mod support;
-
+use crate::support::Site;
 use serde_json::Value;
-use support::Site;
 
 fn document() -> Value {
     serde_json::from_str(&capykeys_http::openapi_json()).unwrap()

@@ -16,7 +16,7 @@ use capykeys_domain::{
 
 /// What the store does instead of its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mood {
+pub(crate) enum Mood {
     /// Its work.
     Good,
     /// It says that it is not there.
@@ -31,19 +31,19 @@ pub enum Mood {
 
 /// The reference model with moods.
 #[derive(Clone)]
-pub struct MoodyStore {
-    pub model: ModelStore,
+pub(crate) struct MoodyStore {
+    pub(crate) model: ModelStore,
     mood: Arc<Mutex<Mood>>,
 }
 
 impl MoodyStore {
     /// In a good mood.
-    pub fn new(model: ModelStore) -> Self {
+    pub(crate) fn new(model: ModelStore) -> Self {
         Self { model, mood: Arc::new(Mutex::new(Mood::Good)) }
     }
 
     /// From now on.
-    pub fn set(&self, mood: Mood) {
+    pub(crate) fn set(&self, mood: Mood) {
         *self.mood.lock().unwrap() = mood;
     }
 

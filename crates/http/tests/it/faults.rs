@@ -1,10 +1,8 @@
 //! What callers see when something behind the interface fails.
 
-mod support;
-
 use std::time::Duration;
 
-use support::{Mood, Site};
+use crate::support::{Mood, Site};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_not_there_is_503_with_retry_after_and_without_its_text() {

@@ -1,14 +1,12 @@
-//! What the log says about requests. One test alone, for the log is the process's.
-
-mod support;
+//! What the log says about requests. The log is the process's, so this finds its own lines in it.
 
 use std::{
     io::{self, Write},
     sync::{Arc, Mutex},
 };
 
+use crate::support::{Mood, Site};
 use serde_json::Value;
-use support::{Mood, Site};
 
 #[derive(Clone, Default)]
 struct Captured(Arc<Mutex<Vec<u8>>>);

@@ -10,14 +10,14 @@ use serde_json::Value;
 
 /// An answer as it came over the wire.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
     /// Whether the body came to its end.
-    pub complete: bool,
+    pub(crate) complete: bool,
     /// What followed.
-    pub rest: Vec<u8>,
+    pub(crate) rest: Vec<u8>,
 }
 
 impl Answer {
@@ -63,7 +63,7 @@ impl Answer {
     }
 
     /// The header's only value.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(other, _)| other == name).map(|(_, v)| v.as_str());
         let first = values.next();
         assert_eq!(values.next(), None, "{name} is there twice");
@@ -71,12 +71,12 @@ impl Answer {
     }
 
     /// The body as JSON.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 
     /// The sentence of an error, after a check of everything that every error has.
-    pub fn error(&self, status: u16) -> String {
+    pub(crate) fn error(&self, status: u16) -> String {
         assert_eq!(self.status, status, "{self:?}");
         assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
         assert_eq!(self.header("x-content-type-options"), Some("nosniff"), "{self:?}");
@@ -92,36 +92,45 @@ impl Answer {
 }
 
 /// A connection that stays open until it is dropped.
-pub struct Connection(TcpStream);
+pub(crate) struct Connection(TcpStream);
 
 impl Connection {
     /// Connects.
-    pub fn open(address: SocketAddr) -> Self {
+    pub(crate) fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         Self(stream)
     }
 
     /// Sends bytes.
-    pub fn send(&mut self, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.0.write_all(bytes).unwrap();
     }
 
     /// Closes our side.
-    pub fn half_close(&mut self) {
+    pub(crate) fn half_close(&mut self) {
         self.0.shutdown(Shutdown::Write).unwrap();
     }
 
     /// All that comes until the server closes.
-    pub fn read_to_end(&mut self) -> Vec<u8> {
+    pub(crate) fn read_to_end(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         // A reset after the answer is an end as well; what matters is what was read.
         let _ = self.0.read_to_end(&mut bytes);
         bytes
     }
 
+    /// Reads nothing, until the server has given the connection up.
+    pub(crate) fn wait_for_reset(&mut self) {
+        let gone = (0..3_000).any(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            self.0.write_all(b" ").is_err()
+        });
+        assert!(gone, "the connection is still there");
+    }
+
     /// The next answer, which must have a `Content-Length`.
-    pub fn read_answer(&mut self) -> Answer {
+    pub(crate) fn read_answer(&mut self) -> Answer {
         let mut bytes = Vec::new();
         loop {
             let mut buffer = [0; 4096];
@@ -135,13 +144,13 @@ impl Connection {
     }
 
     /// Sends bytes and reads the answer, after which the server must close the connection.
-    pub fn finish(&mut self, bytes: &[u8]) -> Answer {
+    pub(crate) fn finish(&mut self, bytes: &[u8]) -> Answer {
         self.send(bytes);
         Answer::parse(&self.read_to_end())
     }
 
     /// The answer at the start of these bytes.
-    pub fn parse(bytes: &[u8]) -> Answer {
+    pub(crate) fn parse(bytes: &[u8]) -> Answer {
         Answer::parse(bytes)
     }
 }

@@ -1,10 +1,8 @@
 //! What comes over the socket that is not a proper request, or comes too slowly.
 
-mod support;
-
 use std::time::Duration;
 
-use support::{Connection, Site};
+use crate::support::{Connection, Site};
 
 const LIVEZ: &[u8] = b"GET /livez HTTP/1.1\r\nhost: test\r\n\r\n";
 
@@ -34,7 +32,8 @@ async fn what_is_no_http_is_answered_in_json() {
 async fn a_head_that_is_too_large_is_431_and_the_client_gets_to_read_it() {
     let site = Site::new().await;
     let fields = |count: usize, length: usize| {
-        let fields: String = (0..count).map(|i| format!("x-{i}: {}\r\n", "a".repeat(length))).collect();
+        let field = |i| format!("x-{i}: {}\r\n", "a".repeat(length));
+        let fields = (0..count).map(field).collect::<Vec<_>>().concat();
         format!("GET /livez HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{fields}\r\n")
     };
     for head in
@@ -143,6 +142,38 @@ async fn a_body_over_the_limit_is_413_by_its_announcement_and_by_its_bytes() {
     let body = format!("{}{}", r#"{"name":"a","scopes":["*"]}"#, " ".repeat(65_536 - 27));
     let fits = format!("{head}content-length: 65536\r\n\r\n{body}");
     assert_eq!(site.connect().finish(fits.as_bytes()).status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_before_the_body_ends_the_connection_at_once() {
+    let site = Site::new().await;
+    for framing in ["content-length: 100\r\n\r\n{", "transfer-encoding: chunked\r\n\r\n1\r\n{\r\n"] {
+        let head = format!("POST {} HTTP/1.1\r\nhost: test\r\n{framing}", site.keys_path());
+        let answer = site.connect().finish(head.as_bytes());
+        answer.error(401);
+        assert_eq!(answer.header("connection"), Some("close"));
+        assert!(answer.rest.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_takes_nothing_of_its_answer_is_given_up() {
+    let site = Site::with_limit(Duration::from_millis(300)).await;
+    let key = site.key(&["*"]).await;
+    for _ in 0..500 {
+        site.key(&["jobs:read"]).await;
+    }
+    let request = format!(
+        "GET {} HTTP/1.1\r\nhost: test\r\nx-api-key: {}\r\n\r\n",
+        site.keys_path(),
+        key.plaintext.expose(),
+    );
+    let mut connection = site.connect();
+    // More answers than the buffers of both sides can hold.
+    for _ in 0..200 {
+        connection.send(request.as_bytes());
+    }
+    connection.wait_for_reset();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,11 +1,10 @@
 //! A server over the reference model, and a client that sends any bytes.
 
-#![expect(dead_code, reason = "each test binary uses a part of it")]
-
 mod client;
 mod moody;
 
 use std::{
+    fmt::Write,
     net::{SocketAddr, TcpListener},
     sync::Arc,
     time::Duration,
@@ -23,29 +22,29 @@ use capykeys_domain::{
     usecases::{Capykeys, CreatedKey, NewOrganization, Ports, Provisioning},
 };
 use capykeys_http::{Drain, Settings};
-pub use client::{Answer, Connection};
-pub use moody::{Mood, MoodyStore};
+pub(crate) use client::{Answer, Connection};
+pub(crate) use moody::{Mood, MoodyStore};
 use zeroize::Zeroizing;
 
 /// A server, its organisation, and what a test may turn.
-pub struct Site {
-    pub address: SocketAddr,
-    pub app: Arc<Capykeys>,
-    pub store: MoodyStore,
-    pub clock: Arc<ManualClock>,
-    pub drain: Drain,
-    pub organization: Organization,
-    pub handle: ServerHandle,
+pub(crate) struct Site {
+    pub(crate) address: SocketAddr,
+    pub(crate) app: Arc<Capykeys>,
+    pub(crate) store: MoodyStore,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) drain: Drain,
+    pub(crate) organization: Organization,
+    pub(crate) handle: ServerHandle,
 }
 
 impl Site {
     /// A server with the usual limits.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with_limit(Duration::from_secs(10)).await
     }
 
     /// A server with this time limit for requests.
-    pub async fn with_limit(request_timeout: Duration) -> Self {
+    pub(crate) async fn with_limit(request_timeout: Duration) -> Self {
         let store = MoodyStore::new(ModelStore::default());
         let clock = Arc::new(ManualClock::default());
         let app = Arc::new(capykeys(&store, &clock));
@@ -66,42 +65,42 @@ impl Site {
     }
 
     /// A key of the organisation with these scopes, made by an operator.
-    pub async fn key(&self, scopes: &[&str]) -> CreatedKey {
+    pub(crate) async fn key(&self, scopes: &[&str]) -> CreatedKey {
         let scopes = ScopeSet::parse(scopes.iter().copied()).unwrap();
         self.key_for(KeySpec::new(KeyName::parse("operator's").unwrap(), scopes)).await
     }
 
     /// A key of the organisation, made by an operator.
-    pub async fn key_for(&self, spec: KeySpec) -> CreatedKey {
+    pub(crate) async fn key_for(&self, spec: KeySpec) -> CreatedKey {
         self.clock.advance(1);
         let permit = Permit::operator_creates_key(&self.organization);
         self.app.create_key(&permit, spec, &context()).await.unwrap()
     }
 
     /// The path of the organisation's keys.
-    pub fn keys_path(&self) -> String {
+    pub(crate) fn keys_path(&self) -> String {
         format!("/v1/organizations/{}/api-keys", self.organization.id)
     }
 
     /// A new connection.
-    pub fn connect(&self) -> Connection {
+    pub(crate) fn connect(&self) -> Connection {
         Connection::open(self.address)
     }
 
     /// Sends one request on a connection of its own.
-    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n");
         for (name, value) in headers {
-            request += &format!("{name}: {value}\r\n");
+            write!(request, "{name}: {value}\r\n").unwrap();
         }
         if !body.is_empty() {
-            request += &format!("content-length: {}\r\n", body.len());
+            write!(request, "content-length: {}\r\n", body.len()).unwrap();
         }
         self.connect().finish(format!("{request}\r\n{body}").as_bytes())
     }
 
     /// The same with a key.
-    pub fn send_as(&self, key: &CreatedKey, method: &str, path: &str, body: &str) -> Answer {
+    pub(crate) fn send_as(&self, key: &CreatedKey, method: &str, path: &str, body: &str) -> Answer {
         let bearer = format!("Bearer {}", key.plaintext.expose());
         let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
         self.send(method, path, &headers, body)
