@@ -37,7 +37,7 @@ ci: lint test schemathesis ## What every change must pass
 
 ci-full: ci deny ## The same at full length
 	scripts/schemathesis 2000
-	CAPYKEYS_TEST_KILL_ROUNDS=100 CAPYKEYS_TEST_PAUSE_SECONDS=10 CAPYKEYS_TEST_PGBIN="$$(scripts/postgres)" \
+	CAPYKEYS_TEST_KILL_ROUNDS=200 CAPYKEYS_TEST_FAULT_SECONDS=10 CAPYKEYS_TEST_PGBIN="$$(scripts/postgres)" \
 		cargo test --locked --package capykeys-tests
 
 deny: ## Check licences and sources of all dependencies

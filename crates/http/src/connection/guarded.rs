@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-use super::{Connection, Limits, ending::Ending, refusal};
+use super::{Connection, Limits, ending::Ending, head::Head, refusal};
 use crate::{error::ApiError, exchange::Shared};
 
 /// What the client is doing.
@@ -37,6 +37,8 @@ pub(crate) struct Guarded {
     phase: Phase,
     /// How many requests had begun when the phase was last looked at.
     begun: u64,
+    /// How much of a request's head has arrived.
+    head: Head,
     /// When the phase ends, unless it is [`Phase::Busy`].
     deadline: Pin<Box<Sleep>>,
     /// When a client that takes nothing of its answer is given up.
@@ -55,6 +57,7 @@ impl Guarded {
             limits,
             phase: Phase::Idle,
             begun: 0,
+            head: Head::default(),
             deadline: Box::pin(sleep(limits.request)),
             stalled: None,
             ending: None,
@@ -82,6 +85,7 @@ impl Guarded {
 
     fn until(&mut self, phase: Phase) -> Phase {
         let limit = if phase == Phase::Head { self.limits.request } else { self.limits.idle };
+        self.head = Head::default();
         self.deadline.as_mut().reset(Instant::now() + limit);
         phase
     }
@@ -95,6 +99,15 @@ impl Guarded {
             Phase::Head => Ending::new(refusal::answer(&self.shared, &ApiError::TooSlow)),
             Phase::Idle | Phase::Busy => Ending::new(""),
         });
+        true
+    }
+
+    /// Ends the connection where the head that is arriving is larger than the dispatcher can take.
+    fn end_if_too_large(&mut self, arrived: &[u8]) -> bool {
+        if self.phase != Phase::Head || self.head.take_in(arrived) {
+            return false;
+        }
+        self.ending = Some(Ending::new(refusal::answer(&self.shared, &ApiError::HeadTooLarge)));
         true
     }
 
@@ -125,7 +138,7 @@ impl AsyncRead for Guarded {
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
         this.enter_phase(buffer.filled().len() > before);
-        if this.end_if_overdue(cx) {
+        if this.end_if_too_large(&buffer.filled()[before..]) || this.end_if_overdue(cx) {
             // To the dispatcher, this is a client that has closed its side.
             buffer.set_filled(before);
             return Poll::Ready(Ok(()));

@@ -8,6 +8,7 @@
 
 mod ending;
 mod guarded;
+mod head;
 mod refusal;
 
 use std::{cell::Cell, time::Duration};

@@ -2,6 +2,7 @@
 //! that a misspelt one does not pass unnoticed.
 
 mod clerk;
+mod error;
 mod keys;
 mod secret;
 mod server;
@@ -13,6 +14,7 @@ use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use clerk::{Clerk, Instance};
+pub(crate) use error::ConfigError;
 pub(crate) use keys::Keys;
 pub(crate) use secret::Secret;
 pub(crate) use server::{Log, LogFormat, Server};
@@ -31,17 +33,6 @@ pub(crate) struct Config {
     pub(crate) log: Log,
 }
 
-/// What is wrong with the configuration.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ConfigError {
-    #[error("the configuration cannot be used: {0}")]
-    Unusable(#[from] config::ConfigError),
-    #[error("the configuration cannot be used: {0}")]
-    Invalid(String),
-    #[error("the file {path}, which the configuration names, cannot be read: {error}")]
-    File { path: String, error: std::io::Error },
-}
-
 impl Config {
     /// From `file`, where there is one, and the environment (`CAPYKEYS__SECTION__KEY`).
     pub(crate) fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
@@ -50,12 +41,12 @@ impl Config {
 
     fn layered(file: Option<&Path>, environment: Environment) -> Result<Self, ConfigError> {
         let mut builder = config::Config::builder();
-        if let Some(file) = file {
-            builder = builder.add_source(File::from(file).format(FileFormat::Toml));
+        if let Some(path) = file {
+            builder = builder.add_source(File::from_str(&error::read_toml(path)?, FileFormat::Toml));
         }
         let environment = environment.prefix_separator("__").separator("__");
-        let config: Self = builder.add_source(environment).build()?.try_deserialize()?;
-        Ok(config)
+        let config = builder.add_source(environment).build().and_then(config::Config::try_deserialize);
+        config.map_err(|error| ConfigError::unusable(&error))
     }
 }
 
@@ -99,6 +90,31 @@ mod tests {
             let error = result.unwrap_err().to_string();
             assert!(error.contains(name), "{error}");
         }
+    }
+
+    #[test]
+    fn a_secret_in_the_wrong_place_is_not_repeated() {
+        let misplaced = [
+            load("[keys]\npepper = hush\n", &[]),
+            load("[keys]\npepper = 'hush\n", &[]),
+            load("keys = 'hush'\n", &[]),
+            load("", &[("CAPYKEYS__KEYS", "hush")]),
+            load("", &[("CAPYKEYS__POSTGRES", "postgres://u:hush@h/d")]),
+            load("", &[("CAPYKEYS__KEYS__OLDER_PEPPERS__A", "hush")]),
+            load("", &[("CAPYKEYS__SERVER__WORKERS", "hush")]),
+            load("", &[("CAPYKEYS__SERVER__LISTEN", "hush")]),
+            load("", &[("CAPYKEYS__STORE__KIND", "hush")]),
+        ];
+        for (index, result) in misplaced.into_iter().enumerate() {
+            let error = result.unwrap_err().to_string();
+            assert!(!error.contains("hush") && !error.contains('\n'), "{index}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_in_the_file_is_told_by_its_place() {
+        let error = load("[server]\n\nlisten = = 1\n", &[]).unwrap_err().to_string();
+        assert!(error.contains("line 3"), "{error}");
     }
 
     #[test]

@@ -1,0 +1,94 @@
+//! `capykeys serve` with nothing configured.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command, sync::Arc, time::Duration};
+
+use capykeys_tests::{Installation, Server, secrets};
+use serde_json::{Value, json};
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// The curl line that was printed, as a user would copy it.
+fn printed_curl(server: &Server) -> String {
+    let line = server.stdout.wait_for(LIMIT, |line| {
+        let line = line.trim();
+        line.starts_with("curl ").then(|| line.to_owned())
+    });
+    line.unwrap_or_else(|| panic!("no line with curl: {}", server.stdout.text()))
+}
+
+fn key_in(text: &str) -> &str {
+    let start = text.find(secrets::KEY_PREFIX).expect("a key");
+    &text[start..start + secrets::KEY_PREFIX.len() + 38]
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).permissions().mode()
+        & 0o777
+}
+
+#[test]
+fn the_printed_curl_line_works_as_it_stands() {
+    let server = Server::start(&Arc::new(Installation::bare()));
+    let output = Command::new("sh").args(["-c", &printed_curl(&server)]).output().expect("a shell");
+    let me: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        panic!(
+            "{error}: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        )
+    });
+    assert_eq!(me["principal"]["scopes"], json!(["*"]));
+    let organization = me["organization"]["id"].as_str().unwrap();
+    assert!(server.stdout.text().contains(organization), "the organization's id is not printed");
+}
+
+#[test]
+fn the_first_key_is_printed_by_the_first_start_alone() {
+    let installation = Arc::new(Installation::bare().set("LOG__LEVEL", "trace"));
+    let first = Server::start(&installation);
+    let curl = printed_curl(&first);
+    let key = key_in(&curl).to_owned();
+    let distinct: Vec<_> = first.stdout.text().match_indices(secrets::KEY_PREFIX).map(|(at, _)| at).collect();
+    assert!(distinct.iter().all(|&at| first.stdout.text()[at..].starts_with(&key)), "more than one key");
+    assert!(!first.log.text().contains(&key[10..]));
+    drop(first);
+
+    let second = Server::start(&installation);
+    second.get("/v1/me").bearer(&key).send().expect(200);
+    assert!(!second.stdout.text().contains(secrets::KEY_PREFIX), "a key was printed again");
+    let organizations = installation.json(&["organizations", "list"]);
+    assert_eq!(organizations["organizations"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn the_data_is_for_its_owner_alone() {
+    let installation = Arc::new(Installation::bare());
+    let _server = Server::start(&installation);
+    let data = installation.directory().join("capykeys-data");
+    assert_eq!(mode(&data), 0o700);
+    assert_eq!(mode(&data.join("pepper")), 0o600);
+}
+
+#[test]
+fn neither_the_key_nor_its_secret_part_is_in_the_data() {
+    let installation = Arc::new(Installation::bare());
+    let server = Server::start(&installation);
+    let curl = printed_curl(&server);
+    let secret = key_in(&curl).as_bytes()[14..].to_vec();
+    server.kill();
+    for entry in fs::read_dir(installation.directory().join("capykeys-data")).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = fs::read(&path).unwrap_or_default();
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret), "{}", path.display());
+    }
+}
+
+#[test]
+fn an_operator_who_made_a_key_first_is_not_given_another() {
+    let installation = Arc::new(Installation::bare());
+    let organization = installation.json(&["organizations", "create", "--name", "Acme"]);
+    let id = organization["id"].as_str().unwrap();
+    installation.json(&["keys", "create", "--organization", id, "--name", "n", "--scope", "*"]);
+    let server = Server::start(&installation);
+    assert!(!server.stdout.text().contains(secrets::KEY_PREFIX));
+}

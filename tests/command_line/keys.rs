@@ -1,0 +1,106 @@
+//! `capykeys keys`: an operator works on the store, beside a running server and without one.
+
+use std::time::Duration;
+
+use capykeys_tests::{Created, Installation, Store, clock, on_both_stores};
+use serde_json::{Value, json};
+
+on_both_stores![
+    keys_are_created_listed_and_revoked_without_a_server,
+    what_an_operator_does_holds_on_the_running_server_at_once,
+    every_option_of_creating_a_key_is_heeded,
+    what_cannot_be_done_fails_with_one_line,
+];
+
+fn organization(installation: &Installation) -> String {
+    let organization = installation.json(&["organizations", "create", "--name", "Acme"]);
+    organization["id"].as_str().unwrap().to_owned()
+}
+
+fn keys_are_created_listed_and_revoked_without_a_server(store: Store) {
+    let installation = Installation::new(store);
+    let id = organization(&installation);
+    assert_eq!(installation.json(&["keys", "list", "--organization", &id]), json!({"api_keys": []}));
+    let create = ["keys", "create", "--organization", &id, "--name", "CI", "--scope", "jobs:read"];
+    let created = Created::from_body(&installation.json(&create));
+    assert_eq!(created.key["source"], "operator");
+    assert_eq!(created.key["organization_id"], id);
+    let listed = installation.json(&["keys", "list", "--organization", &id]);
+    assert_eq!(listed, json!({"api_keys": [created.key]}));
+    for _ in 0..2 {
+        let revoke = ["keys", "revoke", "--organization", &id, created.id()];
+        assert_eq!(installation.json(&revoke), json!({"revoked": true}));
+    }
+    let listed = installation.json(&["keys", "list", "--organization", &id]);
+    assert_eq!(listed["api_keys"][0]["is_active"], false);
+}
+
+fn what_an_operator_does_holds_on_the_running_server_at_once(store: Store) {
+    let acme = store.tenant();
+    let commands = acme.server.installation();
+    for _ in 0..5 {
+        let create = ["keys", "create", "--organization", &acme.id, "--name", "n", "--scope", "jobs:read"];
+        let created = Created::from_body(&commands.json(&create));
+        assert!(acme.accepts(&created.plaintext));
+        assert_eq!(acme.list()[0], created.key);
+        commands.json(&["keys", "revoke", "--organization", &acme.id, created.id()]);
+        assert!(!acme.accepts(&created.plaintext));
+    }
+}
+
+fn every_option_of_creating_a_key_is_heeded(store: Store) {
+    let installation = Installation::new(store);
+    let id = organization(&installation);
+    let expires_at = clock::ahead(Duration::from_hours(1));
+    let key = &installation.json(&[
+        "keys",
+        "create",
+        "--organization",
+        &id,
+        "--name",
+        "🔑 \"n\"",
+        "--scope",
+        "jobs:read",
+        "--scope",
+        "backups:read",
+        "--project-id",
+        "p-1",
+        "--expires-at",
+        &expires_at,
+        "--device-name",
+        "laptop",
+    ])["api_key"];
+    assert_eq!(key["name"], "🔑 \"n\"");
+    assert_eq!(key["scopes"], json!(["jobs:read", "backups:read"]));
+    assert_eq!(key["project_id"], "p-1");
+    assert_eq!(key["device_name"], "laptop");
+    assert!(key["expires_at"].is_string());
+    assert_eq!(
+        installation.json(&["keys", "list", "--organization", &id])["api_keys"],
+        Value::from(vec![key.clone()])
+    );
+}
+
+fn what_cannot_be_done_fails_with_one_line(store: Store) {
+    let installation = Installation::new(store);
+    let id = organization(&installation);
+    let nobody = "org_01h455vb4pex5vsknk084sn02q";
+    let key = "key_01h455vb4pex5vsknk084sn02q";
+    let create = ["keys", "create", "--name", "n", "--scope", "*", "--organization"];
+    for command in [
+        &[&create[..], &[nobody]].concat()[..],
+        &[&create[..], &[&id, "--project-id", "p"]].concat(),
+        &[&create[..], &[&id, "--scope", "*"]].concat(),
+        &[&create[..], &[&id, "--expires-at", "1999-01-01T00:00:00Z"]].concat(),
+        &["keys", "list", "--organization", nobody],
+        &["keys", "revoke", "--organization", nobody, key],
+        &["keys", "revoke", "--organization", &id, key],
+        &["organizations", "suspend", nobody],
+        &["organizations", "resume", nobody],
+    ] {
+        let output = installation.run(command);
+        output.expect_failure();
+        assert_eq!(output.stdout, "", "{command:?}");
+    }
+    assert_eq!(installation.json(&["keys", "list", "--organization", &id]), json!({"api_keys": []}));
+}

@@ -1,0 +1,116 @@
+//! No secret in any log, whatever is asked and however much is logged.
+
+use std::{sync::Arc, time::Duration};
+
+use capykeys_tests::{
+    Installation, Server, Store, Tenant,
+    clerk::{self, Session},
+    on_both_stores, raw, secrets,
+};
+use reqwest::Method;
+use rustix::process::Signal;
+use serde_json::json;
+
+on_both_stores![no_secret_is_logged_at_any_level];
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+fn no_secret_is_logged_at_any_level(store: Store) {
+    let installation = Arc::new(Installation::new(store).set("LOG__LEVEL", "trace"));
+    // So that there is no first key to be printed.
+    installation.json(&["organizations", "create", "--name", "First"]);
+    let server = Server::start(&installation);
+    let at_clerk = clerk::organization_id();
+    let acme = Tenant::with_clerk(&server, &at_clerk);
+
+    let mut keys = good_requests(&acme);
+    keys.push(acme.admin.clone());
+    let tokens = sessions(&acme, &at_clerk);
+    keys.extend(bad_requests(&acme, &keys[0]));
+
+    server.signal(Signal::TERM);
+    server.wait_for_exit(LIMIT);
+    let log = server.log.to_end(LIMIT);
+    assert!(log.lines().count() > 50, "the log was not collected");
+    assert_eq!(server.stdout.to_end(LIMIT), "");
+    server.assert_no_leak();
+    for key in &keys {
+        let digest = secrets::digest(key);
+        assert!(!log.contains(key.as_str()), "a key is logged");
+        assert!(!log.contains(&key[14..]), "the secret part of a key is logged");
+        assert!(!log.to_lowercase().contains(&digest), "the digest of a key is logged");
+    }
+    for token in &tokens {
+        for part in token.split('.').filter(|part| part.len() > 20) {
+            assert!(!log.contains(part), "a part of a bearer token is logged");
+        }
+    }
+    assert!(!log.to_lowercase().contains(secrets::PEPPER), "the pepper is logged");
+    let pepper: Vec<String> = (0..32)
+        .map(|at| u8::from_str_radix(&secrets::PEPPER[2 * at..2 * at + 2], 16).unwrap().to_string())
+        .collect();
+    assert!(!log.contains(&pepper[..8].join(", ")), "the pepper is logged as bytes");
+}
+
+/// Gives the keys that were used.
+fn good_requests(acme: &Tenant<'_>) -> Vec<String> {
+    let created: Vec<_> = (0..5).map(|_| acme.key_with(&["api_keys:read", "jobs:read"])).collect();
+    for key in &created {
+        acme.listing(&key.plaintext).send().expect(200);
+        acme.server.get("/v1/me").api_key(&key.plaintext).send().expect(200);
+    }
+    acme.revoke(created[0].id());
+    assert!(!acme.accepts(&created[0].plaintext));
+    acme.creation(&created[1].plaintext, &json!({"name": "n", "scopes": ["*"]})).send().error(403);
+    created.into_iter().map(|key| key.plaintext).collect()
+}
+
+/// Gives the tokens that were used.
+fn sessions(acme: &Tenant<'_>, at_clerk: &str) -> Vec<String> {
+    let good = [Session::admin(at_clerk).sign(), Session::member(at_clerk).sign(), Session::new().sign()];
+    for token in &good {
+        acme.server.get("/v1/me").bearer(token).send().expect(200);
+        acme.listing(token).send();
+    }
+    let session = Session::admin(at_clerk);
+    let bad = [
+        session.sign_with_another_key(),
+        session.clone().pending().sign(),
+        session.clone().claim("iss", json!("https://elsewhere.example")).sign(),
+        session.clone().claim("exp", json!(1)).sign(),
+        session.claim("o", json!("nonsense")).sign(),
+    ];
+    for token in &bad {
+        acme.server.get("/v1/me").bearer(token).send();
+    }
+    [&good[..], &bad].concat()
+}
+
+/// Puts secrets where they do not belong; gives those that were made up.
+fn bad_requests(acme: &Tenant<'_>, key: &str) -> Vec<String> {
+    let server = acme.server;
+    let unknown = secrets::unknown_key().to_owned();
+    acme.listing(&unknown).send().error(401);
+    acme.listing(&key.to_lowercase()).send().error(401);
+    server.get(&format!("/v1/me?api_key={key}")).send();
+    server.get(&format!("/v1/{key}")).send();
+    server.get(&format!("/v1/organizations/{key}/api-keys")).bearer(&acme.admin).send();
+    server.delete(&acme.key_path(key)).bearer(&acme.admin).send();
+    server.get(&format!("{}?cursor={key}&limit={key}", acme.keys_path())).bearer(&acme.admin).send();
+    server.get("/livez").header("user-agent", key).header("referer", key).header("cookie", key).send();
+    server.call(Method::from_bytes(b"PURGE").unwrap(), "/v1/me").bearer(key).send();
+    for body in [
+        json!({"name": format!("{key}\n"), "scopes": ["jobs:read"]}),
+        json!({"name": "n", "scopes": [key]}),
+        json!({"name": "n", "scopes": key}),
+        json!({"name": "n", "scopes": ["jobs:read"], "expires_at": key}),
+        json!({"name": "n", "scopes": ["jobs:read"], "project_id": format!("{key}{key}")}),
+        json!({key: key, "name": 7}),
+    ] {
+        acme.creation(&acme.admin, &body).send().error(400);
+    }
+    raw::request(server, "GET /v1/me", &[&format!("Authorization: Basic {key}")], "");
+    raw::request(server, "GET /v1/me", &[&format!("Authorization {key}")], "");
+    raw::exchange(server, format!("{key} /v1/me {key}\r\n\r\n"));
+    vec![unknown]
+}

@@ -1,0 +1,10 @@
+//! The binary's command line, its configuration and its logs.
+#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod configuration;
+mod first_run;
+mod help;
+mod keys;
+mod logs;
+mod organizations;
+mod serving;

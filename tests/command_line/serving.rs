@@ -1,0 +1,187 @@
+//! Starting and stopping.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    sync::Arc,
+    time::Duration,
+};
+
+use capykeys_testkit::shared;
+use capykeys_tests::{Installation, Server, Store, Tenant, on_both_stores, raw::Raw, secrets};
+use rustix::process::Signal;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+on_both_stores![
+    sigterm_ends_it_with_0,
+    a_request_that_has_begun_is_answered_before_the_end,
+    health_tells_whether_it_is_ready,
+    one_request_is_one_line_of_the_log,
+];
+
+fn server(store: Store) -> Server {
+    Server::start(&Arc::new(Installation::new(store)))
+}
+
+fn sigterm_ends_it_with_0(store: Store) {
+    for signal in [Signal::TERM, Signal::INT] {
+        let server = server(store);
+        // A connection that is kept open does not hold it up.
+        let idle = TcpStream::connect(server.address()).unwrap();
+        assert_eq!(server.get("/readyz").send().status, 200);
+        server.signal(signal);
+        assert_eq!(server.wait_for_exit(LIMIT).code(), Some(0), "{}", server.log.text());
+        drop(idle);
+    }
+}
+
+fn a_request_that_has_begun_is_answered_before_the_end(store: Store) {
+    let server = server(store);
+    let acme = Tenant::new(&server);
+    let body = r#"{"name":"last","scopes":["jobs:read"]}"#;
+    let head = format!(
+        "POST {} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        acme.keys_path(),
+        acme.admin,
+        body.len(),
+    );
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    // That the server asks for the body tells that the request has begun.
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    server.signal(Signal::TERM);
+    let draining = server.log.wait_for(LIMIT, |line| line.contains("draining").then_some(()));
+    assert!(draining.is_some(), "{}", server.log.text());
+    stream.write_all(body.as_bytes()).unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer:.100}");
+    assert_eq!(server.wait_for_exit(LIMIT).code(), Some(0));
+}
+
+fn health_tells_whether_it_is_ready(store: Store) {
+    let server = server(store);
+    let url = format!("http://{}", server.address());
+    let installation = server.installation();
+    let _ = installation.run(&["health", "--url", &url]).expect_success();
+    server.kill();
+    installation.run(&["health", "--url", &url]).expect_failure();
+}
+
+fn one_request_is_one_line_of_the_log(store: Store) {
+    let installation = Arc::new(Installation::new(store).set("LOG__LEVEL", "info"));
+    let server = Server::start(&installation);
+    let acme = Tenant::new(&server);
+    acme.server
+        .get(&acme.keys_path())
+        .bearer(&acme.admin)
+        .header("x-request-id", "the-one")
+        .send()
+        .expect(200);
+    acme.server.get("/v1/me").header("x-request-id", "the-refused").send().error(401);
+    server.signal(Signal::TERM);
+    server.wait_for_exit(LIMIT);
+    let log = server.log.to_end(LIMIT);
+    for (id, status) in [("the-one", "200"), ("the-refused", "401")] {
+        let lines: Vec<_> = log.lines().filter(|line| line.contains(id)).collect();
+        let [line] = lines[..] else { panic!("not one line: {lines:?}") };
+        assert!(line.contains(status) && line.contains("GET"), "{line}");
+    }
+    assert!(log.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{log}");
+}
+
+#[test]
+fn a_second_server_on_the_same_folder_is_refused() {
+    let server = server(Store::Sqlite);
+    let second = server.installation().run_briefly(&["serve"]);
+    let line = second.expect_failure();
+    assert!(line.contains("capykeys-data"), "the folder is not named: {line}");
+    assert!(line.contains("server") || line.contains("process") || line.contains("use"), "{line}");
+    assert_eq!(server.get("/readyz").send().status, 200);
+    // The lock goes with the process, however it ends.
+    server.kill();
+    Server::start(server.installation());
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let server = server(Store::Sqlite);
+    let second = Installation::bare().set("SERVER__LISTEN", &server.address().to_string());
+    let second = second.run_briefly(&["serve"]);
+    assert!(second.expect_failure().contains(&server.address().to_string()));
+}
+
+#[test]
+fn a_database_without_the_schema_is_not_served() {
+    let url = shared().url(&shared().create_database());
+    let installation = Installation::bare()
+        .set("STORE__KIND", "postgres")
+        .set("POSTGRES__URL", &url)
+        .set("KEYS__PEPPER", secrets::PEPPER);
+    let output = installation.run_briefly(&["serve"]);
+    assert!(output.expect_failure().contains("migrate"), "{}", output.stderr);
+    for _ in 0..2 {
+        let _ = installation.run(&["migrate"]).expect_success();
+    }
+    let installation = Arc::new(installation);
+    let server = Server::start(&installation);
+    assert_eq!(server.get("/readyz").send().status, 200);
+    assert!(!server.stdout.text().contains(secrets::KEY_PREFIX), "a key was made on PostgreSQL");
+}
+
+#[test]
+fn several_servers_serve_one_database() {
+    let installation = Arc::new(Installation::new(Store::Postgres));
+    let (first, second) = (Server::start(&installation), Server::start(&installation));
+    let (here, there) = (Tenant::new(&first), &second);
+    let created = here.key_with(&["jobs:read"]);
+    there.get("/v1/me").bearer(&created.plaintext).send().expect(200);
+    here.revoke(created.id());
+    there.get("/v1/me").bearer(&created.plaintext).send().error(401);
+}
+
+#[test]
+fn the_schema_can_be_made_at_the_start() {
+    let url = shared().url(&shared().create_database());
+    let installation = Installation::bare()
+        .set("STORE__KIND", "postgres")
+        .set("POSTGRES__URL", &url)
+        .set("POSTGRES__MIGRATE_AT_START", "true")
+        .set("KEYS__PEPPER", secrets::PEPPER);
+    let installation = Arc::new(installation);
+    let servers: Vec<_> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..3).map(|_| scope.spawn(|| Server::start(&installation))).collect();
+        starts.into_iter().map(|start| start.join().unwrap()).collect()
+    });
+    for server in &servers {
+        assert_eq!(server.get("/readyz").send().status, 200);
+    }
+}
+
+#[test]
+fn readiness_ends_before_the_server_does() {
+    let server = server(Store::Sqlite);
+    let acme = Tenant::new(&server);
+    // Two connections that are open before the end begins: one keeps the server waiting.
+    let mut waiting = Raw::connect(&server);
+    let mut probing = Raw::connect(&server);
+    let probe = "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n";
+    assert_eq!(probing.send(probe).answer().status, 200);
+    waiting.send(format!(
+        "POST {} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Content-Length: 50\r\n\r\n",
+        acme.keys_path(),
+        acme.admin
+    ));
+    server.signal(Signal::TERM);
+    server.log.wait_for(LIMIT, |line| line.contains("draining").then_some(()));
+    // Either the probe is told so or it finds nobody; it is never told that all is well.
+    if let Some(answer) = probing.send(probe).try_answer() {
+        answer.error(503);
+    }
+}

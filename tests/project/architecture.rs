@@ -1,0 +1,138 @@
+//! The rules of the dependencies, as an allow-list.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::Command,
+};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+
+/// Each crate with those of the project's crates that its production code may use. A crate that
+/// is not here fails.
+const ALLOWED: [(&str, &[&str]); 9] = [
+    ("capykeys-domain", &[]),
+    ("capykeys-conformance", &["capykeys-domain"]),
+    ("capykeys-postgres", &["capykeys-domain"]),
+    ("capykeys-sqlite", &["capykeys-domain"]),
+    ("capykeys-clerk", &["capykeys-domain"]),
+    ("capykeys-http", &["capykeys-domain"]),
+    (
+        "capykeys-service",
+        &["capykeys-clerk", "capykeys-domain", "capykeys-http", "capykeys-postgres", "capykeys-sqlite"],
+    ),
+    ("capykeys-testkit", &[]),
+    (
+        "capykeys-tests",
+        &[
+            "capykeys-clerk",
+            "capykeys-conformance",
+            "capykeys-domain",
+            "capykeys-http",
+            "capykeys-postgres",
+            "capykeys-service",
+            "capykeys-sqlite",
+            "capykeys-testkit",
+        ],
+    ),
+];
+
+/// Crates that do input and output or tie the domain to a format: none may come into it, not even
+/// through another.
+const NOT_IN_THE_DOMAIN: [&str; 10] = [
+    "actix-web",
+    "getrandom",
+    "hyper",
+    "mio",
+    "reqwest",
+    "rusqlite",
+    "serde",
+    "serde_json",
+    "tokio",
+    "tokio-postgres",
+];
+
+const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+
+fn metadata() -> Metadata {
+    MetadataCommand::new().manifest_path(MANIFEST).exec().expect("cargo metadata")
+}
+
+fn production_dependencies(package: &Package) -> BTreeSet<&str> {
+    let kinds = [DependencyKind::Normal, DependencyKind::Build];
+    let used = package.dependencies.iter().filter(|dependency| kinds.contains(&dependency.kind));
+    used.map(|dependency| dependency.name.as_str()).collect()
+}
+
+#[test]
+fn crates_depend_only_on_the_crates_that_they_may() {
+    let (metadata, allowed) = (metadata(), BTreeMap::from(ALLOWED));
+    let mut faults = Vec::new();
+    for package in metadata.workspace_packages() {
+        let Some(may) = allowed.get(package.name.as_str()) else {
+            faults.push(format!("{} has no row in the list", package.name));
+            continue;
+        };
+        let own = production_dependencies(package).into_iter().filter(|name| allowed.contains_key(name));
+        faults.extend(
+            own.filter(|name| !may.contains(name)).map(|name| format!("{} uses {name}", package.name)),
+        );
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
+fn every_row_of_the_list_is_a_crate() {
+    let metadata = metadata();
+    let names: BTreeSet<_> = metadata.workspace_packages().into_iter().map(|one| one.name.as_str()).collect();
+    for (name, may) in ALLOWED {
+        assert!(names.contains(name), "{name}");
+        let missing: Vec<_> = may.iter().filter(|name| !names.contains(*name)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}
+
+#[test]
+fn the_crates_of_the_project_carry_its_name() {
+    for package in metadata().workspace_packages() {
+        let directory = package.manifest_path.parent().and_then(|path| path.file_name()).unwrap();
+        assert_eq!(package.name.as_str(), format!("capykeys-{directory}"));
+    }
+}
+
+/// Asked of `cargo tree`, which takes the features that the domain alone asks for; the metadata
+/// hold those of the whole workspace together.
+#[test]
+fn nothing_that_does_input_or_output_comes_into_the_domain() {
+    let edges = ["--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}"];
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--package", "capykeys-domain", "--manifest-path", MANIFEST])
+        .args(edges)
+        .output()
+        .expect("cargo tree");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).expect("text");
+    let reached: BTreeSet<_> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(reached.contains("blake3"), "not the tree of the domain: {tree}");
+    let found: Vec<_> = NOT_IN_THE_DOMAIN.iter().filter(|name| reached.contains(*name)).collect();
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn only_its_adapter_knows_a_store() {
+    let metadata = metadata();
+    for (library, adapter) in [
+        ("rusqlite", "capykeys-sqlite"),
+        ("tokio-postgres", "capykeys-postgres"),
+        ("deadpool-postgres", "capykeys-postgres"),
+        ("jsonwebtoken", "capykeys-clerk"),
+        ("actix-web", "capykeys-http"),
+    ] {
+        let tests = ["capykeys-testkit", "capykeys-tests"];
+        for package in metadata.workspace_packages() {
+            let name = package.name.as_str();
+            if name != adapter && !tests.contains(&name) {
+                assert!(!production_dependencies(package).contains(library), "{name} uses {library}");
+            }
+        }
+    }
+}

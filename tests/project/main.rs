@@ -1,0 +1,6 @@
+//! The project itself: who may depend on whom, and the published document.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod architecture;
+mod openapi;
+mod sources;

@@ -1,0 +1,167 @@
+//! An installation of the service: its configuration and its store, on which commands run and
+//! servers start.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{Store, clerk, postgres, secrets, settings, transcript::Transcript};
+
+/// How long a command that ought to fail may take to do so.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// A configuration and a store of its own.
+pub struct Installation {
+    directory: TempDir,
+    environment: BTreeMap<String, String>,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Output {
+    /// The exit code; none where a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it complained about.
+    pub stderr: String,
+}
+
+impl Installation {
+    /// An installation on an empty store, which accepts the sessions of [`clerk`].
+    pub fn new(store: Store) -> Self {
+        match store {
+            Store::Sqlite => Self::with_store("sqlite").set("KEYS__PEPPER", secrets::PEPPER),
+            Store::Postgres => Self::on_postgres(&postgres::database_url()),
+        }
+    }
+
+    /// An installation on an empty database of PostgreSQL, whose schema it makes.
+    pub fn on_postgres(url: &str) -> Self {
+        let installation =
+            Self::with_store("postgres").set("KEYS__PEPPER", secrets::PEPPER).set("POSTGRES__URL", url);
+        let _: Output = installation.run(&["migrate"]).expect_success();
+        installation
+    }
+
+    /// What a newcomer has who sets nothing but a port that is free and logs that can be read.
+    pub fn bare() -> Self {
+        let directory = tempfile::tempdir().expect("a folder of its own");
+        Self { directory, environment: BTreeMap::new() }
+            .set("SERVER__LISTEN", "127.0.0.1:0")
+            .set("LOG__FORMAT", "json")
+    }
+
+    fn with_store(kind: &str) -> Self {
+        let installation = Self::bare();
+        let pem = installation.directory().join("clerk.pem");
+        fs::write(&pem, clerk::public_key_pem()).expect("the issuer's public key is written");
+        installation
+            .set("STORE__KIND", kind)
+            .set("LOG__LEVEL", "debug")
+            .set("CLERK__INSTANCES__DEV__ISSUER", clerk::ISSUER)
+            .set("CLERK__INSTANCES__DEV__PEM_FILE", &pem.to_string_lossy())
+    }
+
+    /// The same with a setting: the name is that of the environment variable, without `CAPYKEYS__`.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(format!("CAPYKEYS__{name}"), value.to_owned());
+        self
+    }
+
+    /// The same without a setting.
+    #[must_use]
+    pub fn unset(mut self, name: &str) -> Self {
+        self.environment.remove(&format!("CAPYKEYS__{name}"));
+        self
+    }
+
+    /// The folder in which its commands run.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The command line of the binary, ready to be started with nothing but this configuration.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command
+            .args(arguments)
+            .current_dir(self.directory())
+            .env_clear()
+            .env("PATH", settings::path())
+            .envs(&self.environment)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        let output = self.command(arguments).output().expect("the binary starts");
+        Output {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Runs a command that ought to fail, and ends it where it goes on instead.
+    pub fn run_briefly(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command(arguments);
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let stdout = Transcript::of(child.stdout.take().expect("a pipe"));
+        let stderr = Transcript::of(child.stderr.take().expect("a pipe"));
+        let stderr = stderr.to_end(LIMIT);
+        let _ = child.kill();
+        let status = child.wait().expect("the process ends");
+        Output { code: status.code(), stdout: stdout.to_end(LIMIT), stderr }
+    }
+
+    /// Runs a command that prints JSON.
+    #[track_caller]
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(arguments).expect_success();
+        serde_json::from_str(&output.stdout).expect("the command prints JSON")
+    }
+}
+
+impl Output {
+    /// Itself, where the command succeeded.
+    ///
+    /// # Panics
+    /// Where it did not.
+    #[track_caller]
+    #[must_use = "a command is run for what it prints"]
+    pub fn expect_success(self) -> Self {
+        assert_eq!(self.code, Some(0), "the command failed: {}", self.stderr);
+        self
+    }
+
+    /// The one line with which a command failed.
+    ///
+    /// # Panics
+    /// Where it did not fail, or said more.
+    #[track_caller]
+    pub fn expect_failure(&self) -> &str {
+        assert_eq!(self.code, Some(1), "the command ended otherwise: {}", self.stderr);
+        let line = self.stderr.lines().find(|line| line.starts_with("error: "));
+        line.unwrap_or_else(|| panic!("no line with `error: …`: {}", self.stderr))
+    }
+}
+
+/// The binary under test, which is built beside the tests.
+fn binary() -> PathBuf {
+    let test = env::current_exe().expect("a test knows where it stands");
+    let profile = test.ancestors().nth(2).expect("tests stand in target/<profile>/deps");
+    let binary = profile.join(format!("capykeys{}", env::consts::EXE_SUFFIX));
+    assert!(binary.exists(), "{} is missing: run `make test`, which builds it first", binary.display());
+    binary
+}

@@ -1,0 +1,11 @@
+//! The API over a real socket, on both stores. The files lie as the URLs do.
+#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod access;
+mod credentials;
+mod me;
+mod organizations;
+mod protocol;
+mod request_id;
+mod sessions;
+mod tour;

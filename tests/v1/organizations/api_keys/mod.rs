@@ -1,0 +1,8 @@
+//! `/v1/organizations/{orgID}/api-keys`.
+
+mod bad_input;
+mod bad_paths;
+mod create;
+mod list;
+mod paging;
+mod revoke;

@@ -1,0 +1,3 @@
+//! `/v1/organizations/…`.
+
+mod api_keys;
