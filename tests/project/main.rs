@@ -3,4 +3,5 @@
 
 mod architecture;
 mod openapi;
+mod schemas;
 mod sources;
