@@ -1,13 +1,10 @@
 //! One configured Clerk instance.
 
-use capykeys_domain::{
-    model::{Session, Timestamp},
-    ports::SessionError,
-};
+use capykeys_domain::model::{Session, Timestamp};
 
 use crate::{
     keys::{Environment, KeyCache, VerificationKey},
-    refusal::Refusal,
+    refusal::{Refusal, VerifyError},
     settings::{InstanceSettings, KeySource, SettingsError},
     token::UnverifiedToken,
 };
@@ -50,7 +47,7 @@ impl Instance {
         &self,
         token: &UnverifiedToken<'_>,
         now: Timestamp,
-    ) -> Result<Session, SessionError> {
+    ) -> Result<Session, VerifyError> {
         let session = token.claims().check(&self.settings, now)?;
         match &self.keys {
             Keys::Fixed(key) if key.has_signed(token) => {}
@@ -73,7 +70,7 @@ fn pem_key(issuer: &str, pem: &str) -> Result<VerificationKey, SettingsError> {
     })
 }
 
-async fn check_signature(cache: &KeyCache, token: &UnverifiedToken<'_>) -> Result<(), SessionError> {
+async fn check_signature(cache: &KeyCache, token: &UnverifiedToken<'_>) -> Result<(), VerifyError> {
     let key_id = token.key_id().ok_or(Refusal::KeyId)?;
     let deadline = KeyCache::deadline();
     let keys = cache.current(deadline).await?;

@@ -1,6 +1,8 @@
 //! Why a token was refused.
 
-use capykeys_domain::ports::SessionError;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use capykeys_domain::ports::{SessionError, Unavailable};
 
 /// Why a token was refused. For the log and for metrics alone: callers get one and the same answer
 /// for all of them.
@@ -51,6 +53,31 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Every reason there is.
+    pub const ALL: [Self; 21] = [
+        Self::TooLarge,
+        Self::Malformed,
+        Self::Algorithm,
+        Self::Type,
+        Self::Category,
+        Self::CriticalExtension,
+        Self::EmbeddedKey,
+        Self::KeyId,
+        Self::Issuer,
+        Self::Subject,
+        Self::SessionId,
+        Self::Time,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::IssuedInTheFuture,
+        Self::AuthorizedParty,
+        Self::Status,
+        Self::Version,
+        Self::Organization,
+        Self::UnknownKey,
+        Self::Signature,
+    ];
+
     /// The reason in the words of the log.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -80,8 +107,75 @@ impl Refusal {
     }
 }
 
-impl From<Refusal> for SessionError {
+/// Why there is no session.
+pub(crate) enum VerifyError {
+    /// The token is no good.
+    Refused(Refusal),
+    /// The token may be good, but the keys cannot be had.
+    Unavailable(Unavailable),
+}
+
+impl From<Refusal> for VerifyError {
     fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal.as_str())
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Unavailable> for VerifyError {
+    fn from(error: Unavailable) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
+impl From<VerifyError> for SessionError {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Refused(refusal) => Self::Refused(refusal.as_str()),
+            VerifyError::Unavailable(error) => Self::Unavailable(error),
+        }
+    }
+}
+
+/// How often each reason came up.
+#[derive(Default)]
+pub(crate) struct RefusalCounts([AtomicU64; Refusal::ALL.len()]);
+
+impl RefusalCounts {
+    pub(crate) fn count(&self, refusal: Refusal) {
+        // In the order of the declaration, which is that of `ALL`: a test holds the two together.
+        if let Some(count) = self.0.get(refusal as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Refusal, u64)> {
+        Refusal::ALL.into_iter().zip(&self.0).map(|(refusal, count)| (refusal, count.load(Ordering::Relaxed)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn each_reason_is_listed_at_its_own_place_and_has_words_of_its_own() {
+        for (place, refusal) in Refusal::ALL.into_iter().enumerate() {
+            assert_eq!(refusal as usize, place, "{refusal:?}");
+        }
+        let words: HashSet<_> = Refusal::ALL.iter().map(|refusal| refusal.as_str()).collect();
+        assert_eq!(words.len(), Refusal::ALL.len());
+    }
+
+    #[test]
+    fn each_reason_is_counted_for_itself() {
+        let counts = RefusalCounts::default();
+        for (times, refusal) in Refusal::ALL.into_iter().enumerate() {
+            (0..times).for_each(|_| counts.count(refusal));
+        }
+        for (times, (refusal, count)) in (0..).zip(counts.iter()) {
+            assert_eq!(count, times, "{refusal:?}");
+        }
     }
 }

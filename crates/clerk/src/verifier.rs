@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use crate::{
     instance::Instance,
     keys::{Environment, FetchJwks},
-    refusal::Refusal,
+    refusal::{Refusal, RefusalCounts, VerifyError},
     settings::{ClerkSettings, SettingsError},
     token::UnverifiedToken,
 };
@@ -26,6 +26,7 @@ use crate::{
 pub struct ClerkVerifier {
     instances: Vec<Instance>,
     environment: Environment,
+    refusals: RefusalCounts,
 }
 
 impl ClerkVerifier {
@@ -55,7 +56,8 @@ impl ClerkVerifier {
             }
             Instance::new(settings, &environment)
         });
-        Ok(Self { instances: instances.collect::<Result<_, _>>()?, environment })
+        let instances = instances.collect::<Result<_, _>>()?;
+        Ok(Self { instances, environment, refusals: RefusalCounts::default() })
     }
 
     /// Starts to fetch the keys of every instance and comes back at once. What fails is tried
@@ -63,15 +65,28 @@ impl ClerkVerifier {
     pub fn warm_up(&self) {
         self.instances.iter().for_each(Instance::warm_up);
     }
-}
 
-#[async_trait]
-impl SessionVerifier for ClerkVerifier {
-    async fn verify(&self, token: &BearerToken) -> Result<Session, SessionError> {
+    /// How many tokens were refused since the start, for each reason there is: for a metric.
+    pub fn refusals(&self) -> impl Iterator<Item = (Refusal, u64)> {
+        self.refusals.iter()
+    }
+
+    async fn session(&self, token: &BearerToken) -> Result<Session, VerifyError> {
         let token = UnverifiedToken::parse(token.expose())?;
         let issuer = token.claims().issuer();
         let instance = self.instances.iter().find(|instance| instance.issuer() == issuer);
         let instance = instance.ok_or(Refusal::Issuer)?;
         instance.verify(&token, self.environment.clock.now()).await
+    }
+}
+
+#[async_trait]
+impl SessionVerifier for ClerkVerifier {
+    async fn verify(&self, token: &BearerToken) -> Result<Session, SessionError> {
+        let outcome = self.session(token).await;
+        if let Err(VerifyError::Refused(refusal)) = &outcome {
+            self.refusals.count(*refusal);
+        }
+        Ok(outcome?)
     }
 }

@@ -92,7 +92,7 @@ fn active_organization(claims: &Object, version: Version) -> Result<Option<Sessi
         Version::Two => claims.get("o").map(organization::from_object),
         Version::One => claims
             .get("org_id")
-            .map(|id| organization::from_parts(id, claims.get("org_role"), claims.get("org_slug"))),
+            .map(|id| organization::from_claims(id, claims.get("org_role"), claims.get("org_slug"))),
     }
     .transpose()
 }

@@ -12,21 +12,30 @@ const MAX_TEXT_BYTES: usize = 200;
 pub(super) fn from_object(claim: &Value) -> Result<SessionOrganization, Refusal> {
     let members: &Map<String, Value> = claim.as_object().ok_or(Refusal::Organization)?;
     let id = members.get("id").ok_or(Refusal::Organization)?;
-    from_parts(id, members.get("rol"), members.get("slg"))
+    // Always without `org:` here: a role that is called `org:admin` all the same is not `org:admin`
+    // but `org:org:admin`, as Clerk's own SDK has it.
+    let role = role(members.get("rol"))?;
+    from_parts(id, Role::from_claim(&format!("org:{role}")), members.get("slg"))
 }
 
-/// From the claims on the id, the role and the slug.
-///
-/// The role is required: a session without one could neither be granted nor denied anything by it.
-pub(super) fn from_parts(
+/// Version 1: three claims. The role is `org:admin`, or `admin` from before roles could be made.
+pub(super) fn from_claims(
     id: &Value,
-    role: Option<&Value>,
+    role_claim: Option<&Value>,
     slug: Option<&Value>,
 ) -> Result<SessionOrganization, Refusal> {
+    from_parts(id, Role::from_claim(role(role_claim)?), slug)
+}
+
+fn from_parts(id: &Value, role: Role, slug: Option<&Value>) -> Result<SessionOrganization, Refusal> {
     let id = id.as_str().and_then(ClerkOrganizationId::parse).ok_or(Refusal::Organization)?;
-    let role = role.and_then(Value::as_str).filter(|role| is_role(role)).ok_or(Refusal::Organization)?;
     let slug = slug.map(|slug| text(slug).ok_or(Refusal::Organization)).transpose()?;
-    Ok(SessionOrganization { id, role: Role::from_claim(role), slug })
+    Ok(SessionOrganization { id, role, slug })
+}
+
+/// The role is required: a session without one could neither be granted nor denied anything by it.
+fn role(claim: Option<&Value>) -> Result<&str, Refusal> {
+    claim.and_then(Value::as_str).filter(|role| is_role(role)).ok_or(Refusal::Organization)
 }
 
 fn is_role(text: &str) -> bool {

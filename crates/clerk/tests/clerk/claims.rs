@@ -163,6 +163,16 @@ async fn version_2_has_the_organization_in_one_object() {
     assert!(!session.is_organization_admin());
 }
 
+/// Found by the comparison with Clerk's own SDK: version 2 leaves `org:` out, always.
+#[tokio::test]
+async fn a_version_2_role_that_is_itself_called_org_admin_is_no_administrator() {
+    let harness = Harness::new();
+    let object = json!({"id": "org_acme", "rol": "org:admin"});
+    let session = harness.verify(&TokenBuilder::new().claim("o", object).sign()).await.unwrap();
+    assert_eq!(session.organization.as_ref().unwrap().role.as_str(), "org:org:admin");
+    assert!(!session.is_organization_admin());
+}
+
 #[tokio::test]
 async fn a_version_2_token_ignores_the_claims_of_version_1() {
     let mut settings = instance();

@@ -1,7 +1,13 @@
 //! The verifier as its callers see it.
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod claims;
+#[cfg(test)]
+mod differential;
+#[cfg(test)]
+mod fuzz_corpus;
 #[cfg(test)]
 mod header;
 #[cfg(test)]
@@ -12,5 +18,9 @@ mod instances;
 mod key_cache;
 #[cfg(test)]
 mod key_outage;
+#[cfg(test)]
+mod live_flood;
+#[cfg(test)]
+mod live_outage;
 #[cfg(test)]
 mod support;

@@ -9,6 +9,8 @@ use async_trait::async_trait;
 use capykeys_clerk::{FetchError, FetchJwks, Url};
 use tokio::sync::watch;
 
+use super::JWKS_URL;
+
 pub(crate) struct FakeFetcher {
     answer: Mutex<Result<String, FetchError>>,
     calls: AtomicUsize,
@@ -54,7 +56,8 @@ impl FakeFetcher {
 
 #[async_trait]
 impl FetchJwks for FakeFetcher {
-    async fn fetch(&self, _: &Url) -> Result<Vec<u8>, FetchError> {
+    async fn fetch(&self, url: &Url) -> Result<Vec<u8>, FetchError> {
+        assert_eq!(url.as_str(), JWKS_URL, "nobody else is ever asked");
         let call = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
         self.started.send_replace(call);
         self.held.subscribe().wait_for(|held| !held).await.unwrap();

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use super::{FakeClock, FakeFetcher, jwks, signing_key};
 
 pub(crate) const ISSUER: &str = "https://clerk.example.com";
-const JWKS_URL: &str = "https://clerk.example.com/.well-known/jwks.json";
+pub(crate) const JWKS_URL: &str = "https://clerk.example.com/.well-known/jwks.json";
 pub(crate) const PARTY: &str = "https://app.example.com";
 
 /// The settings of an instance that accepts [`PARTY`] and version 2 alone.

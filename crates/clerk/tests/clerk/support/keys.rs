@@ -43,9 +43,14 @@ impl SigningKey {
         pem("PUBLIC KEY", der.as_ref())
     }
 
+    /// The public key in DER (PKCS #1).
+    pub(crate) fn public_der(&self) -> Vec<u8> {
+        self.0.public_key().as_ref().to_vec()
+    }
+
     /// The public key in the older form (PKCS #1).
     pub(crate) fn public_pkcs1_pem(&self) -> String {
-        pem("RSA PUBLIC KEY", self.0.public_key().as_ref())
+        pem("RSA PUBLIC KEY", &self.public_der())
     }
 }
 

@@ -1,8 +1,8 @@
 //! An HTTP server on loopback with canned answers.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
 };
 
 use capykeys_clerk::Url;
@@ -34,34 +34,68 @@ impl Reply {
 
 pub(crate) struct Server {
     pub(crate) url: Url,
-    requests: Arc<AtomicUsize>,
+    address: SocketAddr,
+    shared: Arc<Shared>,
     task: JoinHandle<()>,
+}
+
+struct Shared {
+    reply: Mutex<Reply>,
+    /// The first line of each request; empty where none came.
+    requests: Mutex<Vec<String>>,
 }
 
 impl Server {
     pub(crate) async fn start(reply: Reply) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/jwks.json", listener.local_addr().unwrap()).parse().unwrap();
-        let requests = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&requests);
-        let task = tokio::spawn(async move {
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                counter.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(serve(stream, reply.clone()));
-            }
-        });
-        Self { url, requests, task }
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), reply).await
     }
 
+    /// At the address of a server that was stopped.
+    pub(crate) async fn start_at(address: SocketAddr, reply: Reply) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared { reply: Mutex::new(reply), requests: Mutex::default() });
+        let task = tokio::spawn({
+            let shared = Arc::clone(&shared);
+            async move {
+                loop {
+                    let (stream, _) = listener.accept().await.unwrap();
+                    tokio::spawn(serve(stream, Arc::clone(&shared), shared.begin()));
+                }
+            }
+        });
+        Self { url: format!("http://{address}/jwks.json").parse().unwrap(), address, shared, task }
+    }
+
+    /// What the next requests are answered with.
+    pub(crate) fn answers(&self, reply: Reply) {
+        *self.shared.reply.lock().unwrap() = reply;
+    }
+
+    /// How many connections there were.
     pub(crate) fn requests(&self) -> usize {
-        self.requests.load(Ordering::SeqCst)
+        self.shared.requests.lock().unwrap().len()
+    }
+
+    /// The first line of each request.
+    pub(crate) fn request_lines(&self) -> Vec<String> {
+        self.shared.requests.lock().unwrap().clone()
     }
 
     /// Stops to listen; nothing answers at the address any more.
-    pub(crate) async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) -> SocketAddr {
         self.task.abort();
         assert!((&mut self.task).await.is_err());
+        self.address
+    }
+}
+
+impl Shared {
+    /// Counts a connection: its place among them.
+    fn begin(&self) -> usize {
+        let mut requests = self.requests.lock().unwrap();
+        requests.push(String::new());
+        requests.len() - 1
     }
 }
 
@@ -71,13 +105,16 @@ impl Drop for Server {
     }
 }
 
-async fn serve(mut stream: TcpStream, reply: Reply) {
+async fn serve(mut stream: TcpStream, shared: Arc<Shared>, place: usize) {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         if stream.read_buf(&mut request).await.unwrap_or(0) == 0 {
             return;
         }
     }
+    let head = String::from_utf8_lossy(&request);
+    shared.requests.lock().unwrap()[place].push_str(head.lines().next().unwrap_or_default());
+    let reply = shared.reply.lock().unwrap().clone();
     // The client may hang up at any point: that is for it to say, not for the server.
     match reply {
         Reply::Bytes(bytes) => drop(stream.write_all(&bytes).await),

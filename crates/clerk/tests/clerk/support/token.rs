@@ -71,6 +71,22 @@ impl TokenBuilder {
         Self::raw(&header, &claims, |message| signing_key().sign(message))
     }
 
+    /// The token with a hand in each step: the text of the claims, the two encoded parts (`true`
+    /// for the header), what is signed, and the encoded signature.
+    pub(crate) fn sign_encoded(
+        &self,
+        claims: impl FnOnce(String) -> Vec<u8>,
+        part: impl Fn(bool, String) -> String,
+        sign: impl FnOnce(&str) -> Vec<u8>,
+        signature: impl FnOnce(String) -> String,
+    ) -> String {
+        let header = part(true, URL_SAFE_NO_PAD.encode(self.header.to_string()));
+        let claims = part(false, URL_SAFE_NO_PAD.encode(claims(self.claims.to_string())));
+        let message = format!("{header}.{claims}");
+        let signature = signature(URL_SAFE_NO_PAD.encode(sign(&message)));
+        format!("{message}.{signature}")
+    }
+
     fn raw(header: &str, claims: &str, sign: impl FnOnce(&str) -> Vec<u8>) -> String {
         let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
         let signature = URL_SAFE_NO_PAD.encode(sign(&message));
