@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run build test ci ci-full fmt lint openapi postgres schemathesis deny
+.PHONY: help run build test bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential deny
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -32,7 +32,15 @@ openapi: ## Write the OpenAPI document
 schemathesis: build ## Test a running service against its own document
 	scripts/schemathesis $(SCHEMATHESIS_EXAMPLES)
 
-ci: lint test schemathesis ## What every change must pass
+clerk-differential: ## Compare the session verifier with Clerk's own SDK
+	scripts/clerk-differential
+
+bench: ## Measure: time to ready, idle memory, session verification
+	cargo build --locked --release --bin capykeys
+	scripts/measure
+	cargo bench --locked --package capykeys-clerk
+
+ci: lint test schemathesis clerk-differential ## What every change must pass
 	cargo run --locked --quiet --bin capykeys -- openapi | diff openapi/capykeys.json -
 
 ci-full: ci deny ## The same at full length

@@ -33,6 +33,8 @@ DO $$
 BEGIN
     EXECUTE format('GRANT USAGE, CREATE ON SCHEMA %I TO capykeys_migrations', current_schema());
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO capykeys_service', current_schema());
+    -- PostgreSQL 14, and databases that were upgraded from it, let everybody make tables.
+    EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC, capykeys_service', current_schema());
 
     -- Before the first migration there is nothing to grant yet.
     IF to_regclass('refinery_schema_history') IS NOT NULL THEN

@@ -48,7 +48,7 @@ fn what_is_unknown_or_wrong_in_the_environment_is_refused_by_name() {
         ("STORE__KIND", "nonsense", "kind"),
         ("KEYS__PREFIX", "no good", "prefix"),
         ("KEYS__PEPPER", PASSWORD, "pepper"),
-        ("KEYS__PEPPER_FILE", "/nowhere/pepper", "/nowhere/pepper"),
+        ("KEYS__PEPPER_FILE", "/nowhere/pepper", "keys.pepper_file"),
         ("LOG__FORMAT", "nonsense", "format"),
         ("LOG__LEVEL", "=,=nonsense", "level"),
         ("CLERK__INSTANCES__DEV__ISSUER", "https://issuer.example", "clerk"),

@@ -53,5 +53,10 @@ def before_call(context, case, kwargs):
     if path.get("keyID") == os.environ["CAPYKEYS_SCHEMATHESIS_KEY_ID"]:
         path["keyID"] = "key_00000000000000000000000000"
     # A `created_at` is a valid time by the document, and no valid `expires_at`.
+    scopes = case.body.get("scopes") if isinstance(case.body, dict) else None
+    if isinstance(scopes, list) and all(isinstance(scope, str) for scope in scopes):
+        # No scope twice. The document says so in words only: as `uniqueItems` it would become a set
+        # in Java's clients, and a set loses the order.
+        case.body["scopes"] = list(dict.fromkeys(scopes))
     if isinstance(case.body, dict) and _is_past(case.body.get("expires_at")):
         case.body["expires_at"] = "2030-01-01T00:00:00Z"

@@ -135,6 +135,7 @@ pub fn key(organization: OrganizationId, created_at: Timestamp) -> NewKey {
             revoked_at: None,
         },
         digest: digest(bytes),
+        created_with: None,
     }
 }
 

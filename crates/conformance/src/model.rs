@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use capykeys_domain::{
     model::{
-        ApiKey, AuditEvent, AuditRecord, ClerkOrganizationId, KeyId, Organization, OrganizationId,
+        ApiKey, AuditEvent, AuditRecord, ClerkOrganizationId, KeyId, KeyState, Organization, OrganizationId,
         Suspension, Timestamp,
     },
     ports::{
@@ -52,12 +52,22 @@ fn take(limit: NonZeroU32) -> usize {
 impl KeyStore for ModelStore {
     async fn insert(&self, new: &NewKey, event: &AuditEvent) -> Result<Insertion, Unavailable> {
         let mut state = self.state();
+        let Some(organization) = state.organizations.get(&new.key.organization_id) else {
+            return Ok(Insertion::NoOrganization);
+        };
+        if organization.is_suspended() {
+            return Ok(Insertion::OrganizationSuspended);
+        }
+        let active = |creator: &NewKey| {
+            creator.key.organization_id == new.key.organization_id
+                && creator.key.state(new.key.created_at) == KeyState::Active
+        };
+        if new.created_with.is_some_and(|id| !state.keys.get(&id).is_some_and(active)) {
+            return Ok(Insertion::CreatorInactive);
+        }
         let taken = |old: &NewKey| old.key.id == new.key.id || old.digest.as_bytes() == new.digest.as_bytes();
         if state.keys.values().any(taken) {
             return Ok(Insertion::Duplicate);
-        }
-        if !state.organizations.contains_key(&new.key.organization_id) {
-            return Ok(Insertion::NoOrganization);
         }
         state.keys.insert(new.key.id, new.clone());
         state.events.push(event.clone());

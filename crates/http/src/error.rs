@@ -42,6 +42,10 @@ pub(crate) enum ApiError {
     NotJson,
     /// 431: the header fields are too large.
     HeadTooLarge,
+    /// 400: it came after the last request of its connection.
+    ConnectionClosing,
+    /// 400: it asks for another protocol and has a body.
+    UpgradeWithBody,
     /// 500: a fault of ours.
     Internal,
     /// 503: something that is needed is not there.
@@ -60,7 +64,7 @@ impl ApiError {
 
     const fn status(&self) -> StatusCode {
         match self {
-            Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::Invalid(_) | Self::ConnectionClosing | Self::UpgradeWithBody => StatusCode::BAD_REQUEST,
             Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
             Self::Denied(Denial::Forbidden(_)) => StatusCode::FORBIDDEN,
             Self::Denied(Denial::NoSuchOrganization) | Self::NoSuchRoute | Self::NoSuchKey => {
@@ -83,6 +87,9 @@ impl ApiError {
             Self::Unavailable(unavailable) => Some(Cow::Owned(unavailable.to_string())),
             Self::Overdue => Some(Cow::Borrowed("took longer than the time limit")),
             Self::Draining => Some(Cow::Borrowed("draining")),
+            // None of these sentences repeats anything of the input.
+            Self::Invalid(sentence) => Some(sentence.clone()),
+            Self::Denied(denial) => Some(Cow::Owned(denial.to_string())),
             _ => None,
         }
     }
@@ -101,7 +108,11 @@ impl ApiError {
                 answer.insert_header((header::RETRY_AFTER, "1"));
             }
             // What is left of the request is not worth reading.
-            Self::TooSlow | Self::BodyTooLarge | Self::HeadTooLarge => {
+            Self::TooSlow
+            | Self::BodyTooLarge
+            | Self::HeadTooLarge
+            | Self::ConnectionClosing
+            | Self::UpgradeWithBody => {
                 answer.force_close();
             }
             _ => {}
@@ -125,6 +136,8 @@ impl fmt::Display for ApiError {
             Self::BodyTooLarge => "The body is larger than 64 KiB.",
             Self::NotJson => "The body must be sent as application/json.",
             Self::HeadTooLarge => "The header fields are too large.",
+            Self::ConnectionClosing => "The connection was to be closed before this request.",
+            Self::UpgradeWithBody => "A request with a body cannot ask for another protocol.",
             Self::Internal => "Something went wrong here.",
             Self::Unavailable(_) | Self::Overdue => "The service is not available right now.",
             Self::Draining => "The server is going out of service.",
@@ -188,6 +201,9 @@ impl From<CreateKeyError> for ApiError {
     fn from(error: CreateKeyError) -> Self {
         match error {
             CreateKeyError::Denied(denial) => Self::Denied(denial),
+            CreateKeyError::CreatorInactive => {
+                Self::Unauthenticated { credential_given: true, reason: "no longer active key" }
+            }
             CreateKeyError::Unavailable(unavailable) => Self::Unavailable(unavailable),
         }
     }

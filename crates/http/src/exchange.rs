@@ -63,7 +63,9 @@ impl Exchange {
     /// Begins with the head of the request.
     pub(crate) fn new(shared: &Shared, headers: &HeaderMap, peer: Option<IpAddr>) -> Self {
         let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
-        let request_id = given.and_then(RequestId::parse).unwrap_or_else(|| shared.new_request_id());
+        // It will stand in the log, where no key may.
+        let given = given.filter(|id| !shared.app.format().occurs_in(id)).and_then(RequestId::parse);
+        let request_id = given.unwrap_or_else(|| shared.new_request_id());
         let peer = peer.map(|address| address.to_canonical());
         Self {
             shared: shared.clone(),

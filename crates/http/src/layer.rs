@@ -56,16 +56,21 @@ where
         let has_body = has_body(request.headers());
         let span = record.span().clone();
         // Routing and the first steps may run, and panic, before there is a future.
-        let call = (header_bytes(request.headers()) <= MAX_HEADER_BYTES)
-            .then(|| catch_unwind(AssertUnwindSafe(|| span.in_scope(|| service.call(request)))));
+        let is_last = request.head().connection_type() == ConnectionType::Close;
+        let call = match refusal(&request, connection.as_deref()) {
+            Some(refusal) => Err(refusal),
+            None => catch_unwind(AssertUnwindSafe(|| span.in_scope(|| service.call(request))))
+                .map_err(|_panic| ApiError::Internal),
+        };
         async move {
             let mut answer = match call {
-                None => ApiError::HeadTooLarge.error_response(),
-                Some(Err(_)) => ApiError::Internal.error_response(),
-                Some(Ok(call)) => outcome(call, time_limit, &exchange).await,
+                Err(refusal) => refusal.error_response(),
+                Ok(call) => outcome(call, time_limit, &exchange).await,
             };
             add_headers(answer.headers_mut(), &exchange);
-            if (has_body && !exchange.received.get()) || must_close(&answer) {
+            // Names are compared in any case; but some generated clients look for this spelling.
+            answer.head_mut().set_camel_case_headers(true);
+            if is_last || (has_body && !exchange.received.get()) || must_close(&answer) {
                 answer.head_mut().set_connection_type(ConnectionType::Close);
                 connection.inspect(|connection| connection.close_after_answer());
             }
@@ -73,6 +78,22 @@ where
         }
         .instrument(span)
     })
+}
+
+/// Why a request is not even routed.
+fn refusal(request: &Request, connection: Option<&Connection>) -> Option<ApiError> {
+    let headers = request.headers();
+    if connection.is_some_and(Connection::is_closing) {
+        // RFC 9112, section 9.6: what follows the last request is not to be done.
+        Some(ApiError::ConnectionClosing)
+    } else if header_bytes(headers) > MAX_HEADER_BYTES {
+        Some(ApiError::HeadTooLarge)
+    } else if headers.contains_key(header::UPGRADE) && headers.contains_key(header::CONTENT_LENGTH) {
+        // actix-http takes all that follows for a stream then, and the length for nothing.
+        Some(ApiError::UpgradeWithBody)
+    } else {
+        None
+    }
 }
 
 fn begin(shared: &Shared, request: &Request) -> Rc<Exchange> {

@@ -7,7 +7,7 @@ use capykeys_domain::{
     model::{ApiKey, AuditEvent, DeviceName, KeyId, OrganizationId, ProjectId, Scope, Timestamp, UserId},
     ports::{Insertion, KeyStore, NewKey, Revocation, Unavailable},
 };
-use tokio_postgres::{Row, error::SqlState, types::Type};
+use tokio_postgres::{Row, types::Type};
 
 use crate::{
     audit::{EventValues, insert_event},
@@ -18,19 +18,34 @@ use crate::{
     store::PostgresStore,
 };
 
-/// One row where it was stored. A conflict is not made an error: the server would log the error
-/// with the digest in it.
+/// What stood in the way, if anything did, and whether the key was stored.
+///
+/// The rows of the organisation and of the creating key are locked before they are looked at, as
+/// in [`REVOKE`]: a suspension or a revocation comes either before this or after it. A conflict is
+/// not made an error: the server would log the error with the digest in it.
 const INSERT: &str = concat!(
-    "WITH inserted AS (\
+    "WITH organization AS (\
+         SELECT suspended_at IS NOT NULL AS suspended FROM organizations WHERE id = $11 FOR SHARE\
+     ), creator AS (\
+         SELECT revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $16) AS active \
+         FROM api_keys WHERE organization_id = $11 AND id = $25 FOR SHARE\
+     ), verdict AS (\
+         SELECT CASE \
+             WHEN NOT EXISTS (SELECT FROM organization) THEN 'no organization' \
+             WHEN (SELECT suspended FROM organization) THEN 'suspended' \
+             WHEN $25 IS NOT NULL AND (SELECT active FROM creator) IS NOT TRUE THEN 'inactive' \
+         END AS obstacle\
+     ), inserted AS (\
          INSERT INTO api_keys \
              (id, organization_id, name, key_prefix, scopes, source, created_at, created_by_user_id, \
               device_name, expires_at, last_used_at, project_id, revoked_at, pepper_id, digest) \
-         VALUES ($10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24) \
+         SELECT $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24 \
+         FROM verdict WHERE obstacle IS NULL \
          ON CONFLICT DO NOTHING RETURNING id\
      ), logged AS (",
     insert_event!(),
     "FROM inserted) \
-     SELECT id FROM inserted"
+     SELECT obstacle, EXISTS (SELECT FROM inserted) FROM verdict"
 );
 
 const FIND: &str =
@@ -72,7 +87,8 @@ impl KeyStore for PostgresStore {
         let device_name = key.device_name.as_ref().map(DeviceName::as_str);
         let project_id = key.project_id.as_ref().map(ProjectId::as_str);
         let (pepper_id, digest) = (new.digest.pepper_id().as_str(), new.digest.as_bytes().as_slice());
-        let params: [Param<'_>; 15] = [
+        let created_with = new.created_with.map(KeyId::uuid);
+        let params: [Param<'_>; 16] = [
             (&id, Type::UUID),
             (&organization_id, Type::UUID),
             (&name, Type::TEXT),
@@ -88,13 +104,10 @@ impl KeyStore for PostgresStore {
             (&revoked_at, Type::TIMESTAMPTZ),
             (&pepper_id, Type::TEXT),
             (&digest, Type::BYTEA),
+            (&created_with, Type::UUID),
         ];
-        match self.pool.run(INSERT, &EventValues::new(event).params(params)).await {
-            Ok(rows) if rows.is_empty() => Ok(Insertion::Duplicate),
-            Ok(_) => Ok(Insertion::Inserted),
-            Err(failure) if failure.is(&SqlState::FOREIGN_KEY_VIOLATION) => Ok(Insertion::NoOrganization),
-            Err(failure) => Err(failure.during("insert a key")),
-        }
+        let rows = self.pool.run(INSERT, &EventValues::new(event).params(params)).await;
+        rows.and_then(|rows| read_insertion(&rows)).map_err(|failure| failure.during("insert a key"))
     }
 
     async fn find(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
@@ -137,6 +150,18 @@ impl KeyStore for PostgresStore {
 
 fn read_keys(rows: &[Row]) -> Result<Vec<ApiKey>, Failure> {
     rows.iter().map(|row| Reader::new(row).key()).collect()
+}
+
+fn read_insertion(rows: &[Row]) -> Result<Insertion, Failure> {
+    let mut reader = Reader::new(rows.first().ok_or(Failure::UnreadableRow)?);
+    let obstacle: Option<&str> = reader.value()?;
+    Ok(match (obstacle, reader.value()?) {
+        (None, true) => Insertion::Inserted,
+        (None, false) => Insertion::Duplicate,
+        (Some("no organization"), _) => Insertion::NoOrganization,
+        (Some("suspended"), _) => Insertion::OrganizationSuspended,
+        (Some(_), _) => Insertion::CreatorInactive,
+    })
 }
 
 fn read_revocation(row: &Row) -> Result<Revocation, Failure> {

@@ -1,6 +1,6 @@
 //! Putting the service together from the configuration.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use capykeys_clerk::{ClerkSettings, ClerkVerifier, HttpFetcher, InstanceSettings, KeySource};
 use capykeys_domain::{
@@ -14,13 +14,13 @@ use tokio::runtime::Handle;
 use crate::{
     adapters::{SystemClock, SystemEntropy},
     commands::Error,
-    config::{Clerk, Config, ConfigError, Instance, Secret},
+    config::{Clerk, Config, ConfigError, Instance, Secret, StoreKind},
     peppers,
     store::Store,
 };
 
 /// The service over the configured store and the configured Clerk instances.
-pub(crate) fn build(config: &Config) -> Result<Capykeys, Error> {
+pub(crate) async fn build(config: &Config) -> Result<Capykeys, Error> {
     let format =
         KeyFormat::new(&config.keys.prefix).map_err(|invalid| ConfigError::Invalid(invalid.to_string()))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -30,6 +30,8 @@ pub(crate) fn build(config: &Config) -> Result<Capykeys, Error> {
     });
     // The store first: it makes the folder that a new pepper is put into.
     let store = Store::open(config)?;
+    let store_is_empty = config.store.kind == StoreKind::Sqlite
+        && store.organizations.list(None, NonZeroU32::MIN).await?.is_empty();
     let ports = Ports {
         keys: store.keys,
         lookup: store.lookup,
@@ -40,7 +42,7 @@ pub(crate) fn build(config: &Config) -> Result<Capykeys, Error> {
         clock,
         entropy: Arc::new(SystemEntropy),
     };
-    Ok(Capykeys::new(ports, format, peppers::load(config)?, config.clerk.provisioning.into()))
+    Ok(Capykeys::new(ports, format, peppers::load(config, store_is_empty)?, config.clerk.provisioning.into()))
 }
 
 /// For what a command does on the store: it comes from no address.
@@ -71,7 +73,9 @@ fn sessions(clerk: &Clerk, clock: &Arc<dyn Clock>) -> Result<Option<ClerkVerifie
 fn instance(name: &str, instance: &Instance) -> Result<InstanceSettings, ConfigError> {
     let keys = match (&instance.jwks_url, &instance.pem_file) {
         (Some(url), None) => KeySource::JwksUrl(url.clone()),
-        (None, Some(path)) => KeySource::Pem(Secret::read(path)?.expose().to_owned()),
+        (None, Some(path)) => KeySource::Pem(
+            Secret::read(&format!("clerk.instances.{name}.pem_file"), path)?.expose().to_owned(),
+        ),
         _ => {
             return Err(ConfigError::Invalid(format!(
                 "clerk.instances.{name} needs either jwks_url or pem_file"

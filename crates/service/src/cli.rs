@@ -6,7 +6,11 @@ use capykeys_domain::model::{
     ClerkOrganizationId, DeviceName, KeyId, KeyName, OrganizationId, OrganizationName, ProjectId, Scope,
     Slug, SuspensionReason, Timestamp,
 };
-use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser, builder::TypedValueParser};
+use clap::{
+    Args, Parser, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use url::Url;
 
 /// Issues, lists, revokes and verifies API keys.
@@ -135,6 +139,23 @@ pub(crate) struct Health {
     pub(crate) url: Option<Url>,
 }
 
+/// The command line, or the end of the program with what is wrong with it. What was given is not
+/// repeated: a key is easily taken for its id.
+pub(crate) fn parse() -> Arguments {
+    Arguments::try_parse().unwrap_or_else(|error| without_values(error).exit())
+}
+
+fn without_values(mut error: clap::Error) -> clap::Error {
+    let hidden = || ContextValue::String("…".to_owned());
+    if error.kind() == ErrorKind::UnknownArgument {
+        error.insert(ContextKind::InvalidArg, hidden());
+    }
+    if error.get(ContextKind::InvalidValue).is_some() {
+        error.insert(ContextKind::InvalidValue, hidden());
+    }
+    error
+}
+
 fn parse_text<T, E: std::fmt::Display>(
     parse: fn(&str) -> Result<T, E>,
 ) -> impl Fn(&str) -> Result<T, String> + Clone {
@@ -172,6 +193,22 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_was_given_is_not_repeated() {
+        let organization = "org_01h455vb4pex5vsknk084sn02q";
+        for line in [
+            &["keys", "revoke", "--organization", organization, "capy_live_hush"][..],
+            &["keys", "revoke", "--organization", "capy_live_hush"],
+            &["keys", "create", "--organization", organization, "--name", "a", "--scope", "capy_live_hush"],
+            &["keys", "list", "--organization", organization, "capy_live_hush"],
+            &["keys", "list", "--organization", organization, "--capy_live_hush"],
+        ] {
+            let error = Arguments::try_parse_from(["capykeys"].iter().chain(line)).unwrap_err();
+            let text = without_values(error).to_string();
+            assert!(!text.contains("hush"), "{text}");
+        }
     }
 
     #[test]

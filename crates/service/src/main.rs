@@ -16,11 +16,8 @@ mod telemetry;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    let arguments = cli::Arguments::parse();
-    match commands::run(arguments) {
+    match commands::run(cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::error(error.as_ref());

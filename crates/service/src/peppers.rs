@@ -18,12 +18,16 @@ use crate::{
 };
 
 const PEPPER_BYTES: usize = 32;
+/// What the pepper in the data folder is called in messages.
+const NAME: &str = "keys.pepper";
 
-/// The configured peppers; on the embedded store one is made where none is configured.
-pub(crate) fn load(config: &Config) -> Result<Peppers, ConfigError> {
+/// The configured peppers; on the embedded store one is made where none is configured, as long as
+/// the store is empty. A pepper that is lost must not be replaced without a word: no key would be
+/// recognised any more.
+pub(crate) fn load(config: &Config, store_is_empty: bool) -> Result<Peppers, ConfigError> {
     let current = match (configured(config)?, config.store.kind) {
         (Some(secret), _) => secret,
-        (None, StoreKind::Sqlite) => kept_or_made(&config.sqlite.directory)?,
+        (None, StoreKind::Sqlite) => kept_or_made(&config.sqlite.directory, store_is_empty)?,
         (None, StoreKind::Postgres) => {
             return Err(ConfigError::Invalid(
                 "keys.pepper must be set: 64 hexadecimal digits, such as `openssl rand -hex 32` prints"
@@ -38,7 +42,7 @@ pub(crate) fn load(config: &Config) -> Result<Peppers, ConfigError> {
 pub(crate) fn check(config: &Config) -> Result<(), ConfigError> {
     match (configured(config)?, config.store.kind) {
         (None, StoreKind::Sqlite) => Ok(()),
-        _ => load(config).map(drop),
+        _ => load(config, false).map(drop),
     }
 }
 
@@ -68,13 +72,18 @@ fn parse(id: &str, name: &str, secret: &Secret) -> Result<Pepper, ConfigError> {
 
 /// The pepper in the data folder. Of several processes that find none, the first to name its file
 /// makes it, and all use that one.
-fn kept_or_made(directory: &Path) -> Result<Secret, ConfigError> {
+fn kept_or_made(directory: &Path, may_make: bool) -> Result<Secret, ConfigError> {
     let path = directory.join("pepper");
     if !path.exists() {
-        make(directory, &path)
-            .map_err(|error| ConfigError::File { path: path.display().to_string(), error })?;
+        if !may_make {
+            return Err(ConfigError::Invalid(format!(
+                "{} is missing, and the store is in use: put it back, or set keys.pepper",
+                path.display()
+            )));
+        }
+        make(directory, &path).map_err(|error| ConfigError::File { name: NAME.to_owned(), error })?;
     }
-    Secret::read(&path)
+    Secret::read(NAME, &path)
 }
 
 fn make(directory: &Path, path: &Path) -> io::Result<()> {
@@ -109,21 +118,29 @@ mod tests {
     #[test]
     fn a_pepper_is_made_once_readable_by_its_owner_alone() {
         let directory = tempfile::tempdir().unwrap();
-        load(&config(directory.path())).unwrap();
+        load(&config(directory.path()), true).unwrap();
         let path = directory.path().join("pepper");
         let first = fs::read_to_string(&path).unwrap();
         assert_eq!(first.len(), 64);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        load(&config(directory.path())).unwrap();
+        load(&config(directory.path()), false).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), first);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_pepper_that_is_lost_is_not_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = load(&config(directory.path()), false).unwrap_err().to_string();
+        assert!(error.contains("missing"), "{error}");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 
     #[test]
     fn a_broken_pepper_is_refused_without_showing_it() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("pepper"), "hush").unwrap();
-        let error = load(&config(directory.path())).unwrap_err().to_string();
+        let error = load(&config(directory.path()), true).unwrap_err().to_string();
         assert!(error.contains("64 hexadecimal digits") && !error.contains("hush"), "{error}");
     }
 
@@ -132,6 +149,6 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut config = config(directory.path());
         config.store.kind = StoreKind::Postgres;
-        assert!(load(&config).is_err());
+        assert!(load(&config, true).is_err());
     }
 }

@@ -5,16 +5,16 @@ use std::{
     panic,
 };
 
-use tracing_subscriber::{EnvFilter, fmt, prelude::*};
+use tracing_subscriber::{EnvFilter, filter::filter_fn, fmt, prelude::*};
 
 use crate::{
     commands::Error,
     config::{ConfigError, Log, LogFormat},
 };
 
-/// Never logged, whatever the filter says: it reports every malformed request as an error, with the
-/// parser's text, and at its lower levels the requests themselves.
-const SILENCED: [&str; 2] = ["actix_http=off", "actix_web=off"];
+/// Never logged, whatever the filter says: they report every malformed request as an error, with the
+/// parser's text, and at their lower levels the requests themselves.
+const SILENCED: [&str; 2] = ["actix_http", "actix_web"];
 
 /// Starts logging. Standard output stays free for what commands print.
 ///
@@ -23,8 +23,6 @@ const SILENCED: [&str; 2] = ["actix_http=off", "actix_web=off"];
 pub(crate) fn init(log: &Log) -> Result<(), Error> {
     let filter = EnvFilter::try_new(&log.level)
         .map_err(|_| ConfigError::Invalid("log.level is neither a level nor a filter".to_owned()))?;
-    let filter =
-        SILENCED.iter().try_fold(filter, |filter, one| one.parse().map(|one| filter.add_directive(one)))?;
     let lines = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     let lines = match log.format {
         LogFormat::Pretty => lines.with_target(false).compact().boxed(),
@@ -32,7 +30,8 @@ pub(crate) fn init(log: &Log) -> Result<(), Error> {
             lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
         }
     };
-    tracing_subscriber::registry().with(filter).with(lines).try_init()?;
+    let spoken = filter_fn(|line| !SILENCED.iter().any(|target| line.target().starts_with(target)));
+    tracing_subscriber::registry().with(filter).with(lines.with_filter(spoken)).try_init()?;
     // Where, but not what: the text of a panic can hold any value.
     panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string);

@@ -7,7 +7,7 @@ use capykeys_domain::{
     model::{ApiKey, AuditEvent, DeviceName, KeyId, OrganizationId, ProjectId, Timestamp, UserId},
     ports::{Insertion, KeyStore, NewKey, Revocation, Unavailable},
 };
-use rusqlite::{Connection, ffi, params};
+use rusqlite::{Connection, params};
 
 use crate::{
     SqliteStore,
@@ -21,6 +21,9 @@ const INSERT: &str = "INSERT INTO api_keys (id, organization_id, name, key_prefi
      created_at, created_by_user_id, device_name, expires_at, last_used_at, project_id, revoked_at, \
      pepper_id, digest) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT DO NOTHING";
+const SUSPENDED: &str = "SELECT suspended_at IS NOT NULL FROM organizations WHERE id = ?1";
+const ACTIVE: &str = "SELECT revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?3) \
+     FROM api_keys WHERE id = ?2 AND organization_id = ?1";
 const FIND: &str =
     concat!("SELECT ", key_columns!(), " FROM api_keys AS k WHERE k.id = ?2 AND k.organization_id = ?1");
 const LIST: &str = concat!(
@@ -92,7 +95,27 @@ impl KeyStore for SqliteStore {
     }
 }
 
+/// What keeps the key from being stored, whoever asked for it. The writer's transaction holds
+/// everybody else off meanwhile.
+fn obstacle(connection: &Connection, new: &NewKey) -> Result<Option<Insertion>, Failure> {
+    let organization = new.key.organization_id.uuid().into_bytes();
+    match sql::first(connection, SUSPENDED, params![organization], |columns| columns.flag("suspended"))? {
+        None => return Ok(Some(Insertion::NoOrganization)),
+        Some(true) => return Ok(Some(Insertion::OrganizationSuspended)),
+        Some(false) => {}
+    }
+    let Some(creator) = new.created_with else {
+        return Ok(None);
+    };
+    let parameters = params![organization, creator.uuid().into_bytes(), new.key.created_at.unix_micros()];
+    let active = sql::first(connection, ACTIVE, parameters, |columns| columns.flag("active"))?;
+    Ok((active != Some(true)).then_some(Insertion::CreatorInactive))
+}
+
 fn insert(connection: &Connection, new: &NewKey) -> Result<Insertion, Failure> {
+    if let Some(obstacle) = obstacle(connection, new)? {
+        return Ok(obstacle);
+    }
     let key = &new.key;
     let inserted = sql::execute(
         connection,
@@ -114,14 +137,8 @@ fn insert(connection: &Connection, new: &NewKey) -> Result<Insertion, Failure> {
             new.digest.pepper_id().as_str(),
             new.digest.as_bytes(),
         ],
-    );
-    match inserted {
-        Ok(0) => Ok(Insertion::Duplicate),
-        Ok(_) => Ok(Insertion::Inserted),
-        // SQLite has undone the statement, and nothing else was written.
-        Err(Failure::Code(ffi::SQLITE_CONSTRAINT_FOREIGNKEY)) => Ok(Insertion::NoOrganization),
-        Err(failure) => Err(failure),
-    }
+    )?;
+    Ok(if inserted == 0 { Insertion::Duplicate } else { Insertion::Inserted })
 }
 
 #[cfg(test)]

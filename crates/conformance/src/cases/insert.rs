@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use capykeys_domain::{
-    model::{AuditAction, KeyId, OrganizationId},
+    model::{AuditAction, KeyId, Organization, OrganizationId, Suspension},
     ports::{Insertion, KeyStore, NewKey},
 };
 use futures_util::future::join_all;
@@ -49,6 +49,68 @@ pub async fn a_key_needs_its_organization(store: &Store) {
     let nobody = OrganizationId::new(fixtures::at(0), [9; 8]);
     let new = fixtures::key(nobody, fixtures::at(1));
     refused(store, &new, Insertion::NoOrganization).await;
+}
+
+/// However long ago the caller was let through.
+pub async fn a_suspended_organization_gets_no_key(store: &Store) {
+    let organization = store.organization().await;
+    let suspension = Suspension { at: fixtures::at(5), reason: None };
+    let event = fixtures::event(AuditAction::SuspendOrganization, suspension.at, organization.id, None);
+    let suspended =
+        store.organizations.set_suspension(organization.id, Some(&suspension), suspension.at, &event);
+    suspended.await.unwrap().unwrap();
+    refused(store, &fixtures::key(organization.id, fixtures::at(6)), Insertion::OrganizationSuspended).await;
+    let event = fixtures::event(AuditAction::ResumeOrganization, fixtures::at(7), organization.id, None);
+    let resumed = store.organizations.set_suspension(organization.id, None, fixtures::at(7), &event);
+    resumed.await.unwrap().unwrap();
+    store.key(&organization, 8).await;
+}
+
+/// Also where it is another organisation's, or none at all.
+pub async fn a_key_creates_none_once_it_is_revoked_or_expired(store: &Store) {
+    let (organization, other) = (store.organization().await, store.organization().await);
+    let mut creator = fixtures::key(organization.id, fixtures::at(1));
+    creator.key.expires_at = Some(fixtures::at(100));
+    store.add_key(&creator).await;
+    let child = |organization: &Organization, micros| NewKey {
+        created_with: Some(creator.key.id),
+        ..fixtures::key(organization.id, fixtures::at(micros))
+    };
+    store.add_key(&child(&organization, 99)).await;
+    refused(store, &child(&organization, 100), Insertion::CreatorInactive).await;
+    refused(store, &child(&other, 50), Insertion::CreatorInactive).await;
+    let at = fixtures::at(60);
+    let event = fixtures::revoked(&creator.key, at);
+    let _ = store.keys.revoke(organization.id, creator.key.id, at, &event).await.unwrap();
+    refused(store, &child(&organization, 50), Insertion::CreatorInactive).await;
+    let unknown = KeyId::new(fixtures::at(9), [9; 8]);
+    let orphan = NewKey { created_with: Some(unknown), ..fixtures::key(organization.id, fixtures::at(70)) };
+    refused(store, &orphan, Insertion::CreatorInactive).await;
+}
+
+/// What comes after the acknowledgement is refused; what came before it stays.
+pub async fn of_a_revocation_and_creations_at_once_none_is_created_after_it(store: &Store) {
+    let organization = store.organization().await;
+    for round in 0..8 {
+        let creator = store.key(&organization, round).await.key;
+        let creations = (0..8).map(|micros| {
+            let (keys, id, creator) = (Arc::clone(&store.keys), organization.id, creator.id);
+            tokio::spawn(async move {
+                let new = NewKey { created_with: Some(creator), ..fixtures::key(id, fixtures::at(micros)) };
+                keys.insert(&new, &fixtures::created(&new)).await.unwrap()
+            })
+        });
+        let creations: Vec<_> = creations.collect();
+        let event = fixtures::revoked(&creator, fixtures::at(9));
+        let _ =
+            store.keys.revoke(organization.id, creator.id, fixtures::at(9), &event).await.unwrap().unwrap();
+        let late =
+            NewKey { created_with: Some(creator.id), ..fixtures::key(organization.id, fixtures::at(8)) };
+        refused(store, &late, Insertion::CreatorInactive).await;
+        for creation in join_all(creations).await {
+            assert!(matches!(creation.unwrap(), Insertion::Inserted | Insertion::CreatorInactive));
+        }
+    }
 }
 
 /// Key and event commit together or not at all.

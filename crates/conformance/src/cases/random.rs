@@ -23,13 +23,24 @@ enum Step {
     CreateOrganization { organization: usize, clerk: Option<usize> },
     Suspend { organization: usize, micros: i64 },
     Resume { organization: usize, micros: i64 },
-    Insert { organization: usize, key: usize, digest: usize, name: String, expires: Option<i64> },
+    Insert(Insert),
     Revoke { organization: usize, key: usize, micros: i64 },
     Find { organization: usize, key: usize },
     List { organization: usize, before: Option<usize>, limit: NonZeroU32 },
     Lookup { digests: Vec<usize> },
     Deny { organization: usize, micros: i64 },
     Events { organization: usize, limit: NonZeroU32 },
+}
+
+/// A key to be inserted.
+#[derive(Clone, Debug)]
+struct Insert {
+    organization: usize,
+    key: usize,
+    digest: usize,
+    name: String,
+    expires: Option<i64>,
+    creator: Option<usize>,
 }
 
 const ORGANIZATIONS: usize = 4;
@@ -46,9 +57,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(organization, clerk)| Step::CreateOrganization { organization, clerk }),
         1 => (organization(), micros()).prop_map(|(organization, micros)| Step::Suspend { organization, micros }),
         1 => (organization(), micros()).prop_map(|(organization, micros)| Step::Resume { organization, micros }),
-        6 => (organization(), 0..KEYS, 0..DIGESTS, name, proptest::option::of(micros())).prop_map(
-            |(organization, key, digest, name, expires)| Step::Insert { organization, key, digest, name, expires }
-        ),
+        6 => (organization(), 0..KEYS, 0..DIGESTS, name, proptest::option::of(micros()), proptest::option::of(0..KEYS))
+            .prop_map(|(organization, key, digest, name, expires, creator)| {
+                Step::Insert(Insert { organization, key, digest, name, expires, creator })
+            }),
         3 => (organization(), 0..KEYS, micros())
             .prop_map(|(organization, key, micros)| Step::Revoke { organization, key, micros }),
         2 => (organization(), 0..KEYS).prop_map(|(organization, key)| Step::Find { organization, key }),
@@ -102,19 +114,13 @@ impl World {
         self.organizations[index].id
     }
 
-    fn new_key(
-        &self,
-        organization: usize,
-        key: usize,
-        digest: usize,
-        name: &str,
-        expires: Option<i64>,
-    ) -> NewKey {
-        let mut new = self.keys[key].clone();
-        new.digest = self.keys[digest].digest.clone();
-        new.key.organization_id = self.id(organization);
-        new.key.name = KeyName::parse(name).expect("the strategy gives names");
-        new.key.expires_at = expires.map(fixtures::at);
+    fn new_key(&self, insert: &Insert) -> NewKey {
+        let mut new = self.keys[insert.key].clone();
+        new.digest = self.keys[insert.digest].digest.clone();
+        new.created_with = insert.creator.map(|creator| self.keys[creator].key.id);
+        new.key.organization_id = self.id(insert.organization);
+        new.key.name = KeyName::parse(&insert.name).expect("the strategy gives names");
+        new.key.expires_at = insert.expires.map(fixtures::at);
         new
     }
 }
@@ -142,8 +148,8 @@ where
         Step::Resume { organization, micros } => {
             suspension(store, world.id(*organization), None, fixtures::at(*micros)).await
         }
-        Step::Insert { organization, key, digest, name, expires } => {
-            let new = world.new_key(*organization, *key, *digest, name, *expires);
+        Step::Insert(insert) => {
+            let new = world.new_key(insert);
             Answer::Insertion(store.keys().insert(&new, &fixtures::created(&new)).await.unwrap())
         }
         Step::Revoke { organization, key, micros } => {

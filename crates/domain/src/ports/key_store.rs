@@ -18,6 +18,8 @@ pub struct NewKey {
     pub key: ApiKey,
     /// What is stored in the secret's place. Unique over all organisations.
     pub digest: KeyDigest,
+    /// The key of the same organisation that it is created with, where it is one.
+    pub created_with: Option<KeyId>,
 }
 
 /// What came of an insert.
@@ -30,6 +32,11 @@ pub enum Insertion {
     Duplicate,
     /// Nothing was written: there is no such organisation.
     NoOrganization,
+    /// Nothing was written: the organisation is suspended.
+    OrganizationSuspended,
+    /// Nothing was written: the key that it was to be created with is revoked, or has expired by
+    /// the new key's `created_at`, or is not there.
+    CreatorInactive,
 }
 
 /// What came of a revocation.
@@ -48,6 +55,11 @@ pub struct Revocation {
 #[async_trait]
 pub trait KeyStore: Send + Sync {
     /// Stores `new` together with `event`, both or neither.
+    ///
+    /// The organisation and the key that it is created with are judged in the same transaction: a
+    /// revocation or a suspension that was acknowledged before this call, however long ago its
+    /// caller was authenticated, keeps it from storing anything. Where several outcomes apply, the
+    /// first of no organisation, suspended, inactive and duplicate is given.
     ///
     /// # Errors
     /// [`Unavailable`] where the store did not answer in time; then the key may be stored or not,

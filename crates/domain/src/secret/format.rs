@@ -114,6 +114,14 @@ impl KeyFormat {
         (checksum(body) == given.as_bytes()).then(|| PlaintextKey::new(Zeroizing::new(text.to_owned())))
     }
 
+    /// Whether a key stands somewhere in `text`, where none should be.
+    #[must_use]
+    pub fn occurs_in(&self, text: &str) -> bool {
+        let length = self.prefix.len() + RANDOM_LENGTH + CHECKSUM_LENGTH;
+        let places = text.match_indices(&self.prefix);
+        places.filter_map(|(at, _)| text.get(at..at + length)).any(|part| self.parse(part).is_some())
+    }
+
     /// What may be shown of a key.
     #[must_use]
     pub fn shown(&self, key: &PlaintextKey) -> KeyPrefix {
@@ -217,6 +225,19 @@ mod tests {
             &format!("{good}0"),
         ] {
             assert!(format.parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_found_wherever_it_stands() {
+        let format = KeyFormat::default();
+        let key = format.mint(&Fixed(100)).unwrap();
+        for text in [key.expose(), &format!("é{}é", key.expose()), &format!("capy_live_{}", key.expose())] {
+            assert!(format.occurs_in(text), "{text}");
+        }
+        for text in ["", "capy_live_", &key.expose()[..47], "capy_live_éééééééééééééééééééééééééééé"]
+        {
+            assert!(!format.occurs_in(text), "{text}");
         }
     }
 

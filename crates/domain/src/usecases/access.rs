@@ -2,7 +2,7 @@
 
 use super::Capykeys;
 use crate::{
-    model::{AuditAction, AuditEvent, AuditOutcome, Caller, KeyId, RequestContext},
+    model::{Actor, AuditAction, AuditEvent, AuditOutcome, Caller, KeyId, OrganizationId, RequestContext},
     policy::{self, CreateKey, Denial, ListKeys, Permit, RevokeKey, Target},
     ports::Unavailable,
 };
@@ -76,18 +76,28 @@ impl Capykeys {
         key_id: Option<KeyId>,
         context: &RequestContext,
     ) -> AccessError {
-        let event = AuditEvent {
-            at: self.now(),
-            action,
-            outcome: AuditOutcome::Denied,
-            actor: caller.actor(),
-            organization_id: caller.organization_id(),
-            key_id,
-            request: context.clone(),
-        };
-        match self.ports.audit.append(&event).await {
+        let refusal =
+            Refusal { action, actor: caller.actor(), organization_id: caller.organization_id(), key_id };
+        match self.record(refusal, context).await {
             Ok(()) => denial.into(),
             Err(unavailable) => unavailable.into(),
         }
     }
+
+    /// Records that something was refused.
+    pub(super) async fn record(&self, refusal: Refusal, context: &RequestContext) -> Result<(), Unavailable> {
+        let Refusal { action, actor, organization_id, key_id } = refusal;
+        let outcome = AuditOutcome::Denied;
+        let request = context.clone();
+        let event = AuditEvent { at: self.now(), action, outcome, actor, organization_id, key_id, request };
+        self.ports.audit.append(&event).await
+    }
+}
+
+/// What was refused, and to whom.
+pub(super) struct Refusal {
+    pub(super) action: AuditAction,
+    pub(super) actor: Actor,
+    pub(super) organization_id: Option<OrganizationId>,
+    pub(super) key_id: Option<KeyId>,
 }

@@ -1,9 +1,9 @@
 //! Creating a key.
 
-use super::{Capykeys, done};
+use super::{Capykeys, access::Refusal, done};
 use crate::{
-    model::{ApiKey, AuditAction, KeyId, KeySpec, RequestContext},
-    policy::{CreateKey, Denial, Permit},
+    model::{Actor, ApiKey, AuditAction, KeyId, KeySpec, RequestContext, Timestamp},
+    policy::{CreateKey, Denial, Forbidden, Permit},
     ports::{Insertion, NewKey, Unavailable},
     secret::PlaintextKey,
 };
@@ -20,9 +20,13 @@ pub struct CreatedKey {
 /// Why no key was created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateKeyError {
-    /// It would have reached further than its creator.
+    /// It would have reached further than its creator, or the organisation was suspended
+    /// meanwhile; the refusal is in the audit log.
     #[error(transparent)]
     Denied(#[from] Denial),
+    /// The key that it was to be created with was revoked, or expired, after it was authenticated.
+    #[error("The creating key is no longer active.")]
+    CreatorInactive,
     /// The store did not do its work.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -39,7 +43,38 @@ impl Capykeys {
         spec: KeySpec,
         context: &RequestContext,
     ) -> Result<CreatedKey, CreateKeyError> {
-        let expires_at = permit.action().ceiling().check(&spec)?;
+        let expires_at = match permit.action().ceiling().check(&spec) {
+            Ok(expires_at) => expires_at,
+            Err(denial) => return Err(self.creation_denied(denial, permit, context).await),
+        };
+        let (new, plaintext) = self.new_key(permit, &spec, expires_at)?;
+        let key = &new.key;
+        let event = done(
+            AuditAction::CreateKey,
+            key.created_at,
+            permit.actor(),
+            key.organization_id,
+            Some(key.id),
+            context,
+        );
+        match self.ports.keys.insert(&new, &event).await? {
+            Insertion::Inserted => Ok(CreatedKey { key: new.key, plaintext }),
+            Insertion::OrganizationSuspended => {
+                Err(self.creation_denied(Forbidden::OrganizationSuspended.into(), permit, context).await)
+            }
+            Insertion::CreatorInactive => Err(CreateKeyError::CreatorInactive),
+            // With 190 random bits this is a broken random source, not a coincidence.
+            Insertion::Duplicate => Err(Unavailable::new("entropy", "minted a key that exists").into()),
+            Insertion::NoOrganization => Err(Unavailable::new("store", "lost the organization").into()),
+        }
+    }
+
+    fn new_key(
+        &self,
+        permit: &Permit<CreateKey>,
+        spec: &KeySpec,
+        expires_at: Option<Timestamp>,
+    ) -> Result<(NewKey, PlaintextKey), Unavailable> {
         let plaintext = self.format.mint(self.ports.entropy.as_ref())?;
         let now = self.now();
         let key = ApiKey {
@@ -57,14 +92,28 @@ impl Capykeys {
             project_id: spec.project_id().cloned(),
             revoked_at: None,
         };
-        let event =
-            done(AuditAction::CreateKey, now, permit.actor(), key.organization_id, Some(key.id), context);
-        let new = NewKey { key, digest: self.peppers.digest(&plaintext) };
-        match self.ports.keys.insert(&new, &event).await? {
-            Insertion::Inserted => Ok(CreatedKey { key: new.key, plaintext }),
-            // With 190 random bits this is a broken random source, not a coincidence.
-            Insertion::Duplicate => Err(Unavailable::new("entropy", "minted a key that exists").into()),
-            Insertion::NoOrganization => Err(Unavailable::new("store", "lost the organization").into()),
+        let created_with = match permit.actor() {
+            Actor::Key(id) => Some(*id),
+            Actor::User(_) | Actor::Operator => None,
+        };
+        Ok((NewKey { key, digest: self.peppers.digest(&plaintext), created_with }, plaintext))
+    }
+
+    async fn creation_denied(
+        &self,
+        denial: Denial,
+        permit: &Permit<CreateKey>,
+        context: &RequestContext,
+    ) -> CreateKeyError {
+        let refusal = Refusal {
+            action: AuditAction::CreateKey,
+            actor: permit.actor().clone(),
+            organization_id: Some(permit.organization_id()),
+            key_id: None,
+        };
+        match self.record(refusal, context).await {
+            Ok(()) => denial.into(),
+            Err(unavailable) => unavailable.into(),
         }
     }
 }

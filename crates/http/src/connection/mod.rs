@@ -49,7 +49,8 @@ impl Connection {
         self.closing.set(true);
     }
 
-    const fn is_closing(&self) -> bool {
+    /// Whether the last answer was begun already.
+    pub(crate) const fn is_closing(&self) -> bool {
         self.closing.get()
     }
 

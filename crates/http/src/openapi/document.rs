@@ -1,7 +1,5 @@
 //! Putting the document together.
 
-use capykeys_domain::model::Scope;
-use serde_json::{Value, json};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -11,14 +9,18 @@ use utoipa::{
     },
 };
 
-use super::responses::{self, header};
+use super::{
+    refine,
+    responses::{self, header},
+};
 use crate::{answer, endpoints, request::create_key::CreateApiKeyRequest};
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "capykeys",
-        description = "Creates, lists, revokes and verifies API keys.",
+        description = "Creates, lists and revokes the API keys of organisations.",
+        contact(name = "capykeys"),
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     servers((url = "/", description = "Where this document was served from.")),
@@ -56,33 +58,8 @@ struct ApiDocument;
 #[must_use]
 pub fn openapi_json() -> String {
     let mut document = serde_json::to_value(ApiDocument::openapi()).unwrap_or_default();
-    let schemas = &mut document["components"]["schemas"];
-    add_rules(&mut schemas["CreateApiKeyRequest"]);
-    add_examples(schemas);
+    refine::refine(&mut document);
     format!("{document:#}\n")
-}
-
-/// Examples that are put together from those of the parts.
-fn add_examples(schemas: &mut Value) {
-    let of = |name: &str| schemas[name]["example"].clone();
-    let (key, organization, principal) = (of("ApiKey"), of("Organization"), of("Principal"));
-    let plaintext = format!("{}{}", key["key_prefix"].as_str().unwrap_or_default(), "0".repeat(34));
-    schemas["ListApiKeysResponse"]["example"] = json!({ "api_keys": [key] });
-    schemas["CreateApiKeyResponse"]["example"] = json!({ "api_key": key, "plaintext_api_key": plaintext });
-    schemas["Viewer"]["example"] = json!({ "organization": organization, "principal": principal });
-}
-
-/// Rules that the derive macros cannot express.
-fn add_rules(request: &mut Value) {
-    let beyond_a_project: Vec<&str> =
-        Scope::ALL.iter().filter(|scope| !scope.fits_a_project()).map(|scope| scope.as_str()).collect();
-    request["properties"]["scopes"]["uniqueItems"] = json!(true);
-    // A key of one project carries no scope that reaches beyond it. Generators of clients pass
-    // over `not`; validators do not.
-    request["not"] = json!({
-        "required": ["project_id"],
-        "properties": { "scopes": { "contains": { "enum": beyond_a_project } } },
-    });
 }
 
 /// What all operations share.

@@ -1,6 +1,7 @@
 //! The OpenAPI document, generated from the endpoints.
 
 mod document;
+mod refine;
 pub(crate) mod responses;
 
 pub use document::openapi_json;

@@ -42,13 +42,13 @@ responses! {
         "The method is not allowed here.", ["Allow": "The methods that it takes."];
     RequestTimeout: "The request took too long to arrive.",
         "The request took too long to arrive.", [];
-    Conflict: "The request contradicts an earlier one with the same idempotency key.",
+    Conflict: "Reserved: the request contradicts an earlier one with the same idempotency key.",
         "The idempotency key was used for another request.", [];
     PayloadTooLarge: "The body is larger than 64 KiB.",
         "The body is larger than 64 KiB.", [];
     UnsupportedMediaType: "The body is not sent as `application/json`.",
         "The body must be sent as application/json.", [];
-    TooManyRequests: "Too many requests; try again later.",
+    TooManyRequests: "Too many requests; try again later. Given by the gateway in front.",
         "Too many requests.", ["Retry-After": "After how many seconds to try again."];
     HeadersTooLarge: "The header fields are too large.",
         "The header fields are too large.", [];

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use capykeys_domain::model::{DeviceName, KeyName, KeySpec, ProjectId, ScopeSet, Timestamp};
+use capykeys_domain::{
+    model::{DeviceName, KeyName, KeySpec, ProjectId, ScopeSet, Timestamp},
+    secret::KeyFormat,
+};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -24,15 +27,16 @@ pub(crate) struct CreateApiKeyRequest {
         pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000][^\\u0000-\\u001f\\u007f-\\u009f]*$"
     )]
     name: String,
-    /// What the key may be used for; the order is kept. For a key of one project, neither `*` nor
-    /// `organizations:…` nor `api_keys:…`.
+    /// What the key may be used for: none twice; the order is kept. For a key of one project,
+    /// neither `*` nor `organizations:…` nor `api_keys:…`.
     #[schema(value_type = Vec<ScopeName>, min_items = 1)]
     scopes: Vec<String>,
     /// Restricts the key to one project. The id belongs to another service and is not checked.
     #[schema(nullable = false, pattern = "^[A-Za-z0-9_-]{1,64}$")]
     project_id: Option<String>,
     /// When the key stops to work: an RFC 3339 time in the future, within ten years. Where it is
-    /// left out, the key lives as long as the API key that creates it, or without end.
+    /// left out, the key lives as long as the API key that creates it, or without end. It comes back
+    /// in UTC, cut to microseconds.
     #[schema(nullable = false, format = DateTime)]
     expires_at: Option<String>,
     /// The device that the key is made on. No control characters, and not white space alone.
@@ -49,8 +53,13 @@ pub(crate) struct CreateApiKeyRequest {
 ///
 /// # Errors
 /// 400 with a sentence that names the member and the rule.
-pub(crate) fn key_spec(body: &[u8], now: Timestamp) -> Result<KeySpec, ApiError> {
+pub(crate) fn key_spec(body: &[u8], format: &KeyFormat, now: Timestamp) -> Result<KeySpec, ApiError> {
     let members = Members::parse(body)?;
+    for field in ["name", "device_name"] {
+        if text(&members, field)?.is_some_and(|text| format.occurs_in(text)) {
+            return Err(rule(field, "must not contain an API key"));
+        }
+    }
     let name = KeyName::parse(text(&members, "name")?.ok_or_else(|| rule("name", "is required"))?)?;
     let mut spec = KeySpec::new(name, scopes(&members)?);
     if let Some(project_id) = text(&members, "project_id")? {
@@ -99,7 +108,7 @@ mod tests {
 
     fn parse(body: &str) -> Result<KeySpec, String> {
         let now = Timestamp::parse("t", "2026-01-01T00:00:00Z").unwrap();
-        key_spec(body.as_bytes(), now).map_err(|error| error.to_string())
+        key_spec(body.as_bytes(), &KeyFormat::default(), now).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -120,6 +129,19 @@ mod tests {
     #[test]
     fn members_of_newer_clients_and_what_the_server_sets_are_ignored() {
         assert!(parse(r#"{"name":"a","scopes":["*"],"source":"operator","new":{"a":[null]}}"#).is_ok());
+    }
+
+    #[test]
+    fn a_key_is_not_kept_as_a_name() {
+        let key = "capy_live_000000000000000000000000000000003UFVO5";
+        for field in ["name", "device_name"] {
+            let mut body = serde_json::json!({"name": "a", "scopes": ["*"]});
+            body[field] = format!("my {key}").into();
+            assert_eq!(
+                parse(&body.to_string()).unwrap_err(),
+                format!("`{field}` must not contain an API key.")
+            );
+        }
     }
 
     #[test]
@@ -169,8 +191,9 @@ mod tests {
         #[test]
         fn no_body_makes_it_panic(body: Vec<u8>, text: String) {
             let now = Timestamp::MAX;
-            let _ = key_spec(&body, now);
-            let _ = key_spec(serde_json::json!({"name": text, "scopes": [text], "expires_at": text}).to_string().as_bytes(), now);
+            let format = KeyFormat::default();
+            let _ = key_spec(&body, &format, now);
+            let _ = key_spec(serde_json::json!({"name": text, "scopes": [text], "expires_at": text}).to_string().as_bytes(), &format, now);
         }
     }
 }

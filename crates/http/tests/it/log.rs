@@ -47,13 +47,13 @@ async fn every_request_has_one_line_that_names_the_caller_and_no_secret() {
     let site = Site::new().await;
     let key = site.key(&["*"]).await;
     let secret = key.plaintext.expose();
-    let send = |method: &str, path: &str, id: &str| {
+    let send = |method: &str, path: &str, id: &str, name: &str| {
         let path = format!("{path}?token={secret}");
         let headers = [("x-api-key", secret), ("x-request-id", id), ("content-type", "application/json")];
-        site.send(method, &path, &headers, &format!(r#"{{"name":"{secret}","scopes":["*"]}}"#))
+        site.send(method, &path, &headers, &format!(r#"{{"name":"{name}","scopes":["*"]}}"#))
     };
 
-    assert_eq!(send("POST", &site.keys_path(), "created").status, 201);
+    assert_eq!(send("POST", &site.keys_path(), "created", "CI").status, 201);
     let line = captured.line("created");
     assert_eq!((&line["method"], &line["status"]), (&"POST".into(), &201.into()));
     assert_eq!(line["route"], "/v1/organizations/{orgID}/api-keys");
@@ -62,7 +62,12 @@ async fn every_request_has_one_line_that_names_the_caller_and_no_secret() {
     assert_eq!(line["organization_id"], site.organization.id.to_string());
     assert!(line["duration_us"].is_u64());
 
-    send(secret, &format!("/{secret}"), "unknown").error(404);
+    send("POST", &site.keys_path(), "misplaced", secret).error(400);
+    assert_eq!(captured.line("misplaced")["reason"], "`name` must not contain an API key.");
+    let answer = send("GET", "/v1/me", secret, "");
+    assert_ne!(answer.header("x-request-id"), Some(secret));
+
+    send(secret, &format!("/{secret}"), "unknown", "").error(404);
     let line = captured.line("unknown");
     assert_eq!((&line["method"], &line["route"]), (&"OTHER".into(), &"-".into()));
 
@@ -70,7 +75,7 @@ async fn every_request_has_one_line_that_names_the_caller_and_no_secret() {
     assert_eq!(captured.line("refused")["reason"], "not a bearer token");
 
     site.store.set(Mood::Unavailable);
-    send("GET", "/v1/me", "down").error(503);
+    send("GET", "/v1/me", "down", "").error(503);
     assert_eq!(captured.line("down")["reason"], "moody: lookup: 57P01");
 
     let malformed = site.connect().finish(format!("{secret}\r\n\r\n").as_bytes());

@@ -45,6 +45,41 @@ async fn a_head_that_is_too_large_is_431_and_the_client_gets_to_read_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_done_after_the_last_request_of_a_connection() {
+    let site = Site::new().await;
+    let key = site.key(&["*"]).await;
+    let body = r#"{"name":"late","scopes":["*"]}"#;
+    let create = format!(
+        "POST {} HTTP/1.1\r\nhost: test\r\nx-api-key: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        site.keys_path(),
+        key.plaintext.expose(),
+        body.len()
+    );
+    let before = site.store.model.counts().0;
+    for last in [
+        "GET /livez HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n",
+        "GET /livez HTTP/1.0\r\nhost: test\r\n\r\n",
+        "POST /livez HTTP/1.1\r\nhost: test\r\ncontent-length: 3\r\n\r\nabc",
+    ] {
+        let answer = site.connect().finish(format!("{last}{create}").as_bytes());
+        assert!(!answer.rest.windows(3).any(|part| part == b"201"), "{last}");
+        assert_eq!(site.store.model.counts().0, before, "{last}");
+    }
+    let mut connection = site.connect();
+    connection.send(create.as_bytes());
+    assert_eq!(connection.read_answer().status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_with_a_body_cannot_ask_for_another_protocol() {
+    let site = Site::new().await;
+    let upgrade = "POST /v1/me HTTP/1.1\r\nhost: test\r\nupgrade: websocket\r\ncontent-length: 2\r\n\r\n{}";
+    let answer = site.connect().finish(upgrade.as_bytes());
+    answer.error(400);
+    assert_eq!(answer.header("connection"), Some("close"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_behind_a_good_answer_gets_its_body_too() {
     let site = Site::new().await;
     let first = site.connect().finish(&[LIVEZ, LIVEZ, b"nonsense\r\n\r\n"].concat());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{AuditAction, Organization, Suspension},
-    ports::{AuditLog, KeyStore, NewKey, Organizations, Revocation},
+    ports::{AuditLog, Insertion, KeyStore, NewKey, Organizations, Revocation},
 };
 use capykeys_postgres::PostgresStore;
 use capykeys_testkit::shared;
@@ -54,6 +54,16 @@ impl Scene {
         let (store, id, key) = (self.store.clone(), self.organization.id, self.key.key.clone());
         let at = fixtures::at(9);
         tokio::spawn(async move { store.revoke(id, key.id, at, &fixtures::revoked(&key, at)).await.unwrap() })
+    }
+
+    /// Inserts the key, which must wait until the other transaction commits.
+    async fn insert_while_waiting(&self, key: NewKey) -> Insertion {
+        let store = self.store.clone();
+        let inserting =
+            tokio::spawn(async move { store.insert(&key, &fixtures::created(&key)).await.unwrap() });
+        self.until_it_waits().await;
+        self.run("COMMIT").await;
+        inserting.await.unwrap()
     }
 
     async fn events(&self) -> usize {
@@ -122,10 +132,18 @@ async fn the_second_to_suspend_an_organization_changes_nothing() {
 }
 
 #[tokio::test]
-async fn keys_are_inserted_while_their_organization_is_being_suspended() {
+async fn a_key_that_meets_a_suspension_under_way_waits_for_it_and_is_refused() {
     let scene = scene().await;
-    scene.run("BEGIN; SELECT id FROM organizations FOR NO KEY UPDATE").await;
+    scene.run("BEGIN; UPDATE organizations SET suspended_at = '2026-01-01Z'").await;
     let key = fixtures::key(scene.organization.id, fixtures::at(3));
-    let _ = scene.store.insert(&key, &fixtures::created(&key)).await.unwrap();
-    scene.run("COMMIT").await;
+    assert_eq!(scene.insert_while_waiting(key).await, Insertion::OrganizationSuspended);
+}
+
+#[tokio::test]
+async fn a_key_whose_creators_revocation_is_under_way_waits_for_it_and_is_refused() {
+    let scene = scene().await;
+    scene.run("BEGIN; UPDATE api_keys SET revoked_at = '2026-01-01Z'").await;
+    let created_with = Some(scene.key.key.id);
+    let key = NewKey { created_with, ..fixtures::key(scene.organization.id, fixtures::at(4)) };
+    assert_eq!(scene.insert_while_waiting(key).await, Insertion::CreatorInactive);
 }

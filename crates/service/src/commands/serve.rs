@@ -18,7 +18,7 @@ use crate::{
 pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     // Held until the end, so that no second server works on the same folder.
     let _lock = prepare_store(config).await?;
-    let capykeys = Arc::new(app::build(config)?);
+    let capykeys = Arc::new(app::build(config).await?);
     let listener = TcpListener::bind(config.server.listen)
         .map_err(|error| format!("cannot listen on {}: {error}", config.server.listen))?;
     let address = listener.local_addr()?;

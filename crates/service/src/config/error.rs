@@ -8,8 +8,8 @@ use std::{fs, io, path::Path};
 pub(crate) enum ConfigError {
     #[error("the configuration cannot be used: {0}")]
     Invalid(String),
-    #[error("the file {path}, which the configuration names, cannot be read: {error}")]
-    File { path: String, error: io::Error },
+    #[error("the file of `{name}` cannot be used: {error}")]
+    File { name: String, error: io::Error },
 }
 
 impl ConfigError {
@@ -41,8 +41,8 @@ fn describe(error: &config::ConfigError, key: Option<&str>) -> String {
 /// The text of a TOML file, known to be TOML.
 pub(super) fn read_toml(path: &Path) -> Result<String, ConfigError> {
     let name = path.display();
-    let text =
-        fs::read_to_string(path).map_err(|error| ConfigError::File { path: name.to_string(), error })?;
+    let text = fs::read_to_string(path)
+        .map_err(|error| ConfigError::File { name: format!("--config {name}"), error })?;
     match toml::from_str::<toml::Table>(&text) {
         Ok(_) => Ok(text),
         // The parser's own text shows the line.

@@ -26,14 +26,16 @@ impl Secret {
         match (secret, file) {
             (Some(_), Some(_)) => Err(ConfigError::Invalid(format!("set {name} or {name}_file, not both"))),
             (Some(secret), None) => Ok(Some(secret.clone())),
-            (None, Some(path)) => Self::read(path).map(Some),
+            (None, Some(path)) => Self::read(&format!("{name}_file"), path).map(Some),
             (None, None) => Ok(None),
         }
     }
 
-    pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
+    /// What is in the file that the setting `name` names. The path is not repeated where it cannot
+    /// be read: somebody may have put the secret itself there.
+    pub(crate) fn read(name: &str, path: &Path) -> Result<Self, ConfigError> {
         let text = fs::read_to_string(path).map(Zeroizing::new);
-        let text = text.map_err(|error| ConfigError::File { path: path.display().to_string(), error })?;
+        let text = text.map_err(|error| ConfigError::File { name: name.to_owned(), error })?;
         Ok(Self(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned())))
     }
 }

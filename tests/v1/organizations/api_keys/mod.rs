@@ -3,6 +3,7 @@
 mod bad_input;
 mod bad_paths;
 mod create;
+mod held;
 mod list;
 mod paging;
 mod revoke;

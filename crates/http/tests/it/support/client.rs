@@ -64,7 +64,11 @@ impl Answer {
 
     /// The header's only value.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self.headers.iter().filter(|(other, _)| other == name).map(|(_, v)| v.as_str());
+        let mut values = self
+            .headers
+            .iter()
+            .filter(|(other, _)| other.eq_ignore_ascii_case(name))
+            .map(|(_, v)| v.as_str());
         let first = values.next();
         assert_eq!(values.next(), None, "{name} is there twice");
         first
