@@ -4,6 +4,7 @@
 mod configuration;
 mod first_run;
 mod help;
+mod internal;
 mod keys;
 mod logs;
 mod organizations;

@@ -20,8 +20,9 @@ mod request;
 mod server;
 mod settings;
 
+pub use actix_web::dev::Server;
 pub use answer::{ApiKeyView, CreateApiKeyResponse, OrganizationView, RevokeApiKeyResponse};
 pub use drain::Drain;
 pub use openapi::openapi_json;
-pub use server::serve;
+pub use server::{Metrics, Surface, serve};
 pub use settings::Settings;

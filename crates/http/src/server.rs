@@ -26,13 +26,26 @@ const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The most workers that actix-server runs.
 const MAX_WORKERS: usize = 512;
 
-/// Serves `app` on `listener`. Nothing is served before the returned future is polled; it ends
+/// Writes the metrics in the text format of Prometheus; `None` where that fails.
+pub type Metrics = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
+/// What a listener serves.
+#[derive(Clone)]
+pub enum Surface {
+    /// The API, for callers who sign in.
+    Public,
+    /// What is for the cluster alone and asks for no credential: `GET /metrics`, and health.
+    Internal(Metrics),
+}
+
+/// Serves `surface` of `app` on `listener`. Nothing is served before the returned future is polled; it ends
 /// when its handle is told to stop. Signals of the operating system are left to the caller.
 ///
 /// # Errors
 /// [`io::Error`] where the listener cannot be used.
 pub fn serve(
     listener: TcpListener,
+    surface: Surface,
     app: Arc<Capykeys>,
     drain: Drain,
     settings: &Settings,
@@ -50,7 +63,7 @@ pub fn serve(
     let name = format!("capykeys-{}", listener.local_addr()?.port());
     let builder = builder.listen(name, listener, move || {
         let stopping = stopping.clone();
-        connections(shared.clone(), limits, move || {
+        connections(surface.clone(), shared.clone(), limits, move || {
             let stopping = stopping.clone();
             async move { stopping.notified().await }
         })
@@ -60,6 +73,7 @@ pub fn serve(
 
 /// The service of one worker: from an accepted stream to answers on it.
 fn connections<S, F>(
+    surface: Surface,
     shared: Shared,
     limits: Limits,
     stopping: S,
@@ -68,7 +82,10 @@ where
     S: Fn() -> F + 'static,
     F: Future<Output = ()> + 'static,
 {
-    let app = App::new().configure(endpoints::configure);
+    let app = App::new().configure(move |config| match &surface {
+        Surface::Public => endpoints::configure_public(config),
+        Surface::Internal(metrics) => endpoints::configure_internal(config, metrics),
+    });
     let answers =
         layer::around(actix_service::IntoServiceFactory::into_factory(app), shared.clone(), limits.request)
             .map_err(|_| ApiError::Internal.error_response());

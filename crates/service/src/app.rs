@@ -19,15 +19,23 @@ use crate::{
     store::Store,
 };
 
+/// The service, put together.
+pub(crate) struct App {
+    /// The use cases.
+    pub(crate) capykeys: Arc<Capykeys>,
+    /// Who verifies sessions, where any are accepted.
+    pub(crate) sessions: Option<Arc<ClerkVerifier>>,
+}
+
 /// The service over the configured store and the configured Clerk instances.
-pub(crate) async fn build(config: &Config) -> Result<Capykeys, Error> {
+pub(crate) async fn build(config: &Config) -> Result<App, Error> {
     let format =
         KeyFormat::new(&config.keys.prefix).map_err(|invalid| ConfigError::Invalid(invalid.to_string()))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let sessions = sessions(&config.clerk, &clock)?.map(|verifier| {
+    let sessions = sessions(&config.clerk, &clock)?.map(Arc::new);
+    if let Some(verifier) = &sessions {
         verifier.warm_up();
-        Arc::new(verifier) as Arc<dyn SessionVerifier>
-    });
+    }
     // The store first: it makes the folder that a new pepper is put into.
     let store = Store::open(config)?;
     let store_is_empty = config.store.kind == StoreKind::Sqlite
@@ -38,11 +46,13 @@ pub(crate) async fn build(config: &Config) -> Result<Capykeys, Error> {
         organizations: store.organizations,
         audit: store.audit,
         readiness: store.readiness,
-        sessions,
+        sessions: sessions.clone().map(|verifier| verifier as Arc<dyn SessionVerifier>),
         clock,
         entropy: Arc::new(SystemEntropy),
     };
-    Ok(Capykeys::new(ports, format, peppers::load(config, store_is_empty)?, config.clerk.provisioning.into()))
+    let peppers = peppers::load(config, store_is_empty)?;
+    let capykeys = Arc::new(Capykeys::new(ports, format, peppers, config.clerk.provisioning.into()));
+    Ok(App { capykeys, sessions })
 }
 
 /// For what a command does on the store: it comes from no address.

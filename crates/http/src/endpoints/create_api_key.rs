@@ -6,11 +6,7 @@ use crate::{
     answer::{self, CreateApiKeyResponse},
     error::ApiError,
     exchange::Current,
-    openapi::responses::{
-        BadRequest, Conflict, Forbidden, HeadersTooLarge, InternalError, MethodNotAllowed, NotFound,
-        PayloadTooLarge, RequestTimeout, ServiceUnavailable, TooManyRequests, Unauthorized,
-        UnsupportedMediaType,
-    },
+    openapi::responses::CreationErrors,
     request::{
         body,
         caller::{authenticate, organization},
@@ -30,19 +26,7 @@ use crate::{
     request_body(content = CreateApiKeyRequest, description = "What the key is to be. At most 64 KiB.", content_type = "application/json"),
     responses(
         (status = 201, description = "The key and its secret.", body = CreateApiKeyResponse<'_>),
-        (status = 400, response = BadRequest),
-        (status = 401, response = Unauthorized),
-        (status = 403, response = Forbidden),
-        (status = 404, response = NotFound),
-        (status = 405, response = MethodNotAllowed),
-        (status = 408, response = RequestTimeout),
-        (status = 409, response = Conflict),
-        (status = 413, response = PayloadTooLarge),
-        (status = 415, response = UnsupportedMediaType),
-        (status = 429, response = TooManyRequests),
-        (status = 431, response = HeadersTooLarge),
-        (status = 500, response = InternalError),
-        (status = 503, response = ServiceUnavailable),
+        CreationErrors,
     ),
     security(("bearerAuth" = []), ("apiKeyHeader" = [])),
 )]

@@ -6,10 +6,7 @@ use crate::{
     answer::{self, ViewerResponse},
     error::ApiError,
     exchange::Current,
-    openapi::responses::{
-        BadRequest, HeadersTooLarge, InternalError, MethodNotAllowed, PayloadTooLarge, RequestTimeout,
-        ServiceUnavailable, TooManyRequests, Unauthorized, UnsupportedMediaType,
-    },
+    openapi::responses::CallerErrors,
     request::caller::authenticate,
 };
 
@@ -20,16 +17,7 @@ use crate::{
     get, path = super::ME, operation_id = "getViewer", tag = "viewer",
     responses(
         (status = 200, description = "The caller and its organisation.", body = ViewerResponse<'_>),
-        (status = 400, response = BadRequest),
-        (status = 401, response = Unauthorized),
-        (status = 405, response = MethodNotAllowed),
-        (status = 408, response = RequestTimeout),
-        (status = 413, response = PayloadTooLarge),
-        (status = 415, response = UnsupportedMediaType),
-        (status = 429, response = TooManyRequests),
-        (status = 431, response = HeadersTooLarge),
-        (status = 500, response = InternalError),
-        (status = 503, response = ServiceUnavailable),
+        CallerErrors,
     ),
     security(("bearerAuth" = []), ("apiKeyHeader" = [])),
 )]

@@ -16,10 +16,7 @@ use crate::{
     answer::{self, ListApiKeysResponse},
     error::ApiError,
     exchange::{Current, Exchange},
-    openapi::responses::{
-        BadRequest, Forbidden, HeadersTooLarge, InternalError, MethodNotAllowed, NotFound, PayloadTooLarge,
-        RequestTimeout, ServiceUnavailable, TooManyRequests, Unauthorized, UnsupportedMediaType,
-    },
+    openapi::responses::OrganizationErrors,
     request::{
         caller::{authenticate, organization},
         page::Page,
@@ -41,18 +38,7 @@ use crate::{
         (status = 200, description = "The keys.", body = ListApiKeysResponse<'_>, headers(
             ("Link" = String, description = "The next page, with `rel=\"next\"`; only where `limit` was given and there is one."),
         )),
-        (status = 400, response = BadRequest),
-        (status = 401, response = Unauthorized),
-        (status = 403, response = Forbidden),
-        (status = 404, response = NotFound),
-        (status = 405, response = MethodNotAllowed),
-        (status = 408, response = RequestTimeout),
-        (status = 413, response = PayloadTooLarge),
-        (status = 415, response = UnsupportedMediaType),
-        (status = 429, response = TooManyRequests),
-        (status = 431, response = HeadersTooLarge),
-        (status = 500, response = InternalError),
-        (status = 503, response = ServiceUnavailable),
+        OrganizationErrors,
     ),
     security(("bearerAuth" = []), ("apiKeyHeader" = [])),
 )]

@@ -4,6 +4,7 @@ pub(crate) mod create_api_key;
 pub(crate) mod get_viewer;
 pub(crate) mod list_api_keys;
 pub(crate) mod livez;
+pub(crate) mod metrics;
 pub(crate) mod openapi;
 pub(crate) mod readyz;
 pub(crate) mod revoke_api_key;
@@ -14,7 +15,7 @@ use actix_web::{
     web,
 };
 
-use crate::{error::ApiError, exchange::Current};
+use crate::{error::ApiError, exchange::Current, server::Metrics};
 
 const ME: &str = "/v1/me";
 const API_KEYS: &str = "/v1/organizations/{orgID}/api-keys";
@@ -22,9 +23,10 @@ const API_KEY: &str = "/v1/organizations/{orgID}/api-keys/{keyID}";
 const OPENAPI: &str = "/v1/openapi.json";
 const LIVEZ: &str = "/livez";
 const READYZ: &str = "/readyz";
+const METRICS: &str = "/metrics";
 
-/// Registers every endpoint; everything else is 404.
-pub(crate) fn configure(config: &mut web::ServiceConfig) {
+/// Registers the endpoints of the API; everything else is 404.
+pub(crate) fn configure_public(config: &mut web::ServiceConfig) {
     config
         .service(at(ME, "GET", |it| it.route(web::get().to(get_viewer::get_viewer))))
         .service(at(API_KEYS, "GET, POST", |it| {
@@ -33,6 +35,19 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         }))
         .service(at(API_KEY, "DELETE", |it| it.route(web::delete().to(revoke_api_key::revoke_api_key))))
         .service(at(OPENAPI, "GET", |it| it.route(web::get().to(openapi::get_openapi))))
+        .configure(configure_health);
+}
+
+/// Registers the endpoints for the cluster alone; everything else is 404.
+pub(crate) fn configure_internal(config: &mut web::ServiceConfig, metrics: &Metrics) {
+    config
+        .app_data(web::Data::from(metrics.clone()))
+        .service(at(METRICS, "GET", |it| it.route(web::get().to(metrics::get_metrics))))
+        .configure(configure_health);
+}
+
+fn configure_health(config: &mut web::ServiceConfig) {
+    config
         .service(at(LIVEZ, "GET", |it| it.route(web::get().to(livez::get_livez))))
         .service(at(READYZ, "GET", |it| it.route(web::get().to(readyz::get_readyz))))
         .default_service(web::to(no_such_route));

@@ -6,9 +6,7 @@ use crate::{
     answer::{self, HealthResponse},
     error::ApiError,
     exchange::Current,
-    openapi::responses::{
-        BadRequest, HeadersTooLarge, InternalError, MethodNotAllowed, RequestTimeout, ServiceUnavailable,
-    },
+    openapi::responses::PublicErrors,
 };
 
 /// Is the server ready for requests?
@@ -18,12 +16,7 @@ use crate::{
     get, path = super::READYZ, operation_id = "getReadyz", tag = "health",
     responses(
         (status = 200, description = "It is.", body = HealthResponse, example = json!({"status": "ready"})),
-        (status = 400, response = BadRequest),
-        (status = 405, response = MethodNotAllowed),
-        (status = 408, response = RequestTimeout),
-        (status = 431, response = HeadersTooLarge),
-        (status = 500, response = InternalError),
-        (status = 503, response = ServiceUnavailable),
+        PublicErrors,
     ),
 )]
 pub(crate) async fn get_readyz(exchange: Current) -> Result<HttpResponse, ApiError> {

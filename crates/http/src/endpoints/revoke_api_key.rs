@@ -6,10 +6,7 @@ use crate::{
     answer::{self, RevokeApiKeyResponse},
     error::ApiError,
     exchange::Current,
-    openapi::responses::{
-        BadRequest, Forbidden, HeadersTooLarge, InternalError, MethodNotAllowed, NotFound, PayloadTooLarge,
-        RequestTimeout, ServiceUnavailable, TooManyRequests, Unauthorized, UnsupportedMediaType,
-    },
+    openapi::responses::OrganizationErrors,
     request::caller::{authenticate, key, organization},
 };
 
@@ -24,18 +21,7 @@ use crate::{
     ),
     responses(
         (status = 200, description = "The key is revoked.", body = RevokeApiKeyResponse, example = json!({"revoked": true})),
-        (status = 400, response = BadRequest),
-        (status = 401, response = Unauthorized),
-        (status = 403, response = Forbidden),
-        (status = 404, response = NotFound),
-        (status = 405, response = MethodNotAllowed),
-        (status = 408, response = RequestTimeout),
-        (status = 413, response = PayloadTooLarge),
-        (status = 415, response = UnsupportedMediaType),
-        (status = 429, response = TooManyRequests),
-        (status = 431, response = HeadersTooLarge),
-        (status = 500, response = InternalError),
-        (status = 503, response = ServiceUnavailable),
+        OrganizationErrors,
     ),
     security(("bearerAuth" = []), ("apiKeyHeader" = [])),
 )]

@@ -70,7 +70,7 @@ impl Modify for SharedParts {
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearerAuth", SecurityScheme::Http(bearer()));
         components.add_security_scheme("apiKeyHeader", SecurityScheme::ApiKey(ApiKey::Header(api_key())));
-        components.responses.extend(responses::all().into_iter().map(|(name, it)| (name.to_owned(), it)));
+        components.responses.extend(responses::all());
         let operations = document.paths.paths.values_mut().flat_map(operations);
         let inline = operations.flat_map(|operation| {
             operation.security.get_or_insert_default();

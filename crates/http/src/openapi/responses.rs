@@ -1,74 +1,118 @@
 //! The answers that are no success, which the endpoints share.
 
+use std::collections::BTreeMap;
+
 use utoipa::{
-    ToResponse, ToSchema,
+    IntoResponses, ToSchema,
     openapi::{Content, Header, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Type, schema::Schema},
 };
 
 use crate::answer::ErrorResponse;
 
-macro_rules! responses {
-    ($($name:ident: $description:literal, $example:literal, [$($header:literal: $header_description:literal),*];)*) => {
+/// An answer as the document's components describe it.
+struct Shared {
+    status: u16,
+    name: &'static str,
+    description: &'static str,
+    example: &'static str,
+    /// Its header, besides those of every answer: the name and what it says.
+    header: Option<(&'static str, &'static str)>,
+}
+
+const fn shared(
+    status: u16,
+    name: &'static str,
+    description: &'static str,
+    example: &'static str,
+    header: Option<(&'static str, &'static str)>,
+) -> Shared {
+    Shared { status, name, description, example, header }
+}
+
+const RETRY_AFTER: Option<(&str, &str)> = Some(("Retry-After", "After how many seconds to try again."));
+const ALLOW: Option<(&str, &str)> = Some(("Allow", "The methods that it takes."));
+const WWW_AUTHENTICATE: Option<(&str, &str)> = Some((
+    "WWW-Authenticate",
+    "`Bearer`, with `error=\"invalid_token\"` where a credential was given (RFC 6750).",
+));
+
+#[rustfmt::skip]
+const ALL: [Shared; 13] = [
+    shared(400, "BadRequest", "The request is malformed, or an input breaks a rule.",
+        "`name` is required.", None),
+    shared(401, "Unauthorized", "There is no credential, or it is not good; which of the two, and why, is not said.",
+        "A valid API key or session token is required.", WWW_AUTHENTICATE),
+    shared(403, "Forbidden", "The caller may not do this in its organisation.",
+        "The API key lacks the scope api_keys:write.", None),
+    shared(404, "NotFound", "The caller has no such organisation, or the organisation no such key.",
+        "There is no such organization.", None),
+    shared(405, "MethodNotAllowed", "The path does not take this method.",
+        "The method is not allowed here.", ALLOW),
+    shared(408, "RequestTimeout", "The request took too long to arrive.",
+        "The request took too long to arrive.", None),
+    shared(409, "Conflict", "Reserved: the request contradicts an earlier one with the same idempotency key.",
+        "The idempotency key was used for another request.", None),
+    shared(413, "PayloadTooLarge", "The body is larger than 64 KiB.",
+        "The body is larger than 64 KiB.", None),
+    shared(415, "UnsupportedMediaType", "The body is not sent as `application/json`.",
+        "The body must be sent as application/json.", None),
+    shared(429, "TooManyRequests", "Too many requests; try again later. Given by the gateway in front.",
+        "Too many requests.", RETRY_AFTER),
+    shared(431, "HeadersTooLarge", "The header fields are too large.",
+        "The header fields are too large.", None),
+    shared(500, "InternalError", "A fault of the server.",
+        "Something went wrong here.", None),
+    shared(503, "ServiceUnavailable", "Something that the service needs is not there right now.",
+        "The service is not available right now.", RETRY_AFTER),
+];
+
+macro_rules! sets {
+    ($($(#[$doc:meta])* $name:ident: [$($status:literal),*];)*) => {
         $(
-            #[doc = $description]
+            $(#[$doc])*
             pub(crate) struct $name;
 
-            impl ToResponse<'static> for $name {
-                fn response() -> (&'static str, RefOr<Response>) {
-                    let headers: &[(&str, &str)] = &[$(($header, $header_description)),*];
-                    (stringify!($name), RefOr::T(error($description, $example, headers)))
+            impl IntoResponses for $name {
+                fn responses() -> BTreeMap<String, RefOr<Response>> {
+                    references(&[$($status),*])
                 }
             }
         )*
-
-        /// All of them, for the document's components.
-        pub(super) fn all() -> Vec<(&'static str, RefOr<Response>)> {
-            vec![$($name::response()),*]
-        }
     };
 }
 
-responses! {
-    BadRequest: "The request is malformed, or an input breaks a rule.",
-        "`name` is required.", [];
-    Unauthorized: "There is no credential, or it is not good; which of the two, and why, is not said.",
-        "A valid API key or session token is required.",
-        ["WWW-Authenticate": "`Bearer`, with `error=\"invalid_token\"` where a credential was given (RFC 6750)."];
-    Forbidden: "The caller may not do this in its organisation.",
-        "The API key lacks the scope api_keys:write.", [];
-    NotFound: "The caller has no such organisation, or the organisation no such key.",
-        "There is no such organization.", [];
-    MethodNotAllowed: "The path does not take this method.",
-        "The method is not allowed here.", ["Allow": "The methods that it takes."];
-    RequestTimeout: "The request took too long to arrive.",
-        "The request took too long to arrive.", [];
-    Conflict: "Reserved: the request contradicts an earlier one with the same idempotency key.",
-        "The idempotency key was used for another request.", [];
-    PayloadTooLarge: "The body is larger than 64 KiB.",
-        "The body is larger than 64 KiB.", [];
-    UnsupportedMediaType: "The body is not sent as `application/json`.",
-        "The body must be sent as application/json.", [];
-    TooManyRequests: "Too many requests; try again later. Given by the gateway in front.",
-        "Too many requests.", ["Retry-After": "After how many seconds to try again."];
-    HeadersTooLarge: "The header fields are too large.",
-        "The header fields are too large.", [];
-    InternalError: "A fault of the server.",
-        "Something went wrong here.", [];
-    ServiceUnavailable: "Something that the service needs is not there right now.",
-        "The service is not available right now.", ["Retry-After": "After how many seconds to try again."];
+sets! {
+    /// What anybody may be answered.
+    PublicErrors: [400, 405, 408, 431, 500, 503];
+    /// What anybody may be answered where the gateway counts.
+    CountedErrors: [400, 405, 408, 429, 431, 500, 503];
+    /// What a caller may be answered who signs in.
+    CallerErrors: [400, 401, 405, 408, 413, 415, 429, 431, 500, 503];
+    /// What a caller may be answered who asks for something in an organisation.
+    OrganizationErrors: [400, 401, 403, 404, 405, 408, 413, 415, 429, 431, 500, 503];
+    /// What a caller may be answered who creates something.
+    CreationErrors: [400, 401, 403, 404, 405, 408, 409, 413, 415, 429, 431, 500, 503];
 }
 
-fn error(description: &str, example: &str, headers: &[(&str, &str)]) -> Response {
-    let schema = Ref::from_schema_name(ErrorResponse::name());
-    let mut content = Content::new(Some(schema));
-    content.example = Some(serde_json::json!({ "error": example }));
-    headers
-        .iter()
-        .fold(ResponseBuilder::new().description(description), |response, (name, description)| {
-            response.header(*name, header(description))
-        })
-        .content("application/json", content)
-        .build()
+fn references(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
+    let wanted = ALL.iter().filter(|one| statuses.contains(&one.status));
+    wanted.map(|one| (one.status.to_string(), Ref::from_response_name(one.name).into())).collect()
+}
+
+/// All of them, for the document's components.
+pub(super) fn all() -> impl Iterator<Item = (String, RefOr<Response>)> {
+    ALL.iter().map(|one| (one.name.to_owned(), RefOr::T(error(one))))
+}
+
+fn error(shared: &Shared) -> Response {
+    let mut content = Content::new(Some(Ref::from_schema_name(ErrorResponse::name())));
+    content.example = Some(serde_json::json!({ "error": shared.example }));
+    let response = ResponseBuilder::new().description(shared.description);
+    let response = match shared.header {
+        Some((name, description)) => response.header(name, header(description)),
+        None => response,
+    };
+    response.content("application/json", content).build()
 }
 
 /// A header that is text.

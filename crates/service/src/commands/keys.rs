@@ -14,7 +14,7 @@ use crate::{app, cli, config::Config, output};
 
 /// Creates, lists or revokes keys.
 pub(crate) async fn run(config: &Config, command: cli::Keys) -> Result<(), Error> {
-    let capykeys = app::build(config).await?;
+    let capykeys = app::build(config).await?.capykeys;
     match command {
         cli::Keys::Create(command) => create(&capykeys, command).await,
         cli::Keys::List { organization } => list(&capykeys, organization).await,

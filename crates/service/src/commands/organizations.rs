@@ -17,7 +17,7 @@ const PAGE_SIZE: NonZeroU32 = NonZeroU32::new(500).unwrap();
 
 /// Creates, lists, suspends or resumes organizations.
 pub(crate) async fn run(config: &Config, command: cli::Organizations) -> Result<(), Error> {
-    let capykeys = app::build(config).await?;
+    let capykeys = app::build(config).await?.capykeys;
     let context = app::command_context()?;
     match command {
         cli::Organizations::Create { name, slug, clerk_organization_id } => {

@@ -1,42 +1,67 @@
 //! `capykeys serve`
 
-use std::{net::TcpListener, sync::Arc, time::Duration};
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
 
-use capykeys_http::{Drain, Settings};
+use capykeys_http::{Drain, Server, Settings, Surface};
 use capykeys_postgres::SchemaError;
 use capykeys_sqlite::ServerLock;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Error;
 use crate::{
-    app,
-    config::{Config, Server, StoreKind},
-    first_run, store,
+    app::{self, App},
+    config::{self, Config, StoreKind},
+    first_run,
+    metrics::metrics,
+    store,
 };
 
 /// Serves until a signal says to stop; then lets requests end.
 pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     // Held until the end, so that no second server works on the same folder.
     let _lock = prepare_store(config).await?;
-    let capykeys = Arc::new(app::build(config).await?);
-    let listener = TcpListener::bind(config.server.listen)
-        .map_err(|error| format!("cannot listen on {}: {error}", config.server.listen))?;
+    let App { capykeys, sessions } = app::build(config).await?;
+    let listener = bind(config.server.listen)?;
     let address = listener.local_addr()?;
     if config.store.kind == StoreKind::Sqlite {
         first_run::welcome(&capykeys, address).await?;
     }
-    let drain = Drain::new();
-    let server = capykeys_http::serve(listener, capykeys, drain.clone(), &settings(&config.server))?;
-    let handle = server.handle();
-    let serving = tokio::spawn(server);
+    let (drain, settings) = (Drain::new(), settings(&config.server));
+    let mut servers = vec![capykeys_http::serve(
+        listener,
+        Surface::Public,
+        Arc::clone(&capykeys),
+        drain.clone(),
+        &settings,
+    )?];
+    if let Some(internal) = config.internal.listen {
+        let listener = bind(internal)?;
+        tracing::info!(address = %listener.local_addr()?, "listening for the cluster");
+        let (surface, settings) = (Surface::Internal(metrics(sessions)), Settings { workers: 1, ..settings });
+        servers.push(capykeys_http::serve(listener, surface, capykeys, drain.clone(), &settings)?);
+    }
+    let handles: Vec<_> = servers.iter().map(Server::handle).collect();
+    let serving: Vec<_> = servers.into_iter().map(tokio::spawn).collect();
     tracing::info!(%address, "listening");
     let reason = stop_signal().await?;
     tracing::info!(reason, "draining");
     drain.begin();
-    handle.stop(true).await;
-    serving.await??;
+    for handle in handles {
+        handle.stop(true).await;
+    }
+    for server in serving {
+        server.await??;
+    }
     tracing::info!("stopped");
     Ok(())
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).map_err(|error| format!("cannot listen on {address}: {error}").into())
 }
 
 /// What a store needs before it is served: the embedded one a lock, PostgreSQL the right schema.
@@ -57,7 +82,7 @@ async fn prepare_store(config: &Config) -> Result<Option<ServerLock>, Error> {
     }
 }
 
-fn settings(server: &Server) -> Settings {
+fn settings(server: &config::Server) -> Settings {
     Settings {
         workers: server.workers.get(),
         max_connections: server.max_connections,

@@ -17,7 +17,7 @@ pub(crate) use clerk::{Clerk, Instance};
 pub(crate) use error::ConfigError;
 pub(crate) use keys::Keys;
 pub(crate) use secret::Secret;
-pub(crate) use server::{Log, LogFormat, Server};
+pub(crate) use server::{Internal, Log, LogFormat, Server};
 pub(crate) use storage::{Postgres, Sqlite, Store, StoreKind};
 
 /// Everything that can be set. `docs/operations.md` explains each.
@@ -25,6 +25,7 @@ pub(crate) use storage::{Postgres, Sqlite, Store, StoreKind};
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     pub(crate) server: Server,
+    pub(crate) internal: Internal,
     pub(crate) store: Store,
     pub(crate) sqlite: Sqlite,
     pub(crate) postgres: Postgres,

@@ -36,6 +36,15 @@ impl Default for Server {
     }
 }
 
+/// The listener for the cluster alone. It asks for no credential: keep it off the internet.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Internal {
+    /// Where to listen, such as `127.0.0.1:8081`; without it there is no such listener.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
 /// The log, on standard error.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]

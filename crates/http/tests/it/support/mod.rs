@@ -21,7 +21,7 @@ use capykeys_domain::{
     secret::{KeyFormat, Pepper, PepperId, Peppers},
     usecases::{Capykeys, CreatedKey, NewOrganization, Ports, Provisioning},
 };
-use capykeys_http::{Drain, Settings};
+use capykeys_http::{Drain, Settings, Surface};
 pub(crate) use client::{Answer, Connection};
 pub(crate) use moody::{Mood, MoodyStore};
 use zeroize::Zeroizing;
@@ -58,7 +58,9 @@ impl Site {
         let address = listener.local_addr().unwrap();
         let drain = Drain::new();
         let settings = Settings { workers: 1, request_timeout, ..Settings::default() };
-        let server = capykeys_http::serve(listener, Arc::clone(&app), drain.clone(), &settings).unwrap();
+        let server =
+            capykeys_http::serve(listener, Surface::Public, Arc::clone(&app), drain.clone(), &settings)
+                .unwrap();
         let handle = server.handle();
         tokio::spawn(server);
         Self { address, app, store, clock, drain, organization, handle }
