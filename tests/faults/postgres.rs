@@ -9,7 +9,7 @@ use std::{
 };
 
 use capykeys_testkit::{Cluster, Proxy};
-use capykeys_tests::{Answer, Installation, Server, Tenant, postgres, settings};
+use capykeys_tests::{Answer, Installation, Server, Tenant, postgres, secrets, settings};
 use serde_json::json;
 
 /// Within which a caller is told that the store is away.
@@ -114,13 +114,17 @@ fn postgresql_is_stopped_and_started() {
 }
 
 #[test]
-fn postgresql_is_killed_and_started() {
+fn postgresql_is_killed_and_started_and_no_secret_is_in_its_own_log() {
     let scene = Scene::new();
     let acme = Tenant::new(&scene.server);
     scene.cluster.kill();
     assert_away(&acme);
     scene.cluster.start_again();
     assert_served_again(&acme);
+    let log = scene.cluster.log();
+    assert!(log.contains("database system is ready"), "{log}");
+    assert_eq!(log.lines().find_map(secrets::found_in), None);
+    assert!(!log.contains(&secrets::digest(&acme.admin)), "a digest is in the log");
 }
 
 #[test]
