@@ -33,9 +33,6 @@ pub(crate) async fn build(config: &Config) -> Result<App, Error> {
         KeyFormat::new(&config.keys.prefix).map_err(|invalid| ConfigError::Invalid(invalid.to_string()))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let sessions = sessions(&config.clerk, &clock)?.map(Arc::new);
-    if let Some(verifier) = &sessions {
-        verifier.warm_up();
-    }
     // The store first: it makes the folder that a new pepper is put into.
     let store = Store::open(config)?;
     let store_is_empty = config.store.kind == StoreKind::Sqlite

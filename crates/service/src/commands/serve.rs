@@ -25,6 +25,9 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     // Held until the end, so that no second server works on the same folder.
     let _lock = prepare_store(config).await?;
     let App { capykeys, sessions } = app::build(config).await?;
+    if let Some(verifier) = &sessions {
+        verifier.warm_up();
+    }
     let listener = bind(config.server.listen)?;
     let address = listener.local_addr()?;
     if config.store.kind == StoreKind::Sqlite {
