@@ -17,7 +17,7 @@ use crate::model::{KeyId, OrganizationId, Timestamp};
 pub struct FeedPosition {
     /// The number of the last event that was read; 0 before the first.
     pub sequence: i64,
-    /// The mark of that event; zeros before the first.
+    /// The mark of that event; before the first, one that the store was given when it was made.
     pub mark: [u8; 16],
 }
 
