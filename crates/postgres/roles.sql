@@ -53,10 +53,10 @@ BEGIN
         GRANT SELECT, INSERT ON audit_events TO capykeys_service;
     END IF;
 
-    IF to_regclass('change_head') IS NOT NULL THEN
+    IF to_regclass('changes') IS NOT NULL THEN
         -- The feed is written by triggers, with the rights of the tables' owner.
-        REVOKE ALL ON change_head, changes FROM capykeys_service;
-        GRANT SELECT ON change_head, changes TO capykeys_service;
+        REVOKE ALL ON changes FROM capykeys_service;
+        GRANT SELECT ON changes TO capykeys_service;
     END IF;
 END
 $$;

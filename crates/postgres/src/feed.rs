@@ -12,12 +12,13 @@ use tokio_postgres::{Row, types::Type};
 use crate::{failure::Failure, rows::Reader, store::PostgresStore};
 
 /// The server's time is last: it is taken no earlier than the snapshot.
-const HEAD: &str = "SELECT pg_is_in_recovery(), sequence, mark, clock_timestamp() FROM change_head";
+const HEAD: &str = "SELECT pg_is_in_recovery(), sequence, mark, clock_timestamp() FROM changes \
+     ORDER BY sequence DESC LIMIT 1";
 
 /// The head, and beside it the reader's own event and those after it. One snapshot shows both.
 const POLL: &str = "SELECT pg_is_in_recovery(), h.sequence, h.mark, clock_timestamp(), \
          c.sequence, c.mark, c.kind, c.key_id, c.organization_id \
-     FROM change_head h LEFT JOIN (\
+     FROM (SELECT sequence, mark FROM changes ORDER BY sequence DESC LIMIT 1) h LEFT JOIN (\
          SELECT sequence, mark, kind, key_id, organization_id FROM changes \
          WHERE sequence >= $1 ORDER BY sequence LIMIT $2\
      ) c ON true ORDER BY c.sequence";

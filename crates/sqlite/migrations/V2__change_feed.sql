@@ -3,12 +3,6 @@
 --
 -- Triggers write it, so that no code path can forget to.
 
-CREATE TABLE change_head (
-    singleton INTEGER NOT NULL PRIMARY KEY CHECK (singleton = 1),
-    sequence INTEGER NOT NULL CHECK (sequence >= 0),
-    mark BLOB NOT NULL CHECK (length(mark) = 16)
-) STRICT;
-
 CREATE TABLE changes (
     sequence INTEGER NOT NULL PRIMARY KEY,
     mark BLOB NOT NULL CHECK (length(mark) = 16),
@@ -22,13 +16,11 @@ CREATE TABLE changes (
     CHECK ((kind = 'start') = (organization_id IS NULL))
 ) STRICT;
 
-INSERT INTO change_head (singleton, sequence, mark) VALUES (1, 0, randomblob(16));
 INSERT INTO changes (sequence, mark, kind, at)
-SELECT sequence, mark, 'start', CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER) * 1000 FROM change_head;
+VALUES (0, randomblob(16), 'start', CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER) * 1000);
 
 -- Keeps the last 100,000. The numbers have no gaps, so each event pushes out one.
 CREATE TRIGGER changes_insert AFTER INSERT ON changes BEGIN
-    UPDATE change_head SET sequence = NEW.sequence, mark = NEW.mark;
     DELETE FROM changes WHERE sequence = NEW.sequence - 100000;
 END;
 
@@ -39,30 +31,30 @@ WHEN (OLD.id, OLD.organization_id, OLD.scopes, OLD.expires_at, OLD.project_id, O
     NEW.pepper_id, NEW.digest)
 BEGIN
     INSERT INTO changes (sequence, mark, kind, key_id, organization_id, at)
-    SELECT sequence + 1, randomblob(16), 'key', OLD.id, OLD.organization_id,
+    SELECT max(sequence) + 1, randomblob(16), 'key', OLD.id, OLD.organization_id,
         CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER) * 1000
-    FROM change_head;
+    FROM changes;
 END;
 
 CREATE TRIGGER api_keys_delete AFTER DELETE ON api_keys BEGIN
     INSERT INTO changes (sequence, mark, kind, key_id, organization_id, at)
-    SELECT sequence + 1, randomblob(16), 'key', OLD.id, OLD.organization_id,
+    SELECT max(sequence) + 1, randomblob(16), 'key', OLD.id, OLD.organization_id,
         CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER) * 1000
-    FROM change_head;
+    FROM changes;
 END;
 
 CREATE TRIGGER organizations_update AFTER UPDATE ON organizations
 WHEN (OLD.id, OLD.suspended_at) IS NOT (NEW.id, NEW.suspended_at)
 BEGIN
     INSERT INTO changes (sequence, mark, kind, organization_id, at)
-    SELECT sequence + 1, randomblob(16), 'organization', OLD.id,
+    SELECT max(sequence) + 1, randomblob(16), 'organization', OLD.id,
         CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER) * 1000
-    FROM change_head;
+    FROM changes;
 END;
 
 CREATE TRIGGER organizations_delete AFTER DELETE ON organizations BEGIN
     INSERT INTO changes (sequence, mark, kind, organization_id, at)
-    SELECT sequence + 1, randomblob(16), 'organization', OLD.id,
+    SELECT max(sequence) + 1, randomblob(16), 'organization', OLD.id,
         CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER) * 1000
-    FROM change_head;
+    FROM changes;
 END;

@@ -23,14 +23,14 @@ macro_rules! head_columns {
     };
 }
 
-const HEAD: &str = concat!("SELECT ", head_columns!(), " FROM change_head AS h");
+const HEAD: &str = concat!("SELECT ", head_columns!(), " FROM changes AS h ORDER BY h.sequence DESC LIMIT 1");
 
 /// The head, and beside it the reader's own event and those after it. One snapshot shows both.
 const POLL: &str = concat!(
     "SELECT ",
     head_columns!(),
     ", c.sequence, c.mark, c.kind, c.key_id, c.organization_id \
-     FROM change_head AS h LEFT JOIN (\
+     FROM (SELECT sequence, mark FROM changes ORDER BY sequence DESC LIMIT 1) AS h LEFT JOIN (\
          SELECT sequence, mark, kind, key_id, organization_id FROM changes \
          WHERE sequence >= ?1 ORDER BY sequence LIMIT ?2\
      ) AS c ORDER BY c.sequence"
@@ -43,7 +43,7 @@ type Line = (FeedHead, Option<(FeedPosition, Option<Change>)>);
 impl ChangeFeed for SqliteStore {
     async fn head(&self) -> Result<FeedHead, Unavailable> {
         self.read("find the feed's head", |connection| {
-            sql::first(connection, HEAD, [], head)?.ok_or(Failure::CorruptRow("singleton"))
+            sql::first(connection, HEAD, [], head)?.ok_or(Failure::CorruptRow("sequence"))
         })
     }
 
@@ -57,7 +57,7 @@ fn poll(connection: &Connection, asked: FeedPosition, limit: NonZeroU32) -> Resu
     // One more, for the reader's own event.
     let parameters = params![asked.sequence, i64::from(limit.get()) + 1];
     let mut lines = sql::all(connection, POLL, parameters, line)?.into_iter();
-    let (head, own) = lines.next().ok_or(Failure::CorruptRow("singleton"))?;
+    let (head, own) = lines.next().ok_or(Failure::CorruptRow("sequence"))?;
     if own.map(|(position, _)| position) != Some(asked) {
         return Ok(Poll::Diverged(head));
     }

@@ -53,7 +53,7 @@ async fn a_database_that_a_newer_program_migrated_is_not_used() {
 #[tokio::test]
 async fn a_database_of_the_first_version_is_used_once_it_is_migrated() {
     let scene = scene().await;
-    let back = "DROP FUNCTION record_change CASCADE; DROP TABLE change_head, changes; \
+    let back = "DROP FUNCTION record_change CASCADE; DROP TABLE changes; \
         DELETE FROM refinery_schema_history WHERE version = 2";
     scene.run(back).await;
     let settings = patient(scene.url.clone());
@@ -142,7 +142,7 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
         "UPDATE audit_events SET at = at",
         "DELETE FROM audit_events",
         "DELETE FROM organizations",
-        "UPDATE change_head SET mark = mark",
+        "UPDATE changes SET mark = mark",
         "INSERT INTO changes SELECT * FROM changes",
         "DELETE FROM changes",
         "UPDATE refinery_schema_history SET version = version",

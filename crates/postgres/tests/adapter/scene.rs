@@ -25,7 +25,11 @@ pub(crate) struct Scene {
 
 /// A store with a key, and another connection to its database.
 pub(crate) async fn scene() -> Scene {
-    let url = shared().url(&database().await);
+    scene_at(shared().url(&database().await)).await
+}
+
+/// The same in this database, which is migrated.
+pub(crate) async fn scene_at(url: String) -> Scene {
     let store = store(&patient(url.clone()));
     let (other, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
     tokio::spawn(connection);
