@@ -52,6 +52,12 @@ BEGIN
         -- The audit log can be added to, and nothing in it can be changed.
         GRANT SELECT, INSERT ON audit_events TO capykeys_service;
     END IF;
+
+    IF to_regclass('changes') IS NOT NULL THEN
+        -- The feed is written by triggers, with the rights of the tables' owner.
+        REVOKE ALL ON changes FROM capykeys_service;
+        GRANT SELECT ON changes TO capykeys_service;
+    END IF;
 END
 $$;
 

@@ -1,5 +1,7 @@
 //! The reference model: what a store does, as a program small enough to be checked by reading.
 
+mod feed;
+
 use std::{
     collections::BTreeMap,
     num::NonZeroU32,
@@ -14,8 +16,8 @@ use capykeys_domain::{
         Suspension, Timestamp,
     },
     ports::{
-        AuditLog, FoundKey, Insertion, KeyLookup, KeyStore, NewKey, Organizations, Readiness, Revocation,
-        Unavailable,
+        AuditLog, Change, FoundKey, Insertion, KeyLookup, KeyStore, NewKey, Organizations, Readiness,
+        Revocation, Unavailable,
     },
     secret::KeyDigest,
 };
@@ -29,6 +31,8 @@ struct State {
     organizations: BTreeMap<OrganizationId, Organization>,
     keys: BTreeMap<KeyId, NewKey>,
     events: Vec<AuditEvent>,
+    changes: Vec<Change>,
+    feed: feed::Feed,
 }
 
 impl ModelStore {
@@ -110,6 +114,7 @@ impl KeyStore for ModelStore {
         }
         stored.key.revoked_at = Some(at);
         state.events.push(event.clone());
+        state.changes.push(Change::Key(id));
         Ok(Some(Revocation { revoked_at: at, newly: true }))
     }
 }
@@ -184,6 +189,7 @@ impl Organizations for ModelStore {
             stored.updated_at = at;
             let stored = stored.clone();
             state.events.push(event.clone());
+            state.changes.push(Change::Organization(id));
             return Ok(Some(stored));
         }
         Ok(Some(stored.clone()))

@@ -2,7 +2,7 @@
 
 use std::{any::Any, sync::Arc};
 
-use capykeys_domain::ports::{AuditLog, KeyLookup, KeyStore, Organizations, Readiness};
+use capykeys_domain::ports::{AuditLog, ChangeFeed, KeyLookup, KeyStore, Organizations, Readiness};
 
 /// A store under test: empty, and nobody else's.
 pub struct Store {
@@ -14,6 +14,8 @@ pub struct Store {
     pub organizations: Arc<dyn Organizations>,
     /// Its audit log.
     pub audit: Arc<dyn AuditLog>,
+    /// What changed in it.
+    pub feed: Arc<dyn ChangeFeed>,
     /// Whether it is there.
     pub readiness: Arc<dyn Readiness>,
     /// What must live as long as the store, such as its temporary folder.
@@ -24,7 +26,7 @@ impl Store {
     /// From one adapter that implements every port.
     pub fn new<S>(store: S, guard: impl Any + Send + Sync) -> Self
     where
-        S: KeyStore + KeyLookup + Organizations + AuditLog + Readiness + 'static,
+        S: KeyStore + KeyLookup + Organizations + AuditLog + ChangeFeed + Readiness + 'static,
     {
         let store = Arc::new(store);
         Self {
@@ -32,6 +34,7 @@ impl Store {
             lookup: store.clone(),
             organizations: store.clone(),
             audit: store.clone(),
+            feed: store.clone(),
             readiness: store,
             guard: Box::new(guard),
         }

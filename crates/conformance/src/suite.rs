@@ -42,6 +42,14 @@ macro_rules! for_each_case {
             audit: a_closed_range_of_events_never_changes;
             cancel: a_dropped_insert_is_whole_or_absent;
             cancel: a_dropped_revocation_is_whole_or_absent;
+            feed: every_change_is_told_once_and_in_its_order;
+            feed: what_changes_no_verdict_is_not_told;
+            feed: a_suspension_is_one_event_however_many_the_keys;
+            feed: pages_are_complete_and_say_when_they_end;
+            feed: what_was_told_once_is_told_again_from_the_same_position;
+            feed: a_position_with_another_mark_diverges;
+            feed: a_position_that_does_not_exist_diverges;
+            feed: what_was_committed_before_a_poll_is_in_it;
             random: random_sequences_agree_with_the_model;
             ready: a_fresh_store_is_ready;
         }

@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     Connection(String),
     /// The schema is not the one that this program knows.
     Schema(String),
+    /// The server is no primary.
+    Standby,
     /// A row is not what the domain allows.
     UnreadableRow,
 }
@@ -44,6 +46,7 @@ impl fmt::Display for Failure {
             Self::Code(code) => write!(f, "SQLSTATE {}", code.code()),
             Self::Timeout => f.write_str("no answer in time"),
             Self::Connection(reason) | Self::Schema(reason) => f.write_str(reason),
+            Self::Standby => f.write_str("the server is a standby"),
             Self::UnreadableRow => f.write_str("a row that cannot be read"),
         }
     }

@@ -14,6 +14,7 @@
 mod audit;
 mod connector;
 mod failure;
+mod feed;
 mod instant;
 mod keys;
 mod lookup;

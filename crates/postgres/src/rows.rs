@@ -170,6 +170,11 @@ impl<'r> Reader<'r> {
         Ok(KeyDigest::from_stored(pepper_id, bytes))
     }
 
+    /// The mark of an event of the feed.
+    pub(crate) fn mark(&mut self) -> Result<[u8; 16], Failure> {
+        self.value::<&[u8]>()?.try_into().map_err(unreadable)
+    }
+
     /// The columns of `audit_events` in their order.
     pub(crate) fn audit_record(&mut self) -> Result<AuditRecord, Failure> {
         Ok(AuditRecord {

@@ -15,6 +15,7 @@
 //! open the same store beside it.
 
 mod audit_log;
+mod change_feed;
 mod directory;
 mod error;
 mod key_lookup;

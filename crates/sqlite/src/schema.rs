@@ -8,10 +8,13 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 use crate::{OpenError, error::Failure};
 
 /// The migrations by name and text, oldest first. Once released, one is never changed.
-const MIGRATIONS: [(&str, &str); 1] = [("V1__initial", include_str!("../migrations/V1__initial.sql"))];
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("V1__initial", include_str!("../migrations/V1__initial.sql")),
+    ("V2__change_feed", include_str!("../migrations/V2__change_feed.sql")),
+];
 
 /// The version of the schema that this program works with: that of its last migration.
-pub const SCHEMA_VERSION: i32 = 1;
+pub const SCHEMA_VERSION: i32 = 2;
 
 /// How long a migration waits for other processes.
 const MIGRATION_PATIENCE: Duration = Duration::from_secs(5);
@@ -138,6 +141,20 @@ mod tests {
         let mut embedded = MIGRATIONS.map(|(name, _)| name);
         embedded.sort_unstable();
         assert_eq!(files, embedded);
+    }
+
+    #[test]
+    fn a_database_of_the_first_version_is_migrated_when_it_is_opened() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let file = directory.path().join("test.db");
+        let mut old = Connection::open(&file).unwrap();
+        let (name, text) = MIGRATIONS[0];
+        Runner::new(&[Migration::unapplied(name, text).unwrap()]).run(&mut old).unwrap();
+        assert_eq!(version(&old).unwrap(), Some(1));
+        let writer = open_writer(&file).unwrap();
+        assert_eq!(version(&writer).unwrap(), Some(SCHEMA_VERSION));
+        let changes: i64 = writer.query_row("SELECT count(*) FROM changes", [], |row| row.get(0)).unwrap();
+        assert_eq!(changes, 1, "the start");
     }
 
     #[test]

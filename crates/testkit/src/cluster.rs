@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    io::Write,
     net::{SocketAddr, TcpListener},
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::Path,
@@ -60,6 +61,35 @@ impl Cluster {
     /// Where there is no PostgreSQL on the machine, or it does not start.
     #[must_use]
     pub fn start(durable: bool) -> Self {
+        let cluster = Self::prepare();
+        cluster.initialize(durable);
+        cluster.start_again();
+        cluster
+    }
+
+    /// Makes a hot standby of `primary`, which streams what is committed there, and starts its
+    /// server. It reads as soon as this comes back, and writes once it is promoted.
+    ///
+    /// # Panics
+    /// Where the primary cannot be copied, or the standby does not start.
+    #[must_use]
+    pub fn standby_of(primary: &Self) -> Self {
+        let cluster = Self::prepare();
+        cluster.copy(primary);
+        cluster.start_again();
+        cluster
+    }
+
+    /// Makes a standby a primary, on a timeline of its own, and comes back when it is one.
+    ///
+    /// # Panics
+    /// Where it cannot be promoted.
+    pub fn promote(&self) {
+        succeed(self.command("pg_ctl").args(["promote", "--wait", "--pgdata=data"]));
+    }
+
+    /// All but the data and the server.
+    fn prepare() -> Self {
         let directory = tempfile::Builder::new().prefix("capykeys-postgres-").tempdir().expect("a directory");
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("open the directory");
         let user = User::to_become();
@@ -67,29 +97,43 @@ impl Cluster {
             user.own(directory.path());
         }
         let janitor = Mutex::new(janitor(directory.path()));
-        let port = free_port();
-        let cluster = Self { directory, user, port, server: Mutex::new(None), janitor };
-        cluster.initialize(durable);
-        cluster.start_again();
-        cluster
+        Self { directory, user, port: free_port(), server: Mutex::new(None), janitor }
     }
 
     fn initialize(&self, durable: bool) {
-        let output = self
-            .command("initdb")
-            .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"])
-            .args(["--no-sync", "--no-instructions", "--pgdata=data"])
-            .output()
-            .expect("run setpriv (util-linux)");
-        assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
+        succeed(
+            self.command("initdb")
+                .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"])
+                .args(["--no-sync", "--no-instructions", "--pgdata=data"]),
+        );
+        self.configure(if durable {
+            ""
+        } else {
+            "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
+        });
+    }
+
+    /// The copy of the settings comes with the data; those of this server follow and win.
+    fn copy(&self, primary: &Self) {
+        succeed(
+            self.command("pg_basebackup")
+                .args(["--pgdata=data", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
+                .args(["--host=127.0.0.1", "--username=postgres", &format!("--port={}", primary.port)]),
+        );
+        self.configure("");
+    }
+
+    /// Adds settings to those that are there.
+    fn configure(&self, more: &str) {
         let settings = format!(
             "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\n\
-             max_connections = 200\nlog_line_prefix = '%m [%p] %d '\n{}",
+             max_connections = 200\nlog_line_prefix = '%m [%p] %d '\n{more}",
             self.port,
             self.directory.path().display(),
-            if durable { "" } else { "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n" },
         );
-        fs::write(self.directory.path().join("data/postgresql.auto.conf"), settings).expect("configure");
+        let path = self.directory.path().join("data/postgresql.auto.conf");
+        let mut file = File::options().append(true).open(path).expect("the settings");
+        file.write_all(settings.as_bytes()).expect("configure");
     }
 
     fn command(&self, program: &str) -> Command {
@@ -237,6 +281,12 @@ impl Cluster {
             panic!("{statements}: {error:?}");
         }
     }
+}
+
+/// Runs a program of PostgreSQL's, which must succeed.
+fn succeed(command: &mut Command) {
+    let output = command.output().expect("run setpriv (util-linux)");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 impl Drop for Cluster {

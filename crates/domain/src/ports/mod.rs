@@ -13,6 +13,7 @@
 //! `docs/adapters.md` leads through writing an adapter; the `conformance` crate checks it.
 
 mod audit_log;
+mod change_feed;
 mod clock;
 mod entropy;
 mod key_lookup;
@@ -23,6 +24,7 @@ mod session_verifier;
 mod unavailable;
 
 pub use audit_log::AuditLog;
+pub use change_feed::{Change, ChangeFeed, FeedHead, FeedPosition, Poll};
 pub use clock::Clock;
 pub use entropy::Entropy;
 pub use key_lookup::{FoundKey, KeyLookup};

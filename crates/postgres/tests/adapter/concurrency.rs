@@ -1,76 +1,12 @@
 //! Two at once, in the order that is hardest: the second began before the first committed.
 
-use std::time::Duration;
-
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
-    model::{AuditAction, Organization, Suspension},
-    ports::{AuditLog, Insertion, KeyStore, NewKey, Organizations, Revocation},
+    model::{AuditAction, Suspension},
+    ports::{AuditLog, Insertion, NewKey, Organizations, Revocation},
 };
-use capykeys_postgres::PostgresStore;
-use capykeys_testkit::shared;
-use tokio::{task::JoinHandle, time::sleep};
-use tokio_postgres::{Client, NoTls};
 
-use crate::support::{database, patient, store};
-
-struct Scene {
-    store: PostgresStore,
-    other: Client,
-    organization: Organization,
-    key: NewKey,
-}
-
-/// A store with a key, and another connection to its database.
-async fn scene() -> Scene {
-    let url = shared().url(&database().await);
-    let store = store(&patient(url.clone()));
-    let (other, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
-    tokio::spawn(connection);
-    let organization = fixtures::organization(fixtures::at(0));
-    let event =
-        fixtures::event(AuditAction::CreateOrganization, organization.created_at, organization.id, None);
-    store.create(&organization, &event).await.unwrap();
-    let key = fixtures::key(organization.id, fixtures::at(1));
-    let _ = store.insert(&key, &fixtures::created(&key)).await.unwrap();
-    Scene { store, other, organization, key }
-}
-
-impl Scene {
-    async fn run(&self, statement: &str) {
-        self.other.batch_execute(statement).await.unwrap();
-    }
-
-    /// Until the store's statement waits for a lock of the other connection.
-    async fn until_it_waits(&self) {
-        let waiting = "SELECT count(*) FROM pg_stat_activity \
-            WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        while self.other.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
-            sleep(Duration::from_millis(5)).await;
-        }
-    }
-
-    fn revoke(&self) -> JoinHandle<Option<Revocation>> {
-        let (store, id, key) = (self.store.clone(), self.organization.id, self.key.key.clone());
-        let at = fixtures::at(9);
-        tokio::spawn(async move { store.revoke(id, key.id, at, &fixtures::revoked(&key, at)).await.unwrap() })
-    }
-
-    /// Inserts the key, which must wait until the other transaction commits.
-    async fn insert_while_waiting(&self, key: NewKey) -> Insertion {
-        let store = self.store.clone();
-        let inserting =
-            tokio::spawn(async move { store.insert(&key, &fixtures::created(&key)).await.unwrap() });
-        self.until_it_waits().await;
-        self.run("COMMIT").await;
-        inserting.await.unwrap()
-    }
-
-    async fn events(&self) -> usize {
-        let limit = 100.try_into().unwrap();
-        AuditLog::list(&self.store, self.organization.id, 0, limit).await.unwrap().len()
-    }
-}
+use crate::scene::scene;
 
 #[tokio::test]
 async fn the_second_to_revoke_a_key_gets_the_time_of_the_first() {

@@ -1,12 +1,14 @@
-//! What is PostgreSQL's own: faults and healing, migrations, roles, concurrency.
+//! What is PostgreSQL's own: faults and healing, migrations, roles, concurrency, the feed.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod concurrency;
 mod faults;
+mod feed;
 mod migrations;
 mod rows;
+mod scene;
 mod statements;

@@ -3,12 +3,17 @@
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{AuditAction, Suspension},
-    ports::{AuditLog, Insertion, KeyLookup, KeyStore, Organizations, Readiness},
+    ports::{AuditLog, Change, ChangeFeed, Insertion, KeyLookup, KeyStore, Organizations, Poll, Readiness},
 };
 use capykeys_postgres::{MigrateError, PostgresSettings, SchemaError, migrate};
 use capykeys_testkit::shared;
 
-use crate::support::{database, patient, store};
+use crate::{
+    scene::scene,
+    support::{database, patient, store},
+};
+
+const MIGRATIONS: [&str; 2] = ["V1__initial", "V2__change_feed"];
 
 const NEWER: &str = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) \
     VALUES (1000, 'newer', '2030-01-01T00:00:00Z', '1')";
@@ -19,7 +24,7 @@ async fn of_two_migrations_at_once_one_works_and_both_end_well() {
     let (one, other) = tokio::join!(migrate(&settings), migrate(&settings));
     let mut applied = [one.unwrap().applied, other.unwrap().applied];
     applied.sort();
-    assert_eq!(applied, [vec![], vec!["V1__initial".to_owned()]]);
+    assert_eq!(applied, [vec![], MIGRATIONS.map(str::to_owned).to_vec()]);
     assert!(migrate(&settings).await.unwrap().applied.is_empty());
     store(&settings).check_schema().await.unwrap();
 }
@@ -43,6 +48,24 @@ async fn a_database_that_a_newer_program_migrated_is_not_used() {
     let error = store.find_by_digest(&[fixtures::digest([0; 32])]).await.unwrap_err();
     assert!(error.to_string().contains("newer than this program"), "{error}");
     assert!(matches!(migrate(&settings).await, Err(MigrateError::Unknown(_))));
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_version_is_used_once_it_is_migrated() {
+    let scene = scene().await;
+    let back = "DROP FUNCTION record_change CASCADE; DROP TABLE changes; \
+        DELETE FROM refinery_schema_history WHERE version = 2";
+    scene.run(back).await;
+    let settings = patient(scene.url.clone());
+    let store = store(&settings);
+    assert!(matches!(store.check_schema().await, Err(SchemaError::Outdated)));
+    let error = store.head().await.unwrap_err();
+    assert!(error.to_string().contains("run `capykeys migrate`"), "{error}");
+    assert_eq!(migrate(&settings).await.unwrap().applied, MIGRATIONS[1..]);
+    let start = store.head().await.unwrap().position;
+    let _ = scene.revoke().await.unwrap();
+    let told = store.poll(&start, 10.try_into().unwrap()).await.unwrap();
+    assert!(matches!(told, Poll::Changes { changes, .. } if changes == [Change::Key(scene.key.key.id)]));
 }
 
 #[tokio::test]
@@ -89,7 +112,8 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
     let store = store(&patient(service.clone()));
     store.check_schema().await.unwrap();
     store.check().await.unwrap();
-    let at = fixtures::at(0);
+    let (at, limit) = (fixtures::at(0), 100.try_into().unwrap());
+    let start = store.head().await.unwrap().position;
     let organization = fixtures::organization_at_clerk(at, "org_least");
     let id = organization.id;
     let event = |action| fixtures::event(action, at, id, None);
@@ -105,8 +129,9 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
     let suspended = store.set_suspension(id, Some(&suspension), at, &event).await.unwrap();
     assert!(suspended.unwrap().is_suspended());
     store.append(&event).await.unwrap();
-    let limit = 100.try_into().unwrap();
     assert_eq!(AuditLog::list(&store, id, 0, limit).await.unwrap().len(), 5);
+    let told = store.poll(&start, limit).await.unwrap();
+    assert!(matches!(told, Poll::Changes { changes, .. } if changes.len() == 2));
 
     let (client, connection) = tokio_postgres::connect(&service, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
@@ -117,6 +142,9 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
         "UPDATE audit_events SET at = at",
         "DELETE FROM audit_events",
         "DELETE FROM organizations",
+        "UPDATE changes SET mark = mark",
+        "INSERT INTO changes SELECT * FROM changes",
+        "DELETE FROM changes",
         "UPDATE refinery_schema_history SET version = version",
         "CREATE TABLE more (id int)",
         "ALTER TABLE api_keys DROP COLUMN name",

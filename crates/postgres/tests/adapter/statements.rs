@@ -3,7 +3,7 @@
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{AuditAction, Suspension},
-    ports::{AuditLog, KeyLookup, KeyStore, Organizations, Readiness},
+    ports::{AuditLog, ChangeFeed, KeyLookup, KeyStore, Organizations, Poll, Readiness},
 };
 use capykeys_testkit::shared;
 
@@ -45,6 +45,8 @@ async fn every_operation_is_one_statement() {
     takes_one!(database, store.find_by_clerk_id(&organization.clerk.as_ref().unwrap().id));
     takes_one!(database, Organizations::list(&store, None, limit));
 
+    let head = takes_one!(database, store.head());
+
     let new = fixtures::key(id, at);
     let _ = takes_one!(database, store.insert(&new, &fixtures::created(&new)));
     let _ = takes_one!(database, store.insert(&new, &fixtures::created(&new)));
@@ -58,4 +60,7 @@ async fn every_operation_is_one_statement() {
     takes_one!(database, store.set_suspension(id, Some(&suspension), at, &event));
     takes_one!(database, store.append(&event));
     takes_one!(database, AuditLog::list(&store, id, 0, limit));
+
+    let told = takes_one!(database, store.poll(&head.position, limit));
+    assert!(matches!(told, Poll::Changes { changes, .. } if changes.len() == 2));
 }

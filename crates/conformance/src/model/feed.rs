@@ -1,0 +1,72 @@
+//! The model's change feed.
+
+use std::{
+    num::NonZeroU32,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use async_trait::async_trait;
+use capykeys_domain::{
+    model::Timestamp,
+    ports::{ChangeFeed, FeedHead, FeedPosition, Poll, Unavailable},
+};
+
+use super::{ModelStore, State, take};
+use crate::fixtures;
+
+/// What makes the marks of a store its own, and its time.
+pub(super) struct Feed {
+    store: u64,
+    now: Timestamp,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self { store: NEXT.fetch_add(1, Ordering::SeqCst), now: fixtures::at(0) }
+    }
+}
+
+impl State {
+    /// The position after the first `count` events.
+    fn position(&self, count: usize) -> FeedPosition {
+        let sequence = i64::try_from(count).unwrap_or(i64::MAX);
+        let mark = (u128::from(self.feed.store) << 64) | u128::from(sequence.cast_unsigned());
+        FeedPosition { sequence, mark: mark.to_be_bytes() }
+    }
+
+    fn head(&self) -> FeedHead {
+        FeedHead { position: self.position(self.changes.len()), store_time: self.feed.now }
+    }
+}
+
+impl ModelStore {
+    /// Sets the store's own time, which stands still: 2026-01-01T00:00:00Z at first.
+    pub fn set_time(&self, now: Timestamp) {
+        self.state().feed.now = now;
+    }
+}
+
+/// Of marks that need not be random: each store has its own, and each event its own in there.
+#[async_trait]
+impl ChangeFeed for ModelStore {
+    async fn head(&self) -> Result<FeedHead, Unavailable> {
+        Ok(self.state().head())
+    }
+
+    async fn poll(&self, position: &FeedPosition, limit: NonZeroU32) -> Result<Poll, Unavailable> {
+        let state = self.state();
+        let head = state.head();
+        let known = usize::try_from(position.sequence).ok().filter(|&read| read <= state.changes.len());
+        let Some(read) = known.filter(|&read| state.position(read) == *position) else {
+            return Ok(Poll::Diverged(head));
+        };
+        let end = state.changes.len().min(read.saturating_add(take(limit)));
+        Ok(Poll::Changes {
+            changes: state.changes[read..end].to_vec(),
+            position: state.position(end),
+            complete: end == state.changes.len(),
+            store_time: head.store_time,
+        })
+    }
+}

@@ -1,0 +1,79 @@
+//! A store with a key in it, and another connection to its database.
+
+use std::time::Duration;
+
+use capykeys_conformance::fixtures;
+use capykeys_domain::{
+    model::{AuditAction, Organization},
+    ports::{AuditLog, Insertion, KeyStore, NewKey, Organizations, Revocation},
+};
+use capykeys_postgres::PostgresStore;
+use capykeys_testkit::shared;
+use tokio::{task::JoinHandle, time::sleep};
+use tokio_postgres::{Client, NoTls};
+
+use crate::support::{database, patient, store};
+
+pub(crate) struct Scene {
+    /// Of the database.
+    pub(crate) url: String,
+    pub(crate) store: PostgresStore,
+    pub(crate) other: Client,
+    pub(crate) organization: Organization,
+    pub(crate) key: NewKey,
+}
+
+/// A store with a key, and another connection to its database.
+pub(crate) async fn scene() -> Scene {
+    scene_at(shared().url(&database().await)).await
+}
+
+/// The same in this database, which is migrated.
+pub(crate) async fn scene_at(url: String) -> Scene {
+    let store = store(&patient(url.clone()));
+    let (other, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let organization = fixtures::organization(fixtures::at(0));
+    let event =
+        fixtures::event(AuditAction::CreateOrganization, organization.created_at, organization.id, None);
+    store.create(&organization, &event).await.unwrap();
+    let key = fixtures::key(organization.id, fixtures::at(1));
+    let _ = store.insert(&key, &fixtures::created(&key)).await.unwrap();
+    Scene { url, store, other, organization, key }
+}
+
+impl Scene {
+    pub(crate) async fn run(&self, statement: &str) {
+        self.other.batch_execute(statement).await.unwrap();
+    }
+
+    /// Until the store's statement waits for a lock of the other connection.
+    pub(crate) async fn until_it_waits(&self) {
+        let waiting = "SELECT count(*) FROM pg_stat_activity \
+            WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while self.other.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    pub(crate) fn revoke(&self) -> JoinHandle<Option<Revocation>> {
+        let (store, id, key) = (self.store.clone(), self.organization.id, self.key.key.clone());
+        let at = fixtures::at(9);
+        tokio::spawn(async move { store.revoke(id, key.id, at, &fixtures::revoked(&key, at)).await.unwrap() })
+    }
+
+    /// Inserts the key, which must wait until the other transaction commits.
+    pub(crate) async fn insert_while_waiting(&self, key: NewKey) -> Insertion {
+        let store = self.store.clone();
+        let inserting =
+            tokio::spawn(async move { store.insert(&key, &fixtures::created(&key)).await.unwrap() });
+        self.until_it_waits().await;
+        self.run("COMMIT").await;
+        inserting.await.unwrap()
+    }
+
+    pub(crate) async fn events(&self) -> usize {
+        let limit = 100.try_into().unwrap();
+        AuditLog::list(&self.store, self.organization.id, 0, limit).await.unwrap().len()
+    }
+}

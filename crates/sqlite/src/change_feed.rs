@@ -1,0 +1,108 @@
+//! The change feed.
+
+use std::num::NonZeroU32;
+
+use async_trait::async_trait;
+use capykeys_domain::{
+    model::{KeyId, OrganizationId},
+    ports::{Change, ChangeFeed, FeedHead, FeedPosition, Poll, Unavailable},
+};
+use rusqlite::{Connection, params};
+
+use crate::{
+    SqliteStore,
+    error::Failure,
+    sql::{self, Columns},
+};
+
+/// The head, and beside it the machine's time in microseconds, of which SQLite knows the
+/// milliseconds.
+macro_rules! head_columns {
+    () => {
+        "h.sequence, h.mark, CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER) * 1000"
+    };
+}
+
+const HEAD: &str = concat!("SELECT ", head_columns!(), " FROM changes AS h ORDER BY h.sequence DESC LIMIT 1");
+
+/// The head, and beside it the reader's own event and those after it. One snapshot shows both.
+const POLL: &str = concat!(
+    "SELECT ",
+    head_columns!(),
+    ", c.sequence, c.mark, c.kind, c.key_id, c.organization_id \
+     FROM (SELECT sequence, mark FROM changes ORDER BY sequence DESC LIMIT 1) AS h LEFT JOIN (\
+         SELECT sequence, mark, kind, key_id, organization_id FROM changes \
+         WHERE sequence >= ?1 ORDER BY sequence LIMIT ?2\
+     ) AS c ORDER BY c.sequence"
+);
+
+/// One row of the answer to [`POLL`]: the head and the event beside it, if there is one.
+type Line = (FeedHead, Option<(FeedPosition, Option<Change>)>);
+
+#[async_trait]
+impl ChangeFeed for SqliteStore {
+    async fn head(&self) -> Result<FeedHead, Unavailable> {
+        self.read("find the feed's head", |connection| {
+            sql::first(connection, HEAD, [], head)?.ok_or(Failure::CorruptRow("sequence"))
+        })
+    }
+
+    async fn poll(&self, position: &FeedPosition, limit: NonZeroU32) -> Result<Poll, Unavailable> {
+        let position = *position;
+        self.read_many("poll the feed", move |connection| poll(connection, position, limit)).await
+    }
+}
+
+fn poll(connection: &Connection, asked: FeedPosition, limit: NonZeroU32) -> Result<Poll, Failure> {
+    // One more, for the reader's own event.
+    let parameters = params![asked.sequence, i64::from(limit.get()) + 1];
+    let mut lines = sql::all(connection, POLL, parameters, line)?.into_iter();
+    let (head, own) = lines.next().ok_or(Failure::CorruptRow("sequence"))?;
+    if own.map(|(position, _)| position) != Some(asked) {
+        return Ok(Poll::Diverged(head));
+    }
+    let mut changes = Vec::with_capacity(lines.len());
+    let mut last = asked;
+    for (position, change) in lines.filter_map(|(_, event)| event) {
+        changes.push(change.ok_or(Failure::CorruptRow("kind"))?);
+        last = position;
+    }
+    let complete = last == head.position;
+    Ok(Poll::Changes { changes, position: last, complete, store_time: head.store_time })
+}
+
+fn head(columns: &mut Columns<'_>) -> Result<FeedHead, Failure> {
+    let position = FeedPosition { sequence: columns.integer("sequence")?, mark: columns.bytes("mark")? };
+    Ok(FeedHead { position, store_time: columns.time("now")? })
+}
+
+fn line(columns: &mut Columns<'_>) -> Result<Line, Failure> {
+    let head = head(columns)?;
+    let Some(sequence) = columns.optional_integer("sequence")? else { return Ok((head, None)) };
+    let position = FeedPosition { sequence, mark: columns.bytes("mark")? };
+    Ok((head, Some((position, change(columns)?))))
+}
+
+/// `None` for the feed's start, which is no change.
+fn change(columns: &mut Columns<'_>) -> Result<Option<Change>, Failure> {
+    let kind = columns.text("kind", |kind| Some(kind.to_owned()))?;
+    let key = columns.optional_id("key_id", KeyId::from_uuid)?;
+    let organization = columns.optional_id("organization_id", OrganizationId::from_uuid)?;
+    match (kind.as_str(), key, organization) {
+        ("start", ..) => Ok(None),
+        ("key", Some(id), _) => Ok(Some(Change::Key(id))),
+        ("organization", _, Some(id)) => Ok(Some(Change::Organization(id))),
+        _ => Err(Failure::CorruptRow("kind")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_poll_reads_no_event_before_its_position() {
+        let plan = crate::schema::plan(POLL);
+        assert!(plan.contains(&"SEARCH changes USING INTEGER PRIMARY KEY (rowid>?)".to_owned()), "{plan:?}");
+    }
+}
