@@ -11,7 +11,6 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
-    thread,
     time::Duration,
 };
 
@@ -67,29 +66,8 @@ impl Cluster {
         cluster
     }
 
-    /// Makes a hot standby of `primary`, which streams what is committed there, and starts its
-    /// server. It reads as soon as this comes back, and writes once it is promoted.
-    ///
-    /// # Panics
-    /// Where the primary cannot be copied, or the standby does not start.
-    #[must_use]
-    pub fn standby_of(primary: &Self) -> Self {
-        let cluster = Self::prepare();
-        cluster.copy(primary);
-        cluster.start_again();
-        cluster
-    }
-
-    /// Makes a standby a primary, on a timeline of its own, and comes back when it is one.
-    ///
-    /// # Panics
-    /// Where it cannot be promoted.
-    pub fn promote(&self) {
-        succeed(self.command("pg_ctl").args(["promote", "--wait", "--pgdata=data"]));
-    }
-
     /// All but the data and the server.
-    fn prepare() -> Self {
+    pub(crate) fn prepare() -> Self {
         let directory = tempfile::Builder::new().prefix("capykeys-postgres-").tempdir().expect("a directory");
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("open the directory");
         let user = User::to_become();
@@ -113,18 +91,8 @@ impl Cluster {
         });
     }
 
-    /// The copy of the settings comes with the data; those of this server follow and win.
-    fn copy(&self, primary: &Self) {
-        succeed(
-            self.command("pg_basebackup")
-                .args(["--pgdata=data", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
-                .args(["--host=127.0.0.1", "--username=postgres", &format!("--port={}", primary.port)]),
-        );
-        self.configure("");
-    }
-
     /// Adds settings to those that are there.
-    fn configure(&self, more: &str) {
+    pub(crate) fn configure(&self, more: &str) {
         let settings = format!(
             "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\n\
              max_connections = 200\nlog_line_prefix = '%m [%p] %d '\n{more}",
@@ -136,7 +104,8 @@ impl Cluster {
         file.write_all(settings.as_bytes()).expect("configure");
     }
 
-    fn command(&self, program: &str) -> Command {
+    /// A program of PostgreSQL, run as the cluster's user in its directory.
+    pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = command(self.user.as_ref(), binaries::directory().join(program));
         command.current_dir(self.directory.path()).stdin(Stdio::null());
         command
@@ -238,53 +207,10 @@ impl Cluster {
     pub fn log(&self) -> String {
         fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }
-
-    /// Creates an empty database and gives its name back, which no other has.
-    #[must_use]
-    pub fn create_database(&self) -> String {
-        self.create_database_from("template1")
-    }
-
-    /// Creates a copy of the database `template`, to which nobody may be connected.
-    ///
-    /// On a single-threaded runtime the tasks that drive connections stand still meanwhile: one to
-    /// the template must have ended before, not merely been told to.
-    #[must_use]
-    pub fn create_database_from(&self, template: &str) -> String {
-        static NEXT: AtomicU32 = AtomicU32::new(1);
-        let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        self.execute("postgres", &format!("CREATE DATABASE {name} TEMPLATE {template}"));
-        name
-    }
-
-    /// Runs statements in `database` as the superuser.
-    ///
-    /// # Panics
-    /// Where one fails.
-    pub fn execute(&self, database: &str, statements: &str) {
-        let url = self.url(database);
-        let run = async {
-            let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
-            let driver = tokio::spawn(connection);
-            client.batch_execute(statements).await?;
-            // Until the server has closed the connection, the database counts as being in use.
-            drop(client);
-            driver.await.expect("the connection's task")
-        };
-        // On a thread of its own, because a runtime cannot be entered within another.
-        let result: Result<(), tokio_postgres::Error> = thread::scope(|scope| {
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            scope.spawn(move || runtime.block_on(run)).join().expect("the thread of the statements")
-        });
-        if let Err(error) = result {
-            panic!("{statements}: {error:?}");
-        }
-    }
 }
 
 /// Runs a program of PostgreSQL's, which must succeed.
-fn succeed(command: &mut Command) {
+pub(crate) fn succeed(command: &mut Command) {
     let output = command.output().expect("run setpriv (util-linux)");
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

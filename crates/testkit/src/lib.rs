@@ -14,8 +14,10 @@
 
 mod binaries;
 mod cluster;
+mod databases;
 mod processes;
 mod proxy;
+mod standby;
 mod user;
 
 use std::sync::OnceLock;
