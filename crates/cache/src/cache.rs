@@ -1,0 +1,272 @@
+//! The cache as the service uses it: the machine behind a lock, with a clock and a store.
+
+use std::{
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use capykeys_domain::{
+    model::{KeyId, OrganizationId, Timestamp},
+    ports::{Change, ChangeFeed, FoundKey, KeyLookup, Unavailable},
+    secret::KeyDigest,
+};
+use futures_util::FutureExt;
+
+use crate::{
+    Answer, BootClock, BootTime, CacheSettings, DEPENDENCY, SystemBootClock,
+    flights::{Flight, Flights, Landing, Outcome},
+    machine::{Machine, Reading, SentRead},
+    planted::Planted,
+};
+
+/// How often a key is read for one question at most, where it keeps changing meanwhile.
+const ATTEMPTS: usize = 3;
+
+/// A [`KeyLookup`] with a memory, in front of another one. See the crate for what it promises.
+///
+/// Until [`VerificationCache::run`] or [`VerificationCache::spawn`] follows the feed there is no
+/// lease, and every lookup is a read of the store. Clones share everything.
+#[derive(Clone)]
+pub struct VerificationCache(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    machine: RwLock<Machine>,
+    flights: Arc<Flights>,
+    lookup: Arc<dyn KeyLookup>,
+    pub(crate) feed: Arc<dyn ChangeFeed>,
+    pub(crate) clock: Arc<dyn BootClock>,
+    pub(crate) settings: CacheSettings,
+}
+
+/// What the cache holds, for metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheStatus {
+    /// How many keys.
+    pub keys: usize,
+    /// How many digests that the store has no key for.
+    pub absent: usize,
+    /// What is left of the lease; `None` where there is none.
+    pub lease_remaining: Option<Duration>,
+}
+
+impl Inner {
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Machine> {
+        // A panic under the lock leaves nothing behind that could be believed too long: a lease is
+        // given last, after everything else is in place.
+        self.machine.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Machine> {
+        self.machine.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the store. From the moment that the answer is there, nobody may join.
+    async fn fly(self: Arc<Self>, landing: Landing, digests: Vec<KeyDigest>) -> Outcome {
+        let now = self.clock.now();
+        let begun = Begun { inner: &self, read: Some(self.write().begin_read(now)) };
+        let answer = tokio::time::timeout(self.settings.lease, self.lookup.find_by_digest(&digests)).await;
+        drop(landing);
+        match answer {
+            Ok(Ok(found)) => Ok(begun.end(&digests, found)),
+            Ok(Err(error)) => Err(Arc::from(error.to_string())),
+            Err(_) => Err(Arc::from("no answer in time")),
+        }
+    }
+}
+
+/// A read that the machine waits for until it is told otherwise.
+struct Begun<'a> {
+    inner: &'a Inner,
+    read: Option<SentRead>,
+}
+
+impl Begun<'_> {
+    fn end(mut self, digests: &[KeyDigest], found: Option<FoundKey>) -> Reading {
+        let mut machine = self.inner.write();
+        match self.read.take() {
+            Some(read) => machine.end_read(&read, digests, found),
+            None => Reading::default(),
+        }
+    }
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        if let Some(read) = self.read.take() {
+            self.inner.write().abandon_read(&read);
+        }
+    }
+}
+
+impl VerificationCache {
+    /// A cache with the system's clock.
+    #[must_use]
+    pub fn new(settings: CacheSettings, lookup: Arc<dyn KeyLookup>, feed: Arc<dyn ChangeFeed>) -> Self {
+        Self::with_clock(settings, lookup, feed, Arc::new(SystemBootClock))
+    }
+
+    /// A cache with a clock of the caller's.
+    #[must_use]
+    pub fn with_clock(
+        settings: CacheSettings,
+        lookup: Arc<dyn KeyLookup>,
+        feed: Arc<dyn ChangeFeed>,
+        clock: Arc<dyn BootClock>,
+    ) -> Self {
+        let machine = RwLock::new(Machine::new(&settings, Planted::default()));
+        Self(Arc::new(Inner { machine, flights: Arc::default(), lookup, feed, clock, settings }))
+    }
+
+    /// The key stored under one of `digests`, and until when that may be acted on: from the cache
+    /// while there is a lease, else from the store. Reads of the same digests are one read.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store had to be read and did not answer within the lease.
+    pub async fn find(&self, digests: &[KeyDigest]) -> Result<Answer, Unavailable> {
+        if digests.is_empty() {
+            let until = self.0.clock.now().after(self.0.settings.lease);
+            return Ok(Answer { found: None, until });
+        }
+        if let Some(answer) = self.recall(digests) {
+            return Ok(answer);
+        }
+        for _ in 0..ATTEMPTS {
+            let reading = self.flight(digests).await;
+            let reading = reading.map_err(|reason| Unavailable::new(DEPENDENCY, reason))?;
+            let machine = self.0.read();
+            if let Some(answer) = machine.conclude(&reading, digests, self.0.clock.now()) {
+                return Ok(answer);
+            }
+        }
+        Err(Unavailable::new(DEPENDENCY, "lookup: every answer was outdated when it came"))
+    }
+
+    fn recall(&self, digests: &[KeyDigest]) -> Option<Answer> {
+        let answer = self.0.read().recall(digests)?;
+        answer.remaining(self.0.clock.now()).is_some().then_some(answer)
+    }
+
+    fn flight(&self, digests: &[KeyDigest]) -> Flight {
+        self.0.flights.join_or_start(digests, |landing| {
+            Arc::clone(&self.0).fly(landing, digests.to_vec()).boxed().shared()
+        })
+    }
+
+    /// What is left of the lease; `None` where there is none and every lookup is a read of the store.
+    #[must_use]
+    pub fn lease_remaining(&self) -> Option<Duration> {
+        let until = self.0.read().lease_until();
+        let now = self.now();
+        (now < until).then(|| until.since(now))
+    }
+
+    /// What the cache's clock shows, to be compared with [`Answer::until`].
+    #[must_use]
+    pub fn now(&self) -> BootTime {
+        self.0.clock.now()
+    }
+
+    /// The store's time, as it was told at the last poll, and what has passed since; `None` before
+    /// the first poll. Never behind the store's clock; ahead of it by at most the time that a poll
+    /// takes, so that a key expires early by that rather than late.
+    #[must_use]
+    pub fn store_now(&self) -> Option<Timestamp> {
+        let machine = self.0.read();
+        machine.store_now(self.0.clock.now())
+    }
+
+    /// Forgets this key. For a replica's own changes: to be called after the commit and before the
+    /// answer, so that who asked for the change sees it obeyed.
+    pub fn invalidate_key(&self, id: KeyId) {
+        self.0.write().apply(&[Change::Key(id)]);
+    }
+
+    /// Forgets this organisation's keys; the same for its changes.
+    pub fn invalidate_organization(&self, id: OrganizationId) {
+        self.0.write().apply(&[Change::Organization(id)]);
+    }
+
+    /// Forgets everything, also which keys there are none of: after an import.
+    pub fn clear(&self) {
+        self.0.write().clear();
+    }
+
+    /// What the cache holds right now.
+    #[must_use]
+    pub fn status(&self) -> CacheStatus {
+        let (keys, absent) = self.0.read().sizes();
+        CacheStatus { keys, absent, lease_remaining: self.lease_remaining() }
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &CacheSettings {
+        &self.0.settings
+    }
+}
+
+#[async_trait]
+impl KeyLookup for VerificationCache {
+    async fn find_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
+        for _ in 0..ATTEMPTS {
+            let answer = self.find(digests).await?;
+            let found = answer.found.as_deref().cloned();
+            // Once more, as the last thing: the process may have been stopped since.
+            if answer.remaining(self.now()).is_some() {
+                return Ok(found);
+            }
+        }
+        Err(Unavailable::new(DEPENDENCY, "lookup: every answer was outdated when it came"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use capykeys_conformance::fixtures;
+    use capykeys_domain::ports::{FeedHead, FeedPosition, Poll};
+
+    use super::*;
+
+    struct Nothing;
+
+    #[async_trait]
+    impl KeyLookup for Nothing {
+        async fn find_by_digest(&self, _: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
+            std::future::pending().await
+        }
+    }
+
+    #[async_trait]
+    impl ChangeFeed for Nothing {
+        async fn head(&self) -> Result<FeedHead, Unavailable> {
+            Err(Unavailable::new("test", "none"))
+        }
+
+        async fn poll(&self, _: &FeedPosition, _: std::num::NonZeroU32) -> Result<Poll, Unavailable> {
+            Err(Unavailable::new("test", "none"))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_left_of_reads_that_were_given_up() {
+        let cache = VerificationCache::new(CacheSettings::default(), Arc::new(Nothing), Arc::new(Nothing));
+        let digests = [fixtures::digest([1; 32])];
+        let waits = Mutex::new(Vec::new());
+        for _ in 0..10 {
+            let mut wait = Box::pin(cache.find(&digests));
+            assert!(wait.as_mut().now_or_never().is_none());
+            waits.lock().unwrap().push(wait);
+        }
+        assert_eq!(cache.0.flights.len(), 1);
+        drop(waits);
+        assert_eq!(cache.0.flights.len(), 0);
+        let mut wait = Box::pin(cache.find(&digests));
+        assert!(wait.as_mut().now_or_never().is_none());
+        assert_eq!(cache.0.flights.len(), 1);
+        assert!(wait.await.is_err());
+        assert_eq!(cache.0.flights.len(), 0);
+    }
+}

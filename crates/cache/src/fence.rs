@@ -1,0 +1,133 @@
+//! Which reads may go into the cache.
+
+use std::collections::{BTreeMap, HashMap};
+
+use capykeys_domain::{model::ApiKey, ports::Change};
+
+/// So many tombstones are kept at most; then the reads in flight do without the cache.
+const TOMBSTONES: usize = 4_096;
+
+/// What a read is given when it begins. A read that is given up hands it back as well.
+#[derive(Debug)]
+pub(crate) struct Pass {
+    number: u64,
+    epoch: u64,
+    generation: u64,
+}
+
+/// Remembers what was changed while reads are in flight.
+///
+/// A read sees everything that was committed before it began, and a later poll tells everything
+/// that was committed after the last one applied. What is between the two, and may be missing from
+/// both, is what was applied while the read was in flight: a tombstone is kept for each such change.
+#[derive(Debug, Default)]
+pub(crate) struct Fence {
+    /// How many changes were applied.
+    epoch: u64,
+    /// How often everything was dropped.
+    generation: u64,
+    next: u64,
+    /// The epoch of each read in flight; the oldest read is the first.
+    reads: BTreeMap<u64, u64>,
+    /// The epoch of the last change of each thing.
+    tombstones: HashMap<Change, u64>,
+}
+
+impl Fence {
+    pub(crate) fn begin(&mut self) -> Pass {
+        let number = self.next;
+        self.next += 1;
+        self.reads.insert(number, self.epoch);
+        Pass { number, epoch: self.epoch, generation: self.generation }
+    }
+
+    /// Notes that `change` was applied.
+    pub(crate) fn changed(&mut self, change: Change) {
+        self.epoch += 1;
+        if self.reads.is_empty() {
+            return;
+        }
+        self.tombstones.insert(change, self.epoch);
+        if self.tombstones.len() > TOMBSTONES {
+            let oldest = self.reads.values().next().copied().unwrap_or(self.epoch);
+            self.tombstones.retain(|_, epoch| *epoch > oldest);
+        }
+        if self.tombstones.len() > TOMBSTONES {
+            self.void();
+        }
+    }
+
+    /// Lets no read that is in flight into the cache.
+    pub(crate) fn void(&mut self) {
+        self.generation += 1;
+        self.tombstones.clear();
+    }
+
+    /// Whether the whole cache is still the one that the read began with.
+    pub(crate) const fn same_generation(&self, pass: &Pass) -> bool {
+        pass.generation == self.generation
+    }
+
+    /// Whether nothing that was applied since the read began touches `key`.
+    pub(crate) fn untouched(&self, pass: &Pass, key: &ApiKey) -> bool {
+        let changes = [Change::Key(key.id), Change::Organization(key.organization_id)];
+        changes.iter().all(|change| self.tombstones.get(change).is_none_or(|epoch| *epoch <= pass.epoch))
+    }
+
+    /// Ends the read.
+    pub(crate) fn end(&mut self, pass: &Pass) {
+        self.reads.remove(&pass.number);
+        if self.reads.is_empty() {
+            self.tombstones.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use capykeys_conformance::fixtures;
+    use capykeys_domain::model::KeyId;
+
+    use super::*;
+
+    fn key() -> ApiKey {
+        let at = fixtures::at(0);
+        fixtures::key(fixtures::organization(at).id, at).key
+    }
+
+    #[test]
+    fn only_changes_during_the_read_and_of_its_key_or_organization_stop_it() {
+        let (mut fence, own, other) = (Fence::default(), key(), key());
+        let earlier = fence.begin();
+        fence.changed(Change::Key(own.id));
+        let pass = fence.begin();
+        fence.changed(Change::Key(other.id));
+        fence.changed(Change::Organization(other.organization_id));
+        assert!(fence.untouched(&pass, &own));
+        assert!(!fence.untouched(&earlier, &own));
+        fence.changed(Change::Organization(own.organization_id));
+        assert!(!fence.untouched(&pass, &own));
+    }
+
+    #[test]
+    fn tombstones_go_with_the_last_read() {
+        let (mut fence, own) = (Fence::default(), key());
+        let (first, second) = (fence.begin(), fence.begin());
+        fence.changed(Change::Key(own.id));
+        fence.end(&first);
+        assert!(!fence.untouched(&second, &own));
+        fence.end(&second);
+        assert!(fence.tombstones.is_empty() && fence.reads.is_empty());
+    }
+
+    #[test]
+    fn a_storm_of_changes_makes_reads_do_without_the_cache_and_not_the_memory_grow() {
+        let mut fence = Fence::default();
+        let pass = fence.begin();
+        for number in 0..100_000_u64 {
+            fence.changed(Change::Key(KeyId::new(fixtures::at(0), number.to_be_bytes())));
+            assert!(fence.tombstones.len() <= TOMBSTONES);
+        }
+        assert!(!fence.same_generation(&pass));
+    }
+}

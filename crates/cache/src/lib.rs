@@ -1,0 +1,52 @@
+//! A verification cache that keeps a promise, over any store.
+//!
+//! [`VerificationCache`] is a [`KeyLookup`](capykeys_domain::ports::KeyLookup) in front of another
+//! one. The promise, with L being [`CacheSettings::lease`]:
+//!
+//! 1. A revoked key is accepted by no replica later than L after the revocation is committed,
+//!    whatever is partitioned, slow, paused or restarted.
+//! 2. Once L and what clocks may drift in it ([`CacheSettings::commit_wait`]) have passed since the
+//!    commit, no replica accepts the key any more. An answer to DELETE that waits this long says so.
+//!
+//! How it is kept:
+//!
+//! - What is cached may be used only while the **lease** runs. A poll of the
+//!   [`ChangeFeed`](capykeys_domain::ports::ChangeFeed) notes the boot clock before it is sent; what
+//!   it tells is applied; only then does the lease run to that reading + L. It is compared with the
+//!   clock when the verdict is given. Without a lease every lookup is a read of the store.
+//! - A read is **fenced**: it goes into the cache only if nothing that touches its key or its
+//!   organisation was applied since it began. Its own verdict is good for L after it began.
+//! - Whatever is **unexpected in the feed** empties the cache, and no read from before may go in.
+//! - The clock is one that goes on while the machine sleeps ([`BootClock`]). No two clocks need to
+//!   agree.
+//!
+//! The rules are a state machine without time, I/O or concurrency (`machine`), which a seeded
+//! simulation of two replicas and a store runs through (`simulation`); around it is a thin shell.
+//!
+//! Memory: see [`CacheSettings::keys`].
+
+mod absent;
+mod answer;
+mod boot_clock;
+mod cache;
+mod fence;
+mod flights;
+mod live;
+mod machine;
+mod planted;
+mod poller;
+mod settings;
+mod store_clock;
+
+#[cfg(test)]
+mod simulation;
+
+pub use answer::Answer;
+pub use boot_clock::{BootClock, BootTime, SystemBootClock};
+pub use cache::{CacheStatus, VerificationCache};
+pub use poller::Polling;
+pub use settings::CacheSettings;
+pub use store_clock::StoreClock;
+
+/// Names this crate in errors.
+const DEPENDENCY: &str = "cache";

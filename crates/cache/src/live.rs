@@ -1,0 +1,215 @@
+//! The keys that are cached.
+
+use std::{
+    collections::{HashMap, HashSet},
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use capykeys_domain::{
+    model::{KeyId, OrganizationId},
+    ports::FoundKey,
+    secret::KeyDigest,
+};
+
+use crate::planted::{Bug, Planted};
+
+/// A bounded map from digest to key, which evicts with the CLOCK algorithm: a hand goes round and
+/// takes the first entry that was not used since it last came by.
+#[derive(Debug)]
+pub(crate) struct Live {
+    capacity: usize,
+    /// Without gaps: the last one takes the place of one that goes.
+    slots: Vec<Slot>,
+    by_digest: HashMap<[u8; 32], usize>,
+    /// A key has one entry at most.
+    by_key: HashMap<KeyId, usize>,
+    hand: usize,
+}
+
+#[derive(Debug)]
+struct Slot {
+    found: Arc<FoundKey>,
+    /// Kept here too, so that to look through all slots for an organisation is to read one array.
+    organization: OrganizationId,
+    used: AtomicBool,
+}
+
+impl Live {
+    pub(crate) fn new(capacity: NonZeroUsize) -> Self {
+        Self {
+            capacity: capacity.get(),
+            slots: Vec::new(),
+            by_digest: HashMap::new(),
+            by_key: HashMap::new(),
+            hand: 0,
+        }
+    }
+
+    /// The key stored under one of `digests`. The map finds it; that it is the right one is then
+    /// seen by comparing the whole digest, in constant time.
+    pub(crate) fn get(&self, digests: &[KeyDigest], planted: &Planted) -> Option<&Arc<FoundKey>> {
+        let slot = digests.iter().find_map(|digest| {
+            let place = match planted.id_of(digest.as_bytes()) {
+                Some(id) => self.by_key.get(&id),
+                None => self.by_digest.get(digest.as_bytes()),
+            };
+            let slot = self.slots.get(*place?)?;
+            (planted.is(Bug::FoundById) || slot.found.digest == *digest).then_some(slot)
+        })?;
+        // Written only when it changes: the line is shared by all cores.
+        if !slot.used.load(Ordering::Relaxed) {
+            slot.used.store(true, Ordering::Relaxed);
+        }
+        Some(&slot.found)
+    }
+
+    pub(crate) fn insert(&mut self, found: Arc<FoundKey>) {
+        self.remove_key(found.key.id);
+        if let Some(&place) = self.by_digest.get(found.digest.as_bytes()) {
+            self.remove_at(place);
+        }
+        if self.slots.len() >= self.capacity {
+            self.evict();
+        }
+        let place = self.slots.len();
+        self.by_digest.insert(*found.digest.as_bytes(), place);
+        self.by_key.insert(found.key.id, place);
+        let organization = found.key.organization_id;
+        self.slots.push(Slot { found, organization, used: AtomicBool::new(false) });
+    }
+
+    pub(crate) fn remove_key(&mut self, id: KeyId) {
+        if let Some(&place) = self.by_key.get(&id) {
+            self.remove_at(place);
+        }
+    }
+
+    /// Removes the keys of all `organizations`, in one pass.
+    pub(crate) fn remove_organizations(&mut self, organizations: &HashSet<OrganizationId>) {
+        if organizations.is_empty() {
+            return;
+        }
+        // From the end: what takes the place of one that goes was looked at already.
+        for place in (0..self.slots.len()).rev() {
+            if organizations.contains(&self.slots[place].organization) {
+                self.remove_at(place);
+            }
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.slots.clear();
+        self.by_digest.clear();
+        self.by_key.clear();
+        self.hand = 0;
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    fn evict(&mut self) {
+        // Ends: the first round clears every mark.
+        loop {
+            if self.hand >= self.slots.len() {
+                self.hand = 0;
+            }
+            let Some(slot) = self.slots.get_mut(self.hand) else { return };
+            if !std::mem::take(slot.used.get_mut()) {
+                break;
+            }
+            self.hand += 1;
+        }
+        self.remove_at(self.hand);
+    }
+
+    fn remove_at(&mut self, place: usize) {
+        let gone = self.slots.swap_remove(place);
+        self.by_digest.remove(gone.found.digest.as_bytes());
+        self.by_key.remove(&gone.found.key.id);
+        if let Some(moved) = self.slots.get(place) {
+            self.by_digest.insert(*moved.found.digest.as_bytes(), place);
+            self.by_key.insert(moved.found.key.id, place);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use capykeys_conformance::fixtures;
+    use capykeys_domain::secret::PepperId;
+
+    use super::*;
+
+    fn found() -> Arc<FoundKey> {
+        let organization = fixtures::organization(fixtures::at(0));
+        let new = fixtures::key(organization.id, fixtures::at(0));
+        Arc::new(FoundKey { digest: new.digest, key: new.key, organization })
+    }
+
+    fn live(capacity: usize) -> Live {
+        Live::new(NonZeroUsize::new(capacity).unwrap())
+    }
+
+    fn has(live: &Live, found: &FoundKey) -> bool {
+        live.get(std::slice::from_ref(&found.digest), &Planted::default()).is_some()
+    }
+
+    #[test]
+    fn a_key_is_found_by_any_candidate_and_only_under_its_own_pepper() {
+        let (mut live, one, other) = (live(10), found(), found());
+        live.insert(Arc::clone(&one));
+        let planted = Planted::default();
+        assert!(live.get(&[other.digest.clone(), one.digest.clone()], &planted).is_some());
+        assert!(live.get(std::slice::from_ref(&other.digest), &planted).is_none());
+        let pepper = PepperId::parse("2").unwrap();
+        let elsewhere = KeyDigest::from_stored(pepper, *one.digest.as_bytes());
+        assert!(live.get(&[elsewhere], &planted).is_none());
+    }
+
+    #[test]
+    fn what_is_used_outlives_what_is_not() {
+        let mut live = live(100);
+        let used: Vec<_> = (0..50).map(|_| found()).collect();
+        for one in &used {
+            live.insert(Arc::clone(one));
+        }
+        for _ in 0..10_000 {
+            assert!(used.iter().all(|one| has(&live, one)));
+            live.insert(found());
+            assert!(live.len() <= 100 && live.by_key.len() == live.len());
+        }
+    }
+
+    #[test]
+    fn a_key_with_a_new_digest_leaves_the_old_one() {
+        let (mut live, old) = (live(10), found());
+        live.insert(Arc::clone(&old));
+        let new = Arc::new(FoundKey { digest: fixtures::digest([9; 32]), ..(*old).clone() });
+        live.insert(Arc::clone(&new));
+        assert!(has(&live, &new) && !has(&live, &old));
+        assert_eq!((live.len(), live.by_digest.len()), (1, 1));
+    }
+
+    #[test]
+    fn removals_hit_the_ones_that_are_meant_and_no_other() {
+        let mut live = live(1_000);
+        let all: Vec<_> = (0..300).map(|_| found()).collect();
+        for one in &all {
+            live.insert(Arc::clone(one));
+        }
+        let organizations = all[100..200].iter().map(|one| one.organization.id).collect();
+        live.remove_organizations(&organizations);
+        for one in &all[..50] {
+            live.remove_key(one.key.id);
+        }
+        for (number, one) in all.iter().enumerate() {
+            assert_eq!(has(&live, one), (50..100).contains(&number) || number >= 200, "{number}");
+        }
+        assert_eq!((live.len(), live.by_digest.len(), live.by_key.len()), (150, 150, 150));
+    }
+}

@@ -1,0 +1,245 @@
+//! The rules, without time, I/O or concurrency: what happens and what the clock shows is told to it.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use capykeys_domain::{
+    model::Timestamp,
+    ports::{Change, FeedHead, FeedPosition, FoundKey, Poll},
+    secret::KeyDigest,
+};
+
+use crate::{
+    Answer, BootTime, CacheSettings,
+    absent::Absent,
+    fence::{Fence, Pass},
+    live::Live,
+    planted::{Bug, Planted},
+};
+
+/// A poll that was sent.
+#[derive(Debug)]
+pub(crate) struct SentPoll {
+    number: u64,
+    sent: BootTime,
+    /// What to poll after; without one, the head is to be asked for.
+    pub(crate) position: Option<FeedPosition>,
+}
+
+/// What a poll has led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Polled {
+    /// Everything is known that was committed before it was sent.
+    Current,
+    /// There is more: poll on at once.
+    Behind,
+    /// The cache was emptied.
+    Restarted,
+    /// It had been given up.
+    Ignored,
+}
+
+/// A read that was sent.
+#[derive(Debug)]
+pub(crate) struct SentRead {
+    pass: Pass,
+    began: BootTime,
+}
+
+/// What a read has found.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reading {
+    /// The read's own answer; `None` where something that touches it was changed meanwhile.
+    answer: Option<Answer>,
+}
+
+/// The state of one replica's cache.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    lease: Duration,
+    /// While the clock shows less than this, the cache may be used.
+    lease_until: BootTime,
+    position: Option<FeedPosition>,
+    polls: u64,
+    store_time: Option<(Timestamp, BootTime)>,
+    fence: Fence,
+    live: Live,
+    absent: Absent,
+    planted: Planted,
+    /// Changes that a planted fault has not applied yet.
+    late: Vec<Change>,
+}
+
+impl Machine {
+    pub(crate) fn new(settings: &CacheSettings, planted: Planted) -> Self {
+        Self {
+            lease: settings.lease,
+            lease_until: BootTime::new(Duration::ZERO),
+            position: None,
+            polls: 0,
+            store_time: None,
+            fence: Fence::default(),
+            live: Live::new(settings.keys),
+            absent: Absent::new(settings),
+            planted,
+            late: Vec::new(),
+        }
+    }
+
+    /// A poll is about to be sent; any earlier one is given up. `now` must have been read before it
+    /// is sent.
+    pub(crate) fn begin_poll(&mut self, now: BootTime) -> SentPoll {
+        self.polls += 1;
+        SentPoll { number: self.polls, sent: now, position: self.position }
+    }
+
+    /// The poll was answered, at `now`.
+    pub(crate) fn end_poll(&mut self, sent: &SentPoll, answer: &Poll, now: BootTime) -> Polled {
+        if sent.number != self.polls {
+            return Polled::Ignored;
+        }
+        match answer {
+            Poll::Changes { changes, position, complete, store_time } => {
+                self.apply(changes);
+                // In this order: where something goes wrong on the way, the next poll tells the
+                // same changes again, and there is no lease before they are applied.
+                self.position = Some(*position);
+                self.absent.age(now);
+                self.store_time = Some((*store_time, sent.sent));
+                if !complete && !self.planted.is(Bug::LeaseFromIncompletePoll) {
+                    return Polled::Behind;
+                }
+                self.extend(sent, now);
+                Polled::Current
+            }
+            Poll::Diverged(head) => self.end_head(sent, head, now),
+        }
+    }
+
+    /// The head was asked for and answered, at `now`: what is known is of no use.
+    pub(crate) fn end_head(&mut self, sent: &SentPoll, head: &FeedHead, now: BootTime) -> Polled {
+        if sent.number != self.polls {
+            return Polled::Ignored;
+        }
+        if sent.position.is_none() || !self.planted.is(Bug::DivergenceIgnored) {
+            self.clear();
+        }
+        self.position = Some(head.position);
+        self.store_time = Some((head.store_time, sent.sent));
+        self.extend(sent, now);
+        Polled::Restarted
+    }
+
+    /// Drops everything, and whatever is being read.
+    pub(crate) fn clear(&mut self) {
+        self.live.clear();
+        self.absent.clear();
+        self.fence.void();
+    }
+
+    /// Obeys `changes`.
+    pub(crate) fn apply(&mut self, changes: &[Change]) {
+        if self.planted.is(Bug::LeaseBeforeApplying) {
+            let changes = std::mem::replace(&mut self.late, changes.to_vec());
+            return self.apply_now(&changes);
+        }
+        self.apply_now(changes);
+    }
+
+    fn apply_now(&mut self, changes: &[Change]) {
+        let mut organizations = HashSet::new();
+        for change in changes {
+            self.fence.changed(*change);
+            match change {
+                Change::Key(id) => self.live.remove_key(*id),
+                Change::Organization(id) => drop(organizations.insert(*id)),
+            }
+        }
+        self.live.remove_organizations(&organizations);
+    }
+
+    fn extend(&mut self, sent: &SentPoll, now: BootTime) {
+        let from = if self.planted.is(Bug::LeaseFromReceipt) { now } else { sent.sent };
+        self.lease_until = from.after(self.lease);
+    }
+
+    /// Until when the cache may be used.
+    pub(crate) const fn lease_until(&self) -> BootTime {
+        self.lease_until
+    }
+
+    /// The store's time at `now`; `None` before the first poll.
+    ///
+    /// It is told at some moment between sending and answer, and taken for that of the sending: so it
+    /// is never late, and early by at most the time that the poll took.
+    pub(crate) fn store_now(&self, now: BootTime) -> Option<Timestamp> {
+        self.store_time.map(|(time, at)| time.saturating_add(now.since(at)))
+    }
+
+    /// What is cached of `digests`. Whether it may still be said is seen by comparing
+    /// [`Answer::until`] with the clock, as the very last thing.
+    pub(crate) fn recall(&self, digests: &[KeyDigest]) -> Option<Answer> {
+        let until =
+            if self.planted.is(Bug::NoLease) { BootTime::new(Duration::MAX) } else { self.lease_until };
+        if let Some(found) = self.live.get(digests, &self.planted) {
+            return Some(Answer { found: Some(Arc::clone(found)), until });
+        }
+        let absent = digests.iter().all(|digest| self.absent.contains(digest.as_bytes()));
+        absent.then_some(Answer { found: None, until })
+    }
+
+    /// A read of the store is about to be sent. `now` must have been read before.
+    pub(crate) fn begin_read(&mut self, now: BootTime) -> SentRead {
+        SentRead { pass: self.fence.begin(), began: now }
+    }
+
+    /// A read of `digests` was answered. It goes into the cache where it may.
+    pub(crate) fn end_read(
+        &mut self,
+        sent: &SentRead,
+        digests: &[KeyDigest],
+        found: Option<FoundKey>,
+    ) -> Reading {
+        let found = found.map(Arc::new);
+        let same = self.fence.same_generation(&sent.pass) || self.planted.is(Bug::FillAfterRestart);
+        let untouched = found.as_ref().is_none_or(|found| self.fence.untouched(&sent.pass, &found.key));
+        self.fence.end(&sent.pass);
+        if !same || !(untouched || self.planted.is(Bug::NoFence)) {
+            return Reading { answer: None };
+        }
+        match &found {
+            Some(found) => {
+                self.planted.remember(found.digest.as_bytes(), found.key.id);
+                self.live.insert(Arc::clone(found));
+            }
+            None => {
+                for digest in digests {
+                    self.absent.insert(*digest.as_bytes());
+                }
+            }
+        }
+        let until = if self.planted.is(Bug::NoAgeOfReads) {
+            BootTime::new(Duration::MAX)
+        } else {
+            // It saw what was committed before it began, as a poll does.
+            sent.began.after(self.lease)
+        };
+        Reading { answer: Some(Answer { found, until }) }
+    }
+
+    /// A read has failed, or nobody waits for it any more.
+    pub(crate) fn abandon_read(&mut self, sent: &SentRead) {
+        self.fence.end(&sent.pass);
+    }
+
+    /// What may be said after a read: what is cached by now, which a later poll may have confirmed,
+    /// or else the read's own answer. `None` where it has to be read again.
+    pub(crate) fn conclude(&self, reading: &Reading, digests: &[KeyDigest], now: BootTime) -> Option<Answer> {
+        let fresh = |answer: &Answer| answer.remaining(now).is_some();
+        self.recall(digests).filter(fresh).or_else(|| reading.answer.clone().filter(fresh))
+    }
+
+    /// How many keys and how many absent digests are cached.
+    pub(crate) fn sizes(&self) -> (usize, usize) {
+        (self.live.len(), self.absent.len())
+    }
+}

@@ -1,0 +1,52 @@
+//! What can be set.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+/// How long the cache may be behind, and how much it may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheSettings {
+    /// L: a change is obeyed at the latest this long after its commit. 500 ms by default.
+    pub lease: Duration,
+    /// How many keys are kept; beyond that, one that was not asked for lately makes room. 100,000
+    /// by default, at about 1 kB each where every field is filled (`tests/memory.rs` measures it).
+    pub keys: NonZeroUsize,
+    /// How many digests are remembered of which the store has no key, in a space of their own, so
+    /// that a flood of made-up keys takes no room from real ones. 65,536 by default, at about 100
+    /// bytes each; 0 remembers none.
+    pub absent: usize,
+    /// How long such a digest is remembered at most. A key that is minted cannot have been asked
+    /// for before, but one that is imported can. 10 s by default.
+    pub absent_for: Duration,
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_millis(500),
+            keys: NonZeroUsize::MIN.saturating_add(99_999),
+            absent: 65_536,
+            absent_for: Duration::from_secs(10),
+        }
+    }
+}
+
+impl CacheSettings {
+    /// How often the feed is polled: five times in a lease, so that it outlives lost answers.
+    #[must_use]
+    pub fn poll_interval(&self) -> Duration {
+        (self.lease / 5).max(Duration::from_millis(1))
+    }
+
+    /// How long a poll may take: short enough that a second one can save the lease.
+    #[must_use]
+    pub fn poll_deadline(&self) -> Duration {
+        self.poll_interval() * 2
+    }
+
+    /// How long after a commit no replica acts on what was before it: the lease, and 0.1 % of it for
+    /// clocks that do not run at quite the same speed. Every replica has to have the same lease.
+    #[must_use]
+    pub fn commit_wait(&self) -> Duration {
+        self.lease.saturating_add(self.lease / 1_000)
+    }
+}

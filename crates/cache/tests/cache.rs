@@ -1,0 +1,343 @@
+//! The cache as a whole: its concurrency, its outages, its bounds.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+
+use capykeys_cache::{BootClock, CacheSettings, StoreClock, SystemBootClock, VerificationCache};
+use capykeys_conformance::fixtures;
+use capykeys_domain::{
+    model::OrganizationId,
+    ports::{Change, Clock, FoundKey, KeyLookup},
+    secret::KeyDigest,
+};
+use futures_util::{FutureExt, future::join_all};
+use support::{FakeBootClock, FakeStore};
+use tokio::{runtime::Handle, time::sleep};
+
+struct World {
+    store: Arc<FakeStore>,
+    clock: Arc<FakeBootClock>,
+    cache: VerificationCache,
+    _polling: capykeys_cache::Polling,
+}
+
+async fn world(settings: CacheSettings) -> World {
+    let (store, clock) = (Arc::new(FakeStore::default()), Arc::new(FakeBootClock::new()));
+    let cache = VerificationCache::with_clock(
+        settings,
+        Arc::clone(&store) as _,
+        Arc::clone(&store) as _,
+        Arc::clone(&clock) as _,
+    );
+    let polling = cache.spawn(&Handle::current());
+    let world = World { store, clock, cache, _polling: polling };
+    world.until_there_is_a_lease().await;
+    world
+}
+
+impl World {
+    async fn until_there_is_a_lease(&self) {
+        while self.cache.lease_remaining().is_none() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    async fn until_there_is_none(&self) {
+        while self.cache.lease_remaining().is_some() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    async fn find(&self, digest: &KeyDigest) -> Option<FoundKey> {
+        self.cache.find_by_digest(std::slice::from_ref(digest)).await.unwrap()
+    }
+
+    /// Asks once more, and says whether that has read the store.
+    async fn reads(&self, digest: &KeyDigest) -> bool {
+        let before = self.store.reads();
+        self.find(digest).await;
+        self.store.reads() > before
+    }
+}
+
+fn random(number: u64) -> KeyDigest {
+    let mut bytes = [0xff; 32];
+    // Spread, so that neighbours have nothing in common.
+    bytes[..8].copy_from_slice(&number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+    fixtures::digest(bytes)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cached_key_is_found_without_the_store() {
+    let world = world(CacheSettings::default()).await;
+    let digest = world.store.add_key();
+    let first = world.find(&digest).await.unwrap();
+    assert_eq!(world.store.reads(), 1);
+    for _ in 0..100 {
+        assert_eq!(world.find(&digest).await.as_ref(), Some(&first));
+    }
+    assert_eq!(world.find(&random(1)).await, None);
+    assert_eq!(world.find(&random(1)).await, None);
+    assert_eq!(world.store.reads(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_lease_every_lookup_is_a_read_and_passes_on_what_fails() {
+    let world = world(CacheSettings::default()).await;
+    let digest = world.store.add_key();
+    world.find(&digest).await;
+    world.store.break_feed(true);
+    world.until_there_is_none().await;
+    assert!(world.reads(&digest).await && world.reads(&digest).await);
+    world.store.break_lookup(true);
+    let error = world.cache.find_by_digest(std::slice::from_ref(&digest)).await.unwrap_err();
+    assert_eq!(error.to_string(), "cache: store: 57P01");
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_lease_a_cached_key_outlives_an_outage_of_the_store_until_it_runs_out() {
+    let world = world(CacheSettings::default()).await;
+    let digest = world.store.add_key();
+    world.find(&digest).await;
+    world.store.break_feed(true);
+    world.store.break_lookup(true);
+    let answer = world.cache.find(std::slice::from_ref(&digest)).await.unwrap();
+    assert!(answer.remaining(world.clock.now()).unwrap() <= Duration::from_millis(500));
+    world.until_there_is_none().await;
+    assert!(world.cache.find_by_digest(std::slice::from_ref(&digest)).await.is_err());
+    assert_eq!(answer.remaining(world.clock.now()), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_an_outage_the_feed_is_followed_again_and_what_was_missed_is_obeyed() {
+    let world = world(CacheSettings::default()).await;
+    let (kept, revoked) = (world.store.add_key(), world.store.add_key());
+    world.find(&kept).await;
+    world.find(&revoked).await;
+    world.store.break_feed(true);
+    world.until_there_is_none().await;
+    sleep(Duration::from_mins(1)).await;
+    world.store.revoke(&revoked);
+    world.store.break_feed(false);
+    let healed = world.clock.now();
+    world.until_there_is_a_lease().await;
+    assert!(world.clock.now().since(healed) < Duration::from_secs(1));
+    assert!(!world.reads(&kept).await);
+    assert!(world.reads(&revoked).await);
+    assert!(world.find(&revoked).await.unwrap().key.revoked_at.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_feed_that_swallows_polls_costs_the_lease_and_comes_back() {
+    let world = world(CacheSettings::default()).await;
+    world.store.hang_feed(true);
+    world.until_there_is_none().await;
+    world.store.hang_feed(false);
+    let healed = world.clock.now();
+    world.until_there_is_a_lease().await;
+    assert!(world.clock.now().since(healed) < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_changes_than_one_poll_may_tell_are_all_obeyed() {
+    let world = world(CacheSettings::default()).await;
+    let digests: Vec<_> = (0..2_500).map(|_| world.store.add_key()).collect();
+    for digest in &digests {
+        world.find(digest).await;
+        world.store.revoke(digest);
+    }
+    sleep(CacheSettings::default().lease).await;
+    for digest in &digests {
+        assert!(world.find(digest).await.unwrap().key.revoked_at.is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_history_empties_the_cache() {
+    let world = world(CacheSettings::default()).await;
+    let digest = world.store.add_key();
+    world.find(&digest).await;
+    world.find(&random(1)).await;
+    world.store.diverge();
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!((world.cache.status().keys, world.cache.status().absent), (0, 0));
+    assert!(world.reads(&digest).await);
+    assert!(!world.reads(&digest).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_who_ask_for_one_key_read_it_once() {
+    let world = world(CacheSettings::default()).await;
+    let digest = world.store.add_key();
+    world.store.delay_lookup(Duration::from_millis(20));
+    let found = join_all((0..1_000).map(|_| world.find(&digest))).await;
+    assert!(found.iter().all(Option::is_some));
+    assert_eq!(world.store.reads(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_gives_up_strands_nobody() {
+    let world = world(CacheSettings::default()).await;
+    let digest = world.store.add_key();
+    world.store.delay_lookup(Duration::from_millis(20));
+    let mut leader = Box::pin(world.find(&digest));
+    assert!(leader.as_mut().now_or_never().is_none());
+    let follower = world.find(&digest);
+    let leave = async {
+        sleep(Duration::from_millis(5)).await;
+        drop(leader);
+    };
+    let (found, ()) = tokio::join!(follower, leave);
+    assert!(found.is_some());
+    assert_eq!(world.store.reads(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_failed_is_not_what_the_next_one_gets() {
+    let world = world(CacheSettings::default()).await;
+    let digest = world.store.add_key();
+    world.store.break_lookup(true);
+    assert!(world.cache.find_by_digest(std::slice::from_ref(&digest)).await.is_err());
+    world.store.break_lookup(false);
+    assert!(world.find(&digest).await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_revoked_while_it_is_read_is_read_again() {
+    let world = world(CacheSettings::default()).await;
+    let digest = world.store.add_key();
+    world.store.delay_lookup(Duration::from_millis(250));
+    let revoke = async {
+        sleep(Duration::from_millis(20)).await;
+        world.store.revoke(&digest);
+    };
+    let (found, ()) = tokio::join!(world.find(&digest), revoke);
+    assert!(found.unwrap().key.revoked_at.is_some());
+    assert_eq!(world.store.reads(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_after_a_sleep_is_not_given() {
+    let world = world(CacheSettings::default()).await;
+    let digest = world.store.add_key();
+    world.store.break_feed(true);
+    world.until_there_is_none().await;
+    world.store.delay_lookup(Duration::from_millis(20));
+    let suspend = async {
+        sleep(Duration::from_millis(10)).await;
+        world.store.revoke(&digest);
+        world.clock.sleep(Duration::from_secs(5));
+    };
+    let (found, ()) = tokio::join!(world.find(&digest), suspend);
+    assert!(found.unwrap().key.revoked_at.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_runs_out_while_the_machine_sleeps() {
+    let world = world(CacheSettings::default()).await;
+    let digest = world.store.add_key();
+    world.find(&digest).await;
+    world.clock.sleep(Duration::from_millis(600));
+    assert_eq!(world.cache.lease_remaining(), None);
+    assert!(world.reads(&digest).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn own_changes_are_obeyed_at_once() {
+    let world = world(CacheSettings::default()).await;
+    let (one, other) = (world.store.add_key(), world.store.add_key());
+    let (one_found, other_found) = (world.find(&one).await.unwrap(), world.find(&other).await.unwrap());
+    world.cache.invalidate_key(one_found.key.id);
+    assert!(world.reads(&one).await && !world.reads(&other).await);
+    world.cache.invalidate_organization(other_found.organization.id);
+    assert!(world.reads(&other).await && !world.reads(&one).await);
+    world.cache.clear();
+    assert!(world.reads(&one).await && world.reads(&other).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_unknown_keys_takes_no_room_from_live_ones() {
+    let settings =
+        CacheSettings { keys: NonZeroUsize::new(1_000).unwrap(), absent: 4_096, ..CacheSettings::default() };
+    let world = world(settings).await;
+    let live: Vec<_> = (0..1_000).map(|_| world.store.add_key()).collect();
+    for digest in &live {
+        world.find(digest).await;
+    }
+    let before = world.store.reads();
+    for number in 0..1_000_000 {
+        assert_eq!(world.find(&random(number)).await, None);
+    }
+    let status = world.cache.status();
+    assert!(status.keys == 1_000 && status.absent <= 4_096, "{status:?}");
+    assert_eq!(world.store.reads() - before, 1_000_000);
+    for digest in &live {
+        assert!(!world.reads(digest).await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspended_organization_takes_all_its_keys_with_one_event() {
+    let world = world(CacheSettings::default()).await;
+    let organization = OrganizationId::new(fixtures::at(0), [1; 8]);
+    let digests: Vec<_> = (0..10_000).map(|_| world.store.add_key_of(organization)).collect();
+    let other = world.store.add_key();
+    for digest in digests.iter().chain([&other]) {
+        world.find(digest).await;
+    }
+    world.store.tell(Change::Organization(organization));
+    sleep(CacheSettings::default().lease).await;
+    assert_eq!(world.cache.status().keys, 1);
+    assert!(!world.reads(&other).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stores_time_goes_on_between_polls_and_in_sleep() {
+    let world = world(CacheSettings::default()).await;
+    let clock = StoreClock::new(world.cache.clone(), Arc::new(fixtures::ManualClock::default()));
+    let before = clock.now();
+    world.store.break_feed(true);
+    world.clock.sleep(Duration::from_hours(1));
+    assert!(clock.now() >= before.saturating_add(Duration::from_hours(1)));
+    assert!(clock.now() <= before.saturating_add(Duration::from_secs(3_601)));
+}
+
+#[tokio::test]
+async fn threads_that_look_up_revoke_and_clear_at_once_come_to_no_harm() {
+    let store = Arc::new(FakeStore::default());
+    let cache = VerificationCache::with_clock(
+        CacheSettings { keys: NonZeroUsize::new(50).unwrap(), ..CacheSettings::default() },
+        Arc::clone(&store) as _,
+        Arc::clone(&store) as _,
+        Arc::new(SystemBootClock),
+    );
+    let _polling = cache.spawn(&Handle::current());
+    let digests: Arc<Vec<_>> = Arc::new((0..100).map(|_| store.add_key()).collect());
+    let threads = (0..4_usize).map(|thread| {
+        let (cache, digests, store) = (cache.clone(), Arc::clone(&digests), Arc::clone(&store));
+        tokio::task::spawn_blocking(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            for round in 0..5_000_usize {
+                let digest = &digests[(round * 7 + thread * 13) % digests.len()];
+                let found = runtime.block_on(cache.find_by_digest(std::slice::from_ref(digest)));
+                let found = found.unwrap().unwrap();
+                assert_eq!(found.digest, *digest);
+                if round % 500 == thread {
+                    store.revoke(digest);
+                    cache.invalidate_key(found.key.id);
+                    let again = runtime.block_on(cache.find_by_digest(std::slice::from_ref(digest)));
+                    assert!(again.unwrap().unwrap().key.revoked_at.is_some());
+                }
+                if round % 1_000 == 0 {
+                    cache.clear();
+                }
+            }
+        })
+    });
+    for thread in join_all(threads).await {
+        thread.unwrap();
+    }
+    assert!(cache.status().keys <= 50);
+}

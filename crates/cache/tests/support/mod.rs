@@ -1,0 +1,172 @@
+//! A store that can be broken, and a boot clock that can sleep.
+
+use std::{
+    collections::HashMap,
+    num::NonZeroU32,
+    sync::{Mutex, MutexGuard},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use capykeys_cache::{BootClock, BootTime};
+use capykeys_conformance::fixtures;
+use capykeys_domain::{
+    model::{Organization, OrganizationId},
+    ports::{Change, ChangeFeed, FeedHead, FeedPosition, FoundKey, KeyLookup, Poll, Unavailable},
+    secret::KeyDigest,
+};
+use tokio::time::{Instant, sleep};
+
+/// Goes as tokio's clock does, and on its own while the machine "sleeps".
+pub(crate) struct FakeBootClock {
+    start: Instant,
+    slept: Mutex<Duration>,
+}
+
+impl FakeBootClock {
+    pub(crate) fn new() -> Self {
+        Self { start: Instant::now(), slept: Mutex::default() }
+    }
+
+    pub(crate) fn sleep(&self, time: Duration) {
+        *self.slept.lock().unwrap() += time;
+    }
+}
+
+impl BootClock for FakeBootClock {
+    fn now(&self) -> BootTime {
+        BootTime::new(self.start.elapsed() + *self.slept.lock().unwrap())
+    }
+}
+
+#[derive(Default)]
+struct State {
+    keys: HashMap<[u8; 32], FoundKey>,
+    changes: Vec<Change>,
+    mark: u8,
+    reads: u64,
+    lookup_broken: bool,
+    feed_broken: bool,
+    feed_hangs: bool,
+    delay: Duration,
+}
+
+#[derive(Default)]
+pub(crate) struct FakeStore(Mutex<State>);
+
+impl FakeStore {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    /// Adds a key of an organisation of its own.
+    pub(crate) fn add_key(&self) -> KeyDigest {
+        self.add(fixtures::organization(fixtures::at(0)))
+    }
+
+    pub(crate) fn add_key_of(&self, id: OrganizationId) -> KeyDigest {
+        self.add(Organization { id, ..fixtures::organization(fixtures::at(0)) })
+    }
+
+    fn add(&self, organization: Organization) -> KeyDigest {
+        let new = fixtures::key(organization.id, fixtures::at(0));
+        let found = FoundKey { digest: new.digest.clone(), key: new.key, organization };
+        self.state().keys.insert(*new.digest.as_bytes(), found);
+        new.digest
+    }
+
+    pub(crate) fn revoke(&self, digest: &KeyDigest) {
+        let mut state = self.state();
+        let found = state.keys.get_mut(digest.as_bytes()).unwrap();
+        found.key.revoked_at = Some(fixtures::at(1));
+        let change = Change::Key(found.key.id);
+        state.changes.push(change);
+    }
+
+    pub(crate) fn tell(&self, change: Change) {
+        self.state().changes.push(change);
+    }
+
+    pub(crate) fn diverge(&self) {
+        self.state().mark += 1;
+    }
+
+    pub(crate) fn reads(&self) -> u64 {
+        self.state().reads
+    }
+
+    pub(crate) fn break_lookup(&self, broken: bool) {
+        self.state().lookup_broken = broken;
+    }
+
+    pub(crate) fn break_feed(&self, broken: bool) {
+        self.state().feed_broken = broken;
+    }
+
+    pub(crate) fn hang_feed(&self, hangs: bool) {
+        self.state().feed_hangs = hangs;
+    }
+
+    pub(crate) fn delay_lookup(&self, delay: Duration) {
+        self.state().delay = delay;
+    }
+
+    async fn feed(&self) -> Result<(), Unavailable> {
+        let broken = self.state().feed_broken;
+        let hangs = self.state().feed_hangs;
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        if broken { Err(Unavailable::new("store", "57P01")) } else { Ok(()) }
+    }
+}
+
+impl State {
+    fn head(&self, sequence: usize) -> FeedPosition {
+        FeedPosition { sequence: i64::try_from(sequence).unwrap(), mark: [self.mark; 16] }
+    }
+}
+
+#[async_trait]
+impl KeyLookup for FakeStore {
+    async fn find_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
+        let (answer, delay) = {
+            let mut state = self.state();
+            state.reads += 1;
+            if state.lookup_broken {
+                return Err(Unavailable::new("store", "57P01"));
+            }
+            let found = digests.iter().find_map(|digest| state.keys.get(digest.as_bytes()).cloned());
+            (found, state.delay)
+        };
+        // The answer is of the moment when it was read, however late it comes.
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
+        Ok(answer)
+    }
+}
+
+#[async_trait]
+impl ChangeFeed for FakeStore {
+    async fn head(&self) -> Result<FeedHead, Unavailable> {
+        self.feed().await?;
+        let state = self.state();
+        Ok(FeedHead { position: state.head(state.changes.len()), store_time: fixtures::at(0) })
+    }
+
+    async fn poll(&self, position: &FeedPosition, limit: NonZeroU32) -> Result<Poll, Unavailable> {
+        self.feed().await?;
+        let state = self.state();
+        let end = FeedHead { position: state.head(state.changes.len()), store_time: fixtures::at(0) };
+        if position.mark != [state.mark; 16] {
+            return Ok(Poll::Diverged(end));
+        }
+        let from = usize::try_from(position.sequence).unwrap();
+        let limit = usize::try_from(limit.get()).unwrap();
+        let changes: Vec<_> = state.changes[from..].iter().take(limit).copied().collect();
+        let read = from + changes.len();
+        let complete = read == state.changes.len();
+        Ok(Poll::Changes { changes, position: state.head(read), complete, store_time: fixtures::at(0) })
+    }
+}
