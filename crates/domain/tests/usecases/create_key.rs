@@ -14,10 +14,7 @@ use super::service::{Service, spec};
 async fn a_key_that_would_reach_further_than_its_creator_is_not_created() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
-    let creator = service.key(&organization, &[Scope::ApiKeysWrite, Scope::JobsRead]).await;
-    let caller = service.sign_in(creator.plaintext.expose()).await.unwrap();
-    let permit =
-        service.app.permit_create_key(&caller, Some(organization.id), &fixtures::context()).await.unwrap();
+    let (_, permit) = service.creator(&organization, &[Scope::ApiKeysWrite, Scope::JobsRead]).await;
     let before = service.store.counts();
     let refused = service.app.create_key(&permit, spec(&[Scope::BackupsRead]), &fixtures::context()).await;
     let Err(CreateKeyError::Denied(denial)) = refused else { panic!("created") };
@@ -32,10 +29,8 @@ async fn a_key_that_would_reach_further_than_its_creator_is_not_created() {
 async fn a_key_that_is_revoked_after_it_was_let_through_creates_nothing() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
-    let creator = service.key(&organization, &[Scope::All]).await;
-    let caller = service.sign_in(creator.plaintext.expose()).await.unwrap();
+    let (creator, permit) = service.creator(&organization, &[Scope::All]).await;
     let context = fixtures::context();
-    let permit = service.app.permit_create_key(&caller, Some(organization.id), &context).await.unwrap();
     let revocation = Permit::operator_revokes_key(&organization, creator.key.id);
     let _ = service.app.revoke_key(&revocation, &context).await.unwrap();
     let before = service.store.counts();
@@ -48,10 +43,8 @@ async fn a_key_that_is_revoked_after_it_was_let_through_creates_nothing() {
 async fn an_organization_that_is_suspended_after_its_caller_was_let_through_gets_no_key() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
-    let creator = service.key(&organization, &[Scope::All]).await;
-    let caller = service.sign_in(creator.plaintext.expose()).await.unwrap();
+    let (_, permit) = service.creator(&organization, &[Scope::All]).await;
     let context = fixtures::context();
-    let permit = service.app.permit_create_key(&caller, Some(organization.id), &context).await.unwrap();
     let manage = Permit::operator_manages(organization.id);
     service.app.suspend_organization(&manage, None, &context).await.unwrap().unwrap();
     let refused = service.app.create_key(&permit, spec(&[Scope::JobsRead]), &context).await;
@@ -76,11 +69,8 @@ async fn a_refusal_is_in_the_audit_log_of_the_callers_organization() {
     let (organization, other) = (service.organization().await, fixtures::organization(at(0)));
     let key = service.key(&organization, &[Scope::JobsRead]).await;
     let caller = service.sign_in(key.plaintext.expose()).await.unwrap();
-    let writer = service.key(&organization, &[Scope::ApiKeysWrite]).await;
-    let writer = service.sign_in(writer.plaintext.expose()).await.unwrap();
-    let context = fixtures::context();
-    let permit = service.app.permit_create_key(&writer, Some(organization.id), &context).await.unwrap();
-    assert!(service.app.create_key(&permit, spec(&[Scope::All]), &context).await.is_err());
+    let (_, permit) = service.creator(&organization, &[Scope::ApiKeysWrite]).await;
+    assert!(service.app.create_key(&permit, spec(&[Scope::All]), &fixtures::context()).await.is_err());
     for target in [Some(organization.id), Some(other.id), None] {
         let refused = service.app.permit_list_keys(&caller, target, &fixtures::context()).await;
         assert!(matches!(refused, Err(AccessError::Denied(_))));
@@ -89,7 +79,7 @@ async fn a_refusal_is_in_the_audit_log_of_the_callers_organization() {
     let denials = records.iter().filter(|one| one.event.outcome == AuditOutcome::Denied);
     let denials: Vec<_> = denials.map(|one| (one.event.action, one.event.actor.clone())).collect();
     let mut expected = vec![(AuditAction::ListKeys, caller.actor()); 3];
-    expected.insert(0, (AuditAction::CreateKey, writer.actor()));
+    expected.insert(0, (AuditAction::CreateKey, permit.actor().clone()));
     assert_eq!(denials, expected);
 }
 
@@ -97,10 +87,7 @@ async fn a_refusal_is_in_the_audit_log_of_the_callers_organization() {
 async fn revoking_a_key_leaves_the_keys_that_it_created_alone() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
-    let parent = service.key(&organization, &[Scope::All]).await;
-    let caller = service.sign_in(parent.plaintext.expose()).await.unwrap();
-    let permit =
-        service.app.permit_create_key(&caller, Some(organization.id), &fixtures::context()).await.unwrap();
+    let (parent, permit) = service.creator(&organization, &[Scope::All]).await;
     let child = service.app.create_key(&permit, spec(&[Scope::All]), &fixtures::context()).await.unwrap();
     let permit = Permit::operator_revokes_key(&organization, parent.key.id);
     let _ = service.app.revoke_key(&permit, &fixtures::context()).await.unwrap();

@@ -15,7 +15,7 @@ use capykeys_domain::{
         Caller, ClerkOrganizationId, KeyName, KeySpec, Organization, Role, Scope, ScopeSet, Session,
         SessionOrganization, UserId,
     },
-    policy::Permit,
+    policy::{CreateKey, Permit},
     ports::{Organizations, SessionError, SessionVerifier, Unavailable},
     secret::{BearerToken, Credential, KeyFormat, Pepper, PepperId, Peppers},
     usecases::{AuthenticateError, Capykeys, CreatedKey, Ports, Provisioning},
@@ -87,6 +87,19 @@ impl Service {
     pub(crate) async fn key(&self, organization: &Organization, scopes: &[Scope]) -> CreatedKey {
         let permit = Permit::operator_creates_key(organization);
         self.app.create_key(&permit, spec(scopes), &fixtures::context()).await.unwrap()
+    }
+
+    /// A key that was let through to create others, and its permit to do so.
+    pub(crate) async fn creator(
+        &self,
+        organization: &Organization,
+        scopes: &[Scope],
+    ) -> (CreatedKey, Permit<CreateKey>) {
+        let creator = self.key(organization, scopes).await;
+        let caller = self.sign_in(creator.plaintext.expose()).await.unwrap();
+        let context = fixtures::context();
+        let permit = self.app.permit_create_key(&caller, Some(organization.id), &context).await.unwrap();
+        (creator, permit)
     }
 
     pub(crate) async fn sign_in(&self, text: &str) -> Result<Caller, AuthenticateError> {
