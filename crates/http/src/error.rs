@@ -62,6 +62,17 @@ impl ApiError {
         Self::Invalid(Cow::Borrowed(sentence))
     }
 
+    /// The same about a member of a part of the body, which stands at `place`.
+    pub(crate) fn within(self, place: impl fmt::Display) -> Self {
+        match self {
+            Self::Invalid(sentence) => match sentence.strip_prefix('`') {
+                Some(rest) => Self::Invalid(Cow::Owned(format!("`{place}.{rest}"))),
+                None => Self::Invalid(sentence),
+            },
+            other => other,
+        }
+    }
+
     const fn status(&self) -> StatusCode {
         match self {
             Self::Invalid(_) | Self::ConnectionClosing | Self::UpgradeWithBody => StatusCode::BAD_REQUEST,

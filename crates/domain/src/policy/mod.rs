@@ -7,9 +7,11 @@
 mod denial;
 mod operator;
 mod permit;
+mod requirement;
 
 pub use denial::{Denial, Forbidden};
 pub use permit::{Ceiling, CreateKey, ListKeys, ManageOrganizations, Permit, RevokeKey};
+pub use requirement::{Rejection, Requirement};
 
 use crate::model::{Caller, KeyCaller, KeyId, KeySource, Organization, OrganizationId, Scope, SessionCaller};
 

@@ -7,6 +7,7 @@ mod health;
 mod organization;
 mod shown;
 mod stream;
+mod verification;
 mod viewer;
 
 use actix_web::{HttpResponse, http::StatusCode, http::header::ContentType};
@@ -18,6 +19,7 @@ use serde::Serialize;
 pub(crate) use shown::ScopeName;
 pub(crate) use stream::key_list;
 use utoipa::ToSchema;
+pub(crate) use verification::{RejectionCode, VerificationView, VerificationsView};
 pub(crate) use viewer::{AuthSourceName, PrincipalView, ViewerResponse};
 
 use crate::error::ApiError;

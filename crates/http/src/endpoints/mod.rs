@@ -8,6 +8,8 @@ pub(crate) mod metrics;
 pub(crate) mod openapi;
 pub(crate) mod readyz;
 pub(crate) mod revoke_api_key;
+pub(crate) mod verify_api_key;
+pub(crate) mod verify_api_keys;
 
 use actix_web::{
     Resource,
@@ -20,6 +22,8 @@ use crate::{error::ApiError, exchange::Current, server::Metrics};
 const ME: &str = "/v1/me";
 const API_KEYS: &str = "/v1/organizations/{orgID}/api-keys";
 const API_KEY: &str = "/v1/organizations/{orgID}/api-keys/{keyID}";
+pub(crate) const VERIFY: &str = "/v1/api-keys/verify";
+pub(crate) const VERIFY_BATCH: &str = "/v1/api-keys/verify-batch";
 const OPENAPI: &str = "/v1/openapi.json";
 const LIVEZ: &str = "/livez";
 const READYZ: &str = "/readyz";
@@ -42,6 +46,8 @@ pub(crate) fn configure_public(config: &mut web::ServiceConfig) {
 pub(crate) fn configure_internal(config: &mut web::ServiceConfig, metrics: &Metrics) {
     config
         .app_data(web::Data::from(metrics.clone()))
+        .service(at(VERIFY, "POST", |it| it.route(web::post().to(verify_api_key::verify_api_key))))
+        .service(at(VERIFY_BATCH, "POST", |it| it.route(web::post().to(verify_api_keys::verify_api_keys))))
         .service(at(METRICS, "GET", |it| it.route(web::get().to(metrics::get_metrics))))
         .configure(configure_health);
 }

@@ -6,3 +6,4 @@ pub(crate) mod create_key;
 mod credential;
 pub(crate) mod members;
 pub(crate) mod page;
+pub(crate) mod verification;

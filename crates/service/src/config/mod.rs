@@ -1,6 +1,7 @@
 //! The configuration: defaults, then a file, then the environment. Unknown keys are refused, so
 //! that a misspelt one does not pass unnoticed.
 
+mod cache;
 mod clerk;
 mod error;
 mod keys;
@@ -13,6 +14,7 @@ use std::path::Path;
 use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use cache::Cache;
 pub(crate) use clerk::{Clerk, Instance};
 pub(crate) use error::ConfigError;
 pub(crate) use keys::Keys;
@@ -30,6 +32,7 @@ pub(crate) struct Config {
     pub(crate) sqlite: Sqlite,
     pub(crate) postgres: Postgres,
     pub(crate) keys: Keys,
+    pub(crate) cache: Cache,
     pub(crate) clerk: Clerk,
     pub(crate) log: Log,
 }

@@ -18,6 +18,7 @@ use capykeys_conformance::{
 use capykeys_domain::{
     model::{KeyName, KeySpec, Organization, OrganizationName, ScopeSet, Slug},
     policy::Permit,
+    ports::{NoReplicas, Unremembered},
     secret::{KeyFormat, Pepper, PepperId, Peppers},
     usecases::{Capykeys, CreatedKey, NewOrganization, Ports, Provisioning},
 };
@@ -113,7 +114,8 @@ fn capykeys(store: &MoodyStore, clock: &Arc<ManualClock>) -> Capykeys {
     let shared = Arc::new(store.clone());
     let ports = Ports {
         keys: shared.clone(),
-        lookup: shared.clone(),
+        resolver: Arc::new(Unremembered(shared.clone())),
+        replicas: Arc::new(NoReplicas),
         organizations: Arc::new(store.model.clone()),
         audit: Arc::new(store.model.clone()),
         sessions: None,
