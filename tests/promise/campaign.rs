@@ -72,20 +72,27 @@ impl<'a> Fault<'a> {
     }
 }
 
-/// Revokes as many keys as the tests are set to, judges, prints, and gives what was judged.
+/// Revokes as many keys as the tests are set to, prints the figures, and fails where the promise was
+/// broken.
 #[track_caller]
-pub(crate) fn run(scenario: &str, scene: &mut Scene, mut fault: Fault<'_>) -> Judge {
+pub(crate) fn run(scenario: &str, scene: &mut Scene, fault: Fault<'_>) -> Judge {
+    let judge = observe(scenario, scene, settings::revocations(), fault);
+    judge.conclude(scenario);
+    judge
+}
+
+/// Revokes so many keys, or a few more.
+pub(crate) fn observe(scenario: &str, scene: &mut Scene, revocations: usize, mut fault: Fault<'_>) -> Judge {
     let seed = settings::seed();
     let mut random = Random::new(seed);
-    let mut judge = Judge::default();
+    let mut judge = Judge::new("revoked");
     let witness = scene.keys(1).remove(0);
     let driver = Driver::start(scene.target.clone(), settings::rate());
-    for round in 0..settings::revocations().div_ceil(KEYS) {
+    for round in 0..revocations.div_ceil(KEYS) {
         let context = format!("{scenario}, seed {seed}, round {round}");
         let mut round = Round { context, scene, driver: &driver, witness: &witness, random: &mut random };
         round.run(&mut fault, &mut judge);
     }
-    judge.conclude(scenario, seed);
     judge
 }
 

@@ -12,6 +12,9 @@ use crate::{driver::Target, postgres::SETTINGS, revoker::Revoker};
 /// What replicas call their connections for the change feed.
 pub(crate) const FEED: &str = "capykeys feed";
 
+/// Names, without `CAPYKEYS__`, and values.
+type Settings<'a> = &'a [(&'a str, &'a str)];
+
 /// What is between replica B and PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
@@ -49,6 +52,11 @@ struct Owned {
 impl Scene {
     /// Both replicas, started. Where PostgreSQL is going to be killed it has to be `durable`.
     pub(crate) fn new(route: Route, durable: bool) -> Self {
+        Self::with(route, durable, &[], &[])
+    }
+
+    /// The same, with settings that differ between the two.
+    pub(crate) fn with(route: Route, durable: bool, of_a: Settings<'_>, of_b: Settings<'_>) -> Self {
         let cluster = Cluster::start_with(durable, SETTINGS);
         let database = cluster.create_database();
         let runtime = runtime::Builder::new_multi_thread()
@@ -62,8 +70,8 @@ impl Scene {
         let around = bouncer.as_ref().map(Bouncer::address).or(proxy.as_ref().map(Proxy::address));
         let around = around
             .map_or_else(|| direct.clone(), |address| format!("postgres://postgres@{address}/{database}"));
-        let a = start(if route == Route::Bounced { &around } else { &direct });
-        let b = start(&around);
+        let a = start(if route == Route::Bounced { &around } else { &direct }, of_a);
+        let b = start(&around, of_b);
         let tenant = Tenant::new(&a);
         let tenant = Owned { id: tenant.id, admin: tenant.admin, admin_id: tenant.admin_id };
         let target = Arc::new(Mutex::new(b.internal_address()));
@@ -110,10 +118,11 @@ impl Scene {
     }
 }
 
-fn start(url: &str) -> Server {
+fn start(url: &str, more: Settings<'_>) -> Server {
     let installation = Installation::on_postgres(url)
         .set("INTERNAL__LISTEN", "127.0.0.1:0")
         // Thousands of verifications a second are not worth a line each.
         .set("LOG__LEVEL", "info,capykeys::access=warn");
+    let installation = more.iter().fold(installation, |all, (name, value)| all.set(name, value));
     Server::start(&Arc::new(installation))
 }
