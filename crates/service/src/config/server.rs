@@ -51,7 +51,7 @@ pub(crate) struct Internal {
 pub(crate) struct Log {
     /// How a line looks.
     pub(crate) format: LogFormat,
-    /// What is logged: a level, or a filter such as `info,capykeys_clerk=debug`.
+    /// What is logged: a level, or a filter such as `info,capykeys_jwks=debug`.
     pub(crate) level: String,
 }
 
