@@ -74,7 +74,7 @@ impl Capykeys {
         Ok(resolved)
     }
 
-    async fn authenticate_session(
+    pub(super) async fn authenticate_session(
         &self,
         token: &BearerToken,
         context: &RequestContext,

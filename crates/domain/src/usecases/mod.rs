@@ -2,6 +2,7 @@
 
 mod access;
 mod authenticate;
+mod authorize;
 mod create_key;
 mod list_keys;
 mod organizations;
@@ -14,6 +15,7 @@ use alloc::sync::Arc;
 
 pub use access::AccessError;
 pub use authenticate::AuthenticateError;
+pub use authorize::{AuthorizeError, Authorized, gateway_scopes};
 pub use create_key::{CreateKeyError, CreatedKey};
 pub use list_keys::{KeyPage, PAGE_SIZE};
 pub use organizations::NewOrganization;

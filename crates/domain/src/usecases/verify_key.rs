@@ -7,6 +7,7 @@ use super::Capykeys;
 use crate::{
     policy::{Rejection, Requirement},
     ports::{FoundKey, Unavailable},
+    secret::PlaintextKey,
 };
 
 /// A verdict on a key.
@@ -34,7 +35,15 @@ impl Capykeys {
         let Some(plaintext) = self.format.parse(plaintext) else {
             return Ok(Verification { verdict: Err(Rejection::NotFound), reliable_for: Duration::ZERO });
         };
-        let resolved = self.resolve(&plaintext).await?;
+        self.verify_plaintext(&plaintext, requirement).await
+    }
+
+    pub(super) async fn verify_plaintext(
+        &self,
+        plaintext: &PlaintextKey,
+        requirement: &Requirement,
+    ) -> Result<Verification, Unavailable> {
+        let resolved = self.resolve(plaintext).await?;
         let now = self.now();
         let verdict = resolved.found.ok_or(Rejection::NotFound).and_then(|found| {
             requirement.check(&found, now)?;

@@ -4,6 +4,7 @@
 
 mod api_key;
 mod health;
+mod identity;
 mod organization;
 mod shown;
 mod stream;
@@ -14,6 +15,7 @@ use actix_web::{HttpResponse, http::StatusCode, http::header::ContentType};
 pub use api_key::{ApiKeyView, CreateApiKeyResponse, RevokeApiKeyResponse};
 pub(crate) use api_key::{KeySourceName, ListApiKeysResponse};
 pub(crate) use health::HealthResponse;
+pub(crate) use identity::let_through;
 pub use organization::OrganizationView;
 use serde::Serialize;
 pub(crate) use shown::ScopeName;

@@ -21,7 +21,7 @@ pub(super) fn refine(document: &mut Value) {
     }
     for path in [VERIFY, VERIFY_BATCH] {
         // A relative address would be that of the listener for everybody.
-        document["paths"][path]["servers"] = json!([{
+        document["paths"][path]["post"]["servers"] = json!([{
             "url": "http://127.0.0.1:8081", "description": "The internal listener, for the cluster alone."
         }]);
     }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use capykeys_http::{Drain, Server, Settings, Surface};
+use capykeys_http::{Drain, Internal, Server, Settings, Surface};
 use capykeys_postgres::SchemaError;
 use capykeys_sqlite::ServerLock;
 use tokio::{
@@ -48,7 +48,9 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     )?];
     let internal = bind(config.internal.listen)?;
     tracing::info!(address = %internal.local_addr()?, "listening for the cluster");
-    let surface = Surface::Internal(metrics(sessions, cache.clone()));
+    let metrics = metrics(sessions, cache.clone());
+    let surface =
+        Surface::Internal(Box::new(Internal { metrics, gateways: config.internal.authorize.gateways()? }));
     servers.push(capykeys_http::serve(internal, surface, capykeys, drain.clone(), &settings)?);
     let handles: Vec<_> = servers.iter().map(Server::handle).collect();
     let serving: Vec<_> = servers.into_iter().map(tokio::spawn).collect();

@@ -8,6 +8,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::Authorize;
+
 /// The listener of the API.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -42,11 +44,13 @@ impl Default for Server {
 pub(crate) struct Internal {
     /// Where to listen; port 0 takes any free one.
     pub(crate) listen: SocketAddr,
+    /// How requests behind gateways are authorised.
+    pub(crate) authorize: Authorize,
 }
 
 impl Default for Internal {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)) }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)), authorize: Authorize::default() }
     }
 }
 
@@ -56,7 +60,7 @@ impl Default for Internal {
 pub(crate) struct Log {
     /// How a line looks.
     pub(crate) format: LogFormat,
-    /// What is logged: a level, or a filter such as `info,capykeys_clerk=debug`.
+    /// What is logged: a level, or a filter such as `info,capykeys_jwks=debug`.
     pub(crate) level: String,
 }
 
