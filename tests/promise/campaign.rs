@@ -40,6 +40,8 @@ pub(crate) struct Fault<'a> {
     lasts: Lasts,
     /// Whether the keys were verified before, so that the replica has them in its cache.
     warm: bool,
+    /// Whether all is broken before the first key is revoked.
+    first: bool,
 }
 
 /// How long something stays broken.
@@ -62,7 +64,13 @@ impl<'a> Fault<'a> {
         strike: impl FnMut(&mut Scene, &mut Random) + 'a,
         heal: impl FnMut(&mut Scene) + 'a,
     ) -> Self {
-        Self { strike: Box::new(strike), heal: Box::new(heal), lasts, warm: true }
+        Self { strike: Box::new(strike), heal: Box::new(heal), lasts, warm: true, first: false }
+    }
+
+    /// The same, broken before the first key is revoked.
+    pub(crate) fn before_all(mut self) -> Self {
+        self.first = true;
+        self
     }
 
     /// The same, on keys that the replica has not seen before.
@@ -114,8 +122,8 @@ impl Round<'_> {
             self.driver.begin(plaintexts.iter().copied());
             self.warm_up();
         }
-        let start = Instant::now();
-        let revocations: Vec<_> = keys.iter().map(|key| self.revoke(key, start)).collect();
+        let revoke_from = Instant::now() + if fault.first { STRIKE_WITHIN } else { Duration::ZERO };
+        let revocations: Vec<_> = keys.iter().map(|key| self.revoke(key, revoke_from)).collect();
         thread::sleep(self.random.below(STRIKE_WITHIN));
         let struck = Instant::now();
         (fault.strike)(self.scene, self.random);
@@ -144,12 +152,12 @@ impl Round<'_> {
     }
 
     /// Revokes a key at a random time, on a thread of its own.
-    fn revoke(&mut self, key: &Created, start: Instant) -> thread::JoinHandle<Revocation> {
+    fn revoke(&mut self, key: &Created, from: Instant) -> thread::JoinHandle<Revocation> {
         let revoker = self.scene.revoker();
         let (id, plaintext) = (key.id().to_owned(), key.plaintext.clone());
-        let at = self.random.below(REVOKE_WITHIN);
+        let at = from + self.random.below(REVOKE_WITHIN);
         thread::spawn(move || {
-            thread::sleep(at.saturating_sub(start.elapsed()));
+            thread::sleep(at.saturating_duration_since(Instant::now()));
             revoker.revoke(&id, &plaintext)
         })
     }

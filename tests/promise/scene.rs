@@ -1,6 +1,6 @@
 //! Two replicas on one PostgreSQL.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use capykeys_testkit::{Bouncer, Cluster, Proxy};
 use capykeys_tests::{Created, Installation, Server, Tenant};
@@ -39,7 +39,22 @@ pub(crate) struct Scene {
     // After those that use them, so that they end last.
     _bouncer: Option<Bouncer>,
     _runtime: runtime::Runtime,
-    pub(crate) cluster: Cluster,
+    /// Where it does not share the one that most scenes are on.
+    own: Option<Cluster>,
+}
+
+/// Which PostgreSQL a scene is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum On {
+    /// One that others are on too, and that does not wait for the disk.
+    Shared,
+    /// One of its own, which does, and may be killed.
+    Own,
+}
+
+fn shared() -> &'static Cluster {
+    static SHARED: OnceLock<Cluster> = OnceLock::new();
+    SHARED.get_or_init(|| Cluster::start_with(false, SETTINGS))
 }
 
 /// A [`Tenant`] without its server.
@@ -50,14 +65,15 @@ struct Owned {
 }
 
 impl Scene {
-    /// Both replicas, started. Where PostgreSQL is going to be killed it has to be `durable`.
-    pub(crate) fn new(route: Route, durable: bool) -> Self {
-        Self::with(route, durable, &[], &[])
+    /// Both replicas, started.
+    pub(crate) fn new(route: Route, on: On) -> Self {
+        Self::with(route, on, &[], &[])
     }
 
     /// The same, with settings that differ between the two.
-    pub(crate) fn with(route: Route, durable: bool, of_a: Settings<'_>, of_b: Settings<'_>) -> Self {
-        let cluster = Cluster::start_with(durable, SETTINGS);
+    pub(crate) fn with(route: Route, on: On, of_a: Settings<'_>, of_b: Settings<'_>) -> Self {
+        let own = (on == On::Own).then(|| Cluster::start_with(true, SETTINGS));
+        let cluster = own.as_ref().unwrap_or_else(|| shared());
         let database = cluster.create_database();
         let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -65,7 +81,7 @@ impl Scene {
             .build()
             .expect("a runtime for the proxy");
         let proxy = (route == Route::Proxied).then(|| runtime.block_on(Proxy::start(cluster.address())));
-        let bouncer = (route == Route::Bounced).then(|| Bouncer::start(&cluster));
+        let bouncer = (route == Route::Bounced).then(|| Bouncer::start(cluster));
         let direct = cluster.url(&database);
         let around = bouncer.as_ref().map(Bouncer::address).or(proxy.as_ref().map(Proxy::address));
         let around = around
@@ -75,7 +91,7 @@ impl Scene {
         let tenant = Tenant::new(&a);
         let tenant = Owned { id: tenant.id, admin: tenant.admin, admin_id: tenant.admin_id };
         let target = Arc::new(Mutex::new(b.internal_address()));
-        Self { a, b, target, tenant, database, proxy, _bouncer: bouncer, _runtime: runtime, cluster }
+        Self { a, b, target, tenant, database, proxy, _bouncer: bouncer, _runtime: runtime, own }
     }
 
     /// The organisation, as replica A knows it.
@@ -100,9 +116,14 @@ impl Scene {
         }
     }
 
+    /// The PostgreSQL.
+    pub(crate) fn cluster(&self) -> &Cluster {
+        self.own.as_ref().unwrap_or_else(|| shared())
+    }
+
     /// The address of the database, past proxies.
     pub(crate) fn database_url(&self) -> String {
-        self.cluster.url(&self.database)
+        self.cluster().url(&self.database)
     }
 
     /// The proxy before replica B.

@@ -6,7 +6,7 @@ use capykeys_tests::process;
 
 use crate::{
     postgres::Session,
-    scene::{FEED, Route, Scene},
+    scene::{FEED, On, Route, Scene},
     settings,
 };
 
@@ -29,7 +29,7 @@ fn share(used: Duration, of: Duration) -> f64 {
 /// connections of the feed can be told from others, for whoever looks for them.
 #[test]
 fn the_feed_is_followed_over_connections_of_its_own() {
-    let scene = Scene::with(Route::Direct, false, &[], SELDOM);
+    let scene = Scene::with(Route::Direct, On::Shared, &[], SELDOM);
     let session = Session::open(&scene.database_url()).expect("a connection");
     let backends: Vec<u32> = session
         .try_query(BACKENDS, &[&FEED])

@@ -12,7 +12,7 @@ use tokio::{runtime::Runtime, task::JoinSet};
 use super::{Statements, address_of_b, all_accepted, plaintexts, verdicts};
 use crate::{
     random::Random,
-    scene::{Route, Scene},
+    scene::{On, Route, Scene},
     settings,
 };
 
@@ -62,7 +62,7 @@ async fn refused(connection: &mut Connection, question: &[u8]) {
 
 #[test]
 fn a_flood_of_unknown_keys_takes_no_memory_and_no_room_from_real_ones() {
-    let scene = Scene::new(Route::Direct, false);
+    let scene = Scene::new(Route::Direct, On::Shared);
     let (address, pid) = (address_of_b(&scene), scene.b.pid());
     let live = plaintexts(&scene, LIVE);
     assert!(all_accepted(&verdicts(&scene, &live)));

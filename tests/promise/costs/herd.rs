@@ -6,7 +6,7 @@ use capykeys_tests::verification::{Connection, Verdict, question};
 use tokio::{runtime::Runtime, task::JoinSet};
 
 use super::{Statements, address_of_b, all_accepted, plaintexts, verdicts};
-use crate::scene::{Route, Scene};
+use crate::scene::{On, Route, Scene};
 
 const HERD: usize = 1_000;
 
@@ -29,7 +29,7 @@ async fn ask_at_once(connections: Vec<Connection>, question: &[u8]) -> Vec<Verdi
 
 #[test]
 fn a_herd_that_asks_for_the_same_key_costs_one_statement() {
-    let scene = Scene::new(Route::Direct, false);
+    let scene = Scene::new(Route::Direct, On::Shared);
     let statements = Statements::of(&scene);
     let key = question(&plaintexts(&scene, 1)[0]);
     verdicts(&scene, &plaintexts(&scene, 1));

@@ -10,7 +10,7 @@ use crate::{
     postgres::{Session, watch},
     random::Random,
     revoker::{Revocation, bytes},
-    scene::{Route, Scene},
+    scene::{On, Route, Scene},
     settings,
 };
 
@@ -67,7 +67,7 @@ fn all_have(samples: &[Sample], wanted: impl Fn(&Sample) -> bool) -> Option<()> 
 
 #[test]
 fn a_suspension_is_one_event_that_all_keys_obey() {
-    let scene = Scene::new(Route::Direct, false);
+    let scene = Scene::new(Route::Direct, On::Shared);
     let session = Session::open(&scene.database_url()).expect("a connection");
     let keys = fill(&scene, &session);
     let head: i64 = session.row(HEAD, &[]).get(0);
