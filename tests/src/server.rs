@@ -75,6 +75,20 @@ impl Server {
         Call::new(self, method, path)
     }
 
+    /// A request to its listener for the cluster.
+    pub fn call_internal(&self, method: Method, path: &str) -> Call<'_> {
+        Call::new(self, method, path).to(self.internal_address())
+    }
+
+    /// Its verdict on a key: the body of the answer.
+    ///
+    /// # Panics
+    /// Where there is none.
+    #[track_caller]
+    pub fn verify(&self, question: &Value) -> Value {
+        self.call_internal(Method::POST, "/v1/api-keys/verify").json(question).send().expect(200)
+    }
+
     /// A `GET`.
     pub fn get(&self, path: &str) -> Call<'_> {
         self.call(Method::GET, path)
