@@ -9,17 +9,25 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Each crate with those of the project's crates that its production code may use. A crate that
 /// is not here fails.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("capykeys-domain", &[]),
     ("capykeys-conformance", &["capykeys-domain"]),
     ("capykeys-postgres", &["capykeys-domain"]),
     ("capykeys-sqlite", &["capykeys-domain"]),
     ("capykeys-cache", &["capykeys-domain"]),
     ("capykeys-clerk", &["capykeys-domain"]),
+    ("capykeys-usage", &["capykeys-domain"]),
     ("capykeys-http", &["capykeys-domain"]),
     (
         "capykeys-service",
-        &["capykeys-clerk", "capykeys-domain", "capykeys-http", "capykeys-postgres", "capykeys-sqlite"],
+        &[
+            "capykeys-clerk",
+            "capykeys-domain",
+            "capykeys-http",
+            "capykeys-postgres",
+            "capykeys-sqlite",
+            "capykeys-usage",
+        ],
     ),
     ("capykeys-testkit", &[]),
     (
