@@ -9,6 +9,7 @@ use capykeys_domain::{
     secret::KeyFormat,
     usecases::{Capykeys, Ports},
 };
+use capykeys_usage::UseRecorder;
 use tokio::runtime::Handle;
 
 use crate::{
@@ -25,6 +26,8 @@ pub(crate) struct App {
     pub(crate) capykeys: Arc<Capykeys>,
     /// Who verifies sessions, where any are accepted.
     pub(crate) sessions: Option<Arc<ClerkVerifier>>,
+    /// Who is told what is used. Nothing is recorded unless it is run: commands use no key.
+    pub(crate) uses: UseRecorder,
 }
 
 /// The service over the configured store and the configured Clerk instances.
@@ -37,6 +40,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Error> {
     let store = Store::open(config)?;
     let store_is_empty = config.store.kind == StoreKind::Sqlite
         && store.organizations.list(None, NonZeroU32::MIN).await?.is_empty();
+    let uses = UseRecorder::new((&config.usage).into(), Arc::clone(&store.keys));
     let ports = Ports {
         keys: store.keys,
         lookup: store.lookup,
@@ -44,12 +48,13 @@ pub(crate) async fn build(config: &Config) -> Result<App, Error> {
         audit: store.audit,
         readiness: store.readiness,
         sessions: sessions.clone().map(|verifier| verifier as Arc<dyn SessionVerifier>),
+        uses: Arc::new(uses.clone()),
         clock,
         entropy: Arc::new(SystemEntropy),
     };
     let peppers = peppers::load(config, store_is_empty)?;
     let capykeys = Arc::new(Capykeys::new(ports, format, peppers, config.clerk.provisioning.into()));
-    Ok(App { capykeys, sessions })
+    Ok(App { capykeys, sessions, uses })
 }
 
 /// For what a command does on the store: it comes from no address.

@@ -25,7 +25,8 @@ use crate::{
         Timestamp,
     },
     ports::{
-        AuditLog, Clock, Entropy, KeyLookup, KeyStore, Organizations, Readiness, SessionVerifier, Unavailable,
+        AuditLog, Clock, Entropy, KeyLookup, KeyStore, Organizations, Readiness, SessionVerifier,
+        Unavailable, Uses,
     },
     secret::{KeyFormat, Peppers},
 };
@@ -45,6 +46,8 @@ pub struct Ports {
     pub sessions: Option<Arc<dyn SessionVerifier>>,
     /// Whether the store is there.
     pub readiness: Arc<dyn Readiness>,
+    /// Who is told that a key was used.
+    pub uses: Arc<dyn Uses>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.

@@ -9,7 +9,10 @@ use std::{
 use capykeys_http::{Drain, Server, Settings, Surface};
 use capykeys_postgres::SchemaError;
 use capykeys_sqlite::ServerLock;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    runtime::Handle,
+    signal::unix::{SignalKind, signal},
+};
 
 use super::Error;
 use crate::{
@@ -20,11 +23,14 @@ use crate::{
     store,
 };
 
+/// How long the end may wait until the last uses of keys are recorded.
+const FLUSH_LIMIT: Duration = Duration::from_secs(3);
+
 /// Serves until a signal says to stop; then lets requests end.
 pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     // Held until the end, so that no second server works on the same folder.
     let _lock = prepare_store(config).await?;
-    let App { capykeys, sessions } = app::build(config).await?;
+    let App { capykeys, sessions, uses } = app::build(config).await?;
     if let Some(verifier) = &sessions {
         verifier.warm_up();
     }
@@ -33,6 +39,7 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     if config.store.kind == StoreKind::Sqlite {
         first_run::welcome(&capykeys, address).await?;
     }
+    let recording = uses.spawn(&Handle::current());
     let (drain, settings) = (Drain::new(), settings(&config.server));
     let mut servers = vec![capykeys_http::serve(
         listener,
@@ -59,6 +66,9 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     for server in serving {
         server.await??;
     }
+    // Nobody is served any more, so nothing is used after this.
+    uses.flush(FLUSH_LIMIT).await;
+    drop(recording);
     tracing::info!("stopped");
     Ok(())
 }

@@ -7,6 +7,7 @@ mod keys;
 mod secret;
 mod server;
 mod storage;
+mod usage;
 
 use std::path::Path;
 
@@ -19,6 +20,7 @@ pub(crate) use keys::Keys;
 pub(crate) use secret::Secret;
 pub(crate) use server::{Internal, Log, LogFormat, Server};
 pub(crate) use storage::{Postgres, Sqlite, Store, StoreKind};
+pub(crate) use usage::Usage;
 
 /// Everything that can be set. `docs/operations.md` explains each.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -30,6 +32,7 @@ pub(crate) struct Config {
     pub(crate) sqlite: Sqlite,
     pub(crate) postgres: Postgres,
     pub(crate) keys: Keys,
+    pub(crate) usage: Usage,
     pub(crate) clerk: Clerk,
     pub(crate) log: Log,
 }
