@@ -10,6 +10,7 @@ use capykeys_domain::{
     secret::KeyFormat,
     usecases::{Capykeys, Ports},
 };
+use capykeys_usage::UseRecorder;
 use tokio::runtime::Handle;
 
 use crate::{
@@ -28,6 +29,8 @@ pub(crate) struct App {
     pub(crate) sessions: Option<Arc<ClerkVerifier>>,
     /// What is remembered of keys. It follows the store once it is told to.
     pub(crate) cache: VerificationCache,
+    /// Who is told what is used. Nothing is recorded unless it is run: commands use no key.
+    pub(crate) uses: UseRecorder,
 }
 
 /// Whom the service is put together for.
@@ -51,6 +54,7 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
         && store.organizations.list(None, NonZeroU32::MIN).await?.is_empty();
     let settings = config.cache.settings()?;
     let cache = VerificationCache::new(settings, store.lookup, store.feed);
+    let uses = UseRecorder::new((&config.usage).into(), Arc::clone(&store.keys));
     let ports = Ports {
         keys: store.keys,
         resolver: Arc::new(cache.clone()),
@@ -63,11 +67,12 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
             Role::Replica => Arc::new(StoreClock::new(cache.clone(), clock)),
             Role::Command => clock,
         },
+        uses: Arc::new(uses.clone()),
         entropy: Arc::new(SystemEntropy),
     };
     let peppers = peppers::load(config, store_is_empty)?;
     let capykeys = Arc::new(Capykeys::new(ports, format, peppers, config.clerk.provisioning.into()));
-    Ok(App { capykeys, sessions, cache })
+    Ok(App { capykeys, sessions, cache, uses })
 }
 
 /// Who has to obey a change before it is acknowledged. The embedded store has one server: where

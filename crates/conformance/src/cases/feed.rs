@@ -60,7 +60,7 @@ impl Store {
         id
     }
 
-    async fn suspend(&self, organization: OrganizationId, suspended: bool) {
+    pub(super) async fn suspend(&self, organization: OrganizationId, suspended: bool) {
         let at = fixtures::at(9_000);
         let suspension = suspended.then_some(Suspension { at, reason: None });
         let action =

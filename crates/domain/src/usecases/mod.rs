@@ -30,7 +30,7 @@ use crate::{
     },
     ports::{
         AuditLog, Clock, Entropy, KeyResolver, KeyStore, Organizations, Readiness, Replicas, SessionVerifier,
-        Unavailable,
+        Unavailable, Uses,
     },
     secret::{KeyFormat, Peppers},
 };
@@ -52,6 +52,8 @@ pub struct Ports {
     pub sessions: Option<Arc<dyn SessionVerifier>>,
     /// Whether the store is there.
     pub readiness: Arc<dyn Readiness>,
+    /// Who is told that a key was used.
+    pub uses: Arc<dyn Uses>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.

@@ -12,7 +12,7 @@ use std::{
 
 use actix_web::dev::ServerHandle;
 use capykeys_conformance::{
-    fixtures::{ManualClock, SeededEntropy, context},
+    fixtures::{ManualClock, SeededEntropy, ToldUses, context},
     model::ModelStore,
 };
 use capykeys_domain::{
@@ -130,6 +130,7 @@ fn capykeys(store: &MoodyStore, clock: &Arc<ManualClock>) -> Capykeys {
         audit: Arc::new(store.model.clone()),
         sessions: None,
         readiness: shared,
+        uses: Arc::new(ToldUses::default()),
         clock: clock.clone(),
         entropy: Arc::new(SeededEntropy::default()),
     };
