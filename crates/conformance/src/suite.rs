@@ -48,6 +48,7 @@ macro_rules! for_each_case {
             feed: pages_are_complete_and_say_when_they_end;
             feed: what_was_told_once_is_told_again_from_the_same_position;
             feed: a_position_with_another_mark_diverges;
+            feed: a_position_of_another_history_diverges;
             feed: a_position_that_does_not_exist_diverges;
             feed: what_was_committed_before_a_poll_is_in_it;
             uses: the_latest_use_stays_whatever_the_order;
