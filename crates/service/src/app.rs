@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use capykeys_cache::{CommitWait, StoreClock, VerificationCache};
+use capykeys_cache::{CommitWait, OrganizationCache, StoreClock, VerificationCache};
 use capykeys_clerk::{ClerkSettings, ClerkVerifier, HttpFetcher, InstanceSettings, KeySource};
 use capykeys_domain::{
     model::{RequestContext, RequestId},
@@ -59,6 +59,10 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
         keys: store.keys,
         resolver: Arc::new(cache.clone()),
         replicas: Arc::new(replicas(config, role, &cache)),
+        organization_resolver: Arc::new(OrganizationCache::new(
+            cache.clone(),
+            Arc::clone(&store.organizations),
+        )),
         organizations: store.organizations,
         audit: store.audit,
         readiness: store.readiness,

@@ -29,8 +29,8 @@ use crate::{
         Timestamp,
     },
     ports::{
-        AuditLog, Clock, Entropy, KeyResolver, KeyStore, Organizations, Readiness, Replicas, SessionVerifier,
-        Unavailable, Uses,
+        AuditLog, Clock, Entropy, KeyResolver, KeyStore, OrganizationResolver, Organizations, Readiness,
+        Replicas, SessionVerifier, Unavailable, Uses,
     },
     secret::{KeyFormat, Peppers},
 };
@@ -46,6 +46,8 @@ pub struct Ports {
     pub replicas: Arc<dyn Replicas>,
     /// Organisations.
     pub organizations: Arc<dyn Organizations>,
+    /// Organisations of sessions.
+    pub organization_resolver: Arc<dyn OrganizationResolver>,
     /// The audit log.
     pub audit: Arc<dyn AuditLog>,
     /// Session tokens; without it, sessions are refused.

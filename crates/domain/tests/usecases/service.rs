@@ -75,6 +75,7 @@ impl Service {
             resolver: Arc::new(Unremembered(shared.clone())),
             replicas: replicas.clone(),
             organizations: shared.clone(),
+            organization_resolver: shared.clone(),
             audit: shared.clone(),
             readiness: shared,
             sessions: Some(sessions.clone()),

@@ -127,6 +127,7 @@ fn capykeys(store: &MoodyStore, clock: &Arc<ManualClock>) -> Capykeys {
         resolver: Arc::new(Unremembered(shared.clone())),
         replicas: Arc::new(NoReplicas),
         organizations: Arc::new(store.model.clone()),
+        organization_resolver: Arc::new(store.model.clone()),
         audit: Arc::new(store.model.clone()),
         sessions: None,
         readiness: shared,
