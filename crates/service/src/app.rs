@@ -67,9 +67,10 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
         audit: store.audit,
         readiness: store.readiness,
         sessions: sessions.clone().map(|verifier| verifier as Arc<dyn SessionVerifier>),
-        clock: match role {
-            Role::Replica => Arc::new(StoreClock::new(cache.clone(), clock)),
-            Role::Command => clock,
+        clock: match (role, config.store.kind) {
+            (Role::Replica, StoreKind::Postgres) => Arc::new(StoreClock::new(cache.clone(), clock)),
+            // Its store has this machine's clock too.
+            (Role::Replica, StoreKind::Sqlite) | (Role::Command, _) => clock,
         },
         uses: Arc::new(uses.clone()),
         entropy: Arc::new(SystemEntropy),

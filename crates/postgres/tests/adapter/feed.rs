@@ -7,7 +7,7 @@ use capykeys_cache::{CacheSettings, VerificationCache};
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{AuditAction, KeyId},
-    ports::{Change, ChangeFeed, FeedPosition, KeyLookup, KeyStore, NewKey, Poll},
+    ports::{Change, ChangeFeed, FeedPosition, KeyLookup, KeyResolver, KeyStore, NewKey, Poll},
 };
 use capykeys_postgres::PostgresStore;
 use capykeys_testkit::Cluster;
@@ -211,7 +211,7 @@ async fn a_promoted_standby_is_another_history_for_every_reader() {
     let cache = VerificationCache::new(CacheSettings::default(), Arc::clone(&both) as _, both);
     let _polling = cache.spawn(&Handle::current());
     until(|| cache.lease_remaining().is_some()).await;
-    assert!(cache.find_by_digest(std::slice::from_ref(&lost.digest)).await.unwrap().is_some());
+    assert!(cache.resolve(std::slice::from_ref(&lost.digest)).await.unwrap().found.is_some());
     assert_eq!(cache.status().keys, 1);
 
     primary.kill();
