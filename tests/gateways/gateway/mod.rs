@@ -1,5 +1,6 @@
 //! The gateways: how each is configured and started, and what is peculiar to it.
 
+pub(crate) mod envoy;
 pub(crate) mod nginx;
 
 use std::{net::SocketAddr, path::Path, time::Duration};
