@@ -20,7 +20,8 @@ pub(crate) fn a_body_and_a_query_arrive_untouched(stand: &Stand) {
         .header("Content-Type", "application/octet-stream")
         .header("X-Own", "kept");
     let arrived = stand.passes(&request);
-    assert_eq!(arrived.start, format!("POST {target} HTTP/1.1"));
+    assert_eq!(arrived.target(), target.replace(';', stand.gateway.semicolon));
+    assert!(arrived.start.starts_with("POST "), "{}", arrived.start);
     assert!(arrived.body == binary_body(), "the body has changed");
     assert_eq!(arrived.header("host"), Some(HOST));
     assert_eq!(arrived.header("x-own"), Some("kept"));

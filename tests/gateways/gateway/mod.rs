@@ -2,6 +2,7 @@
 
 pub(crate) mod envoy;
 pub(crate) mod nginx;
+pub(crate) mod traefik;
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
@@ -17,6 +18,8 @@ pub(crate) struct Gateway {
     pub(crate) replacements: fn(&Place<'_>) -> Vec<(&'static str, String)>,
     /// Whether it speaks HTTP/2 at another address than HTTP/1.1.
     pub(crate) http2_apart: bool,
+    /// What becomes of a semicolon in a query.
+    pub(crate) semicolon: &'static str,
     /// What a client is told while the service does not answer.
     pub(crate) outage: Outage,
     /// Within which a client is told so.
