@@ -1,5 +1,6 @@
 //! The gateways: how each is configured and started, and what is peculiar to it.
 
+pub(crate) mod caddy;
 pub(crate) mod envoy;
 pub(crate) mod nginx;
 pub(crate) mod traefik;
