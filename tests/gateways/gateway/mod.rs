@@ -2,6 +2,7 @@
 
 pub(crate) mod caddy;
 pub(crate) mod envoy;
+pub(crate) mod haproxy;
 pub(crate) mod nginx;
 pub(crate) mod traefik;
 
