@@ -13,7 +13,7 @@ use capykeys_tests::{
     server::Leash,
     wait,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -70,7 +70,7 @@ impl World {
         tenant.revoke(revoked.id());
         wait::until("the key expires", LIMIT, || (!tenant.accepts(&expired.plaintext)).then_some(()));
         Self {
-            internal: internal_address(server),
+            internal: server.internal_address(),
             jobs: key("jobs:read", PROJECT),
             backups: key("backups:read", PROJECT),
             elsewhere: key("jobs:read", "p_2"),
@@ -85,12 +85,4 @@ impl World {
     pub(crate) fn session(&self) -> Session {
         Session::member(&self.clerk_organization)
     }
-}
-
-fn internal_address(server: &Server) -> SocketAddr {
-    let address = server.log.wait_for(LIMIT, |line| {
-        let line: Value = serde_json::from_str(line).ok()?;
-        (line["message"] == "listening for the cluster").then(|| line["address"].as_str()?.parse().ok())?
-    });
-    address.expect("it says where it listens")
 }

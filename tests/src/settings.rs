@@ -24,7 +24,8 @@ pub fn gateway(name: &str) -> PathBuf {
     })
 }
 
-fn number<T: FromStr>(name: &str, default: T) -> T {
+/// The number in this variable of the environment, or else the default.
+pub fn number<T: FromStr>(name: &str, default: T) -> T {
     match variable(name) {
         Some(text) => text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")),
         None => default,
