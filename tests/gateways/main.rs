@@ -64,6 +64,7 @@ on_every_gateway! {
             what_arrives_over_http2_is_what_was_authorized;
         smuggling:
             no_request_hides_in_another,
+            a_trailer_is_no_header,
             two_credentials_are_refused_or_one_of_them_counts,
             no_tunnel_is_opened;
         outage:

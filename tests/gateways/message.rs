@@ -16,6 +16,8 @@ pub(crate) struct Message {
     /// The header lines, in their order: the names as they were written, the values without white
     /// space around them.
     pub(crate) headers: Vec<(String, String)>,
+    /// What of this kind follows a chunked body.
+    pub(crate) trailers: Vec<(String, String)>,
     /// The body, without what frames it.
     pub(crate) body: Vec<u8>,
 }
@@ -54,16 +56,13 @@ impl Message {
         assert!(body["error"].as_str().is_some_and(|sentence| sentence.ends_with('.')), "{self:?}");
         let kind = self.header("content-type").unwrap_or_default();
         assert!(kind.starts_with("application/json"), "{self:?}");
-        match status {
-            401 => {
-                assert!(self.header("www-authenticate").unwrap_or_default().starts_with("Bearer"), "{self:?}")
-            }
-            503 => assert!(
-                self.header("retry-after").is_some_and(|after| after.parse::<u32>().is_ok()),
-                "{self:?}"
-            ),
-            _ => {}
-        }
+        let told = |name| self.header(name).unwrap_or_default();
+        let complete = match status {
+            401 => told("www-authenticate").starts_with("Bearer"),
+            503 => told("retry-after").parse::<u32>().is_ok(),
+            _ => true,
+        };
+        assert!(complete, "{self:?}");
     }
 }
 
@@ -71,7 +70,7 @@ impl Message {
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let body = String::from_utf8_lossy(&self.body);
-        let text = format!("{:.200} {:?} {body:.200}", self.start, self.headers);
+        let text = format!("{:.200} {:?} {body:.200} {:?}", self.start, self.headers, self.trailers);
         match secrets::found_in(&text) {
             Some(kind) => write!(f, "{:.200} (a message with {kind})", self.start),
             None => f.write_str(&text),
@@ -93,7 +92,7 @@ impl<S: Read> Reader<S> {
     /// The next request; none where the connection has ended before it.
     pub(crate) fn request(&mut self) -> io::Result<Option<Message>> {
         let Some(mut message) = self.head()? else { return Ok(None) };
-        message.body = self.framed(&message)?.unwrap_or_default();
+        message.body = self.framed(&mut message)?.unwrap_or_default();
         Ok(Some(message))
     }
 
@@ -104,7 +103,7 @@ impl<S: Read> Reader<S> {
             if message.status() < 200 {
                 continue;
             }
-            message.body = match self.framed(&message)? {
+            message.body = match self.framed(&mut message)? {
                 Some(body) => body,
                 None if matches!(message.status(), 204 | 304) => Vec::new(),
                 None => self.rest()?,
@@ -115,35 +114,40 @@ impl<S: Read> Reader<S> {
 
     fn head(&mut self) -> io::Result<Option<Message>> {
         let Some(start) = self.line()? else { return Ok(None) };
-        let mut message = Message { start, ..Message::default() };
+        Ok(Some(Message { start, headers: self.fields()?, ..Message::default() }))
+    }
+
+    /// Header or trailer lines, up to the empty line that ends them.
+    fn fields(&mut self) -> io::Result<Vec<(String, String)>> {
+        let mut fields = Vec::new();
         loop {
             let line = self.line()?.ok_or(io::ErrorKind::UnexpectedEof)?;
             if line.is_empty() {
-                return Ok(Some(message));
+                return Ok(fields);
             }
             let (name, value) = line.split_once(':').unwrap_or((&line, ""));
-            message.headers.push((name.to_owned(), value.trim_matches([' ', '\t']).to_owned()));
+            fields.push((name.to_owned(), value.trim_matches([' ', '\t']).to_owned()));
         }
     }
 
     /// A body that says where it ends.
-    fn framed(&mut self, message: &Message) -> io::Result<Option<Vec<u8>>> {
+    fn framed(&mut self, message: &mut Message) -> io::Result<Option<Vec<u8>>> {
         if !message.all("transfer-encoding").is_empty() {
-            return self.chunks().map(Some);
+            return self.chunks(message).map(Some);
         }
         let Some(length) = message.all("content-length").first().copied() else { return Ok(None) };
         let length = length.parse().map_err(|_| io::ErrorKind::InvalidData)?;
         self.take(length).map(Some)
     }
 
-    fn chunks(&mut self) -> io::Result<Vec<u8>> {
+    fn chunks(&mut self, message: &mut Message) -> io::Result<Vec<u8>> {
         let mut body = Vec::new();
         loop {
             let line = self.line()?.ok_or(io::ErrorKind::UnexpectedEof)?;
             let size = line.split(';').next().unwrap_or_default().trim();
             let size = usize::from_str_radix(size, 16).map_err(|_| io::ErrorKind::InvalidData)?;
             if size == 0 {
-                while self.line()?.is_some_and(|trailer| !trailer.is_empty()) {}
+                message.trailers = self.fields()?;
                 return Ok(body);
             }
             body.extend(self.take(size)?);

@@ -162,5 +162,5 @@ async fn received(answer: http::Response<h2::RecvStream>) -> Result<Message, h2:
         let _ = stream.flow_control().release_capacity(data.len());
         body.extend_from_slice(&data);
     }
-    Ok(Message { start: format!("HTTP/2 {}", head.status.as_u16()), headers, body })
+    Ok(Message { start: format!("HTTP/2 {}", head.status.as_u16()), headers, body, ..Message::default() })
 }

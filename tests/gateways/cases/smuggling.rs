@@ -87,7 +87,7 @@ fn framings() -> Vec<(String, String)> {
         format!("2\r\nZ\r0\r\n\r\n{hidden}"),
         format!("ffffffffffffffff0\r\n{hidden}\r\n0\r\n\r\n"),
         format!("10000000000000000\r\n{hidden}\r\n0\r\n\r\n"),
-        format!("0\r\nX-Capy-Key-Id: forged\r\n\r\n{hidden}"),
+        format!("0\r\nX: x\r\n\r\n{hidden}"),
         format!("0\r\n{hidden}"),
     ] {
         framings.push((chunked.to_owned(), body));
@@ -124,7 +124,23 @@ pub(crate) fn no_request_hides_in_another(stand: &Stand) {
     }
 }
 
-/// Another request that is in step follows, so that what is left over would be in its way.
+/// RFC 9110, section 6.5.1: they may be merged where their definition permits it, and some APIs do
+/// not ask.
+pub(crate) fn a_trailer_is_no_header(stand: &Stand) {
+    let key = &WORLD.jobs.plaintext;
+    for announced in ["Trailer: X-Capy-Key-Id\r\n", ""] {
+        let mut connection = stand.connect();
+        let head =
+            format!("POST {JOBS} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {key}\r\n{announced}");
+        let body = "1\r\nZ\r\n0\r\nX-Capy-Key-Id: forged\r\nX-Capy-User-Id: forged\r\n\r\n";
+        connection.send(format!("{head}Transfer-Encoding: chunked\r\n\r\n{body}").as_bytes());
+        assert!(connection.answer().is_some());
+        let arrived = stand.arrived_alone();
+        assert_identity(&arrived, jobs_key());
+        assert_eq!(arrived.trailers.is_empty(), stand.gateway.drops_trailers, "{arrived:?}");
+    }
+}
+
 pub(crate) fn two_credentials_are_refused_or_one_of_them_counts(stand: &Stand) {
     let (good, bad) = (&WORLD.jobs.plaintext, &WORLD.elsewhere.plaintext);
     let lines = |first: (&str, &str), second: (&str, &str)| {

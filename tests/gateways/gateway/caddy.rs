@@ -16,6 +16,7 @@ pub(crate) const GATEWAY: Gateway = Gateway {
         ]
     },
     http2_apart: false,
+    drops_trailers: true,
     semicolon: ";",
     outage: Outage::Explained,
     patience: IN_TIME,

@@ -17,6 +17,8 @@ pub(crate) const GATEWAY: Gateway = Gateway {
         ]
     },
     http2_apart: false,
+    // Newer than 3.1 it does.
+    drops_trailers: false,
     semicolon: ";",
     outage: Outage::Explained,
     patience: IN_TIME,

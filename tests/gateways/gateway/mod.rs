@@ -20,6 +20,8 @@ pub(crate) struct Gateway {
     pub(crate) replacements: fn(&Place<'_>) -> Vec<(&'static str, String)>,
     /// Whether it speaks HTTP/2 at another address than HTTP/1.1.
     pub(crate) http2_apart: bool,
+    /// Whether what follows a chunked body is kept from the API.
+    pub(crate) drops_trailers: bool,
     /// What becomes of a semicolon in a query.
     pub(crate) semicolon: &'static str,
     /// What a client is told while the service does not answer.

@@ -21,6 +21,7 @@ pub(crate) const GATEWAY: Gateway = Gateway {
         ]
     },
     http2_apart: true,
+    drops_trailers: true,
     semicolon: ";",
     outage: Outage::Explained,
     patience: IN_TIME,

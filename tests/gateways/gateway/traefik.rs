@@ -1,4 +1,4 @@
-//! Traefik, with ForwardAuth.
+//! Traefik, with `forwardAuth`.
 
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ pub(crate) const GATEWAY: Gateway = Gateway {
         ]
     },
     http2_apart: false,
+    drops_trailers: true,
     semicolon: "%3B",
     outage: Outage::Bare(500),
     // Its own limit is 30 s, and it has no setting for it.
