@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     os::unix::process::CommandExt,
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
@@ -149,7 +150,7 @@ impl Drop for Server {
     }
 }
 
-/// Ends a server together with the test process, for servers in statics, which are never dropped.
+/// Ends a process together with the test process, for servers in statics, which are never dropped.
 pub struct Leash {
     /// It reads from a pipe whose other end closes with the test process.
     _shell: Child,
@@ -158,11 +159,20 @@ pub struct Leash {
 impl Leash {
     /// Ends `server` and removes its folder when this process has ended, whatever ended it.
     pub fn on(server: &Server) -> Self {
+        Self::hold(&server.pid().to_string(), server.installation.directory())
+    }
+
+    /// Does the same to a process that leads a group of its own, and to the whole group.
+    pub fn on_group(leader: u32, directory: &Path) -> Self {
+        Self::hold(&format!("-{leader}"), directory)
+    }
+
+    fn hold(target: &str, directory: &Path) -> Self {
         let shell = Command::new("sh")
             .process_group(0)
-            .args(["-c", "read -r _; kill -KILL \"$0\"; rm -rf \"$1\""])
-            .arg(server.pid().to_string())
-            .arg(server.installation.directory())
+            .args(["-c", "read -r _; kill -s KILL -- \"$0\"; rm -rf \"$1\""])
+            .arg(target)
+            .arg(directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
