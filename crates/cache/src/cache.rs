@@ -1,7 +1,7 @@
 //! The cache as the service uses it: the machine behind a lock, with a clock and a store.
 
 use std::{
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
@@ -17,7 +17,8 @@ use crate::{
     Answer, BootClock, BootTime, CacheSettings, DEPENDENCY, SystemBootClock,
     flights::{Flight, Flights, Landing, Outcome},
     machine::{Machine, Reading, SentRead},
-    planted::Planted,
+    planted::{Bug, Planted},
+    sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, within},
 };
 
 /// How often a key is read for one question at most, where it keeps changing meanwhile.
@@ -32,11 +33,12 @@ pub struct VerificationCache(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     machine: RwLock<Machine>,
-    flights: Arc<Flights>,
+    pub(crate) flights: Arc<Flights>,
     lookup: Arc<dyn KeyLookup>,
     pub(crate) feed: Arc<dyn ChangeFeed>,
     pub(crate) clock: Arc<dyn BootClock>,
     pub(crate) settings: CacheSettings,
+    planted: Planted,
 }
 
 /// What the cache holds, for metrics.
@@ -64,13 +66,18 @@ impl Inner {
     /// Reads the store. From the moment that the answer is there, nobody may join.
     async fn fly(self: Arc<Self>, landing: Landing, digests: Vec<KeyDigest>) -> Outcome {
         let now = self.clock.now();
-        let begun = Begun { inner: &self, read: Some(self.write().begin_read(now)) };
-        let answer = tokio::time::timeout(self.settings.lease, self.lookup.find_by_digest(&digests)).await;
-        drop(landing);
+        let mut begun = Begun::new(&self, now);
+        let answer = within(self.settings.lease, self.lookup.find_by_digest(&digests)).await;
+        if self.planted.is(Bug::FencedFromAnswer) {
+            begun = Begun::new(&self, now);
+        }
+        if !self.planted.is(Bug::JoinedWhenOver) {
+            drop(landing);
+        }
         match answer {
-            Ok(Ok(found)) => Ok(begun.end(&digests, found)),
-            Ok(Err(error)) => Err(Arc::from(error.to_string())),
-            Err(_) => Err(Arc::from("no answer in time")),
+            Some(Ok(found)) => Ok(begun.end(&digests, found)),
+            Some(Err(error)) => Err(Arc::from(error.to_string())),
+            None => Err(Arc::from("no answer in time")),
         }
     }
 }
@@ -81,7 +88,11 @@ struct Begun<'a> {
     read: Option<SentRead>,
 }
 
-impl Begun<'_> {
+impl<'a> Begun<'a> {
+    fn new(inner: &'a Inner, now: BootTime) -> Self {
+        Self { inner, read: Some(inner.write().begin_read(now)) }
+    }
+
     fn end(mut self, digests: &[KeyDigest], found: Option<FoundKey>) -> Reading {
         let mut machine = self.inner.write();
         match self.read.take() {
@@ -93,7 +104,7 @@ impl Begun<'_> {
 
 impl Drop for Begun<'_> {
     fn drop(&mut self) {
-        if let Some(read) = self.read.take() {
+        if let Some(read) = self.read.take().filter(|_| !self.inner.planted.is(Bug::NeverAbandoned)) {
             self.inner.write().abandon_read(&read);
         }
     }
@@ -114,8 +125,19 @@ impl VerificationCache {
         feed: Arc<dyn ChangeFeed>,
         clock: Arc<dyn BootClock>,
     ) -> Self {
-        let machine = RwLock::new(Machine::new(&settings, Planted::default()));
-        Self(Arc::new(Inner { machine, flights: Arc::default(), lookup, feed, clock, settings }))
+        Self::with_bug(settings, lookup, feed, clock, None)
+    }
+
+    pub(crate) fn with_bug(
+        settings: CacheSettings,
+        lookup: Arc<dyn KeyLookup>,
+        feed: Arc<dyn ChangeFeed>,
+        clock: Arc<dyn BootClock>,
+        bug: Option<Bug>,
+    ) -> Self {
+        let machine = RwLock::new(Machine::new(&settings, Planted::new(bug)));
+        let (flights, planted) = (Arc::default(), Planted::new(bug));
+        Self(Arc::new(Inner { machine, flights, lookup, feed, clock, settings, planted }))
     }
 
     /// The key stored under one of `digests`, and until when that may be acted on: from the cache
@@ -148,9 +170,11 @@ impl VerificationCache {
     }
 
     fn flight(&self, digests: &[KeyDigest]) -> Flight {
-        self.0.flights.join_or_start(digests, |landing| {
-            Arc::clone(&self.0).fly(landing, digests.to_vec()).boxed().shared()
-        })
+        let start = |landing| Arc::clone(&self.0).fly(landing, digests.to_vec()).boxed().shared();
+        if self.0.planted.is(Bug::NeverShared) {
+            return Arc::<Flights>::default().join_or_start(digests, start);
+        }
+        self.0.flights.join_or_start(digests, start)
     }
 
     /// What is left of the lease; `None` where there is none and every lookup is a read of the store.
@@ -213,60 +237,10 @@ impl KeyLookup for VerificationCache {
             let answer = self.find(digests).await?;
             let found = answer.found.as_deref().cloned();
             // Once more, as the last thing: the process may have been stopped since.
-            if answer.remaining(self.now()).is_some() {
+            if answer.remaining(self.now()).is_some() || self.0.planted.is(Bug::NoLastLook) {
                 return Ok(found);
             }
         }
         Err(Unavailable::new(DEPENDENCY, "lookup: every answer was outdated when it came"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use capykeys_conformance::fixtures;
-    use capykeys_domain::ports::{FeedHead, FeedPosition, Poll};
-
-    use super::*;
-
-    struct Nothing;
-
-    #[async_trait]
-    impl KeyLookup for Nothing {
-        async fn find_by_digest(&self, _: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
-            std::future::pending().await
-        }
-    }
-
-    #[async_trait]
-    impl ChangeFeed for Nothing {
-        async fn head(&self) -> Result<FeedHead, Unavailable> {
-            Err(Unavailable::new("test", "none"))
-        }
-
-        async fn poll(&self, _: &FeedPosition, _: std::num::NonZeroU32) -> Result<Poll, Unavailable> {
-            Err(Unavailable::new("test", "none"))
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn nothing_is_left_of_reads_that_were_given_up() {
-        let cache = VerificationCache::new(CacheSettings::default(), Arc::new(Nothing), Arc::new(Nothing));
-        let digests = [fixtures::digest([1; 32])];
-        let waits = Mutex::new(Vec::new());
-        for _ in 0..10 {
-            let mut wait = Box::pin(cache.find(&digests));
-            assert!(wait.as_mut().now_or_never().is_none());
-            waits.lock().unwrap().push(wait);
-        }
-        assert_eq!(cache.0.flights.len(), 1);
-        drop(waits);
-        assert_eq!(cache.0.flights.len(), 0);
-        let mut wait = Box::pin(cache.find(&digests));
-        assert!(wait.as_mut().now_or_never().is_none());
-        assert_eq!(cache.0.flights.len(), 1);
-        assert!(wait.await.is_err());
-        assert_eq!(cache.0.flights.len(), 0);
     }
 }

@@ -74,6 +74,11 @@ impl Fence {
         changes.iter().all(|change| self.tombstones.get(change).is_none_or(|epoch| *epoch <= pass.epoch))
     }
 
+    #[cfg(test)]
+    pub(crate) fn reads_in_flight(&self) -> usize {
+        self.reads.len()
+    }
+
     /// Ends the read.
     pub(crate) fn end(&mut self, pass: &Pass) {
         self.reads.remove(&pass.number);

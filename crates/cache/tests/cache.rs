@@ -195,6 +195,19 @@ async fn whoever_gives_up_strands_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_is_given_up_after_a_lease() {
+    let world = world(CacheSettings::default()).await;
+    let digest = world.store.add_key();
+    world.store.delay_lookup(Duration::from_hours(1));
+    let asked = world.clock.now();
+    let error = world.cache.find_by_digest(std::slice::from_ref(&digest)).await.unwrap_err();
+    assert_eq!(error.to_string(), "cache: no answer in time");
+    assert_eq!(world.clock.now().since(asked), CacheSettings::default().lease);
+    world.store.delay_lookup(Duration::ZERO);
+    assert!(world.find(&digest).await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_read_that_failed_is_not_what_the_next_one_gets() {
     let world = world(CacheSettings::default()).await;
     let digest = world.store.add_key();
