@@ -21,12 +21,20 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("capykeys-http", &["capykeys-domain"]),
     (
         "capykeys-service",
-        &["capykeys-clerk", "capykeys-domain", "capykeys-http", "capykeys-postgres", "capykeys-sqlite"],
+        &[
+            "capykeys-cache",
+            "capykeys-clerk",
+            "capykeys-domain",
+            "capykeys-http",
+            "capykeys-postgres",
+            "capykeys-sqlite",
+        ],
     ),
     ("capykeys-testkit", &[]),
     (
         "capykeys-tests",
         &[
+            "capykeys-cache",
             "capykeys-clerk",
             "capykeys-conformance",
             "capykeys-domain",

@@ -56,6 +56,7 @@ impl Installation {
         let directory = tempfile::tempdir().expect("a folder of its own");
         Self { directory, environment: BTreeMap::new() }
             .set("SERVER__LISTEN", "127.0.0.1:0")
+            .set("INTERNAL__LISTEN", "127.0.0.1:0")
             .set("LOG__FORMAT", "json")
     }
 

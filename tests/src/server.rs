@@ -42,7 +42,7 @@ impl Server {
             .expect("the binary starts");
         let stdout = Transcript::of(child.stdout.take().expect("a pipe"));
         let log = Transcript::of(child.stderr.take().expect("a pipe"));
-        let Some(address) = log.wait_for(START_LIMIT, address_in) else {
+        let Some(address) = log.wait_for(START_LIMIT, |line| address_after("listening", line)) else {
             let _ = child.kill();
             let _ = child.wait();
             panic!("the server does not listen: {}", log.text());
@@ -58,6 +58,16 @@ impl Server {
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens for the cluster alone, if it does.
+    ///
+    /// # Panics
+    /// Where it does not say so.
+    pub fn internal_address(&self) -> SocketAddr {
+        self.log
+            .wait_for(START_LIMIT, |line| address_after("listening for the cluster", line))
+            .expect("it says where it listens for the cluster")
     }
 
     /// A request to it.
@@ -152,10 +162,10 @@ fn pid_of(child: &Child) -> Pid {
     Pid::from_child(child)
 }
 
-fn address_in(line: &str) -> Option<SocketAddr> {
+fn address_after(message: &str, line: &str) -> Option<SocketAddr> {
     let line: Value = serde_json::from_str(line).ok()?;
     let fields = line.get("fields").unwrap_or(&line);
-    if fields.get("message")?.as_str()? != "listening" {
+    if fields.get("message")?.as_str()? != message {
         return None;
     }
     fields.get("address")?.as_str()?.parse().ok()

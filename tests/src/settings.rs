@@ -13,8 +13,9 @@ pub fn fault_duration() -> Duration {
     Duration::from_secs(number("CAPYKEYS_TEST_FAULT_SECONDS", 3))
 }
 
+/// The number in this variable of the environment, or else the default.
 #[expect(clippy::disallowed_methods, reason = "tests are not configured by the service")]
-fn number<T: FromStr>(name: &str, default: T) -> T {
+pub fn number<T: FromStr>(name: &str, default: T) -> T {
     match std::env::var(name) {
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")),
         Err(_) => default,

@@ -1,14 +1,17 @@
 //! The cache as the service uses it: the machine behind a lock, with a clock and a store.
 
 use std::{
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{KeyId, OrganizationId, Timestamp},
-    ports::{Change, ChangeFeed, FoundKey, KeyLookup, Unavailable},
+    model::Timestamp,
+    ports::{Change, ChangeFeed, FoundKey, KeyLookup, KeyResolver, ResolvedKey, Unavailable},
     secret::KeyDigest,
 };
 use futures_util::FutureExt;
@@ -23,7 +26,7 @@ use crate::{
 /// How often a key is read for one question at most, where it keeps changing meanwhile.
 const ATTEMPTS: usize = 3;
 
-/// A [`KeyLookup`] with a memory, in front of another one. See the crate for what it promises.
+/// A [`KeyResolver`] with a memory, over a [`KeyLookup`]. See the crate for what it promises.
 ///
 /// Until [`VerificationCache::run`] or [`VerificationCache::spawn`] follows the feed there is no
 /// lease, and every lookup is a read of the store. Clones share everything.
@@ -37,6 +40,8 @@ pub(crate) struct Inner {
     pub(crate) feed: Arc<dyn ChangeFeed>,
     pub(crate) clock: Arc<dyn BootClock>,
     pub(crate) settings: CacheSettings,
+    hits: AtomicU64,
+    reads: AtomicU64,
 }
 
 /// What the cache holds, for metrics.
@@ -48,6 +53,10 @@ pub struct CacheStatus {
     pub absent: usize,
     /// What is left of the lease; `None` where there is none.
     pub lease_remaining: Option<Duration>,
+    /// How many lookups were answered from memory since the start.
+    pub hits: u64,
+    /// How often the store was read since the start.
+    pub reads: u64,
 }
 
 impl Inner {
@@ -63,6 +72,7 @@ impl Inner {
 
     /// Reads the store. From the moment that the answer is there, nobody may join.
     async fn fly(self: Arc<Self>, landing: Landing, digests: Vec<KeyDigest>) -> Outcome {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         let now = self.clock.now();
         let begun = Begun { inner: &self, read: Some(self.write().begin_read(now)) };
         let answer = tokio::time::timeout(self.settings.lease, self.lookup.find_by_digest(&digests)).await;
@@ -115,7 +125,8 @@ impl VerificationCache {
         clock: Arc<dyn BootClock>,
     ) -> Self {
         let machine = RwLock::new(Machine::new(&settings, Planted::default()));
-        Self(Arc::new(Inner { machine, flights: Arc::default(), lookup, feed, clock, settings }))
+        let (flights, hits, reads) = (Arc::default(), AtomicU64::new(0), AtomicU64::new(0));
+        Self(Arc::new(Inner { machine, flights, lookup, feed, clock, settings, hits, reads }))
     }
 
     /// The key stored under one of `digests`, and until when that may be acted on: from the cache
@@ -144,7 +155,9 @@ impl VerificationCache {
 
     fn recall(&self, digests: &[KeyDigest]) -> Option<Answer> {
         let answer = self.0.read().recall(digests)?;
-        answer.remaining(self.0.clock.now()).is_some().then_some(answer)
+        answer.remaining(self.0.clock.now())?;
+        self.0.hits.fetch_add(1, Ordering::Relaxed);
+        Some(answer)
     }
 
     fn flight(&self, digests: &[KeyDigest]) -> Flight {
@@ -176,15 +189,10 @@ impl VerificationCache {
         machine.store_now(self.0.clock.now())
     }
 
-    /// Forgets this key. For a replica's own changes: to be called after the commit and before the
-    /// answer, so that who asked for the change sees it obeyed.
-    pub fn invalidate_key(&self, id: KeyId) {
-        self.0.write().apply(&[Change::Key(id)]);
-    }
-
-    /// Forgets this organisation's keys; the same for its changes.
-    pub fn invalidate_organization(&self, id: OrganizationId) {
-        self.0.write().apply(&[Change::Organization(id)]);
+    /// Obeys a change of this replica's own: to be called after the commit and before the answer, so
+    /// that who asked for the change sees it obeyed.
+    pub fn invalidate(&self, change: Change) {
+        self.0.write().apply(&[change]);
     }
 
     /// Forgets everything, also which keys there are none of: after an import.
@@ -196,7 +204,13 @@ impl VerificationCache {
     #[must_use]
     pub fn status(&self) -> CacheStatus {
         let (keys, absent) = self.0.read().sizes();
-        CacheStatus { keys, absent, lease_remaining: self.lease_remaining() }
+        CacheStatus {
+            keys,
+            absent,
+            lease_remaining: self.lease_remaining(),
+            hits: self.0.hits.load(Ordering::Relaxed),
+            reads: self.0.reads.load(Ordering::Relaxed),
+        }
     }
 
     /// The settings.
@@ -207,14 +221,13 @@ impl VerificationCache {
 }
 
 #[async_trait]
-impl KeyLookup for VerificationCache {
-    async fn find_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
+impl KeyResolver for VerificationCache {
+    async fn resolve(&self, digests: &[KeyDigest]) -> Result<ResolvedKey, Unavailable> {
         for _ in 0..ATTEMPTS {
             let answer = self.find(digests).await?;
-            let found = answer.found.as_deref().cloned();
             // Once more, as the last thing: the process may have been stopped since.
-            if answer.remaining(self.now()).is_some() {
-                return Ok(found);
+            if let Some(reliable_for) = answer.remaining(self.now()) {
+                return Ok(ResolvedKey { found: answer.found, reliable_for });
             }
         }
         Err(Unavailable::new(DEPENDENCY, "lookup: every answer was outdated when it came"))

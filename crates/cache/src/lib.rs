@@ -1,12 +1,12 @@
 //! A verification cache that keeps a promise, over any store.
 //!
-//! [`VerificationCache`] is a [`KeyLookup`](capykeys_domain::ports::KeyLookup) in front of another
-//! one. The promise, with L being [`CacheSettings::lease`]:
+//! [`VerificationCache`] is a [`KeyResolver`](capykeys_domain::ports::KeyResolver) over a
+//! [`KeyLookup`](capykeys_domain::ports::KeyLookup). The promise, with L being [`CacheSettings::lease`]:
 //!
 //! 1. A revoked key is accepted by no replica later than L after the revocation is committed,
 //!    whatever is partitioned, slow, paused or restarted.
 //! 2. Once L and what clocks may drift in it ([`CacheSettings::commit_wait`]) have passed since the
-//!    commit, no replica accepts the key any more. An answer to DELETE that waits this long says so.
+//!    commit, no replica accepts the key any more. [`CommitWait`] lets DELETE wait that long.
 //!
 //! How it is kept:
 //!
@@ -29,6 +29,7 @@ mod absent;
 mod answer;
 mod boot_clock;
 mod cache;
+mod commit_wait;
 mod fence;
 mod flights;
 mod live;
@@ -44,6 +45,7 @@ mod simulation;
 pub use answer::Answer;
 pub use boot_clock::{BootClock, BootTime, SystemBootClock};
 pub use cache::{CacheStatus, VerificationCache};
+pub use commit_wait::CommitWait;
 pub use poller::Polling;
 pub use settings::CacheSettings;
 pub use store_clock::StoreClock;

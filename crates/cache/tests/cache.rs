@@ -9,7 +9,7 @@ use capykeys_cache::{BootClock, CacheSettings, StoreClock, SystemBootClock, Veri
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::OrganizationId,
-    ports::{Change, Clock, FoundKey, KeyLookup},
+    ports::{Change, Clock, FoundKey, KeyResolver},
     secret::KeyDigest,
 };
 use futures_util::{FutureExt, future::join_all};
@@ -51,7 +51,7 @@ impl World {
     }
 
     async fn find(&self, digest: &KeyDigest) -> Option<FoundKey> {
-        self.cache.find_by_digest(std::slice::from_ref(digest)).await.unwrap()
+        self.cache.resolve(std::slice::from_ref(digest)).await.unwrap().found.as_deref().cloned()
     }
 
     /// Asks once more, and says whether that has read the store.
@@ -92,7 +92,7 @@ async fn without_a_lease_every_lookup_is_a_read_and_passes_on_what_fails() {
     world.until_there_is_none().await;
     assert!(world.reads(&digest).await && world.reads(&digest).await);
     world.store.break_lookup(true);
-    let error = world.cache.find_by_digest(std::slice::from_ref(&digest)).await.unwrap_err();
+    let error = world.cache.resolve(std::slice::from_ref(&digest)).await.unwrap_err();
     assert_eq!(error.to_string(), "cache: store: 57P01");
 }
 
@@ -106,7 +106,7 @@ async fn with_a_lease_a_cached_key_outlives_an_outage_of_the_store_until_it_runs
     let answer = world.cache.find(std::slice::from_ref(&digest)).await.unwrap();
     assert!(answer.remaining(world.clock.now()).unwrap() <= Duration::from_millis(500));
     world.until_there_is_none().await;
-    assert!(world.cache.find_by_digest(std::slice::from_ref(&digest)).await.is_err());
+    assert!(world.cache.resolve(std::slice::from_ref(&digest)).await.is_err());
     assert_eq!(answer.remaining(world.clock.now()), None);
 }
 
@@ -199,7 +199,7 @@ async fn a_read_that_failed_is_not_what_the_next_one_gets() {
     let world = world(CacheSettings::default()).await;
     let digest = world.store.add_key();
     world.store.break_lookup(true);
-    assert!(world.cache.find_by_digest(std::slice::from_ref(&digest)).await.is_err());
+    assert!(world.cache.resolve(std::slice::from_ref(&digest)).await.is_err());
     world.store.break_lookup(false);
     assert!(world.find(&digest).await.is_some());
 }
@@ -249,9 +249,9 @@ async fn own_changes_are_obeyed_at_once() {
     let world = world(CacheSettings::default()).await;
     let (one, other) = (world.store.add_key(), world.store.add_key());
     let (one_found, other_found) = (world.find(&one).await.unwrap(), world.find(&other).await.unwrap());
-    world.cache.invalidate_key(one_found.key.id);
+    world.cache.invalidate(Change::Key(one_found.key.id));
     assert!(world.reads(&one).await && !world.reads(&other).await);
-    world.cache.invalidate_organization(other_found.organization.id);
+    world.cache.invalidate(Change::Organization(other_found.organization.id));
     assert!(world.reads(&other).await && !world.reads(&one).await);
     world.cache.clear();
     assert!(world.reads(&one).await && world.reads(&other).await);
@@ -321,14 +321,14 @@ async fn threads_that_look_up_revoke_and_clear_at_once_come_to_no_harm() {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
             for round in 0..5_000_usize {
                 let digest = &digests[(round * 7 + thread * 13) % digests.len()];
-                let found = runtime.block_on(cache.find_by_digest(std::slice::from_ref(digest)));
-                let found = found.unwrap().unwrap();
+                let found = runtime.block_on(cache.resolve(std::slice::from_ref(digest)));
+                let found = found.unwrap().found.unwrap();
                 assert_eq!(found.digest, *digest);
                 if round % 500 == thread {
                     store.revoke(digest);
-                    cache.invalidate_key(found.key.id);
-                    let again = runtime.block_on(cache.find_by_digest(std::slice::from_ref(digest)));
-                    assert!(again.unwrap().unwrap().key.revoked_at.is_some());
+                    cache.invalidate(Change::Key(found.key.id));
+                    let again = runtime.block_on(cache.resolve(std::slice::from_ref(digest)));
+                    assert!(again.unwrap().found.unwrap().key.revoked_at.is_some());
                 }
                 if round % 1_000 == 0 {
                     cache.clear();

@@ -13,7 +13,7 @@ use capykeys_domain::{
     model::{
         ClerkLink, ClerkOrganizationId, DeviceName, KeyName, Organization, ProjectId, Scope, ScopeSet, UserId,
     },
-    ports::{FoundKey, KeyLookup},
+    ports::{FoundKey, KeyLookup, KeyResolver},
 };
 use support::FakeStore;
 use tokio::{runtime::Handle, time::sleep};
@@ -72,7 +72,7 @@ async fn keys_take_what_the_documentation_says() {
     let before = resident();
     for number in 0..KEYS {
         let digest = full(number).digest;
-        assert!(cache.find_by_digest(&[digest]).await.unwrap().is_some());
+        assert!(cache.resolve(&[digest]).await.unwrap().found.is_some());
     }
     assert_eq!(cache.status().keys, 100_000);
     let with_keys = resident();
@@ -80,7 +80,7 @@ async fn keys_take_what_the_documentation_says() {
     for number in 0..2 * KEYS {
         let mut bytes = *full(number).digest.as_bytes();
         bytes[31] = 1;
-        assert!(cache.find_by_digest(&[fixtures::digest(bytes)]).await.unwrap().is_none());
+        assert!(cache.resolve(&[fixtures::digest(bytes)]).await.unwrap().found.is_none());
     }
     // By how many there may be: a half that was just emptied keeps its room.
     let absent = u64::try_from(CacheSettings::default().absent).unwrap();

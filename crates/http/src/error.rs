@@ -10,7 +10,7 @@ use capykeys_domain::{
     model::Invalid,
     policy::Denial,
     ports::Unavailable,
-    usecases::{AccessError, AuthenticateError, CreateKeyError, RevokeKeyError},
+    usecases::{AccessError, AuthenticateError, AuthorizeError, CreateKeyError, RevokeKeyError},
 };
 
 /// Every way in which a request fails. `Display` gives the sentence that the caller is told; none
@@ -28,6 +28,8 @@ pub(crate) enum ApiError {
     },
     /// 403 and 404: the policy says no.
     Denied(Denial),
+    /// 403: the gateway's route is not for this caller, or for nobody.
+    NotLetThrough(&'static str),
     /// 404: nothing is served at this path.
     NoSuchRoute,
     /// 404: the organisation has no such key.
@@ -62,11 +64,27 @@ impl ApiError {
         Self::Invalid(Cow::Borrowed(sentence))
     }
 
+    /// The 401 for where there is no credential.
+    pub(crate) const fn no_credential() -> Self {
+        Self::Unauthenticated { credential_given: false, reason: "no credential" }
+    }
+
+    /// The same about a member of a part of the body, which stands at `place`.
+    pub(crate) fn within(self, place: impl fmt::Display) -> Self {
+        match self {
+            Self::Invalid(sentence) => match sentence.strip_prefix('`') {
+                Some(rest) => Self::Invalid(Cow::Owned(format!("`{place}.{rest}"))),
+                None => Self::Invalid(sentence),
+            },
+            other => other,
+        }
+    }
+
     const fn status(&self) -> StatusCode {
         match self {
             Self::Invalid(_) | Self::ConnectionClosing | Self::UpgradeWithBody => StatusCode::BAD_REQUEST,
             Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
-            Self::Denied(Denial::Forbidden(_)) => StatusCode::FORBIDDEN,
+            Self::Denied(Denial::Forbidden(_)) | Self::NotLetThrough(_) => StatusCode::FORBIDDEN,
             Self::Denied(Denial::NoSuchOrganization) | Self::NoSuchRoute | Self::NoSuchKey => {
                 StatusCode::NOT_FOUND
             }
@@ -90,6 +108,7 @@ impl ApiError {
             // None of these sentences repeats anything of the input.
             Self::Invalid(sentence) => Some(sentence.clone()),
             Self::Denied(denial) => Some(Cow::Owned(denial.to_string())),
+            Self::NotLetThrough(sentence) => Some(Cow::Borrowed(sentence)),
             _ => None,
         }
     }
@@ -127,6 +146,7 @@ impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Invalid(sentence) => sentence,
+            Self::NotLetThrough(sentence) => sentence,
             Self::Unauthenticated { .. } => "A valid API key or session token is required.",
             Self::Denied(denial) => return denial.fmt(f),
             Self::NoSuchRoute => "There is nothing at this path.",
@@ -184,6 +204,19 @@ impl From<AuthenticateError> for ApiError {
         match error {
             AuthenticateError::Refused(reason) => Self::Unauthenticated { credential_given: true, reason },
             AuthenticateError::Unavailable(unavailable) => Self::Unavailable(unavailable),
+        }
+    }
+}
+
+impl From<AuthorizeError> for ApiError {
+    fn from(error: AuthorizeError) -> Self {
+        match error {
+            AuthorizeError::NoCredential => Self::no_credential(),
+            AuthorizeError::Unauthenticated(reason) => {
+                Self::Unauthenticated { credential_given: true, reason }
+            }
+            AuthorizeError::Forbidden(sentence) => Self::NotLetThrough(sentence),
+            AuthorizeError::Unavailable(unavailable) => Self::Unavailable(unavailable),
         }
     }
 }

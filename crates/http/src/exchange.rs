@@ -12,7 +12,7 @@ use std::{
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::HeaderMap};
 use capykeys_domain::{
     model::{Actor, Caller, OrganizationId, RequestContext, RequestId},
-    usecases::Capykeys,
+    usecases::{Authorized, Capykeys},
 };
 
 use crate::{Drain, error::ApiError};
@@ -42,6 +42,25 @@ pub(crate) struct Identity {
     pub(crate) actor: Actor,
     /// Its organisation.
     pub(crate) organization_id: Option<OrganizationId>,
+}
+
+impl Identity {
+    /// Of a caller who signed in.
+    pub(crate) fn of(caller: &Caller) -> Self {
+        Self { actor: caller.actor(), organization_id: caller.organization_id() }
+    }
+
+    /// Of whoever was let through a gateway; `None` for nobody in particular.
+    pub(crate) fn of_authorized(authorized: &Authorized) -> Option<Self> {
+        let (actor, organization_id) = match authorized {
+            Authorized::Anonymous => return None,
+            Authorized::Key(found) => (Actor::Key(found.key.id), found.key.organization_id),
+            Authorized::Session(session, organization_id) => {
+                (Actor::User(session.user_id.clone()), *organization_id)
+            }
+        };
+        Some(Self { actor, organization_id: Some(organization_id) })
+    }
 }
 
 /// One request and its answer: what the layers tell each other about it.
@@ -78,9 +97,8 @@ impl Exchange {
     }
 
     /// Remembers who it came from.
-    pub(crate) fn identify(&self, caller: &Caller) {
-        self.identity
-            .get_or_init(|| Identity { actor: caller.actor(), organization_id: caller.organization_id() });
+    pub(crate) fn identify(&self, identity: Identity) {
+        self.identity.get_or_init(|| identity);
     }
 
     /// The service.

@@ -8,7 +8,7 @@ use actix_web::{App, ResponseError, dev::Server, rt::net::TcpStream};
 use capykeys_domain::usecases::Capykeys;
 
 use crate::{
-    Drain, Settings,
+    Drain, Gateways, Settings,
     connection::{Guarded, Limits},
     endpoints,
     error::ApiError,
@@ -34,8 +34,17 @@ pub type Metrics = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 pub enum Surface {
     /// The API, for callers who sign in.
     Public,
-    /// What is for the cluster alone and asks for no credential: `GET /metrics`, and health.
-    Internal(Metrics),
+    /// What is for the cluster alone: verdicts on keys, metrics, and health.
+    Internal(Box<Internal>),
+}
+
+/// What the listener for the cluster is set up with.
+#[derive(Clone)]
+pub struct Internal {
+    /// Writes the metrics.
+    pub metrics: Metrics,
+    /// How requests behind gateways are authorised.
+    pub gateways: Gateways,
 }
 
 /// Serves `surface` of `app` on `listener`. Nothing is served before the returned future is polled; it ends
@@ -84,7 +93,7 @@ where
 {
     let app = App::new().configure(move |config| match &surface {
         Surface::Public => endpoints::configure_public(config),
-        Surface::Internal(metrics) => endpoints::configure_internal(config, metrics),
+        Surface::Internal(internal) => endpoints::configure_internal(config, internal),
     });
     let answers =
         layer::around(actix_service::IntoServiceFactory::into_factory(app), shared.clone(), limits.request)

@@ -18,13 +18,20 @@ pub struct PostgresSettings {
     pub pool_size: usize,
     /// How long an operation may take, the wait for a connection included.
     pub deadline: Duration,
+    /// What the server calls the connections (`pg_stat_activity`), unless the URL says.
+    pub application_name: &'static str,
 }
 
 impl PostgresSettings {
     /// 16 connections and 700 ms for an operation.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), pool_size: 16, deadline: Duration::from_millis(700) }
+        Self {
+            url: url.into(),
+            pool_size: 16,
+            deadline: Duration::from_millis(700),
+            application_name: "capykeys",
+        }
     }
 
     /// What the driver is told: the URL, and how to notice that the server is gone.
@@ -49,7 +56,7 @@ impl PostgresSettings {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         if config.get_application_name().is_none() {
-            config.application_name("capykeys");
+            config.application_name(self.application_name);
         }
         config
             // Half, so that the next of several hosts gets its turn within the deadline.

@@ -1,7 +1,8 @@
 //! Putting the service together from the configuration.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
+use capykeys_cache::{CommitWait, StoreClock, VerificationCache};
 use capykeys_clerk::{ClerkSettings, ClerkVerifier, HttpFetcher, InstanceSettings, KeySource};
 use capykeys_domain::{
     model::{RequestContext, RequestId},
@@ -25,10 +26,21 @@ pub(crate) struct App {
     pub(crate) capykeys: Arc<Capykeys>,
     /// Who verifies sessions, where any are accepted.
     pub(crate) sessions: Option<Arc<ClerkVerifier>>,
+    /// What is remembered of keys. It follows the store once it is told to.
+    pub(crate) cache: VerificationCache,
+}
+
+/// Whom the service is put together for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A server, which remembers keys.
+    Replica,
+    /// A command beside the servers, which remembers nothing.
+    Command,
 }
 
 /// The service over the configured store and the configured Clerk instances.
-pub(crate) async fn build(config: &Config) -> Result<App, Error> {
+pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
     let format =
         KeyFormat::new(&config.keys.prefix).map_err(|invalid| ConfigError::Invalid(invalid.to_string()))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -37,19 +49,37 @@ pub(crate) async fn build(config: &Config) -> Result<App, Error> {
     let store = Store::open(config)?;
     let store_is_empty = config.store.kind == StoreKind::Sqlite
         && store.organizations.list(None, NonZeroU32::MIN).await?.is_empty();
+    let settings = config.cache.settings()?;
+    let cache = VerificationCache::new(settings, store.lookup, store.feed);
     let ports = Ports {
         keys: store.keys,
-        lookup: store.lookup,
+        resolver: Arc::new(cache.clone()),
+        replicas: Arc::new(replicas(config, role, &cache)),
         organizations: store.organizations,
         audit: store.audit,
         readiness: store.readiness,
         sessions: sessions.clone().map(|verifier| verifier as Arc<dyn SessionVerifier>),
-        clock,
+        clock: match role {
+            Role::Replica => Arc::new(StoreClock::new(cache.clone(), clock)),
+            Role::Command => clock,
+        },
         entropy: Arc::new(SystemEntropy),
     };
     let peppers = peppers::load(config, store_is_empty)?;
     let capykeys = Arc::new(Capykeys::new(ports, format, peppers, config.clerk.provisioning.into()));
-    Ok(App { capykeys, sessions })
+    Ok(App { capykeys, sessions, cache })
+}
+
+/// Who has to obey a change before it is acknowledged. The embedded store has one server: where
+/// that is this one, there is nobody to wait for.
+fn replicas(config: &Config, role: Role, cache: &VerificationCache) -> CommitWait {
+    let alone = role == Role::Replica && config.store.kind == StoreKind::Sqlite;
+    let wait =
+        if alone || !config.cache.commit_wait { Duration::ZERO } else { cache.settings().commit_wait() };
+    match role {
+        Role::Replica => CommitWait::with_own(cache.clone(), wait),
+        Role::Command => CommitWait::for_others(wait),
+    }
 }
 
 /// For what a command does on the store: it comes from no address.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use capykeys_domain::ports::{AuditLog, KeyLookup, KeyStore, Organizations, Readiness};
+use capykeys_domain::ports::{AuditLog, ChangeFeed, KeyLookup, KeyStore, Organizations, Readiness};
 use capykeys_postgres::{PostgresSettings, PostgresStore};
 use capykeys_sqlite::SqliteStore;
 use tokio::runtime::Handle;
@@ -16,6 +16,7 @@ use crate::{
 pub(crate) struct Store {
     pub(crate) keys: Arc<dyn KeyStore>,
     pub(crate) lookup: Arc<dyn KeyLookup>,
+    pub(crate) feed: Arc<dyn ChangeFeed>,
     pub(crate) organizations: Arc<dyn Organizations>,
     pub(crate) audit: Arc<dyn AuditLog>,
     pub(crate) readiness: Arc<dyn Readiness>,
@@ -27,22 +28,43 @@ impl Store {
     pub(crate) fn open(config: &Config) -> Result<Self, Error> {
         Ok(match config.store.kind {
             StoreKind::Sqlite => Self::of(SqliteStore::open(&config.sqlite.directory)?),
-            StoreKind::Postgres => Self::of(postgres(config)?),
+            StoreKind::Postgres => Self::on_postgres(config)?,
         })
     }
 
     fn of<S>(store: S) -> Self
     where
-        S: KeyStore + KeyLookup + Organizations + AuditLog + Readiness + 'static,
+        S: KeyStore + KeyLookup + ChangeFeed + Organizations + AuditLog + Readiness + 'static,
     {
         let store = Arc::new(store);
         Self {
             keys: store.clone(),
             lookup: store.clone(),
+            feed: store.clone(),
             organizations: store.clone(),
             audit: store.clone(),
             readiness: store,
         }
+    }
+
+    /// Three pools: where one is used up or its connections hang, the others go on.
+    fn on_postgres(config: &Config) -> Result<Self, Error> {
+        let settings = postgres_settings(&config.postgres)?;
+        let pool = |settings: &PostgresSettings| PostgresStore::new(settings, Handle::current());
+        let lookup = PostgresSettings {
+            pool_size: config.postgres.lookup_pool_size,
+            application_name: "capykeys lookup",
+            ..settings.clone()
+        };
+        let feed = PostgresSettings {
+            // One that is polled with, and one for when that hangs.
+            pool_size: 2,
+            deadline: config.cache.settings()?.poll_deadline(),
+            application_name: "capykeys feed",
+            ..settings.clone()
+        };
+        let (lookup, feed) = (pool(&lookup)?, pool(&feed)?);
+        Ok(Self { lookup: Arc::new(lookup), feed: Arc::new(feed), ..Self::of(pool(&settings)?) })
     }
 }
 
@@ -57,5 +79,6 @@ pub(crate) fn postgres_settings(postgres: &Postgres) -> Result<PostgresSettings,
         url: postgres.resolved_url()?.expose().to_owned(),
         pool_size: postgres.pool_size,
         deadline: Duration::from_millis(postgres.deadline_ms),
+        application_name: "capykeys",
     })
 }

@@ -99,4 +99,10 @@ impl ApiKey {
             KeyState::Active
         }
     }
+    /// Whether it is for one project and has a scope that is not. No such key can be created, but a
+    /// row may come from elsewhere; there is nothing that it is good for.
+    #[must_use]
+    pub fn reaches_beyond_its_project(&self) -> bool {
+        self.project_id.is_some() && !self.scopes.fits_a_project()
+    }
 }

@@ -51,6 +51,13 @@ impl Timestamp {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(micros).min(Self::MAX.0))
     }
+
+    /// How much later than `earlier` this is; zero where it is not.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        // Not negative, and far from the limits of the type.
+        Duration::from_micros(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
+    }
 }
 
 /// RFC 3339 in UTC with `Z`, with as many digits of the second's fraction as are needed.

@@ -7,9 +7,15 @@
 mod denial;
 mod operator;
 mod permit;
+mod requirement;
+mod route;
 
 pub use denial::{Denial, Forbidden};
 pub use permit::{Ceiling, CreateKey, ListKeys, ManageOrganizations, Permit, RevokeKey};
+pub use requirement::{Rejection, Requirement};
+pub use route::{
+    HostPattern, OriginalRequest, PathMatch, PathPattern, RequestPath, RouteNeeds, RouteRule, RouteRules,
+};
 
 use crate::model::{Caller, KeyCaller, KeyId, KeySource, Organization, OrganizationId, Scope, SessionCaller};
 

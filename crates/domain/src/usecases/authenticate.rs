@@ -1,9 +1,11 @@
 //! From a credential to a caller.
 
+use alloc::sync::Arc;
+
 use super::Capykeys;
 use crate::{
-    model::{ApiKey, Caller, KeyCaller, KeyState, RequestContext, SessionCaller},
-    ports::{SessionError, Unavailable},
+    model::{Caller, KeyCaller, KeyState, RequestContext, SessionCaller},
+    ports::{FoundKey, ResolvedKey, SessionError, Unavailable},
     secret::{BearerToken, Credential, PlaintextKey},
 };
 
@@ -48,23 +50,31 @@ impl Capykeys {
     }
 
     async fn authenticate_key(&self, plaintext: &PlaintextKey) -> Result<KeyCaller, AuthenticateError> {
-        let candidates = self.peppers.candidates(plaintext);
-        let found = self.ports.lookup.find_by_digest(&candidates).await?;
-        // Compared once more, in constant time: the index that found it gives no such promise.
-        let found = found
-            .filter(|found| candidates.contains(&found.digest))
-            .ok_or(AuthenticateError::Refused("unknown key"))?;
+        let found = self.resolve(plaintext).await?.found;
+        let found = found.ok_or(AuthenticateError::Refused("unknown key"))?;
         match found.key.state(self.now()) {
-            KeyState::Active if reaches_beyond_its_project(&found.key) => {
+            KeyState::Active if found.key.reaches_beyond_its_project() => {
                 Err(AuthenticateError::Refused("project key with a scope beyond its project"))
             }
-            KeyState::Active => Ok(KeyCaller { key: found.key, organization: found.organization }),
+            KeyState::Active => {
+                let FoundKey { key, organization, .. } = Arc::unwrap_or_clone(found);
+                Ok(KeyCaller { key, organization })
+            }
             KeyState::Expired => Err(AuthenticateError::Refused("expired key")),
             KeyState::Revoked => Err(AuthenticateError::Refused("revoked key")),
         }
     }
 
-    async fn authenticate_session(
+    /// What is known of the key.
+    pub(super) async fn resolve(&self, plaintext: &PlaintextKey) -> Result<ResolvedKey, Unavailable> {
+        let candidates = self.peppers.candidates(plaintext);
+        let mut resolved = self.ports.resolver.resolve(&candidates).await?;
+        // Compared once more, in constant time: the index that found it gives no such promise.
+        resolved.found = resolved.found.filter(|found| candidates.contains(&found.digest));
+        Ok(resolved)
+    }
+
+    pub(super) async fn authenticate_session(
         &self,
         token: &BearerToken,
         context: &RequestContext,
@@ -75,9 +85,4 @@ impl Capykeys {
         let organization = self.organization_of(&session, context).await?;
         Ok(SessionCaller { session, organization })
     }
-}
-
-/// No such key can be created, but a row may come from elsewhere.
-fn reaches_beyond_its_project(key: &ApiKey) -> bool {
-    key.project_id.is_some() && !key.scopes.fits_a_project()
 }

@@ -2,21 +2,25 @@
 
 mod access;
 mod authenticate;
+mod authorize;
 mod create_key;
 mod list_keys;
 mod organizations;
 mod provision;
 mod revoke_key;
+mod verify_key;
 mod viewer;
 
 use alloc::sync::Arc;
 
 pub use access::AccessError;
 pub use authenticate::AuthenticateError;
+pub use authorize::{AuthorizeError, Authorized, gateway_scopes};
 pub use create_key::{CreateKeyError, CreatedKey};
 pub use list_keys::{KeyPage, PAGE_SIZE};
 pub use organizations::NewOrganization;
 pub use revoke_key::RevokeKeyError;
+pub use verify_key::Verification;
 pub use viewer::{AuthSource, Principal, Viewer};
 
 use crate::{
@@ -25,7 +29,8 @@ use crate::{
         Timestamp,
     },
     ports::{
-        AuditLog, Clock, Entropy, KeyLookup, KeyStore, Organizations, Readiness, SessionVerifier, Unavailable,
+        AuditLog, Clock, Entropy, KeyResolver, KeyStore, Organizations, Readiness, Replicas, SessionVerifier,
+        Unavailable,
     },
     secret::{KeyFormat, Peppers},
 };
@@ -36,7 +41,9 @@ pub struct Ports {
     /// Keys.
     pub keys: Arc<dyn KeyStore>,
     /// Keys by their secret.
-    pub lookup: Arc<dyn KeyLookup>,
+    pub resolver: Arc<dyn KeyResolver>,
+    /// Who has to obey a change before it is acknowledged.
+    pub replicas: Arc<dyn Replicas>,
     /// Organisations.
     pub organizations: Arc<dyn Organizations>,
     /// The audit log.

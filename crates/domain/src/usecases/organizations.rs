@@ -10,7 +10,7 @@ use crate::{
         Suspension, SuspensionReason,
     },
     policy::{ManageOrganizations, Permit},
-    ports::Unavailable,
+    ports::{Change, Unavailable},
 };
 
 /// An organisation to be created by an operator.
@@ -70,8 +70,8 @@ impl Capykeys {
         self.ports.organizations.list(after, limit).await
     }
 
-    /// Suspends the permit's organisation: all its callers get 403 from then on. `None` where
-    /// there is no such organisation.
+    /// Suspends the permit's organisation: when this comes back, all its callers get 403, whichever
+    /// replica they ask. `None` where there is no such organisation.
     ///
     /// # Errors
     /// [`Unavailable`] where the store did not do its work.
@@ -84,7 +84,9 @@ impl Capykeys {
         let (id, now) = (permit.organization_id(), self.now());
         let suspension = Suspension { at: now, reason };
         let event = done(AuditAction::SuspendOrganization, now, permit.actor(), id, None, context);
-        self.ports.organizations.set_suspension(id, Some(&suspension), now, &event).await
+        let changed = self.ports.organizations.set_suspension(id, Some(&suspension), now, &event).await?;
+        self.ports.replicas.until_obeyed(Change::Organization(id)).await;
+        Ok(changed)
     }
 
     /// Ends the suspension of the permit's organisation. `None` where there is no such
@@ -99,6 +101,8 @@ impl Capykeys {
     ) -> Result<Option<Organization>, Unavailable> {
         let (id, now) = (permit.organization_id(), self.now());
         let event = done(AuditAction::ResumeOrganization, now, permit.actor(), id, None, context);
-        self.ports.organizations.set_suspension(id, None, now, &event).await
+        let changed = self.ports.organizations.set_suspension(id, None, now, &event).await?;
+        self.ports.replicas.until_obeyed(Change::Organization(id)).await;
+        Ok(changed)
     }
 }

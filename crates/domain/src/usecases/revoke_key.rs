@@ -4,7 +4,7 @@ use super::{Capykeys, done};
 use crate::{
     model::{AuditAction, RequestContext},
     policy::{Permit, RevokeKey},
-    ports::{Revocation, Unavailable},
+    ports::{Change, Revocation, Unavailable},
 };
 
 /// Why nothing was revoked.
@@ -19,7 +19,8 @@ pub enum RevokeKeyError {
 }
 
 impl Capykeys {
-    /// Revokes the permit's key. One that is revoked already stays as it is.
+    /// Revokes the permit's key, and comes back when no replica accepts it any more. One that is
+    /// revoked already stays as it is; an earlier call may still be waiting, so this one waits too.
     ///
     /// # Errors
     /// [`RevokeKeyError`].
@@ -32,6 +33,8 @@ impl Capykeys {
         let (organization, now) = (permit.organization_id(), self.now());
         let event = done(AuditAction::RevokeKey, now, permit.actor(), organization, Some(id), context);
         let revocation = self.ports.keys.revoke(organization, id, now, &event).await?;
-        revocation.ok_or(RevokeKeyError::NoSuchKey)
+        let revocation = revocation.ok_or(RevokeKeyError::NoSuchKey)?;
+        self.ports.replicas.until_obeyed(Change::Key(id)).await;
+        Ok(revocation)
     }
 }

@@ -75,7 +75,7 @@ impl Capykeys {
 }
 
 fn session_principal(session: Session, organization_id: Option<OrganizationId>) -> Principal {
-    let scopes = session_scopes(&session);
+    let scopes = session_scopes(session.is_organization_admin());
     let at_clerk = session.organization;
     Principal {
         auth_source: AuthSource::ClerkSession,
@@ -89,8 +89,8 @@ fn session_principal(session: Session, organization_id: Option<OrganizationId>) 
 }
 
 /// Everything for an administrator, what reads for everybody else.
-fn session_scopes(session: &Session) -> Vec<Scope> {
-    if session.is_organization_admin() {
+pub(super) fn session_scopes(administers: bool) -> Vec<Scope> {
+    if administers {
         return alloc::vec![Scope::All];
     }
     Scope::ALL.iter().copied().filter(|scope| scope.as_str().ends_with(":read")).collect()

@@ -6,4 +6,5 @@ mod create_key;
 mod list_keys;
 mod provision;
 mod service;
+mod verify_key;
 mod viewer;

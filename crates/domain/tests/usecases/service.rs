@@ -16,7 +16,7 @@ use capykeys_domain::{
         SessionOrganization, UserId,
     },
     policy::{CreateKey, Permit},
-    ports::{Organizations, SessionError, SessionVerifier, Unavailable},
+    ports::{Change, Organizations, Replicas, SessionError, SessionVerifier, Unavailable, Unremembered},
     secret::{BearerToken, Credential, KeyFormat, Pepper, PepperId, Peppers},
     usecases::{AuthenticateError, Capykeys, CreatedKey, Ports, Provisioning},
 };
@@ -27,6 +27,18 @@ pub(crate) struct Service {
     pub(crate) store: ModelStore,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) replicas: Arc<Obedience>,
+}
+
+/// Notes who was waited for.
+#[derive(Default)]
+pub(crate) struct Obedience(pub(crate) Mutex<Vec<Change>>);
+
+#[async_trait]
+impl Replicas for Obedience {
+    async fn until_obeyed(&self, change: Change) {
+        self.0.lock().unwrap().push(change);
+    }
 }
 
 /// Sessions by their tokens.
@@ -55,10 +67,11 @@ impl Service {
         peppers: &[(&str, u8)],
     ) -> Self {
         let (clock, sessions) = (Arc::new(ManualClock::default()), Arc::new(Sessions::default()));
-        let shared = Arc::new(store.clone());
+        let (shared, replicas) = (Arc::new(store.clone()), Arc::new(Obedience::default()));
         let ports = Ports {
             keys: shared.clone(),
-            lookup: shared.clone(),
+            resolver: Arc::new(Unremembered(shared.clone())),
+            replicas: replicas.clone(),
             organizations: shared.clone(),
             audit: shared.clone(),
             readiness: shared,
@@ -70,7 +83,7 @@ impl Service {
             peppers.iter().map(|&(id, byte)| Pepper::new(PepperId::parse(id).unwrap(), [byte; 32].into()));
         let peppers = Peppers::new(peppers.next().unwrap(), peppers.collect()).unwrap();
         let app = Capykeys::new(ports, KeyFormat::default(), peppers, provisioning);
-        Self { app, store: store.clone(), clock, sessions }
+        Self { app, store: store.clone(), clock, sessions, replicas }
     }
 
     pub(crate) async fn organization(&self) -> Organization {

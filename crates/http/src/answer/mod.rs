@@ -4,20 +4,24 @@
 
 mod api_key;
 mod health;
+mod identity;
 mod organization;
 mod shown;
 mod stream;
+mod verification;
 mod viewer;
 
 use actix_web::{HttpResponse, http::StatusCode, http::header::ContentType};
 pub use api_key::{ApiKeyView, CreateApiKeyResponse, RevokeApiKeyResponse};
 pub(crate) use api_key::{KeySourceName, ListApiKeysResponse};
 pub(crate) use health::HealthResponse;
+pub(crate) use identity::let_through;
 pub use organization::OrganizationView;
 use serde::Serialize;
 pub(crate) use shown::ScopeName;
 pub(crate) use stream::key_list;
 use utoipa::ToSchema;
+pub(crate) use verification::{RejectionCode, VerificationView, VerificationsView};
 pub(crate) use viewer::{AuthSourceName, PrincipalView, ViewerResponse};
 
 use crate::error::ApiError;

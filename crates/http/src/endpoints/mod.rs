@@ -1,5 +1,6 @@
 //! The endpoints, one a file.
 
+pub(crate) mod authorize;
 pub(crate) mod create_api_key;
 pub(crate) mod get_viewer;
 pub(crate) mod list_api_keys;
@@ -8,6 +9,8 @@ pub(crate) mod metrics;
 pub(crate) mod openapi;
 pub(crate) mod readyz;
 pub(crate) mod revoke_api_key;
+pub(crate) mod verify_api_key;
+pub(crate) mod verify_api_keys;
 
 use actix_web::{
     Resource,
@@ -15,11 +18,17 @@ use actix_web::{
     web,
 };
 
-use crate::{error::ApiError, exchange::Current, server::Metrics};
+use crate::{error::ApiError, exchange::Current, server::Internal};
 
 const ME: &str = "/v1/me";
 const API_KEYS: &str = "/v1/organizations/{orgID}/api-keys";
 const API_KEY: &str = "/v1/organizations/{orgID}/api-keys/{keyID}";
+pub(crate) const VERIFY: &str = "/v1/api-keys/verify";
+pub(crate) const VERIFY_BATCH: &str = "/v1/api-keys/verify-batch";
+const FORWARD_AUTH: &str = "/authorize/forward-auth";
+const AUTH_REQUEST: &str = "/authorize/auth-request";
+const EXT_AUTHZ: &str = "/authorize/ext-authz";
+const EXT_AUTHZ_ANY: &str = "/authorize/ext-authz{path:/.*}";
 const OPENAPI: &str = "/v1/openapi.json";
 const LIVEZ: &str = "/livez";
 const READYZ: &str = "/readyz";
@@ -39,9 +48,15 @@ pub(crate) fn configure_public(config: &mut web::ServiceConfig) {
 }
 
 /// Registers the endpoints for the cluster alone; everything else is 404.
-pub(crate) fn configure_internal(config: &mut web::ServiceConfig, metrics: &Metrics) {
+pub(crate) fn configure_internal(config: &mut web::ServiceConfig, internal: &Internal) {
     config
-        .app_data(web::Data::from(metrics.clone()))
+        .app_data(web::Data::from(internal.metrics.clone()))
+        .app_data(web::Data::new(internal.gateways.clone()))
+        .service(at(FORWARD_AUTH, "", |it| it.route(web::route().to(authorize::forward_auth))))
+        .service(at(AUTH_REQUEST, "", |it| it.route(web::route().to(authorize::auth_request))))
+        .service(at(EXT_AUTHZ_ANY, "", |it| it.route(web::route().to(authorize::ext_authz))))
+        .service(at(VERIFY, "POST", |it| it.route(web::post().to(verify_api_key::verify_api_key))))
+        .service(at(VERIFY_BATCH, "POST", |it| it.route(web::post().to(verify_api_keys::verify_api_keys))))
         .service(at(METRICS, "GET", |it| it.route(web::get().to(metrics::get_metrics))))
         .configure(configure_health);
 }

@@ -19,7 +19,7 @@ use crate::{answer, endpoints, request::create_key::CreateApiKeyRequest};
 #[openapi(
     info(
         title = "capykeys",
-        description = "Creates, lists and revokes the API keys of organisations.",
+        description = "Creates, lists, revokes and verifies the API keys of organisations.",
         contact(name = "capykeys"),
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
@@ -27,6 +27,7 @@ use crate::{answer, endpoints, request::create_key::CreateApiKeyRequest};
     tags(
         (name = "viewer", description = "The caller."),
         (name = "api-keys", description = "The API keys of an organisation."),
+        (name = "verification", description = "Verdicts on keys, for the cluster: on the internal listener alone."),
         (name = "health", description = "For load balancers and orchestrators."),
         (name = "meta", description = "About this API."),
     ),
@@ -35,6 +36,8 @@ use crate::{answer, endpoints, request::create_key::CreateApiKeyRequest};
         endpoints::list_api_keys::list_api_keys,
         endpoints::create_api_key::create_api_key,
         endpoints::revoke_api_key::revoke_api_key,
+        endpoints::verify_api_key::verify_api_key,
+        endpoints::verify_api_keys::verify_api_keys,
         endpoints::openapi::get_openapi,
         endpoints::livez::get_livez,
         endpoints::readyz::get_readyz,
@@ -47,6 +50,9 @@ use crate::{answer, endpoints, request::create_key::CreateApiKeyRequest};
         answer::ApiKeyView<'_>,
         answer::OrganizationView<'_>,
         answer::PrincipalView<'_>,
+        answer::RejectionCode,
+        answer::VerificationView<'_>,
+        answer::VerificationsView<'_>,
         CreateApiKeyRequest,
     )),
     modifiers(&SharedParts),

@@ -3,6 +3,8 @@
 use capykeys_domain::model::Scope;
 use serde_json::{Value, json};
 
+use crate::endpoints::{VERIFY, VERIFY_BATCH};
+
 /// Completes the document.
 pub(super) fn refine(document: &mut Value) {
     let schemas = &mut document["components"]["schemas"];
@@ -16,6 +18,12 @@ pub(super) fn refine(document: &mut Value) {
     for name in ["ServiceUnavailable", "TooManyRequests"] {
         let seconds = json!({ "type": "integer", "format": "int32", "minimum": 0 });
         responses[name]["headers"]["Retry-After"]["schema"] = seconds;
+    }
+    for path in [VERIFY, VERIFY_BATCH] {
+        // A relative address would be that of the listener for everybody.
+        document["paths"][path]["post"]["servers"] = json!([{
+            "url": "http://127.0.0.1:8081", "description": "The internal listener, for the cluster alone."
+        }]);
     }
     link_to_revocation(&mut document["paths"]["/v1/organizations/{orgID}/api-keys"]["post"]);
 }
@@ -56,6 +64,10 @@ fn add_examples(schemas: &mut Value) {
     let plaintext = format!("{}{}", key["key_prefix"].as_str().unwrap_or_default(), "0".repeat(34));
     schemas["ListApiKeysResponse"]["example"] = json!({ "api_keys": [key] });
     schemas["CreateApiKeyResponse"]["example"] = json!({ "api_key": key, "plaintext_api_key": plaintext });
+    let good = json!({ "valid": true, "api_key": key, "max_age_ms": 420 });
+    let bad = json!({ "valid": false, "code": "revoked", "max_age_ms": 420 });
+    schemas["VerifyApiKeyResponse"]["example"] = good.clone();
+    schemas["VerifyApiKeysResponse"]["example"] = json!({ "results": [good, bad] });
     schemas["Viewer"]["example"] = json!({ "organization": organization, "principal": principal });
 }
 

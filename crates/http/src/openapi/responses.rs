@@ -86,6 +86,8 @@ sets! {
     PublicErrors: [400, 405, 408, 431, 500, 503];
     /// What anybody may be answered where the gateway counts.
     CountedErrors: [400, 405, 408, 429, 431, 500, 503];
+    /// What a caller of the cluster may be answered.
+    ClusterErrors: [400, 401, 405, 408, 413, 415, 431, 500, 503];
     /// What a caller may be answered who signs in.
     CallerErrors: [400, 401, 405, 408, 413, 415, 429, 431, 500, 503];
     /// What a caller may be answered who asks for something in an organisation.

@@ -1,15 +1,12 @@
 //! The body that asks for a key.
 
-use std::borrow::Cow;
-
 use capykeys_domain::{
     model::{DeviceName, KeyName, KeySpec, ProjectId, ScopeSet, Timestamp},
     secret::KeyFormat,
 };
-use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::members::Members;
+use super::members::{Members, rule};
 use crate::{answer::ScopeName, error::ApiError};
 
 /// An API key to be created. Members that are not listed here are ignored.
@@ -56,46 +53,23 @@ pub(crate) struct CreateApiKeyRequest {
 pub(crate) fn key_spec(body: &[u8], format: &KeyFormat, now: Timestamp) -> Result<KeySpec, ApiError> {
     let members = Members::parse(body)?;
     for field in ["name", "device_name"] {
-        if text(&members, field)?.is_some_and(|text| format.occurs_in(text)) {
+        if members.text(field)?.is_some_and(|text| format.occurs_in(text)) {
             return Err(rule(field, "must not contain an API key"));
         }
     }
-    let name = KeyName::parse(text(&members, "name")?.ok_or_else(|| rule("name", "is required"))?)?;
-    let mut spec = KeySpec::new(name, scopes(&members)?);
-    if let Some(project_id) = text(&members, "project_id")? {
+    let name = KeyName::parse(members.required_text("name")?)?;
+    let scopes = members.texts("scopes")?.ok_or_else(|| rule("scopes", "is required"))?;
+    let mut spec = KeySpec::new(name, ScopeSet::parse(scopes)?);
+    if let Some(project_id) = members.text("project_id")? {
         spec = spec.for_project(ProjectId::parse(project_id)?)?;
     }
-    if let Some(expires_at) = text(&members, "expires_at")? {
+    if let Some(expires_at) = members.text("expires_at")? {
         spec = spec.expiring_at(Timestamp::parse("expires_at", expires_at)?, now)?;
     }
-    if let Some(device_name) = text(&members, "device_name")? {
+    if let Some(device_name) = members.text("device_name")? {
         spec = spec.on_device(DeviceName::parse(device_name)?);
     }
     Ok(spec)
-}
-
-fn scopes(members: &Members) -> Result<ScopeSet, ApiError> {
-    let value = members.get("scopes").ok_or_else(|| rule("scopes", "is required"))?;
-    let items = value.as_array().ok_or_else(|| rule("scopes", "must be an array of strings"))?;
-    let name = |(index, item): (usize, &'_ Value)| match item {
-        Value::String(name) => Ok(name.clone()),
-        _ => Err(rule(&format!("scopes[{index}]"), "must be a string")),
-    };
-    let names = items.iter().enumerate().map(name).collect::<Result<Vec<String>, ApiError>>()?;
-    Ok(ScopeSet::parse(names.iter().map(String::as_str))?)
-}
-
-/// The member `name`, a string where it is there.
-fn text<'a>(members: &'a Members, name: &str) -> Result<Option<&'a str>, ApiError> {
-    match members.get(name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(rule(name, "must be a string")),
-    }
-}
-
-fn rule(field: &str, rule: &str) -> ApiError {
-    ApiError::Invalid(Cow::Owned(format!("`{field}` {rule}.")))
 }
 
 #[cfg(test)]

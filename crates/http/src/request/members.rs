@@ -1,6 +1,6 @@
 //! The members of a JSON object, before it is known what they mean.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -20,26 +20,84 @@ impl Members {
     /// # Errors
     /// 400 where it is no JSON, nested too deeply, no object, or has a name twice.
     pub(crate) fn parse(body: &[u8]) -> Result<Self, ApiError> {
-        if body.is_empty() {
-            return Err(ApiError::invalid("A JSON body is required."));
-        }
-        let mut members: Self = serde_json::from_slice(body).map_err(|error| {
-            ApiError::invalid(match error.classify() {
-                Category::Data => "The body must be a JSON object.",
-                _ => "The body is not valid JSON.",
-            })
-        })?;
-        members.0.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        if members.0.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        let members: Self = deserialize(body, "The body must be a JSON object.")?;
+        members.unique()
+    }
+
+    /// Itself, where no name is given twice.
+    ///
+    /// # Errors
+    /// 400 where one is.
+    pub(crate) fn unique(mut self) -> Result<Self, ApiError> {
+        self.0.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        if self.0.windows(2).any(|pair| pair[0].0 == pair[1].0) {
             return Err(ApiError::invalid("The body must not name a member twice."));
         }
-        Ok(members)
+        Ok(self)
     }
 
     /// The member `name`.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value)
     }
+
+    /// The member `name`, a string where it is there.
+    ///
+    /// # Errors
+    /// 400 where it is something else.
+    pub(crate) fn text(&self, name: &str) -> Result<Option<&str>, ApiError> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(rule(name, "must be a string")),
+        }
+    }
+
+    /// The member `name`, a string.
+    ///
+    /// # Errors
+    /// 400 where it is missing or something else.
+    pub(crate) fn required_text(&self, name: &str) -> Result<&str, ApiError> {
+        self.text(name)?.ok_or_else(|| rule(name, "is required"))
+    }
+
+    /// The member `name`, an array of strings where it is there.
+    ///
+    /// # Errors
+    /// 400 where it is something else.
+    pub(crate) fn texts(&self, name: &str) -> Result<Option<Vec<&str>>, ApiError> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let items = value.as_array().ok_or_else(|| rule(name, "must be an array of strings"))?;
+        let mut texts = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            texts.push(item.as_str().ok_or_else(|| rule(&format!("{name}[{index}]"), "must be a string"))?);
+        }
+        Ok(Some(texts))
+    }
+}
+
+/// Parses a body whose type, where it is another one, breaks the rule that `otherwise` says.
+///
+/// # Errors
+/// 400 where it is no JSON, nested too deeply, or of another type.
+pub(crate) fn deserialize<'a, T: Deserialize<'a>>(
+    body: &'a [u8],
+    otherwise: &'static str,
+) -> Result<T, ApiError> {
+    if body.is_empty() {
+        return Err(ApiError::invalid("A JSON body is required."));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        ApiError::invalid(match error.classify() {
+            Category::Data => otherwise,
+            _ => "The body is not valid JSON.",
+        })
+    })
+}
+
+/// 400: the member breaks the rule.
+pub(crate) fn rule(field: &str, rule: &str) -> ApiError {
+    ApiError::Invalid(Cow::Owned(format!("`{field}` {rule}.")))
 }
 
 impl<'de> Deserialize<'de> for Members {

@@ -5,4 +5,6 @@ pub(crate) mod caller;
 pub(crate) mod create_key;
 mod credential;
 pub(crate) mod members;
+pub(crate) mod original;
 pub(crate) mod page;
+pub(crate) mod verification;

@@ -16,6 +16,8 @@ pub(crate) fn run(config: &Config, command: &cli::Config) -> Result<(), Error> {
     if config.store.kind == StoreKind::Postgres {
         crate::store::postgres(config)?;
     }
+    config.cache.settings()?;
+    config.internal.authorize.gateways()?;
     crate::app::check_sessions(config)?;
     crate::peppers::check(config)?;
     output::text(&toml::to_string_pretty(config)?)

@@ -10,11 +10,16 @@ use futures_util::TryStreamExt;
 use serde_json::json;
 
 use super::Error;
-use crate::{app, cli, config::Config, output};
+use crate::{
+    app::{self, Role},
+    cli,
+    config::Config,
+    output,
+};
 
 /// Creates, lists or revokes keys.
 pub(crate) async fn run(config: &Config, command: cli::Keys) -> Result<(), Error> {
-    let capykeys = app::build(config).await?.capykeys;
+    let capykeys = app::build(config, Role::Command).await?.capykeys;
     match command {
         cli::Keys::Create(command) => create(&capykeys, command).await,
         cli::Keys::List { organization } => list(&capykeys, organization).await,

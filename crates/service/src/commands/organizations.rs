@@ -11,13 +11,18 @@ use capykeys_http::OrganizationView;
 use serde_json::json;
 
 use super::Error;
-use crate::{app, cli, config::Config, output};
+use crate::{
+    app::{self, Role},
+    cli,
+    config::Config,
+    output,
+};
 
 const PAGE_SIZE: NonZeroU32 = NonZeroU32::new(500).unwrap();
 
 /// Creates, lists, suspends or resumes organizations.
 pub(crate) async fn run(config: &Config, command: cli::Organizations) -> Result<(), Error> {
-    let capykeys = app::build(config).await?.capykeys;
+    let capykeys = app::build(config, Role::Command).await?.capykeys;
     let context = app::command_context()?;
     match command {
         cli::Organizations::Create { name, slug, clerk_organization_id } => {

@@ -6,14 +6,17 @@ use std::{
     time::Duration,
 };
 
-use capykeys_http::{Drain, Server, Settings, Surface};
+use capykeys_http::{Drain, Internal, Server, Settings, Surface};
 use capykeys_postgres::SchemaError;
 use capykeys_sqlite::ServerLock;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    runtime::Handle,
+    signal::unix::{SignalKind, signal},
+};
 
 use super::Error;
 use crate::{
-    app::{self, App},
+    app::{self, App, Role},
     config::{self, Config, StoreKind},
     first_run,
     metrics::metrics,
@@ -24,7 +27,9 @@ use crate::{
 pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     // Held until the end, so that no second server works on the same folder.
     let _lock = prepare_store(config).await?;
-    let App { capykeys, sessions } = app::build(config).await?;
+    let App { capykeys, sessions, cache } = app::build(config, Role::Replica).await?;
+    // Followed until the end; before the first answer of the feed every lookup is a read.
+    let _following = cache.spawn(&Handle::current());
     if let Some(verifier) = &sessions {
         verifier.warm_up();
     }
@@ -41,12 +46,12 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
         drain.clone(),
         &settings,
     )?];
-    if let Some(internal) = config.internal.listen {
-        let listener = bind(internal)?;
-        tracing::info!(address = %listener.local_addr()?, "listening for the cluster");
-        let (surface, settings) = (Surface::Internal(metrics(sessions)), Settings { workers: 1, ..settings });
-        servers.push(capykeys_http::serve(listener, surface, capykeys, drain.clone(), &settings)?);
-    }
+    let internal = bind(config.internal.listen)?;
+    tracing::info!(address = %internal.local_addr()?, "listening for the cluster");
+    let metrics = metrics(sessions, cache.clone());
+    let surface =
+        Surface::Internal(Box::new(Internal { metrics, gateways: config.internal.authorize.gateways()? }));
+    servers.push(capykeys_http::serve(internal, surface, capykeys, drain.clone(), &settings)?);
     let handles: Vec<_> = servers.iter().map(Server::handle).collect();
     let serving: Vec<_> = servers.into_iter().map(tokio::spawn).collect();
     tracing::info!(%address, "listening");

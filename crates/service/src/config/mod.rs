@@ -1,9 +1,12 @@
 //! The configuration: defaults, then a file, then the environment. Unknown keys are refused, so
 //! that a misspelt one does not pass unnoticed.
 
+mod authorize;
+mod cache;
 mod clerk;
 mod error;
 mod keys;
+mod rules;
 mod secret;
 mod server;
 mod storage;
@@ -13,9 +16,12 @@ use std::path::Path;
 use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use authorize::Authorize;
+pub(crate) use cache::Cache;
 pub(crate) use clerk::{Clerk, Instance};
 pub(crate) use error::ConfigError;
 pub(crate) use keys::Keys;
+pub(crate) use rules::load as load_rules;
 pub(crate) use secret::Secret;
 pub(crate) use server::{Internal, Log, LogFormat, Server};
 pub(crate) use storage::{Postgres, Sqlite, Store, StoreKind};
@@ -30,6 +36,7 @@ pub(crate) struct Config {
     pub(crate) sqlite: Sqlite,
     pub(crate) postgres: Postgres,
     pub(crate) keys: Keys,
+    pub(crate) cache: Cache,
     pub(crate) clerk: Clerk,
     pub(crate) log: Log,
 }

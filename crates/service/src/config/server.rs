@@ -8,6 +8,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::Authorize;
+
 /// The listener of the API.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -36,13 +38,20 @@ impl Default for Server {
     }
 }
 
-/// The listener for the cluster alone. It asks for no credential: keep it off the internet.
-#[derive(Debug, Default, Deserialize, Serialize)]
+/// The listener for the cluster alone: keep it off the internet.
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Internal {
-    /// Where to listen, such as `127.0.0.1:8081`; without it there is no such listener.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) listen: Option<SocketAddr>,
+    /// Where to listen; port 0 takes any free one.
+    pub(crate) listen: SocketAddr,
+    /// How requests behind gateways are authorised.
+    pub(crate) authorize: Authorize,
+}
+
+impl Default for Internal {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)), authorize: Authorize::default() }
+    }
 }
 
 /// The log, on standard error.

@@ -48,8 +48,11 @@ pub(crate) struct Postgres {
     /// A file with the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) url_file: Option<PathBuf>,
-    /// Connections kept open at most.
+    /// Connections kept open at most for managing keys.
     pub(crate) pool_size: usize,
+    /// Connections kept open at most for looking up keys that are not remembered. Of their own, so
+    /// that neither kind of request takes the other's.
+    pub(crate) lookup_pool_size: usize,
     /// How long one operation may take, waiting for a connection included, in milliseconds.
     pub(crate) deadline_ms: u64,
     /// Whether `serve` brings the schema up to date before it serves.
@@ -58,7 +61,14 @@ pub(crate) struct Postgres {
 
 impl Default for Postgres {
     fn default() -> Self {
-        Self { url: None, url_file: None, pool_size: 16, deadline_ms: 450, migrate_at_start: false }
+        Self {
+            url: None,
+            url_file: None,
+            pool_size: 16,
+            lookup_pool_size: 16,
+            deadline_ms: 450,
+            migrate_at_start: false,
+        }
     }
 }
 

@@ -18,10 +18,11 @@ use capykeys_conformance::{
 use capykeys_domain::{
     model::{KeyName, KeySpec, Organization, OrganizationName, ScopeSet, Slug},
     policy::Permit,
+    ports::{NoReplicas, Unremembered},
     secret::{KeyFormat, Pepper, PepperId, Peppers},
     usecases::{Capykeys, CreatedKey, NewOrganization, Ports, Provisioning},
 };
-use capykeys_http::{Drain, Settings, Surface};
+use capykeys_http::{Drain, Gateways, Internal, Settings, Surface};
 pub(crate) use client::{Answer, Connection};
 pub(crate) use moody::{Mood, MoodyStore};
 use zeroize::Zeroizing;
@@ -43,8 +44,19 @@ impl Site {
         Self::with_limit(Duration::from_secs(10)).await
     }
 
+    /// A server for the cluster.
+    pub(crate) async fn internal() -> Self {
+        let metrics = Arc::new(|| Some("# EOF\n".to_owned()));
+        let internal = Internal { metrics, gateways: Gateways::default() };
+        Self::serving(Surface::Internal(Box::new(internal)), Duration::from_secs(10)).await
+    }
+
     /// A server with this time limit for requests.
     pub(crate) async fn with_limit(request_timeout: Duration) -> Self {
+        Self::serving(Surface::Public, request_timeout).await
+    }
+
+    async fn serving(surface: Surface, request_timeout: Duration) -> Self {
         let store = MoodyStore::new(ModelStore::default());
         let clock = Arc::new(ManualClock::default());
         let app = Arc::new(capykeys(&store, &clock));
@@ -59,8 +71,7 @@ impl Site {
         let drain = Drain::new();
         let settings = Settings { workers: 1, request_timeout, ..Settings::default() };
         let server =
-            capykeys_http::serve(listener, Surface::Public, Arc::clone(&app), drain.clone(), &settings)
-                .unwrap();
+            capykeys_http::serve(listener, surface, Arc::clone(&app), drain.clone(), &settings).unwrap();
         let handle = server.handle();
         tokio::spawn(server);
         Self { address, app, store, clock, drain, organization, handle }
@@ -113,7 +124,8 @@ fn capykeys(store: &MoodyStore, clock: &Arc<ManualClock>) -> Capykeys {
     let shared = Arc::new(store.clone());
     let ports = Ports {
         keys: shared.clone(),
-        lookup: shared.clone(),
+        resolver: Arc::new(Unremembered(shared.clone())),
+        replicas: Arc::new(NoReplicas),
         organizations: Arc::new(store.model.clone()),
         audit: Arc::new(store.model.clone()),
         sessions: None,

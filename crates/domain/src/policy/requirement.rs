@@ -1,0 +1,86 @@
+//! What a key has to be good for.
+
+use crate::{
+    model::{KeyState, ProjectId, ScopeSet, Timestamp},
+    ports::FoundKey,
+};
+
+/// What somebody wants to let a key do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requirement {
+    /// The scopes that it must grant, all of them.
+    pub scopes: Option<ScopeSet>,
+    /// The project that it is to be used in. A key of the whole organisation is good in each; where
+    /// no project is named, none is looked at.
+    pub project_id: Option<ProjectId>,
+}
+
+/// Why a key is not good for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rejection {
+    /// There is no such key.
+    NotFound,
+    /// It was revoked.
+    Revoked,
+    /// Its time has passed.
+    Expired,
+    /// Its organisation is suspended.
+    OrganizationSuspended,
+    /// It is a key of another project.
+    WrongProject,
+    /// It lacks one of the scopes.
+    InsufficientScope,
+}
+
+impl Rejection {
+    /// Every reason there is, in the order in which they are looked at.
+    pub const ALL: [Self; 6] = [
+        Self::NotFound,
+        Self::Revoked,
+        Self::Expired,
+        Self::OrganizationSuspended,
+        Self::WrongProject,
+        Self::InsufficientScope,
+    ];
+
+    /// As it is written in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+            Self::OrganizationSuspended => "organization_suspended",
+            Self::WrongProject => "wrong_project",
+            Self::InsufficientScope => "insufficient_scope",
+        }
+    }
+}
+
+impl Requirement {
+    /// Is the key good for it at `now`?
+    ///
+    /// # Errors
+    /// The first [`Rejection`] that applies.
+    pub fn check(&self, found: &FoundKey, now: Timestamp) -> Result<(), Rejection> {
+        let key = &found.key;
+        match key.state(now) {
+            KeyState::Revoked => return Err(Rejection::Revoked),
+            KeyState::Expired => return Err(Rejection::Expired),
+            // There is nothing that it is good for, as if it were not there.
+            KeyState::Active if key.reaches_beyond_its_project() => return Err(Rejection::NotFound),
+            KeyState::Active => {}
+        }
+        if found.organization.is_suspended() {
+            return Err(Rejection::OrganizationSuspended);
+        }
+        let elsewhere = |project: &ProjectId| key.project_id.as_ref().is_some_and(|own| own != project);
+        if self.project_id.as_ref().is_some_and(elsewhere) {
+            return Err(Rejection::WrongProject);
+        }
+        match self.scopes.as_ref().and_then(|scopes| key.scopes.first_not_granted(scopes)) {
+            Some(_) => Err(Rejection::InsufficientScope),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What is known of a key right now.
+
+use alloc::{boxed::Box, sync::Arc};
+use core::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{FoundKey, KeyLookup, Unavailable};
+use crate::secret::KeyDigest;
+
+/// A key as it is known, and how long that may be acted on.
+#[derive(Clone, Debug)]
+pub struct ResolvedKey {
+    /// The key, whatever its state; `None` where there is none.
+    pub found: Option<Arc<FoundKey>>,
+    /// For this long from now on, no revocation that was acknowledged can be missing from it.
+    pub reliable_for: Duration,
+}
+
+/// Finds keys for verdicts, from memory where that is as good as asking the store.
+///
+/// A change that was committed is known at the latest when [`Replicas::until_obeyed`] came back
+/// for it, whoever made it.
+///
+/// [`Replicas::until_obeyed`]: super::Replicas::until_obeyed
+#[async_trait]
+pub trait KeyResolver: Send + Sync {
+    /// The key stored under one of `digests`, with its organisation.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store had to be asked and did not answer in time.
+    async fn resolve(&self, digests: &[KeyDigest]) -> Result<ResolvedKey, Unavailable>;
+}
+
+/// Asks the store each time, and vouches for no longer than the moment.
+pub struct Unremembered(pub Arc<dyn KeyLookup>);
+
+#[async_trait]
+impl KeyResolver for Unremembered {
+    async fn resolve(&self, digests: &[KeyDigest]) -> Result<ResolvedKey, Unavailable> {
+        let found = self.0.find_by_digest(digests).await?.map(Arc::new);
+        Ok(ResolvedKey { found, reliable_for: Duration::ZERO })
+    }
+}

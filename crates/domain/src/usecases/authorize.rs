@@ -1,0 +1,121 @@
+//! Letting requests through a gateway.
+
+use alloc::{sync::Arc, vec::Vec};
+
+use super::{AuthenticateError, Capykeys, viewer::session_scopes};
+use crate::{
+    model::{OrganizationId, RequestContext, Scope, ScopeSet, Session, SessionCaller},
+    policy::{Rejection, RouteNeeds},
+    ports::{FoundKey, Unavailable},
+    secret::{BearerToken, Credential, PlaintextKey},
+};
+
+/// Who was let through.
+#[derive(Clone, Debug)]
+pub enum Authorized {
+    /// Nobody in particular, where that is allowed.
+    Anonymous,
+    /// A program with a key.
+    Key(Arc<FoundKey>),
+    /// A person, in an organisation of ours.
+    Session(Session, OrganizationId),
+}
+
+/// Why somebody was not let through.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorizeError {
+    /// There is no credential, and one is needed.
+    #[error("no credential")]
+    NoCredential,
+    /// The credential is not good. Callers are told the same for every reason.
+    #[error("not authenticated: {0}")]
+    Unauthenticated(&'static str),
+    /// The credential is good, but not for this.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// It cannot be known right now.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl From<AuthenticateError> for AuthorizeError {
+    fn from(error: AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::Refused(reason) => Self::Unauthenticated(reason),
+            AuthenticateError::Unavailable(unavailable) => Self::Unavailable(unavailable),
+        }
+    }
+}
+
+impl From<Rejection> for AuthorizeError {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::NotFound => Self::Unauthenticated("unknown key"),
+            Rejection::Revoked => Self::Unauthenticated("revoked key"),
+            Rejection::Expired => Self::Unauthenticated("expired key"),
+            Rejection::OrganizationSuspended => Self::Forbidden("The organization is suspended."),
+            Rejection::WrongProject => Self::Forbidden("The API key is for another project."),
+            Rejection::InsufficientScope => Self::Forbidden(LACKING),
+        }
+    }
+}
+
+const LACKING: &str = "The credential lacks a scope that this needs.";
+
+impl Capykeys {
+    /// May a request with this credential pass, where that needs what `needs` says?
+    ///
+    /// A credential that is not good is refused also where none would have been needed. Refusals are
+    /// not recorded in the audit log: they are another service's, and anybody can cause them.
+    ///
+    /// # Errors
+    /// [`AuthorizeError`].
+    pub async fn authorize(
+        &self,
+        credential: Option<&Credential>,
+        needs: &RouteNeeds,
+        context: &RequestContext,
+    ) -> Result<Authorized, AuthorizeError> {
+        match credential {
+            None if needs.anonymous => Ok(Authorized::Anonymous),
+            None => Err(AuthorizeError::NoCredential),
+            Some(Credential::ApiKey(key)) => self.authorize_key(key, needs).await,
+            Some(Credential::Session(token)) => self.authorize_session(token, needs, context).await,
+        }
+    }
+
+    async fn authorize_key(
+        &self,
+        key: &PlaintextKey,
+        needs: &RouteNeeds,
+    ) -> Result<Authorized, AuthorizeError> {
+        let verification = self.verify_plaintext(key, &needs.requirement).await?;
+        Ok(Authorized::Key(verification.verdict?))
+    }
+
+    async fn authorize_session(
+        &self,
+        token: &BearerToken,
+        needs: &RouteNeeds,
+        context: &RequestContext,
+    ) -> Result<Authorized, AuthorizeError> {
+        let SessionCaller { session, organization } = self.authenticate_session(token, context).await?;
+        let organization =
+            organization.ok_or(AuthorizeError::Forbidden("The session has no organization here."))?;
+        if organization.is_suspended() {
+            return Err(Rejection::OrganizationSuspended.into());
+        }
+        let held = gateway_scopes(&session);
+        let grants = |scope| held.contains(&scope) || held.contains(&Scope::All);
+        if !needs.requirement.scopes.iter().flat_map(ScopeSet::iter).all(grants) {
+            return Err(AuthorizeError::Forbidden(LACKING));
+        }
+        Ok(Authorized::Session(session, organization.id))
+    }
+}
+
+/// What a session is good for behind a gateway: an impersonated one reads and changes nothing.
+#[must_use]
+pub fn gateway_scopes(session: &Session) -> Vec<Scope> {
+    session_scopes(session.is_organization_admin() && !session.impersonated)
+}

@@ -1,0 +1,56 @@
+//! Verifying a key for somebody who was shown it.
+
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use super::Capykeys;
+use crate::{
+    policy::{Rejection, Requirement},
+    ports::{FoundKey, Unavailable},
+    secret::PlaintextKey,
+};
+
+/// A verdict on a key.
+#[derive(Clone, Debug)]
+pub struct Verification {
+    /// The key where it is good for what is required, else why not.
+    pub verdict: Result<Arc<FoundKey>, Rejection>,
+    /// For this long from now on the verdict may be relied on: no revocation that was acknowledged
+    /// can be missing from it, and the key does not expire.
+    pub reliable_for: Duration,
+}
+
+impl Capykeys {
+    /// Is the key whose plaintext this may be good for what is required?
+    ///
+    /// A text that cannot be a key is not asked for, and never found.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store had to be asked and did not answer: never a wrong verdict.
+    pub async fn verify_key(
+        &self,
+        plaintext: &str,
+        requirement: &Requirement,
+    ) -> Result<Verification, Unavailable> {
+        let Some(plaintext) = self.format.parse(plaintext) else {
+            return Ok(Verification { verdict: Err(Rejection::NotFound), reliable_for: Duration::ZERO });
+        };
+        self.verify_plaintext(&plaintext, requirement).await
+    }
+
+    pub(super) async fn verify_plaintext(
+        &self,
+        plaintext: &PlaintextKey,
+        requirement: &Requirement,
+    ) -> Result<Verification, Unavailable> {
+        let resolved = self.resolve(plaintext).await?;
+        let now = self.now();
+        let verdict = resolved.found.ok_or(Rejection::NotFound).and_then(|found| {
+            requirement.check(&found, now)?;
+            Ok(found)
+        });
+        let expiry = verdict.as_ref().ok().and_then(|found| found.key.expires_at);
+        let until_expiry = expiry.map_or(Duration::MAX, |expiry| expiry.since(now));
+        Ok(Verification { verdict, reliable_for: resolved.reliable_for.min(until_expiry) })
+    }
+}

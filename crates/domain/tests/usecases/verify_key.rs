@@ -1,0 +1,113 @@
+//! Verifying a key for somebody who was shown it, and who is waited for when it is revoked.
+
+use std::time::Duration;
+
+use capykeys_conformance::fixtures::{self, at};
+use capykeys_domain::{
+    model::{ProjectId, Scope, ScopeSet},
+    policy::{Permit, Rejection, Requirement},
+    ports::Change,
+    usecases::Provisioning,
+};
+
+use super::service::{Service, spec};
+
+fn needs(scopes: &[Scope], project: Option<&str>) -> Requirement {
+    Requirement {
+        scopes: ScopeSet::new(scopes.iter().copied()).ok(),
+        project_id: project.map(|id| ProjectId::parse(id).unwrap()),
+    }
+}
+
+async fn verdict(service: &Service, key: &str, requirement: &Requirement) -> Result<(), Rejection> {
+    service.app.verify_key(key, requirement).await.unwrap().verdict.map(drop)
+}
+
+#[tokio::test]
+async fn a_key_is_good_for_the_scopes_that_it_grants_and_no_other() {
+    let service = Service::new(Provisioning::Auto);
+    let organization = service.organization().await;
+    let key = service.key(&organization, &[Scope::JobsRead, Scope::BackupsRead]).await;
+    let key = key.plaintext.expose();
+    for (scopes, expected) in [
+        (&[][..], Ok(())),
+        (&[Scope::JobsRead], Ok(())),
+        (&[Scope::BackupsRead, Scope::JobsRead], Ok(())),
+        (&[Scope::JobsRead, Scope::SchemaRead], Err(Rejection::InsufficientScope)),
+        (&[Scope::All], Err(Rejection::InsufficientScope)),
+    ] {
+        assert_eq!(verdict(&service, key, &needs(scopes, None)).await, expected, "{scopes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_one_project_is_good_in_that_one_and_a_key_of_the_organization_in_each() {
+    let service = Service::new(Provisioning::Auto);
+    let organization = service.organization().await;
+    let permit = Permit::operator_creates_key(&organization);
+    let own = spec(&[Scope::JobsRead]).for_project(ProjectId::parse("p1").unwrap()).unwrap();
+    let own = service.app.create_key(&permit, own, &fixtures::context()).await.unwrap();
+    let whole = service.key(&organization, &[Scope::JobsRead]).await;
+    for (key, project, expected) in [
+        (&own, Some("p1"), Ok(())),
+        (&own, Some("p2"), Err(Rejection::WrongProject)),
+        (&own, None, Ok(())),
+        (&whole, Some("p1"), Ok(())),
+        (&whole, None, Ok(())),
+    ] {
+        assert_eq!(verdict(&service, key.plaintext.expose(), &needs(&[], project)).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn of_several_reasons_the_first_in_the_order_of_the_api_is_told() {
+    let service = Service::new(Provisioning::Auto);
+    let organization = service.organization().await;
+    let permit = Permit::operator_creates_key(&organization);
+    let spec = spec(&[Scope::JobsRead])
+        .for_project(ProjectId::parse("p1").unwrap())
+        .and_then(|spec| spec.expiring_at(at(1_000), at(0)))
+        .unwrap();
+    let created = service.app.create_key(&permit, spec, &fixtures::context()).await.unwrap();
+    let key = created.plaintext.expose();
+    let wrong = needs(&[Scope::SchemaRead], Some("p2"));
+    let own = needs(&[Scope::SchemaRead], Some("p1"));
+
+    assert_eq!(verdict(&service, key, &own).await, Err(Rejection::InsufficientScope));
+    assert_eq!(verdict(&service, key, &wrong).await, Err(Rejection::WrongProject));
+    let manage = Permit::operator_manages(organization.id);
+    let _ = service.app.suspend_organization(&manage, None, &fixtures::context()).await.unwrap();
+    assert_eq!(verdict(&service, key, &wrong).await, Err(Rejection::OrganizationSuspended));
+    service.clock.set(at(1_000));
+    assert_eq!(verdict(&service, key, &wrong).await, Err(Rejection::Expired));
+    let permit = Permit::operator_revokes_key(&organization, created.key.id);
+    let _ = service.app.revoke_key(&permit, &fixtures::context()).await.unwrap();
+    assert_eq!(verdict(&service, key, &wrong).await, Err(Rejection::Revoked));
+    assert_eq!(verdict(&service, "capy_live_nonsense", &wrong).await, Err(Rejection::NotFound));
+}
+
+#[tokio::test]
+async fn a_verdict_that_comes_from_no_memory_is_good_for_the_moment_alone() {
+    let service = Service::new(Provisioning::Auto);
+    let organization = service.organization().await;
+    let key = service.key(&organization, &[Scope::JobsRead]).await;
+    let verification = service.app.verify_key(key.plaintext.expose(), &needs(&[], None)).await.unwrap();
+    assert_eq!(verification.reliable_for, Duration::ZERO);
+    assert_eq!(verification.verdict.unwrap().key.id, key.key.id);
+}
+
+#[tokio::test]
+async fn whoever_remembers_what_was_changed_is_waited_for_also_where_it_was_changed_already() {
+    let service = Service::new(Provisioning::Auto);
+    let organization = service.organization().await;
+    let key = service.key(&organization, &[Scope::All]).await.key.id;
+    let permit = Permit::operator_revokes_key(&organization, key);
+    for _ in 0..2 {
+        let _ = service.app.revoke_key(&permit, &fixtures::context()).await.unwrap();
+    }
+    let manage = Permit::operator_manages(organization.id);
+    let _ = service.app.suspend_organization(&manage, None, &fixtures::context()).await.unwrap();
+    let _ = service.app.resume_organization(&manage, &fixtures::context()).await.unwrap();
+    let (key, organization) = (Change::Key(key), Change::Organization(organization.id));
+    assert_eq!(*service.replicas.0.lock().unwrap(), [key, key, organization, organization]);
+}

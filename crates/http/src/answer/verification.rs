@@ -1,0 +1,75 @@
+//! Verdicts on keys.
+
+use std::time::Duration;
+
+use capykeys_domain::{model::Timestamp, policy::Rejection, usecases::Verification};
+use serde::Serialize;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
+
+use super::{ApiKeyView, shown::names};
+
+/// A verdict on a key.
+#[derive(Serialize, ToSchema)]
+#[schema(as = VerifyApiKeyResponse)]
+pub(crate) struct VerificationView<'a> {
+    /// Whether the key is good for what was required.
+    valid: bool,
+    /// The key, where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    api_key: Option<ApiKeyView<'a>>,
+    /// Why it is not, where it is not: the first reason that applies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<RejectionCode>, nullable = false)]
+    code: Option<&'static str>,
+    /// For how many milliseconds the verdict may be relied on, counted from when the request was
+    /// sent: until then it cannot miss a revocation that was acknowledged. 0 where it is good for the
+    /// moment alone.
+    max_age_ms: u64,
+}
+
+impl<'a> VerificationView<'a> {
+    /// The verdict as it is at `now`.
+    pub(crate) fn new(verification: &'a Verification, now: Timestamp) -> Self {
+        let verdict = verification.verdict.as_ref();
+        Self {
+            valid: verdict.is_ok(),
+            api_key: verdict.ok().map(|found| ApiKeyView::new(&found.key, now)),
+            code: verdict.err().map(|rejection| rejection.as_str()),
+            max_age_ms: whole_milliseconds(verification.reliable_for),
+        }
+    }
+}
+
+fn whole_milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Verdicts on several keys.
+#[derive(Serialize, ToSchema)]
+#[schema(as = VerifyApiKeysResponse)]
+pub(crate) struct VerificationsView<'a> {
+    /// One for each key, in the order in which they were given.
+    pub(crate) results: Vec<VerificationView<'a>>,
+}
+
+/// Describes a [`Rejection`].
+pub(crate) struct RejectionCode;
+
+impl PartialSchema for RejectionCode {
+    fn schema() -> RefOr<Schema> {
+        names(
+            "Why a key is not good for what is required.",
+            Rejection::ALL.into_iter().map(Rejection::as_str),
+        )
+    }
+}
+
+impl ToSchema for RejectionCode {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "RejectionCode".into()
+    }
+}

@@ -1,0 +1,41 @@
+//! `POST /v1/api-keys/verify`, on the internal listener.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Payload};
+
+use crate::{
+    answer::{self, VerificationView},
+    error::{ApiError, Reason},
+    exchange::Current,
+    openapi::responses::ClusterErrors,
+    request::{
+        body,
+        verification::{Question, VerifyApiKeyRequest},
+    },
+};
+
+/// Verify an API key
+///
+/// On the internal listener alone. Whether the key is good or not, the status is 200.
+#[utoipa::path(
+    post, path = super::VERIFY, operation_id = "verifyApiKey", tag = "verification",
+    request_body(content = VerifyApiKeyRequest, description = "The key, and what it has to be good for.", content_type = "application/json"),
+    responses(
+        (status = 200, description = "The verdict.", body = VerificationView<'_>),
+        ClusterErrors,
+    ),
+)]
+pub(crate) async fn verify_api_key(
+    exchange: Current,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    let body = body::receive(&exchange, &request, payload).await?;
+    let question = Question::parse(&body)?;
+    let app = exchange.app();
+    let verification = app.verify_key(question.api_key(), &question.requirement).await?;
+    let mut answer = answer::json(StatusCode::OK, &VerificationView::new(&verification, app.now()))?;
+    if let Err(rejection) = verification.verdict {
+        answer.extensions_mut().insert(Reason(rejection.as_str().into()));
+    }
+    Ok(answer)
+}

@@ -1,0 +1,41 @@
+//! `POST /v1/api-keys/verify-batch`, on the internal listener.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Payload};
+use futures_util::future::try_join_all;
+
+use crate::{
+    answer::{self, VerificationView, VerificationsView},
+    error::ApiError,
+    exchange::Current,
+    openapi::responses::ClusterErrors,
+    request::{
+        body,
+        verification::{Question, VerifyApiKeysRequest},
+    },
+};
+
+/// Verify up to 100 API keys
+///
+/// On the internal listener alone. Where one of the verdicts cannot be known, none is given.
+#[utoipa::path(
+    post, path = super::VERIFY_BATCH, operation_id = "verifyApiKeys", tag = "verification",
+    request_body(content = VerifyApiKeysRequest, description = "The keys, each with what it has to be good for. At most 64 KiB.", content_type = "application/json"),
+    responses(
+        (status = 200, description = "The verdicts.", body = VerificationsView<'_>),
+        ClusterErrors,
+    ),
+)]
+pub(crate) async fn verify_api_keys(
+    exchange: Current,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    let body = body::receive(&exchange, &request, payload).await?;
+    let questions = Question::parse_batch(&body)?;
+    let app = exchange.app();
+    let verdicts = questions.iter().map(|question| app.verify_key(question.api_key(), &question.requirement));
+    let verifications = try_join_all(verdicts).await?;
+    let now = app.now();
+    let results = verifications.iter().map(|verification| VerificationView::new(verification, now)).collect();
+    answer::json(StatusCode::OK, &VerificationsView { results })
+}

@@ -1,0 +1,167 @@
+//! The bodies that ask for verdicts on keys.
+
+use capykeys_domain::{
+    model::{ProjectId, ScopeSet},
+    policy::Requirement,
+};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::members::{Members, deserialize};
+use crate::{answer::ScopeName, error::ApiError};
+
+/// How many keys are verified at once.
+pub(crate) const MAX_BATCH: usize = 100;
+
+/// A key to be verified, and what it has to be good for. Members that are not listed here are
+/// ignored.
+#[derive(ToSchema)]
+#[schema(as = VerifyApiKeyRequest, example = json!({
+    "api_key": "capy_live_4fQz0000000000000000000000000000000000",
+    "scopes": ["jobs:read"],
+    "project_id": "prj_1"
+}))]
+#[expect(dead_code, reason = "describes the body for the OpenAPI document; it is parsed by hand")]
+pub(crate) struct VerifyApiKeyRequest {
+    /// The plaintext of the key, as it was presented. A text that is no key is `not_found`.
+    #[schema(format = Password)]
+    api_key: String,
+    /// The scopes that the key must grant, all of them; none where it is left out or empty.
+    #[schema(value_type = Option<Vec<ScopeName>>, nullable = false)]
+    scopes: Option<Vec<String>>,
+    /// The project that it is to be used in. Where it is left out, the project is not checked: look at
+    /// the key's `project_id`.
+    #[schema(nullable = false, pattern = "^[A-Za-z0-9_-]{1,64}$")]
+    project_id: Option<String>,
+}
+
+/// Several keys to be verified.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body for the OpenAPI document; it is parsed by hand")]
+pub(crate) struct VerifyApiKeysRequest {
+    /// The keys, each with what it has to be good for.
+    #[schema(min_items = 1, max_items = 100)]
+    verifications: Vec<VerifyApiKeyRequest>,
+}
+
+/// A key's plaintext, and what it has to be good for.
+#[derive(Debug)]
+pub(crate) struct Question {
+    members: Members,
+    pub(crate) requirement: Requirement,
+}
+
+impl Question {
+    /// # Errors
+    /// 400 with a sentence that names the member and the rule.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, ApiError> {
+        Self::read(Members::parse(body)?)
+    }
+
+    /// Up to [`MAX_BATCH`] of them.
+    ///
+    /// # Errors
+    /// The same, with the member's place.
+    pub(crate) fn parse_batch(body: &[u8]) -> Result<Vec<Self>, ApiError> {
+        #[derive(Deserialize)]
+        struct Batch {
+            verifications: Vec<Members>,
+        }
+        let otherwise = "`verifications` is required, and must be an array of objects.";
+        let Batch { verifications } = deserialize(body, otherwise)?;
+        if !(1..=MAX_BATCH).contains(&verifications.len()) {
+            return Err(ApiError::invalid("`verifications` must have 1 to 100 items."));
+        }
+        let read = |(index, members): (usize, Members)| {
+            members
+                .unique()
+                .and_then(Self::read)
+                .map_err(|error| error.within(format_args!("verifications[{index}]")))
+        };
+        verifications.into_iter().enumerate().map(read).collect()
+    }
+
+    fn read(members: Members) -> Result<Self, ApiError> {
+        members.required_text("api_key")?;
+        let scopes = members.texts("scopes")?.filter(|scopes| !scopes.is_empty());
+        let requirement = Requirement {
+            scopes: scopes.map(ScopeSet::parse).transpose()?,
+            project_id: members.text("project_id")?.map(ProjectId::parse).transpose()?,
+        };
+        Ok(Self { members, requirement })
+    }
+
+    /// The plaintext.
+    pub(crate) fn api_key(&self) -> &str {
+        self.members.text("api_key").ok().flatten().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn refusal(body: &str) -> String {
+        Question::parse(body.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_not_required_may_be_left_out() {
+        let question = Question::parse(br#"{"api_key":"x","scopes":[],"newer":{"a":null}}"#).unwrap();
+        assert_eq!((question.api_key(), &question.requirement), ("x", &Requirement::default()));
+        let question =
+            Question::parse(br#"{"api_key":"x","scopes":["jobs:read"],"project_id":"p"}"#).unwrap();
+        assert!(question.requirement.scopes.is_some() && question.requirement.project_id.is_some());
+    }
+
+    #[test]
+    fn a_broken_rule_is_named_without_the_value() {
+        for (body, sentence) in [
+            (r"{}", "`api_key` is required."),
+            (r#"{"api_key":7}"#, "`api_key` must be a string."),
+            (r#"{"api_key":"x","scopes":"*"}"#, "`scopes` must be an array of strings."),
+            (r#"{"api_key":"x","scopes":[1]}"#, "`scopes[0]` must be a string."),
+            (r#"{"api_key":"x","scopes":["no"]}"#, "`scopes[0]` is not a known scope."),
+            (r#"{"api_key":"x","project_id":null}"#, "`project_id` must be a string."),
+            (r#"{"api_key":"x","api_key":"y"}"#, "The body must not name a member twice."),
+        ] {
+            assert_eq!(refusal(body), sentence, "{body}");
+        }
+        assert!(!refusal(r#"{"api_key":"x","project_id":"secret!"}"#).contains("secret"));
+    }
+
+    #[test]
+    fn in_a_batch_the_place_is_named_too() {
+        let refusal = |body: &str| Question::parse_batch(body.as_bytes()).unwrap_err().to_string();
+        for (body, sentence) in [
+            (r"{}", "`verifications` is required, and must be an array of objects."),
+            (r#"{"verifications":[1]}"#, "`verifications` is required, and must be an array of objects."),
+            (r#"{"verifications":[]}"#, "`verifications` must have 1 to 100 items."),
+            (r#"{"verifications":[{"api_key":"x"},{}]}"#, "`verifications[1].api_key` is required."),
+            (
+                r#"{"verifications":[{"api_key":"x","scopes":["*","no"]}]}"#,
+                "`verifications[0].scopes[1]` is not a known scope.",
+            ),
+            (
+                r#"{"verifications":[{"api_key":"x","api_key":"y"}]}"#,
+                "The body must not name a member twice.",
+            ),
+        ] {
+            assert_eq!(refusal(body), sentence, "{body}");
+        }
+        let many = vec![r#"{"api_key":"x"}"#; 101].join(",");
+        assert_eq!(
+            refusal(&format!(r#"{{"verifications":[{many}]}}"#)),
+            "`verifications` must have 1 to 100 items."
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_it_panic(body: Vec<u8>) {
+            let _ = (Question::parse(&body), Question::parse_batch(&body));
+        }
+    }
+}
