@@ -24,6 +24,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
         &[
             "capykeys-cache",
             "capykeys-clerk",
+            "capykeys-cluster",
             "capykeys-domain",
             "capykeys-http",
             "capykeys-postgres",
