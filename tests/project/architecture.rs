@@ -9,7 +9,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Each crate with those of the project's crates that its production code may use. A crate that
 /// is not here fails.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("capykeys-domain", &[]),
     ("capykeys-conformance", &["capykeys-domain"]),
     ("capykeys-postgres", &["capykeys-domain"]),
@@ -18,6 +18,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("capykeys-jwks", &["capykeys-domain"]),
     ("capykeys-clerk", &["capykeys-domain", "capykeys-jwks"]),
     ("capykeys-cluster", &["capykeys-domain", "capykeys-jwks"]),
+    ("capykeys-usage", &["capykeys-domain"]),
     ("capykeys-http", &["capykeys-domain"]),
     (
         "capykeys-service",
@@ -29,6 +30,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
             "capykeys-http",
             "capykeys-postgres",
             "capykeys-sqlite",
+            "capykeys-usage",
         ],
     ),
     ("capykeys-testkit", &[]),
