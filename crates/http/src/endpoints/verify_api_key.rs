@@ -24,6 +24,7 @@ use crate::{
         (status = 200, description = "The verdict.", body = VerificationView<'_>),
         ClusterErrors,
     ),
+    security((), ("clusterToken" = [])),
 )]
 pub(crate) async fn verify_api_key(
     exchange: Current,

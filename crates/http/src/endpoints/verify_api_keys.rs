@@ -25,6 +25,7 @@ use crate::{
         (status = 200, description = "The verdicts.", body = VerificationsView<'_>),
         ClusterErrors,
     ),
+    security((), ("clusterToken" = [])),
 )]
 pub(crate) async fn verify_api_keys(
     exchange: Current,
