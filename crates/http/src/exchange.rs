@@ -24,6 +24,9 @@ pub(crate) struct Shared {
     pub(crate) app: Arc<Capykeys>,
     /// Whether it is about to stop.
     pub(crate) drain: Drain,
+    /// Whether requests are logged for debugging alone, unless they fail here: a line for each of the
+    /// cluster's questions would cost more than the answer.
+    pub(crate) quiet: bool,
 }
 
 impl Shared {

@@ -66,7 +66,7 @@ pub fn serve(
 ) -> io::Result<Server> {
     let workers = settings.workers.clamp(1, MAX_WORKERS);
     let limits = Limits { request: settings.request_timeout, idle: KEEP_ALIVE };
-    let shared = Shared { app, drain };
+    let shared = Shared { app, drain, quiet: matches!(surface, Surface::Internal(_)) };
     let builder = Server::build();
     let stopping = builder.graceful_shutdown_signal();
     let builder = builder
