@@ -9,7 +9,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Each crate with those of the project's crates that its production code may use. A crate that
 /// is not here fails.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("capykeys-domain", &[]),
     ("capykeys-conformance", &["capykeys-domain"]),
     ("capykeys-postgres", &["capykeys-domain"]),
@@ -17,6 +17,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("capykeys-cache", &["capykeys-domain"]),
     ("capykeys-jwks", &["capykeys-domain"]),
     ("capykeys-clerk", &["capykeys-domain", "capykeys-jwks"]),
+    ("capykeys-usage", &["capykeys-domain"]),
     ("capykeys-http", &["capykeys-domain"]),
     (
         "capykeys-service",
@@ -27,6 +28,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
             "capykeys-http",
             "capykeys-postgres",
             "capykeys-sqlite",
+            "capykeys-usage",
         ],
     ),
     ("capykeys-testkit", &[]),

@@ -40,6 +40,8 @@ pub(crate) struct Fault<'a> {
     lasts: Lasts,
     /// Whether the keys were verified before, so that the replica has them in its cache.
     warm: bool,
+    /// Whether all is broken before the first key is revoked.
+    first: bool,
 }
 
 /// How long something stays broken.
@@ -62,7 +64,13 @@ impl<'a> Fault<'a> {
         strike: impl FnMut(&mut Scene, &mut Random) + 'a,
         heal: impl FnMut(&mut Scene) + 'a,
     ) -> Self {
-        Self { strike: Box::new(strike), heal: Box::new(heal), lasts, warm: true }
+        Self { strike: Box::new(strike), heal: Box::new(heal), lasts, warm: true, first: false }
+    }
+
+    /// The same, broken before the first key is revoked.
+    pub(crate) fn before_all(mut self) -> Self {
+        self.first = true;
+        self
     }
 
     /// The same, on keys that the replica has not seen before.
@@ -72,20 +80,27 @@ impl<'a> Fault<'a> {
     }
 }
 
-/// Revokes as many keys as the tests are set to, judges, prints, and gives what was judged.
+/// Revokes as many keys as the tests are set to, prints the figures, and fails where the promise was
+/// broken.
 #[track_caller]
-pub(crate) fn run(scenario: &str, scene: &mut Scene, mut fault: Fault<'_>) -> Judge {
+pub(crate) fn run(scenario: &str, scene: &mut Scene, fault: Fault<'_>) -> Judge {
+    let judge = observe(scenario, scene, settings::revocations(), fault);
+    judge.conclude(scenario);
+    judge
+}
+
+/// Revokes so many keys, or a few more.
+pub(crate) fn observe(scenario: &str, scene: &mut Scene, revocations: usize, mut fault: Fault<'_>) -> Judge {
     let seed = settings::seed();
     let mut random = Random::new(seed);
-    let mut judge = Judge::default();
+    let mut judge = Judge::new("revoked");
     let witness = scene.keys(1).remove(0);
     let driver = Driver::start(scene.target.clone(), settings::rate());
-    for round in 0..settings::revocations().div_ceil(KEYS) {
+    for round in 0..revocations.div_ceil(KEYS) {
         let context = format!("{scenario}, seed {seed}, round {round}");
         let mut round = Round { context, scene, driver: &driver, witness: &witness, random: &mut random };
         round.run(&mut fault, &mut judge);
     }
-    judge.conclude(scenario, seed);
     judge
 }
 
@@ -107,8 +122,8 @@ impl Round<'_> {
             self.driver.begin(plaintexts.iter().copied());
             self.warm_up();
         }
-        let start = Instant::now();
-        let revocations: Vec<_> = keys.iter().map(|key| self.revoke(key, start)).collect();
+        let revoke_from = Instant::now() + if fault.first { STRIKE_WITHIN } else { Duration::ZERO };
+        let revocations: Vec<_> = keys.iter().map(|key| self.revoke(key, revoke_from)).collect();
         thread::sleep(self.random.below(STRIKE_WITHIN));
         let struck = Instant::now();
         (fault.strike)(self.scene, self.random);
@@ -137,12 +152,12 @@ impl Round<'_> {
     }
 
     /// Revokes a key at a random time, on a thread of its own.
-    fn revoke(&mut self, key: &Created, start: Instant) -> thread::JoinHandle<Revocation> {
+    fn revoke(&mut self, key: &Created, from: Instant) -> thread::JoinHandle<Revocation> {
         let revoker = self.scene.revoker();
         let (id, plaintext) = (key.id().to_owned(), key.plaintext.clone());
-        let at = self.random.below(REVOKE_WITHIN);
+        let at = from + self.random.below(REVOKE_WITHIN);
         thread::spawn(move || {
-            thread::sleep(at.saturating_sub(start.elapsed()));
+            thread::sleep(at.saturating_duration_since(Instant::now()));
             revoker.revoke(&id, &plaintext)
         })
     }

@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(12);
 /// A connection that nobody used for so long may be closed by the replica right now.
 const FRESH: Duration = Duration::from_secs(2);
 /// From this many questions without an answer on, fewer are asked: one in [`THINNED`].
-const MANY: usize = 256;
+const MANY: usize = 512;
 const THINNED: u64 = 20;
 /// And from this many on, none.
 const TOO_MANY: usize = 2_000;

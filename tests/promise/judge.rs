@@ -19,6 +19,8 @@ const TOLD: usize = 20;
 /// What was seen in one scenario.
 #[derive(Default)]
 pub(crate) struct Judge {
+    /// The code with which the keys are to be refused.
+    code: &'static str,
     revocations: usize,
     asked: usize,
     /// Neither accepted nor refused: 503.
@@ -41,6 +43,11 @@ pub(crate) struct Judge {
 }
 
 impl Judge {
+    /// Nothing was seen yet of keys that are to be refused with this code.
+    pub(crate) fn new(code: &'static str) -> Self {
+        Self { code, ..Self::default() }
+    }
+
     /// Judges what was seen of one key; `context` says how to see it again.
     pub(crate) fn judge(&mut self, context: &str, revocation: &Revocation, samples: &[&Sample]) {
         self.revocations += 1;
@@ -65,7 +72,7 @@ impl Judge {
         match &sample.verdict {
             None => self.silent += 1,
             Some(Verdict::Unavailable) => self.unavailable += 1,
-            Some(Verdict::Refused(code)) if code == "revoked" => {}
+            Some(Verdict::Refused(code)) if code == self.code => {}
             Some(Verdict::Accepted { max_age }) => {
                 let counts = [
                     ("after DELETE had answered", sent > answered, &mut self.accepted_after_answer),
@@ -96,9 +103,15 @@ impl Judge {
         percentile(&self.refused_after, 99)
     }
 
+    /// How many verifications were accepted after DELETE had answered, later than L after the commit,
+    /// and for too long.
+    pub(crate) const fn violations(&self) -> [usize; 3] {
+        [self.accepted_after_answer, self.accepted_after_lease, self.relied_on_too_long]
+    }
+
     /// Prints the figures, and fails where the promise was broken.
     #[track_caller]
-    pub(crate) fn conclude(&self, scenario: &str, seed: u64) {
+    pub(crate) fn conclude(&self, scenario: &str) {
         let mut row = String::new();
         let columns = [
             scenario.to_owned(),
@@ -123,7 +136,7 @@ impl Judge {
         assert!(self.asked_after_answer > 0, "{scenario}: nothing was asked after DELETE had answered");
         let told = &self.violations[..self.violations.len().min(TOLD)];
         let count = self.violations.len();
-        assert!(count == 0, "{scenario}, seed {seed}: {count} violations, such as\n{}", told.join("\n"));
+        assert!(count == 0, "{scenario}: {count} violations, such as\n{}", told.join("\n"));
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn pause() -> Duration {
 }
 
 /// How many keys that do not exist are asked for.
-pub(crate) fn unknown_keys() -> usize {
+pub(crate) fn unknown_keys() -> u32 {
     if at_full_length() { 1_000_000 } else { 100_000 }
 }
 

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::{
     campaign::{self, Fault, Lasts},
     postgres::Session,
-    scene::{FEED, Route, Scene},
+    scene::{FEED, On, Route, Scene},
 };
 
 const BACKENDS: &str =
@@ -73,7 +73,7 @@ fn stop_until(ended: &AtomicBool, session: &Session) -> usize {
 
 #[test]
 fn a_feed_that_stands_still_makes_no_key_live_longer() {
-    let mut scene = Scene::new(Route::Direct, false);
+    let mut scene = Scene::new(Route::Direct, On::Shared);
     let stopper = Mutex::new(None);
     let locked = || stopper.lock().unwrap_or_else(PoisonError::into_inner);
     let fault = Fault::new(

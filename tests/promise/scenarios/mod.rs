@@ -2,6 +2,7 @@
 
 mod feed_stopped;
 mod healthy;
+mod judged;
 mod open_transactions;
 mod partition;
 mod paused;

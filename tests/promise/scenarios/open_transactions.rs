@@ -4,7 +4,7 @@
 use crate::{
     campaign::{self, Fault},
     postgres::Session,
-    scene::{Route, Scene},
+    scene::{On, Route, Scene},
 };
 
 const WROTE: &str = "BEGIN; INSERT INTO organizations (id, name, slug, created_at, updated_at) \
@@ -13,7 +13,7 @@ const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) F
 
 #[test]
 fn transactions_that_are_left_open_delay_no_refusal() {
-    let mut scene = Scene::new(Route::Direct, false);
+    let mut scene = Scene::new(Route::Direct, On::Shared);
     let sessions = [WROTE, SNAPSHOT].map(|statements| {
         let session = Session::open(&scene.database_url()).expect("a connection");
         session.run(statements);

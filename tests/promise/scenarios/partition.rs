@@ -6,14 +6,13 @@ use capykeys_testkit::Way;
 
 use crate::{
     campaign::{self, Fault, Lasts},
-    scene::{Route, Scene},
+    scene::{On, Route, Scene},
 };
 
-const UNTIL_REVOKED: Lasts = Lasts::UntilRevoked(Duration::ZERO);
-
 fn partition(scenario: &str, strike: impl Fn(&Scene)) {
-    let mut scene = Scene::new(Route::Proxied, false);
-    let fault = Fault::new(UNTIL_REVOKED, |scene, _| strike(scene), |scene| scene.proxy().heal());
+    let mut scene = Scene::new(Route::Proxied, On::Shared);
+    let lasts = Lasts::UntilRevoked(Duration::ZERO);
+    let fault = Fault::new(lasts, |scene, _| strike(scene), |scene| scene.proxy().heal());
     campaign::run(scenario, &mut scene, fault);
 }
 

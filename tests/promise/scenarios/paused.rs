@@ -4,13 +4,13 @@ use rustix::process::Signal;
 
 use crate::{
     campaign::{self, Fault, Lasts},
-    scene::{Route, Scene},
+    scene::{On, Route, Scene},
     settings,
 };
 
 #[test]
 fn a_replica_that_stood_still_accepts_nothing_too_long() {
-    let mut scene = Scene::new(Route::Direct, false);
+    let mut scene = Scene::new(Route::Direct, On::Shared);
     let fault = Fault::new(
         Lasts::UntilRevoked(settings::pause()),
         |scene, _| scene.b.signal(Signal::STOP),

@@ -2,11 +2,11 @@
 
 use crate::{
     campaign::{self, Fault},
-    scene::{Route, Scene},
+    scene::{On, Route, Scene},
 };
 
 #[test]
 fn a_revoked_key_is_refused_behind_pgbouncer() {
-    let mut scene = Scene::new(Route::Bounced, false);
+    let mut scene = Scene::new(Route::Bounced, On::Shared);
     campaign::run("behind PgBouncer", &mut scene, Fault::none());
 }

@@ -9,7 +9,7 @@ use tokio::runtime;
 use crate::{
     campaign::{self, Fault, Lasts},
     random::Random,
-    scene::{FEED, Route, Scene},
+    scene::{FEED, On, Route, Scene},
 };
 
 /// The last is longer than anybody waits for an answer.
@@ -41,7 +41,7 @@ fn use_connections(scene: &Scene, random: &mut Random) {
 
 #[test]
 fn an_answer_that_is_late_revives_no_key() {
-    let mut scene = Scene::new(Route::Proxied, false);
+    let mut scene = Scene::new(Route::Proxied, On::Shared);
     let fault = Fault::new(
         Lasts::UntilRevoked(Duration::ZERO),
         |scene, random| {

@@ -29,8 +29,8 @@ use crate::{
         Timestamp,
     },
     ports::{
-        AuditLog, Clock, Entropy, KeyResolver, KeyStore, Organizations, Readiness, Replicas, SessionVerifier,
-        Unavailable,
+        AuditLog, Clock, Entropy, KeyResolver, KeyStore, OrganizationResolver, Organizations, Readiness,
+        Replicas, SessionVerifier, Unavailable, Uses,
     },
     secret::{KeyFormat, Peppers},
 };
@@ -46,12 +46,16 @@ pub struct Ports {
     pub replicas: Arc<dyn Replicas>,
     /// Organisations.
     pub organizations: Arc<dyn Organizations>,
+    /// Organisations of sessions.
+    pub organization_resolver: Arc<dyn OrganizationResolver>,
     /// The audit log.
     pub audit: Arc<dyn AuditLog>,
     /// Session tokens; without it, sessions are refused.
     pub sessions: Option<Arc<dyn SessionVerifier>>,
     /// Whether the store is there.
     pub readiness: Arc<dyn Readiness>,
+    /// Who is told that a key was used.
+    pub uses: Arc<dyn Uses>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
