@@ -73,6 +73,7 @@ on_every_gateway! {
             a_trailer_of_http2_is_no_header;
         outage:
             a_service_that_is_down_lets_nobody_in,
+            a_service_that_hangs_up_lets_nobody_in,
             a_service_that_is_slow_lets_nobody_in;
     }
 }
