@@ -202,7 +202,7 @@ async fn serve(client: TcpStream, target: SocketAddr, number: u64, mut state: wa
 async fn may_forward(way: Way, number: u64, state: &mut watch::Receiver<State>) -> bool {
     let decided =
         |state: &State| state.mode.closes() || (!state.mode.swallows(way) && number >= state.forgotten_below);
-    state.wait_for(decided).await.is_ok_and(|state| state.mode != Mode::Cut)
+    state.wait_for(decided).await.is_ok_and(|state| !state.mode.closes())
 }
 
 /// What carries the bytes of a connection one way.
