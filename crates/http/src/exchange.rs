@@ -11,7 +11,7 @@ use std::{
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::HeaderMap};
 use capykeys_domain::{
-    model::{Actor, Caller, OrganizationId, RequestContext, RequestId},
+    model::{Actor, Caller, ClusterSubject, OrganizationId, RequestContext, RequestId},
     usecases::{Authorized, Capykeys},
 };
 
@@ -76,6 +76,8 @@ pub(crate) struct Exchange {
     pub(crate) received: Cell<bool>,
     /// Who it came from, once that is known.
     pub(crate) identity: OnceCell<Identity>,
+    /// The workload of the cluster that asks, once it has proved itself.
+    pub(crate) workload: OnceCell<ClusterSubject>,
 }
 
 impl Exchange {
@@ -93,12 +95,18 @@ impl Exchange {
             receiving: Cell::new(false),
             received: Cell::new(false),
             identity: OnceCell::new(),
+            workload: OnceCell::new(),
         }
     }
 
     /// Remembers who it came from.
     pub(crate) fn identify(&self, identity: Identity) {
         self.identity.get_or_init(|| identity);
+    }
+
+    /// Remembers which workload has proved itself.
+    pub(crate) fn prove(&self, workload: ClusterSubject) {
+        self.workload.get_or_init(|| workload);
     }
 
     /// The service.

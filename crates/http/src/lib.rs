@@ -9,6 +9,7 @@
 //! - `endpoints`: authenticate, ask the policy, read the input, call the use case.
 
 mod answer;
+mod cluster;
 mod connection;
 mod drain;
 mod endpoints;
@@ -23,6 +24,7 @@ mod settings;
 
 pub use actix_web::dev::Server;
 pub use answer::{ApiKeyView, CreateApiKeyResponse, OrganizationView, RevokeApiKeyResponse};
+pub use cluster::Callers;
 pub use drain::Drain;
 pub use gateways::{Gateways, IdentityHeaders};
 pub use openapi::openapi_json;

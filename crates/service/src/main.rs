@@ -9,11 +9,13 @@ mod cli;
 mod commands;
 mod config;
 mod first_run;
+mod internal;
 mod metrics;
 mod output;
 mod peppers;
 mod store;
 mod telemetry;
+mod tls;
 
 use std::process::ExitCode;
 

@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web::Data};
 
 use crate::{
     answer::let_through,
+    cluster::{self, TokenHeader},
     error::ApiError,
     exchange::{Current, Identity},
     gateways::Gateways,
@@ -49,6 +50,7 @@ async fn authorize(
     family: Family,
     gateways: &Gateways,
 ) -> Result<HttpResponse, ApiError> {
+    cluster::prove(exchange, request, TokenHeader::ClusterToken).await?;
     let needs = needs(request, family, gateways.rules.as_ref())?;
     let app = exchange.app();
     let credential = credential(app.format(), request.headers()).map_err(|error| match error {

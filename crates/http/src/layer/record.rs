@@ -13,7 +13,7 @@ use actix_http::{
     body::{BodySize, BoxBody, MessageBody},
 };
 use actix_web::web::Bytes;
-use capykeys_domain::model::Actor;
+use capykeys_domain::model::{Actor, ClusterSubject};
 use tracing::Span;
 
 use crate::{connection::Connection, exchange::Exchange};
@@ -65,6 +65,8 @@ impl Drop for Record {
             Some(actor @ Actor::User(id)) => (Some(actor.kind()), None, Some(id.as_str())),
             _ => (None, None, None),
         };
+        let certified = self.connection.as_ref().and_then(|connection| connection.certified_name());
+        let workload = self.exchange.workload.get().or(certified).map(ClusterSubject::as_str);
         let organization = self.exchange.identity.get().and_then(|identity| identity.organization_id);
         tracing::info!(
             target: "capykeys::access",
@@ -74,6 +76,7 @@ impl Drop for Record {
             complete = self.complete,
             duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
             request_id = self.exchange.context.request_id.as_str(),
+            workload,
             caller = kind,
             key_id,
             user_id,

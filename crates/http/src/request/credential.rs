@@ -8,7 +8,7 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// What a request signs in with.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Presented<'a> {
+pub(crate) enum Presented<'a> {
     /// `Authorization: Bearer`, possibly with the same in `X-API-Key`.
     Bearer(&'a [u8]),
     /// `X-API-Key`, which takes API keys alone.
@@ -36,7 +36,10 @@ pub(super) fn presented(headers: &HeaderMap) -> Result<Option<Presented<'_>>, Ap
 }
 
 /// The header's only value, without white space around it; `None` where that leaves nothing.
-fn only<'a>(
+///
+/// # Errors
+/// 400 with the sentence `repeated` where the header is there twice.
+pub(crate) fn only<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
     repeated: &'static str,
@@ -50,7 +53,7 @@ fn only<'a>(
 }
 
 /// RFC 9110, section 11.4: the scheme, in any case, then at least one space and the credential.
-fn authorized(value: &[u8]) -> Option<Presented<'_>> {
+pub(crate) fn authorized(value: &[u8]) -> Option<Presented<'_>> {
     let end = value.iter().position(|&byte| byte == b' ').unwrap_or(value.len());
     let (scheme, token) = value.split_at(end);
     if !scheme.eq_ignore_ascii_case(b"bearer") {

@@ -18,7 +18,7 @@ use super::Error;
 use crate::{
     app::{self, App, Role},
     config::{self, Config, StoreKind},
-    first_run,
+    first_run, internal,
     metrics::metrics,
     store,
 };
@@ -28,6 +28,7 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(3);
 
 /// Serves until a signal says to stop; then lets requests end.
 pub(crate) async fn run(config: &Config) -> Result<(), Error> {
+    let proof = internal::proof(&config.internal)?;
     // Held until the end, so that no second server works on the same folder.
     let _lock = prepare_store(config).await?;
     let App { capykeys, sessions, cache, uses } = app::build(config, Role::Replica).await?;
@@ -36,6 +37,7 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     if let Some(verifier) = &sessions {
         verifier.warm_up();
     }
+    proof.warm_up();
     let listener = bind(config.server.listen)?;
     let address = listener.local_addr()?;
     if config.store.kind == StoreKind::Sqlite {
@@ -52,9 +54,9 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     )?];
     let internal = bind(config.internal.listen)?;
     tracing::info!(address = %internal.local_addr()?, "listening for the cluster");
-    let metrics = metrics(sessions, cache.clone());
-    let surface =
-        Surface::Internal(Box::new(Internal { metrics, gateways: config.internal.authorize.gateways()? }));
+    let (callers, tls) = (proof.callers, proof.tls);
+    let (metrics, gateways) = (metrics(sessions, cache.clone()), config.internal.authorize.gateways()?);
+    let surface = Surface::Internal(Box::new(Internal { metrics, gateways, callers, tls }));
     servers.push(capykeys_http::serve(internal, surface, capykeys, drain.clone(), &settings)?);
     let handles: Vec<_> = servers.iter().map(Server::handle).collect();
     let serving: Vec<_> = servers.into_iter().map(tokio::spawn).collect();

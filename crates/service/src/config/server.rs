@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::Authorize;
+use super::{Authorize, Callers, ClusterToken, InternalTls};
 
 /// The listener of the API.
 #[derive(Debug, Deserialize, Serialize)]
@@ -44,13 +44,27 @@ impl Default for Server {
 pub(crate) struct Internal {
     /// Where to listen; port 0 takes any free one.
     pub(crate) listen: SocketAddr,
+    /// How its callers prove themselves.
+    pub(crate) callers: Callers,
+    /// The tokens with which they do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<ClusterToken>,
+    /// TLS, with which they do where it asks for certificates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls: Option<InternalTls>,
     /// How requests behind gateways are authorised.
     pub(crate) authorize: Authorize,
 }
 
 impl Default for Internal {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)), authorize: Authorize::default() }
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),
+            callers: Callers::default(),
+            token: None,
+            tls: None,
+            authorize: Authorize::default(),
+        }
     }
 }
 
