@@ -7,12 +7,12 @@ mod overload;
 mod statements;
 mod suspension;
 
-use std::{collections::BTreeMap, future::Future, net::SocketAddr, sync::PoisonError};
+use std::{collections::BTreeMap, future::Future, net::SocketAddr};
 
 use capykeys_tests::verification::{Connection, Verdict, question};
 use tokio::runtime;
 
-use crate::{postgres::Session, scene::Scene};
+use crate::{driver::locked, postgres::Session, scene::Scene};
 
 /// The statements that the service has sent, but for the feed's, and how often each.
 const STATEMENTS: &str = "SELECT query, sum(calls)::bigint FROM pg_stat_statements \
@@ -69,7 +69,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 /// Where replica B listens.
 fn address_of_b(scene: &Scene) -> SocketAddr {
-    *scene.target.lock().unwrap_or_else(PoisonError::into_inner)
+    *locked(&scene.target)
 }
 
 /// What replica B says of these keys, asked one after the other.
