@@ -55,10 +55,11 @@ pub(crate) fn configure_internal(config: &mut web::ServiceConfig, internal: &Int
         .app_data(internal.callers.clone())
         .service(at(FORWARD_AUTH, "", |it| it.route(web::route().to(authorize::forward_auth))))
         .service(at(AUTH_REQUEST, "", |it| it.route(web::route().to(authorize::auth_request))))
-        .service(at(EXT_AUTHZ_ANY, "", |it| it.route(web::route().to(authorize::ext_authz))))
         .service(at(VERIFY, "POST", |it| it.route(web::post().to(verify_api_key::verify_api_key))))
         .service(at(VERIFY_BATCH, "POST", |it| it.route(web::post().to(verify_api_keys::verify_api_keys))))
         .service(at(METRICS, "GET", |it| it.route(web::get().to(metrics::get_metrics))))
+        // Behind the others: they are tried in their order, and this one is a pattern.
+        .service(at(EXT_AUTHZ_ANY, "", |it| it.route(web::route().to(authorize::ext_authz))))
         .configure(configure_health);
 }
 
