@@ -1,11 +1,11 @@
 //! One configured Clerk instance.
 
 use capykeys_domain::model::{Session, Timestamp};
+use capykeys_jwks::{Algorithm, Environment, KeySourceError, Keys};
 
 use crate::{
-    keys::{Environment, KeyCache, VerificationKey},
-    refusal::{Refusal, VerifyError},
-    settings::{InstanceSettings, KeySource, SettingsError},
+    refusal::VerifyError,
+    settings::{InstanceSettings, SettingsError},
     token::UnverifiedToken,
 };
 
@@ -15,17 +15,10 @@ pub(crate) struct Instance {
     keys: Keys,
 }
 
-enum Keys {
-    Fixed(VerificationKey),
-    Fetched(KeyCache),
-}
-
 impl Instance {
     pub(crate) fn new(settings: InstanceSettings, environment: &Environment) -> Result<Self, SettingsError> {
-        let keys = match &settings.keys {
-            KeySource::Pem(pem) => Keys::Fixed(pem_key(&settings.issuer, pem)?),
-            KeySource::JwksUrl(url) => Keys::Fetched(KeyCache::new(url.clone(), environment.clone())),
-        };
+        let keys = Keys::new(&settings.keys, environment);
+        let keys = keys.map_err(|error| unusable(&settings.issuer, error))?;
         Ok(Self { settings, keys })
     }
 
@@ -36,9 +29,7 @@ impl Instance {
 
     /// Starts to fetch its keys, where they are fetched.
     pub(crate) fn warm_up(&self) {
-        if let Keys::Fetched(cache) = &self.keys {
-            cache.warm_up();
-        }
+        self.keys.warm_up();
     }
 
     /// The session of a token of this instance. The claims come first: what they rule out costs
@@ -49,36 +40,22 @@ impl Instance {
         now: Timestamp,
     ) -> Result<Session, VerifyError> {
         let session = token.claims().check(&self.settings, now)?;
-        match &self.keys {
-            Keys::Fixed(key) if key.has_signed(token) => {}
-            Keys::Fixed(_) => return Err(Refusal::Signature.into()),
-            Keys::Fetched(cache) => check_signature(cache, token).await?,
-        }
+        self.keys.check(Algorithm::Rs256, token.key_id(), token.compact()).await?;
         Ok(session.clone())
     }
 }
 
-fn pem_key(issuer: &str, pem: &str) -> Result<VerificationKey, SettingsError> {
-    if pem.contains("PRIVATE KEY-----") {
-        return Err(SettingsError::new(format!(
+/// The sentence for a source of keys that cannot be worked with.
+pub(crate) fn unusable(issuer: &str, error: KeySourceError) -> SettingsError {
+    SettingsError::new(match error {
+        KeySourceError::Url => format!(
+            "The JWKS URL of `{issuer}` must be an https URL without user name, password and fragment."
+        ),
+        KeySourceError::PrivateKey => format!(
             "The PEM of `{issuer}` is a private key: configure the public one, and replace the private one."
-        )));
-    }
-    VerificationKey::from_pem(pem).ok_or_else(|| {
-        let rule = "must be an RSA public key of 2048 to 8192 bits";
-        SettingsError::new(format!("The PEM of `{issuer}` {rule}."))
+        ),
+        KeySourceError::NoPublicKey => {
+            format!("The PEM of `{issuer}` must be an RSA public key of 2048 to 8192 bits.")
+        }
     })
-}
-
-async fn check_signature(cache: &KeyCache, token: &UnverifiedToken<'_>) -> Result<(), VerifyError> {
-    let key_id = token.key_id().ok_or(Refusal::KeyId)?;
-    let deadline = KeyCache::deadline();
-    let keys = cache.current(deadline).await?;
-    let Err(refusal) = keys.check(key_id, token) else { return Ok(()) };
-    // A bad signature may mean a rotation just as an unknown key does: Clerk's `kid` is the
-    // instance's id and can outlive the key.
-    match cache.newer_than(&keys, deadline).await? {
-        Some(newer) => Ok(newer.check(key_id, token)?),
-        None => Err(refusal.into()),
-    }
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use capykeys_domain::ports::{SessionError, Unavailable};
+use capykeys_jwks::SignatureError;
 
 /// Why a token was refused. For the log and for metrics alone: callers get one and the same answer
 /// for all of them.
@@ -121,9 +122,14 @@ impl From<Refusal> for VerifyError {
     }
 }
 
-impl From<Unavailable> for VerifyError {
-    fn from(error: Unavailable) -> Self {
-        Self::Unavailable(error)
+impl From<SignatureError> for VerifyError {
+    fn from(error: SignatureError) -> Self {
+        match error {
+            SignatureError::NoKeyId => Self::Refused(Refusal::KeyId),
+            SignatureError::UnknownKey => Self::Refused(Refusal::UnknownKey),
+            SignatureError::Mismatch => Self::Refused(Refusal::Signature),
+            SignatureError::Unavailable(error) => Self::Unavailable(error),
+        }
     }
 }
 

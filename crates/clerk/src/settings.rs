@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use reqwest::Url;
+use capykeys_jwks::{KeySource, Url, is_trustworthy};
+
+use crate::instance::unusable;
 
 /// A setting that cannot be worked with, as one sentence for the person who wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,15 +38,6 @@ pub struct InstanceSettings {
     pub claims_v1: bool,
 }
 
-/// Where an instance's public keys come from.
-#[derive(Clone, Debug)]
-pub enum KeySource {
-    /// A JWK set (RFC 7517), such as `https://clerk.example.com/.well-known/jwks.json`.
-    JwksUrl(Url),
-    /// One RSA public key in PEM.
-    Pem(String),
-}
-
 impl ClerkSettings {
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
         if self.instances.is_empty() {
@@ -65,7 +58,7 @@ impl ClerkSettings {
 impl InstanceSettings {
     fn check(&self) -> Result<(), SettingsError> {
         // Compared to the letter, so a slash too many would refuse every token without a word.
-        let is_issuer = Url::parse(&self.issuer).is_ok_and(|url| is_acceptable(&url));
+        let is_issuer = Url::parse(&self.issuer).is_ok_and(|url| is_trustworthy(&url));
         if !is_issuer || self.issuer.ends_with('/') || self.issuer.contains(char::is_whitespace) {
             return Err(SettingsError::new(format!(
                 "The Clerk issuer `{}` must be an https URL without a slash at its end.",
@@ -80,30 +73,8 @@ impl InstanceSettings {
                  `https://app.example.com`."
             )));
         }
-        match &self.keys {
-            KeySource::JwksUrl(url) if !is_acceptable(url) => Err(SettingsError::new(format!(
-                "The JWKS URL of `{}` must be an https URL without user name, password and fragment.",
-                self.issuer
-            ))),
-            _ => Ok(()),
-        }
+        self.keys.check().map_err(|error| unusable(&self.issuer, error))
     }
-}
-
-/// https, or http to this very machine; nothing in it that would have to be kept from a log.
-fn is_acceptable(url: &Url) -> bool {
-    let secure = match url.scheme() {
-        "https" => url.host_str().is_some(),
-        "http" => is_loopback(url),
-        _ => false,
-    };
-    secure && url.username().is_empty() && url.password().is_none() && url.fragment().is_none()
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -8,12 +8,11 @@ use capykeys_domain::{
     ports::{Clock, SessionError, SessionVerifier},
     secret::BearerToken,
 };
-use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
+use capykeys_jwks::{Algorithm, Environment, FetchJwks};
 use tokio::runtime::Handle;
 
 use crate::{
     instance::Instance,
-    keys::{Environment, FetchJwks},
     refusal::{Refusal, RefusalCounts, VerifyError},
     settings::{ClerkSettings, SettingsError},
     token::UnverifiedToken,
@@ -44,11 +43,9 @@ impl ClerkVerifier {
         fetcher: Arc<dyn FetchJwks>,
         runtime: Handle,
     ) -> Result<Self, SettingsError> {
-        // Named here, so that no other crate's choice of features leaves it to be guessed. An
-        // error says that the process has one already.
-        DEFAULT_PROVIDER.install_default().ok();
         settings.check()?;
-        let environment = Environment { clock, fetcher, runtime };
+        let algorithms = &[Algorithm::Rs256];
+        let environment = Environment { clock, fetcher, runtime, algorithms, dependency: "clerk" };
         let instances = settings.instances.into_iter();
         let instances = instances.map(|settings| {
             if settings.authorized_parties.is_empty() {

@@ -1,10 +1,11 @@
 //! The claims (RFC 7519, section 4, and Clerk's own).
 
 use capykeys_domain::model::{Session, SessionOrganization, Timestamp, UserId};
+use capykeys_jwks::Object;
 use serde_json::Value;
 
 use super::{organization, times::Times};
-use crate::{json::Object, refusal::Refusal, settings::InstanceSettings};
+use crate::{refusal::Refusal, settings::InstanceSettings};
 
 /// Which set of claims the organisation is in.
 #[derive(Clone, Copy, PartialEq, Eq)]

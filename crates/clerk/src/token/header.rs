@@ -1,8 +1,9 @@
 //! The header (RFC 7515, section 4.1).
 
+use capykeys_jwks::{Algorithm, Object};
 use serde_json::Value;
 
-use crate::{json::Object, refusal::Refusal};
+use crate::refusal::Refusal;
 
 /// The category of session tokens, as Clerk's own SDK knows it (`jwtCategories.ts` in
 /// `@clerk/backend`). Templates (`cl_B7d4PD222AAA`) and machine tokens (`cl_B7d4PD333AAA`) are
@@ -22,7 +23,7 @@ pub(super) struct Header {
 impl Header {
     /// Accepts the header of a session token and no other.
     pub(super) fn parse(header: &Object) -> Result<Self, Refusal> {
-        if header.text("alg") != Some("RS256") {
+        if header.text("alg") != Some(Algorithm::Rs256.name()) {
             return Err(Refusal::Algorithm);
         }
         if header.text("typ") != Some("JWT") {

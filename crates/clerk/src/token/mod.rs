@@ -5,52 +5,42 @@ mod header;
 mod organization;
 mod times;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use capykeys_jwks::{Algorithm, Compact};
 
 pub(crate) use self::claims::Claims;
 use self::header::Header;
-use crate::{json::Object, refusal::Refusal};
+use crate::refusal::Refusal;
 
 /// Session tokens are kept under 4 KiB, the limit of the cookie that they travel in; four times
 /// that leaves room for custom claims.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// The lengths of RS256 signatures by the keys that are accepted: 2048 to 8192 bits.
-const SIGNATURE_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
-
 /// A token of the right form and with an acceptable header. Its signature is not checked yet.
 pub(crate) struct UnverifiedToken<'a> {
-    signed: &'a str,
-    signature: &'a str,
+    compact: Compact<'a>,
     key_id: Option<String>,
     claims: Claims,
 }
 
 impl<'a> UnverifiedToken<'a> {
-    /// Takes the token apart (RFC 7515, section 7.1) and checks what can be seen in it alone.
+    /// Takes the token apart and checks what can be seen in it alone.
     pub(crate) fn parse(token: &'a str) -> Result<Self, Refusal> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Refusal::TooLarge);
         }
-        let (signed, signature) = token.rsplit_once('.').ok_or(Refusal::Malformed)?;
-        // A fourth part would leave a dot in the payload, which is not base64url.
-        let (header, payload) = signed.split_once('.').ok_or(Refusal::Malformed)?;
-        if !SIGNATURE_BYTES.contains(&decode(signature)?.len()) {
+        let compact = Compact::split(token).ok_or(Refusal::Malformed)?;
+        let lengths = Algorithm::Rs256.signature_bytes();
+        if !compact.signature_bytes().is_some_and(|length| lengths.contains(&length)) {
             return Err(Refusal::Malformed);
         }
-        let key_id = Header::parse(&decode_object(header)?)?.key_id;
-        let claims = Claims::parse(&decode_object(payload)?)?;
-        Ok(Self { signed, signature, key_id, claims })
+        let key_id = Header::parse(&compact.header().ok_or(Refusal::Malformed)?)?.key_id;
+        let claims = Claims::parse(&compact.claims().ok_or(Refusal::Malformed)?)?;
+        Ok(Self { compact, key_id, claims })
     }
 
-    /// What the signature is over.
-    pub(crate) const fn signed(&self) -> &str {
-        self.signed
-    }
-
-    /// The signature in base64url.
-    pub(crate) const fn signature(&self) -> &str {
-        self.signature
+    /// The token in its parts, for the check of its signature.
+    pub(crate) const fn compact(&self) -> &Compact<'a> {
+        &self.compact
     }
 
     /// The key that the token says it is signed with.
@@ -64,16 +54,10 @@ impl<'a> UnverifiedToken<'a> {
     }
 }
 
-fn decode(part: &str) -> Result<Vec<u8>, Refusal> {
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed)
-}
-
-fn decode_object(part: &str) -> Result<Object, Refusal> {
-    Object::parse(&decode(part)?).ok_or(Refusal::Malformed)
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
     use super::*;
 
     fn parts() -> (String, String, String) {

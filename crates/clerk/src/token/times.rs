@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use capykeys_domain::model::Timestamp;
+use capykeys_jwks::Object;
 
-use crate::{json::Object, refusal::Refusal};
+use crate::refusal::Refusal;
 
 /// How far Clerk's clock and ours may be apart.
 const SKEW: Duration = Duration::from_secs(5);
@@ -20,9 +21,9 @@ impl Times {
     /// Reads the three claims, all of them required.
     pub(super) fn parse(claims: &Object) -> Result<Self, Refusal> {
         Ok(Self {
-            expires_at: time(claims, "exp")?,
-            not_before: time(claims, "nbf")?,
-            issued_at: time(claims, "iat")?,
+            expires_at: claims.time("exp").ok_or(Refusal::Time)?,
+            not_before: claims.time("nbf").ok_or(Refusal::Time)?,
+            issued_at: claims.time("iat").ok_or(Refusal::Time)?,
         })
     }
 
@@ -43,15 +44,4 @@ impl Times {
         }
         Ok(())
     }
-}
-
-/// A whole number of seconds since the epoch. RFC 7519 would allow fractions; Clerk writes none.
-fn time(claims: &Object, name: &str) -> Result<Timestamp, Refusal> {
-    claims
-        .get(name)
-        .and_then(serde_json::Value::as_u64)
-        .and_then(|seconds| seconds.checked_mul(1_000_000))
-        .and_then(|micros| i64::try_from(micros).ok())
-        .and_then(Timestamp::from_unix_micros)
-        .ok_or(Refusal::Time)
 }

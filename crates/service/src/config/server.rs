@@ -60,7 +60,7 @@ impl Default for Internal {
 pub(crate) struct Log {
     /// How a line looks.
     pub(crate) format: LogFormat,
-    /// What is logged: a level, or a filter such as `info,capykeys_clerk=debug`.
+    /// What is logged: a level, or a filter such as `info,capykeys_jwks=debug`.
     pub(crate) level: String,
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use capykeys_domain::model::Timestamp;
 use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, SeqAccess, Visitor},
@@ -12,11 +13,12 @@ use serde_json::{Map, Value};
 ///
 /// RFC 7519, section 4: where a claim occurs twice, parsers disagree on which one counts. What
 /// another reader might understand differently is refused here.
-pub(crate) struct Object(Map<String, Value>);
+pub struct Object(Map<String, Value>);
 
 impl Object {
     /// `None` where the text is no object, or has a duplicate member anywhere.
-    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
         match serde_json::from_slice::<Unique>(text) {
             Ok(Unique(Value::Object(members))) => Some(Self(members)),
             _ => None,
@@ -24,13 +26,23 @@ impl Object {
     }
 
     /// The member of this name. A `null` is a member like any other.
-    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
     /// The member of this name where it is a text.
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.as_str()
+    }
+
+    /// The member of this name where it is a whole number of seconds since the epoch that a
+    /// calendar has. RFC 7519 would allow fractions; the issuers that are known here write none.
+    #[must_use]
+    pub fn time(&self, name: &str) -> Option<Timestamp> {
+        let micros = self.get(name)?.as_u64()?.checked_mul(1_000_000)?;
+        Timestamp::from_unix_micros(i64::try_from(micros).ok()?)
     }
 }
 

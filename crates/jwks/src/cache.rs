@@ -16,8 +16,9 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{
+use crate::{
     fetch::{FetchError, FetchJwks, MAX_JWKS_BYTES},
+    key::Algorithm,
     set::{KeySet, KeySetError},
 };
 
@@ -31,10 +32,10 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_millis(900);
 /// Between two fetches that tokens provoke, and after a failed one.
 const COOLDOWN: Duration = Duration::from_secs(30);
-/// After a failed fetch with no usable set at hand: every session is waiting for the next one.
+/// After a failed fetch with no usable set at hand: every token is waiting for the next one.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// The key set of one instance.
+/// The key set of one issuer.
 ///
 /// A set is replaced as a whole. One fetch runs at a time, on a runtime of its own choice, so that
 /// neither a dropped request nor a busy worker stops it; all who need it wait for that one.
@@ -42,12 +43,19 @@ pub(crate) struct KeyCache {
     shared: Arc<Shared>,
 }
 
-/// What the caches of all instances work with.
+/// What the keys of all issuers work with.
 #[derive(Clone)]
-pub(crate) struct Environment {
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) fetcher: Arc<dyn FetchJwks>,
-    pub(crate) runtime: Handle,
+pub struct Environment {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Who fetches key sets.
+    pub fetcher: Arc<dyn FetchJwks>,
+    /// Where they are fetched. Its I/O and its timer must be enabled.
+    pub runtime: Handle,
+    /// The algorithms that keys are accepted for.
+    pub algorithms: &'static [Algorithm],
+    /// What [`Unavailable`] names where keys cannot be had, such as `"clerk"`.
+    pub dependency: &'static str,
 }
 
 struct Shared {
@@ -130,7 +138,7 @@ impl KeyCache {
         }
         let now = self.shared.now();
         let keys = self.shared.lock().younger_than(USABLE, now);
-        keys.ok_or_else(|| Unavailable::new("clerk", "there are no signing keys: fetching them failed"))
+        keys.ok_or_else(|| self.shared.unavailable("there are no signing keys: fetching them failed"))
     }
 
     /// A set that is newer than `seen`; `None` where none can be had, and `seen` decides.
@@ -156,6 +164,10 @@ impl KeyCache {
 impl Shared {
     fn now(&self) -> Timestamp {
         self.environment.clock.now()
+    }
+
+    fn unavailable(&self, reason: &'static str) -> Unavailable {
+        Unavailable::new(self.environment.dependency, reason)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -213,7 +225,7 @@ impl Shared {
         if body.len() > MAX_JWKS_BYTES {
             return Err(FetchError::TooLarge.into());
         }
-        Ok(KeySet::parse(&body)?)
+        Ok(KeySet::parse(&body, self.environment.algorithms)?)
     }
 
     /// Waits until the fetch has ended. The timer runs where the fetch does: a caller's runtime
@@ -226,7 +238,7 @@ impl Shared {
             .spawn(async move { timeout_at(deadline, running.changed()).await.is_ok() });
         match ended.await {
             Ok(true) => Ok(()),
-            _ => Err(Unavailable::new("clerk", "fetching the signing keys takes too long")),
+            _ => Err(self.unavailable("fetching the signing keys takes too long")),
         }
     }
 }

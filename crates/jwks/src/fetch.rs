@@ -21,6 +21,9 @@ pub enum FetchError {
     /// Longer than [`MAX_JWKS_BYTES`].
     #[error("answered with too much")]
     TooLarge,
+    /// The token to ask with could not be read.
+    #[error("the token to ask with could not be read")]
+    Token,
     /// The connection broke off, or the answer was not HTTP.
     #[error("the answer broke off")]
     Interrupted,
@@ -30,7 +33,7 @@ pub enum FetchError {
 #[async_trait]
 pub trait FetchJwks: Send + Sync {
     /// What `url` answers. Called on the runtime that the verifier was given, one call at a time
-    /// for each instance, and dropped after three seconds.
+    /// for each issuer, and dropped after three seconds.
     ///
     /// # Errors
     /// [`FetchError`].

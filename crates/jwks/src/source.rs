@@ -1,0 +1,60 @@
+//! Where the keys come from.
+
+use std::net::IpAddr;
+
+use reqwest::Url;
+
+/// Where an issuer's public keys come from.
+#[derive(Clone, Debug)]
+pub enum KeySource {
+    /// A JWK set (RFC 7517), such as `https://clerk.example.com/.well-known/jwks.json`.
+    JwksUrl(Url),
+    /// One public key in PEM.
+    Pem(String),
+}
+
+/// Why a [`KeySource`] cannot be worked with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeySourceError {
+    /// The URL is neither https nor http to this machine, or has more in it than it should.
+    #[error("the JWKS URL must be an https URL without user name, password and fragment")]
+    Url,
+    /// The PEM is a private key.
+    #[error("the PEM is a private key")]
+    PrivateKey,
+    /// The PEM is no public key for an algorithm that is accepted.
+    #[error("the PEM is no public key that can be used")]
+    NoPublicKey,
+}
+
+impl KeySource {
+    /// Checks what can be seen without asking anybody.
+    ///
+    /// # Errors
+    /// [`KeySourceError`].
+    pub fn check(&self) -> Result<(), KeySourceError> {
+        match self {
+            Self::JwksUrl(url) if !is_trustworthy(url) => Err(KeySourceError::Url),
+            Self::Pem(pem) if pem.contains("PRIVATE KEY-----") => Err(KeySourceError::PrivateKey),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether it is https, or http to this very machine, with nothing in it that would have to be
+/// kept from a log.
+#[must_use]
+pub fn is_trustworthy(url: &Url) -> bool {
+    let secure = match url.scheme() {
+        "https" => url.host_str().is_some(),
+        "http" => is_loopback(url),
+        _ => false,
+    };
+    secure && url.username().is_empty() && url.password().is_none() && url.fragment().is_none()
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
