@@ -5,10 +5,10 @@ use std::{future::ready, io, net::TcpListener, sync::Arc, time::Duration};
 use actix_http::{HttpService, KeepAlive, error::DispatchError};
 use actix_service::{ServiceFactory, ServiceFactoryExt, fn_service};
 use actix_web::{App, ResponseError, dev::Server, rt::net::TcpStream};
-use capykeys_domain::usecases::Capykeys;
+use capykeys_domain::usecases::{Capykeys, Gateways};
 
 use crate::{
-    Drain, Gateways, Settings,
+    Drain, Settings,
     connection::{Guarded, Limits},
     endpoints,
     error::ApiError,
