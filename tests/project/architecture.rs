@@ -9,7 +9,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Each crate with those of the project's crates that its production code may use. A crate that
 /// is not here fails.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("capykeys-domain", &[]),
     ("capykeys-conformance", &["capykeys-domain"]),
     ("capykeys-postgres", &["capykeys-domain"]),
@@ -18,12 +18,14 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("capykeys-jwks", &["capykeys-domain"]),
     ("capykeys-clerk", &["capykeys-domain", "capykeys-jwks"]),
     ("capykeys-http", &["capykeys-domain"]),
+    ("capykeys-ext-authz", &["capykeys-domain"]),
     (
         "capykeys-service",
         &[
             "capykeys-cache",
             "capykeys-clerk",
             "capykeys-domain",
+            "capykeys-ext-authz",
             "capykeys-http",
             "capykeys-postgres",
             "capykeys-sqlite",
@@ -37,6 +39,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
             "capykeys-clerk",
             "capykeys-conformance",
             "capykeys-domain",
+            "capykeys-ext-authz",
             "capykeys-http",
             "capykeys-postgres",
             "capykeys-service",
