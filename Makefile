@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential deny
+.PHONY: help run build test soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential deny
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -17,7 +17,8 @@ postgres: ## Find a PostgreSQL for the tests, or install one
 	@scripts/postgres
 
 test: build ## Run every test, on a throw-away PostgreSQL too
-	CAPYKEYS_TEST_PGBIN="$$(scripts/postgres)" cargo test --locked --workspace
+	CAPYKEYS_TEST_PGBIN="$$(scripts/postgres)" CAPYKEYS_TEST_PGBOUNCER="$$(scripts/pgbouncer)" \
+		cargo test --locked --workspace
 
 fmt: ## Format the code
 	cargo fmt --all
@@ -35,6 +36,9 @@ schemathesis: build ## Test a running service against its own document
 clerk-differential: ## Compare the session verifier with Clerk's own SDK
 	scripts/clerk-differential
 
+soak: ## Test the promise about revocation at full length (two hours)
+	scripts/soak
+
 bench: ## Measure: time to ready, idle memory, session verification
 	cargo build --locked --release --bin capykeys
 	scripts/measure
@@ -46,6 +50,7 @@ ci: lint test schemathesis clerk-differential ## What every change must pass
 ci-full: ci deny ## The same at full length
 	scripts/schemathesis 2000
 	CAPYKEYS_TEST_KILL_ROUNDS=200 CAPYKEYS_TEST_FAULT_SECONDS=10 CAPYKEYS_TEST_PGBIN="$$(scripts/postgres)" \
+		CAPYKEYS_TEST_PGBOUNCER="$$(scripts/pgbouncer)" \
 		cargo test --locked --package capykeys-tests
 
 deny: ## Check licences and sources of all dependencies

@@ -46,6 +46,7 @@ fn what_is_unknown_or_wrong_in_the_environment_is_refused_by_name() {
         ("SERVER__WORKERS", "0", "workers"),
         ("SERVER__WORKERS", "nonsense", "workers"),
         ("STORE__KIND", "nonsense", "kind"),
+        ("USAGE__FLUSH_INTERVAL_MS", "0", "flush_interval_ms"),
         ("KEYS__PREFIX", "no good", "prefix"),
         ("KEYS__PEPPER", PASSWORD, "pepper"),
         ("KEYS__PEPPER_FILE", "/nowhere/pepper", "keys.pepper_file"),

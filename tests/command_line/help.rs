@@ -2,7 +2,7 @@
 
 use capykeys_tests::Installation;
 
-const COMMANDS: [&[&str]; 15] = [
+const COMMANDS: [&[&str]; 16] = [
     &[],
     &["serve"],
     &["migrate"],
@@ -18,6 +18,7 @@ const COMMANDS: [&[&str]; 15] = [
     &["organizations", "suspend"],
     &["organizations", "resume"],
     &["config", "check"],
+    &["rules", "check"],
 ];
 
 #[test]
@@ -35,7 +36,7 @@ fn every_command_explains_itself() {
 #[test]
 fn the_first_help_names_every_command() {
     let help = Installation::bare().run(&["--help"]).expect_success().stdout;
-    for command in ["serve", "migrate", "openapi", "health", "keys", "organizations", "config"] {
+    for command in ["serve", "migrate", "openapi", "health", "keys", "organizations", "config", "rules"] {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is missing: {help}");
     }
 }

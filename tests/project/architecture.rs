@@ -17,6 +17,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("capykeys-cache", &["capykeys-domain"]),
     ("capykeys-jwks", &["capykeys-domain"]),
     ("capykeys-clerk", &["capykeys-domain", "capykeys-jwks"]),
+    ("capykeys-usage", &["capykeys-domain"]),
     ("capykeys-http", &["capykeys-domain"]),
     ("capykeys-ext-authz", &["capykeys-domain"]),
     (
@@ -29,6 +30,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
             "capykeys-http",
             "capykeys-postgres",
             "capykeys-sqlite",
+            "capykeys-usage",
         ],
     ),
     ("capykeys-testkit", &[]),

@@ -45,6 +45,14 @@ def _is_past(text):
         return False
 
 
+def _drop_repeated_scopes(body):
+    """No scope twice. The document says so in words only: as `uniqueItems` it would become a set in
+    Java's clients, and a set loses the order."""
+    scopes = body.get("scopes") if isinstance(body, dict) else None
+    if isinstance(scopes, list) and all(isinstance(scope, str) for scope in scopes):
+        body["scopes"] = list(dict.fromkeys(scopes))
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     """Corrects what the stateful phase takes over from earlier answers."""
@@ -52,11 +60,9 @@ def before_call(context, case, kwargs):
     # The key that everything is signed in with is not revoked: all that follows would be 401.
     if path.get("keyID") == os.environ["CAPYKEYS_SCHEMATHESIS_KEY_ID"]:
         path["keyID"] = "key_00000000000000000000000000"
+    verifications = case.body.get("verifications") if isinstance(case.body, dict) else None
+    for part in [case.body, *(verifications if isinstance(verifications, list) else [])]:
+        _drop_repeated_scopes(part)
     # A `created_at` is a valid time by the document, and no valid `expires_at`.
-    scopes = case.body.get("scopes") if isinstance(case.body, dict) else None
-    if isinstance(scopes, list) and all(isinstance(scope, str) for scope in scopes):
-        # No scope twice. The document says so in words only: as `uniqueItems` it would become a set
-        # in Java's clients, and a set loses the order.
-        case.body["scopes"] = list(dict.fromkeys(scopes))
     if isinstance(case.body, dict) and _is_past(case.body.get("expires_at")):
         case.body["expires_at"] = "2030-01-01T00:00:00Z"

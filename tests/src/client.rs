@@ -37,6 +37,13 @@ impl<'a> Call<'a> {
         Self { server, address, method, path, headers: HeaderMap::new(), body: None }
     }
 
+    /// To another of the server's addresses.
+    #[must_use]
+    pub(crate) const fn to(mut self, address: SocketAddr) -> Self {
+        self.address = address;
+        self
+    }
+
     /// With `Authorization: Bearer …`.
     #[must_use]
     pub fn bearer(self, token: &str) -> Self {

@@ -13,6 +13,7 @@ pub mod client;
 pub mod clock;
 pub mod installation;
 pub mod postgres;
+pub mod process;
 pub mod raw;
 pub mod secrets;
 pub mod server;
@@ -20,6 +21,7 @@ pub mod settings;
 pub mod store;
 pub mod tenant;
 pub mod transcript;
+pub mod verification;
 pub mod wait;
 
 pub use client::{Answer, Call};

@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     os::unix::process::CommandExt,
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
@@ -42,7 +43,7 @@ impl Server {
             .expect("the binary starts");
         let stdout = Transcript::of(child.stdout.take().expect("a pipe"));
         let log = Transcript::of(child.stderr.take().expect("a pipe"));
-        let Some(address) = log.wait_for(START_LIMIT, address_in) else {
+        let Some(address) = log.wait_for(START_LIMIT, |line| address_after("listening", line)) else {
             let _ = child.kill();
             let _ = child.wait();
             panic!("the server does not listen: {}", log.text());
@@ -60,9 +61,33 @@ impl Server {
         self.address
     }
 
+    /// Where it listens for the cluster alone, if it does.
+    ///
+    /// # Panics
+    /// Where it does not say so.
+    pub fn internal_address(&self) -> SocketAddr {
+        self.log
+            .wait_for(START_LIMIT, |line| address_after("listening for the cluster", line))
+            .expect("it says where it listens for the cluster")
+    }
+
     /// A request to it.
     pub fn call(&self, method: Method, path: &str) -> Call<'_> {
         Call::new(self, method, path)
+    }
+
+    /// A request to its listener for the cluster.
+    pub fn call_internal(&self, method: Method, path: &str) -> Call<'_> {
+        Call::new(self, method, path).to(self.internal_address())
+    }
+
+    /// Its verdict on a key: the body of the answer.
+    ///
+    /// # Panics
+    /// Where there is none.
+    #[track_caller]
+    pub fn verify(&self, question: &Value) -> Value {
+        self.call_internal(Method::POST, "/v1/api-keys/verify").json(question).send().expect(200)
     }
 
     /// A `GET`.
@@ -125,7 +150,7 @@ impl Drop for Server {
     }
 }
 
-/// Ends a server together with the test process, for servers in statics, which are never dropped.
+/// Ends a process together with the test process, for servers in statics, which are never dropped.
 pub struct Leash {
     /// It reads from a pipe whose other end closes with the test process.
     _shell: Child,
@@ -134,11 +159,20 @@ pub struct Leash {
 impl Leash {
     /// Ends `server` and removes its folder when this process has ended, whatever ended it.
     pub fn on(server: &Server) -> Self {
+        Self::hold(&server.pid().to_string(), server.installation.directory())
+    }
+
+    /// Does the same to a process that leads a group of its own, and to the whole group.
+    pub fn on_group(leader: u32, directory: &Path) -> Self {
+        Self::hold(&format!("-{leader}"), directory)
+    }
+
+    fn hold(target: &str, directory: &Path) -> Self {
         let shell = Command::new("sh")
             .process_group(0)
-            .args(["-c", "read -r _; kill -KILL \"$0\"; rm -rf \"$1\""])
-            .arg(server.pid().to_string())
-            .arg(server.installation.directory())
+            .args(["-c", "read -r _; kill -s KILL -- \"$0\"; rm -rf \"$1\""])
+            .arg(target)
+            .arg(directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -152,10 +186,10 @@ fn pid_of(child: &Child) -> Pid {
     Pid::from_child(child)
 }
 
-fn address_in(line: &str) -> Option<SocketAddr> {
+fn address_after(message: &str, line: &str) -> Option<SocketAddr> {
     let line: Value = serde_json::from_str(line).ok()?;
     let fields = line.get("fields").unwrap_or(&line);
-    if fields.get("message")?.as_str()? != "listening" {
+    if fields.get("message")?.as_str()? != message {
         return None;
     }
     fields.get("address")?.as_str()?.parse().ok()

@@ -1,6 +1,6 @@
-//! What the environment may change: how long the tests run.
+//! What the environment tells: how long the tests run, and where foreign programs are.
 
-use std::{str::FromStr, time::Duration};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 
 /// How often a server is killed in the middle of writing, for each store
 /// (`CAPYKEYS_TEST_KILL_ROUNDS`).
@@ -13,16 +13,31 @@ pub fn fault_duration() -> Duration {
     Duration::from_secs(number("CAPYKEYS_TEST_FAULT_SECONDS", 3))
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests are not configured by the service")]
-fn number<T: FromStr>(name: &str, default: T) -> T {
-    match std::env::var(name) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")),
-        Err(_) => default,
+/// The program of a gateway (`CAPYKEYS_TEST_GATEWAYS`, which is what `scripts/gateways` prints).
+pub fn gateway(name: &str) -> PathBuf {
+    let found = variable("CAPYKEYS_TEST_GATEWAYS").and_then(|text| {
+        let mut lines = text.lines().filter_map(|line| line.split_once('='));
+        lines.find(|(other, _)| *other == name).map(|(_, path)| PathBuf::from(path))
+    });
+    found.unwrap_or_else(|| {
+        panic!("no {name}: run `make test`, or set CAPYKEYS_TEST_GATEWAYS=\"$(scripts/gateways)\"")
+    })
+}
+
+/// The number in this variable of the environment, or else the default.
+pub fn number<T: FromStr>(name: &str, default: T) -> T {
+    match variable(name) {
+        Some(text) => text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")),
+        None => default,
     }
 }
 
 /// The `PATH` that servers and shells are started with.
-#[expect(clippy::disallowed_methods, reason = "tests are not configured by the service")]
 pub(crate) fn path() -> String {
-    std::env::var("PATH").unwrap_or_default()
+    variable("PATH").unwrap_or_default()
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests are not configured by the service")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
+mod authorize;
 mod credentials;
 mod me;
 mod organizations;
@@ -9,3 +10,4 @@ mod protocol;
 mod request_id;
 mod sessions;
 mod tour;
+mod verify;

@@ -74,7 +74,7 @@ impl Inner {
     async fn fly(self: Arc<Self>, landing: Landing, digests: Vec<KeyDigest>) -> Outcome {
         self.reads.fetch_add(1, Ordering::Relaxed);
         let now = self.clock.now();
-        let begun = Begun { inner: &self, read: Some(self.write().begin_read(now)) };
+        let begun = Begun::new(&self, now);
         let answer = tokio::time::timeout(self.settings.lease, self.lookup.find_by_digest(&digests)).await;
         drop(landing);
         match answer {
@@ -86,12 +86,17 @@ impl Inner {
 }
 
 /// A read that the machine waits for until it is told otherwise.
-struct Begun<'a> {
+pub(crate) struct Begun<'a> {
     inner: &'a Inner,
-    read: Option<SentRead>,
+    pub(crate) read: Option<SentRead>,
 }
 
-impl Begun<'_> {
+impl<'a> Begun<'a> {
+    /// Begins one. `now` must have been read before it is sent.
+    pub(crate) fn new(inner: &'a Inner, now: BootTime) -> Self {
+        Self { inner, read: Some(inner.write().begin_read(now)) }
+    }
+
     fn end(mut self, digests: &[KeyDigest], found: Option<FoundKey>) -> Reading {
         let mut machine = self.inner.write();
         match self.read.take() {

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use capykeys_domain::{model::ApiKey, ports::Change};
+use capykeys_domain::{
+    model::{ApiKey, OrganizationId},
+    ports::Change,
+};
 
 /// So many tombstones are kept at most; then the reads in flight do without the cache.
 const TOMBSTONES: usize = 4_096;
@@ -70,8 +73,17 @@ impl Fence {
 
     /// Whether nothing that was applied since the read began touches `key`.
     pub(crate) fn untouched(&self, pass: &Pass, key: &ApiKey) -> bool {
-        let changes = [Change::Key(key.id), Change::Organization(key.organization_id)];
-        changes.iter().all(|change| self.tombstones.get(change).is_none_or(|epoch| *epoch <= pass.epoch))
+        self.is_before(pass, &Change::Key(key.id)) && self.untouched_organization(pass, key.organization_id)
+    }
+
+    /// Whether nothing that was applied since the read began touches the organisation.
+    pub(crate) fn untouched_organization(&self, pass: &Pass, id: OrganizationId) -> bool {
+        self.is_before(pass, &Change::Organization(id))
+    }
+
+    /// Whether the change, if it was applied, was so before the read began.
+    fn is_before(&self, pass: &Pass, change: &Change) -> bool {
+        self.tombstones.get(change).is_none_or(|epoch| *epoch <= pass.epoch)
     }
 
     /// Ends the read.

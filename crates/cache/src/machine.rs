@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use capykeys_domain::{
-    model::Timestamp,
+    model::{ClerkOrganizationId, Organization, Timestamp},
     ports::{Change, FeedHead, FeedPosition, FoundKey, Poll},
     secret::KeyDigest,
 };
@@ -13,6 +13,7 @@ use crate::{
     absent::Absent,
     fence::{Fence, Pass},
     live::Live,
+    organizations::Organizations,
     planted::{Bug, Planted},
 };
 
@@ -64,6 +65,7 @@ pub(crate) struct Machine {
     fence: Fence,
     live: Live,
     absent: Absent,
+    organizations: Organizations,
     planted: Planted,
     /// Changes that a planted fault has not applied yet.
     late: Vec<Change>,
@@ -80,6 +82,7 @@ impl Machine {
             fence: Fence::default(),
             live: Live::new(settings.keys),
             absent: Absent::new(settings),
+            organizations: Organizations::default(),
             planted,
             late: Vec::new(),
         }
@@ -133,6 +136,7 @@ impl Machine {
     pub(crate) fn clear(&mut self) {
         self.live.clear();
         self.absent.clear();
+        self.organizations.clear();
         self.fence.void();
     }
 
@@ -155,6 +159,7 @@ impl Machine {
             }
         }
         self.live.remove_organizations(&organizations);
+        self.organizations.remove(&organizations);
     }
 
     fn extend(&mut self, sent: &SentPoll, now: BootTime) {
@@ -224,6 +229,24 @@ impl Machine {
             sent.began.after(self.lease)
         };
         Reading { answer: Some(Answer { found, until }) }
+    }
+
+    /// The organisation of sessions that is cached. Whether it may still be made use of is seen by
+    /// comparing [`Machine::lease_until`] with the clock.
+    pub(crate) fn recall_organization(&self, id: &ClerkOrganizationId) -> Option<&Organization> {
+        self.organizations.get(id)
+    }
+
+    /// A read of an organisation of sessions was answered. It goes into the cache where it may;
+    /// whether its own answer may be made use of.
+    pub(crate) fn end_organization_read(&mut self, sent: &SentRead, found: Option<&Organization>) -> bool {
+        let same = self.fence.same_generation(&sent.pass);
+        let untouched = found.is_none_or(|found| self.fence.untouched_organization(&sent.pass, found.id));
+        self.fence.end(&sent.pass);
+        if let Some(found) = found.filter(|_| same && untouched) {
+            self.organizations.insert(found);
+        }
+        same && untouched
     }
 
     /// A read has failed, or nobody waits for it any more.

@@ -11,7 +11,7 @@ use capykeys_domain::{
         KeySource, Organization, OrganizationId, OrganizationName, RequestContext, RequestId, Scope,
         ScopeSet, Slug, Timestamp,
     },
-    ports::{Clock, Entropy, NewKey, Unavailable},
+    ports::{Clock, Entropy, KeyUse, NewKey, Unavailable, Uses},
     secret::{KeyDigest, KeyPrefix, PepperId},
 };
 use proptest::{
@@ -61,6 +61,24 @@ impl Entropy for SeededEntropy {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), Unavailable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(buffer);
         Ok(())
+    }
+}
+
+/// Remembers every use that it was told of.
+#[derive(Default)]
+pub struct ToldUses(Mutex<Vec<KeyUse>>);
+
+impl ToldUses {
+    /// What it was told so far, in that order.
+    #[must_use]
+    pub fn told(&self) -> Vec<KeyUse> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Uses for ToldUses {
+    fn used(&self, key: KeyId, at: Timestamp) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(KeyUse { key, at });
     }
 }
 

@@ -16,7 +16,7 @@ use capykeys_domain::{
         Suspension, Timestamp,
     },
     ports::{
-        AuditLog, Change, FoundKey, Insertion, KeyLookup, KeyStore, NewKey, Organizations, Readiness,
+        AuditLog, Change, FoundKey, Insertion, KeyLookup, KeyStore, KeyUse, NewKey, Organizations, Readiness,
         Revocation, Unavailable,
     },
     secret::KeyDigest,
@@ -116,6 +116,16 @@ impl KeyStore for ModelStore {
         state.events.push(event.clone());
         state.changes.push(Change::Key(id));
         Ok(Some(Revocation { revoked_at: at, newly: true }))
+    }
+
+    async fn record_uses(&self, uses: &[KeyUse]) -> Result<(), Unavailable> {
+        let mut state = self.state();
+        for one in uses {
+            if let Some(stored) = state.keys.get_mut(&one.key) {
+                stored.key.last_used_at = stored.key.last_used_at.max(Some(one.at));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -48,8 +48,16 @@ macro_rules! for_each_case {
             feed: pages_are_complete_and_say_when_they_end;
             feed: what_was_told_once_is_told_again_from_the_same_position;
             feed: a_position_with_another_mark_diverges;
+            feed: a_position_of_another_history_diverges;
             feed: a_position_that_does_not_exist_diverges;
             feed: what_was_committed_before_a_poll_is_in_it;
+            uses: the_latest_use_stays_whatever_the_order;
+            uses: a_use_of_a_key_that_is_not_there_is_ignored;
+            uses: times_of_use_are_kept_to_the_microsecond;
+            uses: many_keys_are_recorded_at_once;
+            uses: revoked_expired_and_suspended_keys_are_recorded_too;
+            uses: a_use_is_neither_in_the_feed_nor_in_the_audit_log;
+            uses: of_many_records_at_once_the_latest_use_stays;
             random: random_sequences_agree_with_the_model;
             ready: a_fresh_store_is_ready;
         }

@@ -11,17 +11,35 @@ use tokio_postgres::{Row, types::Type};
 
 use crate::{failure::Failure, rows::Reader, store::PostgresStore};
 
+/// The last event and the line of history; that is `NULL` on a standby.
+///
+/// Commits can be lost where another server takes over, or where one crashes or gets its files from
+/// a copy: each was started at a time of its own. A feed that was restored from a dump, or copied
+/// with its database, is in another file.
+macro_rules! head {
+    () => {
+        "SELECT sequence, mark, CASE WHEN NOT pg_is_in_recovery() THEN \
+             substring(sha256(convert_to(concat_ws('/', \
+                 extract(epoch FROM pg_postmaster_start_time()), \
+                 pg_relation_filepath('changes')), 'UTF8')) for 16) END AS history \
+         FROM changes ORDER BY sequence DESC LIMIT 1"
+    };
+}
+
 /// The server's time is last: it is taken no earlier than the snapshot.
-const HEAD: &str = "SELECT pg_is_in_recovery(), sequence, mark, clock_timestamp() FROM changes \
-     ORDER BY sequence DESC LIMIT 1";
+const HEAD: &str = concat!("SELECT h.history, h.sequence, h.mark, clock_timestamp() FROM (", head!(), ") h");
 
 /// The head, and beside it the reader's own event and those after it. One snapshot shows both.
-const POLL: &str = "SELECT pg_is_in_recovery(), h.sequence, h.mark, clock_timestamp(), \
+const POLL: &str = concat!(
+    "SELECT h.history, h.sequence, h.mark, clock_timestamp(), \
          c.sequence, c.mark, c.kind, c.key_id, c.organization_id \
-     FROM (SELECT sequence, mark FROM changes ORDER BY sequence DESC LIMIT 1) h LEFT JOIN (\
+     FROM (",
+    head!(),
+    ") h LEFT JOIN (\
          SELECT sequence, mark, kind, key_id, organization_id FROM changes \
          WHERE sequence >= $1 ORDER BY sequence LIMIT $2\
-     ) c ON true ORDER BY c.sequence";
+     ) c ON true ORDER BY c.sequence"
+);
 
 #[async_trait]
 impl ChangeFeed for PostgresStore {
@@ -45,10 +63,8 @@ fn first(rows: &[Row]) -> Result<Reader<'_>, Failure> {
 
 /// A standby may be behind, or cut off from the primary for good.
 fn read_head(reader: &mut Reader<'_>) -> Result<FeedHead, Failure> {
-    if reader.value()? {
-        return Err(Failure::Standby);
-    }
-    let position = FeedPosition { sequence: reader.value()?, mark: reader.mark()? };
+    let history = reader.optional_mark()?.ok_or(Failure::Standby)?;
+    let position = FeedPosition { sequence: reader.value()?, mark: reader.mark()?, history };
     Ok(FeedHead { position, store_time: reader.time()? })
 }
 
@@ -56,7 +72,7 @@ fn read_poll(rows: &[Row], asked: &FeedPosition) -> Result<Poll, Failure> {
     let mut reader = first(rows)?;
     let head = read_head(&mut reader)?;
     let known = match reader.value()? {
-        Some(sequence) => Some(FeedPosition { sequence, mark: reader.mark()? }),
+        Some(sequence) => Some(FeedPosition { sequence, mark: reader.mark()?, ..head.position }),
         None => None,
     };
     if known != Some(*asked) {
@@ -67,7 +83,7 @@ fn read_poll(rows: &[Row], asked: &FeedPosition) -> Result<Poll, Failure> {
     for row in &rows[1..] {
         let mut reader = Reader::new(row);
         let _ = read_head(&mut reader)?;
-        position = FeedPosition { sequence: reader.value()?, mark: reader.mark()? };
+        position = FeedPosition { sequence: reader.value()?, mark: reader.mark()?, ..head.position };
         changes.push(read_change(&mut reader)?);
     }
     let complete = position == head.position;

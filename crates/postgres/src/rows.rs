@@ -172,7 +172,12 @@ impl<'r> Reader<'r> {
 
     /// The mark of an event of the feed.
     pub(crate) fn mark(&mut self) -> Result<[u8; 16], Failure> {
-        self.value::<&[u8]>()?.try_into().map_err(unreadable)
+        readable(self.optional_mark()?)
+    }
+
+    /// The same where there may be none.
+    pub(crate) fn optional_mark(&mut self) -> Result<Option<[u8; 16]>, Failure> {
+        self.value::<Option<&[u8]>>()?.map(TryInto::try_into).transpose().map_err(unreadable)
     }
 
     /// The columns of `audit_events` in their order.

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use capykeys_cache::{CommitWait, StoreClock, VerificationCache};
+use capykeys_cache::{CommitWait, OrganizationCache, StoreClock, VerificationCache};
 use capykeys_clerk::{ClerkSettings, ClerkVerifier, HttpFetcher, InstanceSettings, KeySource};
 use capykeys_domain::{
     model::{RequestContext, RequestId},
@@ -10,6 +10,7 @@ use capykeys_domain::{
     secret::KeyFormat,
     usecases::{Capykeys, Ports},
 };
+use capykeys_usage::UseRecorder;
 use tokio::runtime::Handle;
 
 use crate::{
@@ -28,6 +29,8 @@ pub(crate) struct App {
     pub(crate) sessions: Option<Arc<ClerkVerifier>>,
     /// What is remembered of keys. It follows the store once it is told to.
     pub(crate) cache: VerificationCache,
+    /// Who is told what is used. Nothing is recorded unless it is run: commands use no key.
+    pub(crate) uses: UseRecorder,
 }
 
 /// Whom the service is put together for.
@@ -51,23 +54,30 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
         && store.organizations.list(None, NonZeroU32::MIN).await?.is_empty();
     let settings = config.cache.settings()?;
     let cache = VerificationCache::new(settings, store.lookup, store.feed);
+    let uses = UseRecorder::new((&config.usage).into(), Arc::clone(&store.keys));
     let ports = Ports {
         keys: store.keys,
         resolver: Arc::new(cache.clone()),
         replicas: Arc::new(replicas(config, role, &cache)),
+        organization_resolver: Arc::new(OrganizationCache::new(
+            cache.clone(),
+            Arc::clone(&store.organizations),
+        )),
         organizations: store.organizations,
         audit: store.audit,
         readiness: store.readiness,
         sessions: sessions.clone().map(|verifier| verifier as Arc<dyn SessionVerifier>),
-        clock: match role {
-            Role::Replica => Arc::new(StoreClock::new(cache.clone(), clock)),
-            Role::Command => clock,
+        clock: match (role, config.store.kind) {
+            (Role::Replica, StoreKind::Postgres) => Arc::new(StoreClock::new(cache.clone(), clock)),
+            // Its store has this machine's clock too.
+            (Role::Replica, StoreKind::Sqlite) | (Role::Command, _) => clock,
         },
+        uses: Arc::new(uses.clone()),
         entropy: Arc::new(SystemEntropy),
     };
     let peppers = peppers::load(config, store_is_empty)?;
     let capykeys = Arc::new(Capykeys::new(ports, format, peppers, config.clerk.provisioning.into()));
-    Ok(App { capykeys, sessions, cache })
+    Ok(App { capykeys, sessions, cache, uses })
 }
 
 /// Who has to obey a change before it is acknowledged. The embedded store has one server: where

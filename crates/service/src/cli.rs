@@ -45,9 +45,22 @@ pub(crate) enum Command {
     /// Look at the configuration.
     #[command(subcommand)]
     Config(Config),
+    /// Look at the rules for requests behind gateways.
+    #[command(subcommand)]
+    Rules(Rules),
     /// Ask a running server whether it is ready: exit code 0 where it is. For container health
     /// checks.
     Health(Health),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Rules {
+    /// Check a file with rules.
+    Check {
+        /// The file (TOML).
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

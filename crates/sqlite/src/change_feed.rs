@@ -15,6 +15,10 @@ use crate::{
     sql::{self, Columns},
 };
 
+/// A file is on one line of history for as long as it is open: it has no standbys, and loses nothing
+/// that a reader in this process has seen.
+const HISTORY: [u8; 16] = [0; 16];
+
 /// The head, and beside it the machine's time in microseconds, of which SQLite knows the
 /// milliseconds.
 macro_rules! head_columns {
@@ -72,14 +76,15 @@ fn poll(connection: &Connection, asked: FeedPosition, limit: NonZeroU32) -> Resu
 }
 
 fn head(columns: &mut Columns<'_>) -> Result<FeedHead, Failure> {
-    let position = FeedPosition { sequence: columns.integer("sequence")?, mark: columns.bytes("mark")? };
+    let sequence = columns.integer("sequence")?;
+    let position = FeedPosition { sequence, mark: columns.bytes("mark")?, history: HISTORY };
     Ok(FeedHead { position, store_time: columns.time("now")? })
 }
 
 fn line(columns: &mut Columns<'_>) -> Result<Line, Failure> {
     let head = head(columns)?;
     let Some(sequence) = columns.optional_integer("sequence")? else { return Ok((head, None)) };
-    let position = FeedPosition { sequence, mark: columns.bytes("mark")? };
+    let position = FeedPosition { sequence, mark: columns.bytes("mark")?, history: HISTORY };
     Ok((head, Some((position, change(columns)?))))
 }
 

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use async_trait::async_trait;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, DeviceName, KeyId, OrganizationId, ProjectId, Timestamp, UserId},
-    ports::{Insertion, KeyStore, NewKey, Revocation, Unavailable},
+    ports::{Insertion, KeyStore, KeyUse, NewKey, Revocation, Unavailable},
 };
 use rusqlite::{Connection, params};
 
@@ -33,6 +33,9 @@ const LIST: &str = concat!(
 );
 const REVOKE: &str = "UPDATE api_keys SET revoked_at = ?3 \
      WHERE id = ?2 AND organization_id = ?1 AND revoked_at IS NULL";
+/// Writes only where there is something to write.
+const USED: &str = "UPDATE api_keys SET last_used_at = ?2 \
+     WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at < ?2)";
 const REVOKED_AT: &str = "SELECT revoked_at FROM api_keys WHERE id = ?2 AND organization_id = ?1";
 
 #[async_trait]
@@ -90,6 +93,17 @@ impl KeyStore for SqliteStore {
             let revoked_at =
                 sql::first(connection, REVOKED_AT, parameters, |columns| columns.time("revoked_at"))?;
             Ok(revoked_at.map(|revoked_at| Revocation { revoked_at, newly: false }))
+        })
+        .await
+    }
+
+    async fn record_uses(&self, uses: &[KeyUse]) -> Result<(), Unavailable> {
+        let uses = uses.to_vec();
+        self.write("record uses", move |connection| {
+            for one in &uses {
+                sql::execute(connection, USED, params![one.key.uuid().into_bytes(), one.at.unix_micros()])?;
+            }
+            Ok(())
         })
         .await
     }

@@ -60,8 +60,17 @@ impl Cluster {
     /// Where there is no PostgreSQL on the machine, or it does not start.
     #[must_use]
     pub fn start(durable: bool) -> Self {
+        Self::start_with(durable, "")
+    }
+
+    /// The same with more lines of `postgresql.conf`.
+    ///
+    /// # Panics
+    /// As [`Cluster::start`], and where a setting is not one.
+    #[must_use]
+    pub fn start_with(durable: bool, settings: &str) -> Self {
         let cluster = Self::prepare();
-        cluster.initialize(durable);
+        cluster.initialize(durable, settings);
         cluster.start_again();
         cluster
     }
@@ -78,17 +87,14 @@ impl Cluster {
         Self { directory, user, port: free_port(), server: Mutex::new(None), janitor }
     }
 
-    fn initialize(&self, durable: bool) {
+    fn initialize(&self, durable: bool, settings: &str) {
         succeed(
             self.command("initdb")
                 .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"])
                 .args(["--no-sync", "--no-instructions", "--pgdata=data"]),
         );
-        self.configure(if durable {
-            ""
-        } else {
-            "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
-        });
+        let hasty = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n";
+        self.configure(&format!("{}{settings}\n", if durable { "" } else { hasty }));
     }
 
     /// Adds settings to those that are there.
@@ -251,7 +257,7 @@ fn janitor(directory: &Path) -> Child {
 
 /// A port that nobody listens on, from below the range that Linux takes the ports of outgoing
 /// connections from: while the server is stopped, no connection may take its place.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     const FIRST: u32 = 15_000;
     const COUNT: u32 = 17_000;
     static NEXT: AtomicU32 = AtomicU32::new(0);

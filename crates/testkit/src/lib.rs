@@ -2,7 +2,8 @@
 //!
 //! - [`Cluster`]: a PostgreSQL server of the test's own, which can be stopped, killed and paused.
 //! - [`shared`]: one such server for all tests of a process.
-//! - [`Proxy`]: a TCP proxy that can cut or swallow what passes through it.
+//! - [`Bouncer`]: a `PgBouncer` in front of one.
+//! - [`Proxy`]: a TCP proxy that can cut, swallow or delay what passes through it.
 //!
 //! What cannot be had panics: a test that needs PostgreSQL fails without one and is not skipped.
 
@@ -13,6 +14,7 @@
 )]
 
 mod binaries;
+mod bouncer;
 mod cluster;
 mod databases;
 mod processes;
@@ -22,8 +24,9 @@ mod user;
 
 use std::sync::OnceLock;
 
+pub use bouncer::Bouncer;
 pub use cluster::Cluster;
-pub use proxy::Proxy;
+pub use proxy::{Proxy, Way};
 
 /// The server that all tests of this process share, started when the first asks for it.
 ///

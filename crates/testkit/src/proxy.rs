@@ -3,7 +3,11 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::{
@@ -14,14 +18,34 @@ use tokio::{
     },
     sync::watch,
     task::JoinHandle,
+    time::sleep,
 };
+
+/// How much of what a client said first is remembered; a PostgreSQL client tells its name in it.
+const GREETING: usize = 1024;
+
+/// One of the two ways that bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// What the client says.
+    ToServer,
+    /// What it is answered.
+    ToClient,
+}
 
 /// What the proxy does right now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Forward,
     Swallow,
+    SwallowOne(Way),
     Cut,
+}
+
+impl Mode {
+    fn swallows(self, way: Way) -> bool {
+        self == Self::Swallow || self == Self::SwallowOne(way)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +53,8 @@ struct State {
     mode: Mode,
     /// Connections with a lower number are never served again.
     forgotten_below: u64,
+    /// By how much answers are late, but those to clients that said this text first.
+    late: Option<(Duration, &'static str)>,
 }
 
 /// Forwards TCP connections to a target until it is told to misbehave. Ends when dropped.
@@ -49,7 +75,8 @@ impl Proxy {
     pub async fn start(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port for the proxy");
         let address = listener.local_addr().expect("the proxy's address");
-        let (state, watched) = watch::channel(State { mode: Mode::Forward, forgotten_below: 0 });
+        let state = State { mode: Mode::Forward, forgotten_below: 0, late: None };
+        let (state, watched) = watch::channel(state);
         let accepting = tokio::spawn(accept(listener, target, watched));
         Self { address, state, accepting }
     }
@@ -71,6 +98,18 @@ impl Proxy {
         self.set(if on { Mode::Swallow } else { Mode::Forward });
     }
 
+    /// Stops forwarding one way alone, without closing anything, until it is healed: what goes the
+    /// other way arrives.
+    pub fn swallow_one(&self, way: Way) {
+        self.set(Mode::SwallowOne(way));
+    }
+
+    /// Holds back every answer for this long, until it is healed. Clients whose first bytes contain
+    /// `spared` get theirs at once; nobody does where it is empty.
+    pub fn delay_answers(&self, by: Duration, spared: &'static str) {
+        self.state.send_modify(|state| state.late = Some((by, spared)));
+    }
+
     /// Stops forwarding on the connections that are open now, for good and without closing them,
     /// as a firewall does that lost its table. New ones are served.
     pub fn forget(&self) {
@@ -78,9 +117,12 @@ impl Proxy {
         self.state.send_modify(|state| state.forgotten_below = next);
     }
 
-    /// Forwards again.
+    /// Forwards again, and at once.
     pub fn heal(&self) {
-        self.set(Mode::Forward);
+        self.state.send_modify(|state| {
+            state.mode = Mode::Forward;
+            state.late = None;
+        });
     }
 
     fn set(&self, mode: Mode) {
@@ -105,42 +147,79 @@ async fn accept(listener: TcpListener, target: SocketAddr, state: watch::Receive
 }
 
 async fn serve(client: TcpStream, target: SocketAddr, number: u64, mut state: watch::Receiver<State>) {
-    if !may_forward(number, &mut state).await {
+    if !may_forward(Way::ToServer, number, &mut state).await {
         return;
     }
     let Ok(server) = TcpStream::connect(target).await else { return };
+    // Without this the kernel holds back small pieces, and every answer would be late.
+    if client.set_nodelay(true).and_then(|()| server.set_nodelay(true)).is_err() {
+        return;
+    }
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let mut ends = state.clone();
+    let greeting = Arc::default();
+    let up = Pump { way: Way::ToServer, number, greeting: Arc::clone(&greeting), state: state.clone() };
+    let down = Pump { way: Way::ToClient, number, greeting, state };
     tokio::select! {
-        _ = pump(from_client, to_server, number, state.clone()) => {}
-        _ = pump(from_server, to_client, number, state) => {}
+        _ = up.run(from_client, to_server) => {}
+        _ = down.run(from_server, to_client) => {}
         // Also while a pump waits for a peer that does not read.
         _ = ends.wait_for(|state| state.mode == Mode::Cut) => {}
     }
 }
 
 /// Waits while the connection is to be swallowed; false where it is to be closed.
-async fn may_forward(number: u64, state: &mut watch::Receiver<State>) -> bool {
+async fn may_forward(way: Way, number: u64, state: &mut watch::Receiver<State>) -> bool {
     let decided = |state: &State| {
-        state.mode == Mode::Cut || (state.mode == Mode::Forward && number >= state.forgotten_below)
+        state.mode == Mode::Cut || (!state.mode.swallows(way) && number >= state.forgotten_below)
     };
-    state.wait_for(decided).await.is_ok_and(|state| state.mode == Mode::Forward)
+    state.wait_for(decided).await.is_ok_and(|state| state.mode != Mode::Cut)
 }
 
-async fn pump(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
+/// What carries the bytes of a connection one way.
+struct Pump {
+    way: Way,
     number: u64,
-    mut state: watch::Receiver<State>,
-) -> io::Result<()> {
-    let mut buffer = vec![0; 16 * 1024];
-    loop {
-        let length = from.read(&mut buffer).await?;
-        // Asked after the read, so that what arrives while swallowing is held back.
-        if !may_forward(number, &mut state).await || length == 0 {
-            return Ok(());
+    /// What the client said first.
+    greeting: Arc<Mutex<Vec<u8>>>,
+    state: watch::Receiver<State>,
+}
+
+impl Pump {
+    async fn run(mut self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) -> io::Result<()> {
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            let length = from.read(&mut buffer).await?;
+            match self.way {
+                Way::ToServer => self.note(&buffer[..length]),
+                Way::ToClient => self.be_late().await,
+            }
+            // Asked after the read, so that what arrives while swallowing is held back.
+            if !may_forward(self.way, self.number, &mut self.state).await || length == 0 {
+                return Ok(());
+            }
+            to.write_all(&buffer[..length]).await?;
         }
-        to.write_all(&buffer[..length]).await?;
+    }
+
+    fn note(&self, bytes: &[u8]) {
+        let mut greeting = self.greeting.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = GREETING.saturating_sub(greeting.len()).min(bytes.len());
+        greeting.extend_from_slice(&bytes[..room]);
+    }
+
+    fn client_said(&self, text: &str) -> bool {
+        let greeting = self.greeting.lock().unwrap_or_else(PoisonError::into_inner);
+        !text.is_empty() && greeting.windows(text.len()).any(|bytes| bytes == text.as_bytes())
+    }
+
+    async fn be_late(&self) {
+        let late = self.state.borrow().late;
+        if let Some((by, spared)) = late
+            && !self.client_said(spared)
+        {
+            sleep(by).await;
+        }
     }
 }

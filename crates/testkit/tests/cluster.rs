@@ -1,8 +1,8 @@
 //! The throw-away PostgreSQL does what tests rely on.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use capykeys_testkit::{Cluster, Proxy, shared};
+use capykeys_testkit::{Cluster, Proxy, Way, shared};
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_postgres::{Client, NoTls};
 
@@ -101,4 +101,40 @@ async fn the_proxy_forwards_swallows_forgets_and_cuts() {
     timeout(LONG, driver).await.expect("the connection ends").expect("driver");
     assert!(client.is_closed());
     assert!(connect(&url).await.is_err());
+}
+
+#[tokio::test]
+async fn the_proxy_swallows_one_way_alone() {
+    let proxy = Proxy::start(shared().address()).await;
+    let url = format!("postgres://postgres@{}/postgres", proxy.address());
+    let (client, driver) = connect(&url).await.expect("connect");
+    let (witness, _driver) = connect(&shared().url("postgres")).await.expect("connect");
+    witness.batch_execute("CREATE TABLE arrived (id int)").await.expect("a table");
+    for (way, id, arrives) in [(Way::ToServer, 1, false), (Way::ToClient, 2, true)] {
+        proxy.swallow_one(way);
+        let insertion = format!("INSERT INTO arrived VALUES ({id})");
+        let sent = client.batch_execute(&insertion);
+        let mut sent = std::pin::pin!(sent);
+        assert!(timeout(SHORT, &mut sent).await.is_err(), "{way:?}");
+        let rows = witness.query("SELECT * FROM arrived WHERE id = $1", &[&id]).await.expect("rows");
+        assert_eq!(!rows.is_empty(), arrives, "{way:?}");
+        proxy.heal();
+        timeout(LONG, sent).await.expect("in time").expect("an answer");
+    }
+    assert!(!driver.is_finished());
+}
+
+#[tokio::test]
+async fn the_proxy_delays_answers_but_those_to_clients_that_are_spared() {
+    let proxy = Proxy::start(shared().address()).await;
+    let url = format!("postgres://postgres@{}/postgres", proxy.address());
+    let (late, _late) = connect(&url).await.expect("connect");
+    let (spared, _spared) = connect(&format!("{url}?application_name=spared")).await.expect("connect");
+    proxy.delay_answers(SHORT * 2, "spared");
+    let start = Instant::now();
+    timeout(LONG, late.simple_query("SELECT 1")).await.expect("in time").expect("an answer");
+    assert!(start.elapsed() >= SHORT * 2);
+    assert!(answers(&spared).await);
+    proxy.heal();
+    assert!(answers(&late).await);
 }

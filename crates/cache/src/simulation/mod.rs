@@ -163,5 +163,5 @@ caught! {
     a_lease_by_a_clock_that_sleeps_is_caught: Fault::Clock(ClockBug::Instant);
     a_cursor_by_sequence_is_caught: Fault::Store(StoreBug::CursorBySequence);
     a_store_that_compares_no_marks_is_caught: Fault::Store(StoreBug::NoMarks);
-    a_standby_that_goes_on_with_the_old_marks_is_caught: Fault::Store(StoreBug::MarksOfEventsAlone);
+    a_standby_that_goes_on_with_the_old_history_is_caught: Fault::Store(StoreBug::MarksOfEventsAlone);
 }

@@ -35,9 +35,9 @@ pub(super) enum Mutation {
 pub(super) enum StoreBug {
     /// A number is taken when a transaction begins, and the cursor goes by it.
     CursorBySequence,
-    /// The reader's mark is not looked at.
+    /// The reader's mark and history are not looked at.
     NoMarks,
-    /// Marks are compared, but a promoted standby goes on with those of the events it has.
+    /// Marks are compared, but a promoted standby names no other line of history.
     MarksOfEventsAlone,
 }
 
@@ -71,6 +71,10 @@ const START: State = State { revoked: [false; KEYS], secret: [0; KEYS], suspende
 /// The organisation of a key.
 const fn owner(key: usize) -> usize {
     key % ORGANIZATIONS
+}
+
+fn bytes(number: u64) -> [u8; 16] {
+    u128::from(number).to_be_bytes()
 }
 
 impl Store {
@@ -166,17 +170,13 @@ impl Store {
         self.timeline += 1;
     }
 
-    fn mark(&self, event: Option<&Event>) -> [u8; 16] {
-        let mut mark = [0; 16];
-        mark[..8].copy_from_slice(&event.map_or(0, |event| event.mark).to_be_bytes());
-        if self.bug != Some(StoreBug::MarksOfEventsAlone) {
-            mark[8..].copy_from_slice(&self.timeline.to_be_bytes());
-        }
-        mark
-    }
-
     fn position(&self, event: Option<&Event>) -> FeedPosition {
-        FeedPosition { sequence: event.map_or(0, |event| event.sequence), mark: self.mark(event) }
+        let told = self.bug != Some(StoreBug::MarksOfEventsAlone);
+        FeedPosition {
+            sequence: event.map_or(0, |event| event.sequence),
+            mark: bytes(event.map_or(0, |event| event.mark)),
+            history: bytes(if told { self.timeline } else { 0 }),
+        }
     }
 
     fn time(now: Micros) -> Timestamp {
@@ -192,7 +192,7 @@ impl Store {
         let known = self.history.iter().find(|event| event.sequence == reader.sequence);
         let missing = known.is_none() && reader.sequence != 0;
         let checked = !matches!(self.bug, Some(StoreBug::NoMarks | StoreBug::CursorBySequence));
-        if checked && (missing || self.mark(known) != reader.mark) {
+        if checked && (missing || self.position(known) != *reader) {
             return Poll::Diverged(self.head(now));
         }
         let mut later: Vec<_> =
@@ -200,7 +200,6 @@ impl Store {
         later.sort_by_key(|event| event.sequence);
         let complete = later.len() <= limit;
         later.truncate(limit);
-        // Also where there is nothing new: the reader's own place, as this server marks it.
         let position = later.last().map_or(*reader, |last| self.position(Some(last)));
         let changes = later.iter().map(|event| event.change).collect();
         Poll::Changes { changes, position, complete, store_time: Self::time(now) }

@@ -123,7 +123,8 @@ impl FakeStore {
 
 impl State {
     fn head(&self, sequence: usize) -> FeedPosition {
-        FeedPosition { sequence: i64::try_from(sequence).unwrap(), mark: [self.mark; 16] }
+        let (mark, history) = ([self.mark; 16], [0; 16]);
+        FeedPosition { sequence: i64::try_from(sequence).unwrap(), mark, history }
     }
 }
 

@@ -60,7 +60,7 @@ impl Store {
         id
     }
 
-    async fn suspend(&self, organization: OrganizationId, suspended: bool) {
+    pub(super) async fn suspend(&self, organization: OrganizationId, suspended: bool) {
         let at = fixtures::at(9_000);
         let suspension = suspended.then_some(Suspension { at, reason: None });
         let action =
@@ -169,6 +169,24 @@ pub async fn a_position_with_another_mark_diverges(store: &Store) {
         let mut mark = position.mark;
         mark[15] ^= 1;
         store.diverges(&FeedPosition { mark, ..position }).await;
+        store.page(&position, 1).await;
+    }
+}
+
+/// This store before it lost what it had committed: the events that it still has are the same.
+pub async fn a_position_of_another_history_diverges(store: &Store) {
+    let organization = store.organization().await;
+    let mut positions = vec![store.end_of_feed().await];
+    for micros in 0..3 {
+        store.revoked_key(&organization, micros).await;
+        positions.push(store.page(&positions[0], 10).await.1);
+    }
+    let histories: HashSet<[u8; 16]> = positions.iter().map(|position| position.history).collect();
+    assert_eq!(histories.len(), 1, "a change begins no other history");
+    for position in positions {
+        let mut history = position.history;
+        history[15] ^= 1;
+        store.diverges(&FeedPosition { history, ..position }).await;
         store.page(&position, 1).await;
     }
 }

@@ -13,5 +13,6 @@ pub mod random;
 pub mod ready;
 pub mod revoke;
 pub mod scoped;
+pub mod uses;
 
 mod support;

@@ -7,7 +7,7 @@ use capykeys_domain::{
         ApiKey, AuditAction, AuditEvent, AuditOutcome, KeyId, KeyName, Organization, OrganizationId,
         Suspension, SuspensionReason, Timestamp,
     },
-    ports::{AuditLog, FoundKey, Insertion, KeyLookup, KeyStore, NewKey, Organizations, Revocation},
+    ports::{AuditLog, FoundKey, Insertion, KeyLookup, KeyStore, KeyUse, NewKey, Organizations, Revocation},
 };
 use proptest::{
     prelude::*,
@@ -25,6 +25,7 @@ enum Step {
     Resume { organization: usize, micros: i64 },
     Insert(Insert),
     Revoke { organization: usize, key: usize, micros: i64 },
+    Use { uses: Vec<(usize, i64)> },
     Find { organization: usize, key: usize },
     List { organization: usize, before: Option<usize>, limit: NonZeroU32 },
     Lookup { digests: Vec<usize> },
@@ -63,6 +64,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             }),
         3 => (organization(), 0..KEYS, micros())
             .prop_map(|(organization, key, micros)| Step::Revoke { organization, key, micros }),
+        2 => proptest::collection::vec((0..KEYS, micros()), 0..6).prop_map(|uses| Step::Use { uses }),
         2 => (organization(), 0..KEYS).prop_map(|(organization, key)| Step::Find { organization, key }),
         3 => (organization(), proptest::option::of(0..KEYS), limit())
             .prop_map(|(organization, before, limit)| Step::List { organization, before, limit }),
@@ -83,6 +85,7 @@ enum Answer {
     Keys(Vec<ApiKey>),
     Found(Option<Box<FoundKey>>),
     Events(Vec<AuditEvent>),
+    Recorded,
     Failed,
 }
 
@@ -158,6 +161,7 @@ where
             let event = fixtures::event(AuditAction::RevokeKey, at, organization, Some(id));
             Answer::Revocation(store.keys().revoke(organization, id, at, &event).await.unwrap())
         }
+        Step::Use { uses } => record(store, world, uses).await,
         Step::Find { organization, key } => {
             Answer::Key(store.keys().find(world.id(*organization), world.keys[*key].key.id).await.unwrap())
         }
@@ -184,6 +188,12 @@ async fn suspension(store: &impl Sides, id: OrganizationId, to: Option<Suspensio
         if to.is_some() { AuditAction::SuspendOrganization } else { AuditAction::ResumeOrganization };
     let event = fixtures::event(action, at, id, None);
     Answer::Organization(store.organizations().set_suspension(id, to.as_ref(), at, &event).await.unwrap())
+}
+
+async fn record(store: &impl Sides, world: &World, uses: &[(usize, i64)]) -> Answer {
+    let times = uses.iter().map(|&(key, micros)| (world.keys[key].key.id, fixtures::at(micros)));
+    let uses: Vec<_> = times.map(|(key, at)| KeyUse { key, at }).collect();
+    store.keys().record_uses(&uses).await.map_or(Answer::Failed, |()| Answer::Recorded)
 }
 
 /// Of several keys under the digests any may be found, so only one digest's key is compared.

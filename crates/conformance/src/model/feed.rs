@@ -32,7 +32,7 @@ impl State {
     fn position(&self, count: usize) -> FeedPosition {
         let sequence = i64::try_from(count).unwrap_or(i64::MAX);
         let mark = (u128::from(self.feed.store) << 64) | u128::from(sequence.cast_unsigned());
-        FeedPosition { sequence, mark: mark.to_be_bytes() }
+        FeedPosition { sequence, mark: mark.to_be_bytes(), history: [0; 16] }
     }
 
     fn head(&self) -> FeedHead {

@@ -19,6 +19,11 @@ pub struct FeedPosition {
     pub sequence: i64,
     /// The mark of that event; before the first, one that the store was given when it was made.
     pub mark: [u8; 16],
+    /// The line of history that the event was read from. A store that can lose what it committed, by
+    /// a failover or a restore, is on another line then: a reader whose position is older than what
+    /// was lost finds its event with the same mark, and may all the same have read, and kept, some of
+    /// what was lost.
+    pub history: [u8; 16],
 }
 
 /// Something that can make a verdict stricter or different.
@@ -55,8 +60,9 @@ pub enum Poll {
         /// The store's own time.
         store_time: Timestamp,
     },
-    /// The feed has no event with the reader's number and mark: what the reader knows is of
-    /// another store, or older than what is kept. It must forget everything and start at the head.
+    /// The feed has no event with the reader's number and mark, or is on another line of history:
+    /// what the reader knows is of another store, or of a state that was lost, or older than what is
+    /// kept. It must forget everything and start at the head.
     Diverged(FeedHead),
 }
 

@@ -49,6 +49,15 @@ pub struct Revocation {
     pub newly: bool,
 }
 
+/// That a key was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KeyUse {
+    /// The key.
+    pub key: KeyId,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// Stores the keys of organisations.
 ///
 /// Times are kept to the microsecond, texts byte for byte, scopes in their order.
@@ -99,4 +108,19 @@ pub trait KeyStore: Send + Sync {
         at: Timestamp,
         event: &AuditEvent,
     ) -> Result<Option<Revocation>, Unavailable>;
+
+    /// Stores when keys were last used, in one statement however many they are. A later time is
+    /// never replaced by an earlier one, so the order and the number of calls make no difference; a
+    /// key may be named more than once, and one that is not there is ignored. Keys of any state have
+    /// uses: they were good when they were used.
+    ///
+    /// The one method here without an organisation: nobody can ask for a key through it, and the
+    /// ids do not come from a request, but from keys that were found by their digests, of many
+    /// organisations at once. A use changes no verdict: it is not in the change feed, and there is no
+    /// event of it.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer in time, or somebody else is changing one of
+    /// the keys right now; then any part of it may be stored, and to call again does no harm.
+    async fn record_uses(&self, uses: &[KeyUse]) -> Result<(), Unavailable>;
 }

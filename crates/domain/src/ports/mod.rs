@@ -4,6 +4,7 @@
 //!
 //! - A method is one atomic operation; its transaction lives inside the adapter. One that changes
 //!   something takes the [`AuditEvent`](crate::model::AuditEvent) that commits with it or not at all.
+//!   [`KeyStore::record_uses`] alone has none: the times of use are no change, but a trace of reads.
 //! - "Not found" is `Ok(None)`. The only infrastructure error is [`Unavailable`].
 //! - Every lookup but the one by digest takes the organisation, so that none can forget it.
 //! - A future may be dropped at any await: what it was doing then either happened as a whole or
@@ -19,11 +20,13 @@ mod entropy;
 mod key_lookup;
 mod key_resolver;
 mod key_store;
+mod organization_resolver;
 mod organizations;
 mod readiness;
 mod replicas;
 mod session_verifier;
 mod unavailable;
+mod uses;
 
 pub use audit_log::AuditLog;
 pub use change_feed::{Change, ChangeFeed, FeedHead, FeedPosition, Poll};
@@ -31,9 +34,11 @@ pub use clock::Clock;
 pub use entropy::Entropy;
 pub use key_lookup::{FoundKey, KeyLookup};
 pub use key_resolver::{KeyResolver, ResolvedKey, Unremembered};
-pub use key_store::{Insertion, KeyStore, NewKey, Revocation};
+pub use key_store::{Insertion, KeyStore, KeyUse, NewKey, Revocation};
+pub use organization_resolver::OrganizationResolver;
 pub use organizations::Organizations;
 pub use readiness::Readiness;
 pub use replicas::{NoReplicas, Replicas};
 pub use session_verifier::{SessionError, SessionVerifier};
 pub use unavailable::Unavailable;
+pub use uses::Uses;

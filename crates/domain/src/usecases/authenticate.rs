@@ -31,7 +31,7 @@ impl From<SessionError> for AuthenticateError {
 }
 
 impl Capykeys {
-    /// Who the credential belongs to. The first session of an organisation's administrator may
+    /// Who the credential belongs to. Where it is a key, that is a use of it. The first session of an organisation's administrator may
     /// create the organisation here (see [`Provisioning`](super::Provisioning)).
     ///
     /// # Errors
@@ -42,7 +42,10 @@ impl Capykeys {
         context: &RequestContext,
     ) -> Result<Caller, AuthenticateError> {
         match credential {
-            Credential::ApiKey(key) => self.authenticate_key(key).await.map(Caller::Key),
+            Credential::ApiKey(key) => {
+                let good = self.authenticate_key(key).await;
+                good.inspect(|caller| self.ports.uses.used(caller.key.id, self.now())).map(Caller::Key)
+            }
             Credential::Session(token) => {
                 self.authenticate_session(token, context).await.map(Caller::Session)
             }

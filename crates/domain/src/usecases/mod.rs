@@ -32,8 +32,8 @@ use crate::{
         Timestamp,
     },
     ports::{
-        AuditLog, Clock, Entropy, KeyResolver, KeyStore, Organizations, Readiness, Replicas, SessionVerifier,
-        Unavailable,
+        AuditLog, Clock, Entropy, KeyResolver, KeyStore, OrganizationResolver, Organizations, Readiness,
+        Replicas, SessionVerifier, Unavailable, Uses,
     },
     secret::{KeyFormat, Peppers},
 };
@@ -49,12 +49,16 @@ pub struct Ports {
     pub replicas: Arc<dyn Replicas>,
     /// Organisations.
     pub organizations: Arc<dyn Organizations>,
+    /// Organisations of sessions.
+    pub organization_resolver: Arc<dyn OrganizationResolver>,
     /// The audit log.
     pub audit: Arc<dyn AuditLog>,
     /// Session tokens; without it, sessions are refused.
     pub sessions: Option<Arc<dyn SessionVerifier>>,
     /// Whether the store is there.
     pub readiness: Arc<dyn Readiness>,
+    /// Who is told that a key was used.
+    pub uses: Arc<dyn Uses>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.

@@ -20,7 +20,7 @@ impl Capykeys {
         let Some(at_clerk) = &session.organization else {
             return Ok(None);
         };
-        let known = self.ports.organizations.find_by_clerk_id(&at_clerk.id).await?;
+        let known = self.ports.organization_resolver.resolve_organization(&at_clerk.id).await?;
         let may_create =
             self.provisioning == Provisioning::Auto && at_clerk.role.is_admin() && !session.impersonated;
         if known.is_some() || !may_create {

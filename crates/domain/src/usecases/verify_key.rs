@@ -47,6 +47,7 @@ impl Capykeys {
         let now = self.now();
         let verdict = resolved.found.ok_or(Rejection::NotFound).and_then(|found| {
             requirement.check(&found, now)?;
+            self.ports.uses.used(found.key.id, now);
             Ok(found)
         });
         let expiry = verdict.as_ref().ok().and_then(|found| found.key.expires_at);

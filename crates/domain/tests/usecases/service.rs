@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use capykeys_conformance::{
-    fixtures::{self, ManualClock, SeededEntropy},
+    fixtures::{self, ManualClock, SeededEntropy, ToldUses},
     model::ModelStore,
 };
 use capykeys_domain::{
@@ -25,6 +25,7 @@ use capykeys_domain::{
 pub(crate) struct Service {
     pub(crate) app: Capykeys,
     pub(crate) store: ModelStore,
+    pub(crate) uses: Arc<ToldUses>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) replicas: Arc<Obedience>,
@@ -67,15 +68,18 @@ impl Service {
         peppers: &[(&str, u8)],
     ) -> Self {
         let (clock, sessions) = (Arc::new(ManualClock::default()), Arc::new(Sessions::default()));
-        let (shared, replicas) = (Arc::new(store.clone()), Arc::new(Obedience::default()));
+        let (shared, uses) = (Arc::new(store.clone()), Arc::new(ToldUses::default()));
+        let replicas = Arc::new(Obedience::default());
         let ports = Ports {
             keys: shared.clone(),
             resolver: Arc::new(Unremembered(shared.clone())),
             replicas: replicas.clone(),
             organizations: shared.clone(),
+            organization_resolver: shared.clone(),
             audit: shared.clone(),
             readiness: shared,
             sessions: Some(sessions.clone()),
+            uses: uses.clone(),
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::default()),
         };
@@ -83,7 +87,7 @@ impl Service {
             peppers.iter().map(|&(id, byte)| Pepper::new(PepperId::parse(id).unwrap(), [byte; 32].into()));
         let peppers = Peppers::new(peppers.next().unwrap(), peppers.collect()).unwrap();
         let app = Capykeys::new(ports, KeyFormat::default(), peppers, provisioning);
-        Self { app, store: store.clone(), clock, sessions, replicas }
+        Self { app, store: store.clone(), uses, clock, sessions, replicas }
     }
 
     pub(crate) async fn organization(&self) -> Organization {

@@ -6,7 +6,7 @@ use capykeys_conformance::fixtures::{self, at};
 use capykeys_domain::{
     model::{ProjectId, Scope, ScopeSet},
     policy::{Permit, Rejection, Requirement},
-    ports::Change,
+    ports::{Change, KeyUse},
     usecases::Provisioning,
 };
 
@@ -110,4 +110,16 @@ async fn whoever_remembers_what_was_changed_is_waited_for_also_where_it_was_chan
     let _ = service.app.resume_organization(&manage, &fixtures::context()).await.unwrap();
     let (key, organization) = (Change::Key(key), Change::Organization(organization.id));
     assert_eq!(*service.replicas.0.lock().unwrap(), [key, key, organization, organization]);
+}
+
+#[tokio::test]
+async fn a_good_verdict_is_a_use_of_the_key_and_a_bad_one_is_none() {
+    let service = Service::new(Provisioning::Auto);
+    let organization = service.organization().await;
+    let key = service.key(&organization, &[Scope::JobsRead]).await;
+    service.clock.set(at(7));
+    verdict(&service, key.plaintext.expose(), &needs(&[Scope::All], None)).await.unwrap_err();
+    assert_eq!(service.uses.told(), []);
+    verdict(&service, key.plaintext.expose(), &needs(&[Scope::JobsRead], None)).await.unwrap();
+    assert_eq!(service.uses.told(), [KeyUse { key: key.key.id, at: at(7) }]);
 }

@@ -1,17 +1,21 @@
 //! The change feed, in what PostgreSQL alone can do wrong: transactions that commit in another
 //! order than they began in, or not at all, and standbys.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use capykeys_cache::{CacheSettings, VerificationCache};
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{AuditAction, KeyId},
-    ports::{Change, ChangeFeed, FeedPosition, KeyLookup, KeyStore, NewKey, Poll},
+    ports::{Change, ChangeFeed, FeedPosition, KeyLookup, KeyResolver, KeyStore, NewKey, Poll},
 };
 use capykeys_postgres::PostgresStore;
 use capykeys_testkit::Cluster;
 use futures_util::future::join_all;
-use tokio::time::sleep;
+use tokio::{
+    runtime::Handle,
+    time::{sleep, timeout},
+};
 
 use crate::{
     scene::{Scene, scene, scene_at},
@@ -163,9 +167,19 @@ async fn the_stores_time_is_the_servers_and_not_that_of_the_last_event() {
     }
 }
 
-/// What the primary committed last is lost, and the standby takes the same numbers again.
+async fn until(condition: impl Fn() -> bool) {
+    let wait = async {
+        while !condition() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_mins(1), wait).await.unwrap();
+}
+
+/// What the primary committed last is lost, and the standby takes the same numbers again. A reader
+/// that has not heard of what was lost may have read it all the same.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_promoted_standby_that_takes_a_number_again_is_noticed() {
+async fn a_promoted_standby_is_another_history_for_every_reader() {
     let primary = Cluster::start(false);
     let database = migrated(&primary).await;
     let scene = scene_at(primary.url(&database)).await;
@@ -192,15 +206,59 @@ async fn a_promoted_standby_that_takes_a_number_again_is_noticed() {
     let read = end(&scene.store).await;
     assert_eq!(told(&scene.store, &shared).await, (vec![Change::Key(lost.key.id)], read));
 
+    let both = format!("postgres://postgres@{},{}/{database}", primary.address(), standby.address());
+    let both = Arc::new(store(&patient(both)));
+    let cache = VerificationCache::new(CacheSettings::default(), Arc::clone(&both) as _, both);
+    let _polling = cache.spawn(&Handle::current());
+    until(|| cache.lease_remaining().is_some()).await;
+    assert!(cache.resolve(std::slice::from_ref(&lost.digest)).await.unwrap().found.is_some());
+    assert_eq!(cache.status().keys, 1);
+
     primary.kill();
     standby.promote();
     assert!(diverged(&other, &read).await, "a number that the standby has not reached");
+    assert!(diverged(&other, &shared).await, "an event that it has");
+    until(|| cache.status().keys == 0).await;
     let at = fixtures::at(9);
     let event = fixtures::revoked(&late.key, at);
     let _ = other.revoke(scene.organization.id, late.key.id, at, &event).await.unwrap().unwrap();
     assert_eq!(end(&other).await.sequence, read.sequence, "the number is taken again");
     assert!(diverged(&other, &read).await);
-    assert_eq!(told(&other, &shared).await.0, [Change::Key(late.key.id)]);
+    let promoted = FeedPosition { history: end(&other).await.history, ..shared };
+    assert_eq!(told(&other, &promoted).await.0, [Change::Key(late.key.id)]);
+}
+
+/// It may have lost what was not on its disk yet, or have got its files from a copy.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_was_started_again_is_another_history() {
+    let cluster = Cluster::start(false);
+    let store = store(&patient(cluster.url(&migrated(&cluster).await)));
+    let before = end(&store).await;
+    assert_eq!(told(&store, &before).await, (vec![], before));
+    cluster.stop();
+    cluster.start_again();
+    let after = end(&store).await;
+    assert_eq!((after.sequence, after.mark), (before.sequence, before.mark));
+    assert!(diverged(&store, &before).await);
+}
+
+/// With the same numbers and marks.
+#[tokio::test]
+async fn a_feed_that_was_put_back_from_a_dump_is_another_history() {
+    let scene = scene().await;
+    scene.revoke_now(&scene.key).await;
+    let before = end(&scene.store).await;
+    scene.run("CREATE TABLE dump AS TABLE changes; TRUNCATE changes; INSERT INTO changes TABLE dump").await;
+    assert!(diverged(&scene.store, &before).await);
+}
+
+/// Both begin with the event that they were copied with.
+#[tokio::test]
+async fn a_copy_of_a_database_is_another_history() {
+    let (one, other) = (scene().await, scene().await);
+    let (position, copied) = (end(&one.store).await, end(&other.store).await);
+    assert_eq!((position.sequence, position.mark), (copied.sequence, copied.mark));
+    assert!(diverged(&other.store, &position).await);
 }
 
 /// As the conformance suite does it, at length: `cargo test -- --ignored`.

@@ -1,4 +1,4 @@
-//! What is PostgreSQL's own: faults and healing, migrations, roles, concurrency, the feed.
+//! What is PostgreSQL's own: faults and healing, migrations, roles, concurrency, the feed, uses.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -12,3 +12,4 @@ mod migrations;
 mod rows;
 mod scene;
 mod statements;
+mod uses;

@@ -3,7 +3,9 @@
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{AuditAction, Suspension},
-    ports::{AuditLog, Change, ChangeFeed, Insertion, KeyLookup, KeyStore, Organizations, Poll, Readiness},
+    ports::{
+        AuditLog, Change, ChangeFeed, Insertion, KeyLookup, KeyStore, KeyUse, Organizations, Poll, Readiness,
+    },
 };
 use capykeys_postgres::{MigrateError, PostgresSettings, SchemaError, migrate};
 use capykeys_testkit::shared;
@@ -122,6 +124,9 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
     assert_eq!(store.insert(&key, &fixtures::created(&key)).await.unwrap(), Insertion::Inserted);
     let found = store.find_by_digest(std::slice::from_ref(&key.digest)).await.unwrap();
     assert_eq!(found.unwrap().key, key.key);
+    store.record_uses(&[KeyUse { key: key.key.id, at }]).await.unwrap();
+    let used = KeyStore::find(&store, id, key.key.id).await.unwrap().unwrap();
+    assert_eq!(used.last_used_at, Some(at));
     let revoked = store.revoke(id, key.key.id, at, &fixtures::revoked(&key.key, at)).await.unwrap();
     assert!(revoked.unwrap().newly);
     let suspension = Suspension { at, reason: None };

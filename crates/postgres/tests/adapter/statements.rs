@@ -3,7 +3,7 @@
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{AuditAction, Suspension},
-    ports::{AuditLog, ChangeFeed, KeyLookup, KeyStore, Organizations, Poll, Readiness},
+    ports::{AuditLog, ChangeFeed, KeyLookup, KeyStore, KeyUse, Organizations, Poll, Readiness},
 };
 use capykeys_testkit::shared;
 
@@ -53,6 +53,10 @@ async fn every_operation_is_one_statement() {
     takes_one!(database, KeyStore::find(&store, id, new.key.id));
     takes_one!(database, KeyStore::list(&store, id, None, limit));
     takes_one!(database, store.find_by_digest(std::slice::from_ref(&new.digest))).unwrap();
+    let another = fixtures::key(id, at);
+    let _ = store.insert(&another, &fixtures::created(&another)).await.unwrap();
+    let uses = [new.key.id, another.key.id, new.key.id].map(|key| KeyUse { key, at });
+    takes_one!(database, store.record_uses(&uses));
     let revoked = fixtures::revoked(&new.key, at);
     let _ = takes_one!(database, store.revoke(id, new.key.id, at, &revoked)).unwrap();
     let _ = takes_one!(database, store.revoke(id, new.key.id, at, &revoked)).unwrap();

@@ -5,6 +5,7 @@ mod health;
 mod keys;
 mod migrate;
 mod organizations;
+mod rules;
 mod serve;
 
 use tokio::runtime::{Builder, Runtime};
@@ -20,8 +21,11 @@ pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Does what the command line says.
 pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
-    if let Command::Openapi = arguments.command {
-        return output::text(&capykeys_http::openapi_json());
+    // These need no configuration.
+    match &arguments.command {
+        Command::Openapi => return output::text(&capykeys_http::openapi_json()),
+        Command::Rules(command) => return rules::run(command),
+        _ => {}
     }
     let config = Config::load(arguments.config.as_deref())?;
     telemetry::init(&config.log)?;
@@ -33,7 +37,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
             Command::Organizations(command) => organizations::run(&config, command).await,
             Command::Config(command) => config::run(&config, &command),
             Command::Health(command) => health::run(&config, command).await,
-            Command::Openapi => Ok(()),
+            Command::Openapi | Command::Rules(_) => Ok(()),
         }
     })
 }

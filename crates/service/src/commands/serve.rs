@@ -23,11 +23,14 @@ use crate::{
     store,
 };
 
+/// How long the end may wait until the last uses of keys are recorded.
+const FLUSH_LIMIT: Duration = Duration::from_secs(3);
+
 /// Serves until a signal says to stop; then lets requests end.
 pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     // Held until the end, so that no second server works on the same folder.
     let _lock = prepare_store(config).await?;
-    let App { capykeys, sessions, cache } = app::build(config, Role::Replica).await?;
+    let App { capykeys, sessions, cache, uses } = app::build(config, Role::Replica).await?;
     // Followed until the end; before the first answer of the feed every lookup is a read.
     let _following = cache.spawn(&Handle::current());
     if let Some(verifier) = &sessions {
@@ -38,6 +41,7 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     if config.store.kind == StoreKind::Sqlite {
         first_run::welcome(&capykeys, address).await?;
     }
+    let recording = uses.spawn(&Handle::current());
     let (drain, settings) = (Drain::new(), settings(&config.server));
     let mut servers = vec![capykeys_http::serve(
         listener,
@@ -64,6 +68,9 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     for server in serving {
         server.await??;
     }
+    // Nobody is served any more, so nothing is used after this.
+    uses.flush(FLUSH_LIMIT).await;
+    drop(recording);
     tracing::info!("stopped");
     Ok(())
 }

@@ -10,6 +10,7 @@ mod rules;
 mod secret;
 mod server;
 mod storage;
+mod usage;
 
 use std::path::Path;
 
@@ -25,6 +26,7 @@ pub(crate) use rules::load as load_rules;
 pub(crate) use secret::Secret;
 pub(crate) use server::{Internal, Log, LogFormat, Server};
 pub(crate) use storage::{Postgres, Sqlite, Store, StoreKind};
+pub(crate) use usage::Usage;
 
 /// Everything that can be set. `docs/operations.md` explains each.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -37,6 +39,7 @@ pub(crate) struct Config {
     pub(crate) postgres: Postgres,
     pub(crate) keys: Keys,
     pub(crate) cache: Cache,
+    pub(crate) usage: Usage,
     pub(crate) clerk: Clerk,
     pub(crate) log: Log,
 }

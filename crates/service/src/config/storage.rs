@@ -65,7 +65,7 @@ impl Default for Postgres {
             url: None,
             url_file: None,
             pool_size: 16,
-            lookup_pool_size: 16,
+            lookup_pool_size: 8,
             deadline_ms: 450,
             migrate_at_start: false,
         }

@@ -16,9 +16,9 @@ on_both_stores![
 /// Sends what must be refused and looks whether the list is as before.
 #[track_caller]
 fn refused(acme: &Tenant<'_>, status: u16, send: impl FnOnce() -> Answer) -> String {
-    let before = acme.list();
+    let before = acme.stored();
     let sentence = send().error(status);
-    assert_eq!(acme.list(), before, "something was stored");
+    assert_eq!(acme.stored(), before, "something was stored");
     sentence
 }
 

@@ -4,6 +4,7 @@ mod bad_input;
 mod bad_paths;
 mod create;
 mod held;
+mod last_used;
 mod list;
 mod paging;
 mod revoke;

@@ -12,7 +12,7 @@ use std::{
 
 use actix_web::dev::ServerHandle;
 use capykeys_conformance::{
-    fixtures::{ManualClock, SeededEntropy, context},
+    fixtures::{ManualClock, SeededEntropy, ToldUses, context},
     model::ModelStore,
 };
 use capykeys_domain::{
@@ -127,9 +127,11 @@ fn capykeys(store: &MoodyStore, clock: &Arc<ManualClock>) -> Capykeys {
         resolver: Arc::new(Unremembered(shared.clone())),
         replicas: Arc::new(NoReplicas),
         organizations: Arc::new(store.model.clone()),
+        organization_resolver: Arc::new(store.model.clone()),
         audit: Arc::new(store.model.clone()),
         sessions: None,
         readiness: shared,
+        uses: Arc::new(ToldUses::default()),
         clock: clock.clone(),
         entropy: Arc::new(SeededEntropy::default()),
     };

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use capykeys_conformance::model::ModelStore;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, KeyId, OrganizationId, Timestamp},
-    ports::{FoundKey, Insertion, KeyLookup, KeyStore, NewKey, Readiness, Revocation, Unavailable},
+    ports::{FoundKey, Insertion, KeyLookup, KeyStore, KeyUse, NewKey, Readiness, Revocation, Unavailable},
     secret::KeyDigest,
 };
 
@@ -88,6 +88,10 @@ impl KeyStore for MoodyStore {
         event: &AuditEvent,
     ) -> Result<Option<Revocation>, Unavailable> {
         self.model.revoke(organization, id, at, event).await
+    }
+
+    async fn record_uses(&self, uses: &[KeyUse]) -> Result<(), Unavailable> {
+        self.model.record_uses(uses).await
     }
 }
 

@@ -1,0 +1,70 @@
+//! Organisations of sessions, under the same lease as the keys.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use capykeys_domain::{
+    model::{ClerkOrganizationId, Organization},
+    ports::{OrganizationResolver, Organizations, Unavailable},
+};
+use tokio::time::timeout;
+
+use crate::{DEPENDENCY, VerificationCache, cache::Begun};
+
+/// How often an organisation is read for one question at most, where it keeps changing meanwhile.
+const ATTEMPTS: usize = 3;
+
+/// An [`OrganizationResolver`] with a memory, which lives by the rules and the lease of a
+/// [`VerificationCache`].
+pub struct OrganizationCache {
+    cache: VerificationCache,
+    store: Arc<dyn Organizations>,
+}
+
+impl OrganizationCache {
+    /// Remembers in `cache` what it reads from `store`.
+    #[must_use]
+    pub const fn new(cache: VerificationCache, store: Arc<dyn Organizations>) -> Self {
+        Self { cache, store }
+    }
+
+    fn recall(&self, id: &ClerkOrganizationId) -> Option<Organization> {
+        let (found, until) = {
+            let machine = self.cache.0.read();
+            (machine.recall_organization(id)?.clone(), machine.lease_until())
+        };
+        (self.cache.now() < until).then_some(found)
+    }
+
+    /// The store's answer; `None` where it may be outdated.
+    async fn read(&self, id: &ClerkOrganizationId) -> Result<Option<Option<Organization>>, Unavailable> {
+        let (inner, lease) = (&self.cache.0, self.cache.settings().lease);
+        let sent = self.cache.now();
+        let mut begun = Begun::new(inner, sent);
+        let answer = timeout(lease, self.store.find_by_clerk_id(id)).await;
+        let found = answer.map_err(|_| Unavailable::new(DEPENDENCY, "organization: no answer in time"))??;
+        let good = match begun.read.take() {
+            Some(read) => inner.write().end_organization_read(&read, found.as_ref()),
+            None => false,
+        };
+        Ok((good && self.cache.now() < sent.after(lease)).then_some(found))
+    }
+}
+
+#[async_trait]
+impl OrganizationResolver for OrganizationCache {
+    async fn resolve_organization(
+        &self,
+        id: &ClerkOrganizationId,
+    ) -> Result<Option<Organization>, Unavailable> {
+        if let Some(found) = self.recall(id) {
+            return Ok(Some(found));
+        }
+        for _ in 0..ATTEMPTS {
+            if let Some(found) = self.read(id).await? {
+                return Ok(found);
+            }
+        }
+        Err(Unavailable::new(DEPENDENCY, "organization: every answer was outdated when it came"))
+    }
+}

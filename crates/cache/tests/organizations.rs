@@ -1,0 +1,111 @@
+//! Organisations of sessions, over the reference model of the store.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::{sync::Arc, time::Duration};
+
+use capykeys_cache::{CacheSettings, OrganizationCache, VerificationCache};
+use capykeys_conformance::{fixtures, model::ModelStore};
+use capykeys_domain::{
+    model::{AuditAction, ClerkOrganizationId, Organization, Suspension},
+    ports::{Change, OrganizationResolver, Organizations},
+};
+use tokio::{runtime::Handle, time::sleep};
+
+struct World {
+    store: ModelStore,
+    keys: VerificationCache,
+    cache: OrganizationCache,
+    organization: Organization,
+    id: ClerkOrganizationId,
+}
+
+impl World {
+    async fn new() -> Self {
+        let store = ModelStore::default();
+        let shared = Arc::new(store.clone());
+        let keys = VerificationCache::new(CacheSettings::default(), shared.clone(), shared.clone());
+        let cache = OrganizationCache::new(keys.clone(), shared);
+        let at = fixtures::at(0);
+        let organization = fixtures::organization_at_clerk(at, "org_2known");
+        let event = fixtures::event(AuditAction::CreateOrganization, at, organization.id, None);
+        store.create(&organization, &event).await.unwrap();
+        let id = organization.clerk.clone().unwrap().id;
+        Self { store, keys, cache, organization, id }
+    }
+
+    /// In the store alone, as another replica does it.
+    async fn suspend(&self) {
+        let (at, id) = (fixtures::at(1), self.organization.id);
+        let event = fixtures::event(AuditAction::SuspendOrganization, at, id, None);
+        let suspension = Suspension { at, reason: None };
+        self.store.set_suspension(id, Some(&suspension), at, &event).await.unwrap().unwrap();
+    }
+
+    async fn is_suspended(&self) -> bool {
+        self.cache.resolve_organization(&self.id).await.unwrap().unwrap().is_suspended()
+    }
+
+    async fn has_a_lease(&self) {
+        while self.keys.lease_remaining().is_none() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_lease_the_store_is_asked_each_time() {
+    let world = World::new().await;
+    assert!(!world.is_suspended().await);
+    world.suspend().await;
+    assert!(world.is_suspended().await);
+}
+
+/// The feed is held back by nothing but its interval, so that both can be seen.
+#[tokio::test]
+async fn a_suspension_elsewhere_is_obeyed_as_soon_as_the_feed_tells_it() {
+    let world = World::new().await;
+    let following = world.keys.spawn(&Handle::current());
+    world.has_a_lease().await;
+    assert!(!world.is_suspended().await);
+    drop(following);
+    world.suspend().await;
+    assert!(!world.is_suspended().await, "it is remembered");
+    let _following = world.keys.spawn(&Handle::current());
+    while !world.is_suspended().await {
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_its_own_and_the_end_of_the_lease_are_obeyed_without_the_feed() {
+    for own in [true, false] {
+        let world = World::new().await;
+        let following = world.keys.spawn(&Handle::current());
+        world.has_a_lease().await;
+        assert!(!world.is_suspended().await);
+        drop(following);
+        world.suspend().await;
+        if own {
+            world.keys.invalidate(Change::Organization(world.organization.id));
+            assert!(world.is_suspended().await);
+        } else {
+            while world.keys.lease_remaining().is_some() {
+                sleep(Duration::from_millis(1)).await;
+            }
+            assert!(world.is_suspended().await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_organization_that_is_not_there_is_asked_for_again() {
+    let world = World::new().await;
+    let _following = world.keys.spawn(&Handle::current());
+    world.has_a_lease().await;
+    let id = ClerkOrganizationId::parse("org_2unknown").unwrap();
+    assert_eq!(world.cache.resolve_organization(&id).await.unwrap(), None);
+    let late = fixtures::organization_at_clerk(fixtures::at(2), "org_2unknown");
+    let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(2), late.id, None);
+    world.store.create(&late, &event).await.unwrap();
+    assert!(world.cache.resolve_organization(&id).await.unwrap().is_some());
+}

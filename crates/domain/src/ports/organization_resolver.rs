@@ -1,0 +1,34 @@
+//! What is known of a session's organisation right now.
+
+use alloc::boxed::Box;
+
+use async_trait::async_trait;
+
+use super::{Organizations, Unavailable};
+use crate::model::{ClerkOrganizationId, Organization};
+
+/// Finds the organisations of sessions, from memory where that is as good as asking the store: the
+/// same holds of it as of [`KeyResolver`](super::KeyResolver). What a verdict does not depend on, such
+/// as the name, may be older.
+#[async_trait]
+pub trait OrganizationResolver: Send + Sync {
+    /// Our organisation for this one at Clerk.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store had to be asked and did not answer in time.
+    async fn resolve_organization(
+        &self,
+        id: &ClerkOrganizationId,
+    ) -> Result<Option<Organization>, Unavailable>;
+}
+
+/// The store itself, asked each time.
+#[async_trait]
+impl<T: Organizations + ?Sized> OrganizationResolver for T {
+    async fn resolve_organization(
+        &self,
+        id: &ClerkOrganizationId,
+    ) -> Result<Option<Organization>, Unavailable> {
+        self.find_by_clerk_id(id).await
+    }
+}

@@ -1,0 +1,14 @@
+//! Noting that keys are used.
+
+use crate::model::{KeyId, Timestamp};
+
+/// Takes note of the uses of keys. It is told on the path of every request, so it does no I/O, waits
+/// for nothing and cannot fail.
+///
+/// What it was told need not be stored yet when it returns; [`KeyStore::record_uses`] stores it.
+///
+/// [`KeyStore::record_uses`]: super::KeyStore::record_uses
+pub trait Uses: Send + Sync {
+    /// The key was used at `at`.
+    fn used(&self, key: KeyId, at: Timestamp);
+}

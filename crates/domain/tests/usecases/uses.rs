@@ -1,0 +1,66 @@
+//! Which authentications are uses of a key.
+
+use capykeys_conformance::fixtures::{self, at};
+use capykeys_domain::{
+    model::Scope, policy::Permit, ports::KeyUse, secret::KeyFormat, usecases::Provisioning,
+};
+
+use super::service::{Service, spec};
+
+#[tokio::test]
+async fn every_authentication_with_a_good_key_is_a_use_of_it_at_that_time() {
+    let service = Service::new(Provisioning::Auto);
+    let organization = service.organization().await;
+    let (one, other) = (
+        service.key(&organization, &[Scope::All]).await,
+        service.key(&organization, &[Scope::JobsRead]).await,
+    );
+    assert_eq!(service.uses.told(), [], "to be created is no use");
+    let mut expected = Vec::new();
+    for (key, micros) in [(&one, 5), (&other, 6), (&one, 6), (&one, 7)] {
+        service.clock.set(at(micros));
+        service.sign_in(key.plaintext.expose()).await.unwrap();
+        expected.push(KeyUse { key: key.key.id, at: at(micros) });
+    }
+    assert_eq!(service.uses.told(), expected);
+}
+
+/// The policy refuses it later; it was good all the same.
+#[tokio::test]
+async fn a_key_of_a_suspended_organization_is_used_too() {
+    let service = Service::new(Provisioning::Auto);
+    let organization = service.organization().await;
+    let created = service.key(&organization, &[Scope::All]).await;
+    let permit = Permit::operator_manages(organization.id);
+    service.app.suspend_organization(&permit, None, &fixtures::context()).await.unwrap();
+    service.sign_in(created.plaintext.expose()).await.unwrap();
+    assert_eq!(service.uses.told().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_refused_or_is_no_key_is_no_use() {
+    let service = Service::new(Provisioning::Auto);
+    let organization = service.organization().await;
+    let context = fixtures::context();
+
+    let revoked = service.key(&organization, &[Scope::All]).await;
+    let permit = Permit::operator_revokes_key(&organization, revoked.key.id);
+    let _ = service.app.revoke_key(&permit, &context).await.unwrap();
+    service.sign_in(revoked.plaintext.expose()).await.unwrap_err();
+
+    let expiring = spec(&[Scope::JobsRead]).expiring_at(at(1_000), at(0)).unwrap();
+    let permit = Permit::operator_creates_key(&organization);
+    let expired = service.app.create_key(&permit, expiring, &context).await.unwrap();
+    service.clock.set(at(1_000));
+    service.sign_in(expired.plaintext.expose()).await.unwrap_err();
+
+    // It begins with the randomness that the first key was made of.
+    let entropy = fixtures::SeededEntropy::default();
+    let minted = [(); 3].map(|()| KeyFormat::default().mint(&entropy).unwrap());
+    service.sign_in(minted[2].expose()).await.unwrap_err();
+
+    service.add_session("a.good.session", Some("org_2known"), "org:admin", false);
+    service.sign_in("a.good.session").await.unwrap();
+    service.sign_in("jwks.is.down").await.unwrap_err();
+    assert_eq!(service.uses.told(), []);
+}

@@ -1,0 +1,105 @@
+//! Noting and recording.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use capykeys_domain::{
+    model::{KeyId, Timestamp},
+    ports::{KeyStore, KeyUse, Unavailable, Uses},
+};
+use tokio::time::{sleep, timeout};
+
+use crate::{UsageSettings, noted::Noted};
+
+/// How many keys are recorded in one statement: few enough that it takes some milliseconds.
+const AT_ONCE: usize = 1_000;
+
+/// How long [`UseRecorder::flush`] waits before it tries again.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Notes uses in memory and records them in the store. Clones share what they note.
+///
+/// One lock guards it, which is held for some nanoseconds (`benches/used.rs` measures it), and once in
+/// an interval for as long as it takes to copy what was noted.
+#[derive(Clone)]
+pub struct UseRecorder(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) settings: UsageSettings,
+    keys: Arc<dyn KeyStore>,
+    noted: Mutex<Noted>,
+    /// Held while recording: two at once would meet at every key.
+    recording: tokio::sync::Mutex<()>,
+}
+
+impl UseRecorder {
+    /// Notes what is used of `keys`. Nothing is recorded before [`spawn`](Self::spawn),
+    /// [`run`](Self::run) or [`flush`](Self::flush) is called.
+    #[must_use]
+    pub fn new(settings: UsageSettings, keys: Arc<dyn KeyStore>) -> Self {
+        let noted = Mutex::new(Noted::new(settings.keys));
+        Self(Arc::new(Inner { settings, keys, noted, recording: tokio::sync::Mutex::default() }))
+    }
+
+    /// Records what is noted, and tries again where that fails, for at most `limit`: for the end of a
+    /// server. How many keys' uses are left; they are lost if it ends now.
+    pub async fn flush(&self, limit: Duration) -> usize {
+        let recorded = timeout(limit, async {
+            while self.0.record().await.is_err() {
+                sleep(PAUSE).await;
+            }
+        });
+        let ended = recorded.await;
+        let left = self.pending();
+        if ended.is_err() {
+            tracing::warn!(keys = left, "uses were not recorded in time");
+        }
+        left
+    }
+
+    /// How many keys have uses that are not recorded yet.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.0.noted().len()
+    }
+
+    /// How many uses were dropped since the start because there was no room for their keys.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.0.noted().dropped()
+    }
+}
+
+impl Uses for UseRecorder {
+    fn used(&self, key: KeyId, at: Timestamp) {
+        self.0.noted().note(KeyUse { key, at });
+    }
+}
+
+impl Inner {
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records all that is noted. What fails stays noted, and so does everything where this is dropped
+    /// on the way.
+    ///
+    /// # Errors
+    /// The last one, after all were tried: it may be of one key alone.
+    pub(crate) async fn record(&self) -> Result<(), Unavailable> {
+        let _turn = self.recording.lock().await;
+        let mut uses = self.noted().all();
+        // Neighbours in the store become neighbours here.
+        uses.sort_unstable_by_key(|one| one.key);
+        let mut outcome = Ok(());
+        for some in uses.chunks(AT_ONCE) {
+            match self.keys.record_uses(some).await {
+                Ok(()) => self.noted().recorded(some),
+                Err(error) => outcome = Err(error),
+            }
+        }
+        outcome
+    }
+}

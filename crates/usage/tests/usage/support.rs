@@ -1,0 +1,144 @@
+//! The model's keys, recorded as a test decides.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    num::NonZeroU32,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use capykeys_conformance::{fixtures, model::ModelStore};
+use capykeys_domain::{
+    model::{ApiKey, AuditAction, AuditEvent, KeyId, OrganizationId, Timestamp},
+    ports::{Insertion, KeyStore, KeyUse, NewKey, Organizations, Revocation, Unavailable},
+};
+use tokio::time::sleep;
+
+/// What comes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Recorded,
+    /// Nothing is stored.
+    Refused,
+    /// Every other use is stored.
+    HalfDone,
+    /// All is stored, and the answer lost.
+    Unanswered,
+}
+
+#[derive(Default)]
+struct State {
+    calls: Vec<Vec<KeyUse>>,
+    fates: VecDeque<Fate>,
+    then: Option<Fate>,
+    delay: Duration,
+}
+
+/// A store with keys.
+pub(crate) struct FakeStore {
+    model: ModelStore,
+    organization: OrganizationId,
+    pub(crate) ids: Vec<KeyId>,
+    state: Mutex<State>,
+}
+
+impl FakeStore {
+    pub(crate) async fn with_keys(count: i64) -> Arc<Self> {
+        let model = ModelStore::default();
+        let organization = fixtures::organization(fixtures::at(0));
+        let id = organization.id;
+        let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), id, None);
+        model.create(&organization, &event).await.unwrap();
+        let mut ids = Vec::new();
+        for micros in 0..count {
+            let key = fixtures::key(id, fixtures::at(micros));
+            assert_eq!(model.insert(&key, &fixtures::created(&key)).await.unwrap(), Insertion::Inserted);
+            ids.push(key.key.id);
+        }
+        Arc::new(Self { model, organization: id, ids, state: Mutex::default() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// What comes of the next calls, one after the other; all is well after them.
+    pub(crate) fn decide(&self, fates: impl IntoIterator<Item = Fate>) {
+        self.state().fates.extend(fates);
+    }
+
+    /// What comes of all calls from now on.
+    pub(crate) fn always(&self, fate: Fate) {
+        self.state().then = Some(fate);
+    }
+
+    /// How long a call takes.
+    pub(crate) fn delay(&self, delay: Duration) {
+        self.state().delay = delay;
+    }
+
+    /// The calls so far.
+    pub(crate) fn calls(&self) -> Vec<Vec<KeyUse>> {
+        self.state().calls.clone()
+    }
+
+    /// When the keys were last used, for those that ever were.
+    pub(crate) async fn last_used(&self) -> HashMap<KeyId, Timestamp> {
+        let mut times = HashMap::new();
+        for &id in &self.ids {
+            let key = KeyStore::find(&self.model, self.organization, id).await.unwrap().unwrap();
+            times.extend(key.last_used_at.map(|at| (id, at)));
+        }
+        times
+    }
+}
+
+#[async_trait]
+impl KeyStore for FakeStore {
+    async fn record_uses(&self, uses: &[KeyUse]) -> Result<(), Unavailable> {
+        let (fate, delay) = {
+            let mut state = self.state();
+            state.calls.push(uses.to_vec());
+            let fate = state.fates.pop_front().or(state.then).unwrap_or(Fate::Recorded);
+            (fate, state.delay)
+        };
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
+        let stored: Vec<_> = match fate {
+            Fate::Recorded | Fate::Unanswered => uses.to_vec(),
+            Fate::Refused => Vec::new(),
+            Fate::HalfDone => uses.iter().step_by(2).copied().collect(),
+        };
+        self.model.record_uses(&stored).await?;
+        if fate == Fate::Recorded { Ok(()) } else { Err(Unavailable::new("fake", format_args!("{fate:?}"))) }
+    }
+
+    async fn insert(&self, new: &NewKey, event: &AuditEvent) -> Result<Insertion, Unavailable> {
+        self.model.insert(new, event).await
+    }
+
+    async fn find(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
+        KeyStore::find(&self.model, organization, id).await
+    }
+
+    async fn list(
+        &self,
+        organization: OrganizationId,
+        before: Option<KeyId>,
+        limit: NonZeroU32,
+    ) -> Result<Vec<ApiKey>, Unavailable> {
+        KeyStore::list(&self.model, organization, before, limit).await
+    }
+
+    async fn revoke(
+        &self,
+        organization: OrganizationId,
+        id: KeyId,
+        at: Timestamp,
+        event: &AuditEvent,
+    ) -> Result<Option<Revocation>, Unavailable> {
+        self.model.revoke(organization, id, at, event).await
+    }
+}

@@ -1,0 +1,88 @@
+//! What passes arrives as it was sent, and every request is judged by itself.
+
+use super::access::{assert_identity, jobs_key};
+use crate::{
+    request::{HOST, Request},
+    stand::Stand,
+    upstream::BODY,
+    world::{JOBS, PUBLIC, WORLD},
+};
+
+/// Every byte, so often that no buffer holds them all.
+fn binary_body() -> Vec<u8> {
+    (0..=u8::MAX).cycle().take(200_000).collect()
+}
+
+pub(crate) fn a_body_and_a_query_arrive_untouched(stand: &Stand) {
+    let target = format!("{JOBS}?b=2&a=1&a=1&a=&=&empty&x=%2F%2e%2E%41&plus=a+b%20c&utf8=%C3%A9&semi=a;b");
+    let request = Request::post(&target, binary_body())
+        .bearer(&WORLD.jobs.plaintext)
+        .header("Content-Type", "application/octet-stream")
+        .header("X-Own", "kept");
+    let arrived = stand.passes(&request);
+    assert_eq!(arrived.target(), target.replace(';', stand.gateway.semicolon));
+    assert!(arrived.start.starts_with("POST "), "{}", arrived.start);
+    assert!(arrived.body == binary_body(), "the body has changed");
+    assert_eq!(arrived.header("host"), Some(HOST));
+    assert_eq!(arrived.header("x-own"), Some("kept"));
+    assert_eq!(arrived.header("content-type"), Some("application/octet-stream"));
+    assert_identity(&arrived, jobs_key());
+}
+
+pub(crate) fn requests_on_one_connection_are_judged_apart(stand: &Stand) {
+    let mut connection = stand.connect();
+    for _ in 0..2 {
+        let good = Request::get(JOBS).bearer(&WORLD.jobs.plaintext);
+        assert_eq!(connection.exchange(&good).status(), 200);
+        assert_identity(&stand.arrived_alone(), jobs_key());
+        connection.exchange(&Request::get(JOBS)).assert_refused(401);
+        connection.exchange(&Request::post(JOBS, "x").bearer(&WORLD.elsewhere.plaintext)).assert_refused(403);
+        stand.assert_nothing_arrived();
+        let admin = Request::post(JOBS, "x").header("X-API-Key", &WORLD.tenant.admin);
+        assert_eq!(connection.exchange(&admin).status(), 200);
+        let arrived = stand.arrived_alone();
+        assert_eq!(arrived.header("x-capy-key-id"), Some(WORLD.tenant.admin_id.as_str()));
+        assert_eq!(arrived.header("x-capy-project-id").unwrap_or_default(), "");
+        assert_eq!(connection.exchange(&Request::get(PUBLIC)).status(), 200);
+        assert_eq!(stand.arrived_alone().header("x-capy-key-id").unwrap_or_default(), "");
+    }
+}
+
+pub(crate) fn requests_on_one_http2_connection_are_judged_apart(stand: &Stand) {
+    let requests = [
+        Request::get(JOBS).bearer(&WORLD.jobs.plaintext),
+        Request::get(JOBS),
+        Request::get(JOBS).bearer(&WORLD.elsewhere.plaintext),
+        Request::get(JOBS).bearer(&WORLD.revoked.plaintext),
+        Request::get(JOBS).bearer(&WORLD.jobs.plaintext),
+        Request::get(PUBLIC),
+    ];
+    let answers = stand.send_over_http2(&requests);
+    let statuses: Vec<_> = answers.iter().map(crate::message::Message::status).collect();
+    assert_eq!(statuses, [200, 401, 403, 401, 200, 200]);
+    answers[1].assert_refused(401);
+    answers[2].assert_refused(403);
+    let arrived = stand.arrived();
+    assert_eq!(arrived.len(), 3, "{arrived:?}");
+    for request in arrived.iter().filter(|request| request.target() == JOBS) {
+        assert_identity(request, jobs_key());
+    }
+}
+
+pub(crate) fn what_arrives_over_http2_is_the_same(stand: &Stand) {
+    let target = format!("{JOBS}?a=1&a=%2F");
+    let request = Request::post(&target, binary_body())
+        .bearer(&WORLD.jobs.plaintext)
+        .header("X-Capy-Key-Id", "forged")
+        .header("X-Own", "kept");
+    let answers = stand.send_over_http2(&[request]);
+    assert_eq!(answers[0].status(), 200, "{answers:?}");
+    assert_eq!(answers[0].body, BODY.as_bytes());
+    let arrived = stand.arrived_alone();
+    assert_eq!(arrived.start, format!("POST {target} HTTP/1.1"));
+    assert!(arrived.body == binary_body(), "the body has changed");
+    assert_eq!(arrived.header("host"), Some(HOST));
+    assert_eq!(arrived.header("x-own"), Some("kept"));
+    assert_eq!(arrived.header("authorization").unwrap_or_default(), "");
+    assert_identity(&arrived, jobs_key());
+}

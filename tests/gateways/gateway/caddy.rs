@@ -1,0 +1,23 @@
+//! Caddy, with `forward_auth`.
+
+use super::{Gateway, IN_TIME, Outage};
+
+/// See `deploy/gateways/caddy`.
+pub(crate) const GATEWAY: Gateway = Gateway {
+    name: "caddy",
+    files: &["Caddyfile"],
+    arguments: |_| ["run", "--config", "Caddyfile"].map(str::to_owned).to_vec(),
+    replacements: |place| {
+        vec![
+            ("http://:8000", format!("http://:{}", place.clients.port())),
+            ("bind 0.0.0.0", format!("bind {}", place.clients.ip())),
+            ("127.0.0.1:9000", place.upstream.to_string()),
+            ("127.0.0.1:8081", place.service.to_string()),
+        ]
+    },
+    http2_apart: false,
+    drops_trailers: true,
+    semicolon: ";",
+    outage: Outage::Explained,
+    patience: IN_TIME,
+};

@@ -1,0 +1,29 @@
+//! Envoy, with `ext_authz` over HTTP.
+
+use std::net::SocketAddr;
+
+use super::{Gateway, IN_TIME, Outage};
+
+/// See `deploy/gateways/envoy`.
+pub(crate) const GATEWAY: Gateway = Gateway {
+    name: "envoy",
+    files: &["envoy.yaml"],
+    arguments: |_| {
+        let arguments = ["-c", "envoy.yaml", "--disable-hot-restart", "--concurrency", "2"];
+        [&arguments[..], &["--log-level", "warning"]].concat().into_iter().map(str::to_owned).collect()
+    },
+    replacements: |place| {
+        let address =
+            |address: SocketAddr| format!("{{ address: {}, port_value: {} }}", address.ip(), address.port());
+        vec![
+            ("{ address: 0.0.0.0, port_value: 8000 }", address(place.clients)),
+            ("{ address: 127.0.0.1, port_value: 9000 }", address(place.upstream)),
+            ("{ address: 127.0.0.1, port_value: 8081 }", address(place.service)),
+        ]
+    },
+    http2_apart: false,
+    drops_trailers: true,
+    semicolon: ";",
+    outage: Outage::Explained,
+    patience: IN_TIME,
+};

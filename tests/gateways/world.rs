@@ -1,0 +1,88 @@
+//! The service that all gateways ask, and its callers.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use capykeys_tests::{
+    Created, Installation, Server, Store, Tenant,
+    clerk::{self, Session},
+    clock,
+    server::Leash,
+    wait,
+};
+use serde_json::json;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/gateways/rules.toml");
+
+/// The project that callers ask for.
+pub(crate) const PROJECT: &str = "p_1";
+/// Where callers go, and what it needs: `jobs:read` in that project.
+pub(crate) const JOBS: &str = "/v1/projects/p_1/jobs/7";
+/// Where they go without showing anything.
+pub(crate) const PUBLIC: &str = "/public/status";
+
+/// The service and the credentials of its callers.
+pub(crate) struct World {
+    /// The address of its listener for the cluster.
+    pub(crate) internal: SocketAddr,
+    /// The organisation of all callers.
+    pub(crate) tenant: Tenant<'static>,
+    /// A key that may read the jobs of the project, and nothing else.
+    pub(crate) jobs: Created,
+    /// One that may read its backups, and nothing else.
+    pub(crate) backups: Created,
+    /// One that may read the jobs of another project.
+    pub(crate) elsewhere: Created,
+    /// One that might, if it had not been revoked.
+    pub(crate) revoked: Created,
+    /// One that might, if it had not expired.
+    pub(crate) expired: Created,
+    clerk_organization: String,
+}
+
+/// The world of all tests of this process.
+pub(crate) static WORLD: LazyLock<World> = LazyLock::new(World::start);
+
+impl World {
+    fn start() -> Self {
+        let installation = Installation::new(Store::Sqlite)
+            .set("INTERNAL__LISTEN", "127.0.0.1:0")
+            .set("INTERNAL__AUTHORIZE__RULES_FILE", RULES)
+            .set("LOG__LEVEL", "info");
+        // It serves until the test process ends.
+        let server: &Server = Box::leak(Box::new(Server::start(&Arc::new(installation))));
+        Box::leak(Box::new(Leash::on(server)));
+        let clerk_organization = clerk::organization_id();
+        let tenant = Tenant::with_clerk(server, &clerk_organization);
+        let key = |scope: &str, project: &str| {
+            tenant.create(&json!({"name": "key", "scopes": [scope], "project_id": project}))
+        };
+        let expires_at = clock::ahead(Duration::from_secs(1));
+        let expired = tenant.create(&json!({
+            "name": "short", "scopes": ["jobs:read"], "project_id": PROJECT, "expires_at": expires_at,
+        }));
+        let revoked = key("jobs:read", PROJECT);
+        tenant.revoke(revoked.id());
+        wait::until("the key expires", LIMIT, || (!tenant.accepts(&expired.plaintext)).then_some(()));
+        Self {
+            internal: server.internal_address(),
+            jobs: key("jobs:read", PROJECT),
+            backups: key("backups:read", PROJECT),
+            elsewhere: key("jobs:read", "p_2"),
+            revoked,
+            expired,
+            clerk_organization,
+            tenant,
+        }
+    }
+
+    /// A session of a member of the organisation.
+    pub(crate) fn session(&self) -> Session {
+        Session::member(&self.clerk_organization)
+    }
+}

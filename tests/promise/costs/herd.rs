@@ -1,0 +1,43 @@
+//! A thousand clients ask for the same key, which nobody has asked for yet, all at once.
+
+use std::net::SocketAddr;
+
+use capykeys_tests::verification::{Connection, Verdict, question};
+use tokio::{runtime::Runtime, task::JoinSet};
+
+use super::{Statements, address_of_b, all_accepted, plaintexts, verdicts};
+use crate::scene::{On, Route, Scene};
+
+const HERD: usize = 1_000;
+
+async fn open(address: SocketAddr) -> Vec<Connection> {
+    let mut connections = Vec::with_capacity(HERD);
+    for _ in 0..HERD {
+        connections.push(Connection::open(address).await.expect("a connection"));
+    }
+    connections
+}
+
+async fn ask_at_once(connections: Vec<Connection>, question: &[u8]) -> Vec<Verdict> {
+    let mut herd = JoinSet::new();
+    for mut connection in connections {
+        let question = question.to_vec();
+        herd.spawn(async move { connection.ask(&question).await.expect("an answer").verdict });
+    }
+    herd.join_all().await
+}
+
+#[test]
+fn a_herd_that_asks_for_the_same_key_costs_one_statement() {
+    let scene = Scene::new(Route::Direct, On::Shared);
+    let statements = Statements::of(&scene);
+    let key = question(&plaintexts(&scene, 1)[0]);
+    verdicts(&scene, &plaintexts(&scene, 1));
+    let runtime = Runtime::new().expect("a runtime");
+    // One for both, because connections belong to the one that opened them.
+    let connections = runtime.block_on(open(address_of_b(&scene)));
+    let (verdicts, sent) = statements.during(|| runtime.block_on(ask_at_once(connections, &key)));
+    assert!(all_accepted(&verdicts), "{verdicts:?}");
+    println!("cost: | SQL statements for {HERD} connections that ask for one cold key at once | {sent} |");
+    assert_eq!(sent, 1);
+}

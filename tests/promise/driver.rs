@@ -1,0 +1,185 @@
+//! Verifies keys on a replica at a fixed rate, whatever it answers.
+
+use std::{
+    cell::RefCell,
+    net::SocketAddr,
+    rc::Rc,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use capykeys_tests::{
+    verification::{Connection, Told, Verdict, question},
+    wait,
+};
+use tokio::{
+    runtime,
+    task::{LocalSet, spawn_local},
+    time::{MissedTickBehavior, interval, timeout},
+};
+
+/// So long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// A connection that nobody used for so long may be closed by the replica right now.
+const FRESH: Duration = Duration::from_secs(2);
+/// From this many questions without an answer on, fewer are asked: one in [`THINNED`].
+const MANY: usize = 512;
+const THINNED: u64 = 20;
+/// And from this many on, none.
+const TOO_MANY: usize = 2_000;
+
+/// One verification.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    /// Which of the keys.
+    pub(crate) key: usize,
+    /// Before the first byte of the question was sent.
+    pub(crate) sent: Instant,
+    /// After the last byte of the answer came.
+    pub(crate) came: Instant,
+    /// None where the connection ended before there was an answer.
+    pub(crate) verdict: Option<Verdict>,
+}
+
+impl Sample {
+    pub(crate) const fn is_accepted(&self) -> bool {
+        matches!(self.verdict, Some(Verdict::Accepted { .. }))
+    }
+
+    pub(crate) const fn is_refused(&self) -> bool {
+        matches!(self.verdict, Some(Verdict::Refused(_)))
+    }
+}
+
+#[derive(Default)]
+struct Shared {
+    questions: Mutex<Vec<Arc<[u8]>>>,
+    samples: Mutex<Vec<Sample>>,
+    unanswered: AtomicUsize,
+    ended: AtomicBool,
+}
+
+/// Where the replica listens; another place after it was started again.
+pub(crate) type Target = Arc<Mutex<SocketAddr>>;
+
+/// Asks on a thread of its own until it is dropped.
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Driver {
+    /// Will ask for each of its keys `rate` times a second.
+    pub(crate) fn start(target: Target, rate: u32) -> Self {
+        let shared = Arc::new(Shared::default());
+        let asked = Arc::clone(&shared);
+        let thread = thread::spawn(move || {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            LocalSet::new().block_on(&runtime, run(asked, target, rate));
+        });
+        Self { shared, thread: Some(thread) }
+    }
+
+    /// Asks for these keys from now on.
+    pub(crate) fn begin<'a>(&self, plaintexts: impl IntoIterator<Item = &'a str>) {
+        *locked(&self.shared.questions) = plaintexts.into_iter().map(|key| question(key).into()).collect();
+    }
+
+    /// Asks for nothing any more, waits until all is answered, and gives what was seen since the
+    /// beginning.
+    pub(crate) fn end(&self) -> Vec<Sample> {
+        locked(&self.shared.questions).clear();
+        wait::until("every question is answered or given up", PATIENCE * 2, || {
+            (self.shared.unanswered.load(Ordering::SeqCst) == 0).then_some(())
+        });
+        std::mem::take(&mut locked(&self.shared.samples))
+    }
+
+    /// Waits until `wanted` makes something of what was seen since the beginning.
+    #[track_caller]
+    pub(crate) fn wait<T>(
+        &self,
+        what: &str,
+        limit: Duration,
+        mut wanted: impl FnMut(&[Sample]) -> Option<T>,
+    ) -> T {
+        wait::until(what, limit, || wanted(&locked(&self.shared.samples)))
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.shared.ended.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An open connection that nobody waits on, and when it was last used.
+type Idle = Rc<RefCell<Vec<(Connection, Instant)>>>;
+
+async fn run(shared: Arc<Shared>, target: Target, rate: u32) {
+    let idle = Idle::default();
+    let mut ticks = interval(Duration::from_secs(1) / rate);
+    // The schedule stands, also where this thread comes too late for some of it.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut count = 0;
+    while !shared.ended.load(Ordering::SeqCst) {
+        ticks.tick().await;
+        // Locked until all of this tick are counted, so that none is asked after the end.
+        let questions = locked(&shared.questions);
+        for (key, question) in questions.iter().enumerate() {
+            let unanswered = shared.unanswered.load(Ordering::SeqCst);
+            count += 1;
+            if unanswered >= TOO_MANY || (unanswered >= MANY && count % THINNED != 0) {
+                continue;
+            }
+            shared.unanswered.fetch_add(1, Ordering::SeqCst);
+            let (shared, idle, address) = (Arc::clone(&shared), Rc::clone(&idle), *locked(&target));
+            let question = Arc::clone(question);
+            spawn_local(async move {
+                let sample = ask(key, &question, address, &idle).await;
+                locked(&shared.samples).push(sample);
+                shared.unanswered.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+    }
+}
+
+async fn ask(key: usize, question: &[u8], address: SocketAddr, idle: &Idle) -> Sample {
+    let sent = Instant::now();
+    let told = timeout(PATIENCE, ask_on_any(question, address, idle)).await.ok().flatten();
+    told.map_or_else(
+        || Sample { key, sent, came: Instant::now(), verdict: None },
+        |told| Sample { key, sent: told.sent, came: told.came, verdict: Some(told.verdict) },
+    )
+}
+
+async fn ask_on_any(question: &[u8], address: SocketAddr, idle: &Idle) -> Option<Told> {
+    let mut connection = match take(idle) {
+        Some(connection) => connection,
+        None => Connection::open(address).await.ok()?,
+    };
+    let told = connection.ask(question).await.ok()?;
+    idle.borrow_mut().push((connection, told.came));
+    Some(told)
+}
+
+/// The one that was used last, so that those that are not needed grow old.
+fn take(idle: &Idle) -> Option<Connection> {
+    let mut idle = idle.borrow_mut();
+    let fresh = idle.pop().filter(|(_, used)| used.elapsed() < FRESH);
+    if fresh.is_none() {
+        idle.clear();
+    }
+    fresh.map(|(connection, _)| connection)
+}

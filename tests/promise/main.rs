@@ -1,0 +1,26 @@
+//! The promise about revocation, proved from outside: two replicas of the real binary, a real
+//! PostgreSQL, and what may go wrong between them.
+//!
+//! 1. A revoked key is accepted by no replica later than L after the revocation is committed.
+//! 2. When DELETE has answered 200, no replica accepts the key any more.
+//!
+//! Keys are revoked through replica A and verified on replica B at a fixed rate meanwhile. Each test
+//! prints one line with its figures (`cargo test --test promise -- --nocapture`); `make soak` runs
+//! all of them at full length.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it has measured"
+)]
+
+mod campaign;
+mod costs;
+mod driver;
+mod judge;
+mod postgres;
+mod random;
+mod revoker;
+mod scenarios;
+mod scene;
+mod settings;

@@ -1,0 +1,99 @@
+//! Revokes keys and knows exactly when.
+
+use std::{
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+use capykeys_tests::{secrets, verification::parse};
+
+use crate::postgres::{Commit, watch};
+
+/// Within which a revocation must succeed, also where PostgreSQL has to be started first.
+const LIMIT: Duration = Duration::from_mins(1);
+/// Between two tries where the service said that it could not.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// The feed's first event of the key with this digest.
+const OF_KEY: &str = "key_id = (SELECT id FROM api_keys WHERE digest = $1)";
+
+/// A key that was revoked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Revocation {
+    /// When the DELETE that succeeded was sent.
+    pub(crate) sent: Instant,
+    /// When its 200 came.
+    pub(crate) answered: Instant,
+    /// When the revocation was committed, be it by an earlier DELETE that was not answered.
+    pub(crate) commit: Commit,
+}
+
+/// Revokes an organisation's keys through one replica.
+#[derive(Clone)]
+pub(crate) struct Revoker {
+    /// Where the replica listens.
+    pub(crate) address: SocketAddr,
+    /// The path of the organisation's keys.
+    pub(crate) path: String,
+    /// The credential.
+    pub(crate) admin: String,
+    /// The database, past everything.
+    pub(crate) database: String,
+}
+
+impl Revoker {
+    /// Revokes a key, trying again until that is acknowledged.
+    pub(crate) fn revoke(&self, id: &str, plaintext: &str) -> Revocation {
+        let digest = bytes(&secrets::digest(plaintext));
+        thread::scope(|scope| {
+            let commit = scope.spawn(|| watch(&self.database, OF_KEY, &digest, LIMIT));
+            let (sent, answered) = self.delete_patiently(id);
+            Revocation { sent, answered, commit: commit.join().expect("the commit is seen") }
+        })
+    }
+
+    fn delete_patiently(&self, id: &str) -> (Instant, Instant) {
+        let start = Instant::now();
+        loop {
+            let sent = Instant::now();
+            match self.delete(id) {
+                Ok((200, answered)) => return (sent, answered),
+                Ok((503, _)) | Err(_) => thread::sleep(RETRY),
+                Ok((status, _)) => panic!("DELETE answers {status}"),
+            }
+            assert!(start.elapsed() < LIMIT, "not revoked within {LIMIT:?}");
+        }
+    }
+
+    fn delete(&self, id: &str) -> io::Result<(u16, Instant)> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(LIMIT))?;
+        let (path, admin) = (&self.path, &self.admin);
+        let head =
+            format!("DELETE {path}/{id} HTTP/1.1\r\nHost: replica\r\nAuthorization: Bearer {admin}\r\n\r\n");
+        stream.write_all(head.as_bytes())?;
+        let mut received = Vec::new();
+        loop {
+            let mut buffer = [0; 4096];
+            let length = stream.read(&mut buffer)?;
+            let answered = Instant::now();
+            received.extend_from_slice(&buffer[..length]);
+            match parse(&received)? {
+                Some((status, _)) => return Ok((status, answered)),
+                None if length == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                None => {}
+            }
+        }
+    }
+}
+
+/// What is written in hexadecimal.
+pub(crate) fn bytes(hexadecimal: &str) -> Vec<u8> {
+    (0..hexadecimal.len() / 2)
+        .map(|index| {
+            u8::from_str_radix(&hexadecimal[2 * index..2 * index + 2], 16).expect("hexadecimal digits")
+        })
+        .collect()
+}

@@ -1,0 +1,85 @@
+//! The processes of PostgreSQL that serve the change feed stand still, and all others go on.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{
+    campaign::{self, Fault, Lasts},
+    postgres::Session,
+    scene::{FEED, On, Route, Scene},
+};
+
+const BACKENDS: &str =
+    "SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()";
+
+/// Between two looks for new ones.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Stops them until it is dropped, those too that are started meanwhile.
+struct Stopper {
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<usize>>,
+}
+
+impl Stopper {
+    fn start(url: &str) -> Self {
+        let ended = Arc::new(AtomicBool::new(false));
+        let session = Session::open(url).expect("a connection");
+        let thread = thread::spawn({
+            let ended = Arc::clone(&ended);
+            move || stop_until(&ended, &session)
+        });
+        Self { ended, thread: Some(thread) }
+    }
+
+    /// Lets them go on, and says how many there were.
+    fn end(&mut self) -> usize {
+        self.ended.store(true, Ordering::SeqCst);
+        self.thread.take().map_or(0, |thread| thread.join().expect("the thread that stops them"))
+    }
+}
+
+impl Drop for Stopper {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn stop_until(ended: &AtomicBool, session: &Session) -> usize {
+    let mut stopped: Vec<Pid> = Vec::new();
+    while !ended.load(Ordering::SeqCst) {
+        for row in session.try_query(BACKENDS, &[&FEED]).expect("the backends") {
+            let pid = Pid::from_raw(row.get(0)).expect("a pid");
+            if !stopped.contains(&pid) && kill_process(pid, Signal::STOP).is_ok() {
+                stopped.push(pid);
+            }
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
+    for pid in &stopped {
+        // One whose client has gone may have ended.
+        let _ = kill_process(*pid, Signal::CONT);
+    }
+    stopped.len()
+}
+
+#[test]
+fn a_feed_that_stands_still_makes_no_key_live_longer() {
+    let mut scene = Scene::new(Route::Direct, On::Shared);
+    let stopper = Mutex::new(None);
+    let locked = || stopper.lock().unwrap_or_else(PoisonError::into_inner);
+    let fault = Fault::new(
+        Lasts::UntilRevoked(Duration::ZERO),
+        |scene, _| *locked() = Some(Stopper::start(&scene.database_url())),
+        |_| assert!(locked().as_mut().is_some_and(|stopper| stopper.end() > 0), "nothing was stopped"),
+    );
+    campaign::run("feed's backends stopped", &mut scene, fault);
+}

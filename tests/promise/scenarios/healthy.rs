@@ -1,0 +1,21 @@
+//! Nothing goes wrong.
+
+use std::time::Duration;
+
+use crate::{
+    campaign::{self, Fault},
+    scene::{On, Route, Scene},
+    settings,
+};
+
+/// What is aimed at where nothing is broken and the machine has nothing else to do.
+const P99: Duration = Duration::from_millis(150);
+
+#[test]
+fn a_revoked_key_is_refused_by_the_other_replica() {
+    let mut scene = Scene::new(Route::Direct, On::Own);
+    let judge = campaign::run("healthy", &mut scene, Fault::none());
+    if settings::at_full_length() {
+        assert!(judge.p99() <= P99, "the 99th percentile is {:?}", judge.p99());
+    }
+}

@@ -1,0 +1,12 @@
+//! What may go wrong.
+
+mod feed_stopped;
+mod healthy;
+mod judged;
+mod open_transactions;
+mod partition;
+mod paused;
+mod pgbouncer;
+mod postgres_killed;
+mod restarted;
+mod slow_lookup;

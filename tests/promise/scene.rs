@@ -1,0 +1,149 @@
+//! Two replicas on one PostgreSQL.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use capykeys_testkit::{Bouncer, Cluster, Proxy};
+use capykeys_tests::{Created, Installation, Server, Tenant};
+use serde_json::json;
+use tokio::runtime;
+
+use crate::{driver::Target, postgres::SETTINGS, revoker::Revoker};
+
+/// What replicas call their connections for the change feed.
+pub(crate) const FEED: &str = "capykeys feed";
+
+/// Names, without `CAPYKEYS__`, and values.
+type Settings<'a> = &'a [(&'a str, &'a str)];
+
+/// What is between replica B and PostgreSQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    Direct,
+    /// A proxy with faults.
+    Proxied,
+    /// A `PgBouncer`, which replica A is behind too.
+    Bounced,
+}
+
+/// Replica A, through which keys are revoked, and replica B, which verifies them.
+pub(crate) struct Scene {
+    pub(crate) a: Server,
+    pub(crate) b: Server,
+    /// Where B listens.
+    pub(crate) target: Target,
+    /// The organisation that owns the keys.
+    tenant: Owned,
+    /// The name of the database.
+    database: String,
+    proxy: Option<Proxy>,
+    // After those that use them, so that they end last.
+    _bouncer: Option<Bouncer>,
+    _runtime: runtime::Runtime,
+    /// Where it does not share the one that most scenes are on.
+    own: Option<Cluster>,
+}
+
+/// Which PostgreSQL a scene is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum On {
+    /// One that others are on too, and that does not wait for the disk.
+    Shared,
+    /// One of its own, which does, and may be killed.
+    Own,
+}
+
+fn shared() -> &'static Cluster {
+    static SHARED: OnceLock<Cluster> = OnceLock::new();
+    SHARED.get_or_init(|| Cluster::start_with(false, SETTINGS))
+}
+
+/// A [`Tenant`] without its server.
+struct Owned {
+    id: String,
+    admin: String,
+    admin_id: String,
+}
+
+impl Scene {
+    /// Both replicas, started.
+    pub(crate) fn new(route: Route, on: On) -> Self {
+        Self::with(route, on, &[], &[])
+    }
+
+    /// The same, with settings that differ between the two.
+    pub(crate) fn with(route: Route, on: On, of_a: Settings<'_>, of_b: Settings<'_>) -> Self {
+        let own = (on == On::Own).then(|| Cluster::start_with(true, SETTINGS));
+        let cluster = own.as_ref().unwrap_or_else(|| shared());
+        let database = cluster.create_database();
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime for the proxy");
+        let proxy = (route == Route::Proxied).then(|| runtime.block_on(Proxy::start(cluster.address())));
+        let bouncer = (route == Route::Bounced).then(|| Bouncer::start(cluster));
+        let direct = cluster.url(&database);
+        let around = bouncer.as_ref().map(Bouncer::address).or(proxy.as_ref().map(Proxy::address));
+        let around = around
+            .map_or_else(|| direct.clone(), |address| format!("postgres://postgres@{address}/{database}"));
+        let a = start(if route == Route::Bounced { &around } else { &direct }, of_a);
+        let b = start(&around, of_b);
+        let tenant = Tenant::new(&a);
+        let tenant = Owned { id: tenant.id, admin: tenant.admin, admin_id: tenant.admin_id };
+        let target = Arc::new(Mutex::new(b.internal_address()));
+        Self { a, b, target, tenant, database, proxy, _bouncer: bouncer, _runtime: runtime, own }
+    }
+
+    /// The organisation, as replica A knows it.
+    pub(crate) fn tenant(&self) -> Tenant<'_> {
+        let Owned { id, admin, admin_id } = &self.tenant;
+        Tenant { server: &self.a, id: id.clone(), admin: admin.clone(), admin_id: admin_id.clone() }
+    }
+
+    /// New keys.
+    pub(crate) fn keys(&self, count: usize) -> Vec<Created> {
+        let body = json!({"name": "key", "scopes": ["jobs:read"]});
+        (0..count).map(|_| self.tenant().create(&body)).collect()
+    }
+
+    /// What revokes the organisation's keys through replica A.
+    pub(crate) fn revoker(&self) -> Revoker {
+        Revoker {
+            address: self.a.address(),
+            path: self.tenant().keys_path(),
+            admin: self.tenant.admin.clone(),
+            database: self.database_url(),
+        }
+    }
+
+    /// The PostgreSQL.
+    pub(crate) fn cluster(&self) -> &Cluster {
+        self.own.as_ref().unwrap_or_else(|| shared())
+    }
+
+    /// The address of the database, past proxies.
+    pub(crate) fn database_url(&self) -> String {
+        self.cluster().url(&self.database)
+    }
+
+    /// The proxy before replica B.
+    pub(crate) fn proxy(&self) -> &Proxy {
+        self.proxy.as_ref().expect("a proxied scene")
+    }
+
+    /// Kills replica B and starts it again.
+    pub(crate) fn restart_b(&mut self) {
+        self.b.kill();
+        self.b = Server::start(&Arc::clone(self.b.installation()));
+        *self.target.lock().unwrap_or_else(PoisonError::into_inner) = self.b.internal_address();
+    }
+}
+
+fn start(url: &str, more: Settings<'_>) -> Server {
+    let installation = Installation::on_postgres(url)
+        .set("INTERNAL__LISTEN", "127.0.0.1:0")
+        // Thousands of verifications a second are not worth a line each.
+        .set("LOG__LEVEL", "info,capykeys::access=warn");
+    let installation = more.iter().fold(installation, |all, (name, value)| all.set(name, value));
+    Server::start(&Arc::new(installation))
+}

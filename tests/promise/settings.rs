@@ -1,0 +1,44 @@
+//! How long the tests run.
+
+use std::time::Duration;
+
+use capykeys_tests::settings::number;
+
+/// L: the default of `cache.lease_ms`, which the replicas under test run with.
+pub(crate) const LEASE: Duration = Duration::from_millis(500);
+
+/// Within which verification is back once whatever was broken is whole again.
+pub(crate) const BACK_WITHIN: Duration = Duration::from_secs(2);
+
+/// From this many revocations on, a run is one at full length.
+const FULL: usize = 1_000;
+
+/// How many keys each scenario revokes (`CAPYKEYS_TEST_REVOCATIONS`).
+pub(crate) fn revocations() -> usize {
+    number("CAPYKEYS_TEST_REVOCATIONS", 20)
+}
+
+/// Whether this is a run at full length, on a machine that has nothing else to do.
+pub(crate) fn at_full_length() -> bool {
+    revocations() >= FULL
+}
+
+/// How often each key is verified in a second.
+pub(crate) fn rate() -> u32 {
+    if at_full_length() { 1_000 } else { 250 }
+}
+
+/// How long a replica stands still.
+pub(crate) fn pause() -> Duration {
+    if at_full_length() { Duration::from_secs(5) } else { Duration::from_millis(1_500) }
+}
+
+/// How many keys that do not exist are asked for.
+pub(crate) fn unknown_keys() -> u32 {
+    if at_full_length() { 1_000_000 } else { 100_000 }
+}
+
+/// What random choices begin with, so that a run can be repeated (`CAPYKEYS_TEST_SEED`).
+pub(crate) fn seed() -> u64 {
+    number("CAPYKEYS_TEST_SEED", u64::from(std::process::id()))
+}
