@@ -3,6 +3,7 @@
 
 mod configuration;
 mod first_run;
+mod grpc;
 mod help;
 mod internal;
 mod keys;

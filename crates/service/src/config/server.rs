@@ -4,11 +4,12 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     num::NonZeroUsize,
     thread,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::Authorize;
+use super::{Authorize, ConfigError};
 
 /// The listener of the API.
 #[derive(Debug, Deserialize, Serialize)]
@@ -38,19 +39,49 @@ impl Default for Server {
     }
 }
 
+impl Server {
+    pub(crate) const fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.request_timeout_ms)
+    }
+
+    pub(crate) const fn shutdown_timeout(&self) -> Duration {
+        Duration::from_millis(self.shutdown_timeout_ms)
+    }
+}
+
 /// The listener for the cluster alone: keep it off the internet.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Internal {
     /// Where to listen; port 0 takes any free one.
     pub(crate) listen: SocketAddr,
+    /// Where to listen for Envoy's gRPC; nowhere unless it is set. Port 0 takes any free one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) grpc_listen: Option<SocketAddr>,
     /// How requests behind gateways are authorised.
     pub(crate) authorize: Authorize,
 }
 
 impl Default for Internal {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)), authorize: Authorize::default() }
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),
+            grpc_listen: None,
+            authorize: Authorize::default(),
+        }
+    }
+}
+
+impl Internal {
+    /// Where to listen for gRPC, whose callers cannot prove themselves.
+    pub(crate) fn grpc(&self) -> Result<Option<SocketAddr>, ConfigError> {
+        let is_loopback = |listen: SocketAddr| listen.ip().to_canonical().is_loopback();
+        if self.grpc_listen.is_none_or(is_loopback) {
+            return Ok(self.grpc_listen);
+        }
+        let sentence = "internal.grpc_listen must be a loopback address: callers of gRPC cannot prove \
+                        themselves yet";
+        Err(ConfigError::Invalid(sentence.to_owned()))
     }
 }
 

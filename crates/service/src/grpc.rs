@@ -1,0 +1,77 @@
+//! The listener for Envoy's gRPC.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use capykeys_domain::usecases::{Capykeys, Gateways};
+use capykeys_ext_authz::Settings;
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::oneshot,
+    task::JoinHandle,
+};
+
+use crate::{
+    commands::{Error, bind},
+    config,
+};
+
+/// Threads that may be given up in the middle of other asynchronous work, as a runtime itself may not.
+struct Threads(Option<Runtime>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// A server that goes on until it is told to stop.
+pub(crate) struct Grpc {
+    threads: Threads,
+    serving: JoinHandle<io::Result<()>>,
+    stop: oneshot::Sender<()>,
+}
+
+impl Grpc {
+    /// Serves on `listen`, with threads of its own, so that it does not keep the database's
+    /// connections waiting.
+    pub(crate) fn start(
+        listen: SocketAddr,
+        app: Arc<Capykeys>,
+        gateways: Gateways,
+        server: &config::Server,
+    ) -> Result<Self, Error> {
+        let listener = bind(listen)?;
+        tracing::info!(address = %listener.local_addr()?, "listening for gRPC");
+        let settings = Settings {
+            max_connections: server.max_connections,
+            request_timeout: server.request_timeout(),
+            shutdown_timeout: server.shutdown_timeout(),
+        };
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async {
+            let _ = stopped.await;
+        };
+        let workers = server.workers.get();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(workers)
+            .thread_name("capykeys-grpc")
+            .enable_all()
+            .build()?;
+        let serving = runtime.spawn(capykeys_ext_authz::serve(listener, app, gateways, settings, stopped));
+        Ok(Self { threads: Threads(Some(runtime)), serving, stop })
+    }
+
+    /// Tells it to stop; the returned future ends when it has.
+    pub(crate) fn stop(self) -> impl Future<Output = Result<(), Error>> {
+        let Self { threads, serving, stop } = self;
+        // Where that fails, it has ended already.
+        let _ = stop.send(());
+        async move {
+            let ended = serving.await;
+            drop(threads);
+            Ok(ended??)
+        }
+    }
+}
