@@ -1,6 +1,7 @@
 //! The binary's command line, its configuration and its logs.
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod callers;
 mod configuration;
 mod first_run;
 mod grpc;

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cases;
+mod frames;
 mod gateway;
 mod message;
 mod request;
@@ -67,8 +68,12 @@ on_every_gateway! {
             a_trailer_is_no_header,
             two_credentials_are_refused_or_one_of_them_counts,
             no_tunnel_is_opened;
+        frames:
+            nothing_breaks_out_of_an_http2_request,
+            a_trailer_of_http2_is_no_header;
         outage:
             a_service_that_is_down_lets_nobody_in,
+            a_service_that_hangs_up_lets_nobody_in,
             a_service_that_is_slow_lets_nobody_in;
     }
 }

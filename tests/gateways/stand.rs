@@ -16,6 +16,7 @@ use capykeys_tests::{server::Leash, settings, transcript::Transcript, wait};
 use tokio::runtime::Runtime;
 
 use crate::{
+    frames::{self, Exchange, Field},
     gateway::{Gateway, Place},
     message::Message,
     request::{Connection, Request, over_http2},
@@ -105,6 +106,11 @@ impl Stand {
     /// The answer to a request over HTTP/2; none where there is only an error.
     pub(crate) fn try_send_over_http2(&self, request: &Request) -> Option<Message> {
         over_http2(&RUNTIME, self.http2_address(), slice::from_ref(request)).ok()?.pop()
+    }
+
+    /// Sends a request over HTTP/2 byte by byte.
+    pub(crate) fn send_frames(&self, fields: &[Field], body: &[u8], trailers: &[Field]) -> Exchange {
+        frames::send(self.http2_address(), fields, body, trailers)
     }
 
     const fn http2_address(&self) -> SocketAddr {

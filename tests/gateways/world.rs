@@ -40,8 +40,6 @@ pub(crate) struct World {
     pub(crate) backups: Created,
     /// One that may read the jobs of another project.
     pub(crate) elsewhere: Created,
-    /// One that might, if it had not been revoked.
-    pub(crate) revoked: Created,
     /// One that might, if it had not expired.
     pub(crate) expired: Created,
     clerk_organization: String,
@@ -61,23 +59,17 @@ impl World {
         Box::leak(Box::new(Leash::on(server)));
         let clerk_organization = clerk::organization_id();
         let tenant = Tenant::with_clerk(server, &clerk_organization);
-        let key = |scope: &str, project: &str| {
-            tenant.create(&json!({"name": "key", "scopes": [scope], "project_id": project}))
-        };
         let expires_at = clock::ahead(Duration::from_secs(1));
         let expired = tenant.create(&json!({
             "name": "short", "scopes": ["jobs:read"], "project_id": PROJECT, "expires_at": expires_at,
         }));
-        let revoked = key("jobs:read", PROJECT);
-        tenant.revoke(revoked.id());
         wait::until("the key expires", LIMIT, || (!tenant.accepts(&expired.plaintext)).then_some(()));
         Self {
             internal: server.internal_address(),
             grpc: server.grpc_address(),
-            jobs: key("jobs:read", PROJECT),
-            backups: key("backups:read", PROJECT),
-            elsewhere: key("jobs:read", "p_2"),
-            revoked,
+            jobs: key(&tenant, "jobs:read", PROJECT),
+            backups: key(&tenant, "backups:read", PROJECT),
+            elsewhere: key(&tenant, "jobs:read", "p_2"),
             expired,
             clerk_organization,
             tenant,
@@ -92,8 +84,17 @@ impl World {
         }
     }
 
+    /// A new key with one scope, for one project.
+    pub(crate) fn key(&self, scope: &str, project: &str) -> Created {
+        key(&self.tenant, scope, project)
+    }
+
     /// A session of a member of the organisation.
     pub(crate) fn session(&self) -> Session {
         Session::member(&self.clerk_organization)
     }
+}
+
+fn key(tenant: &Tenant<'_>, scope: &str, project: &str) -> Created {
+    tenant.create(&json!({"name": "key", "scopes": [scope], "project_id": project}))
 }

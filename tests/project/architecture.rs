@@ -9,7 +9,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Each crate with those of the project's crates that its production code may use. A crate that
 /// is not here fails.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("capykeys-domain", &[]),
     ("capykeys-conformance", &["capykeys-domain"]),
     ("capykeys-postgres", &["capykeys-domain"]),
@@ -17,6 +17,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("capykeys-cache", &["capykeys-domain"]),
     ("capykeys-jwks", &["capykeys-domain"]),
     ("capykeys-clerk", &["capykeys-domain", "capykeys-jwks"]),
+    ("capykeys-cluster", &["capykeys-domain", "capykeys-jwks"]),
     ("capykeys-usage", &["capykeys-domain"]),
     ("capykeys-http", &["capykeys-domain"]),
     ("capykeys-ext-authz", &["capykeys-domain"]),
@@ -25,6 +26,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
         &[
             "capykeys-cache",
             "capykeys-clerk",
+            "capykeys-cluster",
             "capykeys-domain",
             "capykeys-ext-authz",
             "capykeys-http",

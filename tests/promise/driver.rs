@@ -22,13 +22,16 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
+/// How often in a second it is looked what is due to be asked.
+const TICKS: u32 = 1_000;
 /// So long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(12);
 /// A connection that nobody used for so long may be closed by the replica right now.
 const FRESH: Duration = Duration::from_secs(2);
-/// From this many questions without an answer on, fewer are asked: one in [`THINNED`].
+/// From this many questions without an answer on, fewer are asked: one in [`THINNED`], a prime, so that
+/// no key is left out.
 const MANY: usize = 512;
-const THINNED: u64 = 20;
+const THINNED: u64 = 19;
 /// And from this many on, none.
 const TOO_MANY: usize = 2_000;
 
@@ -70,6 +73,13 @@ pub(crate) type Target = Arc<Mutex<SocketAddr>>;
 pub(crate) struct Driver {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Whether there is such a sample of each of so many keys.
+pub(crate) fn all_keys(count: usize, samples: &[Sample], wanted: impl Fn(&Sample) -> bool) -> Option<()> {
+    let mut have = vec![false; count];
+    samples.iter().filter(|sample| wanted(sample)).for_each(|sample| have[sample.key] = true);
+    have.iter().all(|&has| has).then_some(())
 }
 
 impl Driver {
@@ -120,7 +130,7 @@ impl Drop for Driver {
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -129,15 +139,20 @@ type Idle = Rc<RefCell<Vec<(Connection, Instant)>>>;
 
 async fn run(shared: Arc<Shared>, target: Target, rate: u32) {
     let idle = Idle::default();
-    let mut ticks = interval(Duration::from_secs(1) / rate);
+    let mut ticks = interval(Duration::from_secs(1) / TICKS);
     // The schedule stands, also where this thread comes too late for some of it.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let mut count = 0;
+    let (mut count, mut due, mut next) = (0, 0, 0);
     while !shared.ended.load(Ordering::SeqCst) {
         ticks.tick().await;
         // Locked until all of this tick are counted, so that none is asked after the end.
         let questions = locked(&shared.questions);
-        for (key, question) in questions.iter().enumerate() {
+        // In parts of a question, of which there are as many as ticks in a second.
+        due += rate as usize * questions.len();
+        while due >= TICKS as usize {
+            due -= TICKS as usize;
+            next = (next + 1) % questions.len();
+            let (key, question) = (next, Arc::clone(&questions[next]));
             let unanswered = shared.unanswered.load(Ordering::SeqCst);
             count += 1;
             if unanswered >= TOO_MANY || (unanswered >= MANY && count % THINNED != 0) {
@@ -145,7 +160,6 @@ async fn run(shared: Arc<Shared>, target: Target, rate: u32) {
             }
             shared.unanswered.fetch_add(1, Ordering::SeqCst);
             let (shared, idle, address) = (Arc::clone(&shared), Rc::clone(&idle), *locked(&target));
-            let question = Arc::clone(question);
             spawn_local(async move {
                 let sample = ask(key, &question, address, &idle).await;
                 locked(&shared.samples).push(sample);

@@ -2,14 +2,17 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::TcpStream,
     thread,
     time::{Duration, Instant},
 };
 
 use capykeys_tests::{secrets, verification::parse};
 
-use crate::postgres::{Commit, watch};
+use crate::{
+    driver::{Target, locked},
+    postgres::{Commit, watch},
+};
 
 /// Within which a revocation must succeed, also where PostgreSQL has to be started first.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -34,7 +37,7 @@ pub(crate) struct Revocation {
 #[derive(Clone)]
 pub(crate) struct Revoker {
     /// Where the replica listens.
-    pub(crate) address: SocketAddr,
+    pub(crate) replica: Target,
     /// The path of the organisation's keys.
     pub(crate) path: String,
     /// The credential.
@@ -68,7 +71,7 @@ impl Revoker {
     }
 
     fn delete(&self, id: &str) -> io::Result<(u16, Instant)> {
-        let mut stream = TcpStream::connect(self.address)?;
+        let mut stream = TcpStream::connect(*locked(&self.replica))?;
         stream.set_read_timeout(Some(LIMIT))?;
         let (path, admin) = (&self.path, &self.admin);
         let head =

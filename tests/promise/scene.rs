@@ -1,13 +1,17 @@
 //! Two replicas on one PostgreSQL.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use capykeys_testkit::{Bouncer, Cluster, Proxy};
 use capykeys_tests::{Created, Installation, Server, Tenant};
 use serde_json::json;
 use tokio::runtime;
 
-use crate::{driver::Target, postgres::SETTINGS, revoker::Revoker};
+use crate::{
+    driver::{Target, locked},
+    postgres::SETTINGS,
+    revoker::Revoker,
+};
 
 /// What replicas call their connections for the change feed.
 pub(crate) const FEED: &str = "capykeys feed";
@@ -29,7 +33,9 @@ pub(crate) enum Route {
 pub(crate) struct Scene {
     pub(crate) a: Server,
     pub(crate) b: Server,
-    /// Where B listens.
+    /// Where A listens.
+    front: Target,
+    /// Where B listens for the cluster.
     pub(crate) target: Target,
     /// The organisation that owns the keys.
     tenant: Owned,
@@ -90,8 +96,9 @@ impl Scene {
         let b = start(&around, of_b);
         let tenant = Tenant::new(&a);
         let tenant = Owned { id: tenant.id, admin: tenant.admin, admin_id: tenant.admin_id };
+        let front = Arc::new(Mutex::new(a.address()));
         let target = Arc::new(Mutex::new(b.internal_address()));
-        Self { a, b, target, tenant, database, proxy, _bouncer: bouncer, _runtime: runtime, own }
+        Self { a, b, front, target, tenant, database, proxy, _bouncer: bouncer, _runtime: runtime, own }
     }
 
     /// The organisation, as replica A knows it.
@@ -109,7 +116,7 @@ impl Scene {
     /// What revokes the organisation's keys through replica A.
     pub(crate) fn revoker(&self) -> Revoker {
         Revoker {
-            address: self.a.address(),
+            replica: Arc::clone(&self.front),
             path: self.tenant().keys_path(),
             admin: self.tenant.admin.clone(),
             database: self.database_url(),
@@ -131,12 +138,22 @@ impl Scene {
         self.proxy.as_ref().expect("a proxied scene")
     }
 
+    /// Kills replica A and starts it again.
+    pub(crate) fn restart_a(&mut self) {
+        restart(&mut self.a);
+        *locked(&self.front) = self.a.address();
+    }
+
     /// Kills replica B and starts it again.
     pub(crate) fn restart_b(&mut self) {
-        self.b.kill();
-        self.b = Server::start(&Arc::clone(self.b.installation()));
-        *self.target.lock().unwrap_or_else(PoisonError::into_inner) = self.b.internal_address();
+        restart(&mut self.b);
+        *locked(&self.target) = self.b.internal_address();
     }
+}
+
+fn restart(server: &mut Server) {
+    server.kill();
+    *server = Server::start(&Arc::clone(server.installation()));
 }
 
 fn start(url: &str, more: Settings<'_>) -> Server {

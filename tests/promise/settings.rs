@@ -33,9 +33,10 @@ pub(crate) fn pause() -> Duration {
     if at_full_length() { Duration::from_secs(5) } else { Duration::from_millis(1_500) }
 }
 
-/// How many keys that do not exist are asked for.
-pub(crate) fn unknown_keys() -> u32 {
-    if at_full_length() { 1_000_000 } else { 100_000 }
+/// How many keys that do not exist are asked for, and how many of them a replica remembers (in
+/// `cache.absent`; by default at full length).
+pub(crate) fn unknown_keys() -> (u32, u32) {
+    if at_full_length() { (1_000_000, 65_536) } else { (50_000, 4_096) }
 }
 
 /// What random choices begin with, so that a run can be repeated (`CAPYKEYS_TEST_SEED`).

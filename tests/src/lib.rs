@@ -8,6 +8,7 @@
     reason = "a test's harness fails the test by panicking"
 )]
 
+pub mod authority;
 pub mod clerk;
 pub mod client;
 pub mod clock;
@@ -25,6 +26,7 @@ pub mod transcript;
 pub mod verification;
 pub mod wait;
 
+pub use authority::Authority;
 pub use client::{Answer, Call};
 pub use installation::{Installation, Output};
 pub use server::Server;

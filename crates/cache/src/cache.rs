@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        Arc, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -20,7 +20,8 @@ use crate::{
     Answer, BootClock, BootTime, CacheSettings, DEPENDENCY, SystemBootClock,
     flights::{Flight, Flights, Landing, Outcome},
     machine::{Machine, Reading, SentRead},
-    planted::Planted,
+    planted::{Bug, Planted},
+    sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, within},
 };
 
 /// How often a key is read for one question at most, where it keeps changing meanwhile.
@@ -35,13 +36,14 @@ pub struct VerificationCache(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     machine: RwLock<Machine>,
-    flights: Arc<Flights>,
+    pub(crate) flights: Arc<Flights>,
     lookup: Arc<dyn KeyLookup>,
     pub(crate) feed: Arc<dyn ChangeFeed>,
     pub(crate) clock: Arc<dyn BootClock>,
     pub(crate) settings: CacheSettings,
     hits: AtomicU64,
     reads: AtomicU64,
+    planted: Planted,
 }
 
 /// What the cache holds, for metrics.
@@ -74,13 +76,18 @@ impl Inner {
     async fn fly(self: Arc<Self>, landing: Landing, digests: Vec<KeyDigest>) -> Outcome {
         self.reads.fetch_add(1, Ordering::Relaxed);
         let now = self.clock.now();
-        let begun = Begun::new(&self, now);
-        let answer = tokio::time::timeout(self.settings.lease, self.lookup.find_by_digest(&digests)).await;
-        drop(landing);
+        let mut begun = Begun::new(&self, now);
+        let answer = within(self.settings.lease, self.lookup.find_by_digest(&digests)).await;
+        if self.planted.is(Bug::FencedFromAnswer) {
+            begun = Begun::new(&self, now);
+        }
+        if !self.planted.is(Bug::JoinedWhenOver) {
+            drop(landing);
+        }
         match answer {
-            Ok(Ok(found)) => Ok(begun.end(&digests, found)),
-            Ok(Err(error)) => Err(Arc::from(error.to_string())),
-            Err(_) => Err(Arc::from("no answer in time")),
+            Some(Ok(found)) => Ok(begun.end(&digests, found)),
+            Some(Err(error)) => Err(Arc::from(error.to_string())),
+            None => Err(Arc::from("no answer in time")),
         }
     }
 }
@@ -108,7 +115,7 @@ impl<'a> Begun<'a> {
 
 impl Drop for Begun<'_> {
     fn drop(&mut self) {
-        if let Some(read) = self.read.take() {
+        if let Some(read) = self.read.take().filter(|_| !self.inner.planted.is(Bug::NeverAbandoned)) {
             self.inner.write().abandon_read(&read);
         }
     }
@@ -129,9 +136,20 @@ impl VerificationCache {
         feed: Arc<dyn ChangeFeed>,
         clock: Arc<dyn BootClock>,
     ) -> Self {
-        let machine = RwLock::new(Machine::new(&settings, Planted::default()));
+        Self::with_bug(settings, lookup, feed, clock, None)
+    }
+
+    pub(crate) fn with_bug(
+        settings: CacheSettings,
+        lookup: Arc<dyn KeyLookup>,
+        feed: Arc<dyn ChangeFeed>,
+        clock: Arc<dyn BootClock>,
+        bug: Option<Bug>,
+    ) -> Self {
+        let machine = RwLock::new(Machine::new(&settings, Planted::new(bug)));
         let (flights, hits, reads) = (Arc::default(), AtomicU64::new(0), AtomicU64::new(0));
-        Self(Arc::new(Inner { machine, flights, lookup, feed, clock, settings, hits, reads }))
+        let planted = Planted::new(bug);
+        Self(Arc::new(Inner { machine, flights, lookup, feed, clock, settings, hits, reads, planted }))
     }
 
     /// The key stored under one of `digests`, and until when that may be acted on: from the cache
@@ -166,9 +184,11 @@ impl VerificationCache {
     }
 
     fn flight(&self, digests: &[KeyDigest]) -> Flight {
-        self.0.flights.join_or_start(digests, |landing| {
-            Arc::clone(&self.0).fly(landing, digests.to_vec()).boxed().shared()
-        })
+        let start = |landing| Arc::clone(&self.0).fly(landing, digests.to_vec()).boxed().shared();
+        if self.0.planted.is(Bug::NeverShared) {
+            return Arc::<Flights>::default().join_or_start(digests, start);
+        }
+        self.0.flights.join_or_start(digests, start)
     }
 
     /// What is left of the lease; `None` where there is none and every lookup is a read of the store.
@@ -231,60 +251,11 @@ impl KeyResolver for VerificationCache {
         for _ in 0..ATTEMPTS {
             let answer = self.find(digests).await?;
             // Once more, as the last thing: the process may have been stopped since.
-            if let Some(reliable_for) = answer.remaining(self.now()) {
-                return Ok(ResolvedKey { found: answer.found, reliable_for });
+            let remaining = answer.remaining(self.now());
+            if remaining.is_some() || self.0.planted.is(Bug::NoLastLook) {
+                return Ok(ResolvedKey { found: answer.found, reliable_for: remaining.unwrap_or_default() });
             }
         }
         Err(Unavailable::new(DEPENDENCY, "lookup: every answer was outdated when it came"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use capykeys_conformance::fixtures;
-    use capykeys_domain::ports::{FeedHead, FeedPosition, Poll};
-
-    use super::*;
-
-    struct Nothing;
-
-    #[async_trait]
-    impl KeyLookup for Nothing {
-        async fn find_by_digest(&self, _: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
-            std::future::pending().await
-        }
-    }
-
-    #[async_trait]
-    impl ChangeFeed for Nothing {
-        async fn head(&self) -> Result<FeedHead, Unavailable> {
-            Err(Unavailable::new("test", "none"))
-        }
-
-        async fn poll(&self, _: &FeedPosition, _: std::num::NonZeroU32) -> Result<Poll, Unavailable> {
-            Err(Unavailable::new("test", "none"))
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn nothing_is_left_of_reads_that_were_given_up() {
-        let cache = VerificationCache::new(CacheSettings::default(), Arc::new(Nothing), Arc::new(Nothing));
-        let digests = [fixtures::digest([1; 32])];
-        let waits = Mutex::new(Vec::new());
-        for _ in 0..10 {
-            let mut wait = Box::pin(cache.find(&digests));
-            assert!(wait.as_mut().now_or_never().is_none());
-            waits.lock().unwrap().push(wait);
-        }
-        assert_eq!(cache.0.flights.len(), 1);
-        drop(waits);
-        assert_eq!(cache.0.flights.len(), 0);
-        let mut wait = Box::pin(cache.find(&digests));
-        assert!(wait.as_mut().now_or_never().is_none());
-        assert_eq!(cache.0.flights.len(), 1);
-        assert!(wait.await.is_err());
-        assert_eq!(cache.0.flights.len(), 0);
     }
 }

@@ -86,6 +86,11 @@ impl Fence {
         self.tombstones.get(change).is_none_or(|epoch| *epoch <= pass.epoch)
     }
 
+    #[cfg(test)]
+    pub(crate) fn reads_in_flight(&self) -> usize {
+        self.reads.len()
+    }
+
     /// Ends the read.
     pub(crate) fn end(&mut self, pass: &Pass) {
         self.reads.remove(&pass.number);

@@ -2,13 +2,16 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 use capykeys_domain::secret::KeyDigest;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 
-use crate::machine::Reading;
+use crate::{
+    machine::Reading,
+    sync::{Mutex, MutexGuard},
+};
 
 /// A read, or why there is none.
 pub(crate) type Outcome = Result<Reading, Arc<str>>;

@@ -21,7 +21,8 @@
 //!   agree.
 //!
 //! The rules are a state machine without time, I/O or concurrency (`machine`), which a seeded
-//! simulation of two replicas and a store runs through (`simulation`); around it is a thin shell.
+//! simulation of two replicas and a store runs through (`simulation`); around it is a thin shell,
+//! which is run under random schedules (`schedules`).
 //!
 //! Memory: see [`CacheSettings::keys`].
 
@@ -40,7 +41,10 @@ mod planted;
 mod poller;
 mod settings;
 mod store_clock;
+mod sync;
 
+#[cfg(test)]
+mod schedules;
 #[cfg(test)]
 mod simulation;
 

@@ -265,4 +265,9 @@ impl Machine {
     pub(crate) fn sizes(&self) -> (usize, usize) {
         (self.live.len(), self.absent.len())
     }
+
+    #[cfg(test)]
+    pub(crate) fn reads_in_flight(&self) -> usize {
+        self.fence.reads_in_flight()
+    }
 }

@@ -7,9 +7,8 @@ use capykeys_domain::{
     model::{ClerkOrganizationId, Organization},
     ports::{OrganizationResolver, Organizations, Unavailable},
 };
-use tokio::time::timeout;
 
-use crate::{DEPENDENCY, VerificationCache, cache::Begun};
+use crate::{DEPENDENCY, VerificationCache, cache::Begun, sync::within};
 
 /// How often an organisation is read for one question at most, where it keeps changing meanwhile.
 const ATTEMPTS: usize = 3;
@@ -41,8 +40,9 @@ impl OrganizationCache {
         let (inner, lease) = (&self.cache.0, self.cache.settings().lease);
         let sent = self.cache.now();
         let mut begun = Begun::new(inner, sent);
-        let answer = timeout(lease, self.store.find_by_clerk_id(id)).await;
-        let found = answer.map_err(|_| Unavailable::new(DEPENDENCY, "organization: no answer in time"))??;
+        let answer = within(lease, self.store.find_by_clerk_id(id)).await;
+        let found =
+            answer.ok_or_else(|| Unavailable::new(DEPENDENCY, "organization: no answer in time"))??;
         let good = match begun.read.take() {
             Some(read) => inner.write().end_organization_read(&read, found.as_ref()),
             None => false,

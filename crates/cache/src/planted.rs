@@ -1,4 +1,4 @@
-//! Faults that the tests plant, to see that the simulation finds them. Outside of tests there are
+//! Faults that the tests plant, to see that they would be found. Outside of tests there are
 //! none, and every question for one is answered by the compiler.
 
 #[cfg(test)]
@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use capykeys_domain::model::KeyId;
 
-/// A mistake in the rules.
+/// A mistake in the rules, or in the shell around them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bug {
     /// The lease runs from when the answer came, not from when the poll was sent.
@@ -27,6 +27,16 @@ pub(crate) enum Bug {
     FoundById,
     /// The lease is not looked at.
     NoLease,
+    /// The shell tells the machine of a read once the answer is there.
+    FencedFromAnswer,
+    /// A read can be joined until its answer is in the cache.
+    JoinedWhenOver,
+    /// A verdict is given without a look at the clock after everything else.
+    NoLastLook,
+    /// Everybody reads for themselves.
+    NeverShared,
+    /// The machine is not told of reads that were given up.
+    NeverAbandoned,
 }
 
 /// The one that is planted.
@@ -41,6 +51,10 @@ pub(crate) struct Planted {
 #[cfg(not(test))]
 #[expect(clippy::unused_self, reason = "the same questions as in tests")]
 impl Planted {
+    pub(crate) const fn new(_: Option<Bug>) -> Self {
+        Self {}
+    }
+
     pub(crate) const fn is(&self, _: Bug) -> bool {
         false
     }

@@ -6,13 +6,14 @@ use capykeys_domain::ports::{FeedHead, Poll, Unavailable};
 use tokio::{
     runtime::Handle,
     task::JoinHandle,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{MissedTickBehavior, interval},
 };
 
 use crate::{
     DEPENDENCY, VerificationCache,
     cache::Inner,
     machine::{Polled, SentPoll},
+    sync::within,
 };
 
 /// How many changes are taken at once.
@@ -70,12 +71,12 @@ impl Inner {
         Ok(())
     }
 
-    async fn poll(&self) -> Result<Polled, Unavailable> {
+    pub(crate) async fn poll(&self) -> Result<Polled, Unavailable> {
         // Before anything is sent: what is committed after this may be missing from the answer.
         let now = self.clock.now();
         let sent = self.write().begin_poll(now);
-        let told = timeout(self.settings.poll_deadline(), self.ask(&sent)).await;
-        let told = told.map_err(|_| Unavailable::new(DEPENDENCY, "poll: no answer in time"))??;
+        let told = within(self.settings.poll_deadline(), self.ask(&sent)).await;
+        let told = told.ok_or_else(|| Unavailable::new(DEPENDENCY, "poll: no answer in time"))??;
         let now = self.clock.now();
         let polled = match &told {
             Told::Head(head) => self.write().end_head(&sent, head, now),

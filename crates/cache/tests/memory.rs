@@ -2,10 +2,12 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/resident.rs"]
+mod resident;
 #[expect(dead_code, reason = "shared with the other tests")]
 mod support;
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use capykeys_cache::{CacheSettings, SystemBootClock, VerificationCache};
 use capykeys_conformance::fixtures;
@@ -15,16 +17,11 @@ use capykeys_domain::{
     },
     ports::{FoundKey, KeyLookup, KeyResolver},
 };
+use resident::resident;
 use support::FakeStore;
 use tokio::{runtime::Handle, time::sleep};
 
 const KEYS: u64 = 100_000;
-
-fn resident() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
-}
 
 /// With everything that a key can have.
 fn full(number: u64) -> FoundKey {

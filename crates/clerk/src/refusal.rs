@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use capykeys_domain::ports::{SessionError, Unavailable};
-use capykeys_jwks::SignatureError;
+use capykeys_jwks::{SignatureError, TimesError};
 
 /// Why a token was refused. For the log and for metrics alone: callers get one and the same answer
 /// for all of them.
@@ -119,6 +119,16 @@ pub(crate) enum VerifyError {
 impl From<Refusal> for VerifyError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+impl From<TimesError> for Refusal {
+    fn from(error: TimesError) -> Self {
+        match error {
+            TimesError::Expired => Self::Expired,
+            TimesError::NotYetValid => Self::NotYetValid,
+            TimesError::IssuedInTheFuture => Self::IssuedInTheFuture,
+        }
     }
 }
 

@@ -30,6 +30,13 @@ pub(crate) enum ApiError {
         /// Why, for the log alone.
         reason: &'static str,
     },
+    /// 401: the caller has not proved that it belongs to the cluster.
+    Unproven {
+        /// Whether there was a token at all.
+        token_given: bool,
+        /// Why, for the log alone.
+        reason: &'static str,
+    },
     /// 403 and 404: the policy says no.
     Denied(Denial),
     /// 403: the gateway's route is not for this caller, or for nobody.
@@ -87,7 +94,7 @@ impl ApiError {
     const fn status(&self) -> StatusCode {
         match self {
             Self::Invalid(_) | Self::ConnectionClosing | Self::UpgradeWithBody => StatusCode::BAD_REQUEST,
-            Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
+            Self::Unauthenticated { .. } | Self::Unproven { .. } => StatusCode::UNAUTHORIZED,
             Self::Denied(Denial::Forbidden(_)) | Self::NotLetThrough(_) => StatusCode::FORBIDDEN,
             Self::Denied(Denial::NoSuchOrganization) | Self::NoSuchRoute | Self::NoSuchKey => {
                 StatusCode::NOT_FOUND
@@ -105,7 +112,9 @@ impl ApiError {
     /// What the log says beyond the status.
     fn reason(&self) -> Option<Cow<'static, str>> {
         match self {
-            Self::Unauthenticated { reason, .. } => Some(Cow::Borrowed(reason)),
+            Self::Unauthenticated { reason, .. } | Self::Unproven { reason, .. } => {
+                Some(Cow::Borrowed(reason))
+            }
             Self::Unavailable(unavailable) => Some(Cow::Owned(unavailable.to_string())),
             Self::Overdue => Some(Cow::Borrowed(OVERDUE)),
             Self::Draining => Some(Cow::Borrowed("draining")),
@@ -122,6 +131,15 @@ impl ApiError {
             Self::Unauthenticated { credential_given, .. } => {
                 // RFC 6750, section 3.1: no error code where there was no credential.
                 let challenge = if *credential_given { r#"Bearer error="invalid_token""# } else { "Bearer" };
+                answer.insert_header((header::WWW_AUTHENTICATE, challenge));
+            }
+            Self::Unproven { token_given, .. } => {
+                // The realm tells it from the challenge to whom a gateway asks about.
+                let challenge = if *token_given {
+                    r#"Bearer realm="cluster", error="invalid_token""#
+                } else {
+                    r#"Bearer realm="cluster""#
+                };
                 answer.insert_header((header::WWW_AUTHENTICATE, challenge));
             }
             Self::MethodNotAllowed(allowed) => {
@@ -152,6 +170,7 @@ impl fmt::Display for ApiError {
             Self::Invalid(sentence) => sentence,
             Self::NotLetThrough(sentence) => sentence,
             Self::Unauthenticated { .. } => UNAUTHENTICATED,
+            Self::Unproven { .. } => "A valid token of the cluster is required.",
             Self::Denied(denial) => return denial.fmt(f),
             Self::NoSuchRoute => "There is nothing at this path.",
             Self::NoSuchKey => "There is no such API key.",

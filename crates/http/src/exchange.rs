@@ -11,7 +11,7 @@ use std::{
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::HeaderMap};
 use capykeys_domain::{
-    model::{Actor, Caller, OrganizationId, RequestContext},
+    model::{Actor, Caller, ClusterSubject, OrganizationId, RequestContext},
     usecases::{Authorized, Capykeys},
 };
 
@@ -24,6 +24,9 @@ pub(crate) struct Shared {
     pub(crate) app: Arc<Capykeys>,
     /// Whether it is about to stop.
     pub(crate) drain: Drain,
+    /// Whether requests are logged for debugging alone, unless they fail here: a line for each of the
+    /// cluster's questions would cost more than the answer.
+    pub(crate) quiet: bool,
 }
 
 /// Who a request came from, for the log.
@@ -60,6 +63,8 @@ pub(crate) struct Exchange {
     pub(crate) received: Cell<bool>,
     /// Who it came from, once that is known.
     pub(crate) identity: OnceCell<Identity>,
+    /// The workload of the cluster that asks, once it has proved itself.
+    pub(crate) workload: OnceCell<ClusterSubject>,
 }
 
 impl Exchange {
@@ -75,12 +80,18 @@ impl Exchange {
             receiving: Cell::new(false),
             received: Cell::new(false),
             identity: OnceCell::new(),
+            workload: OnceCell::new(),
         }
     }
 
     /// Remembers who it came from.
     pub(crate) fn identify(&self, identity: Identity) {
         self.identity.get_or_init(|| identity);
+    }
+
+    /// Remembers which workload has proved itself.
+    pub(crate) fn prove(&self, workload: ClusterSubject) {
+        self.workload.get_or_init(|| workload);
     }
 
     /// The service.

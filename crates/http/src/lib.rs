@@ -9,6 +9,7 @@
 //! - `endpoints`: authenticate, ask the policy, read the input, call the use case.
 
 mod answer;
+mod cluster;
 mod connection;
 mod drain;
 mod endpoints;
@@ -22,6 +23,7 @@ mod settings;
 
 pub use actix_web::dev::Server;
 pub use answer::{ApiKeyView, CreateApiKeyResponse, OrganizationView, RevokeApiKeyResponse};
+pub use cluster::Callers;
 pub use drain::Drain;
 pub use openapi::openapi_json;
 pub use server::{Internal, Metrics, Surface, serve};

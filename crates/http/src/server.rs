@@ -1,15 +1,16 @@
 //! Putting the server together.
 
-use std::{future::ready, io, net::TcpListener, sync::Arc, time::Duration};
+use std::{io, net::TcpListener, sync::Arc, time::Duration};
 
 use actix_http::{HttpService, KeepAlive, error::DispatchError};
 use actix_service::{ServiceFactory, ServiceFactoryExt, fn_service};
 use actix_web::{App, ResponseError, dev::Server, rt::net::TcpStream};
 use capykeys_domain::usecases::{Capykeys, Gateways};
+use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
-    Drain, Settings,
-    connection::{Guarded, Limits},
+    Callers, Drain, Settings,
+    connection::{Guarded, Limits, Transport},
     endpoints,
     error::ApiError,
     exchange::Shared,
@@ -45,6 +46,10 @@ pub struct Internal {
     pub metrics: Metrics,
     /// How requests behind gateways are authorised.
     pub gateways: Gateways,
+    /// How callers prove themselves.
+    pub callers: Callers,
+    /// TLS, where the listener has any. HTTP/1.1 is all that is spoken inside.
+    pub tls: Option<Arc<ServerConfig>>,
 }
 
 /// Serves `surface` of `app` on `listener`. Nothing is served before the returned future is polled; it ends
@@ -61,7 +66,7 @@ pub fn serve(
 ) -> io::Result<Server> {
     let workers = settings.workers.clamp(1, MAX_WORKERS);
     let limits = Limits { request: settings.request_timeout, idle: KEEP_ALIVE };
-    let shared = Shared { app, drain };
+    let shared = Shared { app, drain, quiet: matches!(surface, Surface::Internal(_)) };
     let builder = Server::build();
     let stopping = builder.graceful_shutdown_signal();
     let builder = builder
@@ -88,9 +93,13 @@ fn connections<S, F>(
     stopping: S,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
 where
-    S: Fn() -> F + 'static,
+    S: Fn() -> F + Clone + 'static,
     F: Future<Output = ()> + 'static,
 {
+    let tls = match &surface {
+        Surface::Public => None,
+        Surface::Internal(internal) => internal.tls.clone(),
+    };
     let app = App::new().configure(move |config| match &surface {
         Surface::Public => endpoints::configure_public(config),
         Surface::Internal(internal) => endpoints::configure_internal(config, internal),
@@ -103,14 +112,21 @@ where
         // The guard around the stream sees to this, for every request of a connection.
         .client_request_timeout(Duration::ZERO)
         .client_disconnect_timeout(DISCONNECT_TIMEOUT)
-        .graceful_shutdown_signal(stopping)
+        .graceful_shutdown_signal(stopping.clone())
         .on_connect_ext(|stream: &Guarded, extensions| stream.introduce(extensions))
         .h1(answers);
     fn_service(move |stream: TcpStream| {
-        let peer = stream.peer_addr().ok();
-        // Without it an answer may wait for the client's acknowledgement; it works all the same.
-        let _ = stream.set_nodelay(true);
-        ready(Ok::<_, DispatchError>((Guarded::new(stream, shared.clone(), limits), peer)))
+        let (shared, tls, stopped) = (shared.clone(), tls.clone(), stopping());
+        async move {
+            let peer = stream.peer_addr().ok();
+            // Without it an answer may wait for the client's acknowledgement; it works all the same.
+            let _ = stream.set_nodelay(true);
+            let stream = tokio::select! {
+                stream = Transport::accept(stream, tls, limits.request) => stream.map_err(DispatchError::Io)?,
+                () = stopped => return Err(DispatchError::DisconnectTimeout),
+            };
+            Ok((Guarded::new(stream, shared, limits), peer))
+        }
     })
     .and_then(http)
 }

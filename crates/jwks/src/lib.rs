@@ -12,6 +12,7 @@ mod json;
 mod key;
 mod set;
 mod source;
+mod times;
 mod token;
 
 pub use cache::Environment;
@@ -22,4 +23,5 @@ pub use json::Object;
 pub use key::Algorithm;
 pub use reqwest::Url;
 pub use source::{KeySource, KeySourceError, is_trustworthy};
+pub use times::{Times, TimesError};
 pub use token::Compact;

@@ -1,6 +1,6 @@
 //! The listener for Envoy's gRPC.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, sync::Arc};
 
 use capykeys_domain::usecases::{Capykeys, Gateways};
 use capykeys_ext_authz::Settings;
@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::{
     commands::{Error, bind},
-    config,
+    config::Config,
 };
 
 /// Threads that may be given up in the middle of other asynchronous work, as a runtime itself may not.
@@ -34,15 +34,15 @@ pub(crate) struct Grpc {
 }
 
 impl Grpc {
-    /// Serves on `listen`, with threads of its own, so that it does not keep the database's
-    /// connections waiting.
+    /// Serves, where that is asked for, with threads of its own, so that it does not keep the
+    /// database's connections waiting.
     pub(crate) fn start(
-        listen: SocketAddr,
+        config: &Config,
         app: Arc<Capykeys>,
         gateways: Gateways,
-        server: &config::Server,
-    ) -> Result<Self, Error> {
-        let listener = bind(listen)?;
+    ) -> Result<Option<Self>, Error> {
+        let Some(listen) = config.internal.grpc_listen else { return Ok(None) };
+        let (listener, server) = (bind(listen)?, &config.server);
         tracing::info!(address = %listener.local_addr()?, "listening for gRPC");
         let settings = Settings {
             max_connections: server.max_connections,
@@ -60,7 +60,7 @@ impl Grpc {
             .enable_all()
             .build()?;
         let serving = runtime.spawn(capykeys_ext_authz::serve(listener, app, gateways, settings, stopped));
-        Ok(Self { threads: Threads(Some(runtime)), serving, stop })
+        Ok(Some(Self { threads: Threads(Some(runtime)), serving, stop }))
     }
 
     /// Tells it to stop; the returned future ends when it has.

@@ -10,11 +10,13 @@ mod commands;
 mod config;
 mod first_run;
 mod grpc;
+mod internal;
 mod metrics;
 mod output;
 mod peppers;
 mod store;
 mod telemetry;
+mod tls;
 
 use std::process::ExitCode;
 

@@ -40,9 +40,15 @@ enum Mode {
     Swallow,
     SwallowOne(Way),
     Cut,
+    Refuse,
 }
 
 impl Mode {
+    /// Whether no connection stays open.
+    const fn closes(self) -> bool {
+        matches!(self, Self::Cut | Self::Refuse)
+    }
+
     fn swallows(self, way: Way) -> bool {
         self == Self::Swallow || self == Self::SwallowOne(way)
     }
@@ -92,6 +98,12 @@ impl Proxy {
         self.set(Mode::Cut);
     }
 
+    /// Closes all connections and listens no more, as a process does that has ended. It takes a
+    /// moment, and so does healing.
+    pub fn refuse(&self) {
+        self.set(Mode::Refuse);
+    }
+
     /// With `true`, stops forwarding both ways without closing anything; new connections are
     /// accepted and get no answer. With `false`, goes on where it stopped.
     pub fn swallow(&self, on: bool) {
@@ -136,14 +148,31 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, target: SocketAddr, state: watch::Receiver<State>) {
-    while let Ok((client, _)) = listener.accept().await {
-        if state.borrow().mode == Mode::Cut {
-            continue;
+async fn accept(mut listener: TcpListener, target: SocketAddr, mut state: watch::Receiver<State>) {
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((client, _)) = accepted else { return };
+                if state.borrow().mode.closes() {
+                    continue;
+                }
+                let number = NEXT_CONNECTION.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(serve(client, target, number, state.clone()));
+            }
+            () = until(&mut state, |mode| mode == Mode::Refuse) => {
+                let Ok(address) = listener.local_addr() else { return };
+                drop(listener);
+                until(&mut state, |mode| mode != Mode::Refuse).await;
+                let Ok(again) = TcpListener::bind(address).await else { return };
+                listener = again;
+            }
         }
-        let number = NEXT_CONNECTION.fetch_add(1, Ordering::SeqCst);
-        tokio::spawn(serve(client, target, number, state.clone()));
     }
+}
+
+/// Waits for such a mode, or for the end of the proxy.
+async fn until(state: &mut watch::Receiver<State>, wanted: impl Fn(Mode) -> bool) {
+    let _ = state.wait_for(|state| wanted(state.mode)).await;
 }
 
 async fn serve(client: TcpStream, target: SocketAddr, number: u64, mut state: watch::Receiver<State>) {
@@ -165,16 +194,15 @@ async fn serve(client: TcpStream, target: SocketAddr, number: u64, mut state: wa
         _ = up.run(from_client, to_server) => {}
         _ = down.run(from_server, to_client) => {}
         // Also while a pump waits for a peer that does not read.
-        _ = ends.wait_for(|state| state.mode == Mode::Cut) => {}
+        () = until(&mut ends, Mode::closes) => {}
     }
 }
 
 /// Waits while the connection is to be swallowed; false where it is to be closed.
 async fn may_forward(way: Way, number: u64, state: &mut watch::Receiver<State>) -> bool {
-    let decided = |state: &State| {
-        state.mode == Mode::Cut || (!state.mode.swallows(way) && number >= state.forgotten_below)
-    };
-    state.wait_for(decided).await.is_ok_and(|state| state.mode != Mode::Cut)
+    let decided =
+        |state: &State| state.mode.closes() || (!state.mode.swallows(way) && number >= state.forgotten_below);
+    state.wait_for(decided).await.is_ok_and(|state| !state.mode.closes())
 }
 
 /// What carries the bytes of a connection one way.

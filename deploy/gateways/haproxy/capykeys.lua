@@ -3,7 +3,8 @@
 --   setenv CAPYKEYS_ADDRESS 127.0.0.1:8081   the internal listener of capykeys; before lua-load
 --   http-request lua.capykeys QUERY          what the route needs
 --
--- A refusal is answered here. `txn.capykeys` is `allowed` where the request may go on.
+-- 401 and 403 are answered here. `txn.capykeys` is `allowed` where the request may go on, and must be
+-- asked for: capykeys may have been down or slow.
 
 local address = os.getenv("CAPYKEYS_ADDRESS")
 
@@ -14,13 +15,7 @@ local identity = {
 }
 
 -- What a client learns of a refusal.
-local told = { "content-type", "www-authenticate", "retry-after" }
-
-local unavailable = {
-    status = 503,
-    headers = { ["content-type"] = { [0] = "application/json" }, ["retry-after"] = { [0] = "1" } },
-    body = '{"error":"The service is not available at the moment."}',
-}
+local told = { "content-type", "www-authenticate" }
 
 local function ask(txn, needs)
     local original = txn.http:req_get_headers()
@@ -59,7 +54,5 @@ core.register_action("capykeys", { "http-req" }, function(txn, needs)
         txn:set_var("txn.capykeys", "allowed")
     elseif answer.status == 401 or answer.status == 403 then
         refuse(txn, answer)
-    else
-        refuse(txn, unavailable)
     end
 end, 1)

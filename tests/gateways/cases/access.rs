@@ -65,7 +65,13 @@ pub(crate) fn a_session_passes_and_names_its_user(stand: &Stand) {
 }
 
 pub(crate) fn a_revoked_key_is_refused(stand: &Stand) {
-    stand.refuses(&Request::get(JOBS).bearer(&WORLD.revoked.plaintext), 401);
+    let key = WORLD.key("jobs:read", PROJECT);
+    let request = Request::get(JOBS).bearer(&key.plaintext);
+    let _ = stand.passes(&request);
+    WORLD.tenant.revoke(key.id());
+    // No gateway may remember what it was told before.
+    stand.refuses(&request, 401);
+    stand.refuses(&Request::get(PUBLIC).bearer(&key.plaintext), 401);
 }
 
 pub(crate) fn an_expired_key_is_refused(stand: &Stand) {

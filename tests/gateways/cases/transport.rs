@@ -53,7 +53,7 @@ pub(crate) fn requests_on_one_http2_connection_are_judged_apart(stand: &Stand) {
         Request::get(JOBS).bearer(&WORLD.jobs.plaintext),
         Request::get(JOBS),
         Request::get(JOBS).bearer(&WORLD.elsewhere.plaintext),
-        Request::get(JOBS).bearer(&WORLD.revoked.plaintext),
+        Request::get(JOBS).bearer(&WORLD.expired.plaintext),
         Request::get(JOBS).bearer(&WORLD.jobs.plaintext),
         Request::get(PUBLIC),
     ];

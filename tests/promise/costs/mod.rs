@@ -3,20 +3,21 @@
 mod feed;
 mod flood;
 mod herd;
+mod overload;
 mod statements;
 mod suspension;
 
-use std::{future::Future, net::SocketAddr, sync::PoisonError};
+use std::{collections::BTreeMap, future::Future, net::SocketAddr};
 
 use capykeys_tests::verification::{Connection, Verdict, question};
 use tokio::runtime;
 
-use crate::{postgres::Session, scene::Scene};
+use crate::{driver::locked, postgres::Session, scene::Scene};
 
-/// How many statements the service has sent that are not the feed's.
-const STATEMENTS: &str = "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements \
+/// The statements that the service has sent, but for the feed's, and how often each.
+const STATEMENTS: &str = "SELECT query, sum(calls)::bigint FROM pg_stat_statements \
      WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) \
-     AND query NOT LIKE '%FROM changes%' AND query NOT LIKE '%pg_stat_statements%'";
+     AND query NOT LIKE '%FROM changes%' AND query NOT LIKE '%pg_stat_statements%' GROUP BY query";
 
 /// The statements that PostgreSQL has executed, as it counts them itself.
 struct Statements(Session);
@@ -28,15 +29,37 @@ impl Statements {
         Self(session)
     }
 
-    fn so_far(&self) -> i64 {
-        self.0.row(STATEMENTS, &[]).get(0)
+    fn so_far(&self) -> BTreeMap<String, i64> {
+        let rows = self.0.try_query(STATEMENTS, &[]).expect("the statements");
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
     }
 
-    /// How many are sent meanwhile.
-    fn during<T>(&self, work: impl FnOnce() -> T) -> (T, i64) {
+    /// Which are sent meanwhile.
+    fn during<T>(&self, work: impl FnOnce() -> T) -> (T, Sent) {
         let before = self.so_far();
         let result = work();
-        (result, self.so_far() - before)
+        let mut sent = self.so_far();
+        for (statement, times) in before {
+            *sent.entry(statement).or_default() -= times;
+        }
+        sent.retain(|_, times| *times != 0);
+        (result, Sent(sent))
+    }
+}
+
+/// Statements, and how often each was sent.
+#[derive(Debug)]
+struct Sent(BTreeMap<String, i64>);
+
+impl Sent {
+    /// How many of them look for keys. On a busy machine a connection may be opened as well, whose
+    /// schema is checked first.
+    fn lookups(&self) -> i64 {
+        self.0.iter().filter(|(statement, _)| statement.contains("api_keys")).map(|(_, times)| times).sum()
+    }
+
+    fn count(&self) -> i64 {
+        self.0.values().sum()
     }
 }
 
@@ -46,7 +69,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 /// Where replica B listens.
 fn address_of_b(scene: &Scene) -> SocketAddr {
-    *scene.target.lock().unwrap_or_else(PoisonError::into_inner)
+    *locked(&scene.target)
 }
 
 /// What replica B says of these keys, asked one after the other.

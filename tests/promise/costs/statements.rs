@@ -16,8 +16,8 @@ fn a_key_that_is_not_known_costs_one_statement_and_one_that_is_costs_none() {
 
     let (cold, sent) = statements.during(|| verdicts(&scene, &keys));
     assert!(all_accepted(&cold), "{cold:?}");
-    println!("cost: | SQL statements per cold verification | {sent} / {KEYS} |");
-    assert_eq!(sent, KEYS);
+    println!("cost: | SQL statements per cold verification | {} / {KEYS} |", sent.count());
+    assert_eq!(sent.count(), KEYS, "{sent:?}");
 
     let ((), sent) = statements.during(|| {
         for _ in 0..TIMES {
@@ -25,6 +25,6 @@ fn a_key_that_is_not_known_costs_one_statement_and_one_that_is_costs_none() {
             assert!(all_accepted(&warm), "{warm:?}");
         }
     });
-    println!("cost: | SQL statements per warm verification | {sent} / {} |", TIMES * keys.len());
-    assert_eq!(sent, 0);
+    println!("cost: | SQL statements per warm verification | {} / {} |", sent.count(), TIMES * keys.len());
+    assert_eq!(sent.count(), 0, "{sent:?}");
 }

@@ -8,6 +8,7 @@ use tokio::runtime;
 
 use crate::{
     campaign::{self, Fault, Lasts},
+    driver::locked,
     random::Random,
     scene::{FEED, On, Route, Scene},
 };
@@ -24,7 +25,7 @@ const DELAYS: [Duration; 4] = [
 const CONNECTIONS: usize = 8;
 
 fn use_connections(scene: &Scene, random: &mut Random) {
-    let address = *scene.target.lock().expect("the address");
+    let address = *locked(&scene.target);
     let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let asked: Vec<_> = (0..CONNECTIONS)

@@ -88,7 +88,7 @@ fn run(seed: u64, fault: Fault) -> Result<Tally, Violation> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "how much is tested is no configuration of the service")]
-fn set(name: &str) -> Option<u64> {
+pub(crate) fn set(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 

@@ -39,6 +39,13 @@ impl BootClock for FakeBootClock {
     }
 }
 
+/// A digest that no store has a key for, nor its neighbours anything in common with.
+pub(crate) fn random(number: u64) -> KeyDigest {
+    let mut bytes = [0xff; 32];
+    bytes[..8].copy_from_slice(&number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+    fixtures::digest(bytes)
+}
+
 #[derive(Default)]
 struct State {
     keys: HashMap<[u8; 32], FoundKey>,

@@ -1,10 +1,10 @@
 //! The claims (RFC 7519, section 4, and Clerk's own).
 
 use capykeys_domain::model::{Session, SessionOrganization, Timestamp, UserId};
-use capykeys_jwks::Object;
+use capykeys_jwks::{Object, Times};
 use serde_json::Value;
 
-use super::{organization, times::Times};
+use super::organization;
 use crate::{refusal::Refusal, settings::InstanceSettings};
 
 /// Which set of claims the organisation is in.
@@ -38,7 +38,7 @@ impl Claims {
         Ok(Self {
             issuer,
             authorized_party: authorized_party(claims)?,
-            times: Times::parse(claims)?,
+            times: times(claims)?,
             version,
             session: Session {
                 user_id,
@@ -68,6 +68,11 @@ impl Claims {
         }
         Ok(&self.session)
     }
+}
+
+/// Clerk writes all three.
+fn times(claims: &Object) -> Result<Times, Refusal> {
+    Times::parse(claims).filter(|times| times.not_before.is_some()).ok_or(Refusal::Time)
 }
 
 fn version(claims: &Object) -> Result<Version, Refusal> {

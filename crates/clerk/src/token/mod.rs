@@ -3,7 +3,6 @@
 mod claims;
 mod header;
 mod organization;
-mod times;
 
 use capykeys_jwks::{Algorithm, Compact};
 

@@ -3,6 +3,7 @@
 mod api_key;
 mod audit;
 mod caller;
+mod cluster;
 mod id;
 mod invalid;
 mod key_spec;
@@ -17,6 +18,7 @@ mod timestamp;
 pub use api_key::{ApiKey, KeySource, KeyState};
 pub use audit::{Actor, AuditAction, AuditEvent, AuditOutcome, AuditRecord};
 pub use caller::{Caller, KeyCaller, SessionCaller};
+pub use cluster::{ClusterCaller, ClusterSubject};
 pub use id::{KeyId, OrganizationId};
 pub use invalid::Invalid;
 pub use key_spec::{KeySpec, MAX_LIFETIME_DAYS};

@@ -16,6 +16,7 @@
 mod audit_log;
 mod change_feed;
 mod clock;
+mod cluster_callers;
 mod entropy;
 mod key_lookup;
 mod key_resolver;
@@ -31,6 +32,7 @@ mod uses;
 pub use audit_log::AuditLog;
 pub use change_feed::{Change, ChangeFeed, FeedHead, FeedPosition, Poll};
 pub use clock::Clock;
+pub use cluster_callers::{ClusterCallerError, ClusterCallers};
 pub use entropy::Entropy;
 pub use key_lookup::{FoundKey, KeyLookup};
 pub use key_resolver::{KeyResolver, ResolvedKey, Unremembered};

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{KeyFormat, PlaintextKey};
 
-/// A session token, not yet verified. Wiped when dropped, not shown under `{:?}`.
+/// A bearer token (a session's, a workload's), not yet verified. Wiped when dropped, not shown under `{:?}`.
 pub struct BearerToken(Zeroizing<String>);
 
 impl BearerToken {

@@ -10,4 +10,4 @@ pub use credential::{BearerToken, Credential};
 pub use digest::{KeyDigest, Pepper, PepperId, Peppers};
 pub use format::{KeyFormat, KeyPrefix};
 pub use plaintext::PlaintextKey;
-pub use presented::CredentialError;
+pub use presented::{CredentialError, Presented, only_value};

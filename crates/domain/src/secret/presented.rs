@@ -18,13 +18,28 @@ pub enum CredentialError {
 /// What a request signs in with.
 #[derive(PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
-enum Presented<'a> {
+pub enum Presented<'a> {
     /// `Authorization: Bearer`, possibly with the same in `X-API-Key`.
     Bearer(&'a [u8]),
     /// `X-API-Key`, which takes API keys alone.
     ApiKey(&'a [u8]),
     /// Something under another scheme.
     OtherScheme,
+}
+
+impl<'a> Presented<'a> {
+    /// What a value of `Authorization` holds; `None` where that is nothing. RFC 9110, section 11.4: the
+    /// scheme, in any case, then at least one space and the credential.
+    #[must_use]
+    pub fn of_authorization(value: &'a [u8]) -> Option<Self> {
+        let end = value.iter().position(|&byte| byte == b' ').unwrap_or(value.len());
+        let (scheme, token) = value.split_at(end);
+        if !scheme.eq_ignore_ascii_case(b"bearer") {
+            return Some(Self::OtherScheme);
+        }
+        let token = token.trim_ascii();
+        (!token.is_empty()).then_some(Self::Bearer(token))
+    }
 }
 
 impl Credential {
@@ -57,9 +72,9 @@ fn presented<'a>(
     authorization: impl IntoIterator<Item = &'a [u8]>,
     api_key: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<Option<Presented<'a>>, CredentialError> {
-    let authorization = only(authorization, "`Authorization` must be given only once.")?;
-    let api_key = only(api_key, "`X-API-Key` must be given only once.")?;
-    match (authorization.and_then(authorized), api_key) {
+    let authorization = only_value(authorization, "`Authorization` must be given only once.")?;
+    let api_key = only_value(api_key, "`X-API-Key` must be given only once.")?;
+    match (authorization.and_then(Presented::of_authorization), api_key) {
         (None, None) => Ok(None),
         (None, Some(key)) => Ok(Some(Presented::ApiKey(key))),
         (Some(Presented::Bearer(token)), Some(key)) if token == key => Ok(Some(Presented::Bearer(token))),
@@ -71,8 +86,11 @@ fn presented<'a>(
     }
 }
 
-/// The only value, without white space around it; `None` where that leaves nothing.
-fn only<'a>(
+/// The only value of a header, without white space around it; `None` where that leaves nothing.
+///
+/// # Errors
+/// [`CredentialError::Unclear`] with the sentence `repeated` where there is more than one.
+pub fn only_value<'a>(
     values: impl IntoIterator<Item = &'a [u8]>,
     repeated: &'static str,
 ) -> Result<Option<&'a [u8]>, CredentialError> {
@@ -82,17 +100,6 @@ fn only<'a>(
         return Err(CredentialError::Unclear(repeated));
     }
     Ok(first.map(<[u8]>::trim_ascii).filter(|value| !value.is_empty()))
-}
-
-/// RFC 9110, section 11.4: the scheme, in any case, then at least one space and the credential.
-fn authorized(value: &[u8]) -> Option<Presented<'_>> {
-    let end = value.iter().position(|&byte| byte == b' ').unwrap_or(value.len());
-    let (scheme, token) = value.split_at(end);
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
-        return Some(Presented::OtherScheme);
-    }
-    let token = token.trim_ascii();
-    (!token.is_empty()).then_some(Presented::Bearer(token))
 }
 
 #[cfg(test)]

@@ -7,12 +7,13 @@ use std::{
     time::Duration,
 };
 
-use actix_web::rt::net::TcpStream;
 use bytes::{Buf, Bytes};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Sleep, sleep},
 };
+
+use super::Transport;
 
 /// How long the client may take to read the last answer and to close its side.
 const LINGER: Duration = Duration::from_secs(1);
@@ -33,7 +34,7 @@ impl Ending {
     }
 
     /// Goes on; ready when nothing is left to be done.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, stream: &mut TcpStream) -> Poll<io::Result<()>> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, stream: &mut Transport) -> Poll<io::Result<()>> {
         if self.deadline.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Ok(()));
         }

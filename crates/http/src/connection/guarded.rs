@@ -8,13 +8,12 @@ use std::{
 };
 
 use actix_http::Extensions;
-use actix_web::rt::net::TcpStream;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep, sleep},
 };
 
-use super::{Connection, Limits, ending::Ending, head::Head, refusal};
+use super::{Connection, Limits, Transport, ending::Ending, head::Head, refusal};
 use crate::{error::ApiError, exchange::Shared};
 
 /// What the client is doing.
@@ -28,9 +27,9 @@ enum Phase {
     Busy,
 }
 
-/// A TCP stream with an eye on the clock and on the dispatcher.
+/// A stream with an eye on the clock and on the dispatcher.
 pub(crate) struct Guarded {
-    stream: TcpStream,
+    stream: Transport,
     connection: Rc<Connection>,
     shared: Shared,
     limits: Limits,
@@ -49,10 +48,10 @@ pub(crate) struct Guarded {
 
 impl Guarded {
     /// Guards a connection that was just accepted.
-    pub(crate) fn new(stream: TcpStream, shared: Shared, limits: Limits) -> Self {
+    pub(crate) fn new(stream: Transport, shared: Shared, limits: Limits) -> Self {
         Self {
+            connection: Rc::new(Connection::from(stream.certified_name())),
             stream,
-            connection: Rc::default(),
             shared,
             limits,
             phase: Phase::Idle,
@@ -114,9 +113,19 @@ impl Guarded {
     /// Writes, and gives up on a client that takes nothing.
     fn poll_write_through(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        if written.is_ready() {
+        self.unless_stalled(cx, written)
+    }
+
+    /// What became of an attempt to send, or an error where the client has taken nothing for too
+    /// long.
+    fn unless_stalled<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        attempt: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if attempt.is_ready() {
             self.stalled = None;
-            return written;
+            return attempt;
         }
         let limit = self.limits.request;
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
@@ -168,13 +177,16 @@ impl AsyncWrite for Guarded {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        // TLS keeps up to 64 KiB that were written before the client takes them.
+        let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        ready!(this.unless_stalled(cx, flushed))?;
         if this.connection.is_closing() && !this.connection.is_busy() && this.ending.is_none() {
             // All of the last answer was written. Left to itself, the dispatcher would first wait
             // for the rest of the request's body, with no limit where it comes in chunks.
             this.ending = Some(Ending::new(""));
             cx.waker().wake_by_ref();
         }
-        Pin::new(&mut this.stream).poll_flush(cx)
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

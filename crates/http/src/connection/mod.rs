@@ -4,16 +4,19 @@
 //! routed, and gives such answers no body: a head that is malformed or too large. It also sets no
 //! limit to how long the head of a connection's second request may take, nor to how long a client
 //! may take nothing of its answer. [`Guarded`] stands between the dispatcher and the socket and
-//! makes good for both.
+//! makes good for both. The socket may have TLS around it: [`Transport`].
 
 mod ending;
 mod guarded;
 mod head;
 mod refusal;
+mod transport;
 
 use std::{cell::Cell, time::Duration};
 
+use capykeys_domain::model::ClusterSubject;
 pub(crate) use guarded::Guarded;
+pub(crate) use transport::Transport;
 
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
@@ -31,9 +34,20 @@ pub(crate) struct Connection {
     begun: Cell<u64>,
     ended: Cell<u64>,
     closing: Cell<bool>,
+    certified_name: Option<ClusterSubject>,
 }
 
 impl Connection {
+    /// A connection from whom its certificate names, where there is one.
+    fn from(certified_name: Option<ClusterSubject>) -> Self {
+        Self { certified_name, ..Self::default() }
+    }
+
+    /// Whom the client's certificate names.
+    pub(crate) const fn certified_name(&self) -> Option<&ClusterSubject> {
+        self.certified_name.as_ref()
+    }
+
     /// The head of a request has arrived.
     pub(crate) fn begin_request(&self) {
         self.begun.set(self.begun.get() + 1);

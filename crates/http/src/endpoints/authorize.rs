@@ -8,6 +8,7 @@ use capykeys_domain::usecases::{AuthorizeError, Gateways};
 
 use crate::{
     answer::let_through,
+    cluster::{self, TokenHeader},
     error::ApiError,
     exchange::{Current, Identity},
     request::{
@@ -49,6 +50,7 @@ async fn authorize(
     family: Family,
     gateways: &Gateways,
 ) -> Result<HttpResponse, ApiError> {
+    cluster::prove(exchange, request, TokenHeader::ClusterToken).await?;
     let needs = needs(request, family, gateways.rules.as_ref())?;
     let app = exchange.app();
     let credential = credential(app.format(), request.headers()).map_err(AuthorizeError::from)?;

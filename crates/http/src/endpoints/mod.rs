@@ -52,6 +52,7 @@ pub(crate) fn configure_internal(config: &mut web::ServiceConfig, internal: &Int
     config
         .app_data(web::Data::from(internal.metrics.clone()))
         .app_data(web::Data::new(internal.gateways.clone()))
+        .app_data(internal.callers.clone())
         .service(at(FORWARD_AUTH, "", |it| it.route(web::route().to(authorize::forward_auth))))
         .service(at(AUTH_REQUEST, "", |it| it.route(web::route().to(authorize::auth_request))))
         .service(at(EXT_AUTHZ_ANY, "", |it| it.route(web::route().to(authorize::ext_authz))))

@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Payload};
 
 use crate::{
     answer::{self, VerificationView},
+    cluster::{self, TokenHeader},
     error::{ApiError, Reason},
     exchange::Current,
     openapi::responses::ClusterErrors,
@@ -23,12 +24,14 @@ use crate::{
         (status = 200, description = "The verdict.", body = VerificationView<'_>),
         ClusterErrors,
     ),
+    security((), ("clusterToken" = [])),
 )]
 pub(crate) async fn verify_api_key(
     exchange: Current,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
+    cluster::prove(&exchange, &request, TokenHeader::Authorization).await?;
     let body = body::receive(&exchange, &request, payload).await?;
     let question = Question::parse(&body)?;
     let app = exchange.app();

@@ -5,6 +5,7 @@ use futures_util::future::try_join_all;
 
 use crate::{
     answer::{self, VerificationView, VerificationsView},
+    cluster::{self, TokenHeader},
     error::ApiError,
     exchange::Current,
     openapi::responses::ClusterErrors,
@@ -24,12 +25,14 @@ use crate::{
         (status = 200, description = "The verdicts.", body = VerificationsView<'_>),
         ClusterErrors,
     ),
+    security((), ("clusterToken" = [])),
 )]
 pub(crate) async fn verify_api_keys(
     exchange: Current,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
+    cluster::prove(&exchange, &request, TokenHeader::Authorization).await?;
     let body = body::receive(&exchange, &request, payload).await?;
     let questions = Question::parse_batch(&body)?;
     let app = exchange.app();

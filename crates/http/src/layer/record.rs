@@ -13,7 +13,7 @@ use actix_http::{
     body::{BodySize, BoxBody, MessageBody},
 };
 use actix_web::web::Bytes;
-use capykeys_domain::model::Actor;
+use capykeys_domain::model::{Actor, ClusterSubject};
 use tracing::Span;
 
 use crate::{connection::Connection, exchange::Exchange};
@@ -37,7 +37,12 @@ impl Record {
         if let Some(connection) = &connection {
             connection.begin_request();
         }
-        let span = tracing::info_span!("request", request_id = exchange.context.request_id.as_str());
+        let request_id = exchange.context.request_id.as_str();
+        let span = if exchange.shared.quiet {
+            tracing::debug_span!("request", request_id)
+        } else {
+            tracing::info_span!("request", request_id)
+        };
         let (method, started) = (method_name(method), Instant::now());
         Self { exchange, connection, span, method, started, status: None, reason: None, complete: false }
     }
@@ -65,22 +70,31 @@ impl Drop for Record {
             Some(actor @ Actor::User(id)) => (Some(actor.kind()), None, Some(id.as_str())),
             _ => (None, None, None),
         };
+        let certified = self.connection.as_ref().and_then(|connection| connection.certified_name());
+        let workload = self.exchange.workload.get().or(certified).map(ClusterSubject::as_str);
         let organization = self.exchange.identity.get().and_then(|identity| identity.organization_id);
-        tracing::info!(
-            target: "capykeys::access",
-            method = self.method,
-            route = self.exchange.route.get(),
-            status = self.status.map(|status| status.as_u16()),
-            complete = self.complete,
-            duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
-            request_id = self.exchange.context.request_id.as_str(),
-            caller = kind,
-            key_id,
-            user_id,
-            organization_id = organization.map(tracing::field::display),
-            reason = self.reason.as_deref(),
-            "request"
-        );
+        macro_rules! line {
+            ($event:ident) => {
+                tracing::$event!(
+                    target: "capykeys::access",
+                    method = self.method,
+                    route = self.exchange.route.get(),
+                    status = self.status.map(|status| status.as_u16()),
+                    complete = self.complete,
+                    duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+                    request_id = self.exchange.context.request_id.as_str(),
+                    workload,
+                    caller = kind,
+                    key_id,
+                    user_id,
+                    organization_id = organization.map(tracing::field::display),
+                    reason = self.reason.as_deref(),
+                    "request"
+                )
+            };
+        }
+        let failed = self.status.is_none_or(|status| status.is_server_error());
+        if self.exchange.shared.quiet && !failed { line!(debug) } else { line!(info) }
     }
 }
 

@@ -76,6 +76,7 @@ impl Modify for SharedParts {
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearerAuth", SecurityScheme::Http(bearer()));
         components.add_security_scheme("apiKeyHeader", SecurityScheme::ApiKey(ApiKey::Header(api_key())));
+        components.add_security_scheme("clusterToken", SecurityScheme::Http(cluster_token()));
         components.responses.extend(responses::all());
         let operations = document.paths.paths.values_mut().flat_map(operations);
         let inline = operations.flat_map(|operation| {
@@ -94,6 +95,14 @@ fn bearer() -> utoipa::openapi::security::Http {
     HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("An API key, or the session token of a user signed in with Clerk."))
+        .build()
+}
+
+fn cluster_token() -> utoipa::openapi::security::Http {
+    HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("A token of the cluster's workloads, where the internal listener asks for one."))
         .build()
 }
 

@@ -86,14 +86,35 @@ sets! {
     PublicErrors: [400, 405, 408, 431, 500, 503];
     /// What anybody may be answered where the gateway counts.
     CountedErrors: [400, 405, 408, 429, 431, 500, 503];
-    /// What a caller of the cluster may be answered.
-    ClusterErrors: [400, 401, 405, 408, 413, 415, 431, 500, 503];
     /// What a caller may be answered who signs in.
     CallerErrors: [400, 401, 405, 408, 413, 415, 429, 431, 500, 503];
     /// What a caller may be answered who asks for something in an organisation.
     OrganizationErrors: [400, 401, 403, 404, 405, 408, 413, 415, 429, 431, 500, 503];
     /// What a caller may be answered who creates something.
     CreationErrors: [400, 401, 403, 404, 405, 408, 409, 413, 415, 429, 431, 500, 503];
+}
+
+/// A 401 that says nothing of a key.
+const UNPROVEN: Shared = shared(
+    401,
+    "Unproven",
+    "The caller has not proved that it belongs to the cluster; which of the ways was asked for is not said.",
+    "A valid token of the cluster is required.",
+    Some((
+        "WWW-Authenticate",
+        "`Bearer realm=\"cluster\"`, with `error=\"invalid_token\"` where a token was given.",
+    )),
+);
+
+/// What a caller of the cluster may be answered.
+pub(crate) struct ClusterErrors;
+
+impl IntoResponses for ClusterErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut responses = references(&[400, 405, 408, 413, 415, 431, 500, 503]);
+        responses.insert(UNPROVEN.status.to_string(), Ref::from_response_name(UNPROVEN.name).into());
+        responses
+    }
 }
 
 fn references(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
@@ -103,7 +124,7 @@ fn references(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
 
 /// All of them, for the document's components.
 pub(super) fn all() -> impl Iterator<Item = (String, RefOr<Response>)> {
-    ALL.iter().map(|one| (one.name.to_owned(), RefOr::T(error(one))))
+    ALL.iter().chain([&UNPROVEN]).map(|one| (one.name.to_owned(), RefOr::T(error(one))))
 }
 
 fn error(shared: &Shared) -> Response {

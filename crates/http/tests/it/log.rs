@@ -3,9 +3,14 @@
 use std::{
     io::{self, Write},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use crate::support::{Mood, Site};
+use crate::{
+    cluster::{GOOD, asking_for_tokens},
+    support::{Authority, Connection, Mood, Site},
+    tls::{CLIENT, with_certificates},
+};
 use serde_json::Value;
 
 #[derive(Clone, Default)]
@@ -23,9 +28,13 @@ impl Write for Captured {
 }
 
 impl Captured {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
     /// The line of this request.
     fn line(&self, request_id: &str) -> Value {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let text = self.text();
         let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         let mut lines =
             lines.filter(|it| it["target"] == "capykeys::access" && it["fields"]["request_id"] == request_id);
@@ -82,6 +91,41 @@ async fn every_request_has_one_line_that_names_the_caller_and_no_secret() {
     malformed.error(400);
     assert_eq!(captured.line(malformed.header("x-request-id").unwrap())["status"], 400);
 
-    let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    workloads_are_named(&captured).await;
+
+    let text = captured.text();
     assert!(!text.contains(&secret[14..]), "a secret is in the log");
+    assert!(!text.contains(GOOD), "a token is in the log");
+}
+
+/// By their token, or by their certificate.
+async fn workloads_are_named(captured: &Captured) {
+    let site = asking_for_tokens().await;
+    let ask = |id: &str, token: &str| {
+        let headers = [("x-capy-cluster-token", token), ("x-request-id", id)];
+        site.send("GET", "/authorize/forward-auth", &headers, "").error(401);
+        captured.line(id)
+    };
+    let line = ask("proved", GOOD);
+    assert_eq!(line["workload"], "system:serviceaccount:gateway:envoy");
+    assert_eq!(line["reason"], "no credential");
+    let line = ask("unproved", "bad.cluster.token");
+    assert_eq!((&line["workload"], &line["reason"]), (&Value::Null, &"expired cluster token".into()));
+
+    let authority = Authority::new();
+    let site = with_certificates(&authority).await;
+    let request =
+        b"GET /livez HTTP/1.1\r\nhost: test\r\nconnection: close\r\nx-request-id: certified\r\n\r\n";
+    let config = authority.client(&authority, CLIENT);
+    assert_eq!(Connection::open_tls(site.address, config).finish(request).status, 200);
+    assert_eq!(captured.line("certified")["workload"], CLIENT);
+    let mut stranger = Connection::open_tls(site.address, authority.stranger());
+    stranger.try_send(request);
+    stranger.read_to_end();
+    let logged = async {
+        while !captured.text().contains("the client has shown no certificate") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), logged).await.unwrap();
 }

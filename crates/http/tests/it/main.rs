@@ -3,9 +3,11 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod authorize;
+mod cluster;
 mod document;
 mod faults;
 mod log;
 mod raw;
 mod support;
+mod tls;
 mod wire;

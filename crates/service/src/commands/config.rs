@@ -18,7 +18,7 @@ pub(crate) fn run(config: &Config, command: &cli::Config) -> Result<(), Error> {
     }
     config.cache.settings()?;
     config.internal.authorize.gateways()?;
-    config.internal.grpc()?;
+    crate::internal::proof(&config.internal)?;
     crate::app::check_sessions(config)?;
     crate::peppers::check(config)?;
     output::text(&toml::to_string_pretty(config)?)

@@ -16,6 +16,7 @@ use crate::{
     config::{self, Config, StoreKind},
     first_run,
     grpc::Grpc,
+    internal,
     metrics::metrics,
     store,
 };
@@ -25,7 +26,7 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(3);
 
 /// Serves until a signal says to stop; then lets requests end.
 pub(crate) async fn run(config: &Config) -> Result<(), Error> {
-    let (gateways, grpc) = (config.internal.authorize.gateways()?, config.internal.grpc()?);
+    let (proof, gateways) = (internal::proof(&config.internal)?, config.internal.authorize.gateways()?);
     // Held until the end, so that no second server works on the same folder.
     let _lock = prepare_store(config).await?;
     let App { capykeys, sessions, cache, uses } = app::build(config, Role::Replica).await?;
@@ -34,6 +35,7 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     if let Some(verifier) = &sessions {
         verifier.warm_up();
     }
+    proof.warm_up();
     let listener = bind(config.server.listen)?;
     let address = listener.local_addr()?;
     if config.store.kind == StoreKind::Sqlite {
@@ -50,10 +52,11 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     )?];
     let internal = bind(config.internal.listen)?;
     tracing::info!(address = %internal.local_addr()?, "listening for the cluster");
-    let metrics = metrics(sessions, cache.clone());
-    let surface = Surface::Internal(Box::new(Internal { metrics, gateways: gateways.clone() }));
+    let (callers, tls) = (proof.callers, proof.tls);
+    let (metrics, for_grpc) = (metrics(sessions, cache.clone()), gateways.clone());
+    let surface = Surface::Internal(Box::new(Internal { metrics, gateways, callers, tls }));
     servers.push(capykeys_http::serve(internal, surface, Arc::clone(&capykeys), drain.clone(), &settings)?);
-    let grpc = grpc.map(|listen| Grpc::start(listen, capykeys, gateways, &config.server)).transpose()?;
+    let grpc = Grpc::start(config, capykeys, for_grpc)?;
     let handles: Vec<_> = servers.iter().map(Server::handle).collect();
     let serving: Vec<_> = servers.into_iter().map(tokio::spawn).collect();
     tracing::info!(%address, "listening");

@@ -3,6 +3,7 @@
 
 mod authorize;
 mod cache;
+mod callers;
 mod clerk;
 mod error;
 mod keys;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use authorize::Authorize;
 pub(crate) use cache::Cache;
+pub(crate) use callers::{Callers, ClusterToken, InternalTls};
 pub(crate) use clerk::{Clerk, Instance};
 pub(crate) use error::ConfigError;
 pub(crate) use keys::Keys;

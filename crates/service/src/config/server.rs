@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Authorize, ConfigError};
+use super::{Authorize, Callers, ClusterToken, InternalTls};
 
 /// The listener of the API.
 #[derive(Debug, Deserialize, Serialize)]
@@ -58,6 +58,14 @@ pub(crate) struct Internal {
     /// Where to listen for Envoy's gRPC; nowhere unless it is set. Port 0 takes any free one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) grpc_listen: Option<SocketAddr>,
+    /// How its callers prove themselves.
+    pub(crate) callers: Callers,
+    /// The tokens with which they do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<ClusterToken>,
+    /// TLS, with which they do where it asks for certificates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls: Option<InternalTls>,
     /// How requests behind gateways are authorised.
     pub(crate) authorize: Authorize,
 }
@@ -67,21 +75,11 @@ impl Default for Internal {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),
             grpc_listen: None,
+            callers: Callers::default(),
+            token: None,
+            tls: None,
             authorize: Authorize::default(),
         }
-    }
-}
-
-impl Internal {
-    /// Where to listen for gRPC, whose callers cannot prove themselves.
-    pub(crate) fn grpc(&self) -> Result<Option<SocketAddr>, ConfigError> {
-        let is_loopback = |listen: SocketAddr| listen.ip().to_canonical().is_loopback();
-        if self.grpc_listen.is_none_or(is_loopback) {
-            return Ok(self.grpc_listen);
-        }
-        let sentence = "internal.grpc_listen must be a loopback address: callers of gRPC cannot prove \
-                        themselves yet";
-        Err(ConfigError::Invalid(sentence.to_owned()))
     }
 }
 

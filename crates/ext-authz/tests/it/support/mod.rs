@@ -12,7 +12,7 @@ use std::{
 
 pub(crate) use ask::{ask, header, let_through, refused};
 use capykeys_conformance::{
-    fixtures::{ManualClock, SeededEntropy, context},
+    fixtures::{ManualClock, SeededEntropy, ToldUses, context},
     model::ModelStore,
 };
 use capykeys_domain::{
@@ -120,9 +120,11 @@ fn capykeys(mood: watch::Receiver<Mood>, clock: &Arc<ManualClock>) -> Capykeys {
         resolver: Arc::new(Unremembered(Arc::new(MoodyLookup { model, mood }))),
         replicas: Arc::new(NoReplicas),
         organizations: shared.clone(),
+        organization_resolver: shared.clone(),
         audit: shared.clone(),
         sessions: None,
         readiness: shared,
+        uses: Arc::new(ToldUses::default()),
         clock: clock.clone(),
         entropy: Arc::new(SeededEntropy::default()),
     };

@@ -3,10 +3,12 @@
 use std::{
     io::{Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
+    sync::Arc,
     time::Duration,
 };
 
 use serde_json::Value;
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 /// An answer as it came over the wire.
 #[derive(Debug)]
@@ -96,31 +98,57 @@ impl Answer {
 }
 
 /// A connection that stays open until it is dropped.
-pub(crate) struct Connection(TcpStream);
+pub(crate) struct Connection {
+    socket: TcpStream,
+    stream: Box<dyn Stream>,
+}
+
+trait Stream: Read + Write + Send {}
+
+impl<S: Read + Write + Send> Stream for S {}
 
 impl Connection {
     /// Connects.
     pub(crate) fn open(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        Self(stream)
+        let socket = TcpStream::connect(address).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let stream = Box::new(socket.try_clone().unwrap());
+        Self { socket, stream }
+    }
+
+    /// Connects, and then speaks TLS. What is wrong with that shows when something is read.
+    pub(crate) fn open_tls(address: SocketAddr, config: Arc<ClientConfig>) -> Self {
+        let Self { socket, stream: _ } = Self::open(address);
+        let session = ClientConnection::new(config, "localhost".try_into().unwrap()).unwrap();
+        let stream = Box::new(StreamOwned::new(session, socket.try_clone().unwrap()));
+        Self { socket, stream }
     }
 
     /// Sends bytes.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
-        self.0.write_all(bytes).unwrap();
+        self.stream.write_all(bytes).unwrap();
+    }
+
+    /// Sends bytes, unless the server has hung up already.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+    }
+
+    /// Waits for the first bytes that come.
+    pub(crate) fn read_some(&mut self) {
+        assert_ne!(self.stream.read(&mut [0; 64]).unwrap(), 0);
     }
 
     /// Closes our side.
     pub(crate) fn half_close(&mut self) {
-        self.0.shutdown(Shutdown::Write).unwrap();
+        self.socket.shutdown(Shutdown::Write).unwrap();
     }
 
     /// All that comes until the server closes.
     pub(crate) fn read_to_end(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         // A reset after the answer is an end as well; what matters is what was read.
-        let _ = self.0.read_to_end(&mut bytes);
+        let _ = self.stream.read_to_end(&mut bytes);
         bytes
     }
 
@@ -128,7 +156,7 @@ impl Connection {
     pub(crate) fn wait_for_reset(&mut self) {
         let gone = (0..3_000).any(|_| {
             std::thread::sleep(Duration::from_millis(10));
-            self.0.write_all(b" ").is_err()
+            self.socket.write_all(b" ").is_err()
         });
         assert!(gone, "the connection is still there");
     }
@@ -138,7 +166,7 @@ impl Connection {
         let mut bytes = Vec::new();
         loop {
             let mut buffer = [0; 4096];
-            let read = self.0.read(&mut buffer).unwrap();
+            let read = self.stream.read(&mut buffer).unwrap();
             assert_ne!(read, 0, "ended after {}", bytes.escape_ascii());
             bytes.extend_from_slice(&buffer[..read]);
             if find(&bytes, b"\r\n\r\n").is_some() && Answer::parse(&bytes).complete {

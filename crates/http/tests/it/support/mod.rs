@@ -1,5 +1,6 @@
 //! A server over the reference model, and a client that sends any bytes.
 
+mod certificates;
 mod client;
 mod moody;
 
@@ -22,7 +23,8 @@ use capykeys_domain::{
     secret::{KeyFormat, Pepper, PepperId, Peppers},
     usecases::{Capykeys, CreatedKey, Gateways, NewOrganization, Ports, Provisioning},
 };
-use capykeys_http::{Drain, Internal, Settings, Surface};
+use capykeys_http::{Callers, Drain, Internal, Settings, Surface};
+pub(crate) use certificates::Authority;
 pub(crate) use client::{Answer, Connection};
 pub(crate) use moody::{Mood, MoodyStore};
 use zeroize::Zeroizing;
@@ -46,9 +48,12 @@ impl Site {
 
     /// A server for the cluster.
     pub(crate) async fn internal() -> Self {
-        let metrics = Arc::new(|| Some("# EOF\n".to_owned()));
-        let internal = Internal { metrics, gateways: Gateways::default() };
-        Self::serving(Surface::Internal(Box::new(internal)), Duration::from_secs(10)).await
+        Self::internal_with(internal(), Duration::from_secs(10)).await
+    }
+
+    /// The same with another setup and this time limit for requests.
+    pub(crate) async fn internal_with(internal: Internal, request_timeout: Duration) -> Self {
+        Self::serving(Surface::Internal(Box::new(internal)), request_timeout).await
     }
 
     /// A server with this time limit for requests.
@@ -56,7 +61,17 @@ impl Site {
         Self::serving(Surface::Public, request_timeout).await
     }
 
+    /// The same with room for one connection at a time.
+    pub(crate) async fn with_one_connection(internal: Internal, request_timeout: Duration) -> Self {
+        let settings = Settings { max_connections: 1, ..settings(request_timeout) };
+        Self::serving_with(Surface::Internal(Box::new(internal)), settings).await
+    }
+
     async fn serving(surface: Surface, request_timeout: Duration) -> Self {
+        Self::serving_with(surface, settings(request_timeout)).await
+    }
+
+    async fn serving_with(surface: Surface, settings: Settings) -> Self {
         let store = MoodyStore::new(ModelStore::default());
         let clock = Arc::new(ManualClock::default());
         let app = Arc::new(capykeys(&store, &clock));
@@ -69,7 +84,6 @@ impl Site {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let drain = Drain::new();
-        let settings = Settings { workers: 1, request_timeout, ..Settings::default() };
         let server =
             capykeys_http::serve(listener, surface, Arc::clone(&app), drain.clone(), &settings).unwrap();
         let handle = server.handle();
@@ -117,6 +131,20 @@ impl Site {
         let bearer = format!("Bearer {}", key.plaintext.expose());
         let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
         self.send(method, path, &headers, body)
+    }
+}
+
+fn settings(request_timeout: Duration) -> Settings {
+    Settings { workers: 1, request_timeout, ..Settings::default() }
+}
+
+/// The usual setup of the listener for the cluster.
+pub(crate) fn internal() -> Internal {
+    Internal {
+        metrics: Arc::new(|| Some("# EOF\n".to_owned())),
+        gateways: Gateways::default(),
+        callers: Callers::Trusted,
+        tls: None,
     }
 }
 

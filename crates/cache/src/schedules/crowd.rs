@@ -1,0 +1,85 @@
+//! Many who ask for one key at once.
+
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use capykeys_domain::{
+    ports::{FoundKey, KeyLookup, KeyResolver, Unavailable},
+    secret::KeyDigest,
+};
+use futures_util::{FutureExt, future::join_all};
+use shuttle::future::{spawn, yield_now};
+
+use super::{
+    schedule,
+    store::{Clock, Store},
+};
+use crate::{CacheSettings, VerificationCache, planted::Bug};
+
+const CROWD: u64 = 4;
+const SEEDS: u64 = 1_000;
+
+/// A store that answers when everybody waits.
+struct Patient {
+    store: Store,
+    waiting: AtomicU64,
+}
+
+#[async_trait]
+impl KeyLookup for Patient {
+    async fn find_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
+        while self.waiting.load(Ordering::SeqCst) < CROWD {
+            yield_now().await;
+        }
+        self.store.find_by_digest(digests).await
+    }
+}
+
+/// Whether all of them were answered, and how many reads that took.
+async fn ask(bug: Option<Bug>) -> (bool, u64) {
+    let patient = Arc::new(Patient { store: Store::new(), waiting: AtomicU64::new(0) });
+    let cache = VerificationCache::with_bug(
+        CacheSettings::default(),
+        Arc::clone(&patient) as _,
+        Arc::new(Store::new()) as _,
+        Arc::new(Clock::default()),
+        bug,
+    );
+    let answers = join_all((0..CROWD).map(|_| {
+        let (cache, patient) = (cache.clone(), Arc::clone(&patient));
+        spawn(async move {
+            let digests = [patient.store.key().digest];
+            let mut find = pin!(cache.resolve(&digests));
+            // It waits now, or was told that the store took too long.
+            let failed = find.as_mut().now_or_never();
+            patient.waiting.fetch_add(1, Ordering::SeqCst);
+            failed.is_none() && find.await.is_ok()
+        })
+    }));
+    let answered = answers.await.into_iter().all(|answer| answer.unwrap());
+    (answered, patient.store.reads())
+}
+
+/// How many reads each crowd took of which everybody was answered.
+fn reads(bug: Option<Bug>) -> Vec<u64> {
+    let crowds = (0..SEEDS).map(|seed| schedule(seed, move || ask(bug)));
+    crowds.filter(|(answered, _)| *answered).map(|(_, reads)| reads).collect()
+}
+
+#[test]
+fn those_who_ask_at_once_share_one_read() {
+    let reads = reads(None);
+    assert!(reads.len() > 100, "{}", reads.len());
+    assert!(reads.iter().all(|&reads| reads == 1));
+}
+
+#[test]
+fn a_crowd_that_shares_nothing_is_caught() {
+    assert!(reads(Some(Bug::NeverShared)).contains(&CROWD));
+}

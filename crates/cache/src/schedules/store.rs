@@ -1,0 +1,154 @@
+//! A store with one key, and the clock. Both take their time, and neither is a place at which tasks
+//! change but where it says so.
+
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use capykeys_conformance::fixtures;
+use capykeys_domain::{
+    model::Suspension,
+    ports::{Change, ChangeFeed, FeedHead, FeedPosition, FoundKey, KeyLookup, Poll, Unavailable},
+    secret::KeyDigest,
+};
+use shuttle::future::yield_now;
+
+use super::one_in;
+use crate::{BootClock, BootTime};
+
+/// For others to go on, some number of times.
+pub(super) async fn pause() {
+    while !one_in(3) {
+        yield_now().await;
+    }
+}
+
+/// A clock that is moved by hand.
+#[derive(Default)]
+pub(super) struct Clock(AtomicU64);
+
+impl Clock {
+    pub(super) fn go_on(&self, millis: u64) {
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+impl BootClock for Clock {
+    fn now(&self) -> BootTime {
+        BootTime::new(Duration::from_millis(self.0.load(Ordering::SeqCst)))
+    }
+}
+
+struct State {
+    key: FoundKey,
+    changes: Vec<Change>,
+    reading: u64,
+    reads: u64,
+    two_at_once: bool,
+}
+
+pub(super) struct Store(Mutex<State>);
+
+impl Store {
+    pub(super) fn new() -> Self {
+        let organization = fixtures::organization(fixtures::at(0));
+        let new = fixtures::key(organization.id, fixtures::at(0));
+        let key = FoundKey { digest: new.digest, key: new.key, organization };
+        Self(Mutex::new(State { key, changes: Vec::new(), reading: 0, reads: 0, two_at_once: false }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    pub(super) fn key(&self) -> FoundKey {
+        self.state().key.clone()
+    }
+
+    pub(super) fn reads(&self) -> u64 {
+        self.state().reads
+    }
+
+    pub(super) fn has_read_twice_at_once(&self) -> bool {
+        self.state().two_at_once
+    }
+
+    /// Revokes the key, or suspends its organisation or resumes it.
+    pub(super) fn commit(&self, change: Change) {
+        let mut state = self.state();
+        let at = fixtures::at(1);
+        match change {
+            Change::Key(_) => state.key.key.revoked_at = Some(at),
+            Change::Organization(_) => {
+                let resumed = state.key.organization.suspension.take().is_some();
+                state.key.organization.suspension = (!resumed).then_some(Suspension { at, reason: None });
+            }
+        }
+        state.changes.push(change);
+    }
+}
+
+impl State {
+    fn head(&self) -> FeedHead {
+        let sequence = i64::try_from(self.changes.len()).unwrap();
+        let position = FeedPosition { sequence, mark: [0; 16], history: [0; 16] };
+        FeedHead { position, store_time: fixtures::at(0) }
+    }
+}
+
+/// A read that the store is at.
+struct Reading<'a>(&'a Store);
+
+impl<'a> Reading<'a> {
+    fn new(store: &'a Store) -> Self {
+        let mut state = store.state();
+        state.reads += 1;
+        state.reading += 1;
+        state.two_at_once |= state.reading > 1;
+        Self(store)
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.state().reading -= 1;
+    }
+}
+
+#[async_trait]
+impl KeyLookup for Store {
+    async fn find_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
+        let _reading = Reading::new(self);
+        pause().await;
+        let key = Some(self.key()).filter(|key| digests.contains(&key.digest));
+        pause().await;
+        Ok(key)
+    }
+}
+
+#[async_trait]
+impl ChangeFeed for Store {
+    async fn head(&self) -> Result<FeedHead, Unavailable> {
+        pause().await;
+        let head = self.state().head();
+        pause().await;
+        Ok(head)
+    }
+
+    async fn poll(&self, from: &FeedPosition, _: NonZeroU32) -> Result<Poll, Unavailable> {
+        pause().await;
+        let (head, changes) = {
+            let state = self.state();
+            (state.head(), state.changes[usize::try_from(from.sequence).unwrap()..].to_vec())
+        };
+        pause().await;
+        let FeedHead { position, store_time } = head;
+        Ok(Poll::Changes { changes, position, complete: true, store_time })
+    }
+}

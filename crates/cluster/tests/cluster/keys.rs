@@ -1,0 +1,57 @@
+//! Whose keys count, and what happens while they cannot be had.
+
+use capykeys_cluster::{ClusterSettings, FetchError, KeySource, Refusal};
+use capykeys_domain::ports::ClusterCallerError;
+
+use crate::support::{CURVE_KEY, Harness, KEY, OTHER_KEY, TokenBuilder, jwks, settings};
+
+#[tokio::test]
+async fn a_key_that_is_not_known_yet_is_fetched() {
+    let harness = Harness::new();
+    harness.accepts(&TokenBuilder::new().sign(), "the first key").await;
+    harness.fetcher.answers(Ok(jwks(&[KEY.jwk("key_1"), OTHER_KEY.jwk("key_2")])));
+    let rotated = TokenBuilder::new().header("kid", "key_2").sign_by(&OTHER_KEY);
+    harness.accepts(&rotated, "the next key").await;
+    assert_eq!(harness.fetcher.calls(), 2);
+    let unknown = TokenBuilder::new().header("kid", "key_3").sign();
+    harness.refuses_unseen(&unknown, Refusal::UnknownKey, "within the cooldown").await;
+}
+
+#[tokio::test]
+async fn a_key_id_is_needed_where_there_are_several_keys() {
+    let harness = Harness::new();
+    harness.refuses_unseen(&TokenBuilder::new().without_header("kid").sign(), Refusal::KeyId, "none").await;
+}
+
+#[tokio::test]
+async fn without_keys_nobody_is_refused() {
+    let harness = Harness::new();
+    harness.fetcher.answers(Err(FetchError::Connect));
+    for token in [TokenBuilder::new().sign(), TokenBuilder::new().sign_by(&OTHER_KEY)] {
+        let outcome = harness.verify(&token).await;
+        let Err(ClusterCallerError::Unavailable(error)) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(error.to_string(), "cluster: there are no signing keys: fetching them failed");
+    }
+    harness.fetcher.answers(Ok(jwks(&[KEY.jwk("key_1")])));
+    harness.clock.advance(5_000_000);
+    harness.accepts(&TokenBuilder::new().sign(), "the keys are back").await;
+}
+
+#[tokio::test]
+async fn a_configured_key_needs_no_fetch_and_no_id() {
+    for (key, algorithm) in [(&*KEY, "RS256"), (&*CURVE_KEY, "ES256")] {
+        let keys = KeySource::Pem(key.public_pem());
+        let harness = Harness::with(ClusterSettings { keys, ..settings() });
+        harness.verifier.warm_up();
+        let token = TokenBuilder::new().header("alg", algorithm);
+        harness.accepts(&token.sign_by(key), algorithm).await;
+        harness.accepts(&token.without_header("kid").sign_by(key), algorithm).await;
+        harness.refuses(&TokenBuilder::new().sign_by(&OTHER_KEY), wrong_for(algorithm), algorithm).await;
+        assert_eq!(harness.fetcher.calls(), 0);
+    }
+}
+
+/// Why a token by RS256 with another key is refused.
+fn wrong_for(algorithm: &str) -> Refusal {
+    if algorithm == "RS256" { Refusal::Signature } else { Refusal::UnknownKey }
+}

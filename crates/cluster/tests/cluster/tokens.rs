@@ -1,0 +1,120 @@
+//! What a token must hold.
+
+use capykeys_cluster::{ClusterSettings, Refusal};
+use capykeys_domain::model::ClusterSubject;
+use serde_json::{Value, json};
+
+use crate::support::{AUDIENCE, Harness, ISSUER, NOW, SUBJECT, TokenBuilder, settings};
+
+#[tokio::test]
+async fn a_token_as_kubernetes_writes_it_names_its_service_account() {
+    let harness = Harness::new();
+    let caller = harness.verify(&TokenBuilder::new().sign()).await.unwrap();
+    assert_eq!(caller.subject.as_str(), SUBJECT);
+    assert_eq!(harness.fetcher.calls(), 1);
+}
+
+#[tokio::test]
+async fn the_issuer_is_compared_to_the_letter() {
+    let harness = Harness::new();
+    for issuer in [
+        json!("https://kubernetes.default.svc.cluster.local/"),
+        json!("https://kubernetes.default.svc"),
+        json!("kubernetes/serviceaccount"),
+        json!(""),
+        json!(null),
+        json!([ISSUER]),
+    ] {
+        let token = TokenBuilder::new().claim("iss", issuer.clone()).sign();
+        harness.refuses_unseen(&token, Refusal::Issuer, &issuer.to_string()).await;
+    }
+    harness.refuses_unseen(&TokenBuilder::new().without("iss").sign(), Refusal::Issuer, "none").await;
+}
+
+#[tokio::test]
+async fn the_audience_must_be_among_those_of_the_token() {
+    let harness = Harness::new();
+    for audience in [json!(AUDIENCE), json!([AUDIENCE]), json!(["vault", AUDIENCE])] {
+        let token = TokenBuilder::new().claim("aud", audience.clone()).sign();
+        harness.accepts(&token, &audience.to_string()).await;
+    }
+    for audience in [
+        json!("https://kubernetes.default.svc.cluster.local"),
+        json!(["vault"]),
+        json!([]),
+        json!(""),
+        json!(null),
+        json!([AUDIENCE, 1]),
+        json!([[AUDIENCE]]),
+        json!({AUDIENCE: AUDIENCE}),
+        json!("capykeys vault"),
+        json!("Capykeys"),
+    ] {
+        let token = TokenBuilder::new().claim("aud", audience.clone()).sign();
+        harness.refuses_unseen(&token, Refusal::Audience, &audience.to_string()).await;
+    }
+    harness.refuses_unseen(&TokenBuilder::new().without("aud").sign(), Refusal::Audience, "none").await;
+}
+
+#[tokio::test]
+async fn the_subject_must_be_one_that_can_be_logged() {
+    let harness = Harness::new();
+    for subject in [json!(""), json!(null), json!(1), json!("two words"), json!("line\nbreak")] {
+        let token = TokenBuilder::new().claim("sub", subject.clone()).sign();
+        harness.refuses_unseen(&token, Refusal::Subject, &subject.to_string()).await;
+    }
+    harness.refuses_unseen(&TokenBuilder::new().without("sub").sign(), Refusal::Subject, "none").await;
+}
+
+#[tokio::test]
+async fn where_subjects_are_listed_no_other_is_accepted() {
+    let listed = ["system:serviceaccount:monitoring:prometheus", SUBJECT];
+    let subjects = listed.iter().map(|subject| ClusterSubject::parse(subject).unwrap()).collect();
+    let harness = Harness::with(ClusterSettings { subjects, ..settings() });
+    for subject in listed {
+        harness.accepts(&TokenBuilder::new().claim("sub", subject).sign(), subject).await;
+    }
+    for subject in ["system:serviceaccount:gateway:envoy2", "system:serviceaccount:gateway", "envoy"] {
+        let token = TokenBuilder::new().claim("sub", subject).sign();
+        harness.refuses_unseen(&token, Refusal::NotAllowed, subject).await;
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_valid_from_nbf_and_iat_until_exp_give_or_take_five_seconds() {
+    let harness = Harness::new();
+    for (name, good, bad, reason) in [
+        ("exp", NOW - 4, NOW - 5, Refusal::Expired),
+        ("nbf", NOW + 5, NOW + 6, Refusal::NotYetValid),
+        ("iat", NOW + 5, NOW + 6, Refusal::IssuedInTheFuture),
+    ] {
+        harness.accepts(&TokenBuilder::new().claim(name, good).sign(), name).await;
+        harness.refuses_unseen(&TokenBuilder::new().claim(name, bad).sign(), reason, name).await;
+    }
+}
+
+#[tokio::test]
+async fn the_clock_is_asked_for_each_token() {
+    let harness = Harness::new();
+    let token = TokenBuilder::new().sign();
+    harness.accepts(&token, "now").await;
+    harness.clock.advance(3_612 * 1_000_000);
+    harness.refuses(&token, Refusal::Expired, "an hour later").await;
+}
+
+#[tokio::test]
+async fn exp_and_iat_are_required_and_nbf_may_be_left_out() {
+    let harness = Harness::new();
+    harness.accepts(&TokenBuilder::new().without("nbf").sign(), "nbf").await;
+    for name in ["exp", "iat"] {
+        harness.refuses_unseen(&TokenBuilder::new().without(name).sign(), Refusal::Time, name).await;
+    }
+    let odd: [Value; 6] =
+        [json!(NOW.to_string()), json!(null), json!(-1), json!(u64::MAX), json!(1e300), json!([NOW])];
+    for name in ["exp", "nbf", "iat"] {
+        for value in &odd {
+            let token = TokenBuilder::new().claim(name, value.clone()).sign();
+            harness.refuses_unseen(&token, Refusal::Time, &format!("{name} {value}")).await;
+        }
+    }
+}

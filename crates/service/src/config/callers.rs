@@ -1,0 +1,62 @@
+//! How callers of the internal listener prove themselves.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::clerk::list;
+
+/// What is asked of callers of the internal listener.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Callers {
+    /// Nothing: whoever is on this machine is trusted.
+    #[default]
+    Loopback,
+    /// A token of the cluster.
+    Token,
+    /// A certificate.
+    Certificate,
+}
+
+/// Which tokens are accepted: those of a Kubernetes cluster's service accounts.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ClusterToken {
+    /// The tokens' `iss`, such as `https://kubernetes.default.svc.cluster.local`.
+    pub(crate) issuer: String,
+    /// What must be in their `aud`.
+    pub(crate) audience: String,
+    /// Where the cluster's public keys are: `https://kubernetes.default.svc/openid/v1/jwks`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) jwks_url: Option<Url>,
+    /// The authorities to trust there (PEM), instead of the system's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) jwks_ca_file: Option<PathBuf>,
+    /// A token to ask there with, read anew each time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) jwks_token_file: Option<PathBuf>,
+    /// Or a file with the cluster's public key (PEM).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pem_file: Option<PathBuf>,
+    /// The `sub` that are accepted; all where it is empty.
+    #[serde(deserialize_with = "list")]
+    pub(crate) subjects: Vec<String>,
+}
+
+/// TLS of the internal listener.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "these are the names of the settings")]
+pub(crate) struct InternalTls {
+    /// The server's certificate and those between it and its authority (PEM).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) certificate_file: Option<PathBuf>,
+    /// Its private key (PEM).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// The authorities of the clients' certificates (PEM).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_ca_file: Option<PathBuf>,
+}
