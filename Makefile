@@ -4,6 +4,10 @@
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
+# Where the tests find the programs that they run, or install them.
+TEST_PROGRAMS = CAPYKEYS_TEST_PGBIN="$$(scripts/postgres)" CAPYKEYS_TEST_PGBOUNCER="$$(scripts/pgbouncer)" \
+	CAPYKEYS_TEST_GATEWAYS="$$(scripts/gateways)"
+
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -17,8 +21,7 @@ postgres: ## Find a PostgreSQL for the tests, or install one
 	@scripts/postgres
 
 test: build ## Run every test, on a throw-away PostgreSQL too
-	CAPYKEYS_TEST_PGBIN="$$(scripts/postgres)" CAPYKEYS_TEST_PGBOUNCER="$$(scripts/pgbouncer)" \
-		cargo test --locked --workspace
+	$(TEST_PROGRAMS) cargo test --locked --workspace
 
 fmt: ## Format the code
 	cargo fmt --all
@@ -39,18 +42,19 @@ clerk-differential: ## Compare the session verifier with Clerk's own SDK
 soak: ## Test the promise about revocation at full length (two hours)
 	scripts/soak
 
-bench: ## Measure: time to ready, idle memory, session verification
+bench: ## Measure: time to ready, idle memory, verification of keys and sessions
 	cargo build --locked --release --bin capykeys
+	cargo build --locked --release --package capykeys-http --example bare
 	scripts/measure
-	cargo bench --locked --package capykeys-clerk
+	scripts/bench-verification
+	cargo bench --locked --package capykeys-clerk --package capykeys-usage
 
 ci: lint test schemathesis clerk-differential ## What every change must pass
 	cargo run --locked --quiet --bin capykeys -- openapi | diff openapi/capykeys.json -
 
 ci-full: ci deny ## The same at full length
 	scripts/schemathesis 2000
-	CAPYKEYS_TEST_KILL_ROUNDS=200 CAPYKEYS_TEST_FAULT_SECONDS=10 CAPYKEYS_TEST_PGBIN="$$(scripts/postgres)" \
-		CAPYKEYS_TEST_PGBOUNCER="$$(scripts/pgbouncer)" \
+	CAPYKEYS_TEST_KILL_ROUNDS=200 CAPYKEYS_TEST_FAULT_SECONDS=10 $(TEST_PROGRAMS) \
 		cargo test --locked --package capykeys-tests
 
 deny: ## Check licences and sources of all dependencies

@@ -59,7 +59,10 @@ impl Pool {
             // Last in, first out: those in use stay fresh.
             .queue_mode(QueueMode::Lifo)
             .runtime(Runtime::Tokio1)
-            .timeouts(Timeouts { wait: Some(deadline), create: Some(deadline), recycle: Some(deadline) })
+            // Whoever gets a connection late must have time left to use it. Else, where more is asked
+            // for than can be done, each operation runs into its deadline in the middle of a statement,
+            // which costs its connection, and next to nothing gets done at all.
+            .timeouts(Timeouts { wait: Some(deadline / 3), create: Some(deadline), recycle: Some(deadline) })
             .post_create(schema_hook())
             .pre_recycle(liveness_hook(Arc::clone(&trust), deadline / 4))
             .build()
