@@ -9,7 +9,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Each crate with those of the project's crates that its production code may use. A crate that
 /// is not here fails.
-const ALLOWED: [(&str, &[&str]); 14] = [
+const ALLOWED: [(&str, &[&str]); 15] = [
     ("capykeys-domain", &[]),
     ("capykeys-conformance", &["capykeys-domain"]),
     ("capykeys-postgres", &["capykeys-domain"]),
@@ -19,8 +19,9 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ("capykeys-clerk", &["capykeys-domain", "capykeys-jwks"]),
     ("capykeys-cluster", &["capykeys-domain", "capykeys-jwks"]),
     ("capykeys-usage", &["capykeys-domain"]),
-    ("capykeys-http", &["capykeys-domain"]),
-    ("capykeys-ext-authz", &["capykeys-domain"]),
+    ("capykeys-tls", &["capykeys-domain"]),
+    ("capykeys-http", &["capykeys-domain", "capykeys-tls"]),
+    ("capykeys-ext-authz", &["capykeys-domain", "capykeys-tls"]),
     (
         "capykeys-service",
         &[

@@ -14,6 +14,7 @@ use tracing::Instrument;
 
 use crate::{
     answer::{let_through, refuse},
+    connection::Caller,
     failure::Failure,
     original::Original,
     record::Record,
@@ -30,10 +31,11 @@ pub(crate) struct Checks {
 #[tonic::async_trait]
 impl Authorization for Checks {
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
-        let peer = request.remote_addr().map(|address| address.ip().to_canonical());
+        let caller = request.extensions().get::<Caller>().cloned();
+        let (peer, workload) = caller.map_or((None, None), |caller| (caller.peer, caller.workload));
         let original = Original::from(request.into_inner());
         let context = RequestContext { request_id: self.app.request_id(original.request_id()), peer };
-        let mut record = Record::begin(context.request_id.clone(), original.method());
+        let mut record = Record::begin(context.request_id.clone(), original.method(), workload);
         let outcome = self.outcome(&original, &context).instrument(record.span().clone()).await;
         record.answered(&outcome);
         Ok(Response::new(match outcome {

@@ -2,8 +2,10 @@
 
 use std::{borrow::Cow, time::Instant};
 
-use capykeys_domain::model::{Actor, OrganizationId, RequestId};
-use capykeys_domain::usecases::Authorized;
+use capykeys_domain::{
+    model::{Actor, ClusterSubject, OrganizationId, RequestId},
+    usecases::Authorized,
+};
 use envoy_types::ext_authz::v3::pb::HttpStatusCode;
 use tracing::Span;
 
@@ -11,12 +13,13 @@ use crate::failure::Failure;
 
 const ROUTE: &str = "envoy.service.auth.v3.Authorization/Check";
 
-/// What the log says about a check. It is written when this is dropped: when the check was answered,
-/// or given up.
+/// What the log says about a check: for debugging alone, unless it fails here, for a line costs more
+/// than an answer. It is written when this is dropped: when the check was answered, or given up.
 pub(crate) struct Record {
     request_id: RequestId,
     span: Span,
     method: &'static str,
+    workload: Option<ClusterSubject>,
     started: Instant,
     status: Option<HttpStatusCode>,
     who: Option<(Actor, OrganizationId)>,
@@ -24,10 +27,15 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Begins with the check.
-    pub(crate) fn begin(request_id: RequestId, method: &'static str) -> Self {
-        let span = tracing::info_span!("request", request_id = request_id.as_str());
-        Self { request_id, span, method, started: Instant::now(), status: None, who: None, reason: None }
+    /// Begins with the check of a request with this method, by whom a certificate names.
+    pub(crate) fn begin(
+        request_id: RequestId,
+        method: &'static str,
+        workload: Option<ClusterSubject>,
+    ) -> Self {
+        let span = tracing::debug_span!("request", request_id = request_id.as_str());
+        let started = Instant::now();
+        Self { request_id, span, method, workload, started, status: None, who: None, reason: None }
     }
 
     /// What everything that is done for the check belongs to.
@@ -52,20 +60,27 @@ impl Drop for Record {
             Some(actor @ Actor::User(id)) => (Some(actor.kind()), None, Some(id.as_str())),
             _ => (None, None, None),
         };
-        tracing::info!(
-            target: "capykeys::access",
-            method = self.method,
-            route = ROUTE,
-            status = self.status.map(i32::from),
-            complete = self.status.is_some(),
-            duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
-            request_id = self.request_id.as_str(),
-            caller = kind,
-            key_id,
-            user_id,
-            organization_id = self.who.as_ref().map(|(_, id)| tracing::field::display(id)),
-            reason = self.reason.as_deref(),
-            "request"
-        );
+        macro_rules! line {
+            ($event:ident) => {
+                tracing::$event!(
+                    target: "capykeys::access",
+                    method = self.method,
+                    route = ROUTE,
+                    status = self.status.map(i32::from),
+                    complete = self.status.is_some(),
+                    duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+                    request_id = self.request_id.as_str(),
+                    workload = self.workload.as_ref().map(ClusterSubject::as_str),
+                    caller = kind,
+                    key_id,
+                    user_id,
+                    organization_id = self.who.as_ref().map(|(_, id)| tracing::field::display(id)),
+                    reason = self.reason.as_deref(),
+                    "request"
+                )
+            };
+        }
+        let failed = self.status.is_none_or(|status| i32::from(status) >= 500);
+        if failed { line!(info) } else { line!(debug) }
     }
 }

@@ -41,7 +41,8 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
-    let incoming = connections(tokio::net::TcpListener::from_std(listener)?, settings.max_connections);
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let incoming = connections(listener, settings.tls.clone(), &settings);
     let (health, health_service) = health_reporter();
     report(&health, ServingStatus::Serving).await;
     let checks = Checks { app, gateways, time_limit: settings.request_timeout };
@@ -64,8 +65,7 @@ pub async fn serve(
     }
 }
 
-/// How connections are served. Callers from other machines would have to prove themselves here, with
-/// certificates: `tls_config` of this builder.
+/// How connections are served, inside of TLS where there is any.
 fn transport(settings: &Settings) -> Server {
     Server::builder()
         .max_concurrent_streams(MAX_CHECKS)

@@ -6,11 +6,12 @@ use actix_http::{HttpService, KeepAlive, error::DispatchError};
 use actix_service::{ServiceFactory, ServiceFactoryExt, fn_service};
 use actix_web::{App, ResponseError, dev::Server, rt::net::TcpStream};
 use capykeys_domain::usecases::{Capykeys, Gateways};
+use capykeys_tls::Transport;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
     Callers, Drain, Settings,
-    connection::{Guarded, Limits, Transport},
+    connection::{Guarded, Limits},
     endpoints,
     error::ApiError,
     exchange::Shared,

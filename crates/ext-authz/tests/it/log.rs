@@ -5,9 +5,12 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use capykeys_domain::usecases::Gateways;
+use capykeys_ext_authz::Settings;
+use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use serde_json::Value;
 
-use crate::support::{Mood, Site, ask, header, let_through, refused};
+use crate::support::{Authority, Mood, SETTINGS, Site, ask, header, let_through, refused};
 
 #[derive(Clone, Default)]
 struct Captured(Arc<Mutex<Vec<u8>>>);
@@ -52,6 +55,15 @@ async fn every_check_has_one_line_that_names_the_caller_and_no_secret() {
     let site = Site::new().await;
     let key = site.key(&["*"]).await;
     let secret = key.plaintext.expose();
+    let authority = Authority::new();
+    let certified =
+        Site::with(Gateways::default(), Settings { tls: Some(authority.server()), ..SETTINGS }).await;
+    let client = authority.client(Some(&authority), "spiffe://example.org/gateway");
+    let mut client = AuthorizationClient::new(certified.connect_tls(client).await.unwrap());
+    let named = ask("/", &[("x-request-id", "certified")], &[("anonymous", "allow")]);
+    let_through(client.check(named).await.unwrap().into_inner());
+    assert_eq!(captured.line("certified")["workload"], "spiffe://example.org/gateway");
+
     let path = format!("/?token={secret}");
     let check = async |id: &str, key: &str| {
         site.check(ask(&path, &[("x-api-key", key), ("x-request-id", id)], &[])).await

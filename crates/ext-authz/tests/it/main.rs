@@ -7,3 +7,4 @@ mod faults;
 mod log;
 mod serving;
 mod support;
+mod tls;

@@ -1,6 +1,7 @@
 //! A server over the reference model, and Envoy's side of the conversation.
 
 mod ask;
+mod certificates;
 mod moody;
 
 use std::{
@@ -23,17 +24,24 @@ use capykeys_domain::{
     usecases::{Capykeys, CreatedKey, Gateways, NewOrganization, Ports, Provisioning},
 };
 use capykeys_ext_authz::Settings;
+pub(crate) use certificates::Authority;
 use envoy_types::{
     ext_authz::v3::pb::{CheckRequest, CheckResponse},
     pb::envoy::service::auth::v3::authorization_client::AuthorizationClient,
 };
+use hyper_util::rt::TokioIo;
 pub(crate) use moody::Mood;
 use moody::MoodyLookup;
+use tokio::net::TcpStream;
 use tokio::{
     sync::{oneshot, watch},
     task::JoinHandle,
 };
-use tonic::transport::Channel;
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{ClientConfig, pki_types::ServerName},
+};
+use tonic::transport::{Channel, Endpoint};
 use zeroize::Zeroizing;
 
 /// A server, its organisation, and what a test may turn.
@@ -50,6 +58,7 @@ pub(crate) struct Site {
 
 /// The usual limits.
 pub(crate) const SETTINGS: Settings = Settings {
+    tls: None,
     max_connections: 100,
     request_timeout: Duration::from_secs(10),
     shutdown_timeout: Duration::from_secs(30),
@@ -91,6 +100,23 @@ impl Site {
     /// A new connection.
     pub(crate) async fn connect(&self) -> Channel {
         Channel::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap()
+    }
+
+    /// A new connection with TLS; an error where there is no handshake.
+    pub(crate) async fn connect_tls(
+        &self,
+        config: Arc<ClientConfig>,
+    ) -> Result<Channel, tonic::transport::Error> {
+        let address = self.address;
+        let connector = tower::service_fn(move |_| {
+            let config = Arc::clone(&config);
+            async move {
+                let stream = TcpStream::connect(address).await?;
+                let name = ServerName::try_from("localhost").unwrap();
+                TlsConnector::from(config).connect(name, stream).await.map(TokioIo::new)
+            }
+        });
+        Endpoint::from_static("http://localhost").connect_with_connector(connector).await
     }
 
     /// Asks once, on a connection of its own.
