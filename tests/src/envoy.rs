@@ -1,6 +1,10 @@
 //! Checks over gRPC, as Envoy asks for them.
 
-use std::{collections::HashMap, net::SocketAddr, sync::LazyLock};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, LazyLock},
+};
 
 use envoy_types::{
     ext_authz::v3::pb::{CheckRequest, HeaderValueOption, HttpResponse},
@@ -10,8 +14,13 @@ use envoy_types::{
         authorization_client::AuthorizationClient,
     },
 };
-use tokio::runtime::Runtime;
-use tonic::transport::Channel;
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpStream, runtime::Runtime};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{ClientConfig, pki_types::ServerName},
+};
+use tonic::transport::{Channel, Endpoint};
 
 use crate::{Server, secrets};
 
@@ -124,6 +133,25 @@ fn headers(options: Vec<HeaderValueOption>) -> HashMap<String, String> {
 pub async fn connect(address: SocketAddr) -> Channel {
     let endpoint = Channel::from_shared(format!("http://{address}")).expect("an address");
     endpoint.connect().await.expect("a connection")
+}
+
+/// A connection for gRPC inside of TLS, to a server whose certificate is for its address.
+///
+/// # Errors
+/// Where there is none.
+pub async fn connect_tls(
+    address: SocketAddr,
+    config: ClientConfig,
+) -> Result<Channel, tonic::transport::Error> {
+    let connector = TlsConnector::from(Arc::new(config));
+    let connect = tower::service_fn(move |_| {
+        let connector = connector.clone();
+        async move {
+            let stream = TcpStream::connect(address).await?;
+            connector.connect(ServerName::from(address.ip()), stream).await.map(TokioIo::new)
+        }
+    });
+    Endpoint::from_static("http://localhost").connect_with_connector(connect).await
 }
 
 /// Awaits what is asked over gRPC.

@@ -4,6 +4,7 @@ use std::{io, sync::Arc};
 
 use capykeys_domain::usecases::{Capykeys, Gateways};
 use capykeys_ext_authz::Settings;
+use rustls::ServerConfig;
 use tokio::{
     runtime::{Builder, Runtime},
     sync::oneshot,
@@ -40,11 +41,13 @@ impl Grpc {
         config: &Config,
         app: Arc<Capykeys>,
         gateways: Gateways,
+        tls: Option<Arc<ServerConfig>>,
     ) -> Result<Option<Self>, Error> {
         let Some(listen) = config.internal.grpc_listen else { return Ok(None) };
         let (listener, server) = (bind(listen)?, &config.server);
         tracing::info!(address = %listener.local_addr()?, "listening for gRPC");
         let settings = Settings {
+            tls: tls.map(for_http2),
             max_connections: server.max_connections,
             request_timeout: server.request_timeout(),
             shutdown_timeout: server.shutdown_timeout(),
@@ -74,4 +77,11 @@ impl Grpc {
             Ok(ended??)
         }
     }
+}
+
+/// The same for another protocol inside.
+fn for_http2(tls: Arc<ServerConfig>) -> Arc<ServerConfig> {
+    let mut config = Arc::unwrap_or_clone(tls);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Arc::new(config)
 }

@@ -62,10 +62,7 @@ fn contradictions(internal: &Internal) -> Result<(), ConfigError> {
             "internal.listen is not a loopback address, so internal.callers must be token or certificate"
         }
         Asked::Loopback if grpc_listen.is_some_and(|listen| !is_loopback(listen)) => {
-            "internal.grpc_listen is not a loopback address, and callers of gRPC cannot prove themselves yet"
-        }
-        Asked::Token | Asked::Certificate if grpc_listen.is_some() => {
-            "internal.grpc_listen is set, so internal.callers must be loopback"
+            "internal.grpc_listen is not a loopback address, so internal.callers must be certificate"
         }
         Asked::Token if token.is_none() => {
             "internal.callers is token, so internal.token.issuer and internal.token.audience must be set"
@@ -78,6 +75,9 @@ fn contradictions(internal: &Internal) -> Result<(), ConfigError> {
         }
         Asked::Loopback | Asked::Token if with_authority => {
             "internal.tls.client_ca_file is set, so internal.callers must be certificate"
+        }
+        Asked::Token if grpc_listen.is_some() => {
+            "internal.callers is token, which gRPC cannot ask for, so internal.grpc_listen must not be set"
         }
         _ => return Ok(()),
     };

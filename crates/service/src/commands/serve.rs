@@ -52,17 +52,17 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     )?];
     let internal = bind(config.internal.listen)?;
     tracing::info!(address = %internal.local_addr()?, "listening for the cluster");
-    let (callers, tls) = (proof.callers, proof.tls);
+    let (callers, tls) = (proof.callers, proof.tls.clone());
     let (metrics, for_grpc) = (metrics(sessions, cache.clone()), gateways.clone());
     let surface = Surface::Internal(Box::new(Internal { metrics, gateways, callers, tls }));
     servers.push(capykeys_http::serve(internal, surface, Arc::clone(&capykeys), drain.clone(), &settings)?);
-    let grpc = Grpc::start(config, capykeys, for_grpc)?;
+    let grpc = Grpc::start(config, capykeys, for_grpc, proof.tls)?;
     let handles: Vec<_> = servers.iter().map(Server::handle).collect();
     let serving: Vec<_> = servers.into_iter().map(tokio::spawn).collect();
     tracing::info!(%address, "listening");
     let reason = stop_signal().await?;
-    tracing::info!(reason, "draining");
     drain.begin();
+    tracing::info!(reason, "draining");
     let grpc = grpc.map(Grpc::stop);
     for handle in handles {
         handle.stop(true).await;
