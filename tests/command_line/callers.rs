@@ -15,10 +15,12 @@ use std::{
 use capykeys_tests::{
     Authority, Installation, Server, Store,
     clerk::{self, Session},
+    envoy::{block_on, connect_tls},
 };
 use reqwest::blocking::{Client, RequestBuilder, Response};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::aws_lc_rs, pki_types::pem::PemObject};
 use serde_json::json;
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 const LIMIT: Duration = Duration::from_secs(20);
 const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
@@ -31,6 +33,7 @@ fn installation() -> Installation {
 /// Which asks for the tokens of the stand-in for an issuer.
 fn asking_for_tokens() -> Installation {
     installation()
+        .unset("INTERNAL__GRPC_LISTEN")
         .set("INTERNAL__CALLERS", "token")
         .set("INTERNAL__TOKEN__ISSUER", ISSUER)
         .set("INTERNAL__TOKEN__AUDIENCE", "capykeys")
@@ -160,6 +163,26 @@ fn only_clients_with_a_certificate_of_the_authority_are_answered() {
     server.get("/livez").send().expect(200);
 }
 
+#[test]
+fn over_grpc_too_only_clients_with_a_certificate_of_the_authority_are_answered() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let anywhere = asking_for_certificates(&authority).set("INTERNAL__GRPC_LISTEN", "0.0.0.0:0");
+    let _ = anywhere.run(&["config", "check"]).expect_success();
+    let server = Server::start(&Arc::new(asking_for_certificates(&authority)));
+    let address = server.grpc_address();
+    let is_healthy = |config| {
+        block_on(async {
+            let channel = connect_tls(address, config).await.ok()?;
+            HealthClient::new(channel).check(HealthCheckRequest::default()).await.ok()
+        })
+    };
+    let rustls = |signer| authority.rustls_client(signer);
+    assert!(is_healthy(rustls(None)).is_none());
+    assert!(is_healthy(rustls(Some(&other))).is_none());
+    assert!(is_healthy(rustls(Some(&authority))).is_some());
+    assert!(block_on(connect_tls(server.internal_address(), rustls(Some(&authority)))).is_err());
+}
+
 /// Answers each request with the issuer's keys and tells its head, until the process ends.
 fn api_server(authority: &Authority) -> (String, Receiver<String>) {
     let (certificate, key) = authority.certificate("127.0.0.1");
@@ -225,6 +248,7 @@ fn each_thing_that_cannot_work_is_refused_with_its_sentence() {
             "internal.token.issuer and internal.token.audience",
         ),
         (installation().set("INTERNAL__CALLERS", "nonsense"), "internal.callers"),
+        (tokens().set("INTERNAL__GRPC_LISTEN", "127.0.0.1:0"), "so internal.grpc_listen must not be set"),
         (tokens().set("INTERNAL__CALLERS", "loopback"), "internal.callers must be token"),
         (tokens().unset("INTERNAL__TOKEN__ISSUER"), "The issuer of cluster tokens must be set"),
         (tokens().unset("INTERNAL__TOKEN__AUDIENCE"), "The audience of cluster tokens must be set"),

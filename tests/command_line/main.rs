@@ -4,6 +4,7 @@
 mod callers;
 mod configuration;
 mod first_run;
+mod grpc;
 mod help;
 mod internal;
 mod keys;

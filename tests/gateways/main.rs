@@ -33,7 +33,7 @@ macro_rules! tests {
 }
 
 on_every_gateway! {
-    [nginx, envoy, traefik, caddy, haproxy] {
+    [nginx, envoy, envoy_grpc, traefik, caddy, haproxy] {
         access:
             a_key_of_the_project_passes,
             a_key_of_the_organization_passes,

@@ -62,7 +62,7 @@ impl Stands {
 
 impl Stand {
     fn start(gateway: &'static Gateway) -> Self {
-        let service = RUNTIME.block_on(Proxy::start(WORLD.internal));
+        let service = RUNTIME.block_on(Proxy::start(WORLD.address(gateway.interface)));
         let upstream = Upstream::start();
         let directory = tempfile::tempdir().expect("a folder of its own").keep();
         let place = Place {
@@ -180,7 +180,7 @@ fn render(gateway: &Gateway, place: &Place<'_>) {
 }
 
 fn run(gateway: &Gateway, directory: &Path) -> (Child, Transcript) {
-    let mut child = Command::new(settings::gateway(gateway.name))
+    let mut child = Command::new(settings::gateway(gateway.program))
         .args((gateway.arguments)(directory))
         .current_dir(directory)
         .env_clear()

@@ -15,6 +15,8 @@ use capykeys_tests::{
 };
 use serde_json::json;
 
+use crate::gateway::Interface;
+
 const LIMIT: Duration = Duration::from_secs(20);
 
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/gateways/rules.toml");
@@ -28,8 +30,8 @@ pub(crate) const PUBLIC: &str = "/public/status";
 
 /// The service and the credentials of its callers.
 pub(crate) struct World {
-    /// The address of its listener for the cluster.
-    pub(crate) internal: SocketAddr,
+    internal: SocketAddr,
+    grpc: SocketAddr,
     /// The organisation of all callers.
     pub(crate) tenant: Tenant<'static>,
     /// A key that may read the jobs of the project, and nothing else.
@@ -64,12 +66,21 @@ impl World {
         wait::until("the key expires", LIMIT, || (!tenant.accepts(&expired.plaintext)).then_some(()));
         Self {
             internal: server.internal_address(),
+            grpc: server.grpc_address(),
             jobs: key(&tenant, "jobs:read", PROJECT),
             backups: key(&tenant, "backups:read", PROJECT),
             elsewhere: key(&tenant, "jobs:read", "p_2"),
             expired,
             clerk_organization,
             tenant,
+        }
+    }
+
+    /// Where gateways ask.
+    pub(crate) const fn address(&self, interface: Interface) -> SocketAddr {
+        match interface {
+            Interface::Http => self.internal,
+            Interface::Grpc => self.grpc,
         }
     }
 

@@ -9,7 +9,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Each crate with those of the project's crates that its production code may use. A crate that
 /// is not here fails.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 15] = [
     ("capykeys-domain", &[]),
     ("capykeys-conformance", &["capykeys-domain"]),
     ("capykeys-postgres", &["capykeys-domain"]),
@@ -19,7 +19,9 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("capykeys-clerk", &["capykeys-domain", "capykeys-jwks"]),
     ("capykeys-cluster", &["capykeys-domain", "capykeys-jwks"]),
     ("capykeys-usage", &["capykeys-domain"]),
-    ("capykeys-http", &["capykeys-domain"]),
+    ("capykeys-tls", &["capykeys-domain"]),
+    ("capykeys-http", &["capykeys-domain", "capykeys-tls"]),
+    ("capykeys-ext-authz", &["capykeys-domain", "capykeys-tls"]),
     (
         "capykeys-service",
         &[
@@ -27,6 +29,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
             "capykeys-clerk",
             "capykeys-cluster",
             "capykeys-domain",
+            "capykeys-ext-authz",
             "capykeys-http",
             "capykeys-postgres",
             "capykeys-sqlite",
@@ -41,6 +44,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
             "capykeys-clerk",
             "capykeys-conformance",
             "capykeys-domain",
+            "capykeys-ext-authz",
             "capykeys-http",
             "capykeys-postgres",
             "capykeys-service",

@@ -1,12 +1,13 @@
 //! A certificate authority, whose files installations and clients use.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use reqwest::{
     Certificate, Identity,
     blocking::{Client, ClientBuilder},
 };
+use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::pem::PemObject};
 
 /// An authority of its own.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -57,6 +58,28 @@ impl Authority {
         let (certificate, key) = signer.certificate(name);
         let identity = Identity::from_pem((certificate + &key).as_bytes()).expect("an identity");
         self.client_builder().identity(identity).build().expect("a client")
+    }
+
+    /// What a client of gRPC needs that trusts this authority alone and has a certificate of `signer`,
+    /// if of anybody.
+    pub fn rustls_client(&self, signer: Option<&Self>) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).expect("an authority");
+        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions of TLS")
+            .with_root_certificates(roots);
+        let mut config = match signer {
+            None => builder.with_no_client_auth(),
+            Some(signer) => {
+                let (certificate, key) = signer.certificate("gateway.example");
+                let chain = vec![PemObject::from_pem_slice(certificate.as_bytes()).expect("a certificate")];
+                let key = PemObject::from_pem_slice(key.as_bytes()).expect("a key");
+                builder.with_client_auth_cert(chain, key).expect("an identity")
+            }
+        };
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        config
     }
 
     fn client_builder(&self) -> ClientBuilder {

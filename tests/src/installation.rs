@@ -67,6 +67,7 @@ impl Installation {
         installation
             .set("STORE__KIND", kind)
             .set("LOG__LEVEL", "debug")
+            .set("INTERNAL__GRPC_LISTEN", "127.0.0.1:0")
             .set("CLERK__INSTANCES__DEV__ISSUER", clerk::ISSUER)
             .set("CLERK__INSTANCES__DEV__PEM_FILE", &pem.to_string_lossy())
     }

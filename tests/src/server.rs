@@ -71,6 +71,16 @@ impl Server {
             .expect("it says where it listens for the cluster")
     }
 
+    /// Where it listens for gRPC.
+    ///
+    /// # Panics
+    /// Where it does not say so.
+    pub fn grpc_address(&self) -> SocketAddr {
+        self.log
+            .wait_for(START_LIMIT, |line| address_after("listening for gRPC", line))
+            .expect("it says where it listens for gRPC")
+    }
+
     /// A request to it.
     pub fn call(&self, method: Method, path: &str) -> Call<'_> {
         Call::new(self, method, path)

@@ -4,6 +4,7 @@
 mod access;
 mod authorize;
 mod credentials;
+mod ext_authz;
 mod me;
 mod organizations;
 mod protocol;

@@ -4,18 +4,14 @@ use std::{str, sync::Arc};
 
 use actix_web::{
     HttpRequest,
-    http::header::{self, HeaderMap, HeaderName},
+    http::header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 use capykeys_domain::{
     ports::{ClusterCallerError, ClusterCallers},
-    secret::{BearerToken, Credential, KeyFormat},
+    secret::{BearerToken, Credential, KeyFormat, Presented, only_value},
 };
 
-use crate::{
-    error::ApiError,
-    exchange::Exchange,
-    request::credential::{Presented, authorized, only},
-};
+use crate::{error::ApiError, exchange::Exchange};
 
 const CLUSTER_TOKEN: HeaderName = HeaderName::from_static("x-capy-cluster-token");
 
@@ -62,14 +58,15 @@ pub(crate) async fn prove(
 
 fn token(format: &KeyFormat, headers: &HeaderMap, header: TokenHeader) -> Result<BearerToken, ApiError> {
     let refused = |reason| ApiError::Unproven { token_given: true, reason };
+    let values = |name: &HeaderName| headers.get_all(name).map(HeaderValue::as_bytes);
     let presented = match header {
         TokenHeader::Authorization => {
             let repeated = "`Authorization` must be given only once.";
-            only(headers, &header::AUTHORIZATION, repeated)?.and_then(authorized)
+            only_value(values(&header::AUTHORIZATION), repeated)?.and_then(Presented::of_authorization)
         }
         TokenHeader::ClusterToken => {
             let repeated = "`X-Capy-Cluster-Token` must be given only once.";
-            only(headers, &CLUSTER_TOKEN, repeated)?.map(Presented::Bearer)
+            only_value(values(&CLUSTER_TOKEN), repeated)?.map(Presented::Bearer)
         }
     };
     let token = match presented {

@@ -10,7 +10,11 @@ use capykeys_domain::{
     model::Invalid,
     policy::Denial,
     ports::Unavailable,
-    usecases::{AccessError, AuthenticateError, AuthorizeError, CreateKeyError, RevokeKeyError},
+    secret::CredentialError,
+    usecases::{
+        AccessError, AuthenticateError, AuthorizeError, CreateKeyError, RevokeKeyError,
+        sentences::{INTERNAL, OVERDUE, UNAUTHENTICATED, UNAVAILABLE},
+    },
 };
 
 /// Every way in which a request fails. `Display` gives the sentence that the caller is told; none
@@ -112,7 +116,7 @@ impl ApiError {
                 Some(Cow::Borrowed(reason))
             }
             Self::Unavailable(unavailable) => Some(Cow::Owned(unavailable.to_string())),
-            Self::Overdue => Some(Cow::Borrowed("took longer than the time limit")),
+            Self::Overdue => Some(Cow::Borrowed(OVERDUE)),
             Self::Draining => Some(Cow::Borrowed("draining")),
             // None of these sentences repeats anything of the input.
             Self::Invalid(sentence) => Some(sentence.clone()),
@@ -165,7 +169,7 @@ impl fmt::Display for ApiError {
         f.write_str(match self {
             Self::Invalid(sentence) => sentence,
             Self::NotLetThrough(sentence) => sentence,
-            Self::Unauthenticated { .. } => "A valid API key or session token is required.",
+            Self::Unauthenticated { .. } => UNAUTHENTICATED,
             Self::Unproven { .. } => "A valid token of the cluster is required.",
             Self::Denied(denial) => return denial.fmt(f),
             Self::NoSuchRoute => "There is nothing at this path.",
@@ -177,8 +181,8 @@ impl fmt::Display for ApiError {
             Self::HeadTooLarge => "The header fields are too large.",
             Self::ConnectionClosing => "The connection was to be closed before this request.",
             Self::UpgradeWithBody => "A request with a body cannot ask for another protocol.",
-            Self::Internal => "Something went wrong here.",
-            Self::Unavailable(_) | Self::Overdue => "The service is not available right now.",
+            Self::Internal => INTERNAL,
+            Self::Unavailable(_) | Self::Overdue => UNAVAILABLE,
             Self::Draining => "The server is going out of service.",
         })
     }
@@ -215,6 +219,15 @@ impl From<Invalid> for ApiError {
 impl From<Unavailable> for ApiError {
     fn from(unavailable: Unavailable) -> Self {
         Self::Unavailable(unavailable)
+    }
+}
+
+impl From<CredentialError> for ApiError {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::Unclear(sentence) => Self::invalid(sentence),
+            CredentialError::Refused(reason) => Self::Unauthenticated { credential_given: true, reason },
+        }
     }
 }
 

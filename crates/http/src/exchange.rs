@@ -11,7 +11,7 @@ use std::{
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::HeaderMap};
 use capykeys_domain::{
-    model::{Actor, Caller, ClusterSubject, OrganizationId, RequestContext, RequestId},
+    model::{Actor, Caller, ClusterSubject, OrganizationId, RequestContext},
     usecases::{Authorized, Capykeys},
 };
 
@@ -27,16 +27,6 @@ pub(crate) struct Shared {
     /// Whether requests are logged for debugging alone, unless they fail here: a line for each of the
     /// cluster's questions would cost more than the answer.
     pub(crate) quiet: bool,
-}
-
-impl Shared {
-    /// An id for an answer, whatever happens: where there is no randomness to be had, the time.
-    pub(crate) fn new_request_id(&self) -> RequestId {
-        self.app.new_request_id().unwrap_or_else(|_| {
-            let micros = i128::from(self.app.now().unix_micros());
-            RequestId::from_random(micros.to_be_bytes())
-        })
-    }
 }
 
 /// Who a request came from, for the log.
@@ -55,13 +45,7 @@ impl Identity {
 
     /// Of whoever was let through a gateway; `None` for nobody in particular.
     pub(crate) fn of_authorized(authorized: &Authorized) -> Option<Self> {
-        let (actor, organization_id) = match authorized {
-            Authorized::Anonymous => return None,
-            Authorized::Key(found) => (Actor::Key(found.key.id), found.key.organization_id),
-            Authorized::Session(session, organization_id) => {
-                (Actor::User(session.user_id.clone()), *organization_id)
-            }
-        };
+        let (actor, organization_id) = authorized.actor()?;
         Some(Self { actor, organization_id: Some(organization_id) })
     }
 }
@@ -87,9 +71,7 @@ impl Exchange {
     /// Begins with the head of the request.
     pub(crate) fn new(shared: &Shared, headers: &HeaderMap, peer: Option<IpAddr>) -> Self {
         let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
-        // It will stand in the log, where no key may.
-        let given = given.filter(|id| !shared.app.format().occurs_in(id)).and_then(RequestId::parse);
-        let request_id = given.unwrap_or_else(|| shared.new_request_id());
+        let request_id = shared.app.request_id(given);
         let peer = peer.map(|address| address.to_canonical());
         Self {
             shared: shared.clone(),

@@ -5,12 +5,13 @@ use std::{io, net::TcpListener, sync::Arc, time::Duration};
 use actix_http::{HttpService, KeepAlive, error::DispatchError};
 use actix_service::{ServiceFactory, ServiceFactoryExt, fn_service};
 use actix_web::{App, ResponseError, dev::Server, rt::net::TcpStream};
-use capykeys_domain::usecases::Capykeys;
+use capykeys_domain::usecases::{Capykeys, Gateways};
+use capykeys_tls::Transport;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
-    Callers, Drain, Gateways, Settings,
-    connection::{Guarded, Limits, Transport},
+    Callers, Drain, Settings,
+    connection::{Guarded, Limits},
     endpoints,
     error::ApiError,
     exchange::Shared,

@@ -1,6 +1,6 @@
 //! How callers of the internal listener prove themselves, from the configuration.
 
-use std::{path::Path, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use capykeys_cluster::{
     ClusterSettings, ClusterTokens, HttpFetcher, HttpFetcherError, HttpOptions, KeySource,
@@ -43,7 +43,7 @@ pub(crate) fn proof(internal: &Internal) -> Result<Proof, Error> {
         Some(token) if internal.callers == Asked::Token => Some(Arc::new(tokens(token)?)),
         _ => None,
     };
-    if tokens.is_some() && tls.is_none() && !is_loopback(internal) {
+    if tokens.is_some() && tls.is_none() && !is_loopback(internal.listen) {
         tracing::warn!("cluster tokens can be read on their way: internal.tls is not set");
     }
     let callers = match tokens.clone() {
@@ -55,11 +55,14 @@ pub(crate) fn proof(internal: &Internal) -> Result<Proof, Error> {
 
 /// A setting without another that it needs would leave the listener open to more than was meant.
 fn contradictions(internal: &Internal) -> Result<(), ConfigError> {
-    let Internal { callers, token, tls, .. } = internal;
+    let Internal { callers, token, tls, grpc_listen, .. } = internal;
     let with_authority = tls.as_ref().is_some_and(|tls| tls.client_ca_file.is_some());
     let sentence = match callers {
-        Asked::Loopback if !is_loopback(internal) => {
+        Asked::Loopback if !is_loopback(internal.listen) => {
             "internal.listen is not a loopback address, so internal.callers must be token or certificate"
+        }
+        Asked::Loopback if grpc_listen.is_some_and(|listen| !is_loopback(listen)) => {
+            "internal.grpc_listen is not a loopback address, so internal.callers must be certificate"
         }
         Asked::Token if token.is_none() => {
             "internal.callers is token, so internal.token.issuer and internal.token.audience must be set"
@@ -73,13 +76,16 @@ fn contradictions(internal: &Internal) -> Result<(), ConfigError> {
         Asked::Loopback | Asked::Token if with_authority => {
             "internal.tls.client_ca_file is set, so internal.callers must be certificate"
         }
+        Asked::Token if grpc_listen.is_some() => {
+            "internal.callers is token, which gRPC cannot ask for, so internal.grpc_listen must not be set"
+        }
         _ => return Ok(()),
     };
     Err(ConfigError::Invalid(sentence.to_owned()))
 }
 
-fn is_loopback(internal: &Internal) -> bool {
-    internal.listen.ip().to_canonical().is_loopback()
+fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
 }
 
 fn tokens(token: &ClusterToken) -> Result<ClusterTokens, Error> {

@@ -9,6 +9,7 @@ mod cli;
 mod commands;
 mod config;
 mod first_run;
+mod grpc;
 mod internal;
 mod metrics;
 mod output;

@@ -1,10 +1,12 @@
 //! Caddy, with `forward_auth`.
 
-use super::{Gateway, IN_TIME, Outage};
+use super::{Gateway, IN_TIME, Interface, Outage};
 
 /// See `deploy/gateways/caddy`.
 pub(crate) const GATEWAY: Gateway = Gateway {
     name: "caddy",
+    program: "caddy",
+    interface: Interface::Http,
     files: &["Caddyfile"],
     arguments: |_| ["run", "--config", "Caddyfile"].map(str::to_owned).to_vec(),
     replacements: |place| {

@@ -1,10 +1,12 @@
 //! HAProxy, with a script that asks.
 
-use super::{Gateway, IN_TIME, Outage};
+use super::{Gateway, IN_TIME, Interface, Outage};
 
 /// See `deploy/gateways/haproxy`.
 pub(crate) const GATEWAY: Gateway = Gateway {
     name: "haproxy",
+    program: "haproxy",
+    interface: Interface::Http,
     files: &["haproxy.cfg", "capykeys.lua"],
     arguments: |_| ["-db", "-f", "haproxy.cfg"].map(str::to_owned).to_vec(),
     replacements: |place| {

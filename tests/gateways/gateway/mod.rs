@@ -2,6 +2,7 @@
 
 pub(crate) mod caddy;
 pub(crate) mod envoy;
+pub(crate) mod envoy_grpc;
 pub(crate) mod haproxy;
 pub(crate) mod nginx;
 pub(crate) mod traefik;
@@ -10,8 +11,12 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 
 /// What a test has to know of a gateway.
 pub(crate) struct Gateway {
-    /// The name of its program, and of its folder in `deploy/gateways`.
+    /// The name of its folder in `deploy/gateways`.
     pub(crate) name: &'static str,
+    /// The name of its program.
+    pub(crate) program: &'static str,
+    /// How it asks the service.
+    pub(crate) interface: Interface,
     /// The files of its configuration.
     pub(crate) files: &'static [&'static str],
     /// The arguments that start it in the foreground, where its files are in the folder.
@@ -28,6 +33,15 @@ pub(crate) struct Gateway {
     pub(crate) outage: Outage,
     /// Within which a client is told so.
     pub(crate) patience: Duration,
+}
+
+/// How a gateway asks the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interface {
+    /// `/authorize/…`
+    Http,
+    /// `envoy.service.auth.v3.Authorization/Check`
+    Grpc,
 }
 
 /// What a client is told while the service does not answer.

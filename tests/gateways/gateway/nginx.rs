@@ -1,10 +1,12 @@
 //! nginx, with `auth_request`.
 
-use super::{Gateway, IN_TIME, Outage};
+use super::{Gateway, IN_TIME, Interface, Outage};
 
 /// See `deploy/gateways/nginx`.
 pub(crate) const GATEWAY: Gateway = Gateway {
     name: "nginx",
+    program: "nginx",
+    interface: Interface::Http,
     files: &["nginx.conf"],
     arguments: |directory| {
         let directory = directory.to_string_lossy();

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Gateway, Outage};
+use super::{Gateway, Interface, Outage};
 
 /// See `deploy/gateways/traefik`.
 pub(crate) const GATEWAY: Gateway = Gateway {
     name: "traefik",
+    program: "traefik",
+    interface: Interface::Http,
     files: &["traefik.yaml", "routes.yaml"],
     arguments: |_| vec!["--configFile=traefik.yaml".to_owned()],
     replacements: |place| {

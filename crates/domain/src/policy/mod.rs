@@ -14,7 +14,8 @@ pub use denial::{Denial, Forbidden};
 pub use permit::{Ceiling, CreateKey, ListKeys, ManageOrganizations, Permit, RevokeKey};
 pub use requirement::{Rejection, Requirement};
 pub use route::{
-    HostPattern, OriginalRequest, PathMatch, PathPattern, RequestPath, RouteNeeds, RouteRule, RouteRules,
+    HostPattern, OriginalRequest, PathMatch, PathPattern, RequestPath, RouteError, RouteNeeds, RouteRule,
+    RouteRules,
 };
 
 use crate::model::{Caller, KeyCaller, KeyId, KeySource, Organization, OrganizationId, Scope, SessionCaller};

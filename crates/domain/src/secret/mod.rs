@@ -4,8 +4,10 @@ mod credential;
 mod digest;
 mod format;
 mod plaintext;
+mod presented;
 
 pub use credential::{BearerToken, Credential};
 pub use digest::{KeyDigest, Pepper, PepperId, Peppers};
 pub use format::{KeyFormat, KeyPrefix};
 pub use plaintext::PlaintextKey;
+pub use presented::{CredentialError, Presented, only_value};

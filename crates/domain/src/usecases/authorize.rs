@@ -1,13 +1,17 @@
 //! Letting requests through a gateway.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{borrow::Cow, string::ToString, sync::Arc, vec::Vec};
 
-use super::{AuthenticateError, Capykeys, viewer::session_scopes};
+use super::{
+    AuthenticateError, Capykeys,
+    sentences::{UNAUTHENTICATED, UNAVAILABLE},
+    viewer::session_scopes,
+};
 use crate::{
-    model::{OrganizationId, RequestContext, Scope, ScopeSet, Session, SessionCaller},
-    policy::{Rejection, RouteNeeds},
+    model::{Actor, OrganizationId, RequestContext, Scope, ScopeSet, Session, SessionCaller},
+    policy::{Rejection, RouteError, RouteNeeds},
     ports::{FoundKey, Unavailable},
-    secret::{BearerToken, Credential, PlaintextKey},
+    secret::{BearerToken, Credential, CredentialError, PlaintextKey},
 };
 
 /// Who was let through.
@@ -21,21 +25,64 @@ pub enum Authorized {
     Session(Session, OrganizationId),
 }
 
-/// Why somebody was not let through.
+impl Authorized {
+    /// Who it is, for the log; `None` for nobody in particular.
+    #[must_use]
+    pub fn actor(&self) -> Option<(Actor, OrganizationId)> {
+        match self {
+            Self::Anonymous => None,
+            Self::Key(found) => Some((Actor::Key(found.key.id), found.key.organization_id)),
+            Self::Session(session, organization_id) => {
+                Some((Actor::User(session.user_id.clone()), *organization_id))
+            }
+        }
+    }
+}
+
+/// Why somebody was not let through, with the sentence that the caller is told.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorizeError {
     /// There is no credential, and one is needed.
-    #[error("no credential")]
+    #[error("{UNAUTHENTICATED}")]
     NoCredential,
-    /// The credential is not good. Callers are told the same for every reason.
-    #[error("not authenticated: {0}")]
+    /// The credential is not good. The reason is for the log alone: callers are told the same for
+    /// every one.
+    #[error("{UNAUTHENTICATED}")]
     Unauthenticated(&'static str),
     /// The credential is good, but not for this.
     #[error("{0}")]
     Forbidden(&'static str),
     /// It cannot be known right now.
-    #[error(transparent)]
+    #[error("{UNAVAILABLE}")]
     Unavailable(#[from] Unavailable),
+}
+
+impl AuthorizeError {
+    /// Why, for the log.
+    #[must_use]
+    pub fn reason(&self) -> Cow<'static, str> {
+        match self {
+            Self::NoCredential => Cow::Borrowed("no credential"),
+            Self::Unauthenticated(reason) | Self::Forbidden(reason) => Cow::Borrowed(reason),
+            Self::Unavailable(unavailable) => Cow::Owned(unavailable.to_string()),
+        }
+    }
+}
+
+impl From<CredentialError> for AuthorizeError {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            // Never 400: nginx makes a 500 of every status that it does not know.
+            CredentialError::Unclear(_) => Self::Unauthenticated("more than one credential"),
+            CredentialError::Refused(reason) => Self::Unauthenticated(reason),
+        }
+    }
+}
+
+impl From<RouteError> for AuthorizeError {
+    fn from(error: RouteError) -> Self {
+        Self::Forbidden(error.sentence())
+    }
 }
 
 impl From<AuthenticateError> for AuthorizeError {

@@ -4,10 +4,12 @@ mod access;
 mod authenticate;
 mod authorize;
 mod create_key;
+mod identity;
 mod list_keys;
 mod organizations;
 mod provision;
 mod revoke_key;
+pub mod sentences;
 mod verify_key;
 mod viewer;
 
@@ -17,6 +19,7 @@ pub use access::AccessError;
 pub use authenticate::AuthenticateError;
 pub use authorize::{AuthorizeError, Authorized, gateway_scopes};
 pub use create_key::{CreateKeyError, CreatedKey};
+pub use identity::{Gateways, Identity, IdentityHeaders};
 pub use list_keys::{KeyPage, PAGE_SIZE};
 pub use organizations::NewOrganization;
 pub use revoke_key::RevokeKeyError;
@@ -106,12 +109,15 @@ impl Capykeys {
         self.ports.readiness.check().await
     }
 
-    /// An id for a request whose caller gave none.
-    ///
-    /// # Errors
-    /// [`Unavailable`] where there is no randomness to be had.
-    pub fn new_request_id(&self) -> Result<RequestId, Unavailable> {
-        self.random().map(RequestId::from_random)
+    /// The id of a request: the one that its caller gave, where that can stand in a log, where no key
+    /// may; else a new one. Where there is no randomness to be had, that is the time.
+    #[must_use]
+    pub fn request_id(&self, given: Option<&str>) -> RequestId {
+        let given = given.filter(|id| !self.format.occurs_in(id)).and_then(RequestId::parse);
+        given.unwrap_or_else(|| {
+            let time = || i128::from(self.now().unix_micros()).to_be_bytes();
+            RequestId::from_random(self.random().unwrap_or_else(|_| time()))
+        })
     }
 
     fn random<const N: usize>(&self) -> Result<[u8; N], Unavailable> {

@@ -17,6 +17,20 @@ pub enum AuthSource {
     ClerkSession,
 }
 
+impl AuthSource {
+    /// Every way there is.
+    pub const ALL: [Self; 2] = [Self::ApiKey, Self::ClerkSession];
+
+    /// As it is written in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ApiKey => "api_key",
+            Self::ClerkSession => "clerk_session",
+        }
+    }
+}
+
 /// A caller as it is told about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {

@@ -78,7 +78,7 @@ pub(crate) struct PrincipalView<'a> {
 impl<'a> From<&'a Principal> for PrincipalView<'a> {
     fn from(principal: &'a Principal) -> Self {
         Self {
-            auth_source: auth_source(principal.auth_source),
+            auth_source: principal.auth_source.as_str(),
             is_admin: false,
             scopes: principal.scopes.iter().copied().map(Scope::as_str).collect(),
             organization_id: principal.organization_id.map(Shown),
@@ -90,22 +90,12 @@ impl<'a> From<&'a Principal> for PrincipalView<'a> {
     }
 }
 
-const fn auth_source(source: AuthSource) -> &'static str {
-    match source {
-        AuthSource::ApiKey => "api_key",
-        AuthSource::ClerkSession => "clerk_session",
-    }
-}
-
 /// Describes an [`AuthSource`].
 pub(crate) struct AuthSourceName;
 
 impl PartialSchema for AuthSourceName {
     fn schema() -> RefOr<Schema> {
-        names(
-            "How a caller signed in.",
-            [AuthSource::ApiKey, AuthSource::ClerkSession].into_iter().map(auth_source),
-        )
+        names("How a caller signed in.", AuthSource::ALL.into_iter().map(AuthSource::as_str))
     }
 }
 

@@ -8,12 +8,11 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
+use capykeys_tls::Transport;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Sleep, sleep},
 };
-
-use super::Transport;
 
 /// How long the client may take to read the last answer and to close its side.
 const LINGER: Duration = Duration::from_secs(1);

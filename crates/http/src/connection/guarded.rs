@@ -13,7 +13,9 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-use super::{Connection, Limits, Transport, ending::Ending, head::Head, refusal};
+use capykeys_tls::Transport;
+
+use super::{Connection, Limits, ending::Ending, head::Head, refusal};
 use crate::{error::ApiError, exchange::Shared};
 
 /// What the client is doing.

@@ -4,19 +4,18 @@
 //! routed, and gives such answers no body: a head that is malformed or too large. It also sets no
 //! limit to how long the head of a connection's second request may take, nor to how long a client
 //! may take nothing of its answer. [`Guarded`] stands between the dispatcher and the socket and
-//! makes good for both. The socket may have TLS around it: [`Transport`].
+//! makes good for both. The socket may have TLS around it:
+//! [`Transport`](capykeys_tls::Transport).
 
 mod ending;
 mod guarded;
 mod head;
 mod refusal;
-mod transport;
 
 use std::{cell::Cell, time::Duration};
 
 use capykeys_domain::model::ClusterSubject;
 pub(crate) use guarded::Guarded;
-pub(crate) use transport::Transport;
 
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]

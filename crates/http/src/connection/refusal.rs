@@ -42,7 +42,7 @@ pub(super) fn find(written: &[u8]) -> Option<(usize, ApiError)> {
 /// The whole answer to what never became a request, which ends the connection. It gets an id and a
 /// line in the log like any other.
 pub(super) fn answer(shared: &Shared, error: &ApiError) -> String {
-    let request_id = shared.new_request_id();
+    let request_id = shared.app.request_id(None);
     let status = error.status_code();
     tracing::info!(
         target: "capykeys::access",

@@ -4,13 +4,13 @@
 //! OpenAPI document: gateways are set up by hand, as `docs/gateways.md` says.
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
+use capykeys_domain::usecases::{AuthorizeError, Gateways};
 
 use crate::{
     answer::let_through,
     cluster::{self, TokenHeader},
     error::ApiError,
     exchange::{Current, Identity},
-    gateways::Gateways,
     request::{
         caller::credential,
         original::{Family, needs},
@@ -53,13 +53,7 @@ async fn authorize(
     cluster::prove(exchange, request, TokenHeader::ClusterToken).await?;
     let needs = needs(request, family, gateways.rules.as_ref())?;
     let app = exchange.app();
-    let credential = credential(app.format(), request.headers()).map_err(|error| match error {
-        // nginx makes a 500 of every status that it does not know.
-        ApiError::Invalid(_) => {
-            ApiError::Unauthenticated { credential_given: true, reason: "more than one credential" }
-        }
-        other => other,
-    })?;
+    let credential = credential(app.format(), request.headers()).map_err(AuthorizeError::from)?;
     let authorized = app.authorize(credential.as_ref(), &needs, &exchange.context).await?;
     if let Some(identity) = Identity::of_authorized(&authorized) {
         exchange.identify(identity);

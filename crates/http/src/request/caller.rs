@@ -1,19 +1,21 @@
 //! Who asks, and for which organisation.
 
-use std::str;
-
-use actix_web::{HttpRequest, http::header::HeaderMap};
+use actix_web::{
+    HttpRequest,
+    http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
+};
 use capykeys_domain::{
     model::{Caller, KeyId, OrganizationId},
     policy::Target,
-    secret::{Credential, KeyFormat},
+    secret::{Credential, CredentialError, KeyFormat},
 };
 
-use super::credential::{Presented, presented};
 use crate::{
     error::ApiError,
     exchange::{Exchange, Identity},
 };
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The caller behind the request's credential.
 ///
@@ -31,20 +33,13 @@ pub(crate) async fn authenticate(exchange: &Exchange, request: &HttpRequest) -> 
 /// The request's credential; `None` where there is none.
 ///
 /// # Errors
-/// 400 where it is not clear which credential is meant, 401 where it can be none of ours.
-pub(crate) fn credential(format: &KeyFormat, headers: &HeaderMap) -> Result<Option<Credential>, ApiError> {
-    let refused = |reason| ApiError::Unauthenticated { credential_given: true, reason };
-    let parse = |bytes| str::from_utf8(bytes).ok().and_then(|text| Credential::parse(format, text));
-    let malformed = "neither an API key nor a session token";
-    match presented(headers)? {
-        None => Ok(None),
-        Some(Presented::OtherScheme) => Err(refused("not a bearer token")),
-        Some(Presented::Bearer(token)) => parse(token).ok_or(refused(malformed)).map(Some),
-        Some(Presented::ApiKey(key)) => match parse(key) {
-            Some(Credential::Session(_)) => Err(refused("a session token as API key")),
-            other => other.ok_or(refused(malformed)).map(Some),
-        },
-    }
+/// [`CredentialError`].
+pub(crate) fn credential(
+    format: &KeyFormat,
+    headers: &HeaderMap,
+) -> Result<Option<Credential>, CredentialError> {
+    let values = |name: &HeaderName| headers.get_all(name).map(HeaderValue::as_bytes);
+    Credential::of_request(format, values(&AUTHORIZATION), values(&API_KEY))
 }
 
 /// The organisation of the path; `None` where no organisation can have such an id.

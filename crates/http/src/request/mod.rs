@@ -3,7 +3,6 @@
 pub(crate) mod body;
 pub(crate) mod caller;
 pub(crate) mod create_key;
-pub(crate) mod credential;
 pub(crate) mod members;
 pub(crate) mod original;
 pub(crate) mod page;

@@ -6,11 +6,9 @@ use actix_web::{
     web::Query,
 };
 use capykeys_domain::{
-    model::ScopeSet,
-    policy::{OriginalRequest, PathPattern, RequestPath, Requirement, RouteNeeds, RouteRules},
+    policy::{OriginalRequest, RouteError, RouteNeeds, RouteRules},
+    usecases::AuthorizeError,
 };
-
-use crate::error::ApiError;
 
 /// A family of gateways. Each tells of the request in headers of its own and passes those of the
 /// others on from the client, so that each has an endpoint which reads its own alone.
@@ -25,10 +23,6 @@ pub(crate) enum Family {
     ExtAuthz(&'static str),
 }
 
-const MISCONFIGURED: ApiError =
-    ApiError::NotLetThrough("The gateway's settings for this route cannot be used.");
-const NOT_FOR_ANYBODY: ApiError = ApiError::NotLetThrough("No rule lets this request through.");
-
 /// What the original request needs: what the query of the gateway's address says, else what the rules
 /// say, else a good credential.
 ///
@@ -38,14 +32,15 @@ pub(crate) fn needs(
     request: &HttpRequest,
     family: Family,
     rules: Option<&RouteRules>,
-) -> Result<RouteNeeds, ApiError> {
+) -> Result<RouteNeeds, AuthorizeError> {
     let original = original(request, family);
     let query = if matches!(family, Family::ExtAuthz(_)) { "" } else { request.query_string() };
-    if !query.is_empty() {
-        return settings(query, original.ok_or(MISCONFIGURED)?);
+    let settings = parameters(query).ok_or(RouteError::Misconfigured)?;
+    if original.is_some_and(|original| sends_one_of(&settings, original.target)) {
+        return Err(RouteError::Misconfigured.into());
     }
-    let Some(rules) = rules else { return Ok(RouteNeeds::default()) };
-    original.and_then(|original| rules.needs(&original)).ok_or(NOT_FOR_ANYBODY)
+    let settings = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    Ok(RouteNeeds::find(settings, original.as_ref(), rules)?)
 }
 
 fn original(request: &HttpRequest, family: Family) -> Option<OriginalRequest<'_>> {
@@ -73,41 +68,15 @@ fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     values.next().is_none().then(|| first.to_str().ok())?
 }
 
-/// Reads the query of the gateway's address: `scopes` with commas, `project_path`, and
-/// `anonymous=allow`.
-fn settings(query: &str, original: OriginalRequest<'_>) -> Result<RouteNeeds, ApiError> {
-    let pairs = parameters(query)?;
-    let of_client = original.target.split_once('?').map_or("", |(_, query)| query);
-    // Some gateways pass the client's query on unless they are told not to.
-    let of_client = Query::<Vec<(String, String)>>::from_query(of_client);
-    if of_client.is_ok_and(|of_client| of_client.iter().any(|pair| pairs.contains(pair))) {
-        return Err(MISCONFIGURED);
-    }
-    let mut needs = RouteNeeds::default();
-    for (name, value) in &pairs {
-        match name.as_str() {
-            "scopes" if needs.requirement.scopes.is_none() => {
-                let scopes = ScopeSet::parse(value.split(',')).map_err(|_| MISCONFIGURED)?;
-                needs.requirement.scopes = Some(scopes);
-            }
-            "project_path" if needs.requirement.project_id.is_none() => {
-                let pattern = PathPattern::parse(value).map_err(|_| MISCONFIGURED)?;
-                if !pattern.names_project() {
-                    return Err(MISCONFIGURED);
-                }
-                let path = RequestPath::parse(original.target).ok_or(NOT_FOR_ANYBODY)?;
-                needs.requirement.project_id = pattern.matches(&path).ok_or(NOT_FOR_ANYBODY)?.project;
-            }
-            "anonymous" if !needs.anonymous && value == "allow" => needs.anonymous = true,
-            _ => return Err(MISCONFIGURED),
-        }
-    }
-    let asks = needs.requirement != Requirement::default();
-    if needs.anonymous && asks { Err(MISCONFIGURED) } else { Ok(needs) }
+/// Whether the client itself sends one of the settings: some gateways pass the client's query on
+/// unless they are told not to.
+fn sends_one_of(settings: &[(String, String)], target: &str) -> bool {
+    let of_client = target.split_once('?').and_then(|(_, query)| parameters(query));
+    of_client.is_some_and(|of_client| of_client.iter().any(|pair| settings.contains(pair)))
 }
 
-fn parameters(query: &str) -> Result<Vec<(String, String)>, ApiError> {
-    Query::<Vec<(String, String)>>::from_query(query).map(Query::into_inner).map_err(|_| MISCONFIGURED)
+fn parameters(query: &str) -> Option<Vec<(String, String)>> {
+    Query::from_query(query).map(Query::into_inner).ok()
 }
 
 #[cfg(test)]
@@ -136,26 +105,9 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_names_no_project_is_for_nobody() {
-        for target in ["/other", "/p/", "/p/a b/x", "/p/../p/p_1/x", "/p/p_1%2fx/y", "//p/p_1/x"] {
-            let refused = forwarded("?project_path=/p/{project}/**", target).unwrap_err();
-            assert_eq!(refused, NOT_FOR_ANYBODY.to_string(), "{target}");
-        }
-    }
-
-    #[test]
-    fn settings_that_make_no_sense_let_nobody_through() {
-        for query in [
-            "?scope=jobs:read",
-            "?scopes=",
-            "?scopes=no",
-            "?scopes=jobs:read&scopes=*",
-            "?project_path=/p/**",
-            "?anonymous=yes",
-            "?anonymous=allow&scopes=jobs:read",
-            "?scopes=jobs:read&x=y",
-        ] {
-            assert_eq!(forwarded(query, "/").unwrap_err(), MISCONFIGURED.to_string(), "{query}");
+    fn an_address_that_makes_no_sense_lets_nobody_through() {
+        for query in ["?scope=jobs:read", "?scopes=jobs:read&scopes=*", "?anonymous=no", "?=", "?scopes"] {
+            assert_eq!(forwarded(query, "/").unwrap_err(), RouteError::Misconfigured.sentence(), "{query}");
         }
     }
 
@@ -166,7 +118,11 @@ mod tests {
             ("?scopes=jobs:read&anonymous=allow", "/a?anonymous=allow"),
             ("?anonymous=allow", "/a?x=y&anonymous=%61llow"),
         ] {
-            assert_eq!(forwarded(query, target).unwrap_err(), MISCONFIGURED.to_string(), "{target}");
+            assert_eq!(
+                forwarded(query, target).unwrap_err(),
+                RouteError::Misconfigured.sentence(),
+                "{target}"
+            );
         }
     }
 

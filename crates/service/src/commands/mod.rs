@@ -8,6 +8,8 @@ mod organizations;
 mod rules;
 mod serve;
 
+use std::net::{SocketAddr, TcpListener};
+
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
@@ -40,6 +42,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
             Command::Openapi | Command::Rules(_) => Ok(()),
         }
     })
+}
+
+/// A listener of this process, which nobody else has.
+pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).map_err(|error| format!("cannot listen on {address}: {error}").into())
 }
 
 /// For the database's connections and the like; requests have threads of their own.

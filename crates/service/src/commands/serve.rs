@@ -1,10 +1,6 @@
 //! `capykeys serve`
 
-use std::{
-    net::{SocketAddr, TcpListener},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use capykeys_http::{Drain, Internal, Server, Settings, Surface};
 use capykeys_postgres::SchemaError;
@@ -14,11 +10,13 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use super::Error;
+use super::{Error, bind};
 use crate::{
     app::{self, App, Role},
     config::{self, Config, StoreKind},
-    first_run, internal,
+    first_run,
+    grpc::Grpc,
+    internal,
     metrics::metrics,
     store,
 };
@@ -28,7 +26,7 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(3);
 
 /// Serves until a signal says to stop; then lets requests end.
 pub(crate) async fn run(config: &Config) -> Result<(), Error> {
-    let proof = internal::proof(&config.internal)?;
+    let (proof, gateways) = (internal::proof(&config.internal)?, config.internal.authorize.gateways()?);
     // Held until the end, so that no second server works on the same folder.
     let _lock = prepare_store(config).await?;
     let App { capykeys, sessions, cache, uses } = app::build(config, Role::Replica).await?;
@@ -54,31 +52,32 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     )?];
     let internal = bind(config.internal.listen)?;
     tracing::info!(address = %internal.local_addr()?, "listening for the cluster");
-    let (callers, tls) = (proof.callers, proof.tls);
-    let (metrics, gateways) = (metrics(sessions, cache.clone()), config.internal.authorize.gateways()?);
+    let (callers, tls) = (proof.callers, proof.tls.clone());
+    let (metrics, for_grpc) = (metrics(sessions, cache.clone()), gateways.clone());
     let surface = Surface::Internal(Box::new(Internal { metrics, gateways, callers, tls }));
-    servers.push(capykeys_http::serve(internal, surface, capykeys, drain.clone(), &settings)?);
+    servers.push(capykeys_http::serve(internal, surface, Arc::clone(&capykeys), drain.clone(), &settings)?);
+    let grpc = Grpc::start(config, capykeys, for_grpc, proof.tls)?;
     let handles: Vec<_> = servers.iter().map(Server::handle).collect();
     let serving: Vec<_> = servers.into_iter().map(tokio::spawn).collect();
     tracing::info!(%address, "listening");
     let reason = stop_signal().await?;
-    tracing::info!(reason, "draining");
     drain.begin();
+    tracing::info!(reason, "draining");
+    let grpc = grpc.map(Grpc::stop);
     for handle in handles {
         handle.stop(true).await;
     }
     for server in serving {
         server.await??;
     }
+    if let Some(stopped) = grpc {
+        stopped.await?;
+    }
     // Nobody is served any more, so nothing is used after this.
     uses.flush(FLUSH_LIMIT).await;
     drop(recording);
     tracing::info!("stopped");
     Ok(())
-}
-
-fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).map_err(|error| format!("cannot listen on {address}: {error}").into())
 }
 
 /// What a store needs before it is served: the embedded one a lock, PostgreSQL the right schema.
@@ -103,8 +102,8 @@ fn settings(server: &config::Server) -> Settings {
     Settings {
         workers: server.workers.get(),
         max_connections: server.max_connections,
-        request_timeout: Duration::from_millis(server.request_timeout_ms),
-        shutdown_timeout: Duration::from_millis(server.shutdown_timeout_ms),
+        request_timeout: server.request_timeout(),
+        shutdown_timeout: server.shutdown_timeout(),
     }
 }
 

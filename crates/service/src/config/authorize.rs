@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use capykeys_http::{Gateways, IdentityHeaders};
+use capykeys_domain::usecases::{Gateways, IdentityHeaders};
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, load_rules};

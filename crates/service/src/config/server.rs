@@ -4,6 +4,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     num::NonZeroUsize,
     thread,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -38,12 +39,25 @@ impl Default for Server {
     }
 }
 
+impl Server {
+    pub(crate) const fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.request_timeout_ms)
+    }
+
+    pub(crate) const fn shutdown_timeout(&self) -> Duration {
+        Duration::from_millis(self.shutdown_timeout_ms)
+    }
+}
+
 /// The listener for the cluster alone: keep it off the internet.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Internal {
     /// Where to listen; port 0 takes any free one.
     pub(crate) listen: SocketAddr,
+    /// Where to listen for Envoy's gRPC; nowhere unless it is set. Port 0 takes any free one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) grpc_listen: Option<SocketAddr>,
     /// How its callers prove themselves.
     pub(crate) callers: Callers,
     /// The tokens with which they do.
@@ -60,6 +74,7 @@ impl Default for Internal {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),
+            grpc_listen: None,
             callers: Callers::default(),
             token: None,
             tls: None,

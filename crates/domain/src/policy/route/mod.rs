@@ -5,7 +5,9 @@
 mod host;
 mod path;
 mod rule;
+mod settings;
 
 pub use host::HostPattern;
 pub use path::{PathMatch, PathPattern, RequestPath};
 pub use rule::{OriginalRequest, RouteNeeds, RouteRule, RouteRules};
+pub use settings::RouteError;

@@ -21,9 +21,9 @@ use capykeys_domain::{
     policy::Permit,
     ports::{NoReplicas, Unremembered},
     secret::{KeyFormat, Pepper, PepperId, Peppers},
-    usecases::{Capykeys, CreatedKey, NewOrganization, Ports, Provisioning},
+    usecases::{Capykeys, CreatedKey, Gateways, NewOrganization, Ports, Provisioning},
 };
-use capykeys_http::{Callers, Drain, Gateways, Internal, Settings, Surface};
+use capykeys_http::{Callers, Drain, Internal, Settings, Surface};
 pub(crate) use certificates::Authority;
 pub(crate) use client::{Answer, Connection};
 pub(crate) use moody::{Mood, MoodyStore};

@@ -8,9 +8,11 @@ use std::{
     time::Duration,
 };
 
-use actix_web::rt::net::TcpStream;
 use capykeys_domain::model::ClusterSubject;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{Error, ServerConfig, pki_types::CertificateDer},
@@ -19,8 +21,10 @@ use tokio_rustls::{
 use webpki::EndEntityCert;
 
 /// The stream of a connection.
-pub(crate) enum Transport {
+pub enum Transport {
+    /// As it comes.
     Plain(TcpStream),
+    /// Inside of TLS.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
@@ -29,7 +33,7 @@ impl Transport {
     ///
     /// # Errors
     /// [`io::Error`] where there is no handshake; the log says why.
-    pub(crate) async fn accept(
+    pub async fn accept(
         stream: TcpStream,
         tls: Option<Arc<ServerConfig>>,
         limit: Duration,
@@ -46,7 +50,8 @@ impl Transport {
 
     /// Whom the client's certificate names, where it has shown one and that is a text for the log:
     /// the first URI among its names, which is where SPIFFE has the workload, or the first DNS name.
-    pub(super) fn certified_name(&self) -> Option<ClusterSubject> {
+    #[must_use]
+    pub fn certified_name(&self) -> Option<ClusterSubject> {
         let Self::Tls(stream) = self else { return None };
         let certificate: &CertificateDer<'_> = stream.get_ref().1.peer_certificates()?.first()?;
         let certificate = EndEntityCert::try_from(certificate).ok()?;
@@ -71,7 +76,7 @@ fn reason(error: &io::Error) -> &'static str {
         Some(Error::NoCertificatesPresented) => "the client has shown no certificate",
         Some(Error::InvalidCertificate(_)) => "the client's certificate is not accepted",
         Some(Error::AlertReceived(_)) => "the client has refused the handshake",
-        Some(Error::NoApplicationProtocol) => "the client does not speak HTTP/1.1",
+        Some(Error::NoApplicationProtocol) => "the client does not speak the protocol of this listener",
         Some(Error::PeerIncompatible(_)) => "the client offers nothing that is accepted",
         Some(Error::InvalidMessage(_)) => "the client does not speak TLS",
         _ => "the handshake failed",

@@ -1,0 +1,138 @@
+//! What a gateway's own settings for a route say.
+
+use super::{OriginalRequest, PathPattern, RequestPath, RouteNeeds, RouteRules};
+use crate::{model::ScopeSet, policy::Requirement};
+
+/// Why a request is let through for nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RouteError {
+    /// What the gateway says of the route makes no sense.
+    Misconfigured,
+    /// Neither the settings nor the rules fit it.
+    NotForAnybody,
+}
+
+impl RouteError {
+    /// What the caller is told.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Misconfigured => "The gateway's settings for this route cannot be used.",
+            Self::NotForAnybody => "No rule lets this request through.",
+        }
+    }
+}
+
+impl RouteNeeds {
+    /// What the request needs: what the gateway's own settings for the route say, else what the rules
+    /// say, else a good credential. `original` is `None` where the gateway does not tell of the
+    /// request.
+    ///
+    /// There are three settings: `scopes` with commas between them, `project_path`, which is a
+    /// [`PathPattern`] with `{project}`, and `anonymous`, which can only be `allow`.
+    ///
+    /// # Errors
+    /// [`RouteError`].
+    pub fn find<'a>(
+        settings: impl IntoIterator<Item = (&'a str, &'a str)>,
+        original: Option<&OriginalRequest<'_>>,
+        rules: Option<&RouteRules>,
+    ) -> Result<Self, RouteError> {
+        let mut settings = settings.into_iter().peekable();
+        if settings.peek().is_some() {
+            return Self::from_settings(settings, original.ok_or(RouteError::Misconfigured)?);
+        }
+        let Some(rules) = rules else { return Ok(Self::default()) };
+        original.and_then(|original| rules.needs(original)).ok_or(RouteError::NotForAnybody)
+    }
+
+    fn from_settings<'a>(
+        settings: impl Iterator<Item = (&'a str, &'a str)>,
+        original: &OriginalRequest<'_>,
+    ) -> Result<Self, RouteError> {
+        let mut needs = Self::default();
+        for (name, value) in settings {
+            match name {
+                "scopes" if needs.requirement.scopes.is_none() => {
+                    let scopes = ScopeSet::parse(value.split(',')).map_err(|_| RouteError::Misconfigured)?;
+                    needs.requirement.scopes = Some(scopes);
+                }
+                "project_path" if needs.requirement.project_id.is_none() => {
+                    let pattern = PathPattern::parse(value).map_err(|_| RouteError::Misconfigured)?;
+                    if !pattern.names_project() {
+                        return Err(RouteError::Misconfigured);
+                    }
+                    let path = RequestPath::parse(original.target).ok_or(RouteError::NotForAnybody)?;
+                    let found = pattern.matches(&path).ok_or(RouteError::NotForAnybody)?;
+                    needs.requirement.project_id = found.project;
+                }
+                "anonymous" if !needs.anonymous && value == "allow" => needs.anonymous = true,
+                _ => return Err(RouteError::Misconfigured),
+            }
+        }
+        let asks = needs.requirement != Requirement::default();
+        if needs.anonymous && asks { Err(RouteError::Misconfigured) } else { Ok(needs) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+
+    use super::*;
+    use crate::policy::RouteRule;
+
+    fn find(settings: &[(&str, &str)], target: &str) -> Result<RouteNeeds, RouteError> {
+        let original = OriginalRequest { method: "GET", host: None, target };
+        RouteNeeds::find(settings.iter().copied(), Some(&original), None)
+    }
+
+    #[test]
+    fn the_settings_say_what_a_route_needs() {
+        let settings = [("scopes", "jobs:read,backups:read"), ("project_path", "/p/{project}/**")];
+        let found = find(&settings, "/p/p_1/x?a=b").unwrap();
+        assert_eq!(found.requirement.project_id.unwrap().as_str(), "p_1");
+        assert_eq!(found.requirement.scopes.unwrap().iter().count(), 2);
+        assert!(find(&[("anonymous", "allow")], "/").unwrap().anonymous);
+        assert_eq!(find(&[], "/anything//at/../all"), Ok(RouteNeeds::default()));
+    }
+
+    #[test]
+    fn a_path_that_names_no_project_is_for_nobody() {
+        for target in ["/other", "/p/", "/p/a b/x", "/p/../p/p_1/x", "/p/p_1%2fx/y", "//p/p_1/x"] {
+            let found = find(&[("project_path", "/p/{project}/**")], target);
+            assert_eq!(found, Err(RouteError::NotForAnybody), "{target}");
+        }
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_let_nobody_through() {
+        for settings in [
+            &[("scope", "jobs:read")][..],
+            &[("scopes", "")],
+            &[("scopes", "no")],
+            &[("scopes", "jobs:read"), ("scopes", "*")],
+            &[("project_path", "/p/**")],
+            &[("anonymous", "yes")],
+            &[("anonymous", "allow"), ("scopes", "jobs:read")],
+            &[("scopes", "jobs:read"), ("x", "y")],
+        ] {
+            assert_eq!(find(settings, "/"), Err(RouteError::Misconfigured), "{settings:?}");
+        }
+    }
+
+    #[test]
+    fn rules_count_where_there_are_no_settings_and_need_a_request() {
+        let rules = RouteRules::new(vec![RouteRule::new(PathPattern::parse("/open").unwrap(), None)]);
+        let of = |settings: &[(&'static str, &'static str)], target: Option<&str>| {
+            let original = target.map(|target| OriginalRequest { method: "GET", host: None, target });
+            RouteNeeds::find(settings.iter().copied(), original.as_ref(), Some(&rules))
+        };
+        assert_eq!(of(&[], Some("/open")), Ok(RouteNeeds::default()));
+        assert_eq!(of(&[], Some("/closed")), Err(RouteError::NotForAnybody));
+        assert_eq!(of(&[], None), Err(RouteError::NotForAnybody));
+        let anonymous = [("anonymous", "allow")];
+        assert!(of(&anonymous, Some("/closed")).unwrap().anonymous);
+        assert_eq!(of(&anonymous, None), Err(RouteError::Misconfigured));
+    }
+}

@@ -1,0 +1,62 @@
+//! What a gateway is answered.
+
+use capykeys_domain::{
+    model::RequestId,
+    usecases::{Authorized, Identity, IdentityHeaders},
+};
+use envoy_types::{
+    ext_authz::v3::pb::{
+        CheckResponse, DeniedHttpResponse, HeaderAppendAction, HeaderValue, HeaderValueOption, HttpResponse,
+        HttpStatus, OkHttpResponse,
+    },
+    pb::google::rpc,
+};
+use tonic::Code;
+
+use crate::failure::Failure;
+
+/// What is for this service alone, and goes no further.
+const CREDENTIALS: [&str; 2] = ["authorization", "x-api-key"];
+
+/// Lets the request through. Every header is set, empty where there is nothing to say, so that none
+/// of the same name from outside takes its place.
+pub(crate) fn let_through(names: &IdentityHeaders, who: &Authorized) -> CheckResponse {
+    let identity = Identity::from(who);
+    let answer = OkHttpResponse {
+        headers: names.of(&identity).map(|(name, text)| set(name, text)).collect(),
+        headers_to_remove: CREDENTIALS.map(str::to_owned).to_vec(),
+        ..OkHttpResponse::default()
+    };
+    response(Code::Ok, HttpResponse::OkResponse(answer))
+}
+
+/// Refuses the request, with the answer that the HTTP interface gives as well.
+pub(crate) fn refuse(failure: &Failure, request_id: &RequestId) -> CheckResponse {
+    let always = [
+        ("content-type", "application/json"),
+        ("x-request-id", request_id.as_str()),
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+    ];
+    let answer = DeniedHttpResponse {
+        status: Some(HttpStatus { code: failure.status().into() }),
+        headers: always.into_iter().chain(failure.header()).map(|(name, text)| set(name, text)).collect(),
+        body: serde_json::json!({ "error": failure.to_string() }).to_string(),
+    };
+    response(failure.code(), HttpResponse::DeniedResponse(answer))
+}
+
+fn response(code: Code, answer: HttpResponse) -> CheckResponse {
+    let status = rpc::Status { code: code.into(), ..rpc::Status::default() };
+    CheckResponse { status: Some(status), http_response: Some(answer), ..CheckResponse::default() }
+}
+
+fn set(name: &str, text: &str) -> HeaderValueOption {
+    let header = HeaderValue { key: name.to_owned(), value: text.to_owned(), ..HeaderValue::default() };
+    HeaderValueOption {
+        header: Some(header),
+        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
+        keep_empty_value: true,
+        ..HeaderValueOption::default()
+    }
+}
