@@ -47,7 +47,11 @@ impl Replicas for CommitWait {
         }
         let milliseconds = u64::try_from(self.wait.as_millis()).unwrap_or(u64::MAX);
         // tokio's clock may stand still in suspend: then this waits for longer, never for less.
-        sleep(self.wait).instrument(tracing::info_span!("commit_wait", milliseconds)).await;
+        let waiting = async {
+            sleep(self.wait).await;
+            tracing::debug!("every replica has obeyed");
+        };
+        waiting.instrument(tracing::info_span!("commit_wait", milliseconds)).await;
     }
 }
 

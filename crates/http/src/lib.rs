@@ -21,7 +21,7 @@ mod request;
 mod server;
 mod settings;
 
-pub use actix_web::dev::Server;
+pub use actix_web::dev::{Server, ServerHandle};
 pub use answer::{ApiKeyView, CreateApiKeyResponse, OrganizationView, RevokeApiKeyResponse};
 pub use cluster::Callers;
 pub use drain::Drain;

@@ -11,6 +11,7 @@ mod config;
 mod first_run;
 mod grpc;
 mod internal;
+mod listeners;
 mod metrics;
 mod output;
 mod peppers;

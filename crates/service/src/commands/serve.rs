@@ -1,8 +1,8 @@
 //! `capykeys serve`
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use capykeys_http::{Drain, Internal, Server, Settings, Surface};
+use capykeys_http::Internal;
 use capykeys_postgres::SchemaError;
 use capykeys_sqlite::ServerLock;
 use tokio::{
@@ -10,13 +10,13 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use super::{Error, bind};
+use super::Error;
 use crate::{
     app::{self, App, Role},
-    config::{self, Config, StoreKind},
+    config::{Config, StoreKind},
     first_run,
-    grpc::Grpc,
-    internal,
+    internal::{self, Proof},
+    listeners::Listeners,
     metrics::metrics,
     store,
 };
@@ -30,49 +30,23 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     // Held until the end, so that no second server works on the same folder.
     let _lock = prepare_store(config).await?;
     let App { capykeys, sessions, cache, uses } = app::build(config, Role::Replica).await?;
-    // Followed until the end; before the first answer of the feed every lookup is a read.
-    let _following = cache.spawn(&Handle::current());
+    let listeners = Listeners::bind(config)?;
+    if config.store.kind == StoreKind::Sqlite {
+        first_run::welcome(&capykeys, listeners.address).await?;
+    }
     if let Some(verifier) = &sessions {
         verifier.warm_up();
     }
     proof.warm_up();
-    let listener = bind(config.server.listen)?;
-    let address = listener.local_addr()?;
-    if config.store.kind == StoreKind::Sqlite {
-        first_run::welcome(&capykeys, address).await?;
-    }
+    // Followed until the end; before the first answer of the feed every lookup is a read.
+    let _following = cache.spawn(&Handle::current());
     let recording = uses.spawn(&Handle::current());
-    let (drain, settings) = (Drain::new(), settings(&config.server));
-    let mut servers = vec![capykeys_http::serve(
-        listener,
-        Surface::Public,
-        Arc::clone(&capykeys),
-        drain.clone(),
-        &settings,
-    )?];
-    let internal = bind(config.internal.listen)?;
-    tracing::info!(address = %internal.local_addr()?, "listening for the cluster");
-    let (callers, tls) = (proof.callers, proof.tls.clone());
-    let (metrics, for_grpc) = (metrics(sessions, cache.clone()), gateways.clone());
-    let surface = Surface::Internal(Box::new(Internal { metrics, gateways, callers, tls }));
-    servers.push(capykeys_http::serve(internal, surface, Arc::clone(&capykeys), drain.clone(), &settings)?);
-    let grpc = Grpc::start(config, capykeys, for_grpc, proof.tls)?;
-    let handles: Vec<_> = servers.iter().map(Server::handle).collect();
-    let serving: Vec<_> = servers.into_iter().map(tokio::spawn).collect();
-    tracing::info!(%address, "listening");
+    let (metrics, Proof { callers, tls, .. }) = (metrics(sessions, cache), proof);
+    let serving = listeners.serve(config, &capykeys, Internal { metrics, gateways, callers, tls })?;
     let reason = stop_signal().await?;
-    drain.begin();
+    serving.begin_drain();
     tracing::info!(reason, "draining");
-    let grpc = grpc.map(Grpc::stop);
-    for handle in handles {
-        handle.stop(true).await;
-    }
-    for server in serving {
-        server.await??;
-    }
-    if let Some(stopped) = grpc {
-        stopped.await?;
-    }
+    serving.stop().await?;
     // Nobody is served any more, so nothing is used after this.
     uses.flush(FLUSH_LIMIT).await;
     drop(recording);
@@ -95,15 +69,6 @@ async fn prepare_store(config: &Config) -> Result<Option<ServerLock>, Error> {
             }
             Ok(None)
         }
-    }
-}
-
-fn settings(server: &config::Server) -> Settings {
-    Settings {
-        workers: server.workers.get(),
-        max_connections: server.max_connections,
-        request_timeout: server.request_timeout(),
-        shutdown_timeout: server.shutdown_timeout(),
     }
 }
 
