@@ -52,6 +52,17 @@ impl Session {
         self.block_on(self.client.query(statement, params))
     }
 
+    /// The same; none where there is no answer in time.
+    pub(crate) fn query_within(
+        &self,
+        limit: Duration,
+        statement: &str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Option<Vec<Row>> {
+        let query = async { tokio::time::timeout(limit, self.client.query(statement, params)).await };
+        self.block_on(query).ok()?.ok()
+    }
+
     /// The one row that a statement gives.
     #[track_caller]
     pub(crate) fn row(&self, statement: &str, params: &[&(dyn ToSql + Sync)]) -> Row {

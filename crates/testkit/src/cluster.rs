@@ -27,10 +27,12 @@ use crate::{
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// What happens when the test process is gone, however it ended: its end of the pipe closes, and
-/// once the server is down (or is made to), its directory is removed.
+/// once the server is down (or is made to), its directory is removed. Processes of the server that
+/// were stopped go on first, without which it would never be down.
 const JANITOR: &str = r#"
 cat > /dev/null
 pid_file=$1/data/postmaster.pid
+pid=$(head -n 1 "$pid_file") && kill -CONT "$pid" $(cat "/proc/$pid/task/$pid/children")
 for _ in $(seq 100); do
     [ -e "$pid_file" ] || break
     sleep 0.1

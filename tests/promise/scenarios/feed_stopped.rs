@@ -6,7 +6,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -23,7 +23,11 @@ const BACKENDS: &str =
 /// Between two looks for new ones.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-/// Stops them until it is dropped, those too that are started meanwhile.
+/// For how long they stand still: well beyond L. But not for ever, because one that happens to hold a lock
+/// holds up everybody, DELETE too.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// Stops them until it is dropped or [`LONGEST`] has passed, those too that are started meanwhile.
 struct Stopper {
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<usize>>,
@@ -54,9 +58,9 @@ impl Drop for Stopper {
 }
 
 fn stop_until(ended: &AtomicBool, session: &Session) -> usize {
-    let mut stopped: Vec<Pid> = Vec::new();
-    while !ended.load(Ordering::SeqCst) {
-        for row in session.try_query(BACKENDS, &[&FEED]).expect("the backends") {
+    let (mut stopped, start): (Vec<Pid>, _) = (Vec::new(), Instant::now());
+    while !ended.load(Ordering::SeqCst) && start.elapsed() < LONGEST {
+        for row in session.query_within(LONGEST / 4, BACKENDS, &[&FEED]).unwrap_or_default() {
             let pid = Pid::from_raw(row.get(0)).expect("a pid");
             if !stopped.contains(&pid) && kill_process(pid, Signal::STOP).is_ok() {
                 stopped.push(pid);
