@@ -109,6 +109,11 @@ impl Driver {
         std::mem::take(&mut locked(&self.shared.samples))
     }
 
+    /// What `wanted` makes of what was seen since the beginning.
+    pub(crate) fn look<T>(&self, wanted: impl FnOnce(&[Sample]) -> T) -> T {
+        wanted(&locked(&self.shared.samples))
+    }
+
     /// Waits until `wanted` makes something of what was seen since the beginning.
     #[track_caller]
     pub(crate) fn wait<T>(
@@ -117,7 +122,7 @@ impl Driver {
         limit: Duration,
         mut wanted: impl FnMut(&[Sample]) -> Option<T>,
     ) -> T {
-        wait::until(what, limit, || wanted(&locked(&self.shared.samples)))
+        wait::until(what, limit, || self.look(&mut wanted))
     }
 }
 

@@ -1,9 +1,12 @@
 //! Two replicas on one PostgreSQL.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::{
+    sync::{Arc, Mutex, OnceLock},
+    time::Duration,
+};
 
 use capykeys_testkit::{Bouncer, Cluster, Proxy};
-use capykeys_tests::{Created, Installation, Server, Tenant};
+use capykeys_tests::{Created, Installation, Server, Tenant, wait};
 use serde_json::json;
 use tokio::runtime;
 
@@ -15,6 +18,9 @@ use crate::{
 
 /// What replicas call their connections for the change feed.
 pub(crate) const FEED: &str = "capykeys feed";
+
+/// Within which a busy machine has done what it was asked to.
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Names, without `CAPYKEYS__`, and values.
 type Settings<'a> = &'a [(&'a str, &'a str)];
@@ -70,6 +76,18 @@ struct Owned {
     admin_id: String,
 }
 
+impl Owned {
+    /// As an operator does, with time enough for a machine that is busy.
+    fn create(database: &str) -> Self {
+        let commands = Installation::on_postgres(database).set("POSTGRES__DEADLINE_MS", "10000");
+        let organization = commands.json(&["organizations", "create", "--name", "Promised"]);
+        let id = organization["id"].as_str().expect("an id").to_owned();
+        let arguments = ["keys", "create", "--organization", &id, "--name", "admin", "--scope", "*"];
+        let admin = Created::from_body(&commands.json(&arguments));
+        Self { id, admin_id: admin.id().to_owned(), admin: admin.plaintext }
+    }
+}
+
 impl Scene {
     /// Both replicas, started.
     pub(crate) fn new(route: Route, on: On) -> Self {
@@ -94,8 +112,7 @@ impl Scene {
             .map_or_else(|| direct.clone(), |address| format!("postgres://postgres@{address}/{database}"));
         let a = start(if route == Route::Bounced { &around } else { &direct }, of_a);
         let b = start(&around, of_b);
-        let tenant = Tenant::new(&a);
-        let tenant = Owned { id: tenant.id, admin: tenant.admin, admin_id: tenant.admin_id };
+        let tenant = Owned::create(&direct);
         let front = Arc::new(Mutex::new(a.address()));
         let target = Arc::new(Mutex::new(b.internal_address()));
         Self { a, b, front, target, tenant, database, proxy, _bouncer: bouncer, _runtime: runtime, own }
@@ -107,10 +124,14 @@ impl Scene {
         Tenant { server: &self.a, id: id.clone(), admin: admin.clone(), admin_id: admin_id.clone() }
     }
 
-    /// New keys.
+    /// New keys, however busy the machine is.
     pub(crate) fn keys(&self, count: usize) -> Vec<Created> {
-        let body = json!({"name": "key", "scopes": ["jobs:read"]});
-        (0..count).map(|_| self.tenant().create(&body)).collect()
+        let (tenant, body) = (self.tenant(), json!({"name": "key", "scopes": ["jobs:read"]}));
+        let create = || {
+            let answer = tenant.creation(&tenant.admin, &body).send();
+            (answer.status != 503).then(|| Created::from_body(&answer.expect(201)))
+        };
+        (0..count).map(|_| wait::until("a key is created", LIMIT, create)).collect()
     }
 
     /// What revokes the organisation's keys through replica A.
