@@ -23,7 +23,7 @@ pub(crate) const FEED: &str = "capykeys feed";
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// Names, without `CAPYKEYS__`, and values.
-type Settings<'a> = &'a [(&'a str, &'a str)];
+pub(crate) type Settings<'a> = &'a [(&'a str, &'a str)];
 
 /// What is between replica B and PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,8 +110,8 @@ impl Scene {
         let around = bouncer.as_ref().map(Bouncer::address).or(proxy.as_ref().map(Proxy::address));
         let around = around
             .map_or_else(|| direct.clone(), |address| format!("postgres://postgres@{address}/{database}"));
-        let a = start(if route == Route::Bounced { &around } else { &direct }, of_a);
-        let b = start(&around, of_b);
+        let a = start(&direct, if route == Route::Bounced { &around } else { &direct }, of_a);
+        let b = start(&direct, &around, of_b);
         let tenant = Owned::create(&direct);
         let front = Arc::new(Mutex::new(a.address()));
         let target = Arc::new(Mutex::new(b.internal_address()));
@@ -177,8 +177,10 @@ fn restart(server: &mut Server) {
     *server = Server::start(&Arc::clone(server.installation()));
 }
 
-fn start(url: &str, more: Settings<'_>) -> Server {
-    let installation = Installation::on_postgres(url)
+/// On the database at `direct`, which is reached as `url`: migrations do not pass a pooler.
+fn start(direct: &str, url: &str, more: Settings<'_>) -> Server {
+    let installation = Installation::on_postgres(direct)
+        .set("POSTGRES__URL", url)
         .set("INTERNAL__LISTEN", "127.0.0.1:0")
         // Thousands of verifications a second are not worth a line each.
         .set("LOG__LEVEL", "info,capykeys::access=warn");

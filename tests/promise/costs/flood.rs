@@ -9,7 +9,7 @@ use capykeys_tests::{
 use serde_json::Value;
 use tokio::{runtime::Runtime, task::JoinSet};
 
-use super::{Statements, address_of_b, all_accepted, plaintexts, verdicts};
+use super::{PATIENT, Statements, address_of_b, all_accepted, plaintexts, verdicts};
 use crate::{
     random::Random,
     scene::{On, Route, Scene},
@@ -64,7 +64,12 @@ async fn refused(connection: &mut Connection, question: &[u8]) {
 fn a_flood_of_unknown_keys_takes_no_memory_and_no_room_from_real_ones() {
     let (count, remembered) = settings::unknown_keys();
     let remembered = remembered.to_string();
-    let scene = Scene::with(Route::Direct, On::Shared, &[], &[("CACHE__ABSENT", &remembered)]);
+    let scene = Scene::with(
+        Route::Direct,
+        On::Shared,
+        &[],
+        &[&[("CACHE__ABSENT", remembered.as_str())], PATIENT].concat(),
+    );
     let (address, pid) = (address_of_b(&scene), scene.b.pid());
     let live = plaintexts(&scene, LIVE);
     assert!(all_accepted(&verdicts(&scene, &live)));

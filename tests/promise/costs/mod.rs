@@ -12,7 +12,15 @@ use std::{collections::BTreeMap, future::Future, net::SocketAddr};
 use capykeys_tests::verification::{Connection, Verdict, question};
 use tokio::runtime;
 
-use crate::{driver::locked, postgres::Session, scene::Scene};
+use crate::{
+    driver::locked,
+    postgres::Session,
+    scene::{Scene, Settings},
+};
+
+/// For a replica whose lookups are counted: time enough that none is given up and no lease ends while
+/// the machine is busy.
+const PATIENT: Settings<'_> = &[("CACHE__LEASE_MS", "5000"), ("POSTGRES__DEADLINE_MS", "4000")];
 
 /// The statements that the service has sent, but for the feed's, and how often each.
 const STATEMENTS: &str = "SELECT query, sum(calls)::bigint FROM pg_stat_statements \

@@ -1,6 +1,6 @@
 //! How often the database is asked.
 
-use super::{Statements, all_accepted, plaintexts, verdicts};
+use super::{PATIENT, Statements, all_accepted, plaintexts, verdicts};
 use crate::scene::{On, Route, Scene};
 
 const KEYS: i64 = 50;
@@ -8,7 +8,7 @@ const TIMES: usize = 40;
 
 #[test]
 fn a_key_that_is_not_known_costs_one_statement_and_one_that_is_costs_none() {
-    let scene = Scene::new(Route::Direct, On::Shared);
+    let scene = Scene::with(Route::Direct, On::Shared, &[], PATIENT);
     let statements = Statements::of(&scene);
     let keys = plaintexts(&scene, KEYS.unsigned_abs().try_into().expect("few"));
     // So that there is a connection already.
