@@ -42,8 +42,10 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     let _following = cache.spawn(&Handle::current());
     let recording = uses.spawn(&Handle::current());
     let (metrics, Proof { callers, tls, .. }) = (metrics(sessions, cache), proof);
+    // Before anybody is told that the service is ready: a signal that came earlier would end it at once.
+    let stop = stop_signal()?;
     let serving = listeners.serve(config, &capykeys, Internal { metrics, gateways, callers, tls })?;
-    let reason = stop_signal().await?;
+    let reason = stop.await;
     serving.begin_drain();
     tracing::info!(reason, "draining");
     serving.stop().await?;
@@ -72,10 +74,13 @@ async fn prepare_store(config: &Config) -> Result<Option<ServerLock>, Error> {
     }
 }
 
-async fn stop_signal() -> std::io::Result<&'static str> {
+/// Listens for the signals that end the service from now on; the future waits for the first.
+fn stop_signal() -> std::io::Result<impl Future<Output = &'static str>> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
     })
 }
