@@ -136,7 +136,7 @@ impl Capykeys {
         key: &PlaintextKey,
         needs: &RouteNeeds,
     ) -> Result<Authorized, AuthorizeError> {
-        let verification = self.verify_plaintext(key, &needs.requirement).await?;
+        let verification = self.verify_key(Some(key), &needs.requirement).await?;
         Ok(Authorized::Key(verification.verdict?))
     }
 

@@ -21,29 +21,20 @@ pub struct Verification {
 }
 
 impl Capykeys {
-    /// Is the key whose plaintext this may be good for what is required?
-    ///
-    /// A text that cannot be a key is not asked for, and never found.
+    /// Is the key good for what is required? `None` is a text that can be no key: it is not asked for,
+    /// and never found.
     ///
     /// # Errors
     /// [`Unavailable`] where the store had to be asked and did not answer: never a wrong verdict.
     pub async fn verify_key(
         &self,
-        plaintext: &str,
+        key: Option<&PlaintextKey>,
         requirement: &Requirement,
     ) -> Result<Verification, Unavailable> {
-        let Some(plaintext) = self.format.parse(plaintext) else {
+        let Some(key) = key else {
             return Ok(Verification { verdict: Err(Rejection::NotFound), reliable_for: Duration::ZERO });
         };
-        self.verify_plaintext(&plaintext, requirement).await
-    }
-
-    pub(super) async fn verify_plaintext(
-        &self,
-        plaintext: &PlaintextKey,
-        requirement: &Requirement,
-    ) -> Result<Verification, Unavailable> {
-        let resolved = self.resolve(plaintext).await?;
+        let resolved = self.resolve(key).await?;
         let now = self.now();
         let verdict = resolved.found.ok_or(Rejection::NotFound).and_then(|found| {
             requirement.check(&found, now)?;

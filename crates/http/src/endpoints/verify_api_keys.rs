@@ -34,9 +34,10 @@ pub(crate) async fn verify_api_keys(
 ) -> Result<HttpResponse, ApiError> {
     cluster::prove(&exchange, &request, TokenHeader::Authorization).await?;
     let body = body::receive(&exchange, &request, payload).await?;
-    let questions = Question::parse_batch(&body)?;
+    let questions = Question::parse_batch(&body, exchange.app().format())?;
     let app = exchange.app();
-    let verdicts = questions.iter().map(|question| app.verify_key(question.api_key(), &question.requirement));
+    let verdicts =
+        questions.iter().map(|question| app.verify_key(question.key.as_ref(), &question.requirement));
     let verifications = try_join_all(verdicts).await?;
     let now = app.now();
     let results = verifications.iter().map(|verification| VerificationView::new(verification, now)).collect();

@@ -3,6 +3,7 @@
 use capykeys_domain::{
     model::{ProjectId, ScopeSet},
     policy::Requirement,
+    secret::{KeyFormat, PlaintextKey},
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -47,22 +48,23 @@ pub(crate) struct VerifyApiKeysRequest {
 /// A key's plaintext, and what it has to be good for.
 #[derive(Debug)]
 pub(crate) struct Question {
-    members: Members,
+    /// `None` for a text that can be no key.
+    pub(crate) key: Option<PlaintextKey>,
     pub(crate) requirement: Requirement,
 }
 
 impl Question {
     /// # Errors
     /// 400 with a sentence that names the member and the rule.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, ApiError> {
-        Self::read(Members::parse(body)?)
+    pub(crate) fn parse(body: &[u8], format: &KeyFormat) -> Result<Self, ApiError> {
+        Self::read(&Members::parse(body)?, format)
     }
 
     /// Up to [`MAX_BATCH`] of them.
     ///
     /// # Errors
     /// The same, with the member's place.
-    pub(crate) fn parse_batch(body: &[u8]) -> Result<Vec<Self>, ApiError> {
+    pub(crate) fn parse_batch(body: &[u8], format: &KeyFormat) -> Result<Vec<Self>, ApiError> {
         #[derive(Deserialize)]
         struct Batch {
             verifications: Vec<Members>,
@@ -75,25 +77,20 @@ impl Question {
         let read = |(index, members): (usize, Members)| {
             members
                 .unique()
-                .and_then(Self::read)
+                .and_then(|members| Self::read(&members, format))
                 .map_err(|error| error.within(format_args!("verifications[{index}]")))
         };
         verifications.into_iter().enumerate().map(read).collect()
     }
 
-    fn read(members: Members) -> Result<Self, ApiError> {
-        members.required_text("api_key")?;
+    fn read(members: &Members, format: &KeyFormat) -> Result<Self, ApiError> {
+        let key = format.parse(members.required_text("api_key")?);
         let scopes = members.texts("scopes")?.filter(|scopes| !scopes.is_empty());
         let requirement = Requirement {
             scopes: scopes.map(ScopeSet::parse).transpose()?,
             project_id: members.text("project_id")?.map(ProjectId::parse).transpose()?,
         };
-        Ok(Self { members, requirement })
-    }
-
-    /// The plaintext.
-    pub(crate) fn api_key(&self) -> &str {
-        self.members.text("api_key").ok().flatten().unwrap_or_default()
+        Ok(Self { key, requirement })
     }
 }
 
@@ -104,16 +101,27 @@ mod tests {
     use super::*;
 
     fn refusal(body: &str) -> String {
-        Question::parse(body.as_bytes()).unwrap_err().to_string()
+        Question::parse(body.as_bytes(), &KeyFormat::default()).unwrap_err().to_string()
     }
 
     #[test]
     fn what_is_not_required_may_be_left_out() {
-        let question = Question::parse(br#"{"api_key":"x","scopes":[],"newer":{"a":null}}"#).unwrap();
-        assert_eq!((question.api_key(), &question.requirement), ("x", &Requirement::default()));
-        let question =
-            Question::parse(br#"{"api_key":"x","scopes":["jobs:read"],"project_id":"p"}"#).unwrap();
+        let parse = |body: &str| Question::parse(body.as_bytes(), &KeyFormat::default()).unwrap();
+        let question = parse(r#"{"api_key":"x","scopes":[],"newer":{"a":null}}"#);
+        assert!(question.key.is_none(), "a text that can be no key");
+        assert_eq!(question.requirement, Requirement::default());
+        let question = parse(r#"{"api_key":"x","scopes":["jobs:read"],"project_id":"p"}"#);
         assert!(question.requirement.scopes.is_some() && question.requirement.project_id.is_some());
+    }
+
+    #[test]
+    fn a_key_is_taken_whole_and_not_shown() {
+        let key = "capy_live_000000000000000000000000000000003UFVO5";
+        let body = format!(r#"{{"api_key":"{key}","name":"hush"}}"#);
+        let question = Question::parse(body.as_bytes(), &KeyFormat::default()).unwrap();
+        assert_eq!(question.key.as_ref().unwrap().expose(), key);
+        let shown = format!("{question:?} {:?}", Members::parse(body.as_bytes()).unwrap());
+        assert!(!shown.contains(key) && !shown.contains("hush"), "{shown}");
     }
 
     #[test]
@@ -134,7 +142,9 @@ mod tests {
 
     #[test]
     fn in_a_batch_the_place_is_named_too() {
-        let refusal = |body: &str| Question::parse_batch(body.as_bytes()).unwrap_err().to_string();
+        let refusal = |body: &str| {
+            Question::parse_batch(body.as_bytes(), &KeyFormat::default()).unwrap_err().to_string()
+        };
         for (body, sentence) in [
             (r"{}", "`verifications` is required, and must be an array of objects."),
             (r#"{"verifications":[1]}"#, "`verifications` is required, and must be an array of objects."),
@@ -161,7 +171,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_body_makes_it_panic(body: Vec<u8>) {
-            let _ = (Question::parse(&body), Question::parse_batch(&body));
+            let _ = (Question::parse(&body, &KeyFormat::default()), Question::parse_batch(&body, &KeyFormat::default()));
         }
     }
 }
