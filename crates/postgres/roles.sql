@@ -45,7 +45,7 @@ BEGIN
     IF to_regclass('api_keys') IS NOT NULL THEN
         REVOKE ALL ON organizations, api_keys, audit_events FROM capykeys_service;
         -- No DELETE anywhere, and of a row only what changes in its life. A key's digest, scopes
-        -- and organisation do not.
+        -- and organization do not.
         GRANT SELECT, INSERT ON organizations, api_keys TO capykeys_service;
         GRANT UPDATE (suspended_at, suspended_reason, updated_at) ON organizations TO capykeys_service;
         GRANT UPDATE (revoked_at, last_used_at) ON api_keys TO capykeys_service;

@@ -32,7 +32,7 @@ pub(crate) const PUBLIC: &str = "/public/status";
 pub(crate) struct World {
     internal: SocketAddr,
     grpc: SocketAddr,
-    /// The organisation of all callers.
+    /// The organization of all callers.
     pub(crate) tenant: Tenant<'static>,
     /// A key that may read the jobs of the project, and nothing else.
     pub(crate) jobs: Created,
@@ -89,7 +89,7 @@ impl World {
         key(&self.tenant, scope, project)
     }
 
-    /// A session of a member of the organisation.
+    /// A session of a member of the organization.
     pub(crate) fn session(&self) -> Session {
         Session::member(&self.clerk_organization)
     }

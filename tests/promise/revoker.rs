@@ -33,12 +33,12 @@ pub(crate) struct Revocation {
     pub(crate) commit: Commit,
 }
 
-/// Revokes an organisation's keys through one replica.
+/// Revokes an organization's keys through one replica.
 #[derive(Clone)]
 pub(crate) struct Revoker {
     /// Where the replica listens.
     pub(crate) replica: Target,
-    /// The path of the organisation's keys.
+    /// The path of the organization's keys.
     pub(crate) path: String,
     /// The credential.
     pub(crate) admin: String,

@@ -43,7 +43,7 @@ pub(crate) struct Scene {
     front: Target,
     /// Where B listens for the cluster.
     pub(crate) target: Target,
-    /// The organisation that owns the keys.
+    /// The organization that owns the keys.
     tenant: Owned,
     /// The name of the database.
     database: String,
@@ -118,7 +118,7 @@ impl Scene {
         Self { a, b, front, target, tenant, database, proxy, _bouncer: bouncer, _runtime: runtime, own }
     }
 
-    /// The organisation, as replica A knows it.
+    /// The organization, as replica A knows it.
     pub(crate) fn tenant(&self) -> Tenant<'_> {
         let Owned { id, admin, admin_id } = &self.tenant;
         Tenant { server: &self.a, id: id.clone(), admin: admin.clone(), admin_id: admin_id.clone() }
@@ -134,7 +134,7 @@ impl Scene {
         (0..count).map(|_| wait::until("a key is created", LIMIT, create)).collect()
     }
 
-    /// What revokes the organisation's keys through replica A.
+    /// What revokes the organization's keys through replica A.
     pub(crate) fn revoker(&self) -> Revoker {
         Revoker {
             replica: Arc::clone(&self.front),

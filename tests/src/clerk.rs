@@ -59,7 +59,7 @@ pub fn jwks() -> Value {
     json!({"keys": [jwk]})
 }
 
-/// A Clerk organisation id that no other test uses.
+/// A Clerk organization id that no other test uses.
 pub fn organization_id() -> String {
     format!("org_{}", unique())
 }
@@ -75,7 +75,7 @@ fn unique() -> String {
 }
 
 /// A session token in the making: version 2 of the claims, valid, of a user without an active
-/// organisation.
+/// organization.
 #[derive(Clone, Debug)]
 pub struct Session {
     header: Header,
@@ -103,19 +103,19 @@ impl Session {
         Self { header, claims, user }
     }
 
-    /// In which this organisation is active.
+    /// In which this organization is active.
     #[must_use]
     pub fn in_organization(self, id: &str, role: &str) -> Self {
         let slug = format!("slug-{}", id.trim_start_matches("org_"));
         self.claim("o", json!({"id": id, "rol": role, "slg": slug}))
     }
 
-    /// Of an administrator of the organisation.
+    /// Of an administrator of the organization.
     pub fn admin(organization: &str) -> Self {
         Self::new().in_organization(organization, "admin")
     }
 
-    /// Of a member of the organisation.
+    /// Of a member of the organization.
     pub fn member(organization: &str) -> Self {
         Self::new().in_organization(organization, "member")
     }

@@ -30,7 +30,7 @@ impl Store {
         server
     }
 
-    /// A fresh organisation on the shared server.
+    /// A fresh organization on the shared server.
     pub fn tenant(self) -> Tenant<'static> {
         Tenant::new(self.server())
     }

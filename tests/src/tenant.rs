@@ -1,4 +1,4 @@
-//! Organisations of the tests' own.
+//! Organizations of the tests' own.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{Answer, Call, Server};
 
-/// An organisation that nobody else uses, with a key that may do everything.
+/// An organization that nobody else uses, with a key that may do everything.
 #[derive(Clone)]
 pub struct Tenant<'a> {
     /// Its server.
@@ -51,7 +51,7 @@ impl Created {
 }
 
 impl<'a> Tenant<'a> {
-    /// Creates the organisation and its first key, as an operator does.
+    /// Creates the organization and its first key, as an operator does.
     ///
     /// # Panics
     /// Where a command fails.
@@ -60,7 +60,7 @@ impl<'a> Tenant<'a> {
         Self::create_with(server, &[])
     }
 
-    /// The same with the organisation's counterpart at Clerk.
+    /// The same with the organization's counterpart at Clerk.
     ///
     /// # Panics
     /// Where a command fails.
@@ -149,7 +149,7 @@ impl<'a> Tenant<'a> {
         assert_eq!(self.revocation(&self.admin, id).send().expect(200), json!({"revoked": true}));
     }
 
-    /// Whether the service takes the key for one of this organisation's.
+    /// Whether the service takes the key for one of this organization's.
     #[track_caller]
     pub fn accepts(&self, plaintext: &str) -> bool {
         let answer = self.server.get("/v1/me").bearer(plaintext).send();

@@ -176,7 +176,7 @@ fn a_key_hands_on_no_longer_life_than_its_own(store: Store) {
     create(&json!({"name": "n", "scopes": ["*"], "expires_at": hours(11)})).error(403);
 }
 
-/// 401, 404 for the organisation, 403, 400 for the body, 404 for the key.
+/// 401, 404 for the organization, 403, 400 for the body, 404 for the key.
 fn the_checks_come_in_their_order(store: Store) {
     let (acme, other) = (store.tenant(), store.tenant());
     let reader = acme.key_with(&["api_keys:read"]).plaintext;

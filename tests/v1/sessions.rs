@@ -1,4 +1,4 @@
-//! Clerk session tokens: which are good, and where their organisation comes from.
+//! Clerk session tokens: which are good, and where their organization comes from.
 
 use std::{
     collections::HashSet,

@@ -76,7 +76,7 @@ impl Fence {
         self.is_before(pass, &Change::Key(key.id)) && self.untouched_organization(pass, key.organization_id)
     }
 
-    /// Whether nothing that was applied since the read began touches the organisation.
+    /// Whether nothing that was applied since the read began touches the organization.
     pub(crate) fn untouched_organization(&self, pass: &Pass, id: OrganizationId) -> bool {
         self.is_before(pass, &Change::Organization(id))
     }

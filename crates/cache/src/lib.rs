@@ -15,7 +15,7 @@
 //!   it tells is applied; only then does the lease run to that reading + L. It is compared with the
 //!   clock when the verdict is given. Without a lease every lookup is a read of the store.
 //! - A read is **fenced**: it goes into the cache only if nothing that touches its key or its
-//!   organisation was applied since it began. Its own verdict is good for L after it began.
+//!   organization was applied since it began. Its own verdict is good for L after it began.
 //! - Whatever is **unexpected in the feed** empties the cache, and no read from before may go in.
 //! - The clock is one that goes on while the machine sleeps ([`BootClock`]). No two clocks need to
 //!   agree.

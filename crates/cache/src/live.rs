@@ -33,7 +33,7 @@ pub(crate) struct Live {
 #[derive(Debug)]
 struct Slot {
     found: Arc<FoundKey>,
-    /// Kept here too, so that to look through all slots for an organisation is to read one array.
+    /// Kept here too, so that to look through all slots for an organization is to read one array.
     organization: OrganizationId,
     used: AtomicBool,
 }

@@ -231,13 +231,13 @@ impl Machine {
         Reading { answer: Some(Answer { found, until }) }
     }
 
-    /// The organisation of sessions that is cached. Whether it may still be made use of is seen by
+    /// The organization of sessions that is cached. Whether it may still be made use of is seen by
     /// comparing [`Machine::lease_until`] with the clock.
     pub(crate) fn recall_organization(&self, id: &ClerkOrganizationId) -> Option<&Organization> {
         self.organizations.get(id)
     }
 
-    /// A read of an organisation of sessions was answered. It goes into the cache where it may;
+    /// A read of an organization of sessions was answered. It goes into the cache where it may;
     /// whether its own answer may be made use of.
     pub(crate) fn end_organization_read(&mut self, sent: &SentRead, found: Option<&Organization>) -> bool {
         let same = self.fence.same_generation(&sent.pass);

@@ -1,4 +1,4 @@
-//! Organisations of sessions, under the same lease as the keys.
+//! Organizations of sessions, under the same lease as the keys.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use capykeys_domain::{
 
 use crate::{DEPENDENCY, VerificationCache, cache::Begun, sync::within};
 
-/// How often an organisation is read for one question at most, where it keeps changing meanwhile.
+/// How often an organization is read for one question at most, where it keeps changing meanwhile.
 const ATTEMPTS: usize = 3;
 
 /// An [`OrganizationResolver`] with a memory, which lives by the rules and the lease of a

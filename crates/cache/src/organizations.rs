@@ -1,4 +1,4 @@
-//! The organisations of sessions that are cached.
+//! The organizations of sessions that are cached.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use capykeys_domain::model::{ClerkOrganizationId, Organization, OrganizationId};
 /// So many are kept at most, at some hundred bytes each; then they are read anew.
 const CAPACITY: usize = 10_000;
 
-/// Organisations by their ids at Clerk, of which only signed tokens tell: nobody can make them up.
+/// Organizations by their ids at Clerk, of which only signed tokens tell: nobody can make them up.
 #[derive(Debug, Default)]
 pub(crate) struct Organizations(HashMap<ClerkOrganizationId, Organization>);
 

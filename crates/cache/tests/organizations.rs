@@ -1,4 +1,4 @@
-//! Organisations of sessions, over the reference model of the store.
+//! Organizations of sessions, over the reference model of the store.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{sync::Arc, time::Duration};

@@ -45,7 +45,7 @@ pub enum Refusal {
     Status,
     /// `v` is not a version that is accepted here.
     Version,
-    /// The claims on the organisation are not what they should be.
+    /// The claims on the organization are not what they should be.
     Organization,
     /// The instance has no key of this `kid`.
     UnknownKey,

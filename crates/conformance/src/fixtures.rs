@@ -100,7 +100,7 @@ pub fn context() -> RequestContext {
     RequestContext { request_id: RequestId::from_random([7; 16]), peer: "192.0.2.1".parse().ok() }
 }
 
-/// An organisation that was created at `created_at`.
+/// An organization that was created at `created_at`.
 ///
 /// # Panics
 /// Never: the texts are valid.

@@ -40,7 +40,7 @@ impl ModelStore {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many keys, organisations and events there are: for tests that nothing was changed.
+    /// How many keys, organizations and events there are: for tests that nothing was changed.
     #[must_use]
     pub fn counts(&self) -> (usize, usize, usize) {
         let state = self.state();

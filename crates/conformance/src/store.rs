@@ -10,7 +10,7 @@ pub struct Store {
     pub keys: Arc<dyn KeyStore>,
     /// Its keys by their secret.
     pub lookup: Arc<dyn KeyLookup>,
-    /// Its organisations.
+    /// Its organizations.
     pub organizations: Arc<dyn Organizations>,
     /// Its audit log.
     pub audit: Arc<dyn AuditLog>,

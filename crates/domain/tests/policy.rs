@@ -1,5 +1,5 @@
 //! The policy over its whole matrix: every caller × every operation × own, other, malformed and
-//! suspended organisation × own, other and malformed key × every set of scopes that matters.
+//! suspended organization × own, other and malformed key × every set of scopes that matters.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use capykeys_conformance::fixtures::{at, key, organization};
@@ -12,7 +12,7 @@ use capykeys_domain::{
     policy::{self, Denial, Forbidden},
 };
 
-/// What a caller may do in its own organisation, as the contract's table says.
+/// What a caller may do in its own organization, as the contract's table says.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "a row of a table")]
 struct Row {
@@ -53,7 +53,7 @@ fn session(organization: Option<&Organization>, role: &str, impersonated: bool) 
     Caller::Session(SessionCaller { session, organization: organization.cloned() })
 }
 
-/// Every caller of the organisation, with its row of the contract's table.
+/// Every caller of the organization, with its row of the contract's table.
 fn callers(organization: &Organization) -> Vec<(Caller, Row)> {
     let mut callers = Vec::new();
     for scopes in scope_sets() {

@@ -43,7 +43,7 @@ pub(crate) enum ApiError {
     NotLetThrough(&'static str),
     /// 404: nothing is served at this path.
     NoSuchRoute,
-    /// 404: the organisation has no such key.
+    /// 404: the organization has no such key.
     NoSuchKey,
     /// 405: the path is served, with other methods.
     MethodNotAllowed(&'static str),

@@ -33,7 +33,7 @@ pub(crate) struct Shared {
 pub(crate) struct Identity {
     /// The kind and the id.
     pub(crate) actor: Actor,
-    /// Its organisation.
+    /// Its organization.
     pub(crate) organization_id: Option<OrganizationId>,
 }
 

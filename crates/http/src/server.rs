@@ -45,7 +45,7 @@ pub enum Surface {
 pub struct Internal {
     /// Writes the metrics.
     pub metrics: Metrics,
-    /// How requests behind gateways are authorised.
+    /// How requests behind gateways are authorized.
     pub gateways: Gateways,
     /// How callers prove themselves.
     pub callers: Callers,

@@ -1,4 +1,4 @@
-//! The keys of an organisation.
+//! The keys of an organization.
 
 use std::num::NonZeroU32;
 
@@ -20,7 +20,7 @@ use crate::{
 
 /// What stood in the way, if anything did, and whether the key was stored.
 ///
-/// The rows of the organisation and of the creating key are locked before they are looked at, as
+/// The rows of the organization and of the creating key are locked before they are looked at, as
 /// in [`REVOKE`]: a suspension or a revocation comes either before this or after it. A conflict is
 /// not made an error: the server would log the error with the digest in it.
 const INSERT: &str = concat!(

@@ -1,4 +1,4 @@
-//! Organisations.
+//! Organizations.
 
 use std::num::NonZeroU32;
 
@@ -35,7 +35,7 @@ const LIST: &str = concat!(
     " FROM organizations o WHERE $1 IS NULL OR o.id > $1 ORDER BY o.id LIMIT $2"
 );
 
-/// The organisation that was stored, or the one that was there. No row where another transaction
+/// The organization that was stored, or the one that was there. No row where another transaction
 /// stored it after this statement began: the conflict is seen, the row is not.
 const CREATE: &str = concat!(
     "WITH inserted AS (\

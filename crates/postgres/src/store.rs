@@ -12,7 +12,7 @@ use crate::{
     settings::{PostgresSettings, SettingsError},
 };
 
-/// Keys, organisations and the audit log in a PostgreSQL database.
+/// Keys, organizations and the audit log in a PostgreSQL database.
 ///
 /// Cheap to clone; clones share their connections.
 #[derive(Clone)]

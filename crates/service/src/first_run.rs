@@ -1,4 +1,4 @@
-//! The first start on the embedded store: an organisation and a key to begin with.
+//! The first start on the embedded store: an organization and a key to begin with.
 
 use std::{fmt::Write, net::SocketAddr, num::NonZeroU32};
 
@@ -24,7 +24,7 @@ pub(crate) async fn welcome(capykeys: &Capykeys, address: SocketAddr) -> Result<
     output::text(&message(&organization, created.plaintext.expose(), address)?)
 }
 
-/// The organisation that the first key is for: made where there is none at all. One without a key
+/// The organization that the first key is for: made where there is none at all. One without a key
 /// is what a start leaves that was cut off in between.
 async fn organization_without_keys(capykeys: &Capykeys) -> Result<Option<Organization>, Error> {
     match capykeys.list_organizations(None, TWO).await?.as_slice() {

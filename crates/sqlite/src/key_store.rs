@@ -1,4 +1,4 @@
-//! The keys of an organisation.
+//! The keys of an organization.
 
 use std::num::NonZeroU32;
 

@@ -1,4 +1,4 @@
-//! Organisations.
+//! Organizations.
 
 use std::num::NonZeroU32;
 

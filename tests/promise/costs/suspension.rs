@@ -1,4 +1,4 @@
-//! An organisation with many keys is suspended: one event, which all its keys obey.
+//! An organization with many keys is suspended: one event, which all its keys obey.
 
 use std::{thread, time::Duration, time::Instant};
 
@@ -19,7 +19,7 @@ const KEYS: i32 = 100_000;
 const VERIFIED: usize = 300;
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// Copies of the organisation's first key, under the digests that are given and so many others.
+/// Copies of the organization's first key, under the digests that are given and so many others.
 const INSERT: &str = "INSERT INTO api_keys \
          (id, organization_id, name, key_prefix, scopes, source, created_at, pepper_id, digest) \
      SELECT gen_random_uuid(), organization_id, 'one of many', key_prefix, scopes, source, created_at, \
@@ -33,7 +33,7 @@ const OF_ORGANIZATION: &str =
 
 const HEAD: &str = "SELECT max(sequence) FROM changes";
 
-/// Gives the organisation its keys, and those that can be verified.
+/// Gives the organization its keys, and those that can be verified.
 fn fill(scene: &Scene, session: &Session) -> Vec<String> {
     let mut random = Random::new(settings::seed());
     let keys: Vec<String> = (0..VERIFIED).map(|_| random.key()).collect();
@@ -44,7 +44,7 @@ fn fill(scene: &Scene, session: &Session) -> Vec<String> {
     keys
 }
 
-/// Suspends the organisation as an operator does.
+/// Suspends the organization as an operator does.
 fn suspend(scene: &Scene) -> Revocation {
     let tenant = scene.tenant();
     let first = bytes(&secrets::digest(&tenant.admin));
@@ -75,13 +75,13 @@ fn a_suspension_is_one_event_that_all_keys_obey() {
     });
 
     let events = session.row(HEAD, &[]).get::<_, i64>(0) - head;
-    println!("cost: | events for the suspension of an organisation with {KEYS} keys | {events} |");
+    println!("cost: | events for the suspension of an organization with {KEYS} keys | {events} |");
     let samples = driver.end();
     let mut judge = Judge::new("organization_suspended");
     for key in 0..VERIFIED {
         let of_key: Vec<&Sample> = samples.iter().filter(|sample| sample.key == key).collect();
         judge.judge(&format!("suspension, seed {}, key {key}", settings::seed()), &suspension, &of_key);
     }
-    judge.conclude("organisation suspended");
+    judge.conclude("organization suspended");
     assert_eq!(events, 1);
 }

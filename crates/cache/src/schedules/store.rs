@@ -79,7 +79,7 @@ impl Store {
         self.state().two_at_once
     }
 
-    /// Revokes the key, or suspends its organisation or resumes it.
+    /// Revokes the key, or suspends its organization or resumes it.
     pub(super) fn commit(&self, change: Change) {
         let mut state = self.state();
         let at = fixtures::at(1);

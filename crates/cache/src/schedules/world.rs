@@ -19,7 +19,7 @@ use crate::{
 const VERIFIERS: usize = 3;
 const VERDICTS: usize = 8;
 const POLLS: usize = 10;
-/// The organisation is suspended and resumed in turn; at last the key is revoked.
+/// The organization is suspended and resumed in turn; at last the key is revoked.
 const CHANGES: usize = 7;
 /// A lease is 500 ms.
 const STEPS: usize = 8;

@@ -1,4 +1,4 @@
-//! The store: keys, organisations and a feed, with the whole history, so that a standby can be
+//! The store: keys, organizations and a feed, with the whole history, so that a standby can be
 //! promoted that has seen only a part of it.
 
 use capykeys_conformance::fixtures;
@@ -68,7 +68,7 @@ pub(super) struct Store {
 
 const START: State = State { revoked: [false; KEYS], secret: [0; KEYS], suspended: [false; ORGANIZATIONS] };
 
-/// The organisation of a key.
+/// The organization of a key.
 const fn owner(key: usize) -> usize {
     key % ORGANIZATIONS
 }

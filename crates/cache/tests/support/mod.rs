@@ -66,7 +66,7 @@ impl FakeStore {
         self.0.lock().unwrap()
     }
 
-    /// Adds a key of an organisation of its own.
+    /// Adds a key of an organization of its own.
     pub(crate) fn add_key(&self) -> KeyDigest {
         self.add(fixtures::organization(fixtures::at(0)))
     }

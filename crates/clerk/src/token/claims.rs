@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::organization;
 use crate::{refusal::Refusal, settings::InstanceSettings};
 
-/// Which set of claims the organisation is in.
+/// Which set of claims the organization is in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Version {
     One,

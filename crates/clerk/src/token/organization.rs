@@ -1,4 +1,4 @@
-//! The organisation that is active in a session, in both versions of the claims.
+//! The organization that is active in a session, in both versions of the claims.
 
 use capykeys_domain::model::{ClerkOrganizationId, Role, SessionOrganization};
 use serde_json::{Map, Value};
@@ -8,7 +8,7 @@ use crate::refusal::Refusal;
 /// Longer names do not occur, and would have to be stored.
 const MAX_TEXT_BYTES: usize = 200;
 
-/// Version 2: one object, absent where no organisation is active.
+/// Version 2: one object, absent where no organization is active.
 pub(super) fn from_object(claim: &Value) -> Result<SessionOrganization, Refusal> {
     let members: &Map<String, Value> = claim.as_object().ok_or(Refusal::Organization)?;
     let id = members.get("id").ok_or(Refusal::Organization)?;

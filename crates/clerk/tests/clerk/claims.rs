@@ -221,7 +221,7 @@ async fn version_1_is_accepted_only_where_it_is_on() {
         .claim("org_slug", "acme");
     let off = Harness::new();
     off.refuses_unseen(&token.sign(), Refusal::Version, "off").await;
-    off.refuses_unseen(&TokenBuilder::version_1().sign(), Refusal::Version, "off, no organisation").await;
+    off.refuses_unseen(&TokenBuilder::version_1().sign(), Refusal::Version, "off, no organization").await;
 
     let mut settings = instance();
     settings.claims_v1 = true;

@@ -71,7 +71,7 @@ impl Store {
     }
 }
 
-/// Each as it can change a verdict, of whichever organisation.
+/// Each as it can change a verdict, of whichever organization.
 pub async fn every_change_is_told_once_and_in_its_order(store: &Store) {
     let (organization, other) = (store.organization().await, store.organization().await);
     let start = store.end_of_feed().await;
@@ -111,7 +111,7 @@ pub async fn what_changes_no_verdict_is_not_told(store: &Store) {
     assert_eq!(store.changes_after(&start).await, []);
 }
 
-/// A reader drops all that it knows of the organisation.
+/// A reader drops all that it knows of the organization.
 pub async fn a_suspension_is_one_event_however_many_the_keys(store: &Store) {
     let organization = store.organization().await;
     for micros in 0..50 {

@@ -44,7 +44,7 @@ pub async fn an_id_is_unique(store: &Store) {
     assert_eq!(store.count_events(&first.key, AuditAction::CreateKey).await, 1);
 }
 
-/// A key belongs to an organisation that exists.
+/// A key belongs to an organization that exists.
 pub async fn a_key_needs_its_organization(store: &Store) {
     let nobody = OrganizationId::new(fixtures::at(0), [9; 8]);
     let new = fixtures::key(nobody, fixtures::at(1));
@@ -66,7 +66,7 @@ pub async fn a_suspended_organization_gets_no_key(store: &Store) {
     store.key(&organization, 8).await;
 }
 
-/// Also where it is another organisation's, or none at all.
+/// Also where it is another organization's, or none at all.
 pub async fn a_key_creates_none_once_it_is_revoked_or_expired(store: &Store) {
     let (organization, other) = (store.organization().await, store.organization().await);
     let mut creator = fixtures::key(organization.id, fixtures::at(1));

@@ -46,7 +46,7 @@ pub async fn paging_is_stable_under_inserts(store: &Store) {
     assert_eq!(after_unknown.len(), expected.iter().filter(|&&id| id < unknown).count());
 }
 
-/// Empty, not an error; so is an organisation that does not exist.
+/// Empty, not an error; so is an organization that does not exist.
 pub async fn an_empty_organization_has_an_empty_list(store: &Store) {
     let organization = store.organization().await;
     assert!(store.listed(organization.id).await.is_empty());

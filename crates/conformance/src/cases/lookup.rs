@@ -27,7 +27,7 @@ pub async fn a_key_is_found_under_any_of_several_digests(store: &Store) {
     assert!(found.is_none_or(|found| found.digest.pepper_id().as_str() == "1"));
 }
 
-/// A verdict needs the organisation's present state, in the same read.
+/// A verdict needs the organization's present state, in the same read.
 pub async fn a_key_comes_with_its_organization_as_it_is_now(store: &Store) {
     let organization =
         store.add_organization(fixtures::organization_at_clerk(fixtures::at(0), "org_2abc")).await;

@@ -1,4 +1,4 @@
-//! Organisations.
+//! Organizations.
 
 use std::{num::NonZeroU32, sync::Arc};
 
@@ -44,7 +44,7 @@ pub async fn ten_creations_at_once_for_one_at_clerk_make_one(store: &Store) {
     assert_eq!(store.events(created[0].id).await.len(), 1);
 }
 
-/// Suspending again and resuming again change nothing; so does an organisation that is not there.
+/// Suspending again and resuming again change nothing; so does an organization that is not there.
 pub async fn suspension_keeps_its_first_time_and_reason(store: &Store) {
     let organization = store.organization().await;
     let set = |suspension: Option<Suspension>, micros: i64, action| {

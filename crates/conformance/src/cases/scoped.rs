@@ -1,10 +1,10 @@
-//! Nothing is reached from another organisation.
+//! Nothing is reached from another organization.
 
 use capykeys_domain::model::AuditAction;
 
 use crate::{Store, fixtures};
 
-/// With the right id of a key, and the wrong organisation, there is nothing.
+/// With the right id of a key, and the wrong organization, there is nothing.
 pub async fn lookups_never_leave_the_organization(store: &Store) {
     let (own, other) = (store.organization().await, store.organization().await);
     let new = store.key(&own, 1).await;

@@ -13,12 +13,12 @@ use crate::{Store, fixtures};
 pub(super) const ALL: NonZeroU32 = NonZeroU32::new(10_000).unwrap();
 
 impl Store {
-    /// Stores an organisation.
+    /// Stores an organization.
     pub(super) async fn organization(&self) -> Organization {
         self.add_organization(fixtures::organization(fixtures::at(0))).await
     }
 
-    /// Stores this organisation.
+    /// Stores this organization.
     pub(super) async fn add_organization(&self, organization: Organization) -> Organization {
         let event =
             fixtures::event(AuditAction::CreateOrganization, organization.created_at, organization.id, None);
@@ -38,12 +38,12 @@ impl Store {
         assert_eq!(insertion, Insertion::Inserted);
     }
 
-    /// The organisation's keys.
+    /// The organization's keys.
     pub(super) async fn listed(&self, organization: OrganizationId) -> Vec<ApiKey> {
         self.keys.list(organization, None, ALL).await.unwrap()
     }
 
-    /// The organisation's events.
+    /// The organization's events.
     pub(super) async fn events(&self, organization: OrganizationId) -> Vec<AuditRecord> {
         self.audit.list(organization, 0, ALL).await.unwrap()
     }

@@ -79,7 +79,7 @@ pub async fn times_of_use_are_kept_to_the_microsecond(store: &Store) {
     }
 }
 
-/// Of several organisations, each with a time of its own.
+/// Of several organizations, each with a time of its own.
 pub async fn many_keys_are_recorded_at_once(store: &Store) {
     let (one, other) = (store.organization().await, store.organization().await);
     let mut keys = Vec::new();

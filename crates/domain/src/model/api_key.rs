@@ -81,7 +81,7 @@ pub struct ApiKey {
     pub expires_at: Option<Timestamp>,
     /// When it was last used, give or take the interval in which uses are written.
     pub last_used_at: Option<Timestamp>,
-    /// The one project that it is for; without it, it is for the whole organisation.
+    /// The one project that it is for; without it, it is for the whole organization.
     pub project_id: Option<ProjectId>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,

@@ -79,17 +79,17 @@ macro_rules! names {
 names! {
     /// What was done or tried.
     AuditAction {
-        /// Listing the keys of an organisation; recorded when it is refused.
+        /// Listing the keys of an organization; recorded when it is refused.
         ListKeys = "api_keys.list",
         /// Creating a key.
         CreateKey = "api_keys.create",
         /// Revoking a key.
         RevokeKey = "api_keys.revoke",
-        /// Creating an organisation.
+        /// Creating an organization.
         CreateOrganization = "organizations.create",
-        /// Suspending an organisation.
+        /// Suspending an organization.
         SuspendOrganization = "organizations.suspend",
-        /// Ending an organisation's suspension.
+        /// Ending an organization's suspension.
         ResumeOrganization = "organizations.resume",
     }
 }
@@ -115,7 +115,7 @@ pub struct AuditEvent {
     pub outcome: AuditOutcome,
     /// Who.
     pub actor: Actor,
-    /// The organisation that it was done to, or whose caller was refused.
+    /// The organization that it was done to, or whose caller was refused.
     pub organization_id: Option<OrganizationId>,
     /// The key that it was done to.
     pub key_id: Option<KeyId>,

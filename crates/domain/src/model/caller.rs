@@ -7,7 +7,7 @@ use super::{Actor, ApiKey, Organization, OrganizationId, Session};
 pub struct KeyCaller {
     /// The key.
     pub key: ApiKey,
-    /// Its organisation.
+    /// Its organization.
     pub organization: Organization,
 }
 
@@ -16,7 +16,7 @@ pub struct KeyCaller {
 pub struct SessionCaller {
     /// What the token says.
     pub session: Session,
-    /// Our organisation for the session's active one, where there is one.
+    /// Our organization for the session's active one, where there is one.
     pub organization: Option<Organization>,
 }
 
@@ -30,7 +30,7 @@ pub enum Caller {
 }
 
 impl Caller {
-    /// The caller's own organisation.
+    /// The caller's own organization.
     #[must_use]
     pub const fn organization(&self) -> Option<&Organization> {
         match self {
@@ -39,7 +39,7 @@ impl Caller {
         }
     }
 
-    /// The id of the caller's own organisation.
+    /// The id of the caller's own organization.
     #[must_use]
     pub fn organization_id(&self) -> Option<OrganizationId> {
         self.organization().map(|organization| organization.id)

@@ -105,7 +105,7 @@ type_id! {
     KeyId, "key_"
 }
 type_id! {
-    /// Names an organisation.
+    /// Names an organization.
     OrganizationId, "org_"
 }
 

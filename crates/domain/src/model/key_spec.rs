@@ -18,7 +18,7 @@ pub struct KeySpec {
 }
 
 impl KeySpec {
-    /// A key for the whole organisation that does not expire.
+    /// A key for the whole organization that does not expire.
     #[must_use]
     pub const fn new(name: KeyName, scopes: ScopeSet) -> Self {
         Self { name, scopes, project_id: None, expires_at: None, device_name: None }

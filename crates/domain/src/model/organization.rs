@@ -1,19 +1,19 @@
-//! Organisations, which own keys.
+//! Organizations, which own keys.
 
 use alloc::string::String;
 
 use super::{ClerkOrganizationId, OrganizationId, OrganizationName, Slug, SuspensionReason, Timestamp};
 
-/// The organisation's counterpart at Clerk.
+/// The organization's counterpart at Clerk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClerkLink {
-    /// Its id there; no two organisations share one.
+    /// Its id there; no two organizations share one.
     pub id: ClerkOrganizationId,
-    /// Its slug there, where it was known when the organisation was created.
+    /// Its slug there, where it was known when the organization was created.
     pub slug: Option<String>,
 }
 
-/// That nobody may use the organisation's keys for now.
+/// That nobody may use the organization's keys for now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suspension {
     /// Since when.
@@ -22,7 +22,7 @@ pub struct Suspension {
     pub reason: Option<SuspensionReason>,
 }
 
-/// An organisation: the owner of API keys.
+/// An organization: the owner of API keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Organization {
     /// Its id.

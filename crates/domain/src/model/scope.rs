@@ -33,8 +33,8 @@ scopes! {
     BackupsWrite = "backups:write", "Make and restore backups.";
     JobsRead = "jobs:read", "Read jobs.";
     SchemaRead = "schema:read", "Read schemas.";
-    OrganizationsRead = "organizations:read", "Read the organisation.";
-    OrganizationsWrite = "organizations:write", "Change the organisation.";
+    OrganizationsRead = "organizations:read", "Read the organization.";
+    OrganizationsWrite = "organizations:write", "Change the organization.";
     ApiKeysRead = "api_keys:read", "List API keys.";
     ApiKeysWrite = "api_keys:write", "Create and revoke API keys; does not include listing them.";
     All = "*", "Everything, and whatever is added later.";

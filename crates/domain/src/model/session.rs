@@ -39,12 +39,12 @@ clerk_id! {
     UserId, "user_"
 }
 clerk_id! {
-    /// A Clerk organisation: `org_…`, not to be confused with our own
+    /// A Clerk organization: `org_…`, not to be confused with our own
     /// [`OrganizationId`](super::OrganizationId).
     ClerkOrganizationId, "org_"
 }
 
-/// A member's role in an organisation, with its full name (`org:admin`).
+/// A member's role in an organization, with its full name (`org:admin`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Role(String);
 
@@ -68,7 +68,7 @@ impl Role {
     }
 }
 
-/// The organisation that is active in a session.
+/// The organization that is active in a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionOrganization {
     /// Its id at Clerk.
@@ -84,14 +84,14 @@ pub struct SessionOrganization {
 pub struct Session {
     /// Who is signed in.
     pub user_id: UserId,
-    /// The organisation that is active, if one is.
+    /// The organization that is active, if one is.
     pub organization: Option<SessionOrganization>,
     /// Whether somebody else acts as this user (the `act` claim).
     pub impersonated: bool,
 }
 
 impl Session {
-    /// Whether the user is an administrator of the active organisation.
+    /// Whether the user is an administrator of the active organization.
     #[must_use]
     pub fn is_organization_admin(&self) -> bool {
         self.organization.as_ref().is_some_and(|organization| organization.role.is_admin())

@@ -66,15 +66,15 @@ text! {
     DeviceName, "device_name"
 }
 text! {
-    /// What an organisation is called.
+    /// What an organization is called.
     OrganizationName, "name"
 }
 text! {
-    /// Why an organisation was suspended.
+    /// Why an organization was suspended.
     SuspensionReason, "suspended_reason"
 }
 
-/// An organisation's name in addresses: 1 to 200 of `a-z`, `0-9` and `-`.
+/// An organization's name in addresses: 1 to 200 of `a-z`, `0-9` and `-`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Slug(String);
 

@@ -5,24 +5,24 @@ use crate::model::Scope;
 /// A refusal, with the sentence that the caller is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
-    /// The organisation is not the caller's, so for this caller it does not exist.
+    /// The organization is not the caller's, so for this caller it does not exist.
     #[error("There is no such organization.")]
     NoSuchOrganization,
-    /// The organisation is the caller's, the operation is not.
+    /// The organization is the caller's, the operation is not.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
 }
 
-/// Why a caller may not do something in its own organisation.
+/// Why a caller may not do something in its own organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Forbidden {
-    /// A session in which no organisation is chosen.
+    /// A session in which no organization is chosen.
     #[error("The session has no active organization.")]
     NoActiveOrganization,
-    /// A session for an organisation that this service does not know.
+    /// A session for an organization that this service does not know.
     #[error("The session's organization is not registered with this service.")]
     OrganizationNotRegistered,
-    /// The organisation is suspended.
+    /// The organization is suspended.
     #[error("The organization is suspended.")]
     OrganizationSuspended,
     /// A key of one project.

@@ -1,7 +1,7 @@
 //! Who may do what, as pure functions.
 //!
 //! Each function answers for one operation and gives a [`Permit`], without which the use case of
-//! that operation cannot be called. The order of the refusals is the contract's: an organisation
+//! that operation cannot be called. The order of the refusals is the contract's: an organization
 //! that is not the caller's does not exist (404), before anything else is said (403).
 
 mod denial;
@@ -20,11 +20,11 @@ pub use route::{
 
 use crate::model::{Caller, KeyCaller, KeyId, KeySource, Organization, OrganizationId, Scope, SessionCaller};
 
-/// What is asked for, by the ids of the request's path: `None` is an id that no organisation can
+/// What is asked for, by the ids of the request's path: `None` is an id that no organization can
 /// have.
 pub type Target = Option<OrganizationId>;
 
-/// May the caller list the organisation's keys?
+/// May the caller list the organization's keys?
 ///
 /// # Errors
 /// [`Denial`] where it may not.
@@ -37,7 +37,7 @@ pub fn list_keys(caller: &Caller, target: Target) -> Result<Permit<ListKeys>, De
     Ok(Permit::new(organization.id, caller.actor(), ListKeys(())))
 }
 
-/// May the caller create keys in the organisation, and how far may they reach?
+/// May the caller create keys in the organization, and how far may they reach?
 ///
 /// # Errors
 /// [`Denial`] where it may not. What the new key itself asks for is checked against the permit's
@@ -69,7 +69,7 @@ pub fn create_key(caller: &Caller, target: Target) -> Result<Permit<CreateKey>, 
     Ok(Permit::new(organization.id, caller.actor(), action))
 }
 
-/// May the caller revoke the organisation's key with this id? `None` is an id that no key can have.
+/// May the caller revoke the organization's key with this id? `None` is an id that no key can have.
 ///
 /// # Errors
 /// [`Denial`] where it may not.
@@ -86,7 +86,7 @@ pub fn revoke_key(caller: &Caller, target: Target, key: Option<KeyId>) -> Result
     Ok(Permit::new(organization.id, caller.actor(), RevokeKey(key)))
 }
 
-/// The caller's own organisation, where it is the one asked for and not suspended.
+/// The caller's own organization, where it is the one asked for and not suspended.
 fn own(caller: &Caller, target: Target) -> Result<&Organization, Denial> {
     let own = match caller {
         Caller::Key(caller) => &caller.organization,

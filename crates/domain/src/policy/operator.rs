@@ -6,7 +6,7 @@ use super::{Ceiling, CreateKey, ListKeys, ManageOrganizations, Permit, RevokeKey
 use crate::model::{Actor, KeyId, KeySource, Organization, OrganizationId};
 
 impl Permit<ListKeys> {
-    /// An operator lists the organisation's keys.
+    /// An operator lists the organization's keys.
     #[must_use]
     pub const fn operator_lists_keys(organization: &Organization) -> Self {
         Self::new(organization.id, Actor::Operator, ListKeys(()))
@@ -14,7 +14,7 @@ impl Permit<ListKeys> {
 }
 
 impl Permit<CreateKey> {
-    /// An operator creates a key in the organisation.
+    /// An operator creates a key in the organization.
     #[must_use]
     pub const fn operator_creates_key(organization: &Organization) -> Self {
         let action = CreateKey { ceiling: Ceiling::Unlimited, source: KeySource::Operator, created_by: None };
@@ -23,7 +23,7 @@ impl Permit<CreateKey> {
 }
 
 impl Permit<RevokeKey> {
-    /// An operator revokes a key of the organisation.
+    /// An operator revokes a key of the organization.
     #[must_use]
     pub const fn operator_revokes_key(organization: &Organization, key: KeyId) -> Self {
         Self::new(organization.id, Actor::Operator, RevokeKey(Some(key)))
@@ -31,7 +31,7 @@ impl Permit<RevokeKey> {
 }
 
 impl Permit<ManageOrganizations> {
-    /// An operator creates, suspends or resumes the organisation.
+    /// An operator creates, suspends or resumes the organization.
     #[must_use]
     pub const fn operator_manages(organization: OrganizationId) -> Self {
         Self::new(organization, Actor::Operator, ManageOrganizations(()))

@@ -3,7 +3,7 @@
 use super::{Denial, Forbidden};
 use crate::model::{Actor, KeyId, KeySource, KeySpec, OrganizationId, ScopeSet, Timestamp, UserId};
 
-/// Proof that the policy allowed `A` in an organisation. Only this module's policy makes one, and
+/// Proof that the policy allowed `A` in an organization. Only this module's policy makes one, and
 /// each use case asks for its own.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Permit<A> {
@@ -17,7 +17,7 @@ impl<A> Permit<A> {
         Self { organization_id, actor, action }
     }
 
-    /// The organisation that it holds for.
+    /// The organization that it holds for.
     #[must_use]
     pub const fn organization_id(&self) -> OrganizationId {
         self.organization_id
@@ -36,11 +36,11 @@ impl<A> Permit<A> {
     }
 }
 
-/// Listing the organisation's keys.
+/// Listing the organization's keys.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ListKeys(pub(super) ());
 
-/// Changing an organisation itself: for operators.
+/// Changing an organization itself: for operators.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ManageOrganizations(pub(super) ());
 

@@ -10,7 +10,7 @@ use crate::{
 pub struct Requirement {
     /// The scopes that it must grant, all of them.
     pub scopes: Option<ScopeSet>,
-    /// The project that it is to be used in. A key of the whole organisation is good in each; where
+    /// The project that it is to be used in. A key of the whole organization is good in each; where
     /// no project is named, none is looked at.
     pub project_id: Option<ProjectId>,
 }
@@ -24,7 +24,7 @@ pub enum Rejection {
     Revoked,
     /// Its time has passed.
     Expired,
-    /// Its organisation is suspended.
+    /// Its organization is suspended.
     OrganizationSuspended,
     /// It is a key of another project.
     WrongProject,

@@ -20,7 +20,7 @@ pub trait AuditLog: Send + Sync {
     /// [`Unavailable`] where the store did not answer in time.
     async fn append(&self, event: &AuditEvent) -> Result<(), Unavailable>;
 
-    /// Up to `limit` of the organisation's events in ascending order of their sequence, beginning
+    /// Up to `limit` of the organization's events in ascending order of their sequence, beginning
     /// with the first whose sequence is higher than `after` (0 for the start).
     ///
     /// # Errors

@@ -31,7 +31,7 @@ pub struct FeedPosition {
 pub enum Change {
     /// Of this key: it was revoked, or its end or its scopes were changed.
     Key(KeyId),
-    /// Of this organisation: it was suspended, or its suspension ended. One event, however many
+    /// Of this organization: it was suspended, or its suspension ended. One event, however many
     /// keys it has.
     Organization(OrganizationId),
 }

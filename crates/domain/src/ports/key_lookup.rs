@@ -17,15 +17,15 @@ pub struct FoundKey {
     pub digest: KeyDigest,
     /// The key, whatever its state.
     pub key: ApiKey,
-    /// Its organisation, suspended or not.
+    /// Its organization, suspended or not.
     pub organization: Organization,
 }
 
-/// The authoritative read behind every authentication. The only lookup without an organisation:
+/// The authoritative read behind every authentication. The only lookup without an organization:
 /// the secret says whose it is.
 #[async_trait]
 pub trait KeyLookup: Send + Sync {
-    /// The key stored under one of `digests`, with its organisation, in one read. Revoked and
+    /// The key stored under one of `digests`, with its organization, in one read. Revoked and
     /// expired keys are found too: the verdict is the caller's.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ pub struct ResolvedKey {
 /// [`Replicas::until_obeyed`]: super::Replicas::until_obeyed
 #[async_trait]
 pub trait KeyResolver: Send + Sync {
-    /// The key stored under one of `digests`, with its organisation.
+    /// The key stored under one of `digests`, with its organization.
     ///
     /// # Errors
     /// [`Unavailable`] where the store had to be asked and did not answer in time.

@@ -1,4 +1,4 @@
-//! The keys of an organisation.
+//! The keys of an organization.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::num::NonZeroU32;
@@ -16,9 +16,9 @@ use crate::{
 pub struct NewKey {
     /// What is shown.
     pub key: ApiKey,
-    /// What is stored in the secret's place. Unique over all organisations.
+    /// What is stored in the secret's place. Unique over all organizations.
     pub digest: KeyDigest,
-    /// The key of the same organisation that it is created with, where it is one.
+    /// The key of the same organization that it is created with, where it is one.
     pub created_with: Option<KeyId>,
 }
 
@@ -30,9 +30,9 @@ pub enum Insertion {
     Inserted,
     /// Nothing was written: a key with this digest or this id is there already.
     Duplicate,
-    /// Nothing was written: there is no such organisation.
+    /// Nothing was written: there is no such organization.
     NoOrganization,
-    /// Nothing was written: the organisation is suspended.
+    /// Nothing was written: the organization is suspended.
     OrganizationSuspended,
     /// Nothing was written: the key that it was to be created with is revoked, or has expired by
     /// the new key's `created_at`, or is not there.
@@ -58,30 +58,30 @@ pub struct KeyUse {
     pub at: Timestamp,
 }
 
-/// Stores the keys of organisations.
+/// Stores the keys of organizations.
 ///
 /// Times are kept to the microsecond, texts byte for byte, scopes in their order.
 #[async_trait]
 pub trait KeyStore: Send + Sync {
     /// Stores `new` together with `event`, both or neither.
     ///
-    /// The organisation and the key that it is created with are judged in the same transaction: a
+    /// The organization and the key that it is created with are judged in the same transaction: a
     /// revocation or a suspension that was acknowledged before this call, however long ago its
     /// caller was authenticated, keeps it from storing anything. Where several outcomes apply, the
-    /// first of no organisation, suspended, inactive and duplicate is given.
+    /// first of no organization, suspended, inactive and duplicate is given.
     ///
     /// # Errors
     /// [`Unavailable`] where the store did not answer in time; then the key may be stored or not,
     /// and nobody ever learns its plaintext.
     async fn insert(&self, new: &NewKey, event: &AuditEvent) -> Result<Insertion, Unavailable>;
 
-    /// The organisation's key with this id, whatever its state.
+    /// The organization's key with this id, whatever its state.
     ///
     /// # Errors
     /// [`Unavailable`] where the store did not answer in time.
     async fn find(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable>;
 
-    /// Up to `limit` of the organisation's keys in descending order of their ids (newest first),
+    /// Up to `limit` of the organization's keys in descending order of their ids (newest first),
     /// beginning with the first whose id is lower than `before`. Revoked and expired ones too.
     ///
     /// Its cost depends on `limit` alone, not on the number of keys stored.
@@ -95,8 +95,8 @@ pub trait KeyStore: Send + Sync {
         limit: NonZeroU32,
     ) -> Result<Vec<ApiKey>, Unavailable>;
 
-    /// Revokes the organisation's key at `at` and stores `event` with it. A key that is revoked
-    /// already stays as it is, and no event is stored. `None` where the organisation has no such
+    /// Revokes the organization's key at `at` and stores `event` with it. A key that is revoked
+    /// already stays as it is, and no event is stored. `None` where the organization has no such
     /// key. Of several calls at once, exactly one is told that it did it.
     ///
     /// # Errors
@@ -114,9 +114,9 @@ pub trait KeyStore: Send + Sync {
     /// key may be named more than once, and one that is not there is ignored. Keys of any state have
     /// uses: they were good when they were used.
     ///
-    /// The one method here without an organisation: nobody can ask for a key through it, and the
+    /// The one method here without an organization: nobody can ask for a key through it, and the
     /// ids do not come from a request, but from keys that were found by their digests, of many
-    /// organisations at once. A use changes no verdict: it is not in the change feed, and there is no
+    /// organizations at once. A use changes no verdict: it is not in the change feed, and there is no
     /// event of it.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 //!   something takes the [`AuditEvent`](crate::model::AuditEvent) that commits with it or not at all.
 //!   [`KeyStore::record_uses`] alone has none: the times of use are no change, but a trace of reads.
 //! - "Not found" is `Ok(None)`. The only infrastructure error is [`Unavailable`].
-//! - Every lookup but the one by digest takes the organisation, so that none can forget it.
+//! - Every lookup but the one by digest takes the organization, so that none can forget it.
 //! - A future may be dropped at any await: what it was doing then either happened as a whole or
 //!   did not happen.
 //! - Every call comes back within about a second, if need be as [`Unavailable`].

@@ -1,4 +1,4 @@
-//! What is known of a session's organisation right now.
+//! What is known of a session's organization right now.
 
 use alloc::boxed::Box;
 
@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use super::{Organizations, Unavailable};
 use crate::model::{ClerkOrganizationId, Organization};
 
-/// Finds the organisations of sessions, from memory where that is as good as asking the store: the
+/// Finds the organizations of sessions, from memory where that is as good as asking the store: the
 /// same holds of it as of [`KeyResolver`](super::KeyResolver). What a verdict does not depend on, such
 /// as the name, may be older.
 #[async_trait]
 pub trait OrganizationResolver: Send + Sync {
-    /// Our organisation for this one at Clerk.
+    /// Our organization for this one at Clerk.
     ///
     /// # Errors
     /// [`Unavailable`] where the store had to be asked and did not answer in time.

@@ -1,4 +1,4 @@
-//! Organisations.
+//! Organizations.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::num::NonZeroU32;
@@ -8,22 +8,22 @@ use async_trait::async_trait;
 use super::Unavailable;
 use crate::model::{AuditEvent, ClerkOrganizationId, Organization, OrganizationId, Suspension, Timestamp};
 
-/// Stores organisations.
+/// Stores organizations.
 #[async_trait]
 pub trait Organizations: Send + Sync {
-    /// The organisation with this id.
+    /// The organization with this id.
     ///
     /// # Errors
     /// [`Unavailable`] where the store did not answer in time.
     async fn find(&self, id: OrganizationId) -> Result<Option<Organization>, Unavailable>;
 
-    /// The organisation for this one at Clerk.
+    /// The organization for this one at Clerk.
     ///
     /// # Errors
     /// [`Unavailable`] where the store did not answer in time.
     async fn find_by_clerk_id(&self, id: &ClerkOrganizationId) -> Result<Option<Organization>, Unavailable>;
 
-    /// Up to `limit` organisations in ascending order of their ids (oldest first), beginning with
+    /// Up to `limit` organizations in ascending order of their ids (oldest first), beginning with
     /// the first whose id is higher than `after`.
     ///
     /// # Errors
@@ -35,7 +35,7 @@ pub trait Organizations: Send + Sync {
     ) -> Result<Vec<Organization>, Unavailable>;
 
     /// Stores `organization` with `event`, unless one with the same id at Clerk is there already.
-    /// Gives back the one that is stored then, so that of ten calls at once for one organisation
+    /// Gives back the one that is stored then, so that of ten calls at once for one organization
     /// at Clerk all get the same, and one event is stored.
     ///
     /// # Errors
@@ -46,10 +46,10 @@ pub trait Organizations: Send + Sync {
         event: &AuditEvent,
     ) -> Result<Organization, Unavailable>;
 
-    /// Suspends the organisation (`Some`) or ends its suspension (`None`), with `updated_at` set
+    /// Suspends the organization (`Some`) or ends its suspension (`None`), with `updated_at` set
     /// to `at`, and stores `event` with it. One that is in that state already stays as it is, with
     /// its first time and reason, and no event is stored. Gives back what is stored then; `None`
-    /// where there is no such organisation.
+    /// where there is no such organization.
     ///
     /// # Errors
     /// [`Unavailable`] where the store did not answer in time.

@@ -31,8 +31,8 @@ impl From<SessionError> for AuthenticateError {
 }
 
 impl Capykeys {
-    /// Who the credential belongs to. Where it is a key, that is a use of it. The first session of an organisation's administrator may
-    /// create the organisation here (see [`Provisioning`](super::Provisioning)).
+    /// Who the credential belongs to. Where it is a key, that is a use of it. The first session of an organization's administrator may
+    /// create the organization here (see [`Provisioning`](super::Provisioning)).
     ///
     /// # Errors
     /// [`AuthenticateError`].

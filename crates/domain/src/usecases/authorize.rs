@@ -21,7 +21,7 @@ pub enum Authorized {
     Anonymous,
     /// A program with a key.
     Key(Arc<FoundKey>),
-    /// A person, in an organisation of ours.
+    /// A person, in an organization of ours.
     Session(Session, OrganizationId),
 }
 

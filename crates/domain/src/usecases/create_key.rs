@@ -20,7 +20,7 @@ pub struct CreatedKey {
 /// Why no key was created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateKeyError {
-    /// It would have reached further than its creator, or the organisation was suspended
+    /// It would have reached further than its creator, or the organization was suspended
     /// meanwhile; the refusal is in the audit log.
     #[error(transparent)]
     Denied(#[from] Denial),

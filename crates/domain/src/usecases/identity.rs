@@ -12,7 +12,7 @@ use crate::{
     policy::RouteRules,
 };
 
-/// How requests behind gateways are authorised, and how their callers are named to the services
+/// How requests behind gateways are authorized, and how their callers are named to the services
 /// there.
 #[derive(Clone, Debug, Default)]
 pub struct Gateways {
@@ -26,7 +26,7 @@ pub struct Gateways {
 /// Who was let through, as texts of visible ASCII and spaces. What is unknown is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// The organisation.
+    /// The organization.
     pub organization_id: String,
     /// The project of a key that is for one alone.
     pub project_id: String,
@@ -73,7 +73,7 @@ fn joined(scopes: impl Iterator<Item = Scope>) -> String {
     scopes.map(Scope::as_str).collect::<Vec<_>>().join(" ")
 }
 
-/// The names of the headers that say who was let through, in lower case: organisation, project, key,
+/// The names of the headers that say who was let through, in lower case: organization, project, key,
 /// user, scopes, source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityHeaders([String; 6]);

@@ -47,9 +47,9 @@ pub struct Ports {
     pub resolver: Arc<dyn KeyResolver>,
     /// Who has to obey a change before it is acknowledged.
     pub replicas: Arc<dyn Replicas>,
-    /// Organisations.
+    /// Organizations.
     pub organizations: Arc<dyn Organizations>,
-    /// Organisations of sessions.
+    /// Organizations of sessions.
     pub organization_resolver: Arc<dyn OrganizationResolver>,
     /// The audit log.
     pub audit: Arc<dyn AuditLog>,
@@ -65,12 +65,12 @@ pub struct Ports {
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// Whether an organisation that is known at Clerk alone is created here.
+/// Whether an organization that is known at Clerk alone is created here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Provisioning {
     /// On the first session of one of its administrators.
     Auto,
-    /// Never: operators register organisations.
+    /// Never: operators register organizations.
     Registered,
 }
 

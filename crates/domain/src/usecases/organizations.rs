@@ -1,4 +1,4 @@
-//! What operators do with organisations.
+//! What operators do with organizations.
 
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
@@ -13,7 +13,7 @@ use crate::{
     ports::{Change, Unavailable},
 };
 
-/// An organisation to be created by an operator.
+/// An organization to be created by an operator.
 #[derive(Clone, Debug)]
 pub struct NewOrganization {
     /// What it is called.
@@ -25,7 +25,7 @@ pub struct NewOrganization {
 }
 
 impl Capykeys {
-    /// Creates an organisation; where one has the same id at Clerk already, gives that one back.
+    /// Creates an organization; where one has the same id at Clerk already, gives that one back.
     ///
     /// # Errors
     /// [`Unavailable`] where the store did not do its work.
@@ -50,7 +50,7 @@ impl Capykeys {
         self.ports.organizations.create(&organization, &event).await
     }
 
-    /// The organisation with this id, for an operator.
+    /// The organization with this id, for an operator.
     ///
     /// # Errors
     /// [`Unavailable`] where the store did not answer.
@@ -58,7 +58,7 @@ impl Capykeys {
         self.ports.organizations.find(id).await
     }
 
-    /// Up to `limit` organisations after `after`, oldest first, for an operator.
+    /// Up to `limit` organizations after `after`, oldest first, for an operator.
     ///
     /// # Errors
     /// [`Unavailable`] where the store did not answer.
@@ -70,8 +70,8 @@ impl Capykeys {
         self.ports.organizations.list(after, limit).await
     }
 
-    /// Suspends the permit's organisation: when this comes back, all its callers get 403, whichever
-    /// replica they ask. `None` where there is no such organisation.
+    /// Suspends the permit's organization: when this comes back, all its callers get 403, whichever
+    /// replica they ask. `None` where there is no such organization.
     ///
     /// # Errors
     /// [`Unavailable`] where the store did not do its work.
@@ -89,8 +89,8 @@ impl Capykeys {
         Ok(changed)
     }
 
-    /// Ends the suspension of the permit's organisation. `None` where there is no such
-    /// organisation.
+    /// Ends the suspension of the permit's organization. `None` where there is no such
+    /// organization.
     ///
     /// # Errors
     /// [`Unavailable`] where the store did not do its work.

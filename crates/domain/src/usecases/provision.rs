@@ -1,4 +1,4 @@
-//! From a session's organisation at Clerk to ours.
+//! From a session's organization at Clerk to ours.
 
 use super::{Capykeys, Provisioning, done};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl Capykeys {
-    /// Our organisation for the session's active one; created where an administrator's session is
+    /// Our organization for the session's active one; created where an administrator's session is
     /// the first and provisioning is automatic. An impersonated session creates nothing.
     pub(super) async fn organization_of(
         &self,

@@ -10,7 +10,7 @@ use crate::{
 /// Why nothing was revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum RevokeKeyError {
-    /// The organisation has no such key.
+    /// The organization has no such key.
     #[error("There is no such API key.")]
     NoSuchKey,
     /// The store did not do its work.

@@ -38,29 +38,29 @@ pub struct Principal {
     pub auth_source: AuthSource,
     /// What it may be used for.
     pub scopes: Vec<Scope>,
-    /// Our id of its organisation.
+    /// Our id of its organization.
     pub organization_id: Option<OrganizationId>,
     /// The user, or the user behind the key.
     pub user_id: Option<UserId>,
-    /// Its organisation's id at Clerk.
+    /// Its organization's id at Clerk.
     pub clerk_organization_id: Option<ClerkOrganizationId>,
     /// The user's role there.
     pub clerk_organization_role: Option<Role>,
-    /// Its organisation's slug at Clerk.
+    /// Its organization's slug at Clerk.
     pub clerk_organization_slug: Option<String>,
 }
 
-/// A caller and its organisation.
+/// A caller and its organization.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Viewer {
-    /// The organisation, where there is one.
+    /// The organization, where there is one.
     pub organization: Option<Organization>,
     /// The caller.
     pub principal: Principal,
 }
 
 impl Capykeys {
-    /// What the caller is told about itself; also where its organisation is suspended.
+    /// What the caller is told about itself; also where its organization is suspended.
     #[must_use]
     pub fn viewer(&self, caller: Caller) -> Viewer {
         match caller {

@@ -1,4 +1,4 @@
-//! From a session's organisation at Clerk to ours.
+//! From a session's organization at Clerk to ours.
 
 use std::{num::NonZeroU32, sync::Arc};
 

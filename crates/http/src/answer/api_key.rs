@@ -29,7 +29,7 @@ pub struct ApiKeyView<'a> {
     /// Its id.
     #[schema(value_type = String)]
     id: Shown<KeyId>,
-    /// The organisation that it belongs to.
+    /// The organization that it belongs to.
     #[schema(value_type = String)]
     organization_id: Shown<OrganizationId>,
     /// What a person calls it, byte for byte as it was given.
@@ -111,7 +111,7 @@ impl ToSchema for KeySourceName {
     }
 }
 
-/// The keys of an organisation, newest first.
+/// The keys of an organization, newest first.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the body for the OpenAPI document; it is written as a stream")]
 pub(crate) struct ListApiKeysResponse<'a> {

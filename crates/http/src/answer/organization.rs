@@ -1,4 +1,4 @@
-//! Organisations.
+//! Organizations.
 
 use capykeys_domain::model::{Organization, OrganizationId, Timestamp};
 use serde::Serialize;
@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::shown::Shown;
 
-/// An organisation, which owns API keys.
+/// An organization, which owns API keys.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Organization, example = json!({
     "id": "org_01h455vb4pex5vsknk084sn02q",

@@ -15,11 +15,11 @@ use super::{
     shown::{ScopeName, Shown, names},
 };
 
-/// The caller and its organisation.
+/// The caller and its organization.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Viewer)]
 pub(crate) struct ViewerResponse<'a> {
-    /// The organisation; null for a session without one that is known here.
+    /// The organization; null for a session without one that is known here.
     #[schema(required = true)]
     organization: Option<OrganizationView<'a>>,
     /// The caller.
@@ -53,7 +53,7 @@ pub(crate) struct PrincipalView<'a> {
     /// What it may be used for.
     #[schema(value_type = Vec<ScopeName>)]
     scopes: Vec<&'static str>,
-    /// The id of its organisation.
+    /// The id of its organization.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
     organization_id: Option<Shown<OrganizationId>>,
@@ -61,15 +61,15 @@ pub(crate) struct PrincipalView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     user_id: Option<&'a str>,
-    /// Its organisation's id at Clerk.
+    /// Its organization's id at Clerk.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     clerk_organization_id: Option<&'a str>,
-    /// The user's role in the organisation.
+    /// The user's role in the organization.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     clerk_organization_role: Option<&'a str>,
-    /// Its organisation's slug at Clerk.
+    /// Its organization's slug at Clerk.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     clerk_organization_slug: Option<&'a str>,

@@ -21,7 +21,7 @@ use crate::{
 #[utoipa::path(
     post, path = super::API_KEYS, operation_id = "createApiKey", tag = "api-keys",
     params(
-        ("orgID" = String, Path, description = "The id of the organisation.", example = "org_01h455vb4pex5vsknk084sn02q"),
+        ("orgID" = String, Path, description = "The id of the organization.", example = "org_01h455vb4pex5vsknk084sn02q"),
     ),
     request_body(content = CreateApiKeyRequest, description = "What the key is to be. At most 64 KiB.", content_type = "application/json"),
     responses(

@@ -12,11 +12,11 @@ use crate::{
 
 /// Who am I?
 ///
-/// Tells the caller who it is and which organisation it belongs to, also where that is suspended.
+/// Tells the caller who it is and which organization it belongs to, also where that is suspended.
 #[utoipa::path(
     get, path = super::ME, operation_id = "getViewer", tag = "viewer",
     responses(
-        (status = 200, description = "The caller and its organisation.", body = ViewerResponse<'_>),
+        (status = 200, description = "The caller and its organization.", body = ViewerResponse<'_>),
         CallerErrors,
     ),
     security(("bearerAuth" = []), ("apiKeyHeader" = [])),

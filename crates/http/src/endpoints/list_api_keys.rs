@@ -23,14 +23,14 @@ use crate::{
     },
 };
 
-/// List the API keys of an organisation
+/// List the API keys of an organization
 ///
 /// All of them, newest first, revoked and expired ones too. With `limit`, one page; the next one is
 /// named in the `Link` header where there is one.
 #[utoipa::path(
     get, path = super::API_KEYS, operation_id = "listApiKeys", tag = "api-keys",
     params(
-        ("orgID" = String, Path, description = "The id of the organisation.", example = "org_01h455vb4pex5vsknk084sn02q"),
+        ("orgID" = String, Path, description = "The id of the organization.", example = "org_01h455vb4pex5vsknk084sn02q"),
         ("limit" = Option<u32>, Query, description = "How many keys at most; all where it is left out.", minimum = 1, maximum = 1000, nullable = false),
         ("cursor" = Option<String>, Query, description = "The id of the last key of the page before.", pattern = "^key_[0-7][0-9a-hjkmnp-tv-z]{25}$", nullable = false),
     ),

@@ -16,7 +16,7 @@ use crate::{
 #[utoipa::path(
     delete, path = super::API_KEY, operation_id = "revokeApiKey", tag = "api-keys",
     params(
-        ("orgID" = String, Path, description = "The id of the organisation.", example = "org_01h455vb4pex5vsknk084sn02q"),
+        ("orgID" = String, Path, description = "The id of the organization.", example = "org_01h455vb4pex5vsknk084sn02q"),
         ("keyID" = String, Path, description = "The id of the key.", example = "key_01h455vb4pex5vsknk084sn02q"),
     ),
     responses(

@@ -19,14 +19,14 @@ use crate::{answer, endpoints, request::create_key::CreateApiKeyRequest};
 #[openapi(
     info(
         title = "capykeys",
-        description = "Creates, lists, revokes and verifies the API keys of organisations.",
+        description = "Creates, lists, revokes and verifies the API keys of organizations.",
         contact(name = "capykeys"),
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     servers((url = "/", description = "Where this document was served from.")),
     tags(
         (name = "viewer", description = "The caller."),
-        (name = "api-keys", description = "The API keys of an organisation."),
+        (name = "api-keys", description = "The API keys of an organization."),
         (name = "verification", description = "Verdicts on keys, for the cluster: on the internal listener alone."),
         (name = "health", description = "For load balancers and orchestrators."),
         (name = "meta", description = "About this API."),

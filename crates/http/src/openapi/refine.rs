@@ -54,7 +54,7 @@ fn describe_organization(organization: &mut Value) {
     }) {
         reference.remove("description");
     }
-    organization["description"] = json!("The caller's organisation; null where a session has none here.");
+    organization["description"] = json!("The caller's organization; null where a session has none here.");
 }
 
 /// Examples that are put together from those of the parts.

@@ -42,9 +42,9 @@ const ALL: [Shared; 13] = [
         "`name` is required.", None),
     shared(401, "Unauthorized", "There is no credential, or it is not good; which of the two, and why, is not said.",
         "A valid API key or session token is required.", WWW_AUTHENTICATE),
-    shared(403, "Forbidden", "The caller may not do this in its organisation.",
+    shared(403, "Forbidden", "The caller may not do this in its organization.",
         "The API key lacks the scope api_keys:write.", None),
-    shared(404, "NotFound", "The caller has no such organisation, or the organisation no such key.",
+    shared(404, "NotFound", "The caller has no such organization, or the organization no such key.",
         "There is no such organization.", None),
     shared(405, "MethodNotAllowed", "The path does not take this method.",
         "The method is not allowed here.", ALLOW),
@@ -88,7 +88,7 @@ sets! {
     CountedErrors: [400, 405, 408, 429, 431, 500, 503];
     /// What a caller may be answered who signs in.
     CallerErrors: [400, 401, 405, 408, 413, 415, 429, 431, 500, 503];
-    /// What a caller may be answered who asks for something in an organisation.
+    /// What a caller may be answered who asks for something in an organization.
     OrganizationErrors: [400, 401, 403, 404, 405, 408, 413, 415, 429, 431, 500, 503];
     /// What a caller may be answered who creates something.
     CreationErrors: [400, 401, 403, 404, 405, 408, 409, 413, 415, 429, 431, 500, 503];

@@ -1,4 +1,4 @@
-//! Who asks, and for which organisation.
+//! Who asks, and for which organization.
 
 use actix_web::{
     HttpRequest,
@@ -42,7 +42,7 @@ pub(crate) fn credential(
     Credential::of_request(format, values(&AUTHORIZATION), values(&API_KEY))
 }
 
-/// The organisation of the path; `None` where no organisation can have such an id.
+/// The organization of the path; `None` where no organization can have such an id.
 pub(crate) fn organization(request: &HttpRequest) -> Target {
     request.match_info().get("orgID").and_then(OrganizationId::parse)
 }

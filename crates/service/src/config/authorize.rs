@@ -1,4 +1,4 @@
-//! How requests behind gateways are authorised.
+//! How requests behind gateways are authorized.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, load_rules};
 
-/// Authorisation of requests behind gateways.
+/// Authorization of requests behind gateways.
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Authorize {

@@ -66,7 +66,7 @@ pub(crate) struct Internal {
     /// TLS, with which they do where it asks for certificates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls: Option<InternalTls>,
-    /// How requests behind gateways are authorised.
+    /// How requests behind gateways are authorized.
     pub(crate) authorize: Authorize,
 }
 

@@ -1,4 +1,4 @@
-//! Paths that name no organisation or no key.
+//! Paths that name no organization or no key.
 
 use capykeys_tests::{Store, on_both_stores, raw};
 use serde_json::json;

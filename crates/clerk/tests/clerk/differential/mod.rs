@@ -1,6 +1,6 @@
 //! Our verdicts beside those of Clerk's own SDK (`@clerk/backend`), on the same tokens.
 //!
-//! Two promises: what we accept, the SDK accepts as the same person in the same organisation with
+//! Two promises: what we accept, the SDK accepts as the same person in the same organization with
 //! the same role; where we refuse and the SDK accepts, the reason is on the list in `strictness`.
 //! `scripts/clerk-differential` prepares Node and runs this.
 
@@ -87,7 +87,7 @@ fn difference(session: &Session, theirs: &Verdict) -> Option<&'static str> {
     if json!(session.user_id.as_str()) != theirs.user {
         Some("another user")
     } else if json!(organization.map(|one| one.id.as_str())) != theirs.organization {
-        Some("another organisation")
+        Some("another organization")
     } else if organization.is_some_and(|one| json!(one.role.as_str()) != their_role(theirs)) {
         Some("another role")
     } else if organization.is_some_and(|one| json!(one.slug) != theirs.slug) {

@@ -38,7 +38,7 @@ pub(super) const fn reason(refusal: Refusal) -> Option<&'static str> {
              are unknown."
         }
         Refusal::Organization => {
-            "The SDK passes on whatever the claims hold, and leaves out the organisation where `o` is empty."
+            "The SDK passes on whatever the claims hold, and leaves out the organization where `o` is empty."
         }
         Refusal::Algorithm
         | Refusal::Issuer

@@ -15,7 +15,7 @@ pub(crate) struct TokenBuilder {
 }
 
 impl TokenBuilder {
-    /// A session token as Clerk writes it, without an active organisation.
+    /// A session token as Clerk writes it, without an active organization.
     pub(crate) fn new() -> Self {
         Self {
             header: json!({"alg": "RS256", "cat": "cl_B7d4PD111AAA", "kid": "ins_1", "typ": "JWT"}),

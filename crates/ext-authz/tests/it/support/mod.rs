@@ -44,7 +44,7 @@ use tokio_rustls::{
 use tonic::transport::{Channel, Endpoint};
 use zeroize::Zeroizing;
 
-/// A server, its organisation, and what a test may turn.
+/// A server, its organization, and what a test may turn.
 pub(crate) struct Site {
     pub(crate) address: SocketAddr,
     pub(crate) app: Arc<Capykeys>,
@@ -124,13 +124,13 @@ impl Site {
         AuthorizationClient::new(self.connect().await).check(request).await.unwrap().into_inner()
     }
 
-    /// A key of the organisation with these scopes, made by an operator.
+    /// A key of the organization with these scopes, made by an operator.
     pub(crate) async fn key(&self, scopes: &[&str]) -> CreatedKey {
         let scopes = ScopeSet::parse(scopes.iter().copied()).unwrap();
         self.key_for(KeySpec::new(KeyName::parse("operator's").unwrap(), scopes)).await
     }
 
-    /// A key of the organisation, made by an operator.
+    /// A key of the organization, made by an operator.
     pub(crate) async fn key_for(&self, spec: KeySpec) -> CreatedKey {
         self.clock.advance(1);
         let permit = Permit::operator_creates_key(&self.organization);

@@ -29,7 +29,7 @@ pub(crate) use client::{Answer, Connection};
 pub(crate) use moody::{Mood, MoodyStore};
 use zeroize::Zeroizing;
 
-/// A server, its organisation, and what a test may turn.
+/// A server, its organization, and what a test may turn.
 pub(crate) struct Site {
     pub(crate) address: SocketAddr,
     pub(crate) app: Arc<Capykeys>,
@@ -91,20 +91,20 @@ impl Site {
         Self { address, app, store, clock, drain, organization, handle }
     }
 
-    /// A key of the organisation with these scopes, made by an operator.
+    /// A key of the organization with these scopes, made by an operator.
     pub(crate) async fn key(&self, scopes: &[&str]) -> CreatedKey {
         let scopes = ScopeSet::parse(scopes.iter().copied()).unwrap();
         self.key_for(KeySpec::new(KeyName::parse("operator's").unwrap(), scopes)).await
     }
 
-    /// A key of the organisation, made by an operator.
+    /// A key of the organization, made by an operator.
     pub(crate) async fn key_for(&self, spec: KeySpec) -> CreatedKey {
         self.clock.advance(1);
         let permit = Permit::operator_creates_key(&self.organization);
         self.app.create_key(&permit, spec, &context()).await.unwrap()
     }
 
-    /// The path of the organisation's keys.
+    /// The path of the organization's keys.
     pub(crate) fn keys_path(&self) -> String {
         format!("/v1/organizations/{}/api-keys", self.organization.id)
     }
