@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use capykeys_domain::ports::FoundKey;
 
-use crate::BootTime;
+use crate::{BootTime, settings::DRIFT};
 
 /// What is known about a key, and until when it may be acted on.
 ///
@@ -16,9 +16,20 @@ pub struct Answer {
     pub found: Option<Arc<FoundKey>>,
     /// From this reading of the boot clock on it may be outdated by more than the lease.
     pub until: BootTime,
+    /// Whoever asked may go on acting on it until then: a change of the key is acknowledged only
+    /// after that. Never later than `until`, nor than was asked for.
+    pub kept_until: BootTime,
 }
 
 impl Answer {
+    /// How long whoever asked may go on acting on it; zero where the moment is over.
+    #[must_use]
+    pub fn keepable(&self, now: BootTime) -> Duration {
+        // Without what two clocks may drift apart in that time.
+        let left = self.kept_until.since(now);
+        left - left / DRIFT
+    }
+
     /// How long it may still be acted on; `None` where it may not.
     #[must_use]
     pub fn remaining(&self, now: BootTime) -> Option<Duration> {

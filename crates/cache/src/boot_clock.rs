@@ -10,6 +10,9 @@ use rustix::time::{ClockId, clock_gettime};
 pub struct BootTime(Duration);
 
 impl BootTime {
+    /// The fixed point: nothing is before it.
+    pub(crate) const START: Self = Self(Duration::ZERO);
+
     /// The reading `since` after the fixed point.
     #[must_use]
     pub const fn new(since: Duration) -> Self {
@@ -20,6 +23,17 @@ impl BootTime {
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
+    }
+
+    /// The time between the fixed point and the reading, in nanoseconds: for atomics. A reading that
+    /// does not fit (after 584 years) is the latest that does.
+    pub(crate) fn nanos(self) -> u64 {
+        u64::try_from(self.0.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// The reading with these nanoseconds.
+    pub(crate) const fn from_nanos(nanos: u64) -> Self {
+        Self(Duration::from_nanos(nanos))
     }
 
     /// This reading moved later by `duration`.

@@ -11,7 +11,10 @@ use std::{
 use async_trait::async_trait;
 use capykeys_domain::{
     model::Timestamp,
-    ports::{Change, ChangeFeed, FoundKey, KeyLookup, KeyResolver, ResolvedKey, Unavailable},
+    ports::{
+        Change, ChangeFeed, FoundKey, KeyLookup, KeyResolver, ReplicaId, ReplicaRegistry, ResolvedKey,
+        Unavailable,
+    },
     secret::KeyDigest,
 };
 use futures_util::FutureExt;
@@ -34,11 +37,22 @@ const ATTEMPTS: usize = 3;
 #[derive(Clone)]
 pub struct VerificationCache(pub(crate) Arc<Inner>);
 
+/// The store that a cache is in front of, as the ports that it needs.
+#[derive(Clone)]
+pub struct CachedStore {
+    /// Where keys are read.
+    pub lookup: Arc<dyn KeyLookup>,
+    /// What changes there.
+    pub feed: Arc<dyn ChangeFeed>,
+    /// Where this replica is registered.
+    pub registry: Arc<dyn ReplicaRegistry>,
+}
+
 pub(crate) struct Inner {
     machine: RwLock<Machine>,
     pub(crate) flights: Arc<Flights>,
-    lookup: Arc<dyn KeyLookup>,
-    pub(crate) feed: Arc<dyn ChangeFeed>,
+    pub(crate) id: ReplicaId,
+    pub(crate) store: CachedStore,
     pub(crate) clock: Arc<dyn BootClock>,
     pub(crate) settings: CacheSettings,
     hits: AtomicU64,
@@ -77,7 +91,7 @@ impl Inner {
         self.reads.fetch_add(1, Ordering::Relaxed);
         let now = self.clock.now();
         let mut begun = Begun::new(&self, now);
-        let answer = within(self.settings.lease, self.lookup.find_by_digest(&digests)).await;
+        let answer = within(self.settings.lease, self.store.lookup.find_by_digest(&digests)).await;
         if self.planted.is(Bug::FencedFromAnswer) {
             begun = Begun::new(&self, now);
         }
@@ -122,62 +136,67 @@ impl Drop for Begun<'_> {
 }
 
 impl VerificationCache {
-    /// A cache with the system's clock.
+    /// A cache with the system's clock, for the replica `id`, which nobody else may be.
     #[must_use]
-    pub fn new(settings: CacheSettings, lookup: Arc<dyn KeyLookup>, feed: Arc<dyn ChangeFeed>) -> Self {
-        Self::with_clock(settings, lookup, feed, Arc::new(SystemBootClock))
+    pub fn new(settings: CacheSettings, id: ReplicaId, store: CachedStore) -> Self {
+        Self::with_clock(settings, id, store, Arc::new(SystemBootClock))
     }
 
     /// A cache with a clock of the caller's.
     #[must_use]
     pub fn with_clock(
         settings: CacheSettings,
-        lookup: Arc<dyn KeyLookup>,
-        feed: Arc<dyn ChangeFeed>,
+        id: ReplicaId,
+        store: CachedStore,
         clock: Arc<dyn BootClock>,
     ) -> Self {
-        Self::with_bug(settings, lookup, feed, clock, None)
+        Self::with_bug(settings, id, store, clock, None)
     }
 
     pub(crate) fn with_bug(
         settings: CacheSettings,
-        lookup: Arc<dyn KeyLookup>,
-        feed: Arc<dyn ChangeFeed>,
+        id: ReplicaId,
+        store: CachedStore,
         clock: Arc<dyn BootClock>,
         bug: Option<Bug>,
     ) -> Self {
         let machine = RwLock::new(Machine::new(&settings, Planted::new(bug)));
         let (flights, hits, reads) = (Arc::default(), AtomicU64::new(0), AtomicU64::new(0));
         let planted = Planted::new(bug);
-        Self(Arc::new(Inner { machine, flights, lookup, feed, clock, settings, hits, reads, planted }))
+        Self(Arc::new(Inner { machine, flights, id, store, clock, settings, hits, reads, planted }))
     }
 
     /// The key stored under one of `digests`, and until when that may be acted on: from the cache
     /// while there is a lease, else from the store. Reads of the same digests are one read.
     ///
+    /// Whoever asks says for how long they would act on the answer without asking again, and is told
+    /// with it until when they may ([`Answer::kept_until`]).
+    ///
     /// # Errors
     /// [`Unavailable`] where the store had to be read and did not answer within the lease.
-    pub async fn find(&self, digests: &[KeyDigest]) -> Result<Answer, Unavailable> {
+    pub async fn find(&self, digests: &[KeyDigest], keep: Duration) -> Result<Answer, Unavailable> {
         if digests.is_empty() {
             let until = self.0.clock.now().after(self.0.settings.lease);
-            return Ok(Answer { found: None, until });
+            return Ok(Answer { found: None, until, kept_until: BootTime::START });
         }
-        if let Some(answer) = self.recall(digests) {
+        if let Some(answer) = self.recall(digests, keep) {
             return Ok(answer);
         }
         for _ in 0..ATTEMPTS {
             let reading = self.flight(digests).await;
             let reading = reading.map_err(|reason| Unavailable::new(DEPENDENCY, reason))?;
             let machine = self.0.read();
-            if let Some(answer) = machine.conclude(&reading, digests, self.0.clock.now()) {
+            let now = self.0.clock.now();
+            if let Some(answer) = machine.conclude(&reading, digests, kept_from(now, keep), now) {
                 return Ok(answer);
             }
         }
         Err(Unavailable::new(DEPENDENCY, "lookup: every answer was outdated when it came"))
     }
 
-    fn recall(&self, digests: &[KeyDigest]) -> Option<Answer> {
-        let answer = self.0.read().recall(digests)?;
+    fn recall(&self, digests: &[KeyDigest], keep: Duration) -> Option<Answer> {
+        let keep = kept_from(if keep.is_zero() { BootTime::START } else { self.now() }, keep);
+        let answer = self.0.read().recall(digests, keep)?;
         answer.remaining(self.0.clock.now())?;
         self.0.hits.fetch_add(1, Ordering::Relaxed);
         Some(answer)
@@ -215,9 +234,20 @@ impl VerificationCache {
     }
 
     /// Obeys a change of this replica's own: to be called after the commit and before the answer, so
-    /// that who asked for the change sees it obeyed.
-    pub fn invalidate(&self, change: Change) {
-        self.0.write().apply(&[change]);
+    /// that who asked for the change sees it obeyed. Gives back until when somebody may still act on
+    /// a verdict from before it that they were told they may keep.
+    pub fn invalidate(&self, change: Change) -> BootTime {
+        let mut machine = self.0.write();
+        machine.apply(&[change]);
+        machine.kept_until()
+    }
+
+    /// Until when somebody may act on a verdict that they were told they may keep; later than now
+    /// where there is a lease.
+    #[must_use]
+    pub(crate) fn last_kept_until(&self) -> BootTime {
+        let machine = self.0.read();
+        machine.lease_until().max(machine.kept_until())
     }
 
     /// Forgets everything, also which keys there are none of: after an import.
@@ -245,15 +275,20 @@ impl VerificationCache {
     }
 }
 
+/// Until when who asks at `now` may keep the answer; `None` where they ask each time.
+fn kept_from(now: BootTime, keep: Duration) -> Option<BootTime> {
+    (!keep.is_zero()).then(|| now.after(keep))
+}
+
 #[async_trait]
 impl KeyResolver for VerificationCache {
-    async fn resolve(&self, digests: &[KeyDigest]) -> Result<ResolvedKey, Unavailable> {
+    async fn resolve(&self, digests: &[KeyDigest], keep: Duration) -> Result<ResolvedKey, Unavailable> {
         for _ in 0..ATTEMPTS {
-            let answer = self.find(digests).await?;
+            let answer = self.find(digests, keep).await?;
             // Once more, as the last thing: the process may have been stopped since.
-            let remaining = answer.remaining(self.now());
-            if remaining.is_some() || self.0.planted.is(Bug::NoLastLook) {
-                return Ok(ResolvedKey { found: answer.found, reliable_for: remaining.unwrap_or_default() });
+            let now = self.now();
+            if answer.remaining(now).is_some() || self.0.planted.is(Bug::NoLastLook) {
+                return Ok(ResolvedKey { reliable_for: answer.keepable(now), found: answer.found });
             }
         }
         Err(Unavailable::new(DEPENDENCY, "lookup: every answer was outdated when it came"))

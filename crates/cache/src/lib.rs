@@ -5,8 +5,8 @@
 //!
 //! 1. A revoked key is accepted by no replica later than L after the revocation is committed,
 //!    whatever is partitioned, slow, paused or restarted.
-//! 2. Once L and what clocks may drift in it ([`CacheSettings::commit_wait`]) have passed since the
-//!    commit, no replica accepts the key any more. [`CommitWait`] lets DELETE wait that long.
+//! 2. Once DELETE has answered, no replica accepts the key any more, nor does anybody who was told
+//!    that they may keep a verdict. [`Propagation`] lets DELETE wait for that.
 //!
 //! How it is kept:
 //!
@@ -17,6 +17,11 @@
 //! - A read is **fenced**: it goes into the cache only if nothing that touches its key or its
 //!   organization was applied since it began. Its own verdict is good for L after it began.
 //! - Whatever is **unexpected in the feed** empties the cache, and no read from before may go in.
+//! - Every replica is **registered** in the store with its lease before it takes one, and **confirms**
+//!   what it has obeyed. A change is acknowledged when all who were registered after its commit have
+//!   confirmed it, or their leases have run out since. One that is gone is forgotten in two steps.
+//! - A caller that **keeps** a verdict says for how long. It is noted with the cached key, and what
+//!   touches that key is confirmed only when the time is over.
 //! - The clock is one that goes on while the machine sleeps ([`BootClock`]). No two clocks need to
 //!   agree.
 //!
@@ -27,20 +32,24 @@
 //! Memory: see [`CacheSettings::keys`].
 
 mod absent;
+mod acknowledgement;
 mod answer;
 mod boot_clock;
 mod cache;
-mod commit_wait;
 mod fence;
 mod flights;
 mod live;
 mod machine;
+mod monotonic_clock;
 mod organization_cache;
 mod organizations;
 mod planted;
 mod poller;
+mod propagation;
+mod reaper;
 mod settings;
 mod store_clock;
+mod store_time;
 mod sync;
 
 #[cfg(test)]
@@ -50,11 +59,12 @@ mod simulation;
 
 pub use answer::Answer;
 pub use boot_clock::{BootClock, BootTime, SystemBootClock};
-pub use cache::{CacheStatus, VerificationCache};
-pub use commit_wait::CommitWait;
+pub use cache::{CacheStatus, CachedStore, VerificationCache};
+pub use monotonic_clock::MonotonicClock;
 pub use organization_cache::OrganizationCache;
 pub use poller::Polling;
-pub use settings::CacheSettings;
+pub use propagation::Propagation;
+pub use settings::{CacheSettings, LONGEST_LEASE};
 pub use store_clock::StoreClock;
 
 /// Names this crate in errors.

@@ -5,7 +5,7 @@ use std::{
     num::NonZeroUsize,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -15,7 +15,10 @@ use capykeys_domain::{
     secret::KeyDigest,
 };
 
-use crate::planted::{Bug, Planted};
+use crate::{
+    BootTime,
+    planted::{Bug, Planted},
+};
 
 /// A bounded map from digest to key, which evicts with the CLOCK algorithm: a hand goes round and
 /// takes the first entry that was not used since it last came by.
@@ -36,6 +39,8 @@ struct Slot {
     /// Kept here too, so that to look through all slots for an organization is to read one array.
     organization: OrganizationId,
     used: AtomicBool,
+    /// Until when somebody who asked may act on it, in nanoseconds of the boot clock.
+    kept_until: AtomicU64,
 }
 
 impl Live {
@@ -50,8 +55,14 @@ impl Live {
     }
 
     /// The key stored under one of `digests`. The map finds it; that it is the right one is then
-    /// seen by comparing the whole digest, in constant time.
-    pub(crate) fn get(&self, digests: &[KeyDigest], planted: &Planted) -> Option<&Arc<FoundKey>> {
+    /// seen by comparing the whole digest, in constant time. It is noted that somebody may act on it
+    /// until `kept_until`.
+    pub(crate) fn get(
+        &self,
+        digests: &[KeyDigest],
+        kept_until: Option<BootTime>,
+        planted: &Planted,
+    ) -> Option<&Arc<FoundKey>> {
         let slot = digests.iter().find_map(|digest| {
             let place = match planted.id_of(digest.as_bytes()) {
                 Some(id) => self.by_key.get(&id),
@@ -64,70 +75,79 @@ impl Live {
         if !slot.used.load(Ordering::Relaxed) {
             slot.used.store(true, Ordering::Relaxed);
         }
+        // Relaxed: whoever removes the slot has the lock of the machine alone by then.
+        if let Some(kept_until) = kept_until {
+            slot.kept_until.fetch_max(kept_until.nanos(), Ordering::Relaxed);
+        }
         Some(&slot.found)
     }
 
-    pub(crate) fn insert(&mut self, found: Arc<FoundKey>) {
-        self.remove_key(found.key.id);
+    /// Adds the key. Like everything that removes others, it gives back until when somebody may
+    /// act on one that goes.
+    pub(crate) fn insert(&mut self, found: Arc<FoundKey>) -> BootTime {
+        let mut kept_until = self.remove_key(found.key.id);
         if let Some(&place) = self.by_digest.get(found.digest.as_bytes()) {
-            self.remove_at(place);
+            kept_until = kept_until.max(self.remove_at(place));
         }
         if self.slots.len() >= self.capacity {
-            self.evict();
+            kept_until = kept_until.max(self.evict());
         }
         let place = self.slots.len();
         self.by_digest.insert(*found.digest.as_bytes(), place);
         self.by_key.insert(found.key.id, place);
         let organization = found.key.organization_id;
-        self.slots.push(Slot { found, organization, used: AtomicBool::new(false) });
+        let (used, nobody) = (AtomicBool::new(false), AtomicU64::new(0));
+        self.slots.push(Slot { found, organization, used, kept_until: nobody });
+        kept_until
     }
 
-    pub(crate) fn remove_key(&mut self, id: KeyId) {
-        if let Some(&place) = self.by_key.get(&id) {
-            self.remove_at(place);
-        }
+    pub(crate) fn remove_key(&mut self, id: KeyId) -> BootTime {
+        let place = self.by_key.get(&id).copied();
+        place.map_or(BootTime::START, |place| self.remove_at(place))
     }
 
     /// Removes the keys of all `organizations`, in one pass.
-    pub(crate) fn remove_organizations(&mut self, organizations: &HashSet<OrganizationId>) {
+    pub(crate) fn remove_organizations(&mut self, organizations: &HashSet<OrganizationId>) -> BootTime {
+        let mut kept_until = BootTime::START;
         if organizations.is_empty() {
-            return;
+            return kept_until;
         }
         // From the end: what takes the place of one that goes was looked at already.
         for place in (0..self.slots.len()).rev() {
             if organizations.contains(&self.slots[place].organization) {
-                self.remove_at(place);
+                kept_until = kept_until.max(self.remove_at(place));
             }
         }
+        kept_until
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.slots.clear();
+    pub(crate) fn clear(&mut self) -> BootTime {
         self.by_digest.clear();
         self.by_key.clear();
         self.hand = 0;
+        self.slots.drain(..).map(Slot::kept_until).max().unwrap_or(BootTime::START)
     }
 
     pub(crate) const fn len(&self) -> usize {
         self.slots.len()
     }
 
-    fn evict(&mut self) {
+    fn evict(&mut self) -> BootTime {
         // Ends: the first round clears every mark.
         loop {
             if self.hand >= self.slots.len() {
                 self.hand = 0;
             }
-            let Some(slot) = self.slots.get_mut(self.hand) else { return };
+            let Some(slot) = self.slots.get_mut(self.hand) else { return BootTime::START };
             if !std::mem::take(slot.used.get_mut()) {
                 break;
             }
             self.hand += 1;
         }
-        self.remove_at(self.hand);
+        self.remove_at(self.hand)
     }
 
-    fn remove_at(&mut self, place: usize) {
+    fn remove_at(&mut self, place: usize) -> BootTime {
         let gone = self.slots.swap_remove(place);
         self.by_digest.remove(gone.found.digest.as_bytes());
         self.by_key.remove(&gone.found.key.id);
@@ -135,6 +155,13 @@ impl Live {
             self.by_digest.insert(*moved.found.digest.as_bytes(), place);
             self.by_key.insert(moved.found.key.id, place);
         }
+        gone.kept_until()
+    }
+}
+
+impl Slot {
+    fn kept_until(self) -> BootTime {
+        BootTime::from_nanos(self.kept_until.into_inner())
     }
 }
 
@@ -156,7 +183,7 @@ mod tests {
     }
 
     fn has(live: &Live, found: &FoundKey) -> bool {
-        live.get(std::slice::from_ref(&found.digest), &Planted::default()).is_some()
+        live.get(std::slice::from_ref(&found.digest), None, &Planted::default()).is_some()
     }
 
     #[test]
@@ -164,11 +191,11 @@ mod tests {
         let (mut live, one, other) = (live(10), found(), found());
         live.insert(Arc::clone(&one));
         let planted = Planted::default();
-        assert!(live.get(&[other.digest.clone(), one.digest.clone()], &planted).is_some());
-        assert!(live.get(std::slice::from_ref(&other.digest), &planted).is_none());
+        assert!(live.get(&[other.digest.clone(), one.digest.clone()], None, &planted).is_some());
+        assert!(live.get(std::slice::from_ref(&other.digest), None, &planted).is_none());
         let pepper = PepperId::parse("2").unwrap();
         let elsewhere = KeyDigest::from_stored(pepper, *one.digest.as_bytes());
-        assert!(live.get(&[elsewhere], &planted).is_none());
+        assert!(live.get(&[elsewhere], None, &planted).is_none());
     }
 
     #[test]

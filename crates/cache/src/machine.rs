@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use capykeys_domain::{
     model::{ClerkOrganizationId, Organization, Timestamp},
-    ports::{Change, FeedHead, FeedPosition, FoundKey, Poll},
+    ports::{Change, FeedHead, FeedPosition, FeedProgress, FoundKey, Poll},
     secret::KeyDigest,
 };
 
@@ -15,6 +15,7 @@ use crate::{
     live::Live,
     organizations::Organizations,
     planted::{Bug, Planted},
+    store_time::{StoreTime, StoreTimeJump},
 };
 
 /// A poll that was sent.
@@ -35,6 +36,8 @@ pub(crate) enum Polled {
     Behind,
     /// The cache was emptied.
     Restarted,
+    /// What it told is obeyed, but it gives no lease: this replica has to register first.
+    Unregistered,
     /// It had been given up.
     Ignored,
 }
@@ -61,7 +64,11 @@ pub(crate) struct Machine {
     lease_until: BootTime,
     position: Option<FeedPosition>,
     polls: u64,
-    store_time: Option<(Timestamp, BootTime)>,
+    /// What the store knows to be obeyed here.
+    confirmed: Option<FeedProgress>,
+    /// Until when somebody may act on a verdict about a key that is not cached any more.
+    kept_until: BootTime,
+    store_time: StoreTime,
     fence: Fence,
     live: Live,
     absent: Absent,
@@ -75,10 +82,12 @@ impl Machine {
     pub(crate) fn new(settings: &CacheSettings, planted: Planted) -> Self {
         Self {
             lease: settings.lease,
-            lease_until: BootTime::new(Duration::ZERO),
+            lease_until: BootTime::START,
             position: None,
             polls: 0,
-            store_time: None,
+            confirmed: None,
+            kept_until: BootTime::START,
+            store_time: StoreTime::default(),
             fence: Fence::default(),
             live: Live::new(settings.keys),
             absent: Absent::new(settings),
@@ -101,18 +110,17 @@ impl Machine {
             return Polled::Ignored;
         }
         match answer {
-            Poll::Changes { changes, position, complete, store_time } => {
+            Poll::Changes { changes, position, complete, store_time, registered } => {
                 self.apply(changes);
                 // In this order: where something goes wrong on the way, the next poll tells the
                 // same changes again, and there is no lease before they are applied.
                 self.position = Some(*position);
                 self.absent.age(now);
-                self.store_time = Some((*store_time, sent.sent));
+                self.store_time.told(*store_time, sent.sent, now);
                 if !complete && !self.planted.is(Bug::LeaseFromIncompletePoll) {
                     return Polled::Behind;
                 }
-                self.extend(sent, now);
-                Polled::Current
+                self.extend(sent, *registered, now, Polled::Current)
             }
             Poll::Diverged(head) => self.end_head(sent, head, now),
         }
@@ -127,17 +135,56 @@ impl Machine {
             self.clear();
         }
         self.position = Some(head.position);
-        self.store_time = Some((head.store_time, sent.sent));
-        self.extend(sent, now);
-        Polled::Restarted
+        self.store_time.told(head.store_time, sent.sent, now);
+        self.extend(sent, head.registered, now, Polled::Restarted)
+    }
+
+    /// What is to be confirmed: everything up to there is obeyed, also by those who were told a
+    /// verdict that they may keep. `None` where there is nothing new to confirm, or not yet.
+    pub(crate) fn confirmable(&self, now: BootTime) -> Option<FeedProgress> {
+        let obeyed = FeedProgress::from(self.position?);
+        let new = self.confirmed != Some(obeyed);
+        let over = now >= self.kept_until || self.planted.is(Bug::KeptNotWaitedFor);
+        (new && over).then_some(obeyed)
+    }
+
+    /// What the store knows to be obeyed here.
+    pub(crate) const fn confirmed(&self) -> Option<FeedProgress> {
+        self.confirmed
+    }
+
+    /// The store knows it.
+    pub(crate) const fn end_confirm(&mut self, progress: FeedProgress) {
+        self.confirmed = Some(progress);
+    }
+
+    /// This replica was registered, perhaps anew, and the store knows nothing that it confirmed.
+    pub(crate) const fn registered(&mut self) {
+        self.confirmed = None;
+    }
+
+    /// By how much the store's clock has jumped at the last poll.
+    pub(crate) const fn take_jump(&mut self) -> Option<StoreTimeJump> {
+        self.store_time.take_jump()
     }
 
     /// Drops everything, and whatever is being read.
     pub(crate) fn clear(&mut self) {
-        self.live.clear();
+        let kept_until = self.live.clear();
+        self.keep(kept_until);
         self.absent.clear();
         self.organizations.clear();
         self.fence.void();
+    }
+
+    fn keep(&mut self, until: BootTime) {
+        self.kept_until = self.kept_until.max(until);
+    }
+
+    /// Until when somebody may act on a verdict about what was changed, or about a key that has
+    /// left the cache in another way.
+    pub(crate) const fn kept_until(&self) -> BootTime {
+        self.kept_until
     }
 
     /// Obeys `changes`.
@@ -154,17 +201,26 @@ impl Machine {
         for change in changes {
             self.fence.changed(*change);
             match change {
-                Change::Key(id) => self.live.remove_key(*id),
+                Change::Key(id) => {
+                    let kept_until = self.live.remove_key(*id);
+                    self.keep(kept_until);
+                }
                 Change::Organization(id) => drop(organizations.insert(*id)),
             }
         }
-        self.live.remove_organizations(&organizations);
+        let kept_until = self.live.remove_organizations(&organizations);
+        self.keep(kept_until);
         self.organizations.remove(&organizations);
     }
 
-    fn extend(&mut self, sent: &SentPoll, now: BootTime) {
+    /// Takes the lease, where this replica is registered with it: else nobody would wait for it.
+    fn extend(&mut self, sent: &SentPoll, registered: bool, now: BootTime, polled: Polled) -> Polled {
+        if !registered && !self.planted.is(Bug::LeaseUnregistered) {
+            return Polled::Unregistered;
+        }
         let from = if self.planted.is(Bug::LeaseFromReceipt) { now } else { sent.sent };
         self.lease_until = from.after(self.lease);
+        polled
     }
 
     /// Until when the cache may be used.
@@ -173,23 +229,24 @@ impl Machine {
     }
 
     /// The store's time at `now`; `None` before the first poll.
-    ///
-    /// It is told at some moment between sending and answer, and taken for that of the sending: so it
-    /// is never late, and early by at most the time that the poll took.
     pub(crate) fn store_now(&self, now: BootTime) -> Option<Timestamp> {
-        self.store_time.map(|(time, at)| time.saturating_add(now.since(at)))
+        self.store_time.at(now)
     }
 
-    /// What is cached of `digests`. Whether it may still be said is seen by comparing
-    /// [`Answer::until`] with the clock, as the very last thing.
-    pub(crate) fn recall(&self, digests: &[KeyDigest]) -> Option<Answer> {
+    /// What is cached of `digests`, for somebody who may go on acting on it until `keep`. Whether it
+    /// may still be said is seen by comparing [`Answer::until`] with the clock, as the very last
+    /// thing.
+    pub(crate) fn recall(&self, digests: &[KeyDigest], keep: Option<BootTime>) -> Option<Answer> {
         let until =
             if self.planted.is(Bug::NoLease) { BootTime::new(Duration::MAX) } else { self.lease_until };
-        if let Some(found) = self.live.get(digests, &self.planted) {
-            return Some(Answer { found: Some(Arc::clone(found)), until });
+        // Noted with the key while the lock is held, so that a change that comes later waits for it.
+        let keep = keep.map(|keep| keep.min(until));
+        let kept_until = keep.unwrap_or(BootTime::START);
+        if let Some(found) = self.live.get(digests, keep, &self.planted) {
+            return Some(Answer { found: Some(Arc::clone(found)), until, kept_until });
         }
         let absent = digests.iter().all(|digest| self.absent.contains(digest.as_bytes()));
-        absent.then_some(Answer { found: None, until })
+        absent.then_some(Answer { found: None, until, kept_until })
     }
 
     /// A read of the store is about to be sent. `now` must have been read before.
@@ -214,7 +271,8 @@ impl Machine {
         match &found {
             Some(found) => {
                 self.planted.remember(found.digest.as_bytes(), found.key.id);
-                self.live.insert(Arc::clone(found));
+                let kept_until = self.live.insert(Arc::clone(found));
+                self.keep(kept_until);
             }
             None => {
                 for digest in digests {
@@ -228,7 +286,8 @@ impl Machine {
             // It saw what was committed before it began, as a poll does.
             sent.began.after(self.lease)
         };
-        Reading { answer: Some(Answer { found, until }) }
+        // Nobody may keep it: it is not in the cache where a change would find it.
+        Reading { answer: Some(Answer { found, until, kept_until: BootTime::START }) }
     }
 
     /// The organization of sessions that is cached. Whether it may still be made use of is seen by
@@ -256,9 +315,15 @@ impl Machine {
 
     /// What may be said after a read: what is cached by now, which a later poll may have confirmed,
     /// or else the read's own answer. `None` where it has to be read again.
-    pub(crate) fn conclude(&self, reading: &Reading, digests: &[KeyDigest], now: BootTime) -> Option<Answer> {
+    pub(crate) fn conclude(
+        &self,
+        reading: &Reading,
+        digests: &[KeyDigest],
+        keep: Option<BootTime>,
+        now: BootTime,
+    ) -> Option<Answer> {
         let fresh = |answer: &Answer| answer.remaining(now).is_some();
-        self.recall(digests).filter(fresh).or_else(|| reading.answer.clone().filter(fresh))
+        self.recall(digests, keep).filter(fresh).or_else(|| reading.answer.clone().filter(fresh))
     }
 
     /// How many keys and how many absent digests are cached.

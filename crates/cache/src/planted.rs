@@ -27,6 +27,12 @@ pub(crate) enum Bug {
     FoundById,
     /// The lease is not looked at.
     NoLease,
+    /// The lease is taken where nobody is told of it.
+    LeaseUnregistered,
+    /// What was told is confirmed before it is applied.
+    ConfirmedBeforeApplying,
+    /// A change is confirmed while somebody may act on a verdict from before it.
+    KeptNotWaitedFor,
     /// The shell tells the machine of a read once the answer is there.
     FencedFromAnswer,
     /// A read can be joined until its answer is in the cache.

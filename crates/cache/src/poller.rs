@@ -1,6 +1,6 @@
-//! Following the feed.
+//! Following the feed, as a replica that is registered.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use capykeys_domain::ports::{FeedHead, Poll, Unavailable};
 use tokio::{
@@ -10,14 +10,20 @@ use tokio::{
 };
 
 use crate::{
-    DEPENDENCY, VerificationCache,
+    BootTime, DEPENDENCY, VerificationCache,
     cache::Inner,
     machine::{Polled, SentPoll},
+    reaper::Reaper,
+    store_time::StoreTimeJump,
     sync::within,
 };
 
 /// How many changes are taken at once.
 const LIMIT: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
+
+/// How often a replica says that it is there where it has nothing else to say, and looks whether the
+/// others have.
+const RENEWAL: Duration = Duration::from_secs(5);
 
 /// Follows the feed in the background until it is dropped.
 #[derive(Debug)]
@@ -41,10 +47,10 @@ impl VerificationCache {
         let mut ticks = interval(self.0.settings.poll_interval());
         // After a stall the next polls keep their distance, rather than come all at once.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut failing = false;
+        let (mut failing, mut renewal) = (false, Renewal::new(self.0.clock.now()));
         loop {
             ticks.tick().await;
-            let told = self.0.catch_up().await;
+            let told = self.0.follow(&mut renewal).await;
             if told.is_err() == failing {
                 continue;
             }
@@ -64,35 +70,113 @@ impl VerificationCache {
     }
 }
 
+/// When this replica last said that it is there, and whether the others did.
+struct Renewal {
+    renewed: BootTime,
+    reaper: Reaper,
+}
+
+impl Renewal {
+    fn new(now: BootTime) -> Self {
+        Self { renewed: now, reaper: Reaper::default() }
+    }
+}
+
 impl Inner {
-    /// Polls until everything is known.
-    async fn catch_up(self: &Arc<Self>) -> Result<(), Unavailable> {
-        while self.poll().await? == Polled::Behind {}
+    async fn follow(self: &Arc<Self>, renewal: &mut Renewal) -> Result<(), Unavailable> {
+        self.catch_up().await?;
+        let obeyed = self.read().confirmable(self.clock.now());
+        let due = self.clock.now().since(renewal.renewed) >= RENEWAL;
+        let progress = obeyed.or_else(|| self.read().confirmed().filter(|_| due));
+        if let Some(progress) = progress {
+            let confirming = self.store.registry.confirm(self.id, &progress);
+            self.in_time("confirm", confirming).await?;
+            self.write().end_confirm(progress);
+        }
+        if due {
+            renewal.renewed = self.clock.now();
+            self.reap(&mut renewal.reaper).await?;
+        }
         Ok(())
+    }
+
+    /// Polls until everything is known and there is a lease.
+    async fn catch_up(self: &Arc<Self>) -> Result<(), Unavailable> {
+        loop {
+            match self.poll().await? {
+                Polled::Behind => {}
+                Polled::Unregistered => self.register().await?,
+                Polled::Current | Polled::Restarted | Polled::Ignored => return Ok(()),
+            }
+        }
+    }
+
+    async fn register(&self) -> Result<(), Unavailable> {
+        let registering = self.store.registry.register(self.id, self.settings.lease);
+        self.in_time("register", registering).await?;
+        self.write().registered();
+        tracing::info!(lease = ?self.settings.lease, "registered as a replica");
+        Ok(())
+    }
+
+    async fn in_time<T>(
+        &self,
+        what: &'static str,
+        answer: impl Future<Output = Result<T, Unavailable>>,
+    ) -> Result<T, Unavailable> {
+        let answer = within(self.settings.poll_deadline(), answer).await;
+        answer.ok_or_else(|| Unavailable::new(DEPENDENCY, format_args!("{what}: no answer in time")))?
     }
 
     pub(crate) async fn poll(&self) -> Result<Polled, Unavailable> {
         // Before anything is sent: what is committed after this may be missing from the answer.
         let now = self.clock.now();
         let sent = self.write().begin_poll(now);
-        let told = within(self.settings.poll_deadline(), self.ask(&sent)).await;
-        let told = told.ok_or_else(|| Unavailable::new(DEPENDENCY, "poll: no answer in time"))??;
+        let told = self.in_time("poll", self.ask(&sent)).await?;
         let now = self.clock.now();
-        let polled = match &told {
-            Told::Head(head) => self.write().end_head(&sent, head, now),
-            Told::Poll(poll) => self.write().end_poll(&sent, poll, now),
+        let (polled, jump) = {
+            let mut machine = self.write();
+            let polled = match &told {
+                Told::Head(head) => machine.end_head(&sent, head, now),
+                Told::Poll(poll) => machine.end_poll(&sent, poll, now),
+            };
+            (polled, machine.take_jump())
         };
         if polled == Polled::Restarted {
             let first = sent.position.is_none();
             tracing::info!(first, "starting at the head of the change feed with an empty cache");
+        }
+        match jump {
+            Some(StoreTimeJump::Back(by)) => tracing::warn!(?by, "the store's clock went back"),
+            Some(StoreTimeJump::Ahead(by)) => tracing::warn!(?by, "the store's clock jumped ahead"),
+            None => {}
         }
         Ok(polled)
     }
 
     async fn ask(&self, sent: &SentPoll) -> Result<Told, Unavailable> {
         match &sent.position {
-            Some(position) => self.feed.poll(position, LIMIT).await.map(Told::Poll),
-            None => self.feed.head().await.map(Told::Head),
+            Some(position) => self.store.feed.poll(self.id, position, LIMIT).await.map(Told::Poll),
+            None => self.store.feed.head(self.id).await.map(Told::Head),
         }
+    }
+
+    /// Removes replicas that are gone, in two steps.
+    async fn reap(&self, reaper: &mut Reaper) -> Result<(), Unavailable> {
+        let registry = self.in_time("read the registry", self.store.registry.registry()).await?;
+        let steps = reaper.observe(&registry, self.id, self.clock.now());
+        for gone in steps.retire {
+            let retiring = self.store.registry.retire(gone.id, gone.renewals);
+            if self.in_time("retire a replica", retiring).await? {
+                // Only now: its lease may have been taken up to when this was committed.
+                reaper.retired(&gone, self.clock.now());
+            }
+        }
+        for gone in steps.forget {
+            let forgetting = self.store.registry.forget(gone.id, gone.renewals);
+            self.in_time("forget a replica", forgetting).await?;
+            tracing::info!("a replica that is gone was forgotten");
+        }
+        Ok(())
     }
 }

@@ -2,10 +2,25 @@
 
 use std::{num::NonZeroUsize, time::Duration};
 
+/// Two clocks run apart by no more than one part in this many.
+pub(crate) const DRIFT: u32 = 1_000;
+
+/// The longest lease that a replica may take. Where nobody can say who has which lease, this long
+/// has to pass since a commit before it may be acknowledged.
+pub const LONGEST_LEASE: Duration = Duration::from_secs(5);
+
+/// How long after a commit a replica with this lease no longer acts on what was before it, whatever it
+/// has heard: the lease, and what its clock may run behind in it.
+#[must_use]
+pub(crate) fn run_out(lease: Duration) -> Duration {
+    lease.saturating_add(lease / DRIFT)
+}
+
 /// How long the cache may be behind, and how much it may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheSettings {
-    /// L: a change is obeyed at the latest this long after its commit. 500 ms by default.
+    /// L: a change is obeyed at the latest this long after its commit. 500 ms by default, and
+    /// [`LONGEST_LEASE`] at most. Replicas may have different ones.
     pub lease: Duration,
     /// How many keys are kept; beyond that, one that was not asked for lately makes room. 100,000
     /// by default, at about 1 kB each where every field is filled (`tests/memory.rs` measures it).
@@ -41,12 +56,5 @@ impl CacheSettings {
     #[must_use]
     pub fn poll_deadline(&self) -> Duration {
         self.poll_interval() * 2
-    }
-
-    /// How long after a commit no replica acts on what was before it: the lease, and 0.1 % of it for
-    /// clocks that do not run at quite the same speed. Every replica has to have the same lease.
-    #[must_use]
-    pub fn commit_wait(&self) -> Duration {
-        self.lease.saturating_add(self.lease / 1_000)
     }
 }

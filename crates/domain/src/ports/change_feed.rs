@@ -5,7 +5,7 @@ use core::num::NonZeroU32;
 
 use async_trait::async_trait;
 
-use super::Unavailable;
+use super::{ReplicaId, Unavailable};
 use crate::model::{KeyId, OrganizationId, Timestamp};
 
 /// A place in the feed, as its reader keeps it.
@@ -43,6 +43,9 @@ pub struct FeedHead {
     pub position: FeedPosition,
     /// The store's own time. Verdicts that depend on time are given by it, not by a replica's.
     pub store_time: Timestamp,
+    /// Whether the reader is registered as a replica, in the same state of the store, and not
+    /// retired. Only then may it take a lease.
+    pub registered: bool,
 }
 
 /// What a reader is told.
@@ -59,6 +62,8 @@ pub enum Poll {
         complete: bool,
         /// The store's own time.
         store_time: Timestamp,
+        /// As in [`FeedHead::registered`].
+        registered: bool,
     },
     /// The feed has no event with the reader's number and mark, or is on another line of history:
     /// what the reader knows is of another store, or of a state that was lost, or older than what is
@@ -74,15 +79,20 @@ pub enum Poll {
 /// until that commit is done.
 #[async_trait]
 pub trait ChangeFeed: Send + Sync {
-    /// The end of the feed, for a reader that knows nothing yet.
+    /// The end of the feed, for a `reader` that knows nothing yet.
     ///
     /// # Errors
     /// [`Unavailable`] where the store did not answer in time, or is a standby.
-    async fn head(&self) -> Result<FeedHead, Unavailable>;
+    async fn head(&self, reader: ReplicaId) -> Result<FeedHead, Unavailable>;
 
     /// Up to `limit` events after `position`.
     ///
     /// # Errors
     /// [`Unavailable`] where the store did not answer in time, or is a standby.
-    async fn poll(&self, position: &FeedPosition, limit: NonZeroU32) -> Result<Poll, Unavailable>;
+    async fn poll(
+        &self,
+        reader: ReplicaId,
+        position: &FeedPosition,
+        limit: NonZeroU32,
+    ) -> Result<Poll, Unavailable>;
 }

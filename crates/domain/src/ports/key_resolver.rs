@@ -13,7 +13,8 @@ use crate::secret::KeyDigest;
 pub struct ResolvedKey {
     /// The key, whatever its state; `None` where there is none.
     pub found: Option<Arc<FoundKey>>,
-    /// For this long from now on, no revocation that was acknowledged can be missing from it.
+    /// For this long from now on, no revocation that was acknowledged can be missing from it; never
+    /// longer than was asked for.
     pub reliable_for: Duration,
 }
 
@@ -25,11 +26,13 @@ pub struct ResolvedKey {
 /// [`Replicas::until_obeyed`]: super::Replicas::until_obeyed
 #[async_trait]
 pub trait KeyResolver: Send + Sync {
-    /// The key stored under one of `digests`, with its organization.
+    /// The key stored under one of `digests`, with its organization, for a caller that may go on
+    /// acting on it for as long as `keep`. Every change that touches the key is acknowledged only
+    /// when that time, as far as [`ResolvedKey::reliable_for`] grants it, is over.
     ///
     /// # Errors
     /// [`Unavailable`] where the store had to be asked and did not answer in time.
-    async fn resolve(&self, digests: &[KeyDigest]) -> Result<ResolvedKey, Unavailable>;
+    async fn resolve(&self, digests: &[KeyDigest], keep: Duration) -> Result<ResolvedKey, Unavailable>;
 }
 
 /// Asks the store each time, and vouches for no longer than the moment.
@@ -37,7 +40,7 @@ pub struct Unremembered(pub Arc<dyn KeyLookup>);
 
 #[async_trait]
 impl KeyResolver for Unremembered {
-    async fn resolve(&self, digests: &[KeyDigest]) -> Result<ResolvedKey, Unavailable> {
+    async fn resolve(&self, digests: &[KeyDigest], _: Duration) -> Result<ResolvedKey, Unavailable> {
         let found = self.0.find_by_digest(digests).await?.map(Arc::new);
         Ok(ResolvedKey { found, reliable_for: Duration::ZERO })
     }

@@ -1,6 +1,7 @@
 //! From a credential to a caller.
 
 use alloc::sync::Arc;
+use core::time::Duration;
 
 use super::Capykeys;
 use crate::{
@@ -53,7 +54,7 @@ impl Capykeys {
     }
 
     async fn authenticate_key(&self, plaintext: &PlaintextKey) -> Result<KeyCaller, AuthenticateError> {
-        let found = self.resolve(plaintext).await?.found;
+        let found = self.resolve(plaintext, Duration::ZERO).await?.found;
         let found = found.ok_or(AuthenticateError::Refused("unknown key"))?;
         match found.key.state(self.now()) {
             KeyState::Active if found.key.reaches_beyond_its_project() => {
@@ -68,10 +69,14 @@ impl Capykeys {
         }
     }
 
-    /// What is known of the key.
-    pub(super) async fn resolve(&self, plaintext: &PlaintextKey) -> Result<ResolvedKey, Unavailable> {
+    /// What is known of the key, for a caller that may go on acting on it for as long as `keep`.
+    pub(super) async fn resolve(
+        &self,
+        plaintext: &PlaintextKey,
+        keep: Duration,
+    ) -> Result<ResolvedKey, Unavailable> {
         let candidates = self.peppers.candidates(plaintext);
-        let mut resolved = self.ports.resolver.resolve(&candidates).await?;
+        let mut resolved = self.ports.resolver.resolve(&candidates, keep).await?;
         // Compared once more, in constant time: the index that found it gives no such promise.
         resolved.found = resolved.found.filter(|found| candidates.contains(&found.digest));
         Ok(resolved)

@@ -1,6 +1,7 @@
 //! Letting requests through a gateway.
 
 use alloc::{borrow::Cow, string::ToString, sync::Arc, vec::Vec};
+use core::time::Duration;
 
 use super::{
     AuthenticateError, Capykeys,
@@ -136,7 +137,7 @@ impl Capykeys {
         key: &PlaintextKey,
         needs: &RouteNeeds,
     ) -> Result<Authorized, AuthorizeError> {
-        let verification = self.verify_key(Some(key), &needs.requirement).await?;
+        let verification = self.verify_key(Some(key), &needs.requirement, Duration::ZERO).await?;
         Ok(Authorized::Key(verification.verdict?))
     }
 

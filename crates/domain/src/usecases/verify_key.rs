@@ -16,13 +16,14 @@ pub struct Verification {
     /// The key where it is good for what is required, else why not.
     pub verdict: Result<Arc<FoundKey>, Rejection>,
     /// For this long from now on the verdict may be relied on: no revocation that was acknowledged
-    /// can be missing from it, and the key does not expire.
+    /// can be missing from it, and the key does not expire. Never longer than was asked for.
     pub reliable_for: Duration,
 }
 
 impl Capykeys {
     /// Is the key good for what is required? `None` is a text that can be no key: it is not asked for,
-    /// and never found.
+    /// and never found. The caller says for how long it would act on the verdict (`keep`, zero where
+    /// it asks each time): changes of the key are acknowledged only when that time is over.
     ///
     /// # Errors
     /// [`Unavailable`] where the store had to be asked and did not answer: never a wrong verdict.
@@ -30,11 +31,12 @@ impl Capykeys {
         &self,
         key: Option<&PlaintextKey>,
         requirement: &Requirement,
+        keep: Duration,
     ) -> Result<Verification, Unavailable> {
         let Some(key) = key else {
             return Ok(Verification { verdict: Err(Rejection::NotFound), reliable_for: Duration::ZERO });
         };
-        let resolved = self.resolve(key).await?;
+        let resolved = self.resolve(key, keep).await?;
         let now = self.now();
         let verdict = resolved.found.ok_or(Rejection::NotFound).and_then(|found| {
             requirement.check(&found, now)?;

@@ -1,0 +1,119 @@
+//! Which replicas are gone.
+
+use std::{collections::HashMap, time::Duration};
+
+use capykeys_domain::ports::{RegisteredReplica, Registry, ReplicaId};
+
+use crate::{BootTime, settings::run_out};
+
+/// A replica that says nothing for this long is taken to be gone. One that is only cut off comes
+/// to no harm: it has no lease by then, and registers again.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Watches the others' registrations. The store's clock plays no part: what counts is how long this
+/// process has seen no renewal.
+#[derive(Debug, Default)]
+pub(crate) struct Reaper {
+    seen: HashMap<ReplicaId, Seen>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    renewals: i64,
+    /// When this number of renewals was seen first.
+    since: BootTime,
+    /// When it was certain that the replica takes no lease any more.
+    retired: Option<BootTime>,
+}
+
+/// What is to be done.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    pub(crate) retire: Vec<RegisteredReplica>,
+    pub(crate) forget: Vec<RegisteredReplica>,
+}
+
+impl Reaper {
+    /// What follows from the registry as it was read before `now`, for the replica `own`.
+    pub(crate) fn observe(&mut self, registry: &Registry, own: ReplicaId, now: BootTime) -> Steps {
+        self.seen.retain(|id, _| registry.replicas.iter().any(|replica| replica.id == *id));
+        let mut steps = Steps::default();
+        for replica in registry.replicas.iter().filter(|replica| replica.id != own) {
+            let fresh = || Seen { renewals: replica.renewals, since: now, retired: None };
+            let seen = self.seen.entry(replica.id).or_insert_with(fresh);
+            if seen.renewals != replica.renewals {
+                *seen = fresh();
+            }
+            match seen.retired {
+                Some(retired) if now.since(retired) >= run_out(replica.lease) => {
+                    steps.forget.push(replica.clone());
+                }
+                None if now.since(seen.since) >= PATIENCE => steps.retire.push(replica.clone()),
+                _ => {}
+            }
+        }
+        steps
+    }
+
+    /// The replica was retired, with what was known of it; that was certain at `now`.
+    pub(crate) fn retired(&mut self, replica: &RegisteredReplica, now: BootTime) {
+        if let Some(seen) = self.seen.get_mut(&replica.id).filter(|seen| seen.renewals == replica.renewals) {
+            seen.retired = Some(now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use capykeys_domain::ports::FeedProgress;
+
+    use super::*;
+
+    const OWN: ReplicaId = ReplicaId([0; 16]);
+    const LEASE: Duration = Duration::from_millis(500);
+
+    fn registry(renewals: i64) -> Registry {
+        let replica = |id: u8, renewals| RegisteredReplica {
+            id: ReplicaId([id; 16]),
+            lease: LEASE,
+            confirmed: None,
+            renewals,
+        };
+        let head = FeedProgress { sequence: 0, history: [0; 16] };
+        Registry { head, replicas: vec![replica(0, 0), replica(1, renewals)] }
+    }
+
+    fn at(millis: u64) -> BootTime {
+        BootTime::new(Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn a_replica_that_says_nothing_is_retired_and_forgotten_a_lease_later() {
+        let mut reaper = Reaper::default();
+        for millis in [0, 10_000, 19_999] {
+            assert!(reaper.observe(&registry(7), OWN, at(millis)).retire.is_empty());
+        }
+        let steps = reaper.observe(&registry(7), OWN, at(20_000));
+        assert!(steps.forget.is_empty());
+        reaper.retired(&steps.retire[0], at(20_100));
+        assert!(reaper.observe(&registry(7), OWN, at(20_600)).forget.is_empty());
+        let steps = reaper.observe(&registry(7), OWN, at(20_601));
+        assert_eq!(steps.forget[0].id, ReplicaId([1; 16]));
+        assert!(steps.retire.is_empty());
+    }
+
+    #[test]
+    fn one_that_renews_is_left_alone_also_once_it_was_retired() {
+        let mut reaper = Reaper::default();
+        for (renewals, millis) in (0..100).zip((0..).step_by(10_000)) {
+            let steps = reaper.observe(&registry(renewals), OWN, at(millis));
+            assert!(steps.retire.is_empty() && steps.forget.is_empty());
+        }
+        let mut reaper = Reaper::default();
+        let _ = reaper.observe(&registry(1), OWN, at(0));
+        let retired = reaper.observe(&registry(1), OWN, at(20_000)).retire;
+        reaper.retired(&retired[0], at(20_000));
+        let steps = reaper.observe(&registry(2), OWN, at(30_000));
+        assert!(steps.retire.is_empty() && steps.forget.is_empty());
+    }
+}
