@@ -7,8 +7,8 @@ use std::sync::{
 
 use capykeys_domain::{
     model::{
-        Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkLink, ClerkOrganizationId, KeyId, KeyName,
-        KeySource, Organization, OrganizationId, OrganizationName, RequestContext, RequestId, Scope,
+        Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkLink, ClerkOrganizationId, Creator, KeyId,
+        KeyName, KeySource, Organization, OrganizationId, OrganizationName, RequestContext, RequestId, Scope,
         ScopeSet, Slug, Timestamp,
     },
     ports::{Clock, Entropy, KeyUse, NewKey, Unavailable, Uses},
@@ -153,7 +153,7 @@ pub fn key(organization: OrganizationId, created_at: Timestamp) -> NewKey {
             revoked_at: None,
         },
         digest: digest(bytes),
-        created_with: None,
+        creator: Creator::Operator,
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use capykeys_domain::{
     model::{
-        ApiKey, AuditEvent, AuditRecord, ClerkOrganizationId, KeyId, KeyState, Organization, OrganizationId,
+        ApiKey, AuditEvent, AuditRecord, ClerkOrganizationId, Creator, KeyId, Organization, OrganizationId,
         Suspension, Timestamp,
     },
     ports::{
@@ -56,18 +56,13 @@ fn take(limit: NonZeroU32) -> usize {
 impl KeyStore for ModelStore {
     async fn insert(&self, new: &NewKey, event: &AuditEvent) -> Result<Insertion, Unavailable> {
         let mut state = self.state();
-        let Some(organization) = state.organizations.get(&new.key.organization_id) else {
-            return Ok(Insertion::NoOrganization);
+        let created_with = match &new.creator {
+            Creator::Key(id) => state.keys.get(id).map(|stored| &stored.key),
+            Creator::Session(_) | Creator::Operator => None,
         };
-        if organization.is_suspended() {
-            return Ok(Insertion::OrganizationSuspended);
-        }
-        let active = |creator: &NewKey| {
-            creator.key.organization_id == new.key.organization_id
-                && creator.key.state(new.key.created_at) == KeyState::Active
-        };
-        if new.created_with.is_some_and(|id| !state.keys.get(&id).is_some_and(active)) {
-            return Ok(Insertion::CreatorInactive);
+        if let Some(obstacle) = new.obstacle(state.organizations.get(&new.key.organization_id), created_with)
+        {
+            return Ok(obstacle);
         }
         let taken = |old: &NewKey| old.key.id == new.key.id || old.digest.as_bytes() == new.digest.as_bytes();
         if state.keys.values().any(taken) {

@@ -16,6 +16,8 @@ macro_rules! for_each_case {
             insert: a_key_needs_its_organization;
             insert: a_suspended_organization_gets_no_key;
             insert: a_key_creates_none_once_it_is_revoked_or_expired;
+            insert: a_key_creates_none_that_reaches_further_than_itself;
+            insert: a_session_creates_keys_in_the_organization_of_its_own_alone;
             insert: of_a_revocation_and_creations_at_once_none_is_created_after_it;
             insert: a_key_is_there_if_and_only_if_its_event_is;
             insert: of_many_inserts_of_one_digest_at_once_one_succeeds;

@@ -4,7 +4,10 @@ use std::num::NonZeroU32;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ApiKey, AuditEvent, DeviceName, KeyId, OrganizationId, ProjectId, Scope, Timestamp, UserId},
+    model::{
+        ApiKey, AuditEvent, Creator, DeviceName, KeyId, OrganizationId, ProjectId, Scope, Timestamp, UserId,
+    },
+    policy::{Denial, Forbidden},
     ports::{Insertion, KeyStore, KeyUse, NewKey, Revocation, Unavailable},
 };
 use tokio_postgres::{Row, types::Type};
@@ -18,22 +21,33 @@ use crate::{
     store::PostgresStore,
 };
 
-/// What stood in the way, if anything did, and whether the key was stored.
+/// What stood in the way, if anything did, and whether the key was stored: [`NewKey::obstacle`] in
+/// SQL, with `$25` for the key and `$26` for the session that it is created by.
 ///
 /// The rows of the organization and of the creating key are locked before they are looked at, as
-/// in [`REVOKE`]: a suspension or a revocation comes either before this or after it. A conflict is
-/// not made an error: the server would log the error with the digest in it.
+/// in [`REVOKE`]: a change of either comes before this or after it. A conflict is not made an error:
+/// the server would log the error with the digest in it.
 const INSERT: &str = concat!(
     "WITH organization AS (\
-         SELECT suspended_at IS NOT NULL AS suspended FROM organizations WHERE id = $11 FOR SHARE\
+         SELECT clerk_organization_id, suspended_at FROM organizations WHERE id = $11 FOR SHARE\
      ), creator AS (\
-         SELECT revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $16) AS active \
-         FROM api_keys WHERE organization_id = $11 AND id = $25 FOR SHARE\
+         SELECT scopes, expires_at, project_id, revoked_at FROM api_keys \
+         WHERE organization_id = $11 AND id = $25 FOR SHARE\
+     ), refused_scope AS (\
+         SELECT scope FROM creator, unnest($14) WITH ORDINALITY AS asked (scope, place) \
+         WHERE NOT scopes && ARRAY[scope, '*'] ORDER BY place LIMIT 1\
      ), verdict AS (\
          SELECT CASE \
              WHEN NOT EXISTS (SELECT FROM organization) THEN 'no organization' \
-             WHEN (SELECT suspended FROM organization) THEN 'suspended' \
-             WHEN $25 IS NOT NULL AND (SELECT active FROM creator) IS NOT TRUE THEN 'inactive' \
+             WHEN $26 <> COALESCE((SELECT clerk_organization_id FROM organization), '') THEN 'not its own' \
+             WHEN (SELECT suspended_at FROM organization) IS NOT NULL THEN 'suspended' \
+             WHEN $25 IS NULL THEN NULL \
+             WHEN NOT EXISTS (SELECT FROM creator WHERE revoked_at IS NULL \
+                 AND (expires_at IS NULL OR expires_at > $16)) THEN 'inactive' \
+             WHEN (SELECT project_id FROM creator) IS NOT NULL THEN 'project' \
+             WHEN (SELECT NOT scopes && ARRAY['api_keys:write', '*'] FROM creator) THEN 'no right' \
+             WHEN EXISTS (SELECT FROM refused_scope) THEN 'scope' \
+             WHEN (SELECT expires_at < COALESCE($19, 'infinity') FROM creator) THEN 'outlives' \
          END AS obstacle\
      ), inserted AS (\
          INSERT INTO api_keys \
@@ -45,7 +59,7 @@ const INSERT: &str = concat!(
      ), logged AS (",
     insert_event!(),
     "FROM inserted) \
-     SELECT obstacle, EXISTS (SELECT FROM inserted) FROM verdict"
+     SELECT obstacle, EXISTS (SELECT FROM inserted), (SELECT scope FROM refused_scope) FROM verdict"
 );
 
 const FIND: &str =
@@ -107,8 +121,12 @@ impl KeyStore for PostgresStore {
         let device_name = key.device_name.as_ref().map(DeviceName::as_str);
         let project_id = key.project_id.as_ref().map(ProjectId::as_str);
         let (pepper_id, digest) = (new.digest.pepper_id().as_str(), new.digest.as_bytes().as_slice());
-        let created_with = new.created_with.map(KeyId::uuid);
-        let params: [Param<'_>; 16] = [
+        let (created_with, signed_in_to) = match &new.creator {
+            Creator::Key(id) => (Some(id.uuid()), None),
+            Creator::Session(organization) => (None, Some(organization.as_str())),
+            Creator::Operator => (None, None),
+        };
+        let params: [Param<'_>; 17] = [
             (&id, Type::UUID),
             (&organization_id, Type::UUID),
             (&name, Type::TEXT),
@@ -125,6 +143,7 @@ impl KeyStore for PostgresStore {
             (&pepper_id, Type::TEXT),
             (&digest, Type::BYTEA),
             (&created_with, Type::UUID),
+            (&signed_in_to, Type::TEXT),
         ];
         let rows = self.pool.run(INSERT, &EventValues::new(event).params(params)).await;
         rows.and_then(|rows| read_insertion(&rows)).map_err(|failure| failure.during("insert a key"))
@@ -190,14 +209,22 @@ fn read_keys(rows: &[Row]) -> Result<Vec<ApiKey>, Failure> {
 
 fn read_insertion(rows: &[Row]) -> Result<Insertion, Failure> {
     let mut reader = Reader::new(rows.first().ok_or(Failure::UnreadableRow)?);
-    let obstacle: Option<&str> = reader.value()?;
-    Ok(match (obstacle, reader.value()?) {
-        (None, true) => Insertion::Inserted,
-        (None, false) => Insertion::Duplicate,
-        (Some("no organization"), _) => Insertion::NoOrganization,
-        (Some("suspended"), _) => Insertion::OrganizationSuspended,
-        (Some(_), _) => Insertion::CreatorInactive,
-    })
+    let (obstacle, inserted): (Option<&str>, bool) = (reader.value()?, reader.value()?);
+    let Some(obstacle) = obstacle else {
+        return Ok(if inserted { Insertion::Inserted } else { Insertion::Duplicate });
+    };
+    let forbidden = match obstacle {
+        "no organization" => return Ok(Insertion::NoOrganization),
+        "not its own" => return Ok(Insertion::Denied(Denial::NoSuchOrganization)),
+        "inactive" => return Ok(Insertion::CreatorInactive),
+        "suspended" => Forbidden::OrganizationSuspended,
+        "project" => Forbidden::ProjectKey,
+        "no right" => Forbidden::MissingScope(Scope::ApiKeysWrite),
+        "scope" => Forbidden::ScopeNotHeld(reader.scope()?),
+        "outlives" => Forbidden::OutlivesCreator,
+        _ => return Err(Failure::UnreadableRow),
+    };
+    Ok(Insertion::Denied(forbidden.into()))
 }
 
 fn read_revocation(row: &Row) -> Result<Revocation, Failure> {

@@ -4,7 +4,7 @@ use capykeys_domain::{
     model::{
         Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, AuditRecord, ClerkLink, ClerkOrganizationId,
         DeviceName, KeyId, KeyName, KeySource, Organization, OrganizationId, OrganizationName, ProjectId,
-        RequestContext, RequestId, ScopeSet, Slug, Suspension, SuspensionReason, Timestamp, UserId,
+        RequestContext, RequestId, Scope, ScopeSet, Slug, Suspension, SuspensionReason, Timestamp, UserId,
     },
     secret::{KeyDigest, KeyPrefix, PepperId},
 };
@@ -119,6 +119,10 @@ impl<'r> Reader<'r> {
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<Option<T>, Failure> {
         self.value::<Option<&str>>()?.map(parse).transpose().map_err(unreadable)
+    }
+
+    pub(crate) fn scope(&mut self) -> Result<Scope, Failure> {
+        self.text(|name| Scope::from_name(name).ok_or(()))
     }
 
     pub(crate) fn key(&mut self) -> Result<ApiKey, Failure> {

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ApiKey, AuditEvent, DeviceName, KeyId, OrganizationId, ProjectId, Timestamp, UserId},
+    model::{ApiKey, AuditEvent, Creator, DeviceName, KeyId, OrganizationId, ProjectId, Timestamp, UserId},
     ports::{Insertion, KeyStore, KeyUse, NewKey, Revocation, Unavailable},
 };
 use rusqlite::{Connection, params};
@@ -13,6 +13,7 @@ use crate::{
     SqliteStore,
     audit_log::record,
     error::Failure,
+    organizations,
     rows::{self, key_columns},
     sql::{self, AFTER_EVERY_ID},
 };
@@ -21,9 +22,6 @@ const INSERT: &str = "INSERT INTO api_keys (id, organization_id, name, key_prefi
      created_at, created_by_user_id, device_name, expires_at, last_used_at, project_id, revoked_at, \
      pepper_id, digest) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT DO NOTHING";
-const SUSPENDED: &str = "SELECT suspended_at IS NOT NULL FROM organizations WHERE id = ?1";
-const ACTIVE: &str = "SELECT revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?3) \
-     FROM api_keys WHERE id = ?2 AND organization_id = ?1";
 const FIND: &str =
     concat!("SELECT ", key_columns!(), " FROM api_keys AS k WHERE k.id = ?2 AND k.organization_id = ?1");
 const LIST: &str = concat!(
@@ -53,10 +51,7 @@ impl KeyStore for SqliteStore {
     }
 
     async fn find(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
-        self.read("find key", |connection| {
-            let parameters = params![organization.uuid().into_bytes(), id.uuid().into_bytes()];
-            sql::first(connection, FIND, parameters, rows::api_key)
-        })
+        self.read("find key", |connection| find(connection, organization, id))
     }
 
     async fn list(
@@ -109,21 +104,19 @@ impl KeyStore for SqliteStore {
     }
 }
 
-/// What keeps the key from being stored, whoever asked for it. The writer's transaction holds
-/// everybody else off meanwhile.
+fn find(connection: &Connection, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Failure> {
+    let parameters = params![organization.uuid().into_bytes(), id.uuid().into_bytes()];
+    sql::first(connection, FIND, parameters, rows::api_key)
+}
+
+/// What keeps the key from being stored. The writer's transaction holds everybody else off meanwhile.
 fn obstacle(connection: &Connection, new: &NewKey) -> Result<Option<Insertion>, Failure> {
-    let organization = new.key.organization_id.uuid().into_bytes();
-    match sql::first(connection, SUSPENDED, params![organization], |columns| columns.flag("suspended"))? {
-        None => return Ok(Some(Insertion::NoOrganization)),
-        Some(true) => return Ok(Some(Insertion::OrganizationSuspended)),
-        Some(false) => {}
-    }
-    let Some(creator) = new.created_with else {
-        return Ok(None);
+    let organization = organizations::find(connection, new.key.organization_id)?;
+    let created_with = match new.creator {
+        Creator::Key(id) => find(connection, new.key.organization_id, id)?,
+        Creator::Session(_) | Creator::Operator => None,
     };
-    let parameters = params![organization, creator.uuid().into_bytes(), new.key.created_at.unix_micros()];
-    let active = sql::first(connection, ACTIVE, parameters, |columns| columns.flag("active"))?;
-    Ok((active != Some(true)).then_some(Insertion::CreatorInactive))
+    Ok(new.obstacle(organization.as_ref(), created_with.as_ref()))
 }
 
 fn insert(connection: &Connection, new: &NewKey) -> Result<Insertion, Failure> {

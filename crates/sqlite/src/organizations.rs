@@ -105,7 +105,7 @@ impl Organizations for SqliteStore {
     }
 }
 
-fn find(connection: &Connection, id: OrganizationId) -> Result<Option<Organization>, Failure> {
+pub(crate) fn find(connection: &Connection, id: OrganizationId) -> Result<Option<Organization>, Failure> {
     sql::first(connection, FIND, params![id.uuid().into_bytes()], rows::organization)
 }
 

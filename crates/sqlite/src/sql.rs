@@ -111,10 +111,6 @@ impl<'r> Columns<'r> {
         self.value()?.as_i64_or_null().map_err(|_| Failure::CorruptRow(column))
     }
 
-    pub(crate) fn flag(&mut self, column: &'static str) -> Result<bool, Failure> {
-        Ok(self.integer(column)? != 0)
-    }
-
     pub(crate) fn optional_time(&mut self, column: &'static str) -> Result<Option<Timestamp>, Failure> {
         let micros = self.optional_integer(column)?;
         let time = |micros| Timestamp::from_unix_micros(micros).ok_or(Failure::CorruptRow(column));

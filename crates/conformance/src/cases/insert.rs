@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use capykeys_domain::{
-    model::{AuditAction, KeyId, Organization, OrganizationId, Suspension},
+    model::{
+        AuditAction, ClerkOrganizationId, Creator, KeyId, Organization, OrganizationId, ProjectId, Scope,
+        ScopeSet, Suspension,
+    },
+    policy::{Denial, Forbidden},
     ports::{Insertion, KeyStore, NewKey},
 };
 use futures_util::future::join_all;
@@ -59,7 +63,8 @@ pub async fn a_suspended_organization_gets_no_key(store: &Store) {
     let suspended =
         store.organizations.set_suspension(organization.id, Some(&suspension), suspension.at, &event);
     suspended.await.unwrap().unwrap();
-    refused(store, &fixtures::key(organization.id, fixtures::at(6)), Insertion::OrganizationSuspended).await;
+    let refusal = Insertion::Denied(Forbidden::OrganizationSuspended.into());
+    refused(store, &fixtures::key(organization.id, fixtures::at(6)), refusal).await;
     let event = fixtures::event(AuditAction::ResumeOrganization, fixtures::at(7), organization.id, None);
     let resumed = store.organizations.set_suspension(organization.id, None, fixtures::at(7), &event);
     resumed.await.unwrap().unwrap();
@@ -69,12 +74,14 @@ pub async fn a_suspended_organization_gets_no_key(store: &Store) {
 /// Also where it is another organization's, or none at all.
 pub async fn a_key_creates_none_once_it_is_revoked_or_expired(store: &Store) {
     let (organization, other) = (store.organization().await, store.organization().await);
-    let mut creator = fixtures::key(organization.id, fixtures::at(1));
-    creator.key.expires_at = Some(fixtures::at(100));
+    let end = Some(fixtures::at(100));
+    let mut creator = creator_of(&organization, 1);
+    creator.key.expires_at = end;
     store.add_key(&creator).await;
-    let child = |organization: &Organization, micros| NewKey {
-        created_with: Some(creator.key.id),
-        ..fixtures::key(organization.id, fixtures::at(micros))
+    let child = |organization: &Organization, micros| {
+        let mut new = fixtures::key(organization.id, fixtures::at(micros));
+        new.key.expires_at = end;
+        NewKey { creator: Creator::Key(creator.key.id), ..new }
     };
     store.add_key(&child(&organization, 99)).await;
     refused(store, &child(&organization, 100), Insertion::CreatorInactive).await;
@@ -84,19 +91,98 @@ pub async fn a_key_creates_none_once_it_is_revoked_or_expired(store: &Store) {
     let _ = store.keys.revoke(organization.id, creator.key.id, at, &event).await.unwrap();
     refused(store, &child(&organization, 50), Insertion::CreatorInactive).await;
     let unknown = KeyId::new(fixtures::at(9), [9; 8]);
-    let orphan = NewKey { created_with: Some(unknown), ..fixtures::key(organization.id, fixtures::at(70)) };
+    let orphan =
+        NewKey { creator: Creator::Key(unknown), ..fixtures::key(organization.id, fixtures::at(70)) };
     refused(store, &orphan, Insertion::CreatorInactive).await;
+}
+
+/// Whatever it held when its caller was let through: judged is the creator that is stored.
+pub async fn a_key_creates_none_that_reaches_further_than_itself(store: &Store) {
+    const WRITE: Scope = Scope::ApiKeysWrite;
+    let organization = store.organization().await;
+    let refused_with = |forbidden: Forbidden| Insertion::Denied(forbidden.into());
+    let not_held = |scope| refused_with(Forbidden::ScopeNotHeld(scope));
+    let key = |scopes: &[Scope], end: Option<i64>| {
+        let mut new = fixtures::key(organization.id, fixtures::at(1));
+        new.key.scopes = ScopeSet::new(scopes.iter().copied()).unwrap();
+        new.key.expires_at = end.map(fixtures::at);
+        new
+    };
+    let project = |scopes: &[Scope]| {
+        let mut new = key(scopes, None);
+        new.key.project_id = ProjectId::parse("p1").ok();
+        new
+    };
+    for (creator, child, expected) in [
+        (key(&[Scope::All], None), key(&[Scope::All], None), Insertion::Inserted),
+        (key(&[Scope::All], None), key(&[Scope::SchemaRead, WRITE], Some(9)), Insertion::Inserted),
+        (key(&[WRITE, Scope::JobsRead], None), key(&[Scope::JobsRead, WRITE], None), Insertion::Inserted),
+        (key(&[WRITE], None), key(&[WRITE, Scope::All], None), not_held(Scope::All)),
+        (
+            key(&[WRITE], None),
+            key(&[WRITE, Scope::SchemaRead, Scope::JobsRead], None),
+            not_held(Scope::SchemaRead),
+        ),
+        (
+            key(&[Scope::JobsRead], None),
+            key(&[Scope::JobsRead], None),
+            refused_with(Forbidden::MissingScope(WRITE)),
+        ),
+        (
+            key(&[Scope::JobsRead], None),
+            key(&[Scope::All], None),
+            refused_with(Forbidden::MissingScope(WRITE)),
+        ),
+        (project(&[Scope::All]), key(&[Scope::JobsRead], None), refused_with(Forbidden::ProjectKey)),
+        (project(&[Scope::JobsRead]), key(&[Scope::All], None), refused_with(Forbidden::ProjectKey)),
+        (key(&[WRITE], Some(9)), key(&[WRITE], Some(9)), Insertion::Inserted),
+        (key(&[WRITE], Some(9)), key(&[WRITE], Some(10)), refused_with(Forbidden::OutlivesCreator)),
+        (key(&[WRITE], Some(9)), key(&[WRITE], None), refused_with(Forbidden::OutlivesCreator)),
+        (key(&[Scope::All], Some(9)), project(&[Scope::JobsRead]), refused_with(Forbidden::OutlivesCreator)),
+        (key(&[WRITE], Some(9)), key(&[Scope::JobsRead], None), not_held(Scope::JobsRead)),
+        (key(&[Scope::JobsRead], Some(1)), key(&[Scope::All], None), Insertion::CreatorInactive),
+    ] {
+        store.add_key(&creator).await;
+        let child = NewKey { creator: Creator::Key(creator.key.id), ..child };
+        if expected == Insertion::Inserted {
+            store.add_key(&child).await;
+        } else {
+            refused(store, &child, expected).await;
+        }
+    }
+}
+
+/// It may have been linked to another one at Clerk, or to none, since the session was looked at.
+pub async fn a_session_creates_keys_in_the_organization_of_its_own_alone(store: &Store) {
+    let linked = store.add_organization(fixtures::organization_at_clerk(fixtures::at(0), "org_2own")).await;
+    let unlinked = store.organization().await;
+    let key = |organization: &Organization, at_clerk| NewKey {
+        creator: Creator::Session(ClerkOrganizationId::parse(at_clerk).unwrap()),
+        ..fixtures::key(organization.id, fixtures::at(1))
+    };
+    store.add_key(&key(&linked, "org_2own")).await;
+    let refusal = Insertion::Denied(Denial::NoSuchOrganization);
+    refused(store, &key(&linked, "org_2other"), refusal).await;
+    refused(store, &key(&linked, "org_2OWN"), refusal).await;
+    refused(store, &key(&unlinked, "org_2own"), refusal).await;
+    store.suspend(linked.id, true).await;
+    refused(store, &key(&linked, "org_2other"), refusal).await;
+    let refusal = Insertion::Denied(Forbidden::OrganizationSuspended.into());
+    refused(store, &key(&linked, "org_2own"), refusal).await;
 }
 
 /// What comes after the acknowledgement is refused; what came before it stays.
 pub async fn of_a_revocation_and_creations_at_once_none_is_created_after_it(store: &Store) {
     let organization = store.organization().await;
     for round in 0..8 {
-        let creator = store.key(&organization, round).await.key;
+        let creator = creator_of(&organization, round);
+        store.add_key(&creator).await;
+        let creator = creator.key;
         let creations = (0..8).map(|micros| {
             let (keys, id, creator) = (Arc::clone(&store.keys), organization.id, creator.id);
             tokio::spawn(async move {
-                let new = NewKey { created_with: Some(creator), ..fixtures::key(id, fixtures::at(micros)) };
+                let new =
+                    NewKey { creator: Creator::Key(creator), ..fixtures::key(id, fixtures::at(micros)) };
                 keys.insert(&new, &fixtures::created(&new)).await.unwrap()
             })
         });
@@ -105,7 +191,7 @@ pub async fn of_a_revocation_and_creations_at_once_none_is_created_after_it(stor
         let _ =
             store.keys.revoke(organization.id, creator.id, fixtures::at(9), &event).await.unwrap().unwrap();
         let late =
-            NewKey { created_with: Some(creator.id), ..fixtures::key(organization.id, fixtures::at(8)) };
+            NewKey { creator: Creator::Key(creator.id), ..fixtures::key(organization.id, fixtures::at(8)) };
         refused(store, &late, Insertion::CreatorInactive).await;
         for creation in join_all(creations).await {
             assert!(matches!(creation.unwrap(), Insertion::Inserted | Insertion::CreatorInactive));
@@ -143,6 +229,13 @@ pub async fn of_many_inserts_of_one_digest_at_once_one_succeeds(store: &Store) {
         .map(|one| one.event.key_id)
         .collect();
     assert_eq!(created, [Some(keys[0].id)]);
+}
+
+/// A key that may create others, created `micros` microseconds after the start.
+fn creator_of(organization: &Organization, micros: i64) -> NewKey {
+    let mut new = fixtures::key(organization.id, fixtures::at(micros));
+    new.key.scopes = ScopeSet::new([Scope::All]).unwrap();
+    new
 }
 
 /// The insert is refused, and leaves neither key nor event.

@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 
 use capykeys_domain::{
     model::{
-        ApiKey, AuditAction, AuditEvent, AuditOutcome, KeyId, KeyName, Organization, OrganizationId,
-        Suspension, SuspensionReason, Timestamp,
+        ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkOrganizationId, Creator, KeyId, KeyName,
+        Organization, OrganizationId, ProjectId, Scope, ScopeSet, Suspension, SuspensionReason, Timestamp,
     },
     ports::{AuditLog, FoundKey, Insertion, KeyLookup, KeyStore, KeyUse, NewKey, Organizations, Revocation},
 };
@@ -40,9 +40,28 @@ struct Insert {
     key: usize,
     digest: usize,
     name: String,
+    scopes: &'static [Scope],
+    project: bool,
     expires: Option<i64>,
-    creator: Option<usize>,
+    creator: By,
 }
+
+/// By whose right.
+#[derive(Clone, Debug)]
+enum By {
+    Key(usize),
+    Session(usize),
+    Operator,
+}
+
+/// Of each what a creator may hold: all, enough to create, and not even that.
+const SCOPES: [&[Scope]; 5] = [
+    &[Scope::All],
+    &[Scope::ApiKeysWrite],
+    &[Scope::JobsRead, Scope::ApiKeysWrite],
+    &[Scope::JobsRead],
+    &[Scope::JobsRead, Scope::SchemaRead],
+];
 
 const ORGANIZATIONS: usize = 4;
 const KEYS: usize = 8;
@@ -53,15 +72,28 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let limit = || (1..12_u32).prop_map(|limit| NonZeroU32::MIN.saturating_add(limit - 1));
     let micros = || 0..50_i64;
     let name = "\\PC{1,200}".prop_filter("a name", |name| KeyName::parse(name).is_ok());
+    let insert = (
+        organization(),
+        0..KEYS,
+        0..DIGESTS,
+        name,
+        proptest::sample::select(&SCOPES),
+        proptest::bool::weighted(0.1),
+        proptest::option::of(micros()),
+        prop_oneof![
+            4 => (0..KEYS).prop_map(By::Key),
+            2 => (0..2_usize).prop_map(By::Session),
+            4 => Just(By::Operator),
+        ],
+    );
     let step = prop_oneof![
         2 => (organization(), proptest::option::of(0..2_usize))
             .prop_map(|(organization, clerk)| Step::CreateOrganization { organization, clerk }),
         1 => (organization(), micros()).prop_map(|(organization, micros)| Step::Suspend { organization, micros }),
         1 => (organization(), micros()).prop_map(|(organization, micros)| Step::Resume { organization, micros }),
-        6 => (organization(), 0..KEYS, 0..DIGESTS, name, proptest::option::of(micros()), proptest::option::of(0..KEYS))
-            .prop_map(|(organization, key, digest, name, expires, creator)| {
-                Step::Insert(Insert { organization, key, digest, name, expires, creator })
-            }),
+        6 => insert.prop_map(|(organization, key, digest, name, scopes, project, expires, creator)| {
+            Step::Insert(Insert { organization, key, digest, name, scopes, project, expires, creator })
+        }),
         3 => (organization(), 0..KEYS, micros())
             .prop_map(|(organization, key, micros)| Step::Revoke { organization, key, micros }),
         2 => proptest::collection::vec((0..KEYS, micros()), 0..6).prop_map(|uses| Step::Use { uses }),
@@ -120,7 +152,15 @@ impl World {
     fn new_key(&self, insert: &Insert) -> NewKey {
         let mut new = self.keys[insert.key].clone();
         new.digest = self.keys[insert.digest].digest.clone();
-        new.created_with = insert.creator.map(|creator| self.keys[creator].key.id);
+        new.creator = match insert.creator {
+            By::Key(creator) => Creator::Key(self.keys[creator].key.id),
+            By::Session(clerk) => Creator::Session(
+                ClerkOrganizationId::parse(&self.clerk_ids[clerk]).expect("an id of Clerk's"),
+            ),
+            By::Operator => Creator::Operator,
+        };
+        new.key.scopes = ScopeSet::new(insert.scopes.iter().copied()).expect("none stands there twice");
+        new.key.project_id = ProjectId::parse("p1").ok().filter(|_| insert.project);
         new.key.organization_id = self.id(insert.organization);
         new.key.name = KeyName::parse(&insert.name).expect("the strategy gives names");
         new.key.expires_at = insert.expires.map(fixtures::at);

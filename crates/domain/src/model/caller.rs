@@ -1,6 +1,6 @@
 //! Who asks: the result of authentication.
 
-use super::{Actor, ApiKey, Organization, OrganizationId, Session};
+use super::{Actor, ApiKey, ClerkOrganizationId, KeyId, Organization, OrganizationId, Session};
 
 /// A caller with an API key that was good when it was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,17 @@ pub struct SessionCaller {
     pub session: Session,
     /// Our organization for the session's active one, where there is one.
     pub organization: Option<Organization>,
+}
+
+/// By whose right a key is created, as far as the store can judge it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Creator {
+    /// By that of a key of the same organization.
+    Key(KeyId),
+    /// By that of an administrator, signed in to this organization at Clerk.
+    Session(ClerkOrganizationId),
+    /// By that of somebody with access to the store itself, who may do everything.
+    Operator,
 }
 
 /// Who asks.

@@ -17,7 +17,7 @@ mod timestamp;
 
 pub use api_key::{ApiKey, KeySource, KeyState};
 pub use audit::{Actor, AuditAction, AuditEvent, AuditOutcome, AuditRecord};
-pub use caller::{Caller, KeyCaller, SessionCaller};
+pub use caller::{Caller, Creator, KeyCaller, SessionCaller};
 pub use cluster::{ClusterCaller, ClusterSubject};
 pub use id::{KeyId, OrganizationId};
 pub use invalid::Invalid;

@@ -18,7 +18,10 @@ pub use route::{
     RouteRules,
 };
 
-use crate::model::{Caller, KeyCaller, KeyId, KeySource, Organization, OrganizationId, Scope, SessionCaller};
+use crate::model::{
+    ApiKey, Caller, Creator, KeyCaller, KeyId, KeySource, Organization, OrganizationId, Scope, SessionCaller,
+    SessionOrganization,
+};
 
 /// What is asked for, by the ids of the request's path: `None` is an id that no organization can
 /// have.
@@ -31,8 +34,8 @@ pub type Target = Option<OrganizationId>;
 pub fn list_keys(caller: &Caller, target: Target) -> Result<Permit<ListKeys>, Denial> {
     let organization = own(caller, target)?;
     if let Caller::Key(caller) = caller {
-        whole_organization(caller)?;
-        holds(caller, Scope::ApiKeysRead)?;
+        whole_organization(&caller.key)?;
+        holds(&caller.key, Scope::ApiKeysRead)?;
     }
     Ok(Permit::new(organization.id, caller.actor(), ListKeys(())))
 }
@@ -45,28 +48,30 @@ pub fn list_keys(caller: &Caller, target: Target) -> Result<Permit<ListKeys>, De
 pub fn create_key(caller: &Caller, target: Target) -> Result<Permit<CreateKey>, Denial> {
     let organization = own(caller, target)?;
     let action = match caller {
-        Caller::Key(caller) => {
-            whole_organization(caller)?;
-            holds(caller, Scope::ApiKeysWrite)?;
-            CreateKey {
-                ceiling: Ceiling::Key {
-                    scopes: caller.key.scopes.clone(),
-                    expires_at: caller.key.expires_at,
-                },
-                source: KeySource::Api,
-                created_by: caller.key.created_by_user_id.clone(),
-            }
-        }
-        Caller::Session(caller) => {
-            administers(caller)?;
-            CreateKey {
-                ceiling: Ceiling::Unlimited,
-                source: KeySource::Dashboard,
-                created_by: Some(caller.session.user_id.clone()),
-            }
-        }
+        Caller::Key(KeyCaller { key, .. }) => CreateKey {
+            ceiling: key_ceiling(key)?,
+            source: KeySource::Api,
+            creator: Creator::Key(key.id),
+            created_by: key.created_by_user_id.clone(),
+        },
+        Caller::Session(caller) => CreateKey {
+            ceiling: Ceiling::Unlimited,
+            source: KeySource::Dashboard,
+            creator: Creator::Session(administers(caller)?.id.clone()),
+            created_by: Some(caller.session.user_id.clone()),
+        },
     };
     Ok(Permit::new(organization.id, caller.actor(), action))
+}
+
+/// How far may a key reach that is created with this one?
+///
+/// # Errors
+/// [`Denial`] where it may create none.
+pub fn key_ceiling(creator: &ApiKey) -> Result<Ceiling, Denial> {
+    whole_organization(creator)?;
+    holds(creator, Scope::ApiKeysWrite)?;
+    Ok(Ceiling::Key { scopes: creator.scopes.clone(), expires_at: creator.expires_at })
 }
 
 /// May the caller revoke the organization's key with this id? `None` is an id that no key can have.
@@ -78,10 +83,12 @@ pub fn revoke_key(caller: &Caller, target: Target, key: Option<KeyId>) -> Result
     match caller {
         Caller::Key(caller) if caller.key.project_id.is_some() && key == Some(caller.key.id) => {}
         Caller::Key(caller) => {
-            whole_organization(caller)?;
-            holds(caller, Scope::ApiKeysWrite)?;
+            whole_organization(&caller.key)?;
+            holds(&caller.key, Scope::ApiKeysWrite)?;
         }
-        Caller::Session(caller) => administers(caller)?,
+        Caller::Session(caller) => {
+            administers(caller)?;
+        }
     }
     Ok(Permit::new(organization.id, caller.actor(), RevokeKey(key)))
 }
@@ -107,27 +114,22 @@ fn own(caller: &Caller, target: Target) -> Result<&Organization, Denial> {
     Ok(own)
 }
 
-fn whole_organization(caller: &KeyCaller) -> Result<(), Denial> {
-    match caller.key.project_id {
+fn whole_organization(key: &ApiKey) -> Result<(), Denial> {
+    match key.project_id {
         None => Ok(()),
         Some(_) => Err(Denial::Forbidden(Forbidden::ProjectKey)),
     }
 }
 
-fn holds(caller: &KeyCaller, scope: Scope) -> Result<(), Denial> {
-    if caller.key.scopes.grants(scope) {
-        Ok(())
-    } else {
-        Err(Denial::Forbidden(Forbidden::MissingScope(scope)))
-    }
+fn holds(key: &ApiKey, scope: Scope) -> Result<(), Denial> {
+    if key.scopes.grants(scope) { Ok(()) } else { Err(Denial::Forbidden(Forbidden::MissingScope(scope))) }
 }
 
-fn administers(caller: &SessionCaller) -> Result<(), Denial> {
-    if caller.session.impersonated {
-        Err(Denial::Forbidden(Forbidden::Impersonated))
-    } else if !caller.session.is_organization_admin() {
-        Err(Denial::Forbidden(Forbidden::NotAnAdmin))
-    } else {
-        Ok(())
+/// The organization at Clerk that the caller administers.
+fn administers(caller: &SessionCaller) -> Result<&SessionOrganization, Denial> {
+    match &caller.session.organization {
+        _ if caller.session.impersonated => Err(Denial::Forbidden(Forbidden::Impersonated)),
+        Some(at_clerk) if at_clerk.role.is_admin() => Ok(at_clerk),
+        _ => Err(Denial::Forbidden(Forbidden::NotAnAdmin)),
     }
 }

@@ -3,7 +3,7 @@
 //! These permits are for the command line alone. No credential of the API leads to them.
 
 use super::{Ceiling, CreateKey, ListKeys, ManageOrganizations, Permit, RevokeKey};
-use crate::model::{Actor, KeyId, KeySource, Organization, OrganizationId};
+use crate::model::{Actor, Creator, KeyId, KeySource, Organization, OrganizationId};
 
 impl Permit<ListKeys> {
     /// An operator lists the organization's keys.
@@ -17,7 +17,12 @@ impl Permit<CreateKey> {
     /// An operator creates a key in the organization.
     #[must_use]
     pub const fn operator_creates_key(organization: &Organization) -> Self {
-        let action = CreateKey { ceiling: Ceiling::Unlimited, source: KeySource::Operator, created_by: None };
+        let action = CreateKey {
+            ceiling: Ceiling::Unlimited,
+            source: KeySource::Operator,
+            creator: Creator::Operator,
+            created_by: None,
+        };
         Self::new(organization.id, Actor::Operator, action)
     }
 }

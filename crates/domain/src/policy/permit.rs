@@ -1,7 +1,7 @@
 //! Proof that the policy said yes.
 
 use super::{Denial, Forbidden};
-use crate::model::{Actor, KeyId, KeySource, KeySpec, OrganizationId, ScopeSet, Timestamp, UserId};
+use crate::model::{Actor, Creator, KeyId, KeySource, KeySpec, OrganizationId, ScopeSet, Timestamp, UserId};
 
 /// Proof that the policy allowed `A` in an organization. Only this module's policy makes one, and
 /// each use case asks for its own.
@@ -61,6 +61,7 @@ impl RevokeKey {
 pub struct CreateKey {
     pub(super) ceiling: Ceiling,
     pub(super) source: KeySource,
+    pub(super) creator: Creator,
     pub(super) created_by: Option<UserId>,
 }
 
@@ -75,6 +76,12 @@ impl CreateKey {
     #[must_use]
     pub const fn source(&self) -> KeySource {
         self.source
+    }
+
+    /// By whose right.
+    #[must_use]
+    pub const fn creator(&self) -> &Creator {
+        &self.creator
     }
 
     /// The person behind it.
@@ -104,15 +111,30 @@ impl Ceiling {
     /// # Errors
     /// [`Denial`] where the spec reaches further than the ceiling.
     pub fn check(&self, spec: &KeySpec) -> Result<Option<Timestamp>, Denial> {
-        let Self::Key { scopes, expires_at: ceiling } = self else {
-            return Ok(spec.expires_at());
+        let own = match self {
+            Self::Unlimited => None,
+            Self::Key { expires_at, .. } => *expires_at,
         };
-        if let Some(scope) = scopes.first_not_granted(spec.scopes()) {
+        let expires_at = spec.expires_at().or(own);
+        self.admit(spec.scopes(), expires_at).map(|()| expires_at)
+    }
+
+    /// Whether a key with these scopes and this end stays below it.
+    ///
+    /// # Errors
+    /// [`Denial`] where it reaches further.
+    pub fn admit(&self, scopes: &ScopeSet, expires_at: Option<Timestamp>) -> Result<(), Denial> {
+        let Self::Key { scopes: held, expires_at: ceiling } = self else {
+            return Ok(());
+        };
+        if let Some(scope) = held.first_not_granted(scopes) {
             return Err(Forbidden::ScopeNotHeld(scope).into());
         }
-        match (spec.expires_at(), *ceiling) {
-            (Some(asked), Some(ceiling)) if asked > ceiling => Err(Forbidden::OutlivesCreator.into()),
-            (asked, ceiling) => Ok(asked.or(ceiling)),
+        match *ceiling {
+            Some(ceiling) if expires_at.is_none_or(|end| end > ceiling) => {
+                Err(Forbidden::OutlivesCreator.into())
+            }
+            _ => Ok(()),
         }
     }
 }

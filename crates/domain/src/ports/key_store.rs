@@ -7,7 +7,8 @@ use async_trait::async_trait;
 
 use super::Unavailable;
 use crate::{
-    model::{ApiKey, AuditEvent, KeyId, OrganizationId, Timestamp},
+    model::{ApiKey, AuditEvent, Creator, KeyId, KeyState, Organization, OrganizationId, Timestamp},
+    policy::{self, Denial, Forbidden},
     secret::KeyDigest,
 };
 
@@ -18,8 +19,47 @@ pub struct NewKey {
     pub key: ApiKey,
     /// What is stored in the secret's place. Unique over all organizations.
     pub digest: KeyDigest,
-    /// The key of the same organization that it is created with, where it is one.
-    pub created_with: Option<KeyId>,
+    /// By whose right it is created.
+    pub creator: Creator,
+}
+
+impl NewKey {
+    /// What keeps it from being stored, whatever its creator was told before, where `organization`
+    /// and `created_with` are its organization and the key that it is created with, as they are
+    /// stored right now. Every store has to come to the same, inside the transaction of
+    /// [`KeyStore::insert`].
+    #[must_use]
+    pub fn obstacle(
+        &self,
+        organization: Option<&Organization>,
+        created_with: Option<&ApiKey>,
+    ) -> Option<Insertion> {
+        let Some(organization) = organization else {
+            return Some(Insertion::NoOrganization);
+        };
+        let at_clerk = organization.clerk.as_ref().map(|link| &link.id);
+        if matches!(&self.creator, Creator::Session(signed_in) if Some(signed_in) != at_clerk) {
+            return Some(Insertion::Denied(Denial::NoSuchOrganization));
+        }
+        if organization.is_suspended() {
+            return Some(Insertion::Denied(Forbidden::OrganizationSuspended.into()));
+        }
+        let Creator::Key(_) = self.creator else {
+            return None;
+        };
+        let active = |creator: &&ApiKey| {
+            creator.organization_id == organization.id
+                && creator.state(self.key.created_at) == KeyState::Active
+        };
+        let Some(creator) = created_with.filter(active) else {
+            return Some(Insertion::CreatorInactive);
+        };
+        let ceiling = policy::key_ceiling(creator);
+        ceiling
+            .and_then(|ceiling| ceiling.admit(&self.key.scopes, self.key.expires_at))
+            .err()
+            .map(Insertion::Denied)
+    }
 }
 
 /// What came of an insert.
@@ -32,11 +72,13 @@ pub enum Insertion {
     Duplicate,
     /// Nothing was written: there is no such organization.
     NoOrganization,
-    /// Nothing was written: the organization is suspended.
-    OrganizationSuspended,
     /// Nothing was written: the key that it was to be created with is revoked, or has expired by
     /// the new key's `created_at`, or is not there.
     CreatorInactive,
+    /// Nothing was written: by now the policy says no, since the organization was suspended or is no
+    /// longer the session's, or since the creating key has become a project's, may no longer create
+    /// keys, or holds or lives less than the new key would.
+    Denied(Denial),
 }
 
 /// What came of a revocation.
@@ -65,10 +107,10 @@ pub struct KeyUse {
 pub trait KeyStore: Send + Sync {
     /// Stores `new` together with `event`, both or neither.
     ///
-    /// The organization and the key that it is created with are judged in the same transaction: a
-    /// revocation or a suspension that was acknowledged before this call, however long ago its
-    /// caller was authenticated, keeps it from storing anything. Where several outcomes apply, the
-    /// first of no organization, suspended, inactive and duplicate is given.
+    /// All that bounds the new key is judged in the same transaction, as [`NewKey::obstacle`] does: a
+    /// change that was committed before this call, however long ago its caller was authenticated,
+    /// keeps it from storing anything. Where several outcomes apply, the first that
+    /// [`NewKey::obstacle`] comes to is given, and a duplicate last.
     ///
     /// # Errors
     /// [`Unavailable`] where the store did not answer in time; then the key may be stored or not,

@@ -2,8 +2,8 @@
 
 use super::{Capykeys, access::Refusal, done};
 use crate::{
-    model::{Actor, ApiKey, AuditAction, KeyId, KeySpec, RequestContext, Timestamp},
-    policy::{CreateKey, Denial, Forbidden, Permit},
+    model::{ApiKey, AuditAction, KeyId, KeySpec, RequestContext, Timestamp},
+    policy::{CreateKey, Denial, Permit},
     ports::{Insertion, NewKey, Unavailable},
     secret::PlaintextKey,
 };
@@ -20,8 +20,8 @@ pub struct CreatedKey {
 /// Why no key was created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateKeyError {
-    /// It would have reached further than its creator, or the organization was suspended
-    /// meanwhile; the refusal is in the audit log.
+    /// It would have reached further than its creator, as it is or as it was when the key was to be
+    /// stored; the refusal is in the audit log.
     #[error(transparent)]
     Denied(#[from] Denial),
     /// The key that it was to be created with was revoked, or expired, after it was authenticated.
@@ -59,9 +59,7 @@ impl Capykeys {
         );
         match self.ports.keys.insert(&new, &event).await? {
             Insertion::Inserted => Ok(CreatedKey { key: new.key, plaintext }),
-            Insertion::OrganizationSuspended => {
-                Err(self.creation_denied(Forbidden::OrganizationSuspended.into(), permit, context).await)
-            }
+            Insertion::Denied(denial) => Err(self.creation_denied(denial, permit, context).await),
             Insertion::CreatorInactive => Err(CreateKeyError::CreatorInactive),
             // With 190 random bits this is a broken random source, not a coincidence.
             Insertion::Duplicate => Err(Unavailable::new("entropy", "minted a key that exists").into()),
@@ -92,11 +90,8 @@ impl Capykeys {
             project_id: spec.project_id().cloned(),
             revoked_at: None,
         };
-        let created_with = match permit.actor() {
-            Actor::Key(id) => Some(*id),
-            Actor::User(_) | Actor::Operator => None,
-        };
-        Ok((NewKey { key, digest: self.peppers.digest(&plaintext), created_with }, plaintext))
+        let creator = permit.action().creator().clone();
+        Ok((NewKey { key, digest: self.peppers.digest(&plaintext), creator }, plaintext))
     }
 
     async fn creation_denied(

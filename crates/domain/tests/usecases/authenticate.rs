@@ -2,7 +2,7 @@
 
 use capykeys_conformance::fixtures::{self, at};
 use capykeys_domain::{
-    model::{Caller, ProjectId, Scope, ScopeSet},
+    model::{Caller, Creator, ProjectId, Scope, ScopeSet},
     policy::Permit,
     ports::{KeyStore, NewKey},
     secret::KeyFormat,
@@ -69,7 +69,7 @@ async fn a_project_key_with_a_scope_beyond_its_project_is_refused_at_use() {
         key.organization_id = owner.id;
         key.project_id = ProjectId::parse("p1").ok();
         key.scopes = ScopeSet::new([scope]).unwrap();
-        let new = NewKey { key, digest: digest.clone(), created_with: None };
+        let new = NewKey { key, digest: digest.clone(), creator: Creator::Operator };
         let _ = planted.store.insert(&new, &fixtures::created(&new)).await.unwrap();
         assert_eq!(planted.sign_in(created.plaintext.expose()).await.is_ok(), good, "{scope:?}");
     }

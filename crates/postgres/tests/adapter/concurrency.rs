@@ -2,7 +2,8 @@
 
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
-    model::{AuditAction, Suspension},
+    model::{AuditAction, ClerkOrganizationId, Creator, Scope, ScopeSet, Suspension},
+    policy::{Denial, Forbidden},
     ports::{AuditLog, Insertion, NewKey, Organizations, Revocation},
 };
 
@@ -67,19 +68,44 @@ async fn the_second_to_suspend_an_organization_changes_nothing() {
     assert_eq!(scene.events().await, 2);
 }
 
+/// Each is held back by a change that is under way, and is refused for what that leaves of its creator.
 #[tokio::test]
-async fn a_key_that_meets_a_suspension_under_way_waits_for_it_and_is_refused() {
-    let scene = scene().await;
-    scene.run("BEGIN; UPDATE organizations SET suspended_at = '2026-01-01Z'").await;
-    let key = fixtures::key(scene.organization.id, fixtures::at(3));
-    assert_eq!(scene.insert_while_waiting(key).await, Insertion::OrganizationSuspended);
+async fn a_key_waits_for_whatever_is_about_to_bound_it_and_is_refused() {
+    let refused = |forbidden: Forbidden| Insertion::Denied(forbidden.into());
+    for (change, expected) in [
+        ("UPDATE organizations SET suspended_at = '2026-01-01Z'", refused(Forbidden::OrganizationSuspended)),
+        ("UPDATE api_keys SET revoked_at = '2026-01-01Z'", Insertion::CreatorInactive),
+        ("UPDATE api_keys SET expires_at = '2026-01-01Z'", Insertion::CreatorInactive),
+        ("UPDATE api_keys SET expires_at = '2026-01-02Z'", refused(Forbidden::OutlivesCreator)),
+        ("UPDATE api_keys SET project_id = 'p1'", refused(Forbidden::ProjectKey)),
+        (
+            "UPDATE api_keys SET scopes = ARRAY['api_keys:read']",
+            refused(Forbidden::MissingScope(Scope::ApiKeysWrite)),
+        ),
+        (
+            "UPDATE api_keys SET scopes = ARRAY['api_keys:write']",
+            refused(Forbidden::ScopeNotHeld(Scope::JobsRead)),
+        ),
+    ] {
+        let scene = scene().await;
+        scene.run("UPDATE api_keys SET scopes = ARRAY['*']").await;
+        scene.run(&format!("BEGIN; {change}")).await;
+        let creator = Creator::Key(scene.key.key.id);
+        let mut key = NewKey { creator, ..fixtures::key(scene.organization.id, fixtures::at(4)) };
+        key.key.scopes = ScopeSet::new([Scope::JobsRead]).unwrap();
+        assert_eq!(scene.insert_while_waiting(key).await, expected, "{change}");
+    }
 }
 
 #[tokio::test]
-async fn a_key_whose_creators_revocation_is_under_way_waits_for_it_and_is_refused() {
-    let scene = scene().await;
-    scene.run("BEGIN; UPDATE api_keys SET revoked_at = '2026-01-01Z'").await;
-    let created_with = Some(scene.key.key.id);
-    let key = NewKey { created_with, ..fixtures::key(scene.organization.id, fixtures::at(4)) };
-    assert_eq!(scene.insert_while_waiting(key).await, Insertion::CreatorInactive);
+async fn a_key_of_a_session_waits_for_its_organization_to_be_linked_to_another_and_is_refused() {
+    for change in ["'org_2new'", "NULL"] {
+        let scene = scene().await;
+        scene.run("UPDATE organizations SET clerk_organization_id = 'org_2old'").await;
+        scene.run(&format!("BEGIN; UPDATE organizations SET clerk_organization_id = {change}")).await;
+        let creator = Creator::Session(ClerkOrganizationId::parse("org_2old").unwrap());
+        let key = NewKey { creator, ..fixtures::key(scene.organization.id, fixtures::at(4)) };
+        let expected = Insertion::Denied(Denial::NoSuchOrganization);
+        assert_eq!(scene.insert_while_waiting(key).await, expected);
+    }
 }
