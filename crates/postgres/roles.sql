@@ -44,13 +44,20 @@ BEGIN
 
     IF to_regclass('api_keys') IS NOT NULL THEN
         REVOKE ALL ON organizations, api_keys, audit_events FROM capykeys_service;
-        -- No DELETE anywhere, and of a row only what changes in its life. A key's digest, scopes
+        -- No DELETE of these, and of a row only what changes in its life. A key's digest, scopes
         -- and organization do not.
         GRANT SELECT, INSERT ON organizations, api_keys TO capykeys_service;
         GRANT UPDATE (suspended_at, suspended_reason, updated_at) ON organizations TO capykeys_service;
         GRANT UPDATE (revoked_at, last_used_at) ON api_keys TO capykeys_service;
         -- The audit log can be added to, and nothing in it can be changed.
         GRANT SELECT, INSERT ON audit_events TO capykeys_service;
+    END IF;
+
+    IF to_regclass('replicas') IS NOT NULL THEN
+        REVOKE ALL ON history_lines, replicas FROM capykeys_service;
+        -- Lines are begun and never changed.
+        GRANT SELECT, INSERT ON history_lines TO capykeys_service;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON replicas TO capykeys_service;
     END IF;
 
     IF to_regclass('changes') IS NOT NULL THEN

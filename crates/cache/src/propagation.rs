@@ -11,7 +11,7 @@ use tokio::{
 };
 use tracing::Instrument;
 
-use crate::{BootClock, BootTime, SystemBootClock, VerificationCache, acknowledgement::Acknowledgement};
+use crate::{BootClock, SystemBootClock, VerificationCache, acknowledgement::Acknowledgement};
 
 /// How long between two looks at who has confirmed. A replica confirms within the interval of its
 /// polls, so there are some ten of them.
@@ -24,38 +24,34 @@ const WAITING: usize = 1_024;
 pub struct Propagation {
     own: Option<VerificationCache>,
     clock: Arc<dyn BootClock>,
-    reads: mpsc::Sender<Reply>,
+    /// Reads the registry; `None` where nobody else is waited for.
+    reads: Option<mpsc::Sender<Reply>>,
 }
 
 type Reply = oneshot::Sender<Option<Arc<Registry>>>;
 
 impl Propagation {
-    /// For a process with a cache of its own, which `registry` knows. It reads the registry on
-    /// `runtime`.
+    /// Waits for nobody else. `own` is the cache of this process, where it has one.
     #[must_use]
-    pub fn with_own(own: VerificationCache, registry: Arc<dyn ReplicaRegistry>, runtime: &Handle) -> Self {
-        let (clock, reads) = (Arc::clone(&own.0.clock), start(registry, runtime));
-        Self { own: Some(own), clock, reads }
+    pub fn new(own: Option<VerificationCache>) -> Self {
+        let clock =
+            own.as_ref().map_or_else(|| Arc::new(SystemBootClock) as _, |own| Arc::clone(&own.0.clock));
+        Self { own, clock, reads: None }
     }
 
-    /// For a process that changes what others remember.
+    /// Waits for the replicas in `registry` as well, which is read on `runtime`.
     #[must_use]
-    pub fn for_others(registry: Arc<dyn ReplicaRegistry>, runtime: &Handle) -> Self {
-        Self { own: None, clock: Arc::new(SystemBootClock), reads: start(registry, runtime) }
+    pub fn with_others(self, registry: Arc<dyn ReplicaRegistry>, runtime: &Handle) -> Self {
+        Self { reads: Some(start(registry, runtime)), ..self }
     }
 
-    /// The registry as it is after this call.
-    async fn registry(&self) -> Option<Arc<Registry>> {
-        let (reply, answer) = oneshot::channel();
-        self.reads.send(reply).await.ok()?;
-        answer.await.ok()?
-    }
-
-    async fn until_confirmed(&self, committed: BootTime) {
+    async fn until_confirmed(&self, reads: &mpsc::Sender<Reply>) {
+        // The commit is known, so it was before this.
+        let committed = self.clock.now();
         let own = self.own.as_ref().map(|own| own.0.id);
         let mut acknowledgement = Acknowledgement::new(own, committed);
         loop {
-            if let Some(registry) = self.registry().await {
+            if let Some(registry) = registry_after_now(reads).await {
                 acknowledgement.told(&registry);
             }
             let left = acknowledgement.latest().since(self.clock.now());
@@ -67,12 +63,20 @@ impl Propagation {
     }
 }
 
+async fn registry_after_now(reads: &mpsc::Sender<Reply>) -> Option<Arc<Registry>> {
+    let (reply, answer) = oneshot::channel();
+    reads.send(reply).await.ok()?;
+    answer.await.ok()?
+}
+
 #[async_trait]
 impl Replicas for Propagation {
     async fn until_obeyed(&self, change: Change) {
         let kept_until = self.own.as_ref().map(|own| own.invalidate(change));
         let waiting = async {
-            self.until_confirmed(self.clock.now()).await;
+            if let Some(reads) = &self.reads {
+                self.until_confirmed(reads).await;
+            }
             // tokio's clock may stand still in suspend: then this waits for longer, never for less.
             sleep(kept_until.map_or(Duration::ZERO, |until| until.since(self.clock.now()))).await;
             tracing::debug!("every replica has obeyed");

@@ -10,7 +10,9 @@ use capykeys_domain::{
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use crate::{failure::Failure, instant::Instant, pool::Param, rows::Reader, store::PostgresStore};
+use crate::{
+    failure::Failure, instant::Instant, line::answer, pool::Param, rows::Reader, store::PostgresStore,
+};
 
 /// The first part of a statement that stores an event, whose values are `$1` to `$9`. What follows
 /// says where from, and thereby whether: `FROM …`.
@@ -23,6 +25,10 @@ macro_rules! insert_event {
 }
 
 pub(crate) use insert_event;
+
+/// Stores an event and nothing else.
+const APPEND: &str =
+    concat!(", logged AS (", insert_event!(), "FROM line)", answer!("SELECT true AS found"),);
 
 /// An event as the statements take it.
 pub(crate) struct EventValues<'e> {
@@ -69,15 +75,20 @@ impl<'e> EventValues<'e> {
     }
 }
 
-const LIST: &str = "\
-    SELECT sequence, at, action, outcome, actor_kind, actor_id, organization_id, key_id, request_id, peer \
-    FROM audit_events WHERE organization_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
+const LIST: &str = concat!(
+    answer!(
+        "SELECT true AS found, sequence, at, action, outcome, actor_kind, actor_id, organization_id, key_id, \
+             request_id, peer \
+         FROM audit_events WHERE organization_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3"
+    ),
+    " ORDER BY answer.sequence"
+);
 
 #[async_trait]
 impl AuditLog for PostgresStore {
     async fn append(&self, event: &AuditEvent) -> Result<(), Unavailable> {
         let values = EventValues::new(event);
-        let outcome = self.pool.run(insert_event!(), &values.params([])).await;
+        let outcome = self.pool.run(APPEND, &values.params([])).await;
         outcome.map(drop).map_err(|failure| failure.during("append to the audit log"))
     }
 

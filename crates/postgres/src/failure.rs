@@ -19,6 +19,10 @@ pub(crate) enum Failure {
     Schema(String),
     /// The server is no primary.
     Standby,
+    /// The server has no current line of history, or not the newest: nothing was done.
+    NoLine,
+    /// The answer is of an older line of history than the newest that was seen.
+    Superseded,
     /// A row is not what the domain allows.
     UnreadableRow,
 }
@@ -47,6 +51,10 @@ impl fmt::Display for Failure {
             Self::Timeout => f.write_str("no answer in time"),
             Self::Connection(reason) | Self::Schema(reason) => f.write_str(reason),
             Self::Standby => f.write_str("the server is a standby"),
+            Self::NoLine | Self::Superseded => f.write_str(
+                "the server does not have the newest history that was seen: it is an old primary, or was \
+                 restored to an older state (then restart capykeys)",
+            ),
             Self::UnreadableRow => f.write_str("a row that cannot be read"),
         }
     }
@@ -55,6 +63,9 @@ impl fmt::Display for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         if let Some(code) = error.code() {
+            if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
+                return Self::Standby;
+            }
             return Self::Code(code.clone());
         }
         // The error's own text may repeat what the server sent: only what is known to be the

@@ -5,54 +5,57 @@ use std::num::NonZeroU32;
 use async_trait::async_trait;
 use capykeys_domain::{
     model::{KeyId, OrganizationId},
-    ports::{Change, ChangeFeed, FeedHead, FeedPosition, Poll, Unavailable},
+    ports::{Change, ChangeFeed, FeedHead, FeedPosition, Poll, ReplicaId, Unavailable},
 };
 use tokio_postgres::{Row, types::Type};
 
-use crate::{failure::Failure, rows::Reader, store::PostgresStore};
+use uuid::Uuid;
 
-/// The last event and the line of history; that is `NULL` on a standby.
-///
-/// Commits can be lost where another server takes over, or where one crashes or gets its files from
-/// a copy: each was started at a time of its own. A feed that was restored from a dump, or copied
-/// with its database, is in another file.
-macro_rules! head {
+use crate::{failure::Failure, line::answer, pool::Param, rows::Reader, store::PostgresStore};
+
+/// What the head says, with `$1` for the reader. The server's time is no earlier than the snapshot.
+macro_rules! head_columns {
     () => {
-        "SELECT sequence, mark, CASE WHEN NOT pg_is_in_recovery() THEN \
-             substring(sha256(convert_to(concat_ws('/', \
-                 extract(epoch FROM pg_postmaster_start_time()), \
-                 pg_relation_filepath('changes')), 'UTF8')) for 16) END AS history \
-         FROM changes ORDER BY sequence DESC LIMIT 1"
+        "SELECT true AS found, h.sequence, h.mark, clock_timestamp() AS now, \
+             EXISTS (SELECT FROM replicas WHERE id = $1 AND NOT retired) AS registered"
     };
 }
 
-/// The server's time is last: it is taken no earlier than the snapshot.
-const HEAD: &str = concat!("SELECT h.history, h.sequence, h.mark, clock_timestamp() FROM (", head!(), ") h");
+const HEAD: &str = answer!(head_columns!(), " FROM changes h ORDER BY h.sequence DESC LIMIT 1");
 
 /// The head, and beside it the reader's own event and those after it. One snapshot shows both.
 const POLL: &str = concat!(
-    "SELECT h.history, h.sequence, h.mark, clock_timestamp(), \
-         c.sequence, c.mark, c.kind, c.key_id, c.organization_id \
-     FROM (",
-    head!(),
-    ") h LEFT JOIN (\
-         SELECT sequence, mark, kind, key_id, organization_id FROM changes \
-         WHERE sequence >= $1 ORDER BY sequence LIMIT $2\
-     ) c ON true ORDER BY c.sequence"
+    answer!(
+        head_columns!(),
+        ", c.sequence AS event, c.mark, c.kind, c.key_id, c.organization_id \
+         FROM (SELECT sequence, mark FROM changes ORDER BY sequence DESC LIMIT 1) h LEFT JOIN (\
+             SELECT sequence, mark, kind, key_id, organization_id FROM changes \
+             WHERE sequence >= $2 ORDER BY sequence LIMIT $3\
+         ) c ON true"
+    ),
+    " ORDER BY answer.event"
 );
 
 #[async_trait]
 impl ChangeFeed for PostgresStore {
-    async fn head(&self) -> Result<FeedHead, Unavailable> {
-        let rows = self.pool.run(HEAD, &[]).await;
+    async fn head(&self, reader: ReplicaId) -> Result<FeedHead, Unavailable> {
+        let reader = Uuid::from_bytes(reader.0);
+        let rows = self.pool.run(HEAD, &[(&reader, Type::UUID)]).await;
         rows.and_then(|rows| read_head(&mut first(&rows)?))
             .map_err(|failure| failure.during("find the feed's head"))
     }
 
-    async fn poll(&self, position: &FeedPosition, limit: NonZeroU32) -> Result<Poll, Unavailable> {
+    async fn poll(
+        &self,
+        reader: ReplicaId,
+        position: &FeedPosition,
+        limit: NonZeroU32,
+    ) -> Result<Poll, Unavailable> {
         // One more, for the reader's own event.
-        let limit = i64::from(limit.get()) + 1;
-        let rows = self.pool.run(POLL, &[(&position.sequence, Type::INT8), (&limit, Type::INT8)]).await;
+        let (reader, limit) = (Uuid::from_bytes(reader.0), i64::from(limit.get()) + 1);
+        let params: [Param<'_>; 3] =
+            [(&reader, Type::UUID), (&position.sequence, Type::INT8), (&limit, Type::INT8)];
+        let rows = self.pool.run(POLL, &params).await;
         rows.and_then(|rows| read_poll(&rows, position)).map_err(|failure| failure.during("poll the feed"))
     }
 }
@@ -61,11 +64,10 @@ fn first(rows: &[Row]) -> Result<Reader<'_>, Failure> {
     rows.first().map(Reader::new).ok_or(Failure::UnreadableRow)
 }
 
-/// A standby may be behind, or cut off from the primary for good.
 fn read_head(reader: &mut Reader<'_>) -> Result<FeedHead, Failure> {
-    let history = reader.optional_mark()?.ok_or(Failure::Standby)?;
+    let history = reader.line()?;
     let position = FeedPosition { sequence: reader.value()?, mark: reader.mark()?, history };
-    Ok(FeedHead { position, store_time: reader.time()? })
+    Ok(FeedHead { position, store_time: reader.time()?, registered: reader.value()? })
 }
 
 fn read_poll(rows: &[Row], asked: &FeedPosition) -> Result<Poll, Failure> {
@@ -87,7 +89,8 @@ fn read_poll(rows: &[Row], asked: &FeedPosition) -> Result<Poll, Failure> {
         changes.push(read_change(&mut reader)?);
     }
     let complete = position == head.position;
-    Ok(Poll::Changes { changes, position, complete, store_time: head.store_time })
+    let FeedHead { store_time, registered, .. } = head;
+    Ok(Poll::Changes { changes, position, complete, store_time, registered })
 }
 
 fn read_change(reader: &mut Reader<'_>) -> Result<Change, Failure> {

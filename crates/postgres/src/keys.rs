@@ -16,6 +16,7 @@ use crate::{
     audit::{EventValues, insert_event},
     failure::Failure,
     instant::Instant,
+    line::answer,
     pool::Param,
     rows::{Reader, key_columns},
     store::PostgresStore,
@@ -28,8 +29,9 @@ use crate::{
 /// in [`REVOKE`]: a change of either comes before this or after it. A conflict is not made an error:
 /// the server would log the error with the digest in it.
 const INSERT: &str = concat!(
-    "WITH organization AS (\
-         SELECT clerk_organization_id, suspended_at FROM organizations WHERE id = $11 FOR SHARE\
+    ", organization AS (\
+         SELECT clerk_organization_id, suspended_at FROM organizations, line WHERE organizations.id = $11 \
+         FOR SHARE OF organizations\
      ), creator AS (\
          SELECT scopes, expires_at, project_id, revoked_at FROM api_keys \
          WHERE organization_id = $11 AND id = $25 FOR SHARE\
@@ -48,7 +50,7 @@ const INSERT: &str = concat!(
              WHEN (SELECT NOT scopes && ARRAY['api_keys:write', '*'] FROM creator) THEN 'no right' \
              WHEN EXISTS (SELECT FROM refused_scope) THEN 'scope' \
              WHEN (SELECT expires_at < COALESCE($19, 'infinity') FROM creator) THEN 'outlives' \
-         END AS obstacle\
+         END AS obstacle FROM line\
      ), inserted AS (\
          INSERT INTO api_keys \
              (id, organization_id, name, key_prefix, scopes, source, created_at, created_by_user_id, \
@@ -58,33 +60,45 @@ const INSERT: &str = concat!(
          ON CONFLICT DO NOTHING RETURNING id\
      ), logged AS (",
     insert_event!(),
-    "FROM inserted) \
-     SELECT obstacle, EXISTS (SELECT FROM inserted), (SELECT scope FROM refused_scope) FROM verdict"
+    "FROM inserted)",
+    answer!(
+        "SELECT true AS found, obstacle, EXISTS (SELECT FROM inserted), (SELECT scope FROM refused_scope) \
+         FROM verdict"
+    )
 );
 
-const FIND: &str =
-    concat!("SELECT ", key_columns!("k"), " FROM api_keys k WHERE k.organization_id = $1 AND k.id = $2");
+const FIND: &str = answer!(
+    "SELECT true AS found, ",
+    key_columns!("k"),
+    " FROM api_keys k WHERE k.organization_id = $1 AND k.id = $2"
+);
 
 const LIST: &str = concat!(
-    "SELECT ",
-    key_columns!("k"),
-    " FROM api_keys k WHERE k.organization_id = $1 AND ($2 IS NULL OR k.id < $2) \
-     ORDER BY k.id DESC LIMIT $3"
+    answer!(
+        "SELECT true AS found, ",
+        key_columns!("k"),
+        " FROM api_keys k WHERE k.organization_id = $1 AND ($2 IS NULL OR k.id < $2) \
+         ORDER BY k.id DESC LIMIT $3"
+    ),
+    " ORDER BY answer.id DESC"
 );
 
 /// The row is locked before it is looked at: of two at once, the second waits for the first and
 /// then reads what the first committed, which the snapshot of its own statement does not show.
 const REVOKE: &str = concat!(
-    "WITH target AS (\
-         SELECT id, revoked_at FROM api_keys WHERE organization_id = $10 AND id = $11 FOR NO KEY UPDATE\
+    ", target AS (\
+         SELECT k.id, k.revoked_at FROM api_keys k, line WHERE k.organization_id = $10 AND k.id = $11 \
+         FOR NO KEY UPDATE OF k\
      ), revoked AS (\
          UPDATE api_keys k SET revoked_at = $12 FROM target \
          WHERE k.id = target.id AND target.revoked_at IS NULL RETURNING k.revoked_at\
      ), logged AS (",
     insert_event!(),
-    "FROM revoked) \
-     SELECT COALESCE(target.revoked_at, revoked.revoked_at), target.revoked_at IS NULL \
-     FROM target LEFT JOIN revoked ON true"
+    "FROM revoked)",
+    answer!(
+        "SELECT true AS found, COALESCE(target.revoked_at, revoked.revoked_at), target.revoked_at IS NULL \
+         FROM target LEFT JOIN revoked ON true"
+    )
 );
 
 /// How many of the keys are left because somebody else has locked them.
@@ -92,9 +106,9 @@ const REVOKE: &str = concat!(
 /// It takes the locks in the order of the ids and waits for none: a statement that holds a thousand keys
 /// and waits for one more would hold up the revocations of the thousand, and two such statements
 /// could wait for each other. A key with a later time is not written, so nothing is where nothing is new.
-const RECORD_USES: &str = "\
-    WITH used AS (\
-         SELECT id, max(at) AS at FROM unnest($1, $2) AS used (id, at) GROUP BY id\
+const RECORD_USES: &str = concat!(
+    ", used AS (\
+         SELECT used.id, max(at) AS at FROM line, unnest($1, $2) AS used (id, at) GROUP BY used.id\
      ), late AS (\
          SELECT k.id, used.at FROM api_keys k JOIN used USING (id) \
          WHERE k.last_used_at IS NULL OR k.last_used_at < used.at\
@@ -104,8 +118,9 @@ const RECORD_USES: &str = "\
          ORDER BY k.id FOR NO KEY UPDATE OF k SKIP LOCKED\
      ), recorded AS (\
          UPDATE api_keys k SET last_used_at = target.at FROM target WHERE k.id = target.id RETURNING k.id\
-     ) \
-     SELECT (SELECT count(*) FROM late) - (SELECT count(*) FROM recorded)";
+     )",
+    answer!("SELECT true AS found, (SELECT count(*) FROM late) - (SELECT count(*) FROM recorded)")
+);
 
 #[async_trait]
 impl KeyStore for PostgresStore {

@@ -9,12 +9,13 @@ use tokio_postgres::{Row, types::Type};
 
 use crate::{
     failure::Failure,
+    line::answer,
     rows::{Reader, key_columns, organization_columns},
     store::PostgresStore,
 };
 
-const FIND: &str = concat!(
-    "SELECT k.pepper_id, k.digest, ",
+const FIND: &str = answer!(
+    "SELECT true AS found, k.pepper_id, k.digest, ",
     key_columns!("k"),
     ", ",
     organization_columns!("o"),

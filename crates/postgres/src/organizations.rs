@@ -16,57 +16,67 @@ use crate::{
     audit::{EventValues, insert_event},
     failure::Failure,
     instant::Instant,
+    line::answer,
     pool::Param,
     rows::{Reader, organization_columns},
     store::PostgresStore,
 };
 
-const FIND: &str = concat!("SELECT ", organization_columns!("o"), " FROM organizations o WHERE o.id = $1");
+const FIND: &str =
+    answer!("SELECT true AS found, ", organization_columns!("o"), " FROM organizations o WHERE o.id = $1");
 
-const FIND_BY_CLERK_ID: &str = concat!(
-    "SELECT ",
+const FIND_BY_CLERK_ID: &str = answer!(
+    "SELECT true AS found, ",
     organization_columns!("o"),
     " FROM organizations o WHERE o.clerk_organization_id = $1"
 );
 
 const LIST: &str = concat!(
-    "SELECT ",
-    organization_columns!("o"),
-    " FROM organizations o WHERE $1 IS NULL OR o.id > $1 ORDER BY o.id LIMIT $2"
+    answer!(
+        "SELECT true AS found, ",
+        organization_columns!("o"),
+        " FROM organizations o WHERE $1 IS NULL OR o.id > $1 ORDER BY o.id LIMIT $2"
+    ),
+    " ORDER BY answer.id"
 );
 
 /// The organization that was stored, or the one that was there. No row where another transaction
 /// stored it after this statement began: the conflict is seen, the row is not.
 const CREATE: &str = concat!(
-    "WITH inserted AS (\
+    ", inserted AS (\
          INSERT INTO organizations AS o \
              (id, name, slug, created_at, updated_at, clerk_organization_id, clerk_organization_slug, \
               suspended_at, suspended_reason) \
-         VALUES ($10, $11, $12, $13, $14, $15, $16, $17, $18) \
+         SELECT $10, $11, $12, $13, $14, $15, $16, $17, $18 FROM line \
          ON CONFLICT (clerk_organization_id) DO NOTHING RETURNING ",
     organization_columns!("o"),
     "), logged AS (",
     insert_event!(),
-    "FROM inserted) \
-     SELECT * FROM inserted UNION ALL \
-     SELECT ",
-    organization_columns!("o"),
-    " FROM organizations o WHERE o.clerk_organization_id = $15 AND NOT EXISTS (SELECT FROM inserted)"
+    "FROM inserted)",
+    answer!(
+        "SELECT true AS found, * FROM inserted UNION ALL \
+         SELECT true, ",
+        organization_columns!("o"),
+        " FROM organizations o WHERE o.clerk_organization_id = $15 AND NOT EXISTS (SELECT FROM inserted)"
+    )
 );
 
 /// Locked first, as a key is that is to be revoked. The lock lets keys be inserted meanwhile.
 const SET_SUSPENSION: &str = concat!(
-    "WITH target AS (SELECT ",
+    ", target AS (SELECT ",
     organization_columns!("o"),
-    " FROM organizations o WHERE o.id = $10 FOR NO KEY UPDATE), \
+    " FROM organizations o, line WHERE o.id = $10 FOR NO KEY UPDATE OF o), \
      changed AS (\
          UPDATE organizations o SET suspended_at = $11, suspended_reason = $12, updated_at = $13 FROM target \
          WHERE o.id = target.id AND (target.suspended_at IS NULL) <> ($11 IS NULL) RETURNING ",
     organization_columns!("o"),
     "), logged AS (",
     insert_event!(),
-    "FROM changed) \
-     SELECT * FROM changed UNION ALL SELECT * FROM target WHERE NOT EXISTS (SELECT FROM changed)"
+    "FROM changed)",
+    answer!(
+        "SELECT true AS found, * FROM changed \
+         UNION ALL SELECT true, * FROM target WHERE NOT EXISTS (SELECT FROM changed)"
+    )
 );
 
 #[async_trait]

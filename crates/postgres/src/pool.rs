@@ -22,10 +22,14 @@ use tokio_postgres::{
 use crate::{
     connector::Connector,
     failure::Failure,
+    line::Line,
     schema,
     settings::{PostgresSettings, SettingsError},
     tls::Tls,
 };
+
+/// When an operation has to have ended.
+type End = tokio::time::Instant;
 
 /// A parameter of a statement, with its type, so that the server need not be asked for it.
 pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -42,11 +46,16 @@ pub(crate) struct Pool {
     config: Config,
     deadline: Duration,
     trust: Arc<Trust>,
+    line: Arc<Line>,
 }
 
 impl Pool {
-    /// Does no I/O.
-    pub(crate) fn new(settings: &PostgresSettings, runtime: Handle) -> Result<Self, SettingsError> {
+    /// Does no I/O. Pools that share a line believe no server that is behind what any has seen.
+    pub(crate) fn new(
+        settings: &PostgresSettings,
+        runtime: Handle,
+        line: Arc<Line>,
+    ) -> Result<Self, SettingsError> {
         let config = settings.driver_config()?;
         let connector = Connector { runtime, tls: Tls::for_config(&config)? };
         let trust = Arc::new(Trust::default());
@@ -67,15 +76,58 @@ impl Pool {
             .pre_recycle(liveness_hook(Arc::clone(&trust), deadline / 4))
             .build()
             .map_err(|_| SettingsError::Zero)?;
-        Ok(Self { connections, connector, config, deadline, trust })
+        Ok(Self { connections, connector, config, deadline, trust, line })
     }
 
-    /// Runs one statement in one round trip and gives its rows back, all within the deadline.
+    /// The line that this pool shares with others.
+    pub(crate) const fn line(&self) -> &Arc<Line> {
+        &self.line
+    }
+
+    /// Runs one statement in one round trip and gives its rows back, all within the deadline. It
+    /// follows `WITH line AS (…)` and ends with [`answer!`](crate::line::answer): a server that does
+    /// not have the newest line of history does nothing and gives no answer.
     pub(crate) async fn run(&self, statement: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Failure> {
         let end = tokio::time::Instant::now() + self.deadline;
+        match self.ask(end, statement, params).await {
+            // Nothing was done: the server's line may have to be begun, or the next one has it.
+            Err(Failure::NoLine) => {
+                let begun = self.begin_line(end).await;
+                let outcome = self.ask(end, statement, params).await;
+                match (outcome, begun) {
+                    (Err(Failure::NoLine), Err(failure)) => Err(failure),
+                    (outcome, _) => outcome,
+                }
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn ask(&self, end: End, statement: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Failure> {
+        let asking = self.line.asking();
+        let statement = asking.statement(statement);
+        let outcome = self.run_once(end, &statement, params, |rows| self.line.judge(&asking, rows)).await;
+        if matches!(outcome, Err(Failure::NoLine | Failure::Superseded)) {
+            // The others may lead to the same server.
+            self.trust.end_before(Instant::now());
+        }
+        outcome
+    }
+
+    async fn begin_line(&self, end: End) -> Result<(), Failure> {
+        self.run_once(end, &self.line.asking().begin, &[], Ok).await.map(drop)
+    }
+
+    async fn run_once(
+        &self,
+        end: End,
+        statement: &str,
+        params: &[Param<'_>],
+        judge: impl FnOnce(Vec<Row>) -> Result<Vec<Row>, Failure>,
+    ) -> Result<Vec<Row>, Failure> {
         let connection = timeout_at(end, self.connections.get()).await.map_err(|_| Failure::Timeout)??;
         let start = Instant::now();
-        timeout_at(end, run_on(connection, statement, params)).await.unwrap_or_else(|_| {
+        timeout_at(end, run_on(connection, statement, params, judge)).await.unwrap_or_else(|_| {
             self.trust.end_before(start);
             Err(Failure::Timeout)
         })
@@ -103,9 +155,14 @@ impl Pool {
 
 /// Unless the statement ends cleanly, the connection does not go back to the pool: not after an
 /// error, and not when this future is dropped in the middle of it.
-async fn run_on(connection: Object, statement: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Failure> {
+async fn run_on(
+    connection: Object,
+    statement: &str,
+    params: &[Param<'_>],
+    judge: impl FnOnce(Vec<Row>) -> Result<Vec<Row>, Failure>,
+) -> Result<Vec<Row>, Failure> {
     let connection = scopeguard::guard(connection, |unclean| drop(Object::take(unclean)));
-    let outcome = connection.query_typed(statement, params).await.map_err(Failure::from);
+    let outcome = connection.query_typed(statement, params).await.map_err(Failure::from).and_then(judge);
     // A violated constraint is an answer too, and leaves the connection as it was.
     if outcome.as_ref().err().is_none_or(Failure::is_constraint) {
         drop(ScopeGuard::into_inner(connection));

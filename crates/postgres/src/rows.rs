@@ -9,8 +9,9 @@ use capykeys_domain::{
     secret::{KeyDigest, KeyPrefix, PepperId},
 };
 use tokio_postgres::{Row, types::FromSql};
+use uuid::Uuid;
 
-use crate::{failure::Failure, instant::Instant};
+use crate::{failure::Failure, instant::Instant, line::OWN_COLUMNS};
 
 /// The columns that [`Reader::key`] reads, of the table or query named so.
 macro_rules! key_columns {
@@ -74,7 +75,7 @@ macro_rules! organization_columns {
 
 pub(crate) use {key_columns, organization_columns};
 
-/// Reads a row's columns one after the other.
+/// Reads a row's own columns one after the other.
 pub(crate) struct Reader<'r> {
     row: &'r Row,
     next: usize,
@@ -91,7 +92,7 @@ fn readable<T>(value: Option<T>) -> Result<T, Failure> {
 
 impl<'r> Reader<'r> {
     pub(crate) const fn new(row: &'r Row) -> Self {
-        Self { row, next: 0 }
+        Self { row, next: OWN_COLUMNS }
     }
 
     pub(crate) fn value<T: FromSql<'r>>(&mut self) -> Result<T, Failure> {
@@ -176,12 +177,12 @@ impl<'r> Reader<'r> {
 
     /// The mark of an event of the feed.
     pub(crate) fn mark(&mut self) -> Result<[u8; 16], Failure> {
-        readable(self.optional_mark()?)
+        self.value::<&[u8]>()?.try_into().map_err(unreadable)
     }
 
-    /// The same where there may be none.
-    pub(crate) fn optional_mark(&mut self) -> Result<Option<[u8; 16]>, Failure> {
-        self.value::<Option<&[u8]>>()?.map(TryInto::try_into).transpose().map_err(unreadable)
+    /// The id of the line of history that the row is of.
+    pub(crate) fn line(&self) -> Result<[u8; 16], Failure> {
+        self.row.try_get::<_, Uuid>(OWN_COLUMNS - 2).map(Uuid::into_bytes).map_err(unreadable)
     }
 
     /// The columns of `audit_events` in their order.

@@ -3,10 +3,18 @@
 use capykeys_domain::ports::Unavailable;
 use tokio_postgres::{Client, Row, error::SqlState};
 
-use crate::{failure::Failure, migrate};
+use crate::{
+    failure::Failure,
+    line::{OWN_COLUMNS, answer},
+    migrate,
+};
 
 /// Which migration was applied last. Missing where nobody ever migrated.
-pub(crate) const VERSION: &str = "SELECT max(version) FROM refinery_schema_history";
+const VERSION: &str = "SELECT max(version) FROM refinery_schema_history";
+
+/// The same, as far as the server may be believed.
+pub(crate) const SERVED_VERSION: &str =
+    answer!("SELECT true AS found, max(version) FROM refinery_schema_history");
 
 /// Why the schema cannot be worked with.
 #[derive(Debug, thiserror::Error)]
@@ -25,10 +33,14 @@ pub enum SchemaError {
     Unknown(i32),
 }
 
-/// What to make of the outcome of [`VERSION`].
+/// What to make of the outcome of [`SERVED_VERSION`].
 pub(crate) fn judge(outcome: Result<Vec<Row>, Failure>) -> Result<(), SchemaError> {
+    judge_column(outcome, OWN_COLUMNS)
+}
+
+fn judge_column(outcome: Result<Vec<Row>, Failure>, column: usize) -> Result<(), SchemaError> {
     let version = match outcome {
-        Ok(rows) => match rows.first().map(|row| row.try_get::<_, Option<i32>>(0)) {
+        Ok(rows) => match rows.first().map(|row| row.try_get::<_, Option<i32>>(column)) {
             Some(Ok(version)) => version,
             _ => return Err(Failure::UnreadableRow.during("check the schema").into()),
         },
@@ -49,7 +61,7 @@ fn compare(version: Option<i32>, known: i32) -> Result<(), SchemaError> {
 
 /// Asks on a connection of its own right.
 pub(crate) async fn check(client: &Client) -> Result<(), SchemaError> {
-    judge(client.query_typed(VERSION, &[]).await.map_err(Failure::from))
+    judge_column(client.query_typed(VERSION, &[]).await.map_err(Failure::from), 0)
 }
 
 #[cfg(test)]

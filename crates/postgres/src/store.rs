@@ -1,6 +1,6 @@
 //! The store: one type for all ports.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use capykeys_domain::ports::{Readiness, Unavailable};
@@ -28,7 +28,16 @@ impl PostgresStore {
     /// # Errors
     /// [`SettingsError`] where the settings cannot be used.
     pub fn new(settings: &PostgresSettings, runtime: Handle) -> Result<Self, SettingsError> {
-        Ok(Self { pool: Pool::new(settings, runtime)? })
+        Ok(Self { pool: Pool::new(settings, runtime, Arc::default())? })
+    }
+
+    /// Other connections to the same database. Neither store believes a server that is behind what
+    /// the other has seen.
+    ///
+    /// # Errors
+    /// [`SettingsError`] where the settings cannot be used.
+    pub fn beside(&self, settings: &PostgresSettings, runtime: Handle) -> Result<Self, SettingsError> {
+        Ok(Self { pool: Pool::new(settings, runtime, Arc::clone(self.pool.line()))? })
     }
 
     /// Whether the database has the schema that this program knows.
@@ -49,7 +58,7 @@ impl fmt::Debug for PostgresStore {
 #[async_trait]
 impl Readiness for PostgresStore {
     async fn check(&self) -> Result<(), Unavailable> {
-        match schema::judge(self.pool.run(schema::VERSION, &[]).await) {
+        match schema::judge(self.pool.run(schema::SERVED_VERSION, &[]).await) {
             Ok(()) => Ok(()),
             Err(SchemaError::Unavailable(unavailable)) => Err(unavailable),
             Err(error) => Err(Unavailable::new("postgres", error)),

@@ -1,12 +1,14 @@
 //! Putting the service together from the configuration.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc};
 
-use capykeys_cache::{CommitWait, OrganizationCache, StoreClock, VerificationCache};
+use capykeys_cache::{
+    CachedStore, MonotonicClock, OrganizationCache, Propagation, StoreClock, VerificationCache,
+};
 use capykeys_clerk::{ClerkSettings, ClerkVerifier, HttpFetcher, InstanceSettings, KeySource};
 use capykeys_domain::{
     model::{RequestContext, RequestId},
-    ports::{Clock, Entropy, SessionVerifier},
+    ports::{Clock, Entropy, ReplicaId, ReplicaRegistry, Replicas, SessionVerifier},
     secret::KeyFormat,
     usecases::{Capykeys, Ports},
 };
@@ -53,12 +55,14 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
     let store_is_empty = config.store.kind == StoreKind::Sqlite
         && store.organizations.list(None, NonZeroU32::MIN).await?.is_empty();
     let settings = config.cache.settings()?;
-    let cache = VerificationCache::new(settings, store.lookup, store.feed);
+    let registry = Arc::clone(&store.registry);
+    let cached = CachedStore { lookup: store.lookup, feed: store.feed, registry: store.registry };
+    let cache = VerificationCache::new(settings, ReplicaId(random()?), cached);
     let uses = UseRecorder::new((&config.usage).into(), Arc::clone(&store.keys));
     let ports = Ports {
         keys: store.keys,
         resolver: Arc::new(cache.clone()),
-        replicas: Arc::new(replicas(config, role, &cache)),
+        replicas: replicas(config, role, &cache, registry),
         organization_resolver: Arc::new(OrganizationCache::new(
             cache.clone(),
             Arc::clone(&store.organizations),
@@ -67,11 +71,11 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
         audit: store.audit,
         readiness: store.readiness,
         sessions: sessions.clone().map(|verifier| verifier as Arc<dyn SessionVerifier>),
-        clock: match (role, config.store.kind) {
+        clock: Arc::new(MonotonicClock::new(match (role, config.store.kind) {
             (Role::Replica, StoreKind::Postgres) => Arc::new(StoreClock::new(cache.clone(), clock)),
             // Its store has this machine's clock too.
             (Role::Replica, StoreKind::Sqlite) | (Role::Command, _) => clock,
-        },
+        })),
         uses: Arc::new(uses.clone()),
         entropy: Arc::new(SystemEntropy),
     };
@@ -80,23 +84,30 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
     Ok(App { capykeys, sessions, cache, uses })
 }
 
-/// Who has to obey a change before it is acknowledged. The embedded store has one server: where
-/// that is this one, there is nobody to wait for.
-fn replicas(config: &Config, role: Role, cache: &VerificationCache) -> CommitWait {
-    let alone = role == Role::Replica && config.store.kind == StoreKind::Sqlite;
-    let wait =
-        if alone || !config.cache.commit_wait { Duration::ZERO } else { cache.settings().commit_wait() };
-    match role {
-        Role::Replica => CommitWait::with_own(cache.clone(), wait),
-        Role::Command => CommitWait::for_others(wait),
-    }
+/// Who has to obey a change before it is acknowledged.
+fn replicas(
+    config: &Config,
+    role: Role,
+    cache: &VerificationCache,
+    registry: Arc<dyn ReplicaRegistry>,
+) -> Arc<dyn Replicas> {
+    let own = (role == Role::Replica).then(|| cache.clone());
+    let propagation = Propagation::new(own);
+    Arc::new(match config.cache.commit_wait {
+        true => propagation.with_others(registry, &Handle::current()),
+        false => propagation,
+    })
 }
 
 /// For what a command does on the store: it comes from no address.
 pub(crate) fn command_context() -> Result<RequestContext, Error> {
+    Ok(RequestContext { request_id: RequestId::from_random(random()?), peer: None })
+}
+
+fn random() -> Result<[u8; 16], Error> {
     let mut random = [0; 16];
     SystemEntropy.fill(&mut random)?;
-    Ok(RequestContext { request_id: RequestId::from_random(random), peer: None })
+    Ok(random)
 }
 
 /// Checks the Clerk instances and asks none of them.

@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use capykeys_domain::ports::{AuditLog, ChangeFeed, KeyLookup, KeyStore, Organizations, Readiness};
+use capykeys_domain::ports::{
+    AuditLog, ChangeFeed, KeyLookup, KeyStore, Organizations, Readiness, ReplicaRegistry,
+};
 use capykeys_postgres::{PostgresSettings, PostgresStore};
 use capykeys_sqlite::SqliteStore;
 use tokio::runtime::Handle;
@@ -17,6 +19,7 @@ pub(crate) struct Store {
     pub(crate) keys: Arc<dyn KeyStore>,
     pub(crate) lookup: Arc<dyn KeyLookup>,
     pub(crate) feed: Arc<dyn ChangeFeed>,
+    pub(crate) registry: Arc<dyn ReplicaRegistry>,
     pub(crate) organizations: Arc<dyn Organizations>,
     pub(crate) audit: Arc<dyn AuditLog>,
     pub(crate) readiness: Arc<dyn Readiness>,
@@ -34,23 +37,31 @@ impl Store {
 
     fn of<S>(store: S) -> Self
     where
-        S: KeyStore + KeyLookup + ChangeFeed + Organizations + AuditLog + Readiness + 'static,
+        S: KeyStore
+            + KeyLookup
+            + ChangeFeed
+            + ReplicaRegistry
+            + Organizations
+            + AuditLog
+            + Readiness
+            + 'static,
     {
         let store = Arc::new(store);
         Self {
             keys: store.clone(),
             lookup: store.clone(),
             feed: store.clone(),
+            registry: store.clone(),
             organizations: store.clone(),
             audit: store.clone(),
             readiness: store,
         }
     }
 
-    /// Three pools: where one is used up or its connections hang, the others go on.
+    /// Three pools: where one is used up or its connections hang, the others go on. All know the
+    /// newest history that one of them has seen.
     fn on_postgres(config: &Config) -> Result<Self, Error> {
         let settings = postgres_settings(&config.postgres)?;
-        let pool = |settings: &PostgresSettings| PostgresStore::new(settings, Handle::current());
         let lookup = PostgresSettings {
             pool_size: config.postgres.lookup_pool_size,
             application_name: "capykeys lookup",
@@ -63,8 +74,10 @@ impl Store {
             application_name: "capykeys feed",
             ..settings.clone()
         };
-        let (lookup, feed) = (pool(&lookup)?, pool(&feed)?);
-        Ok(Self { lookup: Arc::new(lookup), feed: Arc::new(feed), ..Self::of(pool(&settings)?) })
+        let store = PostgresStore::new(&settings, Handle::current())?;
+        let beside = |settings| store.beside(settings, Handle::current()).map(Arc::new);
+        let (lookup, feed) = (beside(&lookup)?, beside(&feed)?);
+        Ok(Self { lookup, feed: feed.clone(), registry: feed, ..Self::of(store) })
     }
 }
 

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use async_trait::async_trait;
 use capykeys_domain::{
     model::{KeyId, OrganizationId},
-    ports::{Change, ChangeFeed, FeedHead, FeedPosition, Poll, Unavailable},
+    ports::{Change, ChangeFeed, FeedHead, FeedPosition, Poll, ReplicaId, Unavailable},
 };
 use rusqlite::{Connection, params};
 
@@ -17,13 +17,14 @@ use crate::{
 
 /// A file is on one line of history for as long as it is open: it has no standbys, and loses nothing
 /// that a reader in this process has seen.
-const HISTORY: [u8; 16] = [0; 16];
+pub(crate) const HISTORY: [u8; 16] = [0; 16];
 
 /// The head, and beside it the machine's time in microseconds, of which SQLite knows the
-/// milliseconds.
+/// milliseconds, and whether the reader `?1` is registered.
 macro_rules! head_columns {
     () => {
-        "h.sequence, h.mark, CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER) * 1000"
+        "h.sequence, h.mark, CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER) * 1000, \
+         EXISTS (SELECT 1 FROM replicas WHERE id = ?1 AND NOT retired)"
     };
 }
 
@@ -36,7 +37,7 @@ const POLL: &str = concat!(
     ", c.sequence, c.mark, c.kind, c.key_id, c.organization_id \
      FROM (SELECT sequence, mark FROM changes ORDER BY sequence DESC LIMIT 1) AS h LEFT JOIN (\
          SELECT sequence, mark, kind, key_id, organization_id FROM changes \
-         WHERE sequence >= ?1 ORDER BY sequence LIMIT ?2\
+         WHERE sequence >= ?2 ORDER BY sequence LIMIT ?3\
      ) AS c ORDER BY c.sequence"
 );
 
@@ -45,21 +46,31 @@ type Line = (FeedHead, Option<(FeedPosition, Option<Change>)>);
 
 #[async_trait]
 impl ChangeFeed for SqliteStore {
-    async fn head(&self) -> Result<FeedHead, Unavailable> {
+    async fn head(&self, reader: ReplicaId) -> Result<FeedHead, Unavailable> {
         self.read("find the feed's head", |connection| {
-            sql::first(connection, HEAD, [], head)?.ok_or(Failure::CorruptRow("sequence"))
+            sql::first(connection, HEAD, params![reader.0], head)?.ok_or(Failure::CorruptRow("sequence"))
         })
     }
 
-    async fn poll(&self, position: &FeedPosition, limit: NonZeroU32) -> Result<Poll, Unavailable> {
+    async fn poll(
+        &self,
+        reader: ReplicaId,
+        position: &FeedPosition,
+        limit: NonZeroU32,
+    ) -> Result<Poll, Unavailable> {
         let position = *position;
-        self.read_many("poll the feed", move |connection| poll(connection, position, limit)).await
+        self.read_many("poll the feed", move |connection| poll(connection, reader, position, limit)).await
     }
 }
 
-fn poll(connection: &Connection, asked: FeedPosition, limit: NonZeroU32) -> Result<Poll, Failure> {
+fn poll(
+    connection: &Connection,
+    reader: ReplicaId,
+    asked: FeedPosition,
+    limit: NonZeroU32,
+) -> Result<Poll, Failure> {
     // One more, for the reader's own event.
-    let parameters = params![asked.sequence, i64::from(limit.get()) + 1];
+    let parameters = params![reader.0, asked.sequence, i64::from(limit.get()) + 1];
     let mut lines = sql::all(connection, POLL, parameters, line)?.into_iter();
     let (head, own) = lines.next().ok_or(Failure::CorruptRow("sequence"))?;
     if own.map(|(position, _)| position) != Some(asked) {
@@ -72,13 +83,18 @@ fn poll(connection: &Connection, asked: FeedPosition, limit: NonZeroU32) -> Resu
         last = position;
     }
     let complete = last == head.position;
-    Ok(Poll::Changes { changes, position: last, complete, store_time: head.store_time })
+    let FeedHead { store_time, registered, .. } = head;
+    Ok(Poll::Changes { changes, position: last, complete, store_time, registered })
 }
 
 fn head(columns: &mut Columns<'_>) -> Result<FeedHead, Failure> {
     let sequence = columns.integer("sequence")?;
     let position = FeedPosition { sequence, mark: columns.bytes("mark")?, history: HISTORY };
-    Ok(FeedHead { position, store_time: columns.time("now")? })
+    Ok(FeedHead {
+        position,
+        store_time: columns.time("now")?,
+        registered: columns.integer("registered")? != 0,
+    })
 }
 
 fn line(columns: &mut Columns<'_>) -> Result<Line, Failure> {

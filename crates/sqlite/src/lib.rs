@@ -23,6 +23,7 @@ mod key_store;
 mod organizations;
 mod readers;
 mod readiness;
+mod registry;
 mod rows;
 mod schema;
 mod sql;

@@ -25,9 +25,9 @@ pub(crate) struct VerificationView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<RejectionCode>, nullable = false)]
     code: Option<&'static str>,
-    /// For how many milliseconds the verdict may be relied on, counted from when the request was
-    /// sent: until then it cannot miss a revocation that was acknowledged. 0 where it is good for the
-    /// moment alone.
+    /// For how many milliseconds the verdict may be kept, counted from when the request was sent: until
+    /// then no revocation is acknowledged that is missing from it. Never more than the request asked
+    /// for; 0 where the verdict is for the moment alone.
     max_age_ms: u64,
 }
 

@@ -33,9 +33,9 @@ pub(crate) async fn verify_api_key(
 ) -> Result<HttpResponse, ApiError> {
     cluster::prove(&exchange, &request, TokenHeader::Authorization).await?;
     let body = body::receive(&exchange, &request, payload).await?;
-    let question = Question::parse(&body, exchange.app().format())?;
+    let Question { key, requirement, keep } = Question::parse(&body, exchange.app().format())?;
     let app = exchange.app();
-    let verification = app.verify_key(question.key.as_ref(), &question.requirement).await?;
+    let verification = app.verify_key(key.as_ref(), &requirement, keep).await?;
     let mut answer = answer::json(StatusCode::OK, &VerificationView::new(&verification, app.now()))?;
     if let Err(rejection) = verification.verdict {
         answer.extensions_mut().insert(Reason(rejection.as_str().into()));

@@ -36,8 +36,9 @@ pub(crate) async fn verify_api_keys(
     let body = body::receive(&exchange, &request, payload).await?;
     let questions = Question::parse_batch(&body, exchange.app().format())?;
     let app = exchange.app();
-    let verdicts =
-        questions.iter().map(|question| app.verify_key(question.key.as_ref(), &question.requirement));
+    let verdicts = questions
+        .iter()
+        .map(|Question { key, requirement, keep }| app.verify_key(key.as_ref(), requirement, *keep));
     let verifications = try_join_all(verdicts).await?;
     let now = app.now();
     let results = verifications.iter().map(|verification| VerificationView::new(verification, now)).collect();

@@ -67,6 +67,17 @@ impl Members {
         self.text(name)?.ok_or_else(|| rule(name, "is required"))
     }
 
+    /// The member `name`, a whole number that is not negative, where it is there.
+    ///
+    /// # Errors
+    /// 400 where it is something else.
+    pub(crate) fn whole_number(&self, name: &str) -> Result<Option<u64>, ApiError> {
+        let number = |value: &Value| {
+            value.as_u64().ok_or_else(|| rule(name, "must be a whole number that is not negative"))
+        };
+        self.get(name).map(number).transpose()
+    }
+
     /// The member `name`, an array of strings where it is there.
     ///
     /// # Errors

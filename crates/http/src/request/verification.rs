@@ -1,5 +1,7 @@
 //! The bodies that ask for verdicts on keys.
 
+use std::time::Duration;
+
 use capykeys_domain::{
     model::{ProjectId, ScopeSet},
     policy::Requirement,
@@ -20,7 +22,8 @@ pub(crate) const MAX_BATCH: usize = 100;
 #[schema(as = VerifyApiKeyRequest, example = json!({
     "api_key": "capy_live_4fQz0000000000000000000000000000000000",
     "scopes": ["jobs:read"],
-    "project_id": "prj_1"
+    "project_id": "prj_1",
+    "max_age_ms": 300
 }))]
 #[expect(dead_code, reason = "describes the body for the OpenAPI document; it is parsed by hand")]
 pub(crate) struct VerifyApiKeyRequest {
@@ -34,6 +37,11 @@ pub(crate) struct VerifyApiKeyRequest {
     /// the key's `project_id`.
     #[schema(nullable = false, pattern = "^[A-Za-z0-9_-]{1,64}$")]
     project_id: Option<String>,
+    /// For how many milliseconds the caller would keep the verdict without asking again. The answer
+    /// grants that or less. A revocation of the key is acknowledged only when that time is over; where
+    /// this is left out or 0, the verdict is for the moment alone and delays nobody.
+    #[schema(nullable = false, minimum = 0, default = 0)]
+    max_age_ms: Option<u64>,
 }
 
 /// Several keys to be verified.
@@ -51,6 +59,8 @@ pub(crate) struct Question {
     /// `None` for a text that can be no key.
     pub(crate) key: Option<PlaintextKey>,
     pub(crate) requirement: Requirement,
+    /// For how long the caller would keep the verdict.
+    pub(crate) keep: Duration,
 }
 
 impl Question {
@@ -90,7 +100,8 @@ impl Question {
             scopes: scopes.map(ScopeSet::parse).transpose()?,
             project_id: members.text("project_id")?.map(ProjectId::parse).transpose()?,
         };
-        Ok(Self { key, requirement })
+        let keep = Duration::from_millis(members.whole_number("max_age_ms")?.unwrap_or(0));
+        Ok(Self { key, requirement, keep })
     }
 }
 
@@ -109,9 +120,12 @@ mod tests {
         let parse = |body: &str| Question::parse(body.as_bytes(), &KeyFormat::default()).unwrap();
         let question = parse(r#"{"api_key":"x","scopes":[],"newer":{"a":null}}"#);
         assert!(question.key.is_none(), "a text that can be no key");
+        assert_eq!(question.keep, Duration::ZERO);
         assert_eq!(question.requirement, Requirement::default());
         let question = parse(r#"{"api_key":"x","scopes":["jobs:read"],"project_id":"p"}"#);
         assert!(question.requirement.scopes.is_some() && question.requirement.project_id.is_some());
+        let question = parse(r#"{"api_key":"x","max_age_ms":300}"#);
+        assert_eq!(question.keep, Duration::from_millis(300));
     }
 
     #[test]

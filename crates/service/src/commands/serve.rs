@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use capykeys_cache::LONGEST_LEASE;
 use capykeys_http::Internal;
 use capykeys_postgres::SchemaError;
 use capykeys_sqlite::ServerLock;
 use tokio::{
     runtime::Handle,
     signal::unix::{SignalKind, signal},
+    time::timeout,
 };
 
 use super::Error;
@@ -23,6 +25,8 @@ use crate::{
 
 /// How long the end may wait until the last uses of keys are recorded.
 const FLUSH_LIMIT: Duration = Duration::from_secs(3);
+/// How long it may wait until no other server waits for this one: a lease, and what the store needs.
+const LEAVE_LIMIT: Duration = LONGEST_LEASE.saturating_add(Duration::from_secs(1));
 
 /// Serves until a signal says to stop; then lets requests end.
 pub(crate) async fn run(config: &Config) -> Result<(), Error> {
@@ -39,9 +43,9 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     }
     proof.warm_up();
     // Followed until the end; before the first answer of the feed every lookup is a read.
-    let _following = cache.spawn(&Handle::current());
+    let following = cache.spawn(&Handle::current());
     let recording = uses.spawn(&Handle::current());
-    let (metrics, Proof { callers, tls, .. }) = (metrics(sessions, cache), proof);
+    let (metrics, Proof { callers, tls, .. }) = (metrics(sessions, cache.clone()), proof);
     // Before anybody is told that the service is ready: a signal that came earlier would end it at once.
     let stop = stop_signal()?;
     let serving = listeners.serve(config, &capykeys, Internal { metrics, gateways, callers, tls })?;
@@ -50,7 +54,11 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     tracing::info!(reason, "draining");
     serving.stop().await?;
     // Nobody is served any more, so nothing is used after this.
-    uses.flush(FLUSH_LIMIT).await;
+    drop(following);
+    let (_, left) = tokio::join!(uses.flush(FLUSH_LIMIT), timeout(LEAVE_LIMIT, cache.leave()));
+    if !matches!(left, Ok(Ok(()))) {
+        tracing::warn!("the other servers could not be told that this one is gone");
+    }
     drop(recording);
     tracing::info!("stopped");
     Ok(())

@@ -1,0 +1,109 @@
+//! Which server answers: every statement judges by itself that it is the primary of the newest line
+//! of history, since behind a pooler or a proxy each can lead to another server.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use capykeys_domain::ports::{HistoryLine, NewestLine};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::failure::Failure;
+
+/// Where a statement's own columns begin: after `number` and `id` of the line, and `found`.
+pub(crate) const OWN_COLUMNS: usize = 3;
+
+/// What a statement ends with: the line, and beside it the rows of the query, whose first column is
+/// `true AS found`. Without rows there is the line alone; without a line there is nothing at all.
+macro_rules! answer {
+    ($($query:tt)*) => {
+        concat!(
+            " SELECT line.number, line.id, answer.* FROM line LEFT JOIN LATERAL (",
+            $($query)*,
+            ") answer ON true"
+        )
+    };
+}
+
+pub(crate) use answer;
+
+/// The last line, where it is that of the server that answers.
+const CURRENT: &str = "\
+    SELECT number, id FROM history_lines \
+    WHERE number = (SELECT max(number) FROM history_lines) \
+        AND server_started = pg_postmaster_start_time() \
+        AND feed_file = pg_relation_filepath('changes')";
+
+/// The newest line that this process has seen, on whichever connection.
+#[derive(Debug, Default)]
+pub(crate) struct Line(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    newest: NewestLine,
+    /// What is asked for the newest line.
+    asking: Option<Asking>,
+}
+
+/// How a statement is asked: with the newest line that was known then.
+#[derive(Clone, Debug)]
+pub(crate) struct Asking {
+    newest: Option<HistoryLine>,
+    /// What comes before a statement: `line` is the current line of the server, or empty where that
+    /// is a standby, or does not have the newest line in its past, or has none yet.
+    with_line: Arc<str>,
+    /// Begins a line where the last is not current, unless the server does not have the newest.
+    pub(crate) begin: Arc<str>,
+}
+
+impl Line {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How the next statement is to be asked.
+    pub(crate) fn asking(&self) -> Asking {
+        let state = &mut *self.state();
+        let newest = state.newest.line();
+        let asking = state.asking.take().filter(|asking| asking.newest == newest);
+        state.asking.insert(asking.unwrap_or_else(|| Asking::new(newest))).clone()
+    }
+
+    /// Takes the rows that answer the statement itself, where the answer counts.
+    pub(crate) fn judge(&self, asking: &Asking, mut rows: Vec<Row>) -> Result<Vec<Row>, Failure> {
+        let first = rows.first().ok_or(Failure::NoLine)?;
+        let line = HistoryLine {
+            number: first.try_get(0).map_err(|_| Failure::UnreadableRow)?,
+            id: first.try_get::<_, Uuid>(1).map_err(|_| Failure::UnreadableRow)?.into_bytes(),
+        };
+        if !self.state().newest.admits(asking.newest, line) {
+            return Err(Failure::Superseded);
+        }
+        rows.retain(|row| matches!(row.try_get(2), Ok(Some(true))));
+        Ok(rows)
+    }
+}
+
+impl Asking {
+    fn new(newest: Option<HistoryLine>) -> Self {
+        // The values are our own and hold nothing to be escaped. As literals they leave the numbers of
+        // the parameters to the statements.
+        let has_newest = newest.map_or_else(String::new, |HistoryLine { number, id }| {
+            let id = Uuid::from_bytes(id);
+            format!(" AND EXISTS (SELECT FROM history_lines WHERE number = {number} AND id = '{id}')")
+        });
+        let with_line =
+            format!("WITH line AS MATERIALIZED ({CURRENT} AND NOT pg_is_in_recovery(){has_newest})");
+        let begin = format!(
+            "INSERT INTO history_lines (number, id, server_started, feed_file) \
+             SELECT COALESCE(max(number), 0) + 1, gen_random_uuid(), pg_postmaster_start_time(), \
+                 pg_relation_filepath('changes') \
+             FROM history_lines HAVING NOT EXISTS ({CURRENT}){has_newest} ON CONFLICT DO NOTHING"
+        );
+        Self { newest, with_line: with_line.into(), begin: begin.into() }
+    }
+
+    /// The whole of a statement.
+    pub(crate) fn statement(&self, statement: &str) -> String {
+        [&*self.with_line, statement].concat()
+    }
+}
