@@ -26,13 +26,6 @@ macro_rules! answer {
 
 pub(crate) use answer;
 
-/// The last line, where it is that of the server that answers.
-const CURRENT: &str = "\
-    SELECT number, id FROM history_lines \
-    WHERE number = (SELECT max(number) FROM history_lines) \
-        AND server_started = pg_postmaster_start_time() \
-        AND feed_file = pg_relation_filepath('changes')";
-
 /// The newest line that this process has seen, on whichever connection.
 #[derive(Debug, Default)]
 pub(crate) struct Line(Mutex<State>);
@@ -87,17 +80,20 @@ impl Asking {
     fn new(newest: Option<HistoryLine>) -> Self {
         // The values are our own and hold nothing to be escaped. As literals they leave the numbers of
         // the parameters to the statements.
-        let has_newest = newest.map_or_else(String::new, |HistoryLine { number, id }| {
-            let id = Uuid::from_bytes(id);
-            format!(" AND EXISTS (SELECT FROM history_lines WHERE number = {number} AND id = '{id}')")
-        });
-        let with_line =
-            format!("WITH line AS MATERIALIZED ({CURRENT} AND NOT pg_is_in_recovery(){has_newest})");
+        let seen = newest.map_or_else(
+            || "NULL, NULL".to_owned(),
+            |HistoryLine { number, id }| format!("{number}, '{}'", Uuid::from_bytes(id)),
+        );
+        let with_line = format!("WITH line AS MATERIALIZED (SELECT number, id FROM current_line({seen}))");
         let begin = format!(
             "INSERT INTO history_lines (number, id, server_started, feed_file) \
              SELECT COALESCE(max(number), 0) + 1, gen_random_uuid(), pg_postmaster_start_time(), \
                  pg_relation_filepath('changes') \
-             FROM history_lines HAVING NOT EXISTS ({CURRENT}){has_newest} ON CONFLICT DO NOTHING"
+             FROM history_lines \
+             HAVING NOT EXISTS (SELECT FROM current_line(NULL, NULL)) \
+                 AND (count(*) FILTER (WHERE (number, id) = ({seen})) > 0 OR {first}) \
+             ON CONFLICT DO NOTHING",
+            first = newest.is_none()
         );
         Self { newest, with_line: with_line.into(), begin: begin.into() }
     }
