@@ -133,14 +133,13 @@ impl Installation {
     /// Where the statement does not change exactly one.
     #[track_caller]
     pub fn change_row(&self, statement: &str) {
-        let changed = match self.environment.get("CAPYKEYS__POSTGRES__URL") {
-            Some(url) => postgres::execute(url, statement),
-            None => {
-                let file = self.directory().join("capykeys-data/capykeys.db");
-                let database = rusqlite::Connection::open(file).expect("the database opens");
-                let changed = database.execute(statement, []).expect("the statement is right");
-                changed.try_into().expect("a count")
-            }
+        let changed = if let Some(url) = self.environment.get("CAPYKEYS__POSTGRES__URL") {
+            postgres::execute(url, statement)
+        } else {
+            let file = self.directory().join("capykeys-data/capykeys.db");
+            let database = rusqlite::Connection::open(file).expect("the database opens");
+            let changed = database.execute(statement, []).expect("the statement is right");
+            changed.try_into().expect("a count")
         };
         assert_eq!(changed, 1, "{statement}");
     }
