@@ -127,6 +127,23 @@ impl Installation {
         Output { code: status.code(), stdout: stdout.to_end(LIMIT), stderr }
     }
 
+    /// Changes rows of its store beside the service, as its owner can.
+    ///
+    /// # Panics
+    /// Where the statement does not change exactly one.
+    #[track_caller]
+    pub fn change_row(&self, statement: &str) {
+        let changed = if let Some(url) = self.environment.get("CAPYKEYS__POSTGRES__URL") {
+            postgres::execute(url, statement)
+        } else {
+            let file = self.directory().join("capykeys-data/capykeys.db");
+            let database = rusqlite::Connection::open(file).expect("the database opens");
+            let changed = database.execute(statement, []).expect("the statement is right");
+            changed.try_into().expect("a count")
+        };
+        assert_eq!(changed, 1, "{statement}");
+    }
+
     /// Runs a command that prints JSON.
     #[track_caller]
     pub fn json(&self, arguments: &[&str]) -> Value {

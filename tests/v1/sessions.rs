@@ -4,12 +4,13 @@ use std::{
     collections::HashSet,
     sync::{Arc, Barrier},
     thread,
+    time::Duration,
 };
 
 use capykeys_tests::{
     Installation, Server, Store, Tenant,
     clerk::{self, Session},
-    clock, on_both_stores,
+    clock, on_both_stores, wait,
 };
 use serde_json::json;
 
@@ -20,6 +21,7 @@ on_both_stores![
     sessions_act_in_the_organization_registered_for_theirs,
     where_organizations_are_registered_an_unknown_one_is_refused,
     version_1_of_the_claims_is_read_where_it_is_set,
+    an_organization_that_is_linked_to_another_obeys_the_sessions_of_that_one_alone,
     good_tokens_are_accepted,
     bad_tokens_are_refused,
 ];
@@ -53,6 +55,24 @@ fn ten_first_administrators_at_once_bring_one_organization(store: Store) {
     let organizations = all["organizations"].as_array().unwrap();
     let same = organizations.iter().filter(|one| one["clerk_organization_id"] == at_clerk.as_str());
     assert_eq!(same.count(), 1);
+}
+
+fn an_organization_that_is_linked_to_another_obeys_the_sessions_of_that_one_alone(store: Store) {
+    let (old, new) = (clerk::organization_id(), clerk::organization_id());
+    let acme = Tenant::with_clerk(store.server(), &old);
+    let [of_old, of_new] = [&old, &new].map(|id| Session::member(id).sign());
+    acme.listing(&of_old).send().expect(200);
+    acme.server.installation().change_row(&format!(
+        "UPDATE organizations SET clerk_organization_id = '{new}' WHERE clerk_organization_id = '{old}'"
+    ));
+    wait::until(
+        "the new one's sessions are obeyed and the old one's are not",
+        Duration::from_secs(30),
+        || {
+            let refused = (400..500).contains(&acme.listing(&of_old).send().status);
+            (refused && acme.listing(&of_new).send().status == 200).then_some(())
+        },
+    );
 }
 
 fn a_member_or_an_impersonator_brings_nothing_along(store: Store) {

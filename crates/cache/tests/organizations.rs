@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use capykeys_cache::{CacheSettings, OrganizationCache, VerificationCache};
 use capykeys_conformance::{fixtures, model::ModelStore};
 use capykeys_domain::{
-    model::{AuditAction, ClerkOrganizationId, Organization, Suspension},
+    model::{AuditAction, ClerkLink, ClerkOrganizationId, Organization, Suspension},
     ports::{Change, OrganizationResolver, Organizations},
 };
 use tokio::{runtime::Handle, time::sleep};
@@ -108,4 +108,25 @@ async fn an_organization_that_is_not_there_is_asked_for_again() {
     let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(2), late.id, None);
     world.store.create(&late, &event).await.unwrap();
     assert!(world.cache.resolve_organization(&id).await.unwrap().is_some());
+}
+
+/// Whoever is signed in to the old one has nothing to say any more, and who is to the new one has.
+#[tokio::test]
+async fn an_organization_that_is_linked_to_another_at_clerk_is_found_under_that_one_alone() {
+    let world = World::new().await;
+    let new = ClerkOrganizationId::parse("org_2new").unwrap();
+    let following = world.keys.spawn(&Handle::current());
+    world.has_a_lease().await;
+    let cache = &world.cache;
+    let found = |id| async move { cache.resolve_organization(id).await.unwrap() };
+    assert_eq!(found(&world.id).await.map(|found| found.id), Some(world.organization.id));
+    assert_eq!(found(&new).await, None);
+    drop(following);
+    world.store.link(world.organization.id, Some(ClerkLink { id: new.clone(), slug: None }));
+    assert!(found(&world.id).await.is_some(), "it is remembered");
+    let _following = world.keys.spawn(&Handle::current());
+    while found(&world.id).await.is_some() {
+        sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(found(&new).await.map(|found| found.id), Some(world.organization.id));
 }

@@ -22,6 +22,7 @@
 
 #[doc(hidden)]
 pub mod cases;
+pub mod columns;
 pub mod fixtures;
 pub mod model;
 mod store;

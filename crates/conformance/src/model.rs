@@ -12,8 +12,8 @@ use std::{
 use async_trait::async_trait;
 use capykeys_domain::{
     model::{
-        ApiKey, AuditEvent, AuditRecord, ClerkOrganizationId, Creator, KeyId, Organization, OrganizationId,
-        Suspension, Timestamp,
+        ApiKey, AuditEvent, AuditRecord, ClerkLink, ClerkOrganizationId, Creator, KeyId, Organization,
+        OrganizationId, Suspension, Timestamp,
     },
     ports::{
         AuditLog, Change, FoundKey, Insertion, KeyLookup, KeyStore, KeyUse, NewKey, Organizations, Readiness,
@@ -38,6 +38,16 @@ struct State {
 impl ModelStore {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Links an organization to another one at Clerk, as its owner can in the store itself: there is no
+    /// port for it.
+    pub fn link(&self, id: OrganizationId, clerk: Option<ClerkLink>) {
+        let mut state = self.state();
+        if let Some(organization) = state.organizations.get_mut(&id) {
+            organization.clerk = clerk;
+            state.changes.push(Change::Organization(id));
+        }
     }
 
     /// How many keys, organizations and events there are: for tests that nothing was changed.

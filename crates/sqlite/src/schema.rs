@@ -159,6 +159,37 @@ mod tests {
         assert_eq!(changes, 1, "the start");
     }
 
+    /// Readers go on where they were: nothing is numbered anew.
+    #[test]
+    fn a_feed_of_the_second_version_is_gone_on_with() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let file = directory.path().join("test.db");
+        let mut old = Connection::open(&file).unwrap();
+        let known = MIGRATIONS[..2].iter().map(|(name, text)| Migration::unapplied(name, text).unwrap());
+        Runner::new(&known.collect::<Vec<_>>()).run(&mut old).unwrap();
+        old.execute_batch(
+            "INSERT INTO organizations (id, name, slug, created_at, updated_at)
+             VALUES (zeroblob(16), 'Acme', 'acme', 0, 0);
+             INSERT INTO api_keys (id, organization_id, name, key_prefix, scopes, source, created_at, pepper_id, digest)
+             VALUES (zeroblob(16), zeroblob(16), 'CI', 'capy', '*', 'api', 0, '1', zeroblob(32));
+             UPDATE api_keys SET revoked_at = 1;",
+        )
+        .unwrap();
+        let feed = |connection: &Connection| {
+            let rows =
+                "SELECT group_concat(sequence || hex(mark) || kind, ' ' ORDER BY sequence) FROM changes";
+            connection.query_row(rows, [], |row| row.get::<_, String>(0)).unwrap()
+        };
+        let before = feed(&old);
+        drop(old);
+        let writer = open_writer(&file).unwrap();
+        assert_eq!(feed(&writer), before);
+        let change = "UPDATE api_keys SET revoked_at = NULL; UPDATE organizations SET clerk_organization_id = 'org_2a'";
+        writer.execute_batch(change).unwrap();
+        let last: i64 = writer.query_row("SELECT max(sequence) FROM changes", [], |row| row.get(0)).unwrap();
+        assert_eq!(last, 3);
+    }
+
     #[test]
     fn the_writer_syncs_every_commit_and_enforces_foreign_keys() {
         let directory = tempfile::TempDir::new().unwrap();

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use capykeys_conformance::fixtures;
+use capykeys_conformance::{columns, fixtures};
 use capykeys_domain::{
     model::{AuditAction, Organization},
     ports::{Change, ChangeFeed, FeedPosition, KeyStore, NewKey, Organizations, Poll},
@@ -67,6 +67,8 @@ async fn whatever_changes_a_verdict_is_told_and_nothing_else_is() {
         ("UPDATE organizations SET name = 'Other', updated_at = 1", None),
         ("UPDATE organizations SET suspended_at = 1", Some(organization)),
         ("UPDATE organizations SET suspended_at = NULL", Some(organization)),
+        ("UPDATE organizations SET clerk_organization_id = 'org_2new'", Some(organization)),
+        ("UPDATE organizations SET clerk_organization_id = NULL", Some(organization)),
         ("DELETE FROM api_keys", Some(key)),
         ("DELETE FROM organizations", Some(organization)),
     ] {
@@ -74,6 +76,84 @@ async fn whatever_changes_a_verdict_is_told_and_nothing_else_is() {
         scene.run(statement);
         assert_eq!(scene.told(&start).await.unwrap(), Vec::from_iter(expected), "{statement}");
     }
+}
+
+#[tokio::test]
+async fn each_column_is_told_of_or_no_verdict_depends_on_it() {
+    const OTHERS: &str = "INSERT INTO organizations \
+        (id, name, slug, created_at, updated_at, clerk_organization_id, suspended_at) \
+        VALUES (randomblob(16), 'It', 'it', 0, 0, 'org_2it', 0), (randomblob(16), 'To', 'to', 0, 0, NULL, 0)";
+    let scene = Scene::new().await;
+    scene.run(OTHERS);
+    let schema = "SELECT t.name, c.name, c.type FROM sqlite_schema t, pragma_table_info(t.name) c
+        WHERE t.name IN ('api_keys', 'organizations')";
+    let mut schema = scene.beside.prepare(schema).unwrap();
+    let columns = schema.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+    let columns: Vec<(String, String, String)> = columns.map(Result::unwrap).collect();
+    assert!(columns.len() > 20);
+    for (table, column, kind) in columns {
+        let (text, is_told) = columns::told(&table, &column);
+        let value = match (column.as_str(), kind.as_str()) {
+            ("organization_id", _) => "(SELECT id FROM organizations WHERE slug = 'to')".to_owned(),
+            ("digest", _) => "randomblob(32)".to_owned(),
+            (_, "BLOB") => "randomblob(16)".to_owned(),
+            (_, "INTEGER") => "1".to_owned(),
+            _ => format!("'{text}'"),
+        };
+        // The one without keys: the id of another cannot be changed.
+        let rows = if table == "organizations" { "WHERE clerk_organization_id IS NOT NULL" } else { "" };
+        let start = scene.end().await;
+        scene.run(&format!("UPDATE {table} SET {column} = {value} {rows}"));
+        let changes = scene.told(&start).await.unwrap();
+        assert_eq!(changes.len(), usize::from(is_told), "{table}.{column}: {changes:?}");
+    }
+}
+
+/// SQLite deletes what REPLACE replaces without a trigger of the deletion.
+#[tokio::test]
+async fn what_is_replaced_is_told() {
+    const NEW: &str = "INSERT OR REPLACE INTO api_keys \
+        (id, organization_id, name, key_prefix, scopes, source, created_at, pepper_id, digest) \
+        SELECT id, organization_id, name, key_prefix, '*', source, created_at, pepper_id, digest FROM api_keys";
+    const SECOND: &str = "INSERT INTO api_keys \
+        (id, organization_id, name, key_prefix, scopes, source, created_at, pepper_id, digest) \
+        SELECT randomblob(16), organization_id, 'second', key_prefix, scopes, source, created_at, pepper_id, \
+            randomblob(32) FROM api_keys";
+    let scene = Scene::new().await;
+    let key = Change::Key(scene.key.key.id);
+    let organization = Change::Organization(scene.organization.id);
+    let of_first = "SELECT digest FROM api_keys WHERE name <> 'second'";
+    // The shell does not enforce foreign keys.
+    scene.run("PRAGMA foreign_keys = OFF");
+    for (statement, expected) in [
+        (NEW, Some(key)),
+        (&NEW.replace("SELECT id", "SELECT randomblob(16)"), Some(key)),
+        ("UPDATE organizations SET clerk_organization_id = 'org_2it'", Some(organization)),
+        (
+            "REPLACE INTO organizations (id, name, slug, created_at, updated_at, suspended_at) \
+             SELECT id, name, slug, 0, 0, 1 FROM organizations",
+            Some(organization),
+        ),
+        (
+            "INSERT INTO organizations (id, name, slug, created_at, updated_at) \
+             VALUES (zeroblob(16), 'Other', 'other', 0, 0)",
+            None,
+        ),
+        (SECOND, None),
+    ] {
+        let start = scene.end().await;
+        scene.run(statement);
+        assert_eq!(scene.told(&start).await.unwrap(), Vec::from_iter(expected), "{statement}");
+    }
+    let before = scene.end().await;
+    scene.run(&format!("UPDATE OR REPLACE api_keys SET digest = ({of_first}) WHERE name = 'second'"));
+    assert_eq!(scene.told(&before).await.unwrap().len(), 2, "the one that is gone, and the one in its place");
+    let before = scene.end().await;
+    let take = "UPDATE OR REPLACE organizations SET id = (SELECT id FROM organizations WHERE slug <> 'other') \
+        WHERE slug = 'other'";
+    scene.run(take);
+    let changes = scene.told(&before).await.unwrap();
+    assert!(changes.len() == 2 && changes.contains(&organization), "{changes:?}");
 }
 
 #[tokio::test]

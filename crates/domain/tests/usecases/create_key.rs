@@ -52,6 +52,26 @@ async fn an_organization_that_is_suspended_after_its_caller_was_let_through_gets
     assert_eq!(denial, Denial::Forbidden(Forbidden::OrganizationSuspended));
 }
 
+/// What the store says is what the policy says, and is recorded like that.
+#[tokio::test]
+async fn what_the_store_refuses_is_a_recorded_denial() {
+    let service = Service::new(Provisioning::Auto);
+    let organization = service.organization().await;
+    service.add_session("an.admins.token", Some("org_2known"), "org:admin", false);
+    let caller = service.sign_in("an.admins.token").await.unwrap();
+    let context = fixtures::context();
+    let permit = service.app.permit_create_key(&caller, Some(organization.id), &context).await.unwrap();
+    service.store.link(organization.id, None);
+    let before = service.store.counts();
+    let refused = service.app.create_key(&permit, spec(&[Scope::JobsRead]), &context).await;
+    assert!(matches!(refused, Err(CreateKeyError::Denied(Denial::NoSuchOrganization))));
+    assert_eq!(service.store.counts(), (before.0, before.1, before.2 + 1));
+    let records = AuditLog::list(&service.store, organization.id, 0, 100.try_into().unwrap()).await.unwrap();
+    let last = &records.last().unwrap().event;
+    assert_eq!((last.action, last.outcome), (AuditAction::CreateKey, AuditOutcome::Denied));
+    assert_eq!(last.actor, caller.actor());
+}
+
 #[tokio::test]
 async fn two_keys_never_share_id_or_secret() {
     let service = Service::new(Provisioning::Auto);

@@ -6,7 +6,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use capykeys_cache::{CacheSettings, VerificationCache};
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
-    model::{AuditAction, KeyId},
+    model::AuditAction,
     ports::{Change, ChangeFeed, FeedPosition, KeyLookup, KeyResolver, KeyStore, NewKey, Poll},
 };
 use capykeys_postgres::PostgresStore;
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// What is told after `position`, which must not have diverged, and the position then.
-async fn told(store: &PostgresStore, position: &FeedPosition) -> (Vec<Change>, FeedPosition) {
+pub(crate) async fn told(store: &PostgresStore, position: &FeedPosition) -> (Vec<Change>, FeedPosition) {
     match store.poll(position, 1_000.try_into().unwrap()).await.unwrap() {
         Poll::Changes { changes, position, complete, .. } => {
             assert!(complete);
@@ -33,11 +33,11 @@ async fn told(store: &PostgresStore, position: &FeedPosition) -> (Vec<Change>, F
     }
 }
 
-async fn diverged(store: &PostgresStore, position: &FeedPosition) -> bool {
+pub(crate) async fn diverged(store: &PostgresStore, position: &FeedPosition) -> bool {
     matches!(store.poll(position, 1_000.try_into().unwrap()).await.unwrap(), Poll::Diverged(_))
 }
 
-async fn end(store: &PostgresStore) -> FeedPosition {
+pub(crate) async fn end(store: &PostgresStore) -> FeedPosition {
     store.head().await.unwrap().position
 }
 
@@ -76,6 +76,8 @@ async fn whatever_changes_a_verdict_is_told_and_nothing_else_is() {
         ("UPDATE organizations SET name = 'Other', updated_at = now()", None),
         ("UPDATE organizations SET suspended_at = now()", Some(organization)),
         ("UPDATE organizations SET suspended_at = NULL", Some(organization)),
+        ("UPDATE organizations SET clerk_organization_id = 'org_2new'", Some(organization)),
+        ("UPDATE organizations SET clerk_organization_id = NULL", Some(organization)),
         ("DELETE FROM api_keys", Some(key)),
         ("DELETE FROM organizations", Some(organization)),
     ] {
@@ -139,7 +141,7 @@ async fn a_revocation_that_commits_late_is_not_passed_by_a_later_one() {
 async fn the_last_hundred_thousand_events_are_kept_and_what_is_older_diverges() {
     let scene = scene().await;
     let start = end(&scene.store).await;
-    let many = "INSERT INTO changes SELECT 99998, mark, 'key', gen_random_uuid(), gen_random_uuid(), at FROM changes";
+    let many = "INSERT INTO changes SELECT 99999, mark, 'key', gen_random_uuid(), gen_random_uuid(), at FROM changes";
     scene.run(many).await;
     scene.revoke_now(&scene.key).await;
     assert_eq!(told(&scene.store, &start).await.0[1..], [Change::Key(scene.key.key.id)]);
@@ -275,14 +277,7 @@ async fn of_sixteen_times_fifty_revocations_none_is_missed_beside_an_open_transa
 
 async fn none_missed(each: usize) {
     let scene = scene().await;
-    let keys = "INSERT INTO api_keys (id, organization_id, name, key_prefix, scopes, source, created_at, \
-            pepper_id, digest) \
-        SELECT gen_random_uuid(), id, 'CI', 'capy', ARRAY['jobs:read'], 'api', now(), '1', \
-            sha256(number::text::bytea) \
-        FROM organizations, generate_series(1, $1::bigint) AS number RETURNING id";
-    let count = i64::try_from(16 * each).unwrap();
-    let rows = scene.other.query(keys, &[&count]).await.unwrap();
-    let ids: Vec<KeyId> = rows.iter().map(|row| KeyId::from_uuid(row.get(0))).collect();
+    let ids = scene.many_keys(i64::try_from(16 * each).unwrap()).await;
     scene.run("BEGIN; UPDATE organizations SET name = 'Other'").await;
 
     let mut position = end(&scene.store).await;

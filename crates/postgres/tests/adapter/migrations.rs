@@ -4,18 +4,20 @@ use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{AuditAction, Suspension},
     ports::{
-        AuditLog, Change, ChangeFeed, Insertion, KeyLookup, KeyStore, KeyUse, Organizations, Poll, Readiness,
+        AuditLog, Change, ChangeFeed, FeedPosition, Insertion, KeyLookup, KeyStore, KeyUse, Organizations,
+        Poll, Readiness,
     },
 };
 use capykeys_postgres::{MigrateError, PostgresSettings, SchemaError, migrate};
 use capykeys_testkit::shared;
 
 use crate::{
+    feed::{self, diverged},
     scene::scene,
     support::{database, patient, store},
 };
 
-const MIGRATIONS: [&str; 2] = ["V1__initial", "V2__change_feed"];
+const MIGRATIONS: [&str; 3] = ["V1__initial", "V2__change_feed", "V3__changes_by_statement"];
 
 const NEWER: &str = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) \
     VALUES (1000, 'newer', '2030-01-01T00:00:00Z', '1')";
@@ -55,8 +57,8 @@ async fn a_database_that_a_newer_program_migrated_is_not_used() {
 #[tokio::test]
 async fn a_database_of_the_first_version_is_used_once_it_is_migrated() {
     let scene = scene().await;
-    let back = "DROP FUNCTION record_change CASCADE; DROP TABLE changes; \
-        DELETE FROM refinery_schema_history WHERE version = 2";
+    let back = "DROP FUNCTION record_changes CASCADE; DROP TABLE changes; \
+        DELETE FROM refinery_schema_history WHERE version > 1";
     scene.run(back).await;
     let settings = patient(scene.url.clone());
     let store = store(&settings);
@@ -68,6 +70,41 @@ async fn a_database_of_the_first_version_is_used_once_it_is_migrated() {
     let _ = scene.revoke().await.unwrap();
     let told = store.poll(&start, 10.try_into().unwrap()).await.unwrap();
     assert!(matches!(told, Poll::Changes { changes, .. } if changes == [Change::Key(scene.key.key.id)]));
+}
+
+/// The third version begins the feed anew, since a change may have come before it that was not told.
+#[tokio::test]
+async fn a_feed_of_the_second_version_is_gone_on_with_by_no_reader_and_missed_by_none() {
+    let scene = scene().await;
+    scene
+        .run(
+            "DROP FUNCTION record_changes CASCADE; DROP TABLE changes; \
+             DELETE FROM refinery_schema_history WHERE version > 2",
+        )
+        .await;
+    scene.run(include_str!("../../migrations/V2__change_feed.sql")).await;
+    scene.many_keys(3).await;
+    scene.run("UPDATE api_keys SET revoked_at = '2030-01-01Z'").await;
+    let told = "SELECT sequence, mark FROM changes ORDER BY sequence";
+    let told = scene.other.query(told, &[]).await.unwrap();
+    assert_eq!(told.len(), 5, "the start and four keys");
+    let stored = "SELECT array_agg(k ORDER BY id)::text FROM api_keys k";
+    let stored: String = scene.other.query_one(stored, &[]).await.unwrap().get(0);
+
+    let settings = patient(scene.url.clone());
+    assert_eq!(migrate(&settings).await.unwrap().applied, MIGRATIONS[2..]);
+    let store = store(&settings);
+    let start = store.head().await.unwrap().position;
+    assert_eq!(start.sequence, 5);
+    for row in told {
+        let mark = row.get::<_, &[u8]>(1).try_into().unwrap();
+        let old = FeedPosition { sequence: row.get(0), mark, ..start };
+        assert!(diverged(&store, &old).await, "{old:?}");
+    }
+    let after = "SELECT array_agg(k ORDER BY id)::text FROM api_keys k";
+    assert_eq!(scene.other.query_one(after, &[]).await.unwrap().get::<_, String>(0), stored);
+    scene.run("UPDATE api_keys SET revoked_at = NULL").await;
+    assert_eq!(feed::told(&store, &start).await.0.len(), 4);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
-    model::{AuditAction, Organization},
+    model::{AuditAction, KeyId, Organization},
     ports::{AuditLog, Insertion, KeyStore, NewKey, Organizations, Revocation},
 };
 use capykeys_postgres::PostgresStore;
@@ -45,6 +45,17 @@ pub(crate) async fn scene_at(url: String) -> Scene {
 impl Scene {
     pub(crate) async fn run(&self, statement: &str) {
         self.other.batch_execute(statement).await.unwrap();
+    }
+
+    /// Stores so many keys for each organization.
+    pub(crate) async fn many_keys(&self, each: i64) -> Vec<KeyId> {
+        let keys = "INSERT INTO api_keys (id, organization_id, name, key_prefix, scopes, source, created_at, \
+                pepper_id, digest) \
+            SELECT gen_random_uuid(), id, 'CI', 'capy', ARRAY['jobs:read'], 'api', now(), '1', \
+                sha256(gen_random_uuid()::text::bytea) \
+            FROM organizations, generate_series(1, $1::bigint) RETURNING id";
+        let rows = self.other.query(keys, &[&each]).await.unwrap();
+        rows.iter().map(|row| KeyId::from_uuid(row.get(0))).collect()
     }
 
     /// Until the store's statement waits for a lock of the other connection.

@@ -2,11 +2,19 @@
 
 use std::{thread, time::Duration};
 
-use capykeys_tests::{Answer, Store, Tenant, on_both_stores, raw::Raw};
+use capykeys_tests::{
+    Answer, Store, Tenant,
+    clerk::{self, Session},
+    on_both_stores,
+    raw::Raw,
+};
+use serde_json::json;
 
 on_both_stores![
     a_key_that_is_revoked_while_its_request_is_held_creates_nothing,
     an_organization_that_is_suspended_while_a_request_is_held_gets_no_key,
+    a_key_that_loses_something_while_its_request_is_held_does_not_hand_it_on,
+    a_session_whose_organization_is_linked_to_another_while_a_request_is_held_creates_nothing,
 ];
 
 const BODY: &str = r#"{"name":"held","scopes":["jobs:read"]}"#;
@@ -46,4 +54,49 @@ fn an_organization_that_is_suspended_while_a_request_is_held_gets_no_key(store: 
     hold(&acme, &acme.admin, suspend).error(403);
     let _ = installation.run(&["organizations", "resume", &acme.id]).expect_success();
     assert_eq!(acme.list().len(), before);
+}
+
+fn a_key_that_loses_something_while_its_request_is_held_does_not_hand_it_on(store: Store) {
+    let acme = store.tenant();
+    let scopes = |names: &str| match store {
+        Store::Sqlite => format!("scopes = '{names}'"),
+        Store::Postgres => format!("scopes = string_to_array('{names}', ' ')"),
+    };
+    // In the year 2100.
+    let expiry = match store {
+        Store::Sqlite => "expires_at = 4102444800000000",
+        Store::Postgres => "expires_at = to_timestamp(4102444800)",
+    };
+    for (change, sentence) in [
+        (
+            scopes("api_keys:write"),
+            "The API key cannot grant the scope jobs:read, which it does not hold itself.",
+        ),
+        (scopes("jobs:read api_keys:read"), "The API key lacks the scope api_keys:write."),
+        ("project_id = 'p1'".to_owned(), "A project-scoped API key cannot manage API keys."),
+        (expiry.to_owned(), "The API key cannot create a key that expires later than itself."),
+    ] {
+        let name = format!("creator: {change}").replace('\'', "");
+        let creator = acme.create(&json!({"name": name, "scopes": ["jobs:read", "api_keys:write"]}));
+        let narrow = format!("UPDATE api_keys SET {change} WHERE name = '{name}'");
+        let before = acme.list().len();
+        let answer =
+            hold(&acme, &creator.plaintext, || acme.server.installation().change_row(&narrow)).error(403);
+        assert_eq!(answer, sentence, "{change}");
+        assert_eq!(acme.list().len(), before);
+    }
+}
+
+fn a_session_whose_organization_is_linked_to_another_while_a_request_is_held_creates_nothing(store: Store) {
+    let (old, new) = (clerk::organization_id(), clerk::organization_id());
+    let acme = Tenant::with_clerk(store.server(), &old);
+    let link = format!(
+        "UPDATE organizations SET clerk_organization_id = '{new}' WHERE clerk_organization_id = '{old}'"
+    );
+    let before = acme.list().len();
+    let relink = || acme.server.installation().change_row(&link);
+    let answer = hold(&acme, &Session::admin(&old).sign(), relink);
+    assert!((400..500).contains(&answer.status), "{answer:?}");
+    assert_eq!(acme.list().len(), before);
+    assert_eq!(hold(&acme, &Session::admin(&new).sign(), || {}).status, 201);
 }
