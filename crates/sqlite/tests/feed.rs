@@ -5,11 +5,14 @@
 use capykeys_conformance::{columns, fixtures};
 use capykeys_domain::{
     model::{AuditAction, Organization},
-    ports::{Change, ChangeFeed, FeedPosition, KeyStore, NewKey, Organizations, Poll},
+    ports::{Change, ChangeFeed, FeedPosition, KeyStore, NewKey, Organizations, Poll, ReplicaId},
 };
 use capykeys_sqlite::SqliteStore;
 use rusqlite::Connection;
 use tempfile::TempDir;
+
+/// Nobody who is registered.
+const READER: ReplicaId = ReplicaId([0; 16]);
 
 struct Scene {
     store: SqliteStore,
@@ -38,12 +41,12 @@ impl Scene {
     }
 
     async fn end(&self) -> FeedPosition {
-        self.store.head().await.unwrap().position
+        self.store.head(READER).await.unwrap().position
     }
 
     /// What is told after `position`; `None` where that has diverged.
     async fn told(&self, position: &FeedPosition) -> Option<Vec<Change>> {
-        match self.store.poll(position, 100.try_into().unwrap()).await.unwrap() {
+        match self.store.poll(READER, position, 100.try_into().unwrap()).await.unwrap() {
             Poll::Changes { changes, .. } => Some(changes),
             Poll::Diverged(_) => None,
         }
@@ -187,8 +190,8 @@ async fn the_stores_time_is_the_machines_and_not_that_of_the_last_event() {
         scene.beside.query_row(millis, [], |row| row.get(0)).unwrap()
     };
     let before = now();
-    let head = scene.store.head().await.unwrap();
-    let poll = scene.store.poll(&head.position, 1.try_into().unwrap()).await.unwrap();
+    let head = scene.store.head(READER).await.unwrap();
+    let poll = scene.store.poll(READER, &head.position, 1.try_into().unwrap()).await.unwrap();
     let after = now();
     let Poll::Changes { store_time, .. } = poll else { panic!("{poll:?}") };
     for time in [head.store_time, store_time] {

@@ -3,11 +3,11 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use capykeys_cache::{CacheSettings, VerificationCache};
+use capykeys_cache::{CacheSettings, CachedStore, VerificationCache};
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::AuditAction,
-    ports::{Change, ChangeFeed, FeedPosition, KeyLookup, KeyResolver, KeyStore, NewKey, Poll},
+    ports::{Change, ChangeFeed, FeedPosition, KeyLookup, KeyResolver, KeyStore, NewKey, Poll, ReplicaId},
 };
 use capykeys_postgres::PostgresStore;
 use capykeys_testkit::Cluster;
@@ -22,9 +22,12 @@ use crate::{
     support::{migrated, patient, store},
 };
 
+/// Nobody who is registered.
+pub(crate) const READER: ReplicaId = ReplicaId([0; 16]);
+
 /// What is told after `position`, which must not have diverged, and the position then.
 pub(crate) async fn told(store: &PostgresStore, position: &FeedPosition) -> (Vec<Change>, FeedPosition) {
-    match store.poll(position, 1_000.try_into().unwrap()).await.unwrap() {
+    match store.poll(READER, position, 1_000.try_into().unwrap()).await.unwrap() {
         Poll::Changes { changes, position, complete, .. } => {
             assert!(complete);
             (changes, position)
@@ -34,11 +37,11 @@ pub(crate) async fn told(store: &PostgresStore, position: &FeedPosition) -> (Vec
 }
 
 pub(crate) async fn diverged(store: &PostgresStore, position: &FeedPosition) -> bool {
-    matches!(store.poll(position, 1_000.try_into().unwrap()).await.unwrap(), Poll::Diverged(_))
+    matches!(store.poll(READER, position, 1_000.try_into().unwrap()).await.unwrap(), Poll::Diverged(_))
 }
 
 pub(crate) async fn end(store: &PostgresStore) -> FeedPosition {
-    store.head().await.unwrap().position
+    store.head(READER).await.unwrap().position
 }
 
 impl Scene {
@@ -160,8 +163,8 @@ async fn the_stores_time_is_the_servers_and_not_that_of_the_last_event() {
         scene.other.query_one(micros, &[]).await.unwrap().get::<_, i64>(0)
     };
     let before = now().await;
-    let head = scene.store.head().await.unwrap();
-    let poll = scene.store.poll(&head.position, 1.try_into().unwrap()).await.unwrap();
+    let head = scene.store.head(READER).await.unwrap();
+    let poll = scene.store.poll(READER, &head.position, 1.try_into().unwrap()).await.unwrap();
     let after = now().await;
     let Poll::Changes { store_time, .. } = poll else { panic!("{poll:?}") };
     for time in [head.store_time, store_time] {
@@ -191,10 +194,10 @@ async fn a_promoted_standby_is_another_history_for_every_reader() {
 
     let standby = Cluster::standby_of(&primary);
     let other = store(&patient(standby.url(&database)));
-    other.head().await.unwrap_err();
+    other.head(READER).await.unwrap_err();
     // Not even one whose settings let it connect.
     let reader = store(&patient(format!("{}?target_session_attrs=read-only", standby.url(&database))));
-    let (head, poll) = (reader.head().await, reader.poll(&shared, 1.try_into().unwrap()).await);
+    let (head, poll) = (reader.head(READER).await, reader.poll(READER, &shared, 1.try_into().unwrap()).await);
     for error in [head.unwrap_err(), poll.unwrap_err()] {
         assert!(error.to_string().ends_with(": the server is a standby"), "{error}");
     }
@@ -210,10 +213,14 @@ async fn a_promoted_standby_is_another_history_for_every_reader() {
 
     let both = format!("postgres://postgres@{},{}/{database}", primary.address(), standby.address());
     let both = Arc::new(store(&patient(both)));
-    let cache = VerificationCache::new(CacheSettings::default(), Arc::clone(&both) as _, both);
+    let cache = VerificationCache::new(
+        CacheSettings::default(),
+        ReplicaId([1; 16]),
+        CachedStore { lookup: both.clone(), feed: both.clone(), registry: both },
+    );
     let _polling = cache.spawn(&Handle::current());
     until(|| cache.lease_remaining().is_some()).await;
-    assert!(cache.resolve(std::slice::from_ref(&lost.digest)).await.unwrap().found.is_some());
+    assert!(cache.resolve(std::slice::from_ref(&lost.digest), Duration::ZERO).await.unwrap().found.is_some());
     assert_eq!(cache.status().keys, 1);
 
     primary.kill();
@@ -295,7 +302,7 @@ async fn none_missed(each: usize) {
     let mut read = Vec::new();
     loop {
         let last = writers.is_finished();
-        let poll = scene.store.poll(&position, 1_000.try_into().unwrap()).await.unwrap();
+        let poll = scene.store.poll(READER, &position, 1_000.try_into().unwrap()).await.unwrap();
         let Poll::Changes { changes, position: next, complete, .. } = poll else { panic!("{poll:?}") };
         read.extend(changes);
         position = next;

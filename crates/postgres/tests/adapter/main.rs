@@ -9,6 +9,7 @@ mod bulk;
 mod concurrency;
 mod faults;
 mod feed;
+mod line;
 mod migrations;
 mod rows;
 mod scene;

@@ -5,19 +5,19 @@ use capykeys_domain::{
     model::{AuditAction, Suspension},
     ports::{
         AuditLog, Change, ChangeFeed, FeedPosition, Insertion, KeyLookup, KeyStore, KeyUse, Organizations,
-        Poll, Readiness,
+        Poll, Readiness, ReplicaRegistry,
     },
 };
 use capykeys_postgres::{MigrateError, PostgresSettings, SchemaError, migrate};
 use capykeys_testkit::shared;
 
 use crate::{
-    feed::{self, diverged},
+    feed::{self, READER, diverged},
     scene::scene,
     support::{database, patient, store},
 };
 
-const MIGRATIONS: [&str; 3] = ["V1__initial", "V2__change_feed", "V3__changes_by_statement"];
+const MIGRATIONS: [&str; 4] = ["V1__initial", "V2__change_feed", "V3__changes_by_statement", "V4__replicas"];
 
 const NEWER: &str = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) \
     VALUES (1000, 'newer', '2030-01-01T00:00:00Z', '1')";
@@ -57,18 +57,19 @@ async fn a_database_that_a_newer_program_migrated_is_not_used() {
 #[tokio::test]
 async fn a_database_of_the_first_version_is_used_once_it_is_migrated() {
     let scene = scene().await;
-    let back = "DROP FUNCTION record_changes CASCADE; DROP TABLE changes; \
+    let back = "DROP FUNCTION record_changes CASCADE; DROP FUNCTION current_line; \
+        DROP TABLE changes, history_lines, replicas; \
         DELETE FROM refinery_schema_history WHERE version > 1";
     scene.run(back).await;
     let settings = patient(scene.url.clone());
     let store = store(&settings);
     assert!(matches!(store.check_schema().await, Err(SchemaError::Outdated)));
-    let error = store.head().await.unwrap_err();
+    let error = store.head(READER).await.unwrap_err();
     assert!(error.to_string().contains("run `capykeys migrate`"), "{error}");
     assert_eq!(migrate(&settings).await.unwrap().applied, MIGRATIONS[1..]);
-    let start = store.head().await.unwrap().position;
+    let start = store.head(READER).await.unwrap().position;
     let _ = scene.revoke().await.unwrap();
-    let told = store.poll(&start, 10.try_into().unwrap()).await.unwrap();
+    let told = store.poll(READER, &start, 10.try_into().unwrap()).await.unwrap();
     assert!(matches!(told, Poll::Changes { changes, .. } if changes == [Change::Key(scene.key.key.id)]));
 }
 
@@ -78,8 +79,8 @@ async fn a_feed_of_the_second_version_is_gone_on_with_by_no_reader_and_missed_by
     let scene = scene().await;
     scene
         .run(
-            "DROP FUNCTION record_changes CASCADE; DROP TABLE changes; \
-             DELETE FROM refinery_schema_history WHERE version > 2",
+            "DROP FUNCTION record_changes CASCADE; DROP FUNCTION current_line; \
+             DROP TABLE changes, history_lines, replicas; DELETE FROM refinery_schema_history WHERE version > 2",
         )
         .await;
     scene.run(include_str!("../../migrations/V2__change_feed.sql")).await;
@@ -94,7 +95,7 @@ async fn a_feed_of_the_second_version_is_gone_on_with_by_no_reader_and_missed_by
     let settings = patient(scene.url.clone());
     assert_eq!(migrate(&settings).await.unwrap().applied, MIGRATIONS[2..]);
     let store = store(&settings);
-    let start = store.head().await.unwrap().position;
+    let start = store.head(READER).await.unwrap().position;
     assert_eq!(start.sequence, 5);
     for row in told {
         let mark = row.get::<_, &[u8]>(1).try_into().unwrap();
@@ -152,7 +153,7 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
     store.check_schema().await.unwrap();
     store.check().await.unwrap();
     let (at, limit) = (fixtures::at(0), 100.try_into().unwrap());
-    let start = store.head().await.unwrap().position;
+    let start = store.head(READER).await.unwrap().position;
     let organization = fixtures::organization_at_clerk(at, "org_least");
     let id = organization.id;
     let event = |action| fixtures::event(action, at, id, None);
@@ -172,13 +173,21 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
     assert!(suspended.unwrap().is_suspended());
     store.append(&event).await.unwrap();
     assert_eq!(AuditLog::list(&store, id, 0, limit).await.unwrap().len(), 5);
-    let told = store.poll(&start, limit).await.unwrap();
+    let told = store.poll(READER, &start, limit).await.unwrap();
     assert!(matches!(told, Poll::Changes { changes, .. } if changes.len() == 2));
+    store.register(READER, std::time::Duration::from_secs(1)).await.unwrap();
+    store.confirm(READER, &start.into()).await.unwrap();
+    assert_eq!(store.registry().await.unwrap().replicas.len(), 1);
+    assert!(store.retire(READER, 2).await.unwrap());
+    store.forget(READER, 2).await.unwrap();
+    assert!(store.registry().await.unwrap().replicas.is_empty());
 
     let (client, connection) = tokio_postgres::connect(&service, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     for forbidden in [
         "DELETE FROM api_keys",
+        "UPDATE history_lines SET number = number",
+        "DELETE FROM history_lines",
         "UPDATE api_keys SET digest = digest",
         "UPDATE api_keys SET scopes = scopes",
         "UPDATE audit_events SET at = at",

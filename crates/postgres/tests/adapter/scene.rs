@@ -31,8 +31,7 @@ pub(crate) async fn scene() -> Scene {
 /// The same in this database, which is migrated.
 pub(crate) async fn scene_at(url: String) -> Scene {
     let store = store(&patient(url.clone()));
-    let (other, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
-    tokio::spawn(connection);
+    let other = connect(&url).await;
     let organization = fixtures::organization(fixtures::at(0));
     let event =
         fixtures::event(AuditAction::CreateOrganization, organization.created_at, organization.id, None);
@@ -40,6 +39,12 @@ pub(crate) async fn scene_at(url: String) -> Scene {
     let key = fixtures::key(organization.id, fixtures::at(1));
     let _ = store.insert(&key, &fixtures::created(&key)).await.unwrap();
     Scene { url, store, other, organization, key }
+}
+
+pub(crate) async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
 }
 
 impl Scene {

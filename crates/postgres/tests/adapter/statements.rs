@@ -1,13 +1,20 @@
 //! One operation, one statement.
 
+use std::time::Duration;
+
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{AuditAction, Suspension},
-    ports::{AuditLog, ChangeFeed, KeyLookup, KeyStore, KeyUse, Organizations, Poll, Readiness},
+    ports::{
+        AuditLog, ChangeFeed, KeyLookup, KeyStore, KeyUse, Organizations, Poll, Readiness, ReplicaId,
+        ReplicaRegistry,
+    },
 };
 use capykeys_testkit::shared;
 
 use crate::support::{database, patient, store};
+
+const READER: ReplicaId = ReplicaId([7; 16]);
 
 /// How many statements the server has logged for this database.
 fn statements(database: &str) -> usize {
@@ -45,7 +52,7 @@ async fn every_operation_is_one_statement() {
     takes_one!(database, store.find_by_clerk_id(&organization.clerk.as_ref().unwrap().id));
     takes_one!(database, Organizations::list(&store, None, limit));
 
-    let head = takes_one!(database, store.head());
+    let head = takes_one!(database, store.head(READER));
 
     let new = fixtures::key(id, at);
     let _ = takes_one!(database, store.insert(&new, &fixtures::created(&new)));
@@ -65,6 +72,12 @@ async fn every_operation_is_one_statement() {
     takes_one!(database, store.append(&event));
     takes_one!(database, AuditLog::list(&store, id, 0, limit));
 
-    let told = takes_one!(database, store.poll(&head.position, limit));
+    let told = takes_one!(database, store.poll(READER, &head.position, limit));
     assert!(matches!(told, Poll::Changes { changes, .. } if changes.len() == 2));
+
+    takes_one!(database, store.register(READER, Duration::from_secs(1)));
+    takes_one!(database, store.confirm(READER, &head.position.into()));
+    takes_one!(database, store.registry());
+    assert!(takes_one!(database, store.retire(READER, 2)));
+    takes_one!(database, store.forget(READER, 2));
 }

@@ -1,0 +1,153 @@
+//! Which server is believed: the primary of the newest line of history that was seen.
+
+use capykeys_conformance::fixtures;
+use capykeys_domain::{
+    model::{AuditAction, Suspension},
+    ports::{
+        AuditLog, ChangeFeed, FeedPosition, FeedProgress, KeyLookup, KeyStore, KeyUse, Organizations,
+        Readiness, ReplicaId, ReplicaRegistry,
+    },
+};
+use capykeys_postgres::PostgresStore;
+use capykeys_testkit::Cluster;
+use tokio::runtime::Handle;
+
+use crate::{
+    scene::{Scene, scene, scene_at},
+    support::{migrated, patient, store},
+};
+
+const READER: ReplicaId = ReplicaId([7; 16]);
+const OLD: &str = "the server does not have the newest history that was seen";
+const STANDBY: &str = "the server is a standby";
+
+/// Asks `store` everything that the ports have; every answer must be a refusal with `reason`.
+async fn believes_nothing(store: &PostgresStore, scene: &Scene, reason: &str) {
+    let (at, limit, id) = (fixtures::at(9), 10.try_into().unwrap(), scene.organization.id);
+    let (key, new) = (&scene.key, fixtures::key(id, at));
+    let event = fixtures::event(AuditAction::SuspendOrganization, at, id, None);
+    let suspension = Suspension { at, reason: None };
+    let other = fixtures::organization_at_clerk(at, "org_other");
+    let position = FeedPosition { sequence: 0, mark: [0; 16], history: [0; 16] };
+    let progress = FeedProgress::from(position);
+    let refusals = [
+        ("check", store.check().await.err()),
+        ("find_by_digest", store.find_by_digest(std::slice::from_ref(&key.digest)).await.err()),
+        ("find a key", KeyStore::find(store, id, key.key.id).await.err()),
+        ("list keys", KeyStore::list(store, id, None, limit).await.err()),
+        ("insert", store.insert(&new, &fixtures::created(&new)).await.err()),
+        ("revoke", store.revoke(id, key.key.id, at, &fixtures::revoked(&key.key, at)).await.err()),
+        ("record_uses", store.record_uses(&[KeyUse { key: key.key.id, at }]).await.err()),
+        ("find an organization", Organizations::find(store, id).await.err()),
+        ("find_by_clerk_id", store.find_by_clerk_id(&other.clerk.as_ref().unwrap().id).await.err()),
+        ("list organizations", Organizations::list(store, None, limit).await.err()),
+        ("create", store.create(&other, &event).await.err()),
+        ("set_suspension", store.set_suspension(id, Some(&suspension), at, &event).await.err()),
+        ("append", store.append(&event).await.err()),
+        ("list events", AuditLog::list(store, id, 0, limit).await.err()),
+        ("head", store.head(READER).await.err()),
+        ("poll", store.poll(READER, &position, limit).await.err()),
+        ("register", store.register(READER, std::time::Duration::from_secs(1)).await.err()),
+        ("confirm", store.confirm(READER, &progress).await.err()),
+        ("registry", store.registry().await.err()),
+        ("retire", store.retire(READER, 1).await.err()),
+        ("forget", store.forget(READER, 1).await.err()),
+    ];
+    for (operation, refusal) in refusals {
+        let refusal = refusal.unwrap_or_else(|| panic!("{operation} was answered")).to_string();
+        assert!(refusal.contains(reason), "{operation}: {refusal}");
+    }
+}
+
+/// How many rows there are of whatever [`believes_nothing`] would have written.
+async fn rows(scene: &Scene) -> Vec<i64> {
+    let mut counts = Vec::new();
+    for table in ["api_keys", "organizations", "audit_events", "changes", "replicas", "history_lines"] {
+        let count = format!("SELECT count(*) FROM {table}");
+        counts.push(scene.other.query_one(&count, &[]).await.unwrap().get(0));
+    }
+    counts
+}
+
+/// It may be behind, or cut off from the primary for good. Whether its settings let a client connect is
+/// no matter: a pooler's connection is chosen by the pooler.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_answers_nothing() {
+    let primary = Cluster::start(false);
+    let database = migrated(&primary).await;
+    let scene = scene_at(primary.url(&database)).await;
+    let standby = Cluster::standby_of(&primary);
+    standby.execute("postgres", "SELECT pg_wal_replay_pause()");
+    let url = format!("{}?target_session_attrs=read-only", standby.url(&database));
+    let fresh = store(&patient(url.clone()));
+    believes_nothing(&fresh, &scene, STANDBY).await;
+    let beside = scene.store.beside(&patient(url), Handle::current()).unwrap();
+    believes_nothing(&beside, &scene, STANDBY).await;
+}
+
+/// Both are primaries, for themselves and for whoever asks them.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_primary_answers_nothing_once_the_new_one_was_seen() {
+    let primary = Cluster::start(false);
+    let database = migrated(&primary).await;
+    let scene = scene_at(primary.url(&database)).await;
+    let standby = Cluster::standby_of(&primary);
+    standby.promote();
+    let promoted = scene.store.beside(&patient(standby.url(&database)), Handle::current()).unwrap();
+    let before = rows(&scene).await;
+    scene.store.check().await.unwrap();
+    promoted.check().await.unwrap();
+    believes_nothing(&scene.store, &scene, OLD).await;
+    assert_eq!(rows(&scene).await, before, "nothing was written there");
+    // Also where it is started again, which begins another line of its own for whoever knows no better.
+    primary.stop();
+    primary.start_again();
+    store(&patient(primary.url(&database))).check().await.unwrap();
+    let scene = Scene { other: crate::scene::connect(&scene.url).await, ..scene };
+    believes_nothing(&scene.store, &scene, OLD).await;
+    promoted.check().await.unwrap();
+}
+
+/// A standby that followed the one that was promoted has its line, and takes over from it.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_primary_that_comes_after_is_believed() {
+    let mut primary = Cluster::start(false);
+    let database = migrated(&primary).await;
+    let mut store = store(&patient(primary.url(&database)));
+    for _ in 0..2 {
+        store.check().await.unwrap();
+        primary.stop();
+        primary.start_again();
+        store.check().await.unwrap();
+        let standby = Cluster::standby_of(&primary);
+        primary.stop();
+        standby.promote();
+        store = store.beside(&patient(standby.url(&database)), Handle::current()).unwrap();
+        store.check().await.unwrap();
+        primary = standby;
+    }
+}
+
+/// Whoever puts back an older state on purpose starts the service again.
+#[tokio::test]
+async fn an_older_state_that_was_put_back_is_believed_by_new_processes_alone() {
+    let scene = scene().await;
+    scene.run("UPDATE history_lines SET id = gen_random_uuid()").await;
+    believes_nothing(&scene.store, &scene, OLD).await;
+    store(&patient(scene.url.clone())).check().await.unwrap();
+    scene.run("DELETE FROM history_lines").await;
+    believes_nothing(&scene.store, &scene, OLD).await;
+    assert_eq!(rows(&scene).await.last(), Some(&0), "nor does it begin a line there");
+    store(&patient(scene.url.clone())).check().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_that_find_no_line_begin_one() {
+    let scene = scene().await;
+    scene.run("DELETE FROM history_lines").await;
+    let stores: Vec<_> = (0..16).map(|_| store(&patient(scene.url.clone()))).collect();
+    let checks = futures_util::future::join_all(stores.iter().map(Readiness::check)).await;
+    assert!(checks.iter().all(Result::is_ok), "{checks:?}");
+    let lines = scene.other.query_one("SELECT count(*) FROM history_lines", &[]).await.unwrap();
+    assert_eq!(lines.get::<_, i64>(0), 1);
+}
