@@ -47,6 +47,7 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
     let format =
         KeyFormat::new(&config.keys.prefix).map_err(|invalid| ConfigError::Invalid(invalid.to_string()))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let roles = config.clerk.role_table()?;
     let sessions = sessions(&config.clerk, &clock)?.map(Arc::new);
     // The store first: it makes the folder that a new pepper is put into.
     let store = Store::open(config)?;
@@ -76,7 +77,8 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
         entropy: Arc::new(SystemEntropy),
     };
     let peppers = peppers::load(config, store_is_empty)?;
-    let capykeys = Arc::new(Capykeys::new(ports, format, peppers, config.clerk.provisioning.into()));
+    let capykeys = Capykeys::new(ports, format, peppers, config.clerk.provisioning.into());
+    let capykeys = Arc::new(capykeys.with_roles(roles));
     Ok(App { capykeys, sessions, cache, uses })
 }
 

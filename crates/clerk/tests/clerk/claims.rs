@@ -145,7 +145,7 @@ async fn any_act_claim_is_impersonation() {
 fn acme(role: &str, slug: Option<&str>) -> SessionOrganization {
     SessionOrganization {
         id: ClerkOrganizationId::parse("org_acme").unwrap(),
-        role: Role::from_claim(role),
+        role: Role::parse(role).unwrap(),
         slug: slug.map(str::to_owned),
     }
 }

@@ -6,17 +6,35 @@ use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
 /// Which Clerk instances' sessions are accepted; without one, none is.
-#[derive(Debug, Default, Deserialize, Serialize)]
+use super::roles::{self, Scopes};
+
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Clerk {
     /// Whether an organization that is known at Clerk alone is created here.
     pub(crate) provisioning: Provisioning,
     /// The instances, by names of your own.
+    /// What every role is granted that has no row in `roles`.
+    pub(crate) other_roles: Scopes,
+    /// What roles are granted, by their names.
+    #[serde(deserialize_with = "roles::rows")]
+    pub(crate) roles: BTreeMap<String, Scopes>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) instances: BTreeMap<String, Instance>,
 }
 
 /// Whether an organization that is known at Clerk alone is created here.
+impl Default for Clerk {
+    fn default() -> Self {
+        Self {
+            provisioning: Provisioning::default(),
+            other_roles: roles::default_others(),
+            roles: roles::default_rows(),
+            instances: BTreeMap::new(),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Provisioning {

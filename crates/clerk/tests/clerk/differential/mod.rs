@@ -103,7 +103,7 @@ fn difference(session: &Session, theirs: &Verdict) -> Option<&'static str> {
 /// role has one name.
 fn their_role(theirs: &Verdict) -> Value {
     match &theirs.role {
-        Value::String(role) if theirs.version == 1 => json!(Role::from_claim(role).as_str()),
+        Value::String(role) if theirs.version == 1 => json!(Role::parse(role).as_ref().map(Role::as_str)),
         role => role.clone(),
     }
 }
