@@ -134,6 +134,8 @@ fn instance(name: &str, instance: &Instance) -> Result<InstanceSettings, ConfigE
     Ok(InstanceSettings {
         issuer: instance.issuer.clone(),
         keys,
+        audience: instance.audience.clone(),
+        max_lifetime: Duration::from_secs(instance.max_lifetime_seconds.get().into()),
         authorized_parties: instance.authorized_parties.clone(),
         claims_v1: instance.claims_v1,
     })
