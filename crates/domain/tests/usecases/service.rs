@@ -21,6 +21,16 @@ use capykeys_domain::{
     usecases::{AuthenticateError, Capykeys, CreatedKey, Ports, Provisioning},
 };
 
+/// What a member is granted by default.
+pub(crate) const OF_A_MEMBER: [Scope; 6] = [
+    Scope::ProjectsRead,
+    Scope::BackupsRead,
+    Scope::JobsRead,
+    Scope::SchemaRead,
+    Scope::OrganizationsRead,
+    Scope::ApiKeysRead,
+];
+
 /// The service under test and its surroundings.
 pub(crate) struct Service {
     pub(crate) app: Capykeys,

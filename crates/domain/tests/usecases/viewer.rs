@@ -5,7 +5,7 @@ use capykeys_domain::{
     usecases::{AuthSource, Provisioning},
 };
 
-use super::service::Service;
+use super::service::{OF_A_MEMBER, Service};
 
 #[tokio::test]
 async fn a_key_is_told_its_scopes_and_its_organization() {
@@ -19,16 +19,6 @@ async fn a_key_is_told_its_scopes_and_its_organization() {
     assert_eq!(viewer.principal.clerk_organization_id.unwrap().as_str(), "org_2known");
     assert_eq!(viewer.principal.clerk_organization_role, None);
 }
-
-/// What a member is granted by default.
-const OF_A_MEMBER: [Scope; 6] = [
-    Scope::ProjectsRead,
-    Scope::BackupsRead,
-    Scope::JobsRead,
-    Scope::SchemaRead,
-    Scope::OrganizationsRead,
-    Scope::ApiKeysRead,
-];
 
 /// What the session is told that it may do.
 async fn scopes_told(service: &Service, token: &str) -> Vec<Scope> {
