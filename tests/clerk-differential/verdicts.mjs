@@ -1,6 +1,6 @@
 // What Clerk's own SDK says of tokens: one JSON object a line in, one a line out.
 //
-//   in   {"token", "now_ms", "issuer", "authorized_parties", "jwt_key"}
+//   in   {"token", "now_ms", "issuer", "authorized_parties", "audience", "jwt_key"}
 //   out  {"signed_in", "reason", "version", "user", "organization", "role", "slug", "actor"}
 //
 // The clock stands where each line says, and nothing may touch the network.
@@ -35,7 +35,7 @@ const client = createClerkClient({
   telemetry: { disabled: true },
 });
 
-async function verdict({ token, now_ms, issuer, authorized_parties, jwt_key }) {
+async function verdict({ token, now_ms, issuer, authorized_parties, audience, jwt_key }) {
   nowMs = now_ms;
   let request;
   try {
@@ -48,6 +48,7 @@ async function verdict({ token, now_ms, issuer, authorized_parties, jwt_key }) {
   const state = await client.authenticateRequest(request, {
     jwtKey: jwt_key,
     authorizedParties: authorized_parties,
+    audience: audience ?? undefined,
     issuer,
   });
   const session = state.toAuth();

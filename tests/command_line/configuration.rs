@@ -25,6 +25,19 @@ fn a_check_shows_what_is_in_force_without_its_secrets() {
 }
 
 #[test]
+fn a_check_shows_what_roles_are_granted_the_default_rows_included() {
+    let shown = |installation: Installation| installation.run(&["config", "check"]).expect_success().stdout;
+    let default = shown(Installation::bare());
+    assert!(default.contains("\"org:admin\" = [\"*\"]"), "{default}");
+    assert!(default.contains("other_roles") && default.contains("\"schema:read\""), "{default}");
+    assert!(!default.contains("credentials:read"), "{default}");
+    let changed = shown(Installation::bare().set("CLERK__ROLES__BILLING", "credentials:read"));
+    for row in ["billing = [\"credentials:read\"]", "\"org:admin\" = [\"*\"]"] {
+        assert!(changed.contains(row), "{changed}");
+    }
+}
+
+#[test]
 fn the_environment_goes_before_the_file_and_the_file_before_the_defaults() {
     let installation = Installation::bare();
     let file = installation.directory().join("capykeys.toml");
@@ -52,6 +65,13 @@ fn what_is_unknown_or_wrong_in_the_environment_is_refused_by_name() {
         ("KEYS__PEPPER_FILE", "/nowhere/pepper", "keys.pepper_file"),
         ("LOG__FORMAT", "nonsense", "format"),
         ("LOG__LEVEL", "=,=nonsense", "level"),
+        ("CLERK__OTHER_ROLES", "jobs:read, jobs:reed", "clerk.other_roles"),
+        ("CLERK__OTHER_ROLES", "*, *", "clerk.other_roles"),
+        ("CLERK__ROLES__BILLING", "nonsense", "clerk.roles.\"billing\""),
+        ("CLERK__ROLES__A B", "*", "clerk.roles.a b"),
+        ("CLERK__ROLES", "*", "roles"),
+        ("CLERK__INSTANCES__DEV__MAX_LIFETIME_SECONDS", "0", "max_lifetime_seconds"),
+        ("INTERNAL__TOKEN__MAX_LIFETIME_SECONDS", "0", "max_lifetime_seconds"),
         ("CLERK__INSTANCES__DEV__ISSUER", "https://issuer.example", "clerk"),
     ] {
         for command in [&["config", "check"][..], &["serve"]] {

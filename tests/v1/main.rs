@@ -5,6 +5,7 @@ mod access;
 mod authorize;
 mod credentials;
 mod ext_authz;
+mod gateway_sessions;
 mod me;
 mod organizations;
 mod protocol;

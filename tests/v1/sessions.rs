@@ -24,6 +24,7 @@ on_both_stores![
     an_organization_that_is_linked_to_another_obeys_the_sessions_of_that_one_alone,
     good_tokens_are_accepted,
     bad_tokens_are_refused,
+    the_audience_and_the_lifetime_are_those_that_are_set,
 ];
 
 fn the_first_administrator_brings_the_organization_along(store: Store) {
@@ -131,7 +132,12 @@ fn good_tokens_are_accepted(store: Store) {
         session.clone().without("sts"),
         session.clone().without("azp"),
         session.clone().claim("nbf", json!(now + 2)),
-        session.clone().claim("exp", json!(now - 2)),
+        session
+            .clone()
+            .claim("iat", json!(now - 62))
+            .claim("nbf", json!(now - 62))
+            .claim("exp", json!(now - 2)),
+        session.clone().claim("exp", json!(now + 3_600)),
         session.clone().claim("anything", json!({"new": true})),
         session.clone().with_header(|header| header.typ = Some("JWT".to_owned())),
     ] {
@@ -154,6 +160,13 @@ fn bad_tokens_are_refused(store: Store) {
         session().claim("exp", json!(now - 60)).sign(),
         session().claim("exp", json!("never")).sign(),
         session().claim("nbf", json!(now + 60)).sign(),
+        session().claim("nbf", json!(now + 2)).claim("exp", json!(now - 2)).sign(),
+        session().claim("exp", json!(now + 3_660)).sign(),
+        session().claim("exp", json!(now + 100 * 31_557_600)).sign(),
+        session().claim("iat", json!(now - 7_200)).sign(),
+        session().claim("aud", json!("https://other-service.example")).sign(),
+        session().claim("aud", json!([])).sign(),
+        session().claim("aud", json!(null)).sign(),
         session().claim("sub", json!("org_2abc")).sign(),
         session().claim("sub", json!("")).sign(),
         session().with_header(|header| header.typ = Some("at+jwt".to_owned())).sign(),
@@ -179,5 +192,23 @@ fn bad_tokens_are_refused(store: Store) {
         let answer = store.server().get("/v1/me").bearer(token).send();
         assert_eq!(answer.status, 401, "token {index}: {answer:?}");
         assert_eq!(answer.body, refused.body, "token {index}");
+    }
+}
+
+fn the_audience_and_the_lifetime_are_those_that_are_set(store: Store) {
+    let installation = Installation::new(store)
+        .set("CLERK__INSTANCES__DEV__AUDIENCE", "https://api.example")
+        .set("CLERK__INSTANCES__DEV__MAX_LIFETIME_SECONDS", "86400");
+    let server = Server::start(&Arc::new(installation));
+    let now = clock::unix_seconds();
+    let ours = || Session::new().claim("aud", json!(["https://api.example", "https://other.example"]));
+    for (session, status) in [
+        (ours(), 200),
+        (ours().claim("exp", json!(now + 86_000)), 200),
+        (ours().claim("exp", json!(now + 86_500)), 401),
+        (Session::new(), 401),
+        (Session::new().claim("aud", json!("https://other.example")), 401),
+    ] {
+        assert_eq!(server.get("/v1/me").bearer(&session.sign()).send().status, status, "{session:?}");
     }
 }

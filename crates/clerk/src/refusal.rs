@@ -31,7 +31,8 @@ pub enum Refusal {
     Subject,
     /// `sid` is not a session's id.
     SessionId,
-    /// A time is absent, or not a whole number of seconds that a calendar has.
+    /// A time is absent, or not a whole number of seconds that a calendar has, or there is no time at which
+    /// the token is valid.
     Time,
     /// `exp` is past.
     Expired,
@@ -39,6 +40,10 @@ pub enum Refusal {
     NotYetValid,
     /// `iat` is to come.
     IssuedInTheFuture,
+    /// From `iat` to `exp` it is longer than a token may live.
+    Lifetime,
+    /// `aud` is not the configured audience, or is there and none is configured.
+    Audience,
     /// `azp` is not a configured party, or no text.
     AuthorizedParty,
     /// `sts` says that the session is not (yet) signed in.
@@ -55,7 +60,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason there is.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::TooLarge,
         Self::Malformed,
         Self::Algorithm,
@@ -71,6 +76,8 @@ impl Refusal {
         Self::Expired,
         Self::NotYetValid,
         Self::IssuedInTheFuture,
+        Self::Lifetime,
+        Self::Audience,
         Self::AuthorizedParty,
         Self::Status,
         Self::Version,
@@ -98,6 +105,8 @@ impl Refusal {
             Self::Expired => "expired session token",
             Self::NotYetValid => "session token not yet valid",
             Self::IssuedInTheFuture => "session token issued in the future",
+            Self::Lifetime => "session token that lives too long",
+            Self::Audience => "session token for another audience",
             Self::AuthorizedParty => "session token of an unauthorized party",
             Self::Status => "session not signed in",
             Self::Version => "session token of another version",
@@ -128,6 +137,8 @@ impl From<TimesError> for Refusal {
             TimesError::Expired => Self::Expired,
             TimesError::NotYetValid => Self::NotYetValid,
             TimesError::IssuedInTheFuture => Self::IssuedInTheFuture,
+            TimesError::NeverValid => Self::Time,
+            TimesError::LivesTooLong => Self::Lifetime,
         }
     }
 }

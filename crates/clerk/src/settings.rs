@@ -1,6 +1,6 @@
 //! What is configured.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use capykeys_jwks::{KeySource, Url, is_trustworthy};
 
@@ -31,6 +31,11 @@ pub struct InstanceSettings {
     pub issuer: String,
     /// Where its public keys come from.
     pub keys: KeySource,
+    /// What must be in `aud`. Without it, a token that has an `aud` is refused, for it is meant for somebody
+    /// else; Clerk writes none unless it is told to.
+    pub audience: Option<String>,
+    /// How long a token may live, from its `iat` to its `exp`.
+    pub max_lifetime: Duration,
     /// The `azp` that are accepted: the origins of the front ends, `https://app.example.com`.
     /// Where it is empty, every party is.
     pub authorized_parties: Vec<String>,
@@ -56,12 +61,22 @@ impl ClerkSettings {
 }
 
 impl InstanceSettings {
+    /// An hour. Clerk's session tokens live a minute, and longer where an instance is set so.
+    pub const DEFAULT_MAX_LIFETIME: Duration = Duration::from_hours(1);
+
     fn check(&self) -> Result<(), SettingsError> {
         // Compared to the letter, so a slash too many would refuse every token without a word.
         let is_issuer = Url::parse(&self.issuer).is_ok_and(|url| is_trustworthy(&url));
         if !is_issuer || self.issuer.ends_with('/') || self.issuer.contains(char::is_whitespace) {
             return Err(SettingsError::new(format!(
                 "The Clerk issuer `{}` must be an https URL without a slash at its end.",
+                self.issuer
+            )));
+        }
+        let cannot_match = |text: &String| text.is_empty() || text.contains(char::is_whitespace);
+        if self.audience.as_ref().is_some_and(cannot_match) {
+            return Err(SettingsError::new(format!(
+                "The audience of the Clerk issuer `{}` must be a text without white space.",
                 self.issuer
             )));
         }
@@ -85,6 +100,8 @@ mod tests {
         InstanceSettings {
             issuer: issuer.to_owned(),
             keys: KeySource::JwksUrl(jwks.parse().unwrap()),
+            audience: None,
+            max_lifetime: InstanceSettings::DEFAULT_MAX_LIFETIME,
             authorized_parties: vec!["https://app.example.com".to_owned()],
             claims_v1: false,
         }
@@ -130,6 +147,15 @@ mod tests {
             let mut instance = instance(ISSUER, JWKS);
             instance.authorized_parties.push(party.to_owned());
             assert!(check(&[instance]).is_err(), "{party}");
+        }
+    }
+
+    #[test]
+    fn an_audience_that_could_match_no_token_is_refused() {
+        for (audience, good) in [("", false), ("a b", false), (" ", false), ("https://api.example.com", true)]
+        {
+            let instance = InstanceSettings { audience: Some(audience.to_owned()), ..instance(ISSUER, JWKS) };
+            assert_eq!(check(&[instance]).is_ok(), good, "{audience}");
         }
     }
 

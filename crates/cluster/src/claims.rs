@@ -1,8 +1,7 @@
 //! The claims (RFC 7519, section 4.1).
 
 use capykeys_domain::model::{ClusterSubject, Timestamp};
-use capykeys_jwks::{Object, Times};
-use serde_json::Value;
+use capykeys_jwks::{Object, Times, is_for};
 
 use crate::{refusal::Refusal, settings::ClusterSettings};
 
@@ -20,18 +19,9 @@ pub(crate) fn accepted_subject(
         return Err(Refusal::Audience);
     }
     let subject = claims.text("sub").and_then(ClusterSubject::parse).ok_or(Refusal::Subject)?;
-    Times::parse(claims).ok_or(Refusal::Time)?.check(now)?;
+    Times::parse(claims).ok_or(Refusal::Time)?.check(now, settings.max_lifetime)?;
     if !settings.subjects.is_empty() && !settings.subjects.contains(&subject) {
         return Err(Refusal::NotAllowed);
     }
     Ok(subject)
-}
-
-/// One audience is a text, several are an array of texts; Kubernetes always writes the array.
-fn is_for(audience: &str, claim: Option<&Value>) -> bool {
-    match claim {
-        Some(Value::String(one)) => one == audience,
-        Some(Value::Array(all)) => all.iter().all(Value::is_string) && all.iter().any(|one| one == audience),
-        _ => false,
-    }
 }

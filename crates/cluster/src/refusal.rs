@@ -26,7 +26,8 @@ pub enum Refusal {
     Audience,
     /// `sub` is absent, or nothing that could name a workload.
     Subject,
-    /// A time is absent, or not a whole number of seconds that a calendar has.
+    /// A time is absent, or not a whole number of seconds that a calendar has, or there is no time at which
+    /// the token is valid.
     Time,
     /// `exp` is past.
     Expired,
@@ -34,6 +35,8 @@ pub enum Refusal {
     NotYetValid,
     /// `iat` is to come.
     IssuedInTheFuture,
+    /// From `iat` to `exp` it is longer than a token may live.
+    Lifetime,
     /// `sub` is not in the configured list.
     NotAllowed,
     /// The cluster has no key of this `kid` and `alg`.
@@ -61,6 +64,7 @@ impl Refusal {
             Self::Expired => "expired cluster token",
             Self::NotYetValid => "cluster token not yet valid",
             Self::IssuedInTheFuture => "cluster token issued in the future",
+            Self::Lifetime => "cluster token that lives too long",
             Self::NotAllowed => "cluster token of a subject that is not in the list",
             Self::UnknownKey => "cluster token signed with an unknown key",
             Self::Signature => "cluster token with a bad signature",
@@ -74,6 +78,8 @@ impl From<TimesError> for Refusal {
             TimesError::Expired => Self::Expired,
             TimesError::NotYetValid => Self::NotYetValid,
             TimesError::IssuedInTheFuture => Self::IssuedInTheFuture,
+            TimesError::NeverValid => Self::Time,
+            TimesError::LivesTooLong => Self::Lifetime,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What is configured.
 
+use std::time::Duration;
+
 use capykeys_domain::model::ClusterSubject;
 use capykeys_jwks::{KeySource, KeySourceError};
 
@@ -20,9 +22,15 @@ pub struct ClusterSettings {
     /// The `sub` that are accepted. Where it is empty, every workload with a token for the
     /// audience is.
     pub subjects: Vec<ClusterSubject>,
+    /// How long a token may live, from its `iat` to its `exp`.
+    pub max_lifetime: Duration,
 }
 
 impl ClusterSettings {
+    /// A day. Kubernetes gives an hour unless it is asked for more, and then gives that, however much it is,
+    /// where nothing forbids it.
+    pub const DEFAULT_MAX_LIFETIME: Duration = Duration::from_hours(24);
+
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
         // Compared to the letter: with white space, or without a letter, no token could match.
         let cannot_match = |text: &str| text.is_empty() || text.contains(char::is_whitespace);

@@ -45,7 +45,7 @@ fn api_key(organization: &Organization, scopes: &[Scope], project: bool) -> ApiK
 fn session(organization: Option<&Organization>, role: &str, impersonated: bool) -> Caller {
     let at_clerk = SessionOrganization {
         id: ClerkOrganizationId::parse("org_2abc").unwrap(),
-        role: Role::from_claim(role),
+        role: Role::parse(role).unwrap(),
         slug: None,
     };
     let session =
@@ -68,7 +68,7 @@ fn callers(organization: &Organization) -> Vec<(Caller, Row)> {
     }
     let reader = Row { list: true, ..NOTHING };
     let admin = Row { list: true, create: true, revoke_itself: true, revoke_another: true };
-    for role in ["org:member", "member", "org:billing", "Admin", ""] {
+    for role in ["org:member", "member", "org:billing", "Admin", "org:org:admin"] {
         callers.push((session(Some(organization), role, false), reader));
         callers.push((session(Some(organization), role, true), reader));
     }

@@ -19,7 +19,7 @@ pub use cache::Environment;
 pub use fetch::{FetchError, FetchJwks, MAX_JWKS_BYTES};
 pub use http::{HttpFetcher, HttpFetcherError, HttpOptions};
 pub use issuer::{Keys, SignatureError};
-pub use json::Object;
+pub use json::{Object, is_for};
 pub use key::Algorithm;
 pub use reqwest::Url;
 pub use source::{KeySource, KeySourceError, is_trustworthy};

@@ -49,6 +49,7 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
     let format =
         KeyFormat::new(&config.keys.prefix).map_err(|invalid| ConfigError::Invalid(invalid.to_string()))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let roles = config.clerk.role_table()?;
     let sessions = sessions(&config.clerk, &clock)?.map(Arc::new);
     // The store first: it makes the folder that a new pepper is put into.
     let store = Store::open(config)?;
@@ -80,7 +81,8 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
         entropy: Arc::new(SystemEntropy),
     };
     let peppers = peppers::load(config, store_is_empty)?;
-    let capykeys = Arc::new(Capykeys::new(ports, format, peppers, config.clerk.provisioning.into()));
+    let capykeys = Capykeys::new(ports, format, peppers, config.clerk.provisioning.into());
+    let capykeys = Arc::new(capykeys.with_roles(roles));
     Ok(App { capykeys, sessions, cache, uses })
 }
 
@@ -143,6 +145,8 @@ fn instance(name: &str, instance: &Instance) -> Result<InstanceSettings, ConfigE
     Ok(InstanceSettings {
         issuer: instance.issuer.clone(),
         keys,
+        audience: instance.audience.clone(),
+        max_lifetime: Duration::from_secs(instance.max_lifetime_seconds.get().into()),
         authorized_parties: instance.authorized_parties.clone(),
         claims_v1: instance.claims_v1,
     })

@@ -1,6 +1,6 @@
 //! How callers of the internal listener prove themselves, from the configuration.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use capykeys_cluster::{
     ClusterSettings, ClusterTokens, HttpFetcher, HttpFetcherError, HttpOptions, KeySource,
@@ -98,6 +98,7 @@ fn tokens(token: &ClusterToken) -> Result<ClusterTokens, Error> {
         audience: token.audience.clone(),
         keys: keys(token)?,
         subjects: token.subjects.iter().map(parse).collect::<Result<_, _>>()?,
+        max_lifetime: Duration::from_secs(token.max_lifetime_seconds.get().into()),
     };
     let fetcher = fetcher(token)?;
     Ok(ClusterTokens::new(settings, Arc::new(SystemClock), Arc::new(fetcher), Handle::current())?)

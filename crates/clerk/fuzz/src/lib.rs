@@ -46,6 +46,8 @@ fn instance(issuer: &str, keys: KeySource, parties: &[&str]) -> InstanceSettings
     InstanceSettings {
         issuer: issuer.to_owned(),
         keys,
+        audience: None,
+        max_lifetime: InstanceSettings::DEFAULT_MAX_LIFETIME,
         authorized_parties: parties.iter().map(|party| (*party).to_owned()).collect(),
         claims_v1: parties.is_empty(),
     }
@@ -104,7 +106,7 @@ pub fn key_set(data: &[u8]) {
     static TOKEN: LazyLock<String> = LazyLock::new(|| {
         let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","typ":"JWT","kid":"ins_1"}"#);
         let claims = URL_SAFE_NO_PAD.encode(
-            r#"{"iss":"https://b.example.com","sub":"user_1","sid":"sess_1","exp":1800000060,"nbf":0,"iat":0,"v":2}"#,
+            r#"{"iss":"https://b.example.com","sub":"user_1","sid":"sess_1","exp":1800000060,"nbf":1799999990,"iat":1800000000,"v":2}"#,
         );
         format!("{header}.{claims}.{}", URL_SAFE_NO_PAD.encode([1; 256]))
     });

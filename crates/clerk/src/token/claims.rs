@@ -1,7 +1,7 @@
 //! The claims (RFC 7519, section 4, and Clerk's own).
 
 use capykeys_domain::model::{Session, SessionOrganization, Timestamp, UserId};
-use capykeys_jwks::{Object, Times};
+use capykeys_jwks::{Object, Times, is_for};
 use serde_json::Value;
 
 use super::organization;
@@ -17,6 +17,8 @@ enum Version {
 /// The claims of a session token, each of the right type.
 pub(crate) struct Claims {
     issuer: String,
+    /// As it stands there: what it must be depends on the instance.
+    audience: Option<Value>,
     authorized_party: Option<String>,
     times: Times,
     version: Version,
@@ -37,6 +39,7 @@ impl Claims {
         let version = version(claims)?;
         Ok(Self {
             issuer,
+            audience: claims.get("aud").cloned(),
             authorized_party: authorized_party(claims)?,
             times: times(claims)?,
             version,
@@ -57,7 +60,14 @@ impl Claims {
     /// The session, where the instance accepts the claims at `now`. It stands for nobody until
     /// the signature is checked.
     pub(crate) fn check(&self, instance: &InstanceSettings, now: Timestamp) -> Result<&Session, Refusal> {
-        self.times.check(now)?;
+        self.times.check(now, instance.max_lifetime)?;
+        let for_us = match &instance.audience {
+            Some(audience) => is_for(audience, self.audience.as_ref()),
+            None => self.audience.is_none(),
+        };
+        if !for_us {
+            return Err(Refusal::Audience);
+        }
         if self.version == Version::One && !instance.claims_v1 {
             return Err(Refusal::Version);
         }

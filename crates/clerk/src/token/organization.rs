@@ -14,33 +14,29 @@ pub(super) fn from_object(claim: &Value) -> Result<SessionOrganization, Refusal>
     let id = members.get("id").ok_or(Refusal::Organization)?;
     // Always without `org:` here: a role that is called `org:admin` all the same is not `org:admin`
     // but `org:org:admin`, as Clerk's own SDK has it.
-    let role = role(members.get("rol"))?;
-    from_parts(id, Role::from_claim(&format!("org:{role}")), members.get("slg"))
+    let role = text_of(members.get("rol"))?;
+    from_parts(id, &format!("org:{role}"), members.get("slg"))
 }
 
 /// Version 1: three claims. The role is `org:admin`, or `admin` from before roles could be made.
 pub(super) fn from_claims(
     id: &Value,
-    role_claim: Option<&Value>,
+    role: Option<&Value>,
     slug: Option<&Value>,
 ) -> Result<SessionOrganization, Refusal> {
-    from_parts(id, Role::from_claim(role(role_claim)?), slug)
+    from_parts(id, text_of(role)?, slug)
 }
 
-fn from_parts(id: &Value, role: Role, slug: Option<&Value>) -> Result<SessionOrganization, Refusal> {
+/// The role is required: a session without one could neither be granted nor denied anything by it.
+fn from_parts(id: &Value, role: &str, slug: Option<&Value>) -> Result<SessionOrganization, Refusal> {
     let id = id.as_str().and_then(ClerkOrganizationId::parse).ok_or(Refusal::Organization)?;
+    let role = Role::parse(role).ok_or(Refusal::Organization)?;
     let slug = slug.map(|slug| text(slug).ok_or(Refusal::Organization)).transpose()?;
     Ok(SessionOrganization { id, role, slug })
 }
 
-/// The role is required: a session without one could neither be granted nor denied anything by it.
-fn role(claim: Option<&Value>) -> Result<&str, Refusal> {
-    claim.and_then(Value::as_str).filter(|role| is_role(role)).ok_or(Refusal::Organization)
-}
-
-fn is_role(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b':');
-    (1..=MAX_TEXT_BYTES).contains(&text.len()) && text.bytes().all(allowed)
+fn text_of(claim: Option<&Value>) -> Result<&str, Refusal> {
+    claim.and_then(Value::as_str).ok_or(Refusal::Organization)
 }
 
 fn text(claim: &Value) -> Option<String> {

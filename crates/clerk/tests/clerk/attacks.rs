@@ -92,6 +92,8 @@ fn parties(trap: &Url) -> Vec<Attack> {
         let token = TokenBuilder::new().claim("azp", party.clone()).sign();
         attacks.push(attack(format!("azp {party}"), token, Refusal::AuthorizedParty));
     }
+    let elsewhere = TokenBuilder::new().claim("aud", "https://api.example.org").sign();
+    attacks.push(attack("for another service", elsewhere, Refusal::Audience));
     attacks.push(attack("pending", TokenBuilder::new().claim("sts", "pending").sign(), Refusal::Status));
     attacks
 }
@@ -115,6 +117,8 @@ fn times() -> Vec<Attack> {
             attacks.push(attack(format!("{name} {value}"), token, Refusal::Time));
         }
     }
+    let a_century = TokenBuilder::new().claim("exp", NOW + 100 * 31_557_600).sign();
+    attacks.push(attack("exp in a hundred years", a_century, Refusal::Lifetime));
     attacks
 }
 

@@ -1,12 +1,12 @@
 //! Whose keys and settings count for a token.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use capykeys_clerk::{ClerkSettings, ClerkVerifier, InstanceSettings, KeySource, Refusal};
 use tokio::runtime::Handle;
 
 use crate::support::{
-    FakeClock, FakeFetcher, Harness, ISSUER, TokenBuilder, instance, other_key, refusal, signing_key,
+    FakeClock, FakeFetcher, Harness, ISSUER, NOW, TokenBuilder, instance, other_key, refusal, signing_key,
 };
 
 const OTHER_ISSUER: &str = "https://clerk.example.org";
@@ -16,13 +16,18 @@ fn other_instance() -> InstanceSettings {
     InstanceSettings {
         issuer: OTHER_ISSUER.to_owned(),
         keys: KeySource::Pem(other_key().public_pem()),
+        audience: Some("https://api.example.org".to_owned()),
+        max_lifetime: Duration::from_mins(10),
         authorized_parties: vec!["https://app.example.org".to_owned()],
         claims_v1: true,
     }
 }
 
 fn other_token() -> TokenBuilder {
-    TokenBuilder::new().claim("iss", OTHER_ISSUER).claim("azp", "https://app.example.org")
+    TokenBuilder::new()
+        .claim("iss", OTHER_ISSUER)
+        .claim("aud", "https://api.example.org")
+        .claim("azp", "https://app.example.org")
 }
 
 #[tokio::test]
@@ -46,6 +51,12 @@ async fn neither_instances_settings_pass_for_the_others() {
     let foreign_party = TokenBuilder::new().claim("azp", "https://app.example.org").sign();
     harness.refuses_unseen(&foreign_party, Refusal::AuthorizedParty, "party").await;
     harness.refuses_unseen(&TokenBuilder::version_1().sign(), Refusal::Version, "version").await;
+    let foreign_audience = TokenBuilder::new().claim("aud", "https://api.example.org").sign();
+    harness.refuses_unseen(&foreign_audience, Refusal::Audience, "audience").await;
+    let long = TokenBuilder::new().claim("exp", NOW + 601);
+    assert!(harness.verify(&long.sign()).await.is_ok());
+    let long = other_token().claim("exp", NOW + 601).sign_by(other_key());
+    assert_eq!(refusal(harness.verify(&long).await), Refusal::Lifetime.as_str());
     assert!(harness.verify(&other_token().without("v").sign_by(other_key())).await.is_ok());
 }
 

@@ -6,7 +6,7 @@ use capykeys_clerk::Refusal;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::support::{Harness, TokenBuilder, jwks, other_key, refusal, signing_key};
+use crate::support::{Harness, NOW, TokenBuilder, jwks, other_key, refusal, signing_key};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -207,8 +207,8 @@ async fn warming_up_fetches_once_and_blocks_nothing() {
 #[tokio::test]
 async fn a_clock_that_is_set_back_does_not_prolong_anything() {
     let harness = Harness::new();
-    let token = TokenBuilder::new().claim("nbf", 0).claim("iat", 0).sign();
-    let far = TokenBuilder::new().claim("nbf", 0).claim("iat", 0).sign_with(|_| vec![1; 256]);
+    let token = TokenBuilder::new().claim("nbf", 0).claim("iat", NOW - 1_000_000).sign();
+    let far = TokenBuilder::new().claim("nbf", 0).claim("iat", NOW - 1_000_000).sign_with(|_| vec![1; 256]);
     refusal(harness.verify(&far).await);
     assert_eq!(harness.fetcher.calls(), 2);
     harness.clock.set(-7_200_000_000);

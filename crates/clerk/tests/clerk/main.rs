@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod claims;
 #[cfg(test)]
 mod differential;

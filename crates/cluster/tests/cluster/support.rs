@@ -190,6 +190,7 @@ pub(crate) fn settings() -> ClusterSettings {
         audience: AUDIENCE.to_owned(),
         keys: KeySource::JwksUrl(JWKS_URL.parse().unwrap()),
         subjects: Vec::new(),
+        max_lifetime: ClusterSettings::DEFAULT_MAX_LIFETIME,
     }
 }
 

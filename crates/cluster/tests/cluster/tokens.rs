@@ -1,5 +1,7 @@
 //! What a token must hold.
 
+use std::time::Duration;
+
 use capykeys_cluster::{ClusterSettings, Refusal};
 use capykeys_domain::model::ClusterSubject;
 use serde_json::{Value, json};
@@ -88,9 +90,48 @@ async fn a_token_is_valid_from_nbf_and_iat_until_exp_give_or_take_five_seconds()
         ("nbf", NOW + 5, NOW + 6, Refusal::NotYetValid),
         ("iat", NOW + 5, NOW + 6, Refusal::IssuedInTheFuture),
     ] {
-        harness.accepts(&TokenBuilder::new().claim(name, good).sign(), name).await;
-        harness.refuses_unseen(&TokenBuilder::new().claim(name, bad).sign(), reason, name).await;
+        let token = TokenBuilder::new().claim("nbf", NOW - 60).claim("iat", NOW - 60);
+        harness.accepts(&token.clone().claim(name, good).sign(), name).await;
+        harness.refuses_unseen(&token.claim(name, bad).sign(), reason, name).await;
     }
+}
+
+#[tokio::test]
+async fn a_token_lives_no_longer_than_it_may() {
+    let (harness, day) = (Harness::new(), 86_400);
+    for (issued, expires) in [(NOW, NOW + day), (NOW + 5, NOW + 5 + day), (NOW - day, NOW)] {
+        let token = TokenBuilder::new().claim("nbf", issued).claim("iat", issued).claim("exp", expires);
+        harness.accepts(&token.sign(), &format!("{issued} {expires}")).await;
+    }
+    for (issued, expires) in [
+        (NOW, NOW + day + 1),
+        (NOW - day, NOW + 1),
+        (NOW, NOW + 365 * day),
+        (NOW, NOW + (1 << 32)),
+        (0, NOW + 60),
+        (NOW, 253_402_300_799),
+    ] {
+        let token = TokenBuilder::new().without("nbf").claim("iat", issued).claim("exp", expires).sign();
+        harness.refuses(&token, Refusal::Lifetime, &format!("{issued} {expires}")).await;
+    }
+    let brief = Harness::with(ClusterSettings { max_lifetime: Duration::from_mins(10), ..settings() });
+    brief.refuses_unseen(&TokenBuilder::new().sign(), Refusal::Lifetime, "an hour").await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_valid_at_no_time_is_refused() {
+    let harness = Harness::new();
+    for (issued, begins, expires) in [
+        (NOW - 10, NOW + 4, NOW - 4),
+        (NOW - 10, NOW, NOW),
+        (NOW + 4, NOW - 10, NOW - 4),
+        (NOW, NOW - 10, NOW),
+    ] {
+        let token = TokenBuilder::new().claim("iat", issued).claim("nbf", begins).claim("exp", expires);
+        harness.refuses_unseen(&token.sign(), Refusal::Time, &format!("{issued} {begins} {expires}")).await;
+    }
+    let without = TokenBuilder::new().without("nbf").claim("exp", NOW).sign();
+    harness.refuses_unseen(&without, Refusal::Time, "without nbf").await;
 }
 
 #[tokio::test]

@@ -45,14 +45,33 @@ clerk_id! {
 }
 
 /// A member's role in an organization, with its full name (`org:admin`).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Role(String);
 
 impl Role {
-    /// From the claim; version 2 of the claims leaves the `org:` out (`admin`).
+    /// Accepts `org:` or nothing, and then 1 to 200 ASCII letters, digits, `_`, `-` and `:`; `None` for all
+    /// else. `admin` and `org:admin` are the same role.
     #[must_use]
-    pub fn from_claim(text: &str) -> Self {
-        if text.starts_with("org:") { Self(text.to_owned()) } else { Self(alloc::format!("org:{text}")) }
+    pub fn parse(text: &str) -> Option<Self> {
+        let name = text.strip_prefix("org:").unwrap_or(text);
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b':');
+        ((1..=200).contains(&name.len()) && name.bytes().all(allowed)).then(|| Self::named(name))
+    }
+
+    /// `org:admin`.
+    #[must_use]
+    pub fn admin() -> Self {
+        Self::named("admin")
+    }
+
+    /// `org:member`.
+    #[must_use]
+    pub fn member() -> Self {
+        Self::named("member")
+    }
+
+    fn named(name: &str) -> Self {
+        Self(alloc::format!("org:{name}"))
     }
 
     /// Whether it is the role that may create and revoke keys.
@@ -104,11 +123,22 @@ mod tests {
 
     #[test]
     fn both_spellings_of_the_admin_role_are_one() {
-        assert!(Role::from_claim("admin").is_admin());
-        assert!(Role::from_claim("org:admin").is_admin());
-        assert_eq!(Role::from_claim("member").as_str(), "org:member");
-        assert!(!Role::from_claim("Admin").is_admin());
-        assert!(!Role::from_claim("org:org:admin").is_admin());
+        for text in ["admin", "org:admin"] {
+            assert_eq!(Role::parse(text), Some(Role::admin()));
+        }
+        assert!(Role::admin().is_admin());
+        assert_eq!(Role::parse("member"), Some(Role::member()));
+        for text in ["Admin", "org:Admin", "org:org:admin", "member"] {
+            assert!(!Role::parse(text).unwrap().is_admin(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_role_has_a_name_that_a_claim_can_hold() {
+        for text in ["", "org:", "a b", "org:a b", "a\n", "*", "r\u{f4}le", "a.b", &"x".repeat(201)] {
+            assert_eq!(Role::parse(text), None, "{text:?}");
+        }
+        assert_eq!(Role::parse(&"x".repeat(200)).unwrap().as_str().len(), 204);
     }
 
     #[test]

@@ -8,11 +8,13 @@ mod denial;
 mod operator;
 mod permit;
 mod requirement;
+mod roles;
 mod route;
 
 pub use denial::{Denial, Forbidden};
 pub use permit::{Ceiling, CreateKey, ListKeys, ManageOrganizations, Permit, RevokeKey};
 pub use requirement::{Rejection, Requirement};
+pub use roles::RoleTable;
 pub use route::{
     HostPattern, OriginalRequest, PathMatch, PathPattern, RequestPath, RouteError, RouteNeeds, RouteRule,
     RouteRules,

@@ -1,21 +1,22 @@
 //! What a key has to be good for.
 
+use super::roles::grants;
 use crate::{
-    model::{KeyState, ProjectId, ScopeSet, Timestamp},
+    model::{KeyState, Organization, ProjectId, Scope, ScopeSet, Timestamp},
     ports::FoundKey,
 };
 
-/// What somebody wants to let a key do.
+/// What somebody wants to let a key or a session do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requirement {
     /// The scopes that it must grant, all of them.
     pub scopes: Option<ScopeSet>,
-    /// The project that it is to be used in. A key of the whole organization is good in each; where
-    /// no project is named, none is looked at.
+    /// The project that it is to be used in. A key of the whole organization is good in each, and so is a
+    /// session; where no project is named, none is looked at.
     pub project_id: Option<ProjectId>,
 }
 
-/// Why a key is not good for it.
+/// Why a key, or a session, is not good for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rejection {
     /// There is no such key.
@@ -82,5 +83,21 @@ impl Requirement {
             Some(_) => Err(Rejection::InsufficientScope),
             None => Ok(()),
         }
+    }
+
+    /// Is a session of the organization good for it that is granted `held`?
+    ///
+    /// In every project, as is a key of the whole organization: a session is of no project, and whose
+    /// projects they are is not known here. Whoever is told of the session compares its organization
+    /// with the owner of what it serves, as with every key.
+    ///
+    /// # Errors
+    /// The first [`Rejection`] that applies.
+    pub fn check_session(&self, held: &[Scope], organization: &Organization) -> Result<(), Rejection> {
+        if organization.is_suspended() {
+            return Err(Rejection::OrganizationSuspended);
+        }
+        let all = self.scopes.iter().flat_map(ScopeSet::iter).all(|scope| grants(held, scope));
+        if all { Ok(()) } else { Err(Rejection::InsufficientScope) }
     }
 }

@@ -6,10 +6,9 @@ use core::time::Duration;
 use super::{
     AuthenticateError, Capykeys,
     sentences::{UNAUTHENTICATED, UNAVAILABLE},
-    viewer::session_scopes,
 };
 use crate::{
-    model::{Actor, OrganizationId, RequestContext, Scope, ScopeSet, Session, SessionCaller},
+    model::{Actor, OrganizationId, RequestContext, Scope, SessionCaller, UserId},
     policy::{Rejection, RouteError, RouteNeeds},
     ports::{FoundKey, Unavailable},
     secret::{BearerToken, Credential, CredentialError, PlaintextKey},
@@ -22,8 +21,15 @@ pub enum Authorized {
     Anonymous,
     /// A program with a key.
     Key(Arc<FoundKey>),
-    /// A person, in an organization of ours.
-    Session(Session, OrganizationId),
+    /// A person with a session.
+    Session {
+        /// Who it is.
+        user_id: UserId,
+        /// Our id of the session's organization.
+        organization_id: OrganizationId,
+        /// What the session is granted.
+        scopes: Vec<Scope>,
+    },
 }
 
 impl Authorized {
@@ -33,8 +39,8 @@ impl Authorized {
         match self {
             Self::Anonymous => None,
             Self::Key(found) => Some((Actor::Key(found.key.id), found.key.organization_id)),
-            Self::Session(session, organization_id) => {
-                Some((Actor::User(session.user_id.clone()), *organization_id))
+            Self::Session { user_id, organization_id, .. } => {
+                Some((Actor::User(user_id.clone()), *organization_id))
             }
         }
     }
@@ -103,12 +109,10 @@ impl From<Rejection> for AuthorizeError {
             Rejection::Expired => Self::Unauthenticated("expired key"),
             Rejection::OrganizationSuspended => Self::Forbidden("The organization is suspended."),
             Rejection::WrongProject => Self::Forbidden("The API key is for another project."),
-            Rejection::InsufficientScope => Self::Forbidden(LACKING),
+            Rejection::InsufficientScope => Self::Forbidden("The credential lacks a scope that this needs."),
         }
     }
 }
-
-const LACKING: &str = "The credential lacks a scope that this needs.";
 
 impl Capykeys {
     /// May a request with this credential pass, where that needs what `needs` says?
@@ -150,20 +154,8 @@ impl Capykeys {
         let SessionCaller { session, organization } = self.authenticate_session(token, context).await?;
         let organization =
             organization.ok_or(AuthorizeError::Forbidden("The session has no organization here."))?;
-        if organization.is_suspended() {
-            return Err(Rejection::OrganizationSuspended.into());
-        }
-        let held = gateway_scopes(&session);
-        let grants = |scope| held.contains(&scope) || held.contains(&Scope::All);
-        if !needs.requirement.scopes.iter().flat_map(ScopeSet::iter).all(grants) {
-            return Err(AuthorizeError::Forbidden(LACKING));
-        }
-        Ok(Authorized::Session(session, organization.id))
+        let scopes = self.roles.scopes_of(&session);
+        needs.requirement.check_session(&scopes, &organization)?;
+        Ok(Authorized::Session { user_id: session.user_id, organization_id: organization.id, scopes })
     }
-}
-
-/// What a session is good for behind a gateway: an impersonated one reads and changes nothing.
-#[must_use]
-pub fn gateway_scopes(session: &Session) -> Vec<Scope> {
-    session_scopes(session.is_organization_admin() && !session.impersonated)
 }

@@ -6,7 +6,7 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{AuthSource, Authorized, gateway_scopes};
+use super::{AuthSource, Authorized};
 use crate::{
     model::{Invalid, Scope},
     policy::RouteRules,
@@ -58,10 +58,11 @@ impl From<&Authorized> for Identity {
                     auth_source: AuthSource::ApiKey.as_str(),
                 }
             }
-            Authorized::Session(session, organization_id) => Self {
+            // No project, also where the path names one: that would say that somebody has checked it.
+            Authorized::Session { user_id, organization_id, scopes } => Self {
                 organization_id: organization_id.to_string(),
-                user_id: session.user_id.as_str().to_owned(),
-                scopes: joined(gateway_scopes(session).into_iter()),
+                user_id: user_id.as_str().to_owned(),
+                scopes: joined(scopes.iter().copied()),
                 auth_source: AuthSource::ClerkSession.as_str(),
                 ..Self::default()
             },

@@ -17,7 +17,7 @@ use alloc::sync::Arc;
 
 pub use access::AccessError;
 pub use authenticate::AuthenticateError;
-pub use authorize::{AuthorizeError, Authorized, gateway_scopes};
+pub use authorize::{AuthorizeError, Authorized};
 pub use create_key::{CreateKeyError, CreatedKey};
 pub use identity::{Gateways, Identity, IdentityHeaders};
 pub use list_keys::{KeyPage, PAGE_SIZE};
@@ -31,6 +31,7 @@ use crate::{
         Actor, AuditAction, AuditEvent, AuditOutcome, KeyId, OrganizationId, RequestContext, RequestId,
         Timestamp,
     },
+    policy::RoleTable,
     ports::{
         AuditLog, Clock, Entropy, KeyResolver, KeyStore, OrganizationResolver, Organizations, Readiness,
         Replicas, SessionVerifier, Unavailable, Uses,
@@ -80,13 +81,21 @@ pub struct Capykeys {
     format: KeyFormat,
     peppers: Peppers,
     provisioning: Provisioning,
+    roles: RoleTable,
 }
 
 impl Capykeys {
     /// Puts the service together.
     #[must_use]
-    pub const fn new(ports: Ports, format: KeyFormat, peppers: Peppers, provisioning: Provisioning) -> Self {
-        Self { ports, format, peppers, provisioning }
+    pub fn new(ports: Ports, format: KeyFormat, peppers: Peppers, provisioning: Provisioning) -> Self {
+        Self { ports, format, peppers, provisioning, roles: RoleTable::default() }
+    }
+
+    /// The same with another table of what sessions are granted.
+    #[must_use]
+    pub fn with_roles(mut self, roles: RoleTable) -> Self {
+        self.roles = roles;
+        self
     }
 
     /// How keys look.

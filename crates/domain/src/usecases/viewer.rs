@@ -79,8 +79,9 @@ impl Capykeys {
             }
             Caller::Session(caller) => {
                 let organization_id = caller.organization.as_ref().map(|organization| organization.id);
+                let scopes = self.roles.scopes_of(&caller.session);
                 Viewer {
-                    principal: session_principal(caller.session, organization_id),
+                    principal: session_principal(caller.session, scopes, organization_id),
                     organization: caller.organization,
                 }
             }
@@ -88,8 +89,11 @@ impl Capykeys {
     }
 }
 
-fn session_principal(session: Session, organization_id: Option<OrganizationId>) -> Principal {
-    let scopes = session_scopes(session.is_organization_admin());
+fn session_principal(
+    session: Session,
+    scopes: Vec<Scope>,
+    organization_id: Option<OrganizationId>,
+) -> Principal {
     let at_clerk = session.organization;
     Principal {
         auth_source: AuthSource::ClerkSession,
@@ -100,12 +104,4 @@ fn session_principal(session: Session, organization_id: Option<OrganizationId>) 
         clerk_organization_slug: at_clerk.as_ref().and_then(|one| one.slug.as_ref().map(ToString::to_string)),
         clerk_organization_role: at_clerk.map(|one| one.role),
     }
-}
-
-/// Everything for an administrator, what reads for everybody else.
-pub(super) fn session_scopes(administers: bool) -> Vec<Scope> {
-    if administers {
-        return alloc::vec![Scope::All];
-    }
-    Scope::ALL.iter().copied().filter(|scope| scope.as_str().ends_with(":read")).collect()
 }

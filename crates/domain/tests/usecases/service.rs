@@ -15,11 +15,21 @@ use capykeys_domain::{
         Caller, ClerkOrganizationId, KeyName, KeySpec, Organization, Role, Scope, ScopeSet, Session,
         SessionOrganization, UserId,
     },
-    policy::{CreateKey, Permit},
+    policy::{CreateKey, Permit, RoleTable},
     ports::{Change, Organizations, Replicas, SessionError, SessionVerifier, Unavailable, Unremembered},
     secret::{BearerToken, Credential, KeyFormat, Pepper, PepperId, Peppers},
     usecases::{AuthenticateError, Capykeys, CreatedKey, Ports, Provisioning},
 };
+
+/// What a member is granted by default.
+pub(crate) const OF_A_MEMBER: [Scope; 6] = [
+    Scope::ProjectsRead,
+    Scope::BackupsRead,
+    Scope::JobsRead,
+    Scope::SchemaRead,
+    Scope::OrganizationsRead,
+    Scope::ApiKeysRead,
+];
 
 /// The service under test and its surroundings.
 pub(crate) struct Service {
@@ -124,16 +134,27 @@ impl Service {
         self.app.authenticate(&credential, &fixtures::context()).await
     }
 
+    /// The same with another table of what sessions are granted.
+    pub(crate) fn with_roles(mut self, roles: RoleTable) -> Self {
+        self.app = self.app.with_roles(roles);
+        self
+    }
+
     /// Makes `token` stand for a session.
     pub(crate) fn add_session(&self, token: &str, clerk_id: Option<&str>, role: &str, impersonated: bool) {
-        let organization = clerk_id.map(|id| SessionOrganization {
-            id: ClerkOrganizationId::parse(id).unwrap(),
-            role: Role::from_claim(role),
-            slug: Some("acme".to_owned()),
-        });
-        let session = Session { user_id: UserId::parse("user_2abc").unwrap(), organization, impersonated };
+        let session = session(clerk_id, role, impersonated);
         self.sessions.0.lock().unwrap().insert(token.to_owned(), session);
     }
+}
+
+/// A session of a user in an organization at Clerk.
+pub(crate) fn session(clerk_id: Option<&str>, role: &str, impersonated: bool) -> Session {
+    let organization = clerk_id.map(|id| SessionOrganization {
+        id: ClerkOrganizationId::parse(id).unwrap(),
+        role: Role::parse(role).unwrap(),
+        slug: Some("acme".to_owned()),
+    });
+    Session { user_id: UserId::parse("user_2abc").unwrap(), organization, impersonated }
 }
 
 pub(crate) fn spec(scopes: &[Scope]) -> KeySpec {

@@ -5,7 +5,7 @@ use capykeys_domain::{
     usecases::{AuthSource, Provisioning},
 };
 
-use super::service::Service;
+use super::service::{OF_A_MEMBER, Service};
 
 #[tokio::test]
 async fn a_key_is_told_its_scopes_and_its_organization() {
@@ -20,27 +20,37 @@ async fn a_key_is_told_its_scopes_and_its_organization() {
     assert_eq!(viewer.principal.clerk_organization_role, None);
 }
 
+/// What the session is told that it may do.
+async fn scopes_told(service: &Service, token: &str) -> Vec<Scope> {
+    service.app.viewer(service.sign_in(token).await.unwrap()).principal.scopes
+}
+
 #[tokio::test]
-async fn an_administrator_is_told_everything_and_a_member_what_reads() {
+async fn an_administrator_is_told_everything_and_a_member_what_reads_but_no_credentials() {
     let service = Service::new(Provisioning::Auto);
     service.add_session("a.d.m", Some("org_2new"), "admin", false);
     service.add_session("m.e.m", Some("org_2new"), "member", false);
-    service.add_session("n.o.ne", None, "", false);
+    service.add_session("b.i.ll", Some("org_2new"), "org:billing", false);
     let admin = service.app.viewer(service.sign_in("a.d.m").await.unwrap());
     assert_eq!(admin.principal.scopes, [Scope::All]);
     assert_eq!(admin.principal.clerk_organization_role.unwrap().as_str(), "org:admin");
-    let member = service.app.viewer(service.sign_in("m.e.m").await.unwrap());
-    let names: Vec<_> = member.principal.scopes.iter().map(|scope| scope.as_str()).collect();
-    let reading = [
-        "projects:read",
-        "credentials:read",
-        "backups:read",
-        "jobs:read",
-        "schema:read",
-        "organizations:read",
-        "api_keys:read",
-    ];
-    assert_eq!(names, reading);
+    for member in ["m.e.m", "b.i.ll"] {
+        assert_eq!(scopes_told(&service, member).await, OF_A_MEMBER, "{member}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_acts_as_an_administrator_is_told_what_a_member_is() {
+    let service = Service::new(Provisioning::Auto);
+    service.add_session("a.c.t", Some("org_2new"), "admin", true);
+    assert_eq!(scopes_told(&service, "a.c.t").await, OF_A_MEMBER);
+}
+
+#[tokio::test]
+async fn a_session_without_an_organization_has_no_role_and_is_told_nothing() {
+    let service = Service::new(Provisioning::Auto);
+    service.add_session("n.o.ne", None, "", false);
     let alone = service.app.viewer(service.sign_in("n.o.ne").await.unwrap());
     assert_eq!((alone.organization, alone.principal.organization_id), (None, None));
+    assert_eq!(alone.principal.scopes, []);
 }

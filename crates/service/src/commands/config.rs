@@ -17,6 +17,7 @@ pub(crate) fn run(config: &Config, command: &cli::Config) -> Result<(), Error> {
         crate::store::postgres(config)?;
     }
     config.cache.settings()?;
+    config.clerk.role_table()?;
     config.internal.authorize.gateways()?;
     crate::internal::proof(&config.internal)?;
     crate::app::check_sessions(config)?;

@@ -1,11 +1,12 @@
 //! How callers of the internal listener prove themselves.
 
-use std::path::PathBuf;
+use std::{num::NonZeroU32, path::PathBuf};
 
+use capykeys_cluster::ClusterSettings;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::clerk::list;
+use super::clerk::{list, whole_seconds};
 
 /// What is asked of callers of the internal listener.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
@@ -21,7 +22,7 @@ pub(crate) enum Callers {
 }
 
 /// Which tokens are accepted: those of a Kubernetes cluster's service accounts.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ClusterToken {
     /// The tokens' `iss`, such as `https://kubernetes.default.svc.cluster.local`.
@@ -43,6 +44,23 @@ pub(crate) struct ClusterToken {
     /// The `sub` that are accepted; all where it is empty.
     #[serde(deserialize_with = "list")]
     pub(crate) subjects: Vec<String>,
+    /// How long a token may live, from its `iat` to its `exp`.
+    pub(crate) max_lifetime_seconds: NonZeroU32,
+}
+
+impl Default for ClusterToken {
+    fn default() -> Self {
+        Self {
+            issuer: String::new(),
+            audience: String::new(),
+            jwks_url: None,
+            jwks_ca_file: None,
+            jwks_token_file: None,
+            pem_file: None,
+            subjects: Vec::new(),
+            max_lifetime_seconds: whole_seconds(ClusterSettings::DEFAULT_MAX_LIFETIME),
+        }
+    }
 }
 
 /// TLS of the internal listener.

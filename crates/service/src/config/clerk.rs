@@ -1,19 +1,38 @@
 //! Sessions at Clerk.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration};
 
+use capykeys_clerk::InstanceSettings;
 use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
+use super::roles::{self, Scopes};
+
 /// Which Clerk instances' sessions are accepted; without one, none is.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Clerk {
     /// Whether an organization that is known at Clerk alone is created here.
     pub(crate) provisioning: Provisioning,
+    /// What every role is granted that has no row in `roles`.
+    pub(crate) other_roles: Scopes,
+    /// What roles are granted, by their names.
+    #[serde(deserialize_with = "roles::rows")]
+    pub(crate) roles: BTreeMap<String, Scopes>,
     /// The instances, by names of your own.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) instances: BTreeMap<String, Instance>,
+}
+
+impl Default for Clerk {
+    fn default() -> Self {
+        Self {
+            provisioning: Provisioning::default(),
+            other_roles: roles::default_others(),
+            roles: roles::default_rows(),
+            instances: BTreeMap::new(),
+        }
+    }
 }
 
 /// Whether an organization that is known at Clerk alone is created here.
@@ -48,12 +67,27 @@ pub(crate) struct Instance {
     /// Or a file with its public key (PEM).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pem_file: Option<PathBuf>,
+    /// What must be in the tokens' `aud`; without it, a token that has one is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) audience: Option<String>,
+    /// How long a token may live, from its `iat` to its `exp`.
+    #[serde(default = "max_lifetime_seconds")]
+    pub(crate) max_lifetime_seconds: NonZeroU32,
     /// The origins (`azp`) whose tokens are accepted; all where it is empty.
     #[serde(default, deserialize_with = "list")]
     pub(crate) authorized_parties: Vec<String>,
     /// Whether tokens of version 1 are accepted as well.
     #[serde(default)]
     pub(crate) claims_v1: bool,
+}
+
+fn max_lifetime_seconds() -> NonZeroU32 {
+    whole_seconds(InstanceSettings::DEFAULT_MAX_LIFETIME)
+}
+
+/// A default, as a setting has it.
+pub(super) fn whole_seconds(duration: Duration) -> NonZeroU32 {
+    u32::try_from(duration.as_secs()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MAX)
 }
 
 /// A list, or a text with commas, as an environment variable has it.

@@ -7,6 +7,7 @@ mod callers;
 mod clerk;
 mod error;
 mod keys;
+mod roles;
 mod rules;
 mod secret;
 mod server;
@@ -155,6 +156,19 @@ mod tests {
             config.clerk.instances["dev"].authorized_parties,
             ["https://a.example", "https://b.example"]
         );
+    }
+
+    #[test]
+    fn roles_can_be_set_in_the_file_and_from_the_environment() {
+        let file = "[clerk.roles]\n'org:billing' = ['projects:read']\n";
+        let environment = [
+            ("CAPYKEYS__CLERK__ROLES__GUEST", "jobs:read, schema:read"),
+            ("CAPYKEYS__CLERK__OTHER_ROLES", ""),
+        ];
+        let table = load(file, &environment).unwrap().clerk.role_table().unwrap();
+        let rows: Vec<_> = table.rows().iter().map(|(role, scopes)| (role.as_str(), scopes.len())).collect();
+        assert_eq!(rows, [("org:admin", 1), ("org:billing", 1), ("org:guest", 2)]);
+        assert!(table.others().is_empty());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use proptest::{
 };
 
 use super::{
-    pools::{self, RAW_CLAIMS},
+    pools::{self, AUDIENCE, Change, RAW_CLAIMS},
     recipe::{BASES, FORMS, Form, Recipe, SIGNATURES, Signature},
 };
 
@@ -24,15 +24,16 @@ pub(super) struct Settings {
     pub(super) parties: bool,
     /// Whether version 1 is accepted. The SDK has no such setting: it always is.
     pub(super) claims_v1: bool,
+    /// Whether there is an audience; then the good tokens have it.
+    pub(super) audience: bool,
 }
 
 impl Settings {
-    pub(super) const ALL: [Self; 4] = [
-        Self { parties: true, claims_v1: true },
-        Self { parties: true, claims_v1: false },
-        Self { parties: false, claims_v1: true },
-        Self { parties: false, claims_v1: false },
-    ];
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        let of =
+            |bits: u8| Self { parties: bits & 1 == 0, claims_v1: bits & 2 == 0, audience: bits & 4 != 0 };
+        (0..8).map(of)
+    }
 }
 
 /// A token, and when and where it is verified.
@@ -45,7 +46,10 @@ pub(super) struct Case {
 }
 
 impl Case {
-    fn new(recipe: Recipe, clock_ms: i64, settings: Settings) -> Self {
+    fn new(mut recipe: Recipe, clock_ms: i64, settings: Settings) -> Self {
+        if settings.audience {
+            recipe.changes.insert(0, Change::Claim("aud", AUDIENCE.into()));
+        }
         Self { token: recipe.token(), clock_ms, settings, recipe }
     }
 }
@@ -72,10 +76,12 @@ pub(super) fn one_change_at_a_time() -> Vec<Case> {
         recipes.extend(SIGNATURES.map(|signature| Recipe { signature, ..good.clone() }));
         recipes.extend(FORMS.map(|form| Recipe { form, ..good.clone() }));
     }
-    let [settings, ..] = Settings::ALL;
-    let changed = recipes.into_iter().map(|recipe| Case::new(recipe, 0, settings));
+    let changed = [false, true].into_iter().flat_map(|audience| {
+        let settings = Settings { parties: true, claims_v1: true, audience };
+        recipes.clone().into_iter().map(move |recipe| Case::new(recipe, 0, settings))
+    });
     let good = BASES.into_iter().flat_map(|base| {
-        let cases = Settings::ALL.into_iter().flat_map(|settings| CLOCKS_MS.map(|clock| (clock, settings)));
+        let cases = Settings::all().flat_map(|settings| CLOCKS_MS.map(|clock| (clock, settings)));
         cases.map(move |(clock, settings)| Case::new(Recipe::good(base), clock, settings))
     });
     changed.chain(good).collect()
@@ -93,11 +99,13 @@ pub(super) fn generated(count: usize) -> Vec<Case> {
         prop_oneof![9 => Just(Signature::Good), 1 => select(SIGNATURES.to_vec())],
         prop_oneof![9 => Just(Form::AsIs), 1 => select(FORMS.to_vec())],
         prop_oneof![6 => Just(0), 2 => select(CLOCKS_MS.to_vec()), 2 => -20_000..70_000_i64],
-        (any::<bool>(), prop_oneof![3 => Just(true), 1 => Just(false)]),
+        (any::<bool>(), prop_oneof![3 => Just(true), 1 => Just(false)], any::<bool>()),
     );
-    let case = strategy.prop_map(|(base, changes, raw, signature, form, clock_ms, (parties, claims_v1))| {
-        let recipe = Recipe { base, changes, raw, signature, form };
-        Case::new(recipe, clock_ms, Settings { parties, claims_v1 })
-    });
+    let case = strategy.prop_map(
+        |(base, changes, raw, signature, form, clock_ms, (parties, claims_v1, audience))| {
+            let recipe = Recipe { base, changes, raw, signature, form };
+            Case::new(recipe, clock_ms, Settings { parties, claims_v1, audience })
+        },
+    );
     (0..count).map(|_| case.new_tree(&mut runner).unwrap().current()).collect()
 }

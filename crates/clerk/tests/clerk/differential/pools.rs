@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use crate::support::{NOW, PARTY, TokenBuilder};
 
+/// Where one is configured, it is this.
+pub(super) const AUDIENCE: &str = "https://api.example.com";
+
 /// One change to a good token.
 #[derive(Clone, Debug)]
 pub(super) enum Change {
@@ -98,6 +101,12 @@ fn texts<const N: usize>(texts: [&str; N]) -> Vec<Value> {
     texts.map(|text| json!(text)).to_vec()
 }
 
+fn audiences() -> Vec<Value> {
+    let lists =
+        [json!([AUDIENCE]), json!(["https://api.example.org", AUDIENCE]), json!([AUDIENCE, 1]), json!([""])];
+    [texts([AUDIENCE, "https://api.example.com/", "https://api.example.org"]), lists.to_vec()].concat()
+}
+
 /// The claims, each with the values that are special to it.
 pub(super) fn claims() -> Vec<Change> {
     let parties =
@@ -123,7 +132,7 @@ pub(super) fn claims() -> Vec<Change> {
         ("org_role", roles()),
         ("org_slug", texts(["acme", "a\nb"])),
         ("act", actors),
-        ("aud", texts(["https://api.example.com"])),
+        ("aud", audiences()),
         ("fva", vec![json!([0, -1])]),
         ("jti", texts(["1"])),
         ("custom", vec![json!("x".repeat(13_000))]),

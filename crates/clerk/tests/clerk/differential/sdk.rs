@@ -8,6 +8,7 @@ use std::{
     thread,
 };
 
+use capykeys_clerk::InstanceSettings;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -52,13 +53,17 @@ impl Sdk {
     }
 
     /// What the SDK says of each of the tokens, with the clock standing as the case has it.
-    pub(super) fn verdicts(&self, cases: &[Case], parties: impl Fn(Settings) -> Vec<String>) -> Vec<Verdict> {
+    pub(super) fn verdicts(
+        &self,
+        cases: &[Case],
+        configured: impl Fn(Settings) -> InstanceSettings,
+    ) -> Vec<Verdict> {
         let mut node = Command::new(&self.node);
         let node = node.arg("verdicts.mjs").current_dir(&self.package);
         let mut node = node.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("Node starts");
         let mut input = node.stdin.take().unwrap();
         let key = signing_key().public_pem();
-        let lines: Vec<_> = cases.iter().map(|case| line(case, &parties(case.settings), &key)).collect();
+        let lines: Vec<_> = cases.iter().map(|case| line(case, &configured(case.settings), &key)).collect();
         // Beside the reading: neither of the two pipes holds it all.
         let writer = thread::spawn(move || lines.iter().try_for_each(|line| writeln!(input, "{line}")));
         let answers = BufReader::new(node.stdout.take().unwrap()).lines();
@@ -69,12 +74,13 @@ impl Sdk {
     }
 }
 
-fn line(case: &Case, parties: &[String], key: &str) -> String {
+fn line(case: &Case, configured: &InstanceSettings, key: &str) -> String {
     json!({
         "token": case.token,
         "now_ms": NOW * 1_000 + case.clock_ms,
         "issuer": ISSUER,
-        "authorized_parties": parties,
+        "authorized_parties": configured.authorized_parties,
+        "audience": configured.audience,
         "jwt_key": key,
     })
     .to_string()

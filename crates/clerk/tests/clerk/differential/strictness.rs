@@ -27,7 +27,16 @@ pub(super) const fn reason(refusal: Refusal) -> Option<&'static str> {
         }
         Refusal::Time => {
             "The SDK takes a token without `nbf` or `iat`, fractions, negative times, and an `exp` beyond its \
-             calendar, which it then never finds expired."
+             calendar, which it then never finds expired. With `exp` before `nbf` or `iat` by less than the \
+             skew it takes tokens that are valid at no time."
+        }
+        Refusal::Lifetime => {
+            "The SDK believes any `exp`. A session's token lives a minute, and one that is signed for years \
+             by mistake must not be good for years."
+        }
+        Refusal::Audience => {
+            "The SDK does not look at `aud` unless it is told an audience, and then takes tokens that have \
+             none, or an empty list. What is meant for somebody else, or for nobody in particular, is not for us."
         }
         Refusal::AuthorizedParty => {
             "Without a list of parties the SDK does not look at `azp`, whatever it is."

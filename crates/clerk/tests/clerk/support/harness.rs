@@ -1,6 +1,6 @@
 //! A verifier with everything around it faked.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use capykeys_clerk::{ClerkSettings, ClerkVerifier, InstanceSettings, KeySource, Refusal};
 use capykeys_domain::{
@@ -16,11 +16,16 @@ pub(crate) const ISSUER: &str = "https://clerk.example.com";
 pub(crate) const JWKS_URL: &str = "https://clerk.example.com/.well-known/jwks.json";
 pub(crate) const PARTY: &str = "https://app.example.com";
 
-/// The settings of an instance that accepts [`PARTY`] and version 2 alone.
+/// For tests that move the clock by hours while one token stays good.
+const TEN_YEARS: Duration = Duration::from_hours(10 * 365 * 24);
+
+/// The settings of an instance that accepts [`PARTY`] and version 2 alone, and tokens that live long.
 pub(crate) fn instance() -> InstanceSettings {
     InstanceSettings {
         issuer: ISSUER.to_owned(),
         keys: KeySource::JwksUrl(JWKS_URL.parse().unwrap()),
+        audience: None,
+        max_lifetime: TEN_YEARS,
         authorized_parties: vec!["https://first.example.com".to_owned(), PARTY.to_owned()],
         claims_v1: false,
     }

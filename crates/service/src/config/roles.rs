@@ -1,0 +1,145 @@
+//! What sessions are granted, by their roles.
+
+use std::collections::BTreeMap;
+
+use capykeys_domain::{
+    model::{Role, Scope, ScopeSet},
+    policy::RoleTable,
+};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{Clerk, ConfigError, clerk::list};
+
+/// Names of scopes: a list, or a text with commas.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Scopes(#[serde(deserialize_with = "list")] Vec<String>);
+
+impl From<&Vec<Scope>> for Scopes {
+    fn from(scopes: &Vec<Scope>) -> Self {
+        Self(scopes.iter().map(|scope| scope.as_str().to_owned()).collect())
+    }
+}
+
+impl Scopes {
+    /// The scopes, where there are any: a role may be granted nothing.
+    fn parse(&self, setting: &str) -> Result<Vec<Scope>, ConfigError> {
+        if self.0.is_empty() {
+            return Ok(Vec::new());
+        }
+        let scopes = ScopeSet::parse(self.0.iter().map(String::as_str));
+        scopes
+            .map(|scopes| scopes.iter().collect())
+            .map_err(|invalid| ConfigError::Invalid(format!("`{setting}`: {invalid}")))
+    }
+}
+
+/// The rows that are there unless the configuration has others for the same roles.
+pub(super) fn default_rows() -> BTreeMap<String, Scopes> {
+    let rows = RoleTable::default();
+    rows.rows().iter().map(|(role, scopes)| (role.as_str().to_owned(), scopes.into())).collect()
+}
+
+/// What the roles are granted that have no row, unless the configuration says otherwise.
+pub(super) fn default_others() -> Scopes {
+    RoleTable::default().others().into()
+}
+
+/// The rows of the configuration, and the default ones of other roles: a row for one role takes nothing
+/// from another.
+pub(super) fn rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Scopes>, D::Error> {
+    let mut rows = BTreeMap::<String, Scopes>::deserialize(deserializer)?;
+    for (role, scopes) in default_rows() {
+        if !rows.keys().any(|name| Role::parse(name).is_some_and(|named| named.as_str() == role)) {
+            rows.insert(role, scopes);
+        }
+    }
+    Ok(rows)
+}
+
+impl Clerk {
+    /// What sessions are granted.
+    pub(crate) fn role_table(&self) -> Result<RoleTable, ConfigError> {
+        let mut rows = BTreeMap::new();
+        for (name, scopes) in &self.roles {
+            let setting = format!("clerk.roles.{name:?}");
+            let role = Role::parse(name)
+                .ok_or_else(|| ConfigError::Invalid(format!("`{setting}` is not the name of a role")))?;
+            if rows.insert(role, scopes.parse(&setting)?).is_some() {
+                return Err(ConfigError::Invalid(format!(
+                    "`{setting}` is there twice, with and without `org:`"
+                )));
+            }
+        }
+        Ok(RoleTable::new(rows, self.other_roles.parse("clerk.other_roles")?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clerk(text: &str) -> Clerk {
+        toml::from_str(text).unwrap()
+    }
+
+    fn table(text: &str) -> Result<RoleTable, String> {
+        clerk(text).role_table().map_err(|error| error.to_string())
+    }
+
+    fn granted(text: &str, role: &str) -> Vec<&'static str> {
+        let table = table(text).unwrap();
+        let scopes = table.rows().get(&Role::parse(role).unwrap()).unwrap_or(table.others());
+        scopes.iter().map(|scope| scope.as_str()).collect()
+    }
+
+    #[test]
+    fn without_a_table_it_is_the_default_one() {
+        assert_eq!(table(""), Ok(RoleTable::default()));
+    }
+
+    #[test]
+    fn a_row_for_one_role_takes_nothing_from_another() {
+        let text = "[roles]\n'org:billing' = ['projects:read']\nguest = []\n";
+        assert_eq!(granted(text, "org:billing"), ["projects:read"]);
+        assert_eq!(granted(text, "org:guest"), [""; 0]);
+        assert_eq!(granted(text, "org:admin"), ["*"]);
+        assert_eq!(&granted(text, "org:member"), &granted("", "org:member"));
+    }
+
+    #[test]
+    fn the_default_rows_can_be_changed() {
+        for name in ["admin", "org:admin"] {
+            let text =
+                format!("other_roles = ['jobs:read']\n[roles]\n'{name}' = 'projects:read, jobs:read'\n");
+            assert_eq!(granted(&text, "org:admin"), ["projects:read", "jobs:read"]);
+            assert_eq!(granted(&text, "org:member"), ["jobs:read"]);
+        }
+        assert_eq!(granted("other_roles = []\n", "org:member"), [""; 0]);
+    }
+
+    #[test]
+    fn what_cannot_be_is_told_with_the_name_of_the_setting() {
+        for (text, said) in [
+            ("other_roles = ['jobs:reed']", "`clerk.other_roles`: `scopes[0]` is not a known scope"),
+            ("[roles]\n'org:x' = ['*', 'jobs']", "`clerk.roles.\"org:x\"`: `scopes[1]` is not a known scope"),
+            ("[roles]\nx = ['*', '*']", "`clerk.roles.\"x\"`: `scopes[1]` repeats an earlier scope"),
+            ("[roles]\n'a b' = ['*']", "`clerk.roles.\"a b\"` is not the name of a role"),
+            ("[roles]\n'org:' = ['*']", "`clerk.roles.\"org:\"` is not the name of a role"),
+            ("[roles]\n'' = []", "`clerk.roles.\"\"` is not the name of a role"),
+            ("[roles]\nx = []\n'org:x' = []", "`clerk.roles.\"x\"` is there twice, with and without `org:`"),
+        ] {
+            let error = table(text).unwrap_err();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_table_in_force_is_printed() {
+        let printed = toml::to_string(&clerk("[roles]\nbilling = []\n")).unwrap();
+        let printed: toml::Table = toml::from_str(&printed).unwrap();
+        assert_eq!(printed["roles"]["org:admin"].as_array().unwrap().len(), 1);
+        assert_eq!(printed["roles"]["billing"].as_array().unwrap().len(), 0);
+        assert!(printed["other_roles"].as_array().unwrap().contains(&"schema:read".into()));
+    }
+}
