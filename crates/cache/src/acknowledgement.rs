@@ -88,6 +88,7 @@ mod tests {
 
     use super::*;
 
+    const OWN: Option<ReplicaId> = Some(ReplicaId([1; 16]));
     const COMMITTED: BootTime = BootTime::from_nanos(1_000_000_000);
 
     fn progress(history: u8, sequence: i64) -> FeedProgress {
@@ -110,13 +111,9 @@ mod tests {
         (latest > COMMITTED).then(|| latest.since(COMMITTED))
     }
 
-    fn own(id: u8) -> Option<ReplicaId> {
-        Some(ReplicaId([id; 16]))
-    }
-
     #[test]
     fn a_replica_that_is_alone_is_not_waited_for() {
-        let mut one = Acknowledgement::new(own(1), COMMITTED);
+        let mut one = Acknowledgement::new(OWN, COMMITTED);
         assert_eq!(waits_for(&one), Some(Duration::from_millis(5_005)), "before the registry is read");
         one.told(&registry(progress(1, 9), &[(1, 500, None)]));
         assert_eq!(waits_for(&one), None);
@@ -124,7 +121,7 @@ mod tests {
 
     #[test]
     fn everybody_confirms_or_their_own_lease_runs_out() {
-        let mut one = Acknowledgement::new(own(1), COMMITTED);
+        let mut one = Acknowledgement::new(OWN, COMMITTED);
         let head = progress(1, 9);
         one.told(&registry(head, &[(1, 500, None), (2, 500, None), (3, 5_000, Some(progress(1, 8)))]));
         assert_eq!(waits_for(&one), Some(Duration::from_millis(5_005)));

@@ -27,7 +27,7 @@ impl Answer {
     pub fn keepable(&self, now: BootTime) -> Duration {
         // Without what two clocks may drift apart in that time.
         let left = self.kept_until.since(now);
-        left - left / DRIFT
+        left.saturating_sub(left / DRIFT)
     }
 
     /// How long it may still be acted on; `None` where it may not.

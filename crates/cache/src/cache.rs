@@ -168,7 +168,8 @@ impl VerificationCache {
     }
 
     /// The key stored under one of `digests`, and until when that may be acted on: from the cache
-    /// while there is a lease, else from the store. Reads of the same digests are one read.
+    /// while there is a lease, else from the store. Reads of the same digests
+    /// are one read while there is a lease.
     ///
     /// Whoever asks says for how long they would act on the answer without asking again, and is told
     /// with it until when they may ([`Answer::kept_until`]).
@@ -205,7 +206,11 @@ impl VerificationCache {
 
     fn flight(&self, digests: &[KeyDigest]) -> Flight {
         let start = |landing| Arc::clone(&self.0).fly(landing, digests.to_vec()).boxed().shared();
-        if self.0.planted.is(Bug::NeverShared) {
+        // Who asks after a change was acknowledged must not be given a read from before it. Where there
+        // is a lease, the change is applied here by then, and that read goes nowhere. Where there is
+        // none, nobody may have waited for this replica.
+        let joins = self.lease_remaining().is_some() || self.0.planted.is(Bug::JoinedWithoutLease);
+        if !joins || self.0.planted.is(Bug::NeverShared) {
             return Arc::<Flights>::default().join_or_start(digests, start);
         }
         self.0.flights.join_or_start(digests, start)
@@ -237,6 +242,7 @@ impl VerificationCache {
     /// Obeys a change of this replica's own: to be called after the commit and before the answer, so
     /// that who asked for the change sees it obeyed. Gives back until when somebody may still act on
     /// a verdict from before it that they were told they may keep.
+    #[must_use = "who keeps a verdict from before has to be waited for"]
     pub fn invalidate(&self, change: Change) -> BootTime {
         let mut machine = self.0.write();
         machine.apply(&[change]);

@@ -29,12 +29,12 @@ pub(crate) enum Bug {
     NoLease,
     /// The lease is taken where nobody is told of it.
     LeaseUnregistered,
-    /// What was told is confirmed before it is applied.
-    ConfirmedBeforeApplying,
     /// A change is confirmed while somebody may act on a verdict from before it.
     KeptNotWaitedFor,
     /// The shell tells the machine of a read once the answer is there.
     FencedFromAnswer,
+    /// A read can be joined by who asks without a lease.
+    JoinedWithoutLease,
     /// A read can be joined until its answer is in the cache.
     JoinedWhenOver,
     /// A verdict is given without a look at the clock after everything else.

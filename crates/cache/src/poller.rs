@@ -101,7 +101,7 @@ impl Inner {
     }
 
     /// Polls until everything is known and there is a lease.
-    async fn catch_up(self: &Arc<Self>) -> Result<(), Unavailable> {
+    pub(crate) async fn catch_up(self: &Arc<Self>) -> Result<(), Unavailable> {
         loop {
             match self.poll().await? {
                 Polled::Behind => {}
@@ -128,7 +128,7 @@ impl Inner {
         answer.ok_or_else(|| Unavailable::new(DEPENDENCY, format_args!("{what}: no answer in time")))?
     }
 
-    pub(crate) async fn poll(&self) -> Result<Polled, Unavailable> {
+    async fn poll(&self) -> Result<Polled, Unavailable> {
         // Before anything is sent: what is committed after this may be missing from the answer.
         let now = self.clock.now();
         let sent = self.write().begin_poll(now);

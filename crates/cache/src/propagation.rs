@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use capykeys_domain::ports::{Change, Registry, ReplicaRegistry, Replicas};
+use capykeys_domain::ports::{Change, Registry, ReplicaRegistry, Replicas, Unavailable};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
@@ -11,7 +11,10 @@ use tokio::{
 };
 use tracing::Instrument;
 
-use crate::{BootClock, SystemBootClock, VerificationCache, acknowledgement::Acknowledgement};
+use crate::{
+    BootClock, DEPENDENCY, SystemBootClock, VerificationCache, acknowledgement::Acknowledgement,
+    settings::LONGEST_LEASE, sync::within,
+};
 
 /// How long between two looks at who has confirmed. A replica confirms within the interval of its
 /// polls, so there are some ten of them.
@@ -50,11 +53,14 @@ impl Propagation {
         let committed = self.clock.now();
         let own = self.own.as_ref().map(|own| own.0.id);
         let mut acknowledgement = Acknowledgement::new(own, committed);
+        let left = |acknowledgement: &Acknowledgement| acknowledgement.latest().since(self.clock.now());
         loop {
-            if let Some(registry) = registry_after_now(reads).await {
+            // A registry that does not answer delays nobody for longer than one that fails.
+            let told = within(left(&acknowledgement), registry_after_now(reads)).await;
+            if let Some(registry) = told.flatten() {
                 acknowledgement.told(&registry);
             }
-            let left = acknowledgement.latest().since(self.clock.now());
+            let left = left(&acknowledgement);
             if left.is_zero() {
                 return;
             }
@@ -92,7 +98,9 @@ fn start(registry: Arc<dyn ReplicaRegistry>, runtime: &Handle) -> mpsc::Sender<R
     runtime.spawn(async move {
         let mut waiting: Vec<Reply> = Vec::new();
         while asked.recv_many(&mut waiting, WAITING).await > 0 {
-            let read = registry.registry().await;
+            let read = within(LONGEST_LEASE, registry.registry()).await;
+            let read =
+                read.unwrap_or_else(|| Err(Unavailable::new(DEPENDENCY, "registry: no answer in time")));
             if let Err(error) = &read {
                 tracing::warn!(%error, "the replicas are not known: changes wait for the longest lease");
             }

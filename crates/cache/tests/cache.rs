@@ -1,6 +1,7 @@
 //! The cache as a whole: its concurrency, its outages, its bounds.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[expect(dead_code, reason = "shared with the other tests")]
 mod support;
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
@@ -13,7 +14,7 @@ use capykeys_domain::{
     secret::KeyDigest,
 };
 use futures_util::{FutureExt, future::join_all};
-use support::{FakeBootClock, FakeStore, random};
+use support::{FakeBootClock, FakeStore, REPLICA, random};
 use tokio::{runtime::Handle, time::sleep};
 
 struct World {
@@ -25,12 +26,7 @@ struct World {
 
 async fn world(settings: CacheSettings) -> World {
     let (store, clock) = (Arc::new(FakeStore::default()), Arc::new(FakeBootClock::new()));
-    let cache = VerificationCache::with_clock(
-        settings,
-        Arc::clone(&store) as _,
-        Arc::clone(&store) as _,
-        Arc::clone(&clock) as _,
-    );
+    let cache = VerificationCache::with_clock(settings, REPLICA, store.ports(), Arc::clone(&clock) as _);
     let polling = cache.spawn(&Handle::current());
     let world = World { store, clock, cache, _polling: polling };
     world.until_there_is_a_lease().await;
@@ -51,7 +47,13 @@ impl World {
     }
 
     async fn find(&self, digest: &KeyDigest) -> Option<FoundKey> {
-        self.cache.resolve(std::slice::from_ref(digest)).await.unwrap().found.as_deref().cloned()
+        self.cache
+            .resolve(std::slice::from_ref(digest), Duration::ZERO)
+            .await
+            .unwrap()
+            .found
+            .as_deref()
+            .cloned()
     }
 
     /// Asks once more, and says whether that has read the store.
@@ -85,7 +87,7 @@ async fn without_a_lease_every_lookup_is_a_read_and_passes_on_what_fails() {
     world.until_there_is_none().await;
     assert!(world.reads(&digest).await && world.reads(&digest).await);
     world.store.break_lookup(true);
-    let error = world.cache.resolve(std::slice::from_ref(&digest)).await.unwrap_err();
+    let error = world.cache.resolve(std::slice::from_ref(&digest), Duration::ZERO).await.unwrap_err();
     assert_eq!(error.to_string(), "cache: store: 57P01");
 }
 
@@ -96,10 +98,10 @@ async fn with_a_lease_a_cached_key_outlives_an_outage_of_the_store_until_it_runs
     world.find(&digest).await;
     world.store.break_feed(true);
     world.store.break_lookup(true);
-    let answer = world.cache.find(std::slice::from_ref(&digest)).await.unwrap();
+    let answer = world.cache.find(std::slice::from_ref(&digest), Duration::ZERO).await.unwrap();
     assert!(answer.remaining(world.clock.now()).unwrap() <= Duration::from_millis(500));
     world.until_there_is_none().await;
-    assert!(world.cache.resolve(std::slice::from_ref(&digest)).await.is_err());
+    assert!(world.cache.resolve(std::slice::from_ref(&digest), Duration::ZERO).await.is_err());
     assert_eq!(answer.remaining(world.clock.now()), None);
 }
 
@@ -193,7 +195,7 @@ async fn a_store_that_does_not_answer_is_given_up_after_a_lease() {
     let digest = world.store.add_key();
     world.store.delay_lookup(Duration::from_hours(1));
     let asked = world.clock.now();
-    let error = world.cache.resolve(std::slice::from_ref(&digest)).await.unwrap_err();
+    let error = world.cache.resolve(std::slice::from_ref(&digest), Duration::ZERO).await.unwrap_err();
     assert_eq!(error.to_string(), "cache: no answer in time");
     assert_eq!(world.clock.now().since(asked), CacheSettings::default().lease);
     world.store.delay_lookup(Duration::ZERO);
@@ -205,7 +207,7 @@ async fn a_read_that_failed_is_not_what_the_next_one_gets() {
     let world = world(CacheSettings::default()).await;
     let digest = world.store.add_key();
     world.store.break_lookup(true);
-    assert!(world.cache.resolve(std::slice::from_ref(&digest)).await.is_err());
+    assert!(world.cache.resolve(std::slice::from_ref(&digest), Duration::ZERO).await.is_err());
     world.store.break_lookup(false);
     assert!(world.find(&digest).await.is_some());
 }
@@ -255,9 +257,9 @@ async fn own_changes_are_obeyed_at_once() {
     let world = world(CacheSettings::default()).await;
     let (one, other) = (world.store.add_key(), world.store.add_key());
     let (one_found, other_found) = (world.find(&one).await.unwrap(), world.find(&other).await.unwrap());
-    world.cache.invalidate(Change::Key(one_found.key.id));
+    let _ = world.cache.invalidate(Change::Key(one_found.key.id));
     assert!(world.reads(&one).await && !world.reads(&other).await);
-    world.cache.invalidate(Change::Organization(other_found.organization.id));
+    let _ = world.cache.invalidate(Change::Organization(other_found.organization.id));
     assert!(world.reads(&other).await && !world.reads(&one).await);
     world.cache.clear();
     assert!(world.reads(&one).await && world.reads(&other).await);
@@ -294,8 +296,8 @@ async fn threads_that_look_up_revoke_and_clear_at_once_come_to_no_harm() {
     let store = Arc::new(FakeStore::default());
     let cache = VerificationCache::with_clock(
         CacheSettings { keys: NonZeroUsize::new(50).unwrap(), ..CacheSettings::default() },
-        Arc::clone(&store) as _,
-        Arc::clone(&store) as _,
+        REPLICA,
+        store.ports(),
         Arc::new(SystemBootClock),
     );
     let _polling = cache.spawn(&Handle::current());
@@ -306,13 +308,13 @@ async fn threads_that_look_up_revoke_and_clear_at_once_come_to_no_harm() {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
             for round in 0..5_000_usize {
                 let digest = &digests[(round * 7 + thread * 13) % digests.len()];
-                let found = runtime.block_on(cache.resolve(std::slice::from_ref(digest)));
+                let found = runtime.block_on(cache.resolve(std::slice::from_ref(digest), Duration::ZERO));
                 let found = found.unwrap().found.unwrap();
                 assert_eq!(found.digest, *digest);
                 if round % 500 == thread {
                     store.revoke(digest);
-                    cache.invalidate(Change::Key(found.key.id));
-                    let again = runtime.block_on(cache.resolve(std::slice::from_ref(digest)));
+                    let _ = cache.invalidate(Change::Key(found.key.id));
+                    let again = runtime.block_on(cache.resolve(std::slice::from_ref(digest), Duration::ZERO));
                     assert!(again.unwrap().found.unwrap().key.revoked_at.is_some());
                 }
                 if round % 1_000 == 0 {

@@ -12,7 +12,7 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 use capykeys_cache::{CacheSettings, VerificationCache};
 use capykeys_domain::{ports::KeyResolver, secret::KeyDigest};
 use resident::resident;
-use support::{FakeBootClock, FakeStore, random};
+use support::{FakeBootClock, FakeStore, REPLICA, random};
 use tokio::{runtime::Handle, time::sleep};
 
 const LIVE: usize = 1_000;
@@ -22,7 +22,7 @@ const FLOOD: u64 = 1_000_000;
 const SLACK: u64 = 2 << 20;
 
 async fn exists(cache: &VerificationCache, digest: KeyDigest) -> bool {
-    cache.resolve(&[digest]).await.unwrap().found.is_some()
+    cache.resolve(&[digest], Duration::ZERO).await.unwrap().found.is_some()
 }
 
 /// The time stands still, so that the lease holds however long this takes.
@@ -31,8 +31,7 @@ async fn a_flood_of_unknown_keys_takes_neither_memory_nor_room_from_live_ones() 
     let settings =
         CacheSettings { keys: NonZeroUsize::new(LIVE).unwrap(), absent: ABSENT, ..CacheSettings::default() };
     let (store, clock) = (Arc::new(FakeStore::default()), Arc::new(FakeBootClock::new()));
-    let cache =
-        VerificationCache::with_clock(settings, Arc::clone(&store) as _, Arc::clone(&store) as _, clock);
+    let cache = VerificationCache::with_clock(settings, REPLICA, store.ports(), clock);
     let _polling = cache.spawn(&Handle::current());
     while cache.lease_remaining().is_none() {
         sleep(Duration::from_millis(1)).await;

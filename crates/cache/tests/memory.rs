@@ -9,7 +9,7 @@ mod support;
 
 use std::{sync::Arc, time::Duration};
 
-use capykeys_cache::{CacheSettings, SystemBootClock, VerificationCache};
+use capykeys_cache::{CacheSettings, CachedStore, SystemBootClock, VerificationCache};
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{
@@ -18,7 +18,7 @@ use capykeys_domain::{
     ports::{FoundKey, KeyLookup, KeyResolver},
 };
 use resident::resident;
-use support::FakeStore;
+use support::{FakeStore, REPLICA};
 use tokio::{runtime::Handle, time::sleep};
 
 const KEYS: u64 = 100_000;
@@ -59,9 +59,10 @@ impl KeyLookup for MadeUp {
 
 #[tokio::test]
 async fn keys_take_what_the_documentation_says() {
-    let (lookup, feed) = (Arc::new(MadeUp(0.into())), Arc::new(FakeStore::default()));
+    let lookup = Arc::new(MadeUp(0.into()));
+    let store = CachedStore { lookup, ..Arc::new(FakeStore::default()).ports() };
     let cache =
-        VerificationCache::with_clock(CacheSettings::default(), lookup, feed, Arc::new(SystemBootClock));
+        VerificationCache::with_clock(CacheSettings::default(), REPLICA, store, Arc::new(SystemBootClock));
     let _polling = cache.spawn(&Handle::current());
     while cache.lease_remaining().is_none() {
         sleep(Duration::from_millis(1)).await;
@@ -69,7 +70,7 @@ async fn keys_take_what_the_documentation_says() {
     let before = resident();
     for number in 0..KEYS {
         let digest = full(number).digest;
-        assert!(cache.resolve(&[digest]).await.unwrap().found.is_some());
+        assert!(cache.resolve(&[digest], Duration::ZERO).await.unwrap().found.is_some());
     }
     assert_eq!(cache.status().keys, 100_000);
     let with_keys = resident();
@@ -77,7 +78,7 @@ async fn keys_take_what_the_documentation_says() {
     for number in 0..2 * KEYS {
         let mut bytes = *full(number).digest.as_bytes();
         bytes[31] = 1;
-        assert!(cache.resolve(&[fixtures::digest(bytes)]).await.unwrap().found.is_none());
+        assert!(cache.resolve(&[fixtures::digest(bytes)], Duration::ZERO).await.unwrap().found.is_none());
     }
     // By how many there may be: a half that was just emptied keeps its room.
     let absent = u64::try_from(CacheSettings::default().absent).unwrap();

@@ -3,11 +3,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use capykeys_cache::{CacheSettings, OrganizationCache, VerificationCache};
+use capykeys_cache::{CacheSettings, CachedStore, OrganizationCache, VerificationCache};
 use capykeys_conformance::{fixtures, model::ModelStore};
 use capykeys_domain::{
     model::{AuditAction, ClerkLink, ClerkOrganizationId, Organization, Suspension},
-    ports::{Change, OrganizationResolver, Organizations},
+    ports::{Change, OrganizationResolver, Organizations, ReplicaId},
 };
 use tokio::{runtime::Handle, time::sleep};
 
@@ -23,7 +23,11 @@ impl World {
     async fn new() -> Self {
         let store = ModelStore::default();
         let shared = Arc::new(store.clone());
-        let keys = VerificationCache::new(CacheSettings::default(), shared.clone(), shared.clone());
+        let keys = VerificationCache::new(
+            CacheSettings::default(),
+            ReplicaId([1; 16]),
+            CachedStore { lookup: shared.clone(), feed: shared.clone(), registry: shared.clone() },
+        );
         let cache = OrganizationCache::new(keys.clone(), shared);
         let at = fixtures::at(0);
         let organization = fixtures::organization_at_clerk(at, "org_2known");
@@ -86,7 +90,7 @@ async fn a_change_of_its_own_and_the_end_of_the_lease_are_obeyed_without_the_fee
         drop(following);
         world.suspend().await;
         if own {
-            world.keys.invalidate(Change::Organization(world.organization.id));
+            let _ = world.keys.invalidate(Change::Organization(world.organization.id));
             assert!(world.is_suspended().await);
         } else {
             while world.keys.lease_remaining().is_some() {

@@ -1,9 +1,10 @@
 //! The reference model: what a store does, as a program small enough to be checked by reading.
 
 mod feed;
+mod registry;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     num::NonZeroU32,
     ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -17,7 +18,7 @@ use capykeys_domain::{
     },
     ports::{
         AuditLog, Change, FoundKey, Insertion, KeyLookup, KeyStore, KeyUse, NewKey, Organizations, Readiness,
-        Revocation, Unavailable,
+        ReplicaId, Revocation, Unavailable,
     },
     secret::KeyDigest,
 };
@@ -33,6 +34,7 @@ struct State {
     events: Vec<AuditEvent>,
     changes: Vec<Change>,
     feed: feed::Feed,
+    replicas: HashMap<ReplicaId, registry::Replica>,
 }
 
 impl ModelStore {

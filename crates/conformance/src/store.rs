@@ -2,7 +2,9 @@
 
 use std::{any::Any, sync::Arc};
 
-use capykeys_domain::ports::{AuditLog, ChangeFeed, KeyLookup, KeyStore, Organizations, Readiness};
+use capykeys_domain::ports::{
+    AuditLog, ChangeFeed, KeyLookup, KeyStore, Organizations, Readiness, ReplicaRegistry,
+};
 
 /// A store under test: empty, and nobody else's.
 pub struct Store {
@@ -16,6 +18,8 @@ pub struct Store {
     pub audit: Arc<dyn AuditLog>,
     /// What changed in it.
     pub feed: Arc<dyn ChangeFeed>,
+    /// Who may remember its keys.
+    pub registry: Arc<dyn ReplicaRegistry>,
     /// Whether it is there.
     pub readiness: Arc<dyn Readiness>,
     /// What must live as long as the store, such as its temporary folder.
@@ -26,7 +30,14 @@ impl Store {
     /// From one adapter that implements every port.
     pub fn new<S>(store: S, guard: impl Any + Send + Sync) -> Self
     where
-        S: KeyStore + KeyLookup + Organizations + AuditLog + ChangeFeed + Readiness + 'static,
+        S: KeyStore
+            + KeyLookup
+            + Organizations
+            + AuditLog
+            + ChangeFeed
+            + ReplicaRegistry
+            + Readiness
+            + 'static,
     {
         let store = Arc::new(store);
         Self {
@@ -35,6 +46,7 @@ impl Store {
             organizations: store.clone(),
             audit: store.clone(),
             feed: store.clone(),
+            registry: store.clone(),
             readiness: store,
             guard: Box::new(guard),
         }

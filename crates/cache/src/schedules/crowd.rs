@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -18,7 +19,7 @@ use shuttle::future::{spawn, yield_now};
 
 use super::{
     schedule,
-    store::{Clock, Store},
+    store::{Clock, REPLICA, Store},
 };
 use crate::{CacheSettings, VerificationCache, planted::Bug};
 
@@ -27,7 +28,7 @@ const SEEDS: u64 = 1_000;
 
 /// A store that answers when everybody waits.
 struct Patient {
-    store: Store,
+    store: Arc<Store>,
     waiting: AtomicU64,
 }
 
@@ -41,21 +42,24 @@ impl KeyLookup for Patient {
     }
 }
 
-/// Whether all of them were answered, and how many reads that took.
+/// Whether there was a lease and all of them were answered, and how many reads that took.
 async fn ask(bug: Option<Bug>) -> (bool, u64) {
-    let patient = Arc::new(Patient { store: Store::new(), waiting: AtomicU64::new(0) });
+    let store = Arc::new(Store::new());
+    let patient = Arc::new(Patient { store: store.clone(), waiting: AtomicU64::new(0) });
     let cache = VerificationCache::with_bug(
         CacheSettings::default(),
-        Arc::clone(&patient) as _,
-        Arc::new(Store::new()) as _,
+        REPLICA,
+        store.ports(patient.clone()),
         Arc::new(Clock::default()),
         bug,
     );
+    // Without a lease everybody reads for themselves.
+    let _ = cache.0.catch_up().await;
     let answers = join_all((0..CROWD).map(|_| {
         let (cache, patient) = (cache.clone(), Arc::clone(&patient));
         spawn(async move {
             let digests = [patient.store.key().digest];
-            let mut find = pin!(cache.resolve(&digests));
+            let mut find = pin!(cache.resolve(&digests, Duration::ZERO));
             // It waits now, or was told that the store took too long.
             let failed = find.as_mut().now_or_never();
             patient.waiting.fetch_add(1, Ordering::SeqCst);
@@ -63,7 +67,7 @@ async fn ask(bug: Option<Bug>) -> (bool, u64) {
         })
     }));
     let answered = answers.await.into_iter().all(|answer| answer.unwrap());
-    (answered, patient.store.reads())
+    (answered && cache.lease_remaining().is_some(), patient.store.reads())
 }
 
 /// How many reads each crowd took of which everybody was answered.

@@ -27,8 +27,6 @@ enum Violation {
     AcceptedAfterTold,
     /// L or more after the commit.
     AcceptedTooLate,
-    /// Of one key.
-    TwoReadsAtOnce,
     /// When all is over: flights, or reads that the cache still waits for.
     LeftBehind,
 }
@@ -135,7 +133,6 @@ caught! {
     a_read_that_is_fenced_from_its_answer_on_is_caught: FencedFromAnswer, AcceptedAfterTold;
     a_read_that_is_joined_once_it_is_over_is_caught: JoinedWhenOver, AcceptedAfterTold;
     a_verdict_without_a_last_look_at_the_clock_is_caught: NoLastLook, AcceptedTooLate;
-    reads_that_are_never_shared_are_caught: NeverShared, TwoReadsAtOnce;
     reads_that_are_given_up_and_not_ended_are_caught: NeverAbandoned, LeftBehind;
     fills_without_a_fence_are_caught: NoFence, AcceptedAfterTold;
     a_lease_extended_before_applying_is_caught: LeaseBeforeApplying, AcceptedAfterTold;

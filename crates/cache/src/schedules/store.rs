@@ -4,7 +4,7 @@
 use std::{
     num::NonZeroU32,
     sync::{
-        Mutex, MutexGuard,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -14,13 +14,18 @@ use async_trait::async_trait;
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::Suspension,
-    ports::{Change, ChangeFeed, FeedHead, FeedPosition, FoundKey, KeyLookup, Poll, Unavailable},
+    ports::{
+        Change, ChangeFeed, FeedHead, FeedPosition, FeedProgress, FoundKey, KeyLookup, Poll, Registry,
+        ReplicaId, ReplicaRegistry, Unavailable,
+    },
     secret::KeyDigest,
 };
 use shuttle::future::yield_now;
 
 use super::one_in;
-use crate::{BootClock, BootTime};
+use crate::{BootClock, BootTime, CachedStore};
+
+pub(super) const REPLICA: ReplicaId = ReplicaId([1; 16]);
 
 /// For others to go on, some number of times.
 pub(super) async fn pause() {
@@ -48,9 +53,8 @@ impl BootClock for Clock {
 struct State {
     key: FoundKey,
     changes: Vec<Change>,
-    reading: u64,
     reads: u64,
-    two_at_once: bool,
+    registered: bool,
 }
 
 pub(super) struct Store(Mutex<State>);
@@ -60,7 +64,12 @@ impl Store {
         let organization = fixtures::organization(fixtures::at(0));
         let new = fixtures::key(organization.id, fixtures::at(0));
         let key = FoundKey { digest: new.digest, key: new.key, organization };
-        Self(Mutex::new(State { key, changes: Vec::new(), reading: 0, reads: 0, two_at_once: false }))
+        Self(Mutex::new(State { key, changes: Vec::new(), reads: 0, registered: false }))
+    }
+
+    /// As the ports that a cache needs, with reads that go to `lookup`.
+    pub(super) fn ports(self: &Arc<Self>, lookup: Arc<dyn KeyLookup>) -> CachedStore {
+        CachedStore { lookup, feed: self.clone(), registry: self.clone() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -73,10 +82,6 @@ impl Store {
 
     pub(super) fn reads(&self) -> u64 {
         self.state().reads
-    }
-
-    pub(super) fn has_read_twice_at_once(&self) -> bool {
-        self.state().two_at_once
     }
 
     /// Revokes the key, or suspends its organization or resumes it.
@@ -98,33 +103,14 @@ impl State {
     fn head(&self) -> FeedHead {
         let sequence = i64::try_from(self.changes.len()).unwrap();
         let position = FeedPosition { sequence, mark: [0; 16], history: [0; 16] };
-        FeedHead { position, store_time: fixtures::at(0) }
-    }
-}
-
-/// A read that the store is at.
-struct Reading<'a>(&'a Store);
-
-impl<'a> Reading<'a> {
-    fn new(store: &'a Store) -> Self {
-        let mut state = store.state();
-        state.reads += 1;
-        state.reading += 1;
-        state.two_at_once |= state.reading > 1;
-        Self(store)
-    }
-}
-
-impl Drop for Reading<'_> {
-    fn drop(&mut self) {
-        self.0.state().reading -= 1;
+        FeedHead { position, store_time: fixtures::at(0), registered: self.registered }
     }
 }
 
 #[async_trait]
 impl KeyLookup for Store {
     async fn find_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
-        let _reading = Reading::new(self);
+        self.state().reads += 1;
         pause().await;
         let key = Some(self.key()).filter(|key| digests.contains(&key.digest));
         pause().await;
@@ -134,21 +120,46 @@ impl KeyLookup for Store {
 
 #[async_trait]
 impl ChangeFeed for Store {
-    async fn head(&self) -> Result<FeedHead, Unavailable> {
+    async fn head(&self, _: ReplicaId) -> Result<FeedHead, Unavailable> {
         pause().await;
         let head = self.state().head();
         pause().await;
         Ok(head)
     }
 
-    async fn poll(&self, from: &FeedPosition, _: NonZeroU32) -> Result<Poll, Unavailable> {
+    async fn poll(&self, _: ReplicaId, from: &FeedPosition, _: NonZeroU32) -> Result<Poll, Unavailable> {
         pause().await;
         let (head, changes) = {
             let state = self.state();
             (state.head(), state.changes[usize::try_from(from.sequence).unwrap()..].to_vec())
         };
         pause().await;
-        let FeedHead { position, store_time } = head;
-        Ok(Poll::Changes { changes, position, complete: true, store_time })
+        let FeedHead { position, store_time, registered } = head;
+        Ok(Poll::Changes { changes, position, complete: true, store_time, registered })
+    }
+}
+
+/// Knows one replica, and whether it has registered.
+#[async_trait]
+impl ReplicaRegistry for Store {
+    async fn register(&self, _: ReplicaId, _: Duration) -> Result<(), Unavailable> {
+        self.state().registered = true;
+        Ok(())
+    }
+
+    async fn confirm(&self, _: ReplicaId, _: &FeedProgress) -> Result<(), Unavailable> {
+        Ok(())
+    }
+
+    async fn registry(&self) -> Result<Registry, Unavailable> {
+        Err(Unavailable::new("store", "not here"))
+    }
+
+    async fn retire(&self, _: ReplicaId, _: i64) -> Result<bool, Unavailable> {
+        Ok(false)
+    }
+
+    async fn forget(&self, _: ReplicaId, _: i64) -> Result<(), Unavailable> {
+        Ok(())
     }
 }

@@ -185,7 +185,7 @@ impl Store {
 
     pub(super) fn head(&self, now: Micros) -> FeedHead {
         let last = self.history.iter().max_by_key(|event| event.sequence);
-        FeedHead { position: self.position(last), store_time: Self::time(now) }
+        FeedHead { position: self.position(last), store_time: Self::time(now), registered: true }
     }
 
     pub(super) fn poll(&self, reader: &FeedPosition, limit: usize, now: Micros) -> Poll {
@@ -202,6 +202,6 @@ impl Store {
         later.truncate(limit);
         let position = later.last().map_or(*reader, |last| self.position(Some(last)));
         let changes = later.iter().map(|event| event.change).collect();
-        Poll::Changes { changes, position, complete, store_time: Self::time(now) }
+        Poll::Changes { changes, position, complete, store_time: Self::time(now), registered: true }
     }
 }

@@ -16,7 +16,7 @@ use super::{
     rng::Rng,
     store::{KEYS, Mutation, ORGANIZATIONS, SECRETS, Secret, Store},
 };
-use crate::CacheSettings;
+use crate::{CacheSettings, settings::run_out};
 
 /// How long a run is.
 const END: Micros = 2_500_000;
@@ -59,7 +59,7 @@ impl World {
             events: Vec::new(),
             rng,
             lease: micros(settings.lease),
-            commit_wait: micros(settings.commit_wait()),
+            commit_wait: micros(run_out(settings.lease)),
             store: Store::new(store),
             down: false,
             replicas,

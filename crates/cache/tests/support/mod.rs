@@ -3,16 +3,19 @@
 use std::{
     collections::HashMap,
     num::NonZeroU32,
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use capykeys_cache::{BootClock, BootTime};
-use capykeys_conformance::fixtures;
+use capykeys_cache::{BootClock, BootTime, CachedStore};
+use capykeys_conformance::{fixtures, model::ModelStore};
 use capykeys_domain::{
     model::{Organization, OrganizationId},
-    ports::{Change, ChangeFeed, FeedHead, FeedPosition, FoundKey, KeyLookup, Poll, Unavailable},
+    ports::{
+        Change, ChangeFeed, FeedHead, FeedPosition, FeedProgress, FoundKey, KeyLookup, Poll, Registry,
+        ReplicaId, ReplicaRegistry, Unavailable,
+    },
     secret::KeyDigest,
 };
 use tokio::time::{Instant, sleep};
@@ -46,6 +49,10 @@ pub(crate) fn random(number: u64) -> KeyDigest {
     fixtures::digest(bytes)
 }
 
+/// What can hang.
+const FEED: usize = 0;
+const REGISTRY: usize = 1;
+
 #[derive(Default)]
 struct State {
     keys: HashMap<[u8; 32], FoundKey>,
@@ -54,16 +61,26 @@ struct State {
     reads: u64,
     lookup_broken: bool,
     feed_broken: bool,
-    feed_hangs: bool,
+    hanging: [bool; 2],
     delay: Duration,
 }
 
+/// The replica of a test with one.
+pub(crate) const REPLICA: ReplicaId = ReplicaId([1; 16]);
+
 #[derive(Default)]
-pub(crate) struct FakeStore(Mutex<State>);
+pub(crate) struct FakeStore {
+    state: Mutex<State>,
+    replicas: ModelStore,
+}
 
 impl FakeStore {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+        self.state.lock().unwrap()
+    }
+
+    pub(crate) fn ports(self: &Arc<Self>) -> CachedStore {
+        CachedStore { lookup: self.clone(), feed: self.clone(), registry: self.clone() }
     }
 
     /// Adds a key of an organization of its own.
@@ -82,12 +99,19 @@ impl FakeStore {
         new.digest
     }
 
-    pub(crate) fn revoke(&self, digest: &KeyDigest) {
+    pub(crate) fn revoke(&self, digest: &KeyDigest) -> Change {
         let mut state = self.state();
         let found = state.keys.get_mut(digest.as_bytes()).unwrap();
         found.key.revoked_at = Some(fixtures::at(1));
         let change = Change::Key(found.key.id);
         state.changes.push(change);
+        change
+    }
+
+    /// Everybody who is registered.
+    pub(crate) async fn replicas(&self) -> Vec<ReplicaId> {
+        let registry = self.replicas.registry().await.unwrap();
+        registry.replicas.iter().map(|replica| replica.id).collect()
     }
 
     pub(crate) fn tell(&self, change: Change) {
@@ -111,7 +135,11 @@ impl FakeStore {
     }
 
     pub(crate) fn hang_feed(&self, hangs: bool) {
-        self.state().feed_hangs = hangs;
+        self.state().hanging[FEED] = hangs;
+    }
+
+    pub(crate) fn hang_registry(&self, hangs: bool) {
+        self.state().hanging[REGISTRY] = hangs;
     }
 
     pub(crate) fn delay_lookup(&self, delay: Duration) {
@@ -120,7 +148,7 @@ impl FakeStore {
 
     async fn feed(&self) -> Result<(), Unavailable> {
         let broken = self.state().feed_broken;
-        let hangs = self.state().feed_hangs;
+        let hangs = self.state().hanging[FEED];
         if hangs {
             std::future::pending::<()>().await;
         }
@@ -132,6 +160,10 @@ impl State {
     fn head(&self, sequence: usize) -> FeedPosition {
         let (mark, history) = ([self.mark; 16], [0; 16]);
         FeedPosition { sequence: i64::try_from(sequence).unwrap(), mark, history }
+    }
+
+    fn end(&self, registered: bool) -> FeedHead {
+        FeedHead { position: self.head(self.changes.len()), store_time: fixtures::at(0), registered }
     }
 }
 
@@ -157,16 +189,21 @@ impl KeyLookup for FakeStore {
 
 #[async_trait]
 impl ChangeFeed for FakeStore {
-    async fn head(&self) -> Result<FeedHead, Unavailable> {
+    async fn head(&self, reader: ReplicaId) -> Result<FeedHead, Unavailable> {
         self.feed().await?;
-        let state = self.state();
-        Ok(FeedHead { position: state.head(state.changes.len()), store_time: fixtures::at(0) })
+        let registered = self.replicas.head(reader).await?.registered;
+        Ok(self.state().end(registered))
     }
 
-    async fn poll(&self, position: &FeedPosition, limit: NonZeroU32) -> Result<Poll, Unavailable> {
-        self.feed().await?;
+    async fn poll(
+        &self,
+        reader: ReplicaId,
+        position: &FeedPosition,
+        limit: NonZeroU32,
+    ) -> Result<Poll, Unavailable> {
+        let end = self.head(reader).await?;
+        let (store_time, registered) = (end.store_time, end.registered);
         let state = self.state();
-        let end = FeedHead { position: state.head(state.changes.len()), store_time: fixtures::at(0) };
         if position.mark != [state.mark; 16] {
             return Ok(Poll::Diverged(end));
         }
@@ -175,6 +212,35 @@ impl ChangeFeed for FakeStore {
         let changes: Vec<_> = state.changes[from..].iter().take(limit).copied().collect();
         let read = from + changes.len();
         let complete = read == state.changes.len();
-        Ok(Poll::Changes { changes, position: state.head(read), complete, store_time: fixtures::at(0) })
+        Ok(Poll::Changes { changes, position: state.head(read), complete, store_time, registered })
+    }
+}
+
+#[async_trait]
+impl ReplicaRegistry for FakeStore {
+    async fn register(&self, id: ReplicaId, lease: Duration) -> Result<(), Unavailable> {
+        self.replicas.register(id, lease).await
+    }
+
+    async fn confirm(&self, id: ReplicaId, progress: &FeedProgress) -> Result<(), Unavailable> {
+        self.feed().await?;
+        self.replicas.confirm(id, progress).await
+    }
+
+    async fn registry(&self) -> Result<Registry, Unavailable> {
+        let hangs = self.state().hanging[REGISTRY];
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        let replicas = self.replicas.registry().await?.replicas;
+        Ok(Registry { head: self.state().end(true).position.into(), replicas })
+    }
+
+    async fn retire(&self, id: ReplicaId, renewals: i64) -> Result<bool, Unavailable> {
+        self.replicas.retire(id, renewals).await
+    }
+
+    async fn forget(&self, id: ReplicaId, renewals: i64) -> Result<(), Unavailable> {
+        self.replicas.forget(id, renewals).await
     }
 }

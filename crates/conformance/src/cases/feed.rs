@@ -12,21 +12,21 @@ use capykeys_domain::{
 };
 use futures_util::future::join_all;
 
-use super::support::ALL;
+use super::support::{ALL, READER};
 use crate::{Store, fixtures};
 
 const WRITERS: usize = 16;
 const REVOCATIONS: i64 = 500;
 
 impl Store {
-    async fn end_of_feed(&self) -> FeedPosition {
-        self.feed.head().await.unwrap().position
+    pub(super) async fn end_of_feed(&self) -> FeedPosition {
+        self.feed.head(READER).await.unwrap().position
     }
 
     /// One page, which must not have diverged, and whether it was the last.
     async fn page(&self, position: &FeedPosition, limit: u32) -> (Vec<Change>, FeedPosition, bool) {
         let limit = NonZeroU32::new(limit).unwrap();
-        match self.feed.poll(position, limit).await.unwrap() {
+        match self.feed.poll(READER, position, limit).await.unwrap() {
             Poll::Changes { changes, position, complete, .. } => (changes, position, complete),
             Poll::Diverged(head) => panic!("{position:?} diverged from {head:?}"),
         }
@@ -41,7 +41,7 @@ impl Store {
     }
 
     async fn diverges(&self, position: &FeedPosition) {
-        match self.feed.poll(position, ALL).await.unwrap() {
+        match self.feed.poll(READER, position, ALL).await.unwrap() {
             Poll::Diverged(head) => assert_eq!(head.position, self.end_of_feed().await),
             changes @ Poll::Changes { .. } => panic!("{position:?}: {changes:?}"),
         }

@@ -4,13 +4,16 @@ use std::num::NonZeroU32;
 
 use capykeys_domain::{
     model::{ApiKey, AuditAction, AuditRecord, Organization, OrganizationId},
-    ports::{Insertion, NewKey},
+    ports::{Insertion, NewKey, ReplicaId},
 };
 
 use crate::{Store, fixtures};
 
 /// More than any case stores.
 pub(super) const ALL: NonZeroU32 = NonZeroU32::new(10_000).unwrap();
+
+/// A reader of the feed that is not registered.
+pub(super) const READER: ReplicaId = ReplicaId([0xee; 16]);
 
 impl Store {
     /// Stores an organization.

@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use capykeys_domain::{
     model::Timestamp,
-    ports::{ChangeFeed, FeedHead, FeedPosition, Poll, Unavailable},
+    ports::{ChangeFeed, FeedHead, FeedPosition, Poll, ReplicaId, Unavailable},
 };
 
 use super::{ModelStore, State, take};
@@ -35,8 +35,14 @@ impl State {
         FeedPosition { sequence, mark: mark.to_be_bytes(), history: [0; 16] }
     }
 
-    fn head(&self) -> FeedHead {
-        FeedHead { position: self.position(self.changes.len()), store_time: self.feed.now }
+    /// The position after all events.
+    pub(super) fn end(&self) -> FeedPosition {
+        self.position(self.changes.len())
+    }
+
+    fn head(&self, reader: ReplicaId) -> FeedHead {
+        let registered = self.is_registered(reader);
+        FeedHead { position: self.end(), store_time: self.feed.now, registered }
     }
 }
 
@@ -50,13 +56,18 @@ impl ModelStore {
 /// Of marks that need not be random: each store has its own, and each event its own in there.
 #[async_trait]
 impl ChangeFeed for ModelStore {
-    async fn head(&self) -> Result<FeedHead, Unavailable> {
-        Ok(self.state().head())
+    async fn head(&self, reader: ReplicaId) -> Result<FeedHead, Unavailable> {
+        Ok(self.state().head(reader))
     }
 
-    async fn poll(&self, position: &FeedPosition, limit: NonZeroU32) -> Result<Poll, Unavailable> {
+    async fn poll(
+        &self,
+        reader: ReplicaId,
+        position: &FeedPosition,
+        limit: NonZeroU32,
+    ) -> Result<Poll, Unavailable> {
         let state = self.state();
-        let head = state.head();
+        let head = state.head(reader);
         let known = usize::try_from(position.sequence).ok().filter(|&read| read <= state.changes.len());
         let Some(read) = known.filter(|&read| state.position(read) == *position) else {
             return Ok(Poll::Diverged(head));
@@ -67,6 +78,7 @@ impl ChangeFeed for ModelStore {
             position: state.position(end),
             complete: end == state.changes.len(),
             store_time: head.store_time,
+            registered: head.registered,
         })
     }
 }

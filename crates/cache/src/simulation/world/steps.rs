@@ -31,7 +31,7 @@ impl World {
     pub(super) fn look_up(&mut self, replica: usize, secret: Secret, attempts: u32) {
         let digest = std::slice::from_ref(self.store.digest(secret));
         let clock = self.replicas[replica].clock(self.now);
-        let recalled = self.replicas[replica].machine.recall(digest);
+        let recalled = self.replicas[replica].machine.recall(digest, None);
         if let Some(answer) = recalled.filter(|answer| answer.remaining(clock).is_some()) {
             self.tally.hits += 1;
             return self.verdict(replica, secret, &answer);
@@ -64,7 +64,7 @@ impl World {
     pub(super) fn conclude(&mut self, replica: usize, secret: Secret, reading: &Reading, attempts: u32) {
         let digest = std::slice::from_ref(self.store.digest(secret));
         let own = &self.replicas[replica];
-        if let Some(answer) = own.machine.conclude(reading, digest, own.clock(self.now)) {
+        if let Some(answer) = own.machine.conclude(reading, digest, None, own.clock(self.now)) {
             return self.verdict(replica, secret, &answer);
         }
         self.tally.fenced += 1;
@@ -98,7 +98,7 @@ impl World {
                 self.poll(replica);
             }
             Polled::Restarted => self.tally.restarts += 1,
-            Polled::Current | Polled::Ignored => {}
+            Polled::Current | Polled::Unregistered | Polled::Ignored => {}
         }
     }
 
