@@ -27,7 +27,6 @@ DECLARE
     keys uuid[];
     organizations uuid[];
     last bigint;
-    written bigint;
 BEGIN
     -- Of an update, the rows as they were that are not there in the same way afterwards. No row is
     -- looked for by its id, which the update may have changed too.
@@ -53,6 +52,15 @@ BEGIN
     IF organizations IS NULL AND TG_OP <> 'TRUNCATE' THEN
         RETURN NULL;
     END IF;
+    -- One event for an organization with more than a few changed keys.
+    IF cardinality(organizations) > 16 THEN
+        SELECT array_agg(key_id), array_agg(organization_id) INTO keys, organizations FROM (
+            SELECT DISTINCT organization_id, CASE WHEN changes_of_organization <= 16 THEN key_id END AS key_id FROM (
+                SELECT organization_id, key_id, count(*) OVER (PARTITION BY organization_id) AS changes_of_organization
+                FROM unnest(organizations, keys) AS change (organization_id, key_id)
+            ) AS counted
+        ) AS told;
+    END IF;
 
     -- 'changes' in ASCII, with a zero before it. What is read next is read as of after the wait; and
     -- where there were no such lock, the number's uniqueness would refuse the second of two.
@@ -66,18 +74,12 @@ BEGIN
         RETURN NULL;
     END IF;
     INSERT INTO changes (sequence, mark, kind, key_id, organization_id, at)
-    SELECT last + row_number() OVER (), uuid_send(gen_random_uuid()),
+    SELECT last + place, uuid_send(gen_random_uuid()),
         CASE WHEN key_id IS NULL THEN 'organization' ELSE 'key' END, key_id, organization_id, clock_timestamp()
-    FROM (
-        SELECT DISTINCT organization_id, CASE WHEN keys_of_organization <= 16 THEN key_id END AS key_id FROM (
-            SELECT organization_id, key_id, count(*) OVER (PARTITION BY organization_id) AS keys_of_organization
-            FROM unnest(organizations, keys) AS change (organization_id, key_id)
-        ) AS counted
-    ) AS events;
-    GET DIAGNOSTICS written = ROW_COUNT;
+    FROM unnest(organizations, keys) WITH ORDINALITY AS change (organization_id, key_id, place);
     -- Keeps the last 100,000. The numbers have no gaps, so each event pushes out one; with both ends of
     -- the range named, those that were pushed out before are not passed again.
-    DELETE FROM changes WHERE sequence BETWEEN last - 99999 AND last + written - 100000;
+    DELETE FROM changes WHERE sequence BETWEEN last - 99999 AND last + cardinality(organizations) - 100000;
     RETURN NULL;
 END
 $$;

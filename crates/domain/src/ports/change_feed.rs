@@ -29,10 +29,11 @@ pub struct FeedPosition {
 /// Something that can make a verdict stricter or different.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
-    /// Of this key: it was revoked, or its end or its scopes were changed.
+    /// Of this key: it was revoked, or its end, its scopes or whom it stands for were changed.
     Key(KeyId),
-    /// Of this organization: it was suspended, or its suspension ended. One event, however many
-    /// keys it has.
+    /// Of this organization: it was suspended, its suspension ended, or it was linked to another one at
+    /// Clerk. Or any number of its keys have changed: a store may tell so of many at once. Whoever
+    /// remembers any of its keys, or the organization itself, forgets them.
     Organization(OrganizationId),
 }
 
