@@ -61,6 +61,19 @@ macro_rules! for_each_case {
             uses: a_use_is_neither_in_the_feed_nor_in_the_audit_log;
             uses: of_many_records_at_once_the_latest_use_stays;
             random: random_sequences_agree_with_the_model;
+            registry: only_who_is_registered_is_told_so;
+            registry: a_replica_is_kept_as_it_was_registered;
+            registry: registering_again_and_confirming_renew;
+            registry: what_was_confirmed_stays_until_more_is_also_where_it_registers_again;
+            registry: a_replica_is_removed_in_two_steps;
+            registry: a_replica_that_registers_again_is_not_retired_any_more;
+            registry: a_replica_that_has_renewed_since_is_neither_retired_nor_forgotten;
+            registry: a_replica_that_is_not_retired_is_not_forgotten;
+            registry: of_a_replica_that_is_not_registered_nothing_is_stored;
+            registry: the_registry_shows_what_was_committed_before_it_was_read;
+            registry: many_replicas_at_once_lose_nothing_of_each_other;
+            registry: a_replica_that_comes_back_while_it_is_removed_is_there_or_is_told;
+            registry: a_dropped_registration_or_confirmation_is_whole_or_absent;
             ready: a_fresh_store_is_ready;
         }
     };

@@ -12,7 +12,7 @@ use crate::{Store, fixtures};
 
 /// Polls `future` up to `polls` times, letting the store's own threads run in between, and drops
 /// it wherever it is then.
-async fn drop_after<F: Future>(polls: usize, future: F) {
+pub(super) async fn drop_after<F: Future>(polls: usize, future: F) {
     let mut future = pin!(future);
     for _ in 0..polls {
         if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {

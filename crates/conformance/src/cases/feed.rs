@@ -54,7 +54,7 @@ impl Store {
     }
 
     /// A key that is revoked already.
-    async fn revoked_key(&self, organization: &Organization, micros: i64) -> KeyId {
+    pub(super) async fn revoked_key(&self, organization: &Organization, micros: i64) -> KeyId {
         let id = self.key(organization, micros).await.key.id;
         self.revoke(organization, id).await;
         id

@@ -11,6 +11,7 @@ pub mod lookup;
 pub mod organizations;
 pub mod random;
 pub mod ready;
+pub mod registry;
 pub mod revoke;
 pub mod scoped;
 pub mod uses;
