@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use capykeys_tests::{Created, wait};
+use capykeys_tests::{Created, verification::question, wait};
 
 use crate::{
     driver::{Driver, Sample},
@@ -21,6 +21,8 @@ use crate::{
 const KEYS: usize = 4;
 /// How many verifications of each key must have been accepted before it is revoked.
 const WARM: usize = 5;
+/// For how long those who ask for the first key, the second and so on would keep each verdict.
+const KEEP: [Duration; 2] = [Duration::ZERO, Duration::from_millis(300)];
 /// Within this time of the start of a round something is broken, and each key is revoked.
 const STRIKE_WITHIN: Duration = Duration::from_millis(150);
 const REVOKE_WITHIN: Duration = Duration::from_millis(250);
@@ -30,13 +32,15 @@ const AFTERWARDS: Duration = Duration::from_millis(150);
 const LIMIT: Duration = Duration::from_mins(1);
 
 type Strike<'a> = Box<dyn FnMut(&mut Scene, &mut Random) + 'a>;
-type Heal<'a> = Box<dyn FnMut(&mut Scene) + 'a>;
+type Step<'a> = Box<dyn FnMut(&mut Scene) + 'a>;
 
 /// What is broken, and how it is mended.
 pub(crate) struct Fault<'a> {
+    /// What is done before, once the keys are there.
+    prepare: Step<'a>,
     strike: Strike<'a>,
     /// Comes back when all is whole again.
-    heal: Heal<'a>,
+    heal: Step<'a>,
     lasts: Lasts,
     /// Whether the keys were verified before, so that the replica has them in its cache.
     warm: bool,
@@ -64,12 +68,19 @@ impl<'a> Fault<'a> {
         strike: impl FnMut(&mut Scene, &mut Random) + 'a,
         heal: impl FnMut(&mut Scene) + 'a,
     ) -> Self {
-        Self { strike: Box::new(strike), heal: Box::new(heal), lasts, warm: true, first: false }
+        let (strike, heal) = (Box::new(strike), Box::new(heal));
+        Self { prepare: Box::new(|_| {}), strike, heal, lasts, warm: true, first: false }
     }
 
     /// The same, broken before the first key is revoked.
     pub(crate) fn before_all(mut self) -> Self {
         self.first = true;
+        self
+    }
+
+    /// The same, after this was done once the keys are there.
+    pub(crate) fn prepared_by(mut self, prepare: impl FnMut(&mut Scene) + 'a) -> Self {
+        self.prepare = Box::new(prepare);
         self
     }
 
@@ -93,7 +104,7 @@ pub(crate) fn run(scenario: &str, scene: &mut Scene, fault: Fault<'_>) -> Judge 
 pub(crate) fn observe(scenario: &str, scene: &mut Scene, revocations: usize, mut fault: Fault<'_>) -> Judge {
     let seed = settings::seed();
     let mut random = Random::new(seed);
-    let mut judge = Judge::new("revoked");
+    let mut judge = Judge::new("revoked", scene.lease);
     let witness = scene.keys(1).remove(0);
     let driver = Driver::start(scene.target.clone(), settings::rate());
     for round in 0..revocations.div_ceil(KEYS) {
@@ -116,19 +127,21 @@ struct Round<'a> {
 impl Round<'_> {
     fn run(&mut self, fault: &mut Fault<'_>, judge: &mut Judge) {
         let keys = self.scene.keys(KEYS);
-        let plaintexts: Vec<_> =
-            keys.iter().chain([self.witness]).map(|key| key.plaintext.as_str()).collect();
+        let ask = |(key, keep): (&Created, Duration)| question(&key.plaintext, keep);
+        let asked: Vec<_> =
+            keys.iter().chain([self.witness]).zip(KEEP.into_iter().cycle()).map(ask).collect();
         if fault.warm {
-            self.driver.begin(plaintexts.iter().copied());
+            self.driver.begin(asked.iter().cloned());
             self.warm_up();
         }
+        (fault.prepare)(self.scene);
         let revoke_from = Instant::now() + if fault.first { STRIKE_WITHIN } else { Duration::ZERO };
         let revocations: Vec<_> = keys.iter().map(|key| self.revoke(key, revoke_from)).collect();
         thread::sleep(self.random.below(STRIKE_WITHIN));
         let struck = Instant::now();
         (fault.strike)(self.scene, self.random);
         if !fault.warm {
-            self.driver.begin(plaintexts.iter().copied());
+            self.driver.begin(asked);
         }
         let revocations = if let Lasts::UntilRevoked(at_least) = fault.lasts {
             let revocations = join(revocations);

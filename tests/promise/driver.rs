@@ -13,7 +13,7 @@ use std::{
 };
 
 use capykeys_tests::{
-    verification::{Connection, Told, Verdict, question},
+    verification::{Connection, Told, Verdict},
     wait,
 };
 use tokio::{
@@ -94,9 +94,9 @@ impl Driver {
         Self { shared, thread: Some(thread) }
     }
 
-    /// Asks for these keys from now on.
-    pub(crate) fn begin<'a>(&self, plaintexts: impl IntoIterator<Item = &'a str>) {
-        *locked(&self.shared.questions) = plaintexts.into_iter().map(|key| question(key).into()).collect();
+    /// Asks these questions from now on. Those that begin as the last ones did go on.
+    pub(crate) fn begin(&self, questions: impl IntoIterator<Item = Vec<u8>>) {
+        *locked(&self.shared.questions) = questions.into_iter().map(Arc::from).collect();
     }
 
     /// Asks for nothing any more, waits until all is answered, and gives what was seen since the

@@ -7,11 +7,7 @@ use std::{
 
 use capykeys_tests::verification::Verdict;
 
-use crate::{
-    driver::Sample,
-    revoker::Revocation,
-    settings::{BACK_WITHIN, LEASE},
-};
+use crate::{driver::Sample, revoker::Revocation, settings::BACK_WITHIN};
 
 /// So many violations are told in full.
 const TOLD: usize = 20;
@@ -21,6 +17,8 @@ const TOLD: usize = 20;
 pub(crate) struct Judge {
     /// The code with which the keys are to be refused.
     code: &'static str,
+    /// L, as it is promised for the replica that is asked.
+    lease: Duration,
     revocations: usize,
     asked: usize,
     /// Neither accepted nor refused: 503.
@@ -33,6 +31,8 @@ pub(crate) struct Judge {
     accepted_after_lease: usize,
     /// Accepted for longer than the promise allows to rely on it.
     relied_on_too_long: usize,
+    /// From the commit to the answer to DELETE.
+    answered_after: Vec<Duration>,
     /// From the commit to the first refusal that no acceptance follows.
     refused_after: Vec<Duration>,
     /// From the commit to when the last question that was accepted was sent.
@@ -43,9 +43,9 @@ pub(crate) struct Judge {
 }
 
 impl Judge {
-    /// Nothing was seen yet of keys that are to be refused with this code.
-    pub(crate) fn new(code: &'static str) -> Self {
-        Self { code, ..Self::default() }
+    /// Nothing was seen yet of keys that are to be refused with this code by a replica with this lease.
+    pub(crate) fn new(code: &'static str, lease: Duration) -> Self {
+        Self { code, lease, ..Self::default() }
     }
 
     /// Judges what was seen of one key; `context` says how to see it again.
@@ -56,6 +56,7 @@ impl Judge {
             self.judge_one(context, revocation, sample);
         }
         let committed = revocation.commit.noted;
+        self.answered_after.push(revocation.answered.saturating_duration_since(committed));
         let last = samples.iter().filter(|sample| sample.is_accepted()).map(|sample| sample.sent).max();
         let refusals = samples.iter().filter(|sample| sample.is_refused());
         let refused = refusals.filter(|sample| Some(sample.sent) > last).map(|sample| sample.came).min();
@@ -67,7 +68,7 @@ impl Judge {
 
     fn judge_one(&mut self, context: &str, revocation: &Revocation, sample: &Sample) {
         let (sent, answered) = (sample.sent, revocation.answered);
-        let too_late = revocation.commit.visible_by + LEASE;
+        let too_late = revocation.commit.visible_by + self.lease;
         self.asked_after_answer += usize::from(sent > answered);
         match &sample.verdict {
             None => self.silent += 1,
@@ -126,6 +127,8 @@ impl Judge {
             milliseconds(self.p99()),
             milliseconds(percentile(&self.refused_after, 100)),
             milliseconds(percentile(&self.accepted_until, 100)),
+            milliseconds(percentile(&self.answered_after, 50)),
+            milliseconds(percentile(&self.answered_after, 100)),
             self.unavailable.to_string(),
             self.silent.to_string(),
             self.back_after.iter().max().map_or_else(|| "–".to_owned(), |&took| milliseconds(took)),
@@ -158,13 +161,13 @@ fn describe(what: &str, context: &str, revocation: &Revocation, sample: &Sample)
     )
 }
 
-fn percentile(times: &[Duration], percent: usize) -> Duration {
+pub(crate) fn percentile(times: &[Duration], percent: usize) -> Duration {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();
     let rank = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
     sorted.get(rank).copied().unwrap_or_default()
 }
 
-fn milliseconds(time: Duration) -> String {
+pub(crate) fn milliseconds(time: Duration) -> String {
     format!("{:.1}", time.as_secs_f64() * 1_000.0)
 }

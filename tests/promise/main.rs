@@ -14,10 +14,13 @@
     reason = "a test fails by panicking, and says what it has measured"
 )]
 
+mod acknowledgement;
 mod campaign;
 mod costs;
 mod driver;
+mod failover;
 mod judge;
+mod kept;
 mod postgres;
 mod random;
 mod revoker;

@@ -57,7 +57,9 @@ impl Revoker {
         })
     }
 
-    fn delete_patiently(&self, id: &str) -> (Instant, Instant) {
+    /// Revokes a key, trying again until that is acknowledged; when the DELETE that succeeded was sent
+    /// and when it was answered.
+    pub(crate) fn delete_patiently(&self, id: &str) -> (Instant, Instant) {
         let start = Instant::now();
         loop {
             let sent = Instant::now();

@@ -1,12 +1,14 @@
 //! Two replicas on one PostgreSQL.
 
 use std::{
+    mem,
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
 use capykeys_testkit::{Bouncer, Cluster, Proxy};
 use capykeys_tests::{Created, Installation, Server, Tenant, wait};
+use rustix::process::Signal;
 use serde_json::json;
 use tokio::runtime;
 
@@ -14,6 +16,7 @@ use crate::{
     driver::{Target, locked},
     postgres::SETTINGS,
     revoker::Revoker,
+    settings::LEASE,
 };
 
 /// What replicas call their connections for the change feed.
@@ -33,6 +36,8 @@ pub(crate) enum Route {
     Proxied,
     /// A `PgBouncer`, which replica A is behind too.
     Bounced,
+    /// A `PgBouncer` that replica A is not behind.
+    BouncedAlone,
 }
 
 /// Replica A, through which keys are revoked, and replica B, which verifies them.
@@ -43,13 +48,17 @@ pub(crate) struct Scene {
     front: Target,
     /// Where B listens for the cluster.
     pub(crate) target: Target,
+    /// L of replica B: for how long it may act on what it remembers.
+    pub(crate) lease: Duration,
     /// The organization that owns the keys.
     tenant: Owned,
     /// The name of the database.
     database: String,
+    /// The address by which each replica reaches it.
+    routes: [String; 2],
     proxy: Option<Proxy>,
     // After those that use them, so that they end last.
-    _bouncer: Option<Bouncer>,
+    bouncer: Option<Bouncer>,
     _runtime: runtime::Runtime,
     /// Where it does not share the one that most scenes are on.
     own: Option<Cluster>,
@@ -70,21 +79,28 @@ fn shared() -> &'static Cluster {
 }
 
 /// A [`Tenant`] without its server.
-struct Owned {
+#[derive(Clone)]
+pub(crate) struct Owned {
     id: String,
-    admin: String,
+    pub(crate) admin: String,
     admin_id: String,
 }
 
 impl Owned {
     /// As an operator does, with time enough for a machine that is busy.
-    fn create(database: &str) -> Self {
+    pub(crate) fn create(database: &str) -> Self {
         let commands = Installation::on_postgres(database).set("POSTGRES__DEADLINE_MS", "10000");
         let organization = commands.json(&["organizations", "create", "--name", "Promised"]);
         let id = organization["id"].as_str().expect("an id").to_owned();
         let arguments = ["keys", "create", "--organization", &id, "--name", "admin", "--scope", "*"];
         let admin = Created::from_body(&commands.json(&arguments));
         Self { id, admin_id: admin.id().to_owned(), admin: admin.plaintext }
+    }
+
+    /// As a server knows it.
+    pub(crate) fn on<'a>(&self, server: &'a Server) -> Tenant<'a> {
+        let Self { id, admin, admin_id } = self.clone();
+        Tenant { server, id, admin, admin_id }
     }
 }
 
@@ -105,23 +121,25 @@ impl Scene {
             .build()
             .expect("a runtime for the proxy");
         let proxy = (route == Route::Proxied).then(|| runtime.block_on(Proxy::start(cluster.address())));
-        let bouncer = (route == Route::Bounced).then(|| Bouncer::start(cluster));
+        let bounced = matches!(route, Route::Bounced | Route::BouncedAlone);
+        let bouncer = bounced.then(|| Bouncer::start(cluster));
         let direct = cluster.url(&database);
         let around = bouncer.as_ref().map(Bouncer::address).or(proxy.as_ref().map(Proxy::address));
         let around = around
             .map_or_else(|| direct.clone(), |address| format!("postgres://postgres@{address}/{database}"));
-        let a = start(&direct, if route == Route::Bounced { &around } else { &direct }, of_a);
-        let b = start(&direct, &around, of_b);
+        let routes = [if route == Route::Bounced { around.clone() } else { direct.clone() }, around];
+        let a = start(&direct, &routes[0], of_a);
+        let b = start(&direct, &routes[1], of_b);
         let tenant = Owned::create(&direct);
         let front = Arc::new(Mutex::new(a.address()));
         let target = Arc::new(Mutex::new(b.internal_address()));
-        Self { a, b, front, target, tenant, database, proxy, _bouncer: bouncer, _runtime: runtime, own }
+        let lease = lease(of_b);
+        Self { a, b, front, target, lease, tenant, database, routes, proxy, bouncer, _runtime: runtime, own }
     }
 
     /// The organization, as replica A knows it.
     pub(crate) fn tenant(&self) -> Tenant<'_> {
-        let Owned { id, admin, admin_id } = &self.tenant;
-        Tenant { server: &self.a, id: id.clone(), admin: admin.clone(), admin_id: admin_id.clone() }
+        self.tenant.on(&self.a)
     }
 
     /// New keys, however busy the machine is.
@@ -154,6 +172,30 @@ impl Scene {
         self.cluster().url(&self.database)
     }
 
+    /// The `PgBouncer` before replica B.
+    pub(crate) fn bouncer(&self) -> &Bouncer {
+        self.bouncer.as_ref().expect("a bounced scene")
+    }
+
+    /// One more replica, on the way that A has.
+    pub(crate) fn another(&self, more: Settings<'_>) -> Server {
+        start(&self.database_url(), &self.routes[0], more)
+    }
+
+    /// Puts another replica in the place of A and ends A in good order.
+    pub(crate) fn replace_a(&mut self, more: Settings<'_>) {
+        let new = start(&self.database_url(), &self.routes[0], more);
+        *locked(&self.front) = new.address();
+        leave(&mem::replace(&mut self.a, new));
+    }
+
+    /// Puts another replica in the place of B and ends B in good order.
+    pub(crate) fn replace_b(&mut self, more: Settings<'_>) {
+        let new = start(&self.database_url(), &self.routes[1], more);
+        *locked(&self.target) = new.internal_address();
+        leave(&mem::replace(&mut self.b, new));
+    }
+
     /// The proxy before replica B.
     pub(crate) fn proxy(&self) -> &Proxy {
         self.proxy.as_ref().expect("a proxied scene")
@@ -172,13 +214,24 @@ impl Scene {
     }
 }
 
+/// Ends a replica as a rolling restart does.
+pub(crate) fn leave(server: &Server) {
+    server.signal(Signal::TERM);
+    server.wait_for_exit(LIMIT);
+}
+
+fn lease(settings: Settings<'_>) -> Duration {
+    let set = settings.iter().find(|(name, _)| *name == "CACHE__LEASE_MS");
+    set.map_or(LEASE, |(_, value)| Duration::from_millis(value.parse().expect("milliseconds")))
+}
+
 fn restart(server: &mut Server) {
     server.kill();
     *server = Server::start(&Arc::clone(server.installation()));
 }
 
-/// On the database at `direct`, which is reached as `url`: migrations do not pass a pooler.
-fn start(direct: &str, url: &str, more: Settings<'_>) -> Server {
+/// A replica on the database at `direct`, which is reached as `url`: migrations do not pass a pooler.
+pub(crate) fn start(direct: &str, url: &str, more: Settings<'_>) -> Server {
     let installation = Installation::on_postgres(direct)
         .set("POSTGRES__URL", url)
         .set("INTERNAL__LISTEN", "127.0.0.1:0")

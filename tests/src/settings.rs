@@ -15,13 +15,26 @@ pub fn fault_duration() -> Duration {
 
 /// The program of a gateway (`CAPYKEYS_TEST_GATEWAYS`, which is what `scripts/gateways` prints).
 pub fn gateway(name: &str) -> PathBuf {
-    let found = variable("CAPYKEYS_TEST_GATEWAYS").and_then(|text| {
+    program(name, "CAPYKEYS_TEST_GATEWAYS", "scripts/gateways")
+}
+
+/// The program of a database cluster (`CAPYKEYS_TEST_PATRONI`, which is what `scripts/patroni` prints).
+pub fn cluster_program(name: &str) -> PathBuf {
+    program(name, "CAPYKEYS_TEST_PATRONI", "scripts/patroni")
+}
+
+fn program(name: &str, listed_in: &str, script: &str) -> PathBuf {
+    let found = variable(listed_in).and_then(|text| {
         let mut lines = text.lines().filter_map(|line| line.split_once('='));
         lines.find(|(other, _)| *other == name).map(|(_, path)| PathBuf::from(path))
     });
-    found.unwrap_or_else(|| {
-        panic!("no {name}: run `make test`, or set CAPYKEYS_TEST_GATEWAYS=\"$(scripts/gateways)\"")
-    })
+    found.unwrap_or_else(|| panic!("no {name}: run `make test`, or set {listed_in}=\"$({script})\""))
+}
+
+/// The library libfaketime (`CAPYKEYS_TEST_FAKETIME`, which is what `scripts/faketime` prints).
+pub fn faketime() -> PathBuf {
+    let path = variable("CAPYKEYS_TEST_FAKETIME").filter(|path| !path.is_empty()).map(PathBuf::from);
+    path.expect("no libfaketime: run `make test`, or set CAPYKEYS_TEST_FAKETIME=\"$(scripts/faketime)\"")
 }
 
 /// The number in this variable of the environment, or else the default.

@@ -20,7 +20,7 @@ const MAX_HEADERS: usize = 32;
 pub enum Verdict {
     /// It may be let in.
     Accepted {
-        /// How long that may be relied on, from when it was asked.
+        /// How long that may be kept and relied on, from when it was asked.
         max_age: Duration,
     },
     /// It may not, for the reason that this code names.
@@ -31,9 +31,13 @@ pub enum Verdict {
     Nonsense(String),
 }
 
-/// The request that asks for a verdict on `plaintext`, byte by byte.
-pub fn question(plaintext: &str) -> Vec<u8> {
-    post("/v1/api-keys/verify", &json!({ "api_key": plaintext }))
+/// The request that asks for a verdict on `plaintext` to `keep` for so long, byte by byte.
+///
+/// # Panics
+/// Where that is for ever.
+pub fn question(plaintext: &str, keep: Duration) -> Vec<u8> {
+    let keep = u64::try_from(keep.as_millis()).expect("a short time");
+    post("/v1/api-keys/verify", &json!({ "api_key": plaintext, "max_age_ms": keep }))
 }
 
 /// The request that asks for verdicts on all of these.

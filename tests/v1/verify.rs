@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use capykeys_tests::{Store, Tenant, clock, on_both_stores, secrets};
+use capykeys_tests::{Store, Tenant, clock, on_both_stores, secrets, wait};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 on_both_stores![
-    a_good_key_is_told_with_how_long_that_may_be_relied_on,
+    a_good_key_is_told_as_it_is_shown,
+    a_verdict_may_be_kept_for_as_long_as_was_asked_and_no_longer_than_the_lease,
+    a_verdict_that_nobody_asked_to_keep_may_not_be_kept,
     every_way_not_to_be_good_has_its_code,
     a_key_is_not_good_at_the_very_moment_that_its_revocation_is_answered,
     a_suspended_organization_closes_all_its_keys,
@@ -17,6 +19,9 @@ on_both_stores![
     callers_of_the_api_have_no_such_address,
 ];
 
+const LIMIT: Duration = Duration::from_secs(20);
+const WHOLE: &str = "`max_age_ms` must be a whole number that is not negative.";
+
 fn code(tenant: &Tenant<'_>, question: &Value) -> Option<String> {
     let verdict = tenant.server.verify(question);
     assert_eq!(verdict["valid"] == true, verdict.get("code").is_none(), "{verdict}");
@@ -24,14 +29,42 @@ fn code(tenant: &Tenant<'_>, question: &Value) -> Option<String> {
     verdict["code"].as_str().map(str::to_owned)
 }
 
-fn a_good_key_is_told_with_how_long_that_may_be_relied_on(store: Store) {
+fn a_good_key_is_told_as_it_is_shown(store: Store) {
     let acme = store.tenant();
     let key = acme.key_with(&["jobs:read", "backups:read"]);
     let question = json!({"api_key": key.plaintext, "scopes": ["backups:read"], "project_id": "any"});
     for _ in 0..2 {
         let verdict = acme.server.verify(&question);
         assert_eq!((&verdict["valid"], &verdict["api_key"]), (&json!(true), &key.key));
-        assert!(verdict["max_age_ms"].as_u64().unwrap() <= 500, "{verdict}");
+    }
+}
+
+/// For how long the verdict on this question may be kept.
+fn granted(tenant: &Tenant<'_>, question: &Value) -> u64 {
+    let verdict = tenant.server.verify(question);
+    verdict["max_age_ms"].as_u64().unwrap_or_else(|| panic!("{verdict}"))
+}
+
+/// Where the machine is busy there may be no lease for a moment, and nothing is granted.
+fn a_verdict_may_be_kept_for_as_long_as_was_asked_and_no_longer_than_the_lease(store: Store) {
+    let acme = store.tenant();
+    let key = acme.key_with(&["jobs:read"]);
+    for (asked, most) in [(1, 1), (200, 200), (500, 500), (501, 500), (60_000, 500), (u64::MAX, 500)] {
+        let question = json!({"api_key": key.plaintext, "max_age_ms": asked});
+        wait::until("a verdict may be kept", LIMIT, || {
+            let granted = granted(&acme, &question);
+            assert!(granted <= most, "{granted} of {asked}");
+            (granted > 0 || asked == 1).then_some(())
+        });
+    }
+}
+
+fn a_verdict_that_nobody_asked_to_keep_may_not_be_kept(store: Store) {
+    let acme = store.tenant();
+    let key = acme.key_with(&["jobs:read"]);
+    for _ in 0..20 {
+        assert_eq!(granted(&acme, &json!({"api_key": key.plaintext})), 0);
+        assert_eq!(granted(&acme, &json!({"api_key": key.plaintext, "max_age_ms": 0})), 0);
     }
 }
 
@@ -84,7 +117,7 @@ fn a_verdict_lasts_no_longer_than_the_key(store: Store) {
     let acme = store.tenant();
     let soon = clock::ahead(Duration::from_millis(400));
     let key = acme.create(&json!({"name": "brief", "scopes": ["jobs:read"], "expires_at": soon}));
-    let question = json!({"api_key": key.plaintext});
+    let question = json!({"api_key": key.plaintext, "max_age_ms": 500});
     loop {
         let verdict = acme.server.verify(&question);
         if verdict["valid"] == false {
@@ -118,6 +151,10 @@ fn what_is_malformed_is_named(store: Store) {
         ("verify", json!({}), "`api_key` is required."),
         ("verify", json!({"api_key": 1}), "`api_key` must be a string."),
         ("verify", json!({"api_key": "x", "scopes": ["all"]}), "`scopes[0]` is not a known scope."),
+        ("verify", json!({"api_key": "x", "max_age_ms": -1}), WHOLE),
+        ("verify", json!({"api_key": "x", "max_age_ms": 0.5}), WHOLE),
+        ("verify", json!({"api_key": "x", "max_age_ms": "1"}), WHOLE),
+        ("verify", json!({"api_key": "x", "max_age_ms": null}), WHOLE),
         ("verify-batch", json!({"verifications": [{}]}), "`verifications[0].api_key` is required."),
     ] {
         let path = format!("/v1/api-keys/{path}");

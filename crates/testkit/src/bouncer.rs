@@ -14,9 +14,12 @@ use tempfile::TempDir;
 use crate::{
     Cluster,
     cluster::free_port,
+    databases::execute,
     processes::{send, spawn_for_good, wait_until},
     user::{User, command},
 };
+
+const SETTINGS: &str = "pgbouncer.ini";
 
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -28,8 +31,8 @@ const LIMIT: Duration = Duration::from_mins(1);
 pub struct Bouncer {
     process: Child,
     address: SocketAddr,
-    /// Until it has ended.
-    _directory: TempDir,
+    /// With its settings. Until it has ended.
+    directory: TempDir,
 }
 
 impl Bouncer {
@@ -45,7 +48,7 @@ impl Bouncer {
             user.own(directory.path());
         }
         let port = free_port();
-        let settings = directory.path().join("pgbouncer.ini");
+        let settings = directory.path().join(SETTINGS);
         fs::write(&settings, configuration(cluster, port)).expect("configure");
         let mut command = command(user.as_ref(), program());
         command.arg("--quiet").arg(&settings).current_dir(directory.path());
@@ -56,7 +59,21 @@ impl Bouncer {
             assert!(process.try_wait().expect("look at it").is_none(), "PgBouncer has ended");
             TcpStream::connect(address).is_ok()
         });
-        Self { process, address, _directory: directory }
+        Self { process, address, directory }
+    }
+
+    /// Leads to another cluster from now on: comes back when no connection to the first one is left.
+    /// Those of clients stay, as they do where an operator does this.
+    ///
+    /// # Panics
+    /// Where it does not do as it is told.
+    pub fn lead_to(&self, cluster: &Cluster) {
+        let settings = configuration(cluster, self.address.port());
+        fs::write(self.directory.path().join(SETTINGS), settings).expect("configure");
+        let console = format!("postgres://postgres@{}/pgbouncer", self.address);
+        for command in ["RELOAD", "RECONNECT", "WAIT_CLOSE"] {
+            execute(&console, command);
+        }
     }
 
     /// Where it listens. Whoever comes becomes the superuser `postgres`.
@@ -78,7 +95,7 @@ fn configuration(cluster: &Cluster, port: u16) -> String {
     format!(
         "[databases]\n* = host={} port={} user=postgres\n\
          [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
-         auth_type = any\npool_mode = transaction\ndefault_pool_size = 20\nmax_client_conn = 500\n",
+         auth_type = any\nadmin_users = postgres\npool_mode = transaction\ndefault_pool_size = 20\nmax_client_conn = 500\n",
         server.ip(),
         server.port()
     )

@@ -19,6 +19,7 @@ use tempfile::TempDir;
 
 use crate::{
     binaries,
+    clock::Clock,
     processes::{children, is_alive, send, spawn_for_good, wait_until},
     user::{User, command},
 };
@@ -51,6 +52,7 @@ pub struct Cluster {
     user: Option<User>,
     port: u16,
     server: Mutex<Option<Child>>,
+    pub(crate) clock: Option<Clock>,
     janitor: Mutex<Child>,
 }
 
@@ -86,10 +88,10 @@ impl Cluster {
             user.own(directory.path());
         }
         let janitor = Mutex::new(janitor(directory.path()));
-        Self { directory, user, port: free_port(), server: Mutex::new(None), janitor }
+        Self { directory, user, port: free_port(), server: Mutex::new(None), clock: None, janitor }
     }
 
-    fn initialize(&self, durable: bool, settings: &str) {
+    pub(crate) fn initialize(&self, durable: bool, settings: &str) {
         succeed(
             self.command("initdb")
                 .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"])
@@ -137,6 +139,9 @@ impl Cluster {
         let log = File::options().create(true).append(true).open(log_path).expect("the log");
         let mut command = self.command("postgres");
         command.args(["-D", "data"]).stdout(Stdio::null()).stderr(log);
+        if let Some(clock) = &self.clock {
+            clock.show(&mut command, self.directory.path());
+        }
         let mut child = spawn_for_good(command).expect("run setpriv (util-linux)");
         let pid = child.id().to_string();
         wait_until("starting PostgreSQL", LIMIT, || {

@@ -31,23 +31,26 @@ impl Cluster {
     /// # Panics
     /// Where one fails.
     pub fn execute(&self, database: &str, statements: &str) {
-        let url = self.url(database);
-        let run = async {
-            let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
-            let driver = tokio::spawn(connection);
-            client.batch_execute(statements).await?;
-            // Until the server has closed the connection, the database counts as being in use.
-            drop(client);
-            driver.await.expect("the connection's task")
-        };
-        // On a thread of its own, because a runtime cannot be entered within another.
-        let result: Result<(), tokio_postgres::Error> = thread::scope(|scope| {
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            scope.spawn(move || runtime.block_on(run)).join().expect("the thread of the statements")
-        });
-        if let Err(error) = result {
-            panic!("{statements}: {error:?}");
-        }
+        execute(&self.url(database), statements);
+    }
+}
+
+/// Runs statements on the database with this address.
+pub(crate) fn execute(url: &str, statements: &str) {
+    let run = async {
+        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
+        let driver = tokio::spawn(connection);
+        client.batch_execute(statements).await?;
+        // Until the server has closed the connection, the database counts as being in use.
+        drop(client);
+        driver.await.expect("the connection's task")
+    };
+    // On a thread of its own, because a runtime cannot be entered within another.
+    let result: Result<(), tokio_postgres::Error> = thread::scope(|scope| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        scope.spawn(move || runtime.block_on(run)).join().expect("the thread of the statements")
+    });
+    if let Err(error) = result {
+        panic!("{statements}: {error:?}");
     }
 }

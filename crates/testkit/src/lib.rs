@@ -3,6 +3,8 @@
 //! - [`Cluster`]: a PostgreSQL server of the test's own, which can be stopped, killed and paused.
 //! - [`shared`]: one such server for all tests of a process.
 //! - [`Bouncer`]: a `PgBouncer` in front of one.
+//! - [`Balancer`]: an `HAProxy` in front of several.
+//! - [`Patroni`]: two such servers, of which the second takes the place of the first.
 //! - [`Proxy`]: a TCP proxy that can cut, swallow or delay what passes through it.
 //!
 //! What cannot be had panics: a test that needs PostgreSQL fails without one and is not skipped.
@@ -13,10 +15,13 @@
     reason = "an aid of tests alone: a failure here is the test's failure"
 )]
 
+mod balancer;
 mod binaries;
 mod bouncer;
+mod clock;
 mod cluster;
 mod databases;
+mod patroni;
 mod processes;
 mod proxy;
 mod standby;
@@ -24,8 +29,10 @@ mod user;
 
 use std::sync::OnceLock;
 
+pub use balancer::Balancer;
 pub use bouncer::Bouncer;
 pub use cluster::Cluster;
+pub use patroni::Patroni;
 pub use proxy::{Proxy, Way};
 
 /// The server that all tests of this process share, started when the first asks for it.

@@ -1,6 +1,6 @@
 //! A thousand clients ask for the same key, which nobody has asked for yet, all at once.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use capykeys_tests::verification::{Connection, Verdict, question};
 use tokio::{runtime::Runtime, task::JoinSet};
@@ -37,7 +37,7 @@ fn a_herd_that_asks_for_the_same_key_costs_one_lookup() {
     for key in plaintexts(&scene, HERDS) {
         // One runtime for both, because connections belong to the one that opened them.
         let connections = runtime.block_on(open(address_of_b(&scene)));
-        let question = question(&key);
+        let question = question(&key, Duration::ZERO);
         let herd = ask_at_once(connections, &question);
         let (verdicts, sent) = statements.during(|| runtime.block_on(herd));
         assert!(all_accepted(&verdicts), "{:?}", verdicts.first());

@@ -7,7 +7,7 @@ mod overload;
 mod statements;
 mod suspension;
 
-use std::{collections::BTreeMap, future::Future, net::SocketAddr};
+use std::{collections::BTreeMap, future::Future, net::SocketAddr, time::Duration};
 
 use capykeys_tests::verification::{Connection, Verdict, question};
 use tokio::runtime;
@@ -87,7 +87,8 @@ fn verdicts(scene: &Scene, plaintexts: &[String]) -> Vec<Verdict> {
         let mut connection = Connection::open(address).await.expect("a connection");
         let mut verdicts = Vec::with_capacity(plaintexts.len());
         for plaintext in plaintexts {
-            verdicts.push(connection.ask(&question(plaintext)).await.expect("an answer").verdict);
+            verdicts
+                .push(connection.ask(&question(plaintext, Duration::ZERO)).await.expect("an answer").verdict);
         }
         verdicts
     })

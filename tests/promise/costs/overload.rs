@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use capykeys_tests::verification::question;
+
 use super::plaintexts;
 use crate::{
     driver::{Driver, Sample, all_keys},
@@ -24,6 +26,6 @@ fn a_replica_that_is_asked_for_too_much_catches_up() {
     let keys = plaintexts(&scene, KEYS);
     let driver = Driver::start(scene.target.clone(), RATE);
     scene.proxy().delay_answers(LATENCY, FEED);
-    driver.begin(keys.iter().map(String::as_str));
+    driver.begin(keys.iter().map(|key| question(key, Duration::ZERO)));
     driver.wait("every key is known", LIMIT, |samples| all_keys(KEYS, samples, Sample::is_accepted));
 }

@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration, time::Instant};
 
-use capykeys_tests::{Output, secrets};
+use capykeys_tests::{Output, secrets, verification::question};
 
 use crate::{
     driver::{Driver, Sample, all_keys},
@@ -67,7 +67,7 @@ fn a_suspension_is_one_event_that_all_keys_obey() {
 
     // After the suspension all of them are looked up again.
     let driver = Driver::start(scene.target.clone(), if settings::at_full_length() { 10 } else { 2 });
-    driver.begin(keys.iter().map(String::as_str));
+    driver.begin(keys.iter().map(|key| question(key, Duration::ZERO)));
     driver.wait("every key is accepted", LIMIT, |samples| all_keys(VERIFIED, samples, Sample::is_accepted));
     let suspension = suspend(&scene);
     driver.wait("every key is refused", LIMIT, |samples| {
@@ -77,7 +77,7 @@ fn a_suspension_is_one_event_that_all_keys_obey() {
     let events = session.row(HEAD, &[]).get::<_, i64>(0) - head;
     println!("cost: | events for the suspension of an organization with {KEYS} keys | {events} |");
     let samples = driver.end();
-    let mut judge = Judge::new("organization_suspended");
+    let mut judge = Judge::new("organization_suspended", scene.lease);
     for key in 0..VERIFIED {
         let of_key: Vec<&Sample> = samples.iter().filter(|sample| sample.key == key).collect();
         judge.judge(&format!("suspension, seed {}, key {key}", settings::seed()), &suspension, &of_key);

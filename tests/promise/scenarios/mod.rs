@@ -3,6 +3,7 @@
 mod feed_stopped;
 mod healthy;
 mod judged;
+mod leases;
 mod open_transactions;
 mod partition;
 mod paused;
@@ -10,3 +11,4 @@ mod pgbouncer;
 mod postgres_killed;
 mod restarted;
 mod slow_lookup;
+mod standby;

@@ -30,7 +30,7 @@ fn use_connections(scene: &Scene, random: &mut Random) {
     runtime.block_on(async {
         let asked: Vec<_> = (0..CONNECTIONS)
             .map(|_| {
-                let question = question(&random.key());
+                let question = question(&random.key(), Duration::ZERO);
                 tokio::spawn(async move { Connection::open(address).await?.ask(&question).await.map(drop) })
             })
             .collect();

@@ -1,0 +1,135 @@
+//! HAProxy, which leads connections to one server of a cluster or another.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    process::{Child, Stdio},
+    time::Duration,
+};
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::{
+    Patroni,
+    cluster::free_port,
+    processes::{send, spawn_for_good, wait_until},
+    user::command,
+};
+
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// An HAProxy in front of TCP servers, which are numbered from 0. At first it leads to the first
+/// alone. Ends when dropped.
+#[derive(Debug)]
+pub struct Balancer {
+    process: Child,
+    address: SocketAddr,
+    directory: TempDir,
+}
+
+impl Balancer {
+    /// Starts `program` in front of `servers`.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    #[must_use]
+    pub fn start(program: &Path, servers: &[SocketAddr]) -> Self {
+        let servers = servers.iter().enumerate().map(|(number, server)| {
+            let disabled = if number == 0 { "" } else { " disabled" };
+            format!("    server {number} {server}{disabled}\n")
+        });
+        Self::run(program, &servers.collect::<String>())
+    }
+
+    /// Starts `program` in front of a cluster of Patroni's. It leads to whoever calls itself the primary,
+    /// which it asks once a second, and closes the connections to others.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    #[must_use]
+    pub fn following(program: &Path, cluster: &Patroni) -> Self {
+        let check = "    option httpchk GET /primary\n    http-check expect status 200\n    \
+             default-server inter 1s fall 2 rise 1 on-marked-down shutdown-sessions\n";
+        let servers = cluster.nodes().map(|node| {
+            let (server, control) = (cluster.address(node), cluster.control(node).port());
+            format!("    server {node} {server} check port {control}\n")
+        });
+        Self::run(program, &format!("{check}{}", servers.concat()))
+    }
+
+    fn run(program: &Path, servers: &str) -> Self {
+        let directory = tempfile::Builder::new().prefix("capykeys-balancer-").tempdir().expect("a directory");
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let settings = directory.path().join("haproxy.cfg");
+        fs::write(&settings, configuration(&console(&directory), address, servers)).expect("configure");
+        let mut command = command(None, program);
+        command.args(["-db", "-f"]).arg(&settings);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut process = spawn_for_good(command).expect("run setpriv (util-linux)");
+        wait_until("starting HAProxy", LIMIT, || {
+            assert!(process.try_wait().expect("look at it").is_none(), "HAProxy has ended");
+            TcpStream::connect(address).is_ok()
+        });
+        Self { process, address, directory }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Leads new connections to all of `servers` in turn, and to no other.
+    ///
+    /// # Panics
+    /// Where it does not do as it is told.
+    pub fn lead_to(&self, servers: &[usize]) {
+        let listing = self.tell("show servers state all");
+        let known = listing.lines().filter(|line| line.contains(" all ")).count();
+        for server in 0..known {
+            let verb = if servers.contains(&server) { "enable" } else { "disable" };
+            self.tell(&format!("{verb} server all/{server}"));
+        }
+    }
+
+    /// Closes all connections that lead to this server.
+    ///
+    /// # Panics
+    /// Where it does not do as it is told.
+    pub fn cut(&self, server: usize) {
+        self.tell(&format!("shutdown sessions server all/{server}"));
+    }
+
+    fn tell(&self, words: &str) -> String {
+        let mut stream = UnixStream::connect(console(&self.directory)).expect("its console");
+        writeln!(stream, "{words}").expect("tell it");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("its answer");
+        assert!(!answer.contains("No such") && !answer.contains("Unknown"), "{words}: {answer}");
+        answer
+    }
+}
+
+impl Drop for Balancer {
+    fn drop(&mut self) {
+        send(i32::try_from(self.process.id()).expect("a pid"), Signal::TERM);
+        let _ = self.process.wait();
+    }
+}
+
+fn console(directory: &TempDir) -> PathBuf {
+    directory.path().join("console")
+}
+
+fn configuration(console: &Path, address: SocketAddr, servers: &str) -> String {
+    format!(
+        "global\n    stats socket {} mode 600 level admin\n\
+         defaults\n    mode tcp\n    timeout connect 1s\n    timeout client 1h\n    timeout server 1h\n\
+         listen all\n    bind {address}\n    balance roundrobin\n{servers}",
+        console.display(),
+    )
+}

@@ -1,0 +1,5 @@
+//! A standby becomes the primary while the old one is still about.
+
+mod frozen;
+mod patroni;
+mod stand;

@@ -1,0 +1,65 @@
+//! The same with Patroni, which decides by itself who is the primary, and tells the proxy.
+
+use std::time::{Duration, Instant};
+
+use capykeys_testkit::{Balancer, Patroni};
+use capykeys_tests::{
+    settings::{cluster_program, gateway},
+    wait,
+};
+
+use super::stand::{Stand, Tally, confusion};
+use crate::postgres::Session;
+
+const LIMIT: Duration = Duration::from_mins(2);
+const KEYS: usize = 10;
+const DATABASE: &str = "promised";
+
+/// Freezes the primary until the standby has taken its place, and lets it go on.
+fn fail_over(synchronous: bool, scenario: &str) -> Tally {
+    let cluster = Patroni::start(&cluster_program("patroni"), &cluster_program("etcd"), synchronous);
+    let [first, second] = cluster.nodes();
+    let (old, new) = if cluster.is_primary(first) { (first, second) } else { (second, first) };
+    let url = |node, database| format!("postgres://postgres@{}/{database}", cluster.address(node));
+    let postgres = Session::open_patiently(&url(old, "postgres"), LIMIT);
+    postgres.run(&format!("CREATE DATABASE {DATABASE}"));
+    let proxy = Balancer::following(&gateway("haproxy"), &cluster);
+    let around = format!("postgres://postgres@{}/{DATABASE}", proxy.address());
+    let mut stand = Stand::start(&url(old, DATABASE), &around);
+    let left = url(new, DATABASE);
+    stand.create(3 * KEYS);
+    stand.settle();
+    stand.revoke(1, &left);
+
+    cluster.pause(old);
+    wait::until("the standby is the primary", LIMIT, || cluster.is_primary(new).then_some(()));
+    // From here on both replicas have seen the new line of history.
+    stand.settle();
+    stand.create(KEYS);
+    stand.revoke(KEYS, &left);
+
+    cluster.resume(old);
+    let until = Instant::now() + confusion();
+    while Instant::now() < until {
+        stand.create(1);
+        stand.revoke(1, &left);
+    }
+    stand.settle();
+    stand.conclude(scenario, &left)
+}
+
+#[test]
+#[ignore = "takes a minute, and needs Patroni and etcd: make ci-full runs it"]
+fn no_replica_believes_an_old_primary_of_patroni() {
+    let tally = fail_over(true, "frozen primary of Patroni, synchronous standby");
+    assert!(tally.accepted_after_delete == 0 && tally.refused_alive == 0 && tally.lost == 0, "{tally:?}");
+}
+
+/// A standby that is not synchronous may lack what was acknowledged last before the failover. That is the
+/// cluster's own, and printed; what is acknowledged from then on is ours.
+#[test]
+#[ignore = "takes a minute, and needs Patroni and etcd: make ci-full runs it"]
+fn no_replica_believes_an_old_primary_of_patroni_whose_standby_is_behind() {
+    let tally = fail_over(false, "frozen primary of Patroni, standby that is not synchronous");
+    assert!(tally.accepted_after_delete == 0 && tally.refused_alive == 0, "{tally:?}");
+}

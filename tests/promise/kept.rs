@@ -1,0 +1,164 @@
+//! Somebody keeps a verdict for as long as they were told that they may: a change of the key is
+//! acknowledged after that, and no other change waits.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use capykeys_tests::{Created, Installation, Server, Store, Tenant, on_both_stores, wait};
+use serde_json::json;
+
+use crate::scene::{On, Route, Scene, Settings};
+
+on_both_stores![
+    a_change_is_acknowledged_when_nobody_may_act_any_more_on_what_was_before_it,
+    a_change_waits_for_nobody_who_keeps_a_verdict_on_another_key,
+    a_server_that_was_killed_is_waited_for_with_what_it_has_granted,
+];
+
+const LIMIT: Duration = Duration::from_mins(1);
+const LEASE_MS: &str = "CACHE__LEASE_MS";
+
+/// How a key is made worthless.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Delete,
+    Revoke,
+    Suspend,
+}
+
+const WAYS: [Way; 3] = [Way::Delete, Way::Revoke, Way::Suspend];
+
+impl Way {
+    /// Comes back when it is acknowledged.
+    fn go(self, tenant: &Tenant<'_>, key: &Created) {
+        let commands = tenant.server.installation();
+        match self {
+            Self::Delete => tenant.revoke(key.id()),
+            Self::Revoke => {
+                drop(commands.json(&["keys", "revoke", "--organization", &tenant.id, key.id()]));
+            }
+            Self::Suspend => drop(commands.json(&["organizations", "suspend", &tenant.id])),
+        }
+    }
+}
+
+/// A verdict that may be kept, by the clock of who keeps it.
+#[derive(Clone, Copy, Debug)]
+struct Grant {
+    asked: Instant,
+    max_age: Duration,
+}
+
+impl Grant {
+    /// Asks until one is given for this long.
+    fn ask(server: &Server, key: &Created, at_least: Duration) -> Self {
+        wait::until("a verdict may be kept", LIMIT, || {
+            let asked = Instant::now();
+            let verdict = server.verify(&json!({"api_key": key.plaintext, "max_age_ms": 60_000}));
+            assert_eq!(verdict["valid"], true, "{verdict}");
+            let max_age = Duration::from_millis(verdict["max_age_ms"].as_u64().expect("milliseconds"));
+            (max_age >= at_least).then_some(Self { asked, max_age })
+        })
+    }
+
+    fn is_over(&self) -> bool {
+        self.asked.elapsed() >= self.max_age
+    }
+}
+
+/// With a lease of so many milliseconds.
+fn installation(store: Store, lease: &str) -> Installation {
+    Installation::new(store).set(LEASE_MS, lease)
+}
+
+fn a_change_is_acknowledged_when_nobody_may_act_any_more_on_what_was_before_it(store: Store) {
+    let server = Server::start(&Arc::new(installation(store, "1500")));
+    for way in WAYS {
+        let acme = Tenant::new(&server);
+        let key = acme.key_with(&["jobs:read"]);
+        let grant = Grant::ask(&server, &key, Duration::from_millis(800));
+        way.go(&acme, &key);
+        assert!(grant.is_over(), "{way:?}: {grant:?} was not waited for");
+        assert_eq!(server.verify(&json!({"api_key": key.plaintext}))["valid"], false, "{way:?}");
+    }
+}
+
+fn a_change_waits_for_nobody_who_keeps_a_verdict_on_another_key(store: Store) {
+    let server = Server::start(&Arc::new(installation(store, "5000")));
+    for way in WAYS {
+        let (acme, other) = (Tenant::new(&server), Tenant::new(&server));
+        let (key, kept) = (acme.key_with(&["jobs:read"]), other.key_with(&["jobs:read"]));
+        // Asked for, and not kept.
+        assert_eq!(server.verify(&json!({"api_key": key.plaintext}))["valid"], true);
+        let grant = Grant::ask(&server, &kept, Duration::from_millis(3_900));
+        way.go(&acme, &key);
+        assert!(!grant.is_over(), "{way:?}: {grant:?} was waited for");
+    }
+}
+
+/// The server that is started in its place takes a shorter lease, and knows of no grant.
+fn a_server_that_was_killed_is_waited_for_with_what_it_has_granted(store: Store) {
+    let mut installation = installation(store, "2500");
+    for (way, lease) in WAYS.into_iter().zip(["500", "2500", "500"]) {
+        installation = installation.set(LEASE_MS, "2500");
+        let shared = Arc::new(installation);
+        let server = Server::start(&shared);
+        let acme = Tenant::new(&server);
+        let (key, Tenant { id, admin, admin_id, .. }) = (acme.key_with(&["jobs:read"]), acme);
+        let grant = Grant::ask(&server, &key, Duration::from_secs(2));
+        server.kill();
+        drop(server);
+        let shared = Arc::new(owned(shared).set(LEASE_MS, lease));
+        let server = Server::start(&shared);
+        way.go(&Tenant { server: &server, id, admin, admin_id }, &key);
+        assert!(grant.is_over(), "{way:?}: {grant:?} was not waited for");
+        drop(server);
+        installation = owned(shared);
+    }
+}
+
+fn owned(shared: Arc<Installation>) -> Installation {
+    Arc::into_inner(shared).expect("nobody else has it")
+}
+
+const LONG: Settings<'_> = &[(LEASE_MS, "2500")];
+
+#[test]
+fn what_another_replica_has_granted_is_waited_for() {
+    let scene = Scene::with(Route::Direct, On::Shared, &[], LONG);
+    for way in WAYS {
+        let acme = Tenant::new(&scene.a);
+        let key = acme.key_with(&["jobs:read"]);
+        let grant = Grant::ask(&scene.b, &key, Duration::from_millis(1_500));
+        way.go(&acme, &key);
+        assert!(grant.is_over(), "{way:?}: {grant:?} was not waited for");
+    }
+}
+
+#[test]
+fn what_a_replica_has_granted_that_was_killed_is_waited_for() {
+    let mut scene = Scene::with(Route::Direct, On::Shared, &[], LONG);
+    for way in WAYS {
+        let acme = Tenant::new(&scene.a);
+        let key = acme.key_with(&["jobs:read"]);
+        let grant = Grant::ask(&scene.b, &key, Duration::from_secs(2));
+        scene.b.kill();
+        way.go(&acme, &key);
+        assert!(grant.is_over(), "{way:?}: {grant:?} was not waited for");
+        scene.restart_b();
+    }
+}
+
+#[test]
+fn what_another_replica_has_granted_for_another_key_is_not_waited_for() {
+    let scene = Scene::with(Route::Direct, On::Shared, &[], &[(LEASE_MS, "5000")]);
+    for way in WAYS {
+        let (acme, other) = (Tenant::new(&scene.a), Tenant::new(&scene.a));
+        let (key, kept) = (acme.key_with(&["jobs:read"]), other.key_with(&["jobs:read"]));
+        let grant = Grant::ask(&scene.b, &kept, Duration::from_millis(3_900));
+        way.go(&acme, &key);
+        assert!(!grant.is_over(), "{way:?}: {grant:?} was waited for");
+    }
+}
