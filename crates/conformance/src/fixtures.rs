@@ -127,6 +127,15 @@ pub fn organization_at_clerk(created_at: Timestamp, clerk_id: &str) -> Organizat
     Organization { clerk: Some(ClerkLink { id, slug: Some("acme".into()) }), ..organization(created_at) }
 }
 
+/// These scopes.
+///
+/// # Panics
+/// Where there is none, or one twice.
+#[must_use]
+pub fn scopes(scopes: &[Scope]) -> ScopeSet {
+    ScopeSet::new(scopes.iter().copied()).expect("valid")
+}
+
 /// A key of `organization`, created at `created_at`, with a digest of its own.
 ///
 /// # Panics
@@ -142,7 +151,7 @@ pub fn key(organization: OrganizationId, created_at: Timestamp) -> NewKey {
             organization_id: organization,
             name: KeyName::parse("CI").expect("valid"),
             key_prefix: KeyPrefix::from_stored("capy_live_0aZ9"),
-            scopes: ScopeSet::new([Scope::ProjectsRead]).expect("valid"),
+            scopes: scopes(&[Scope::ProjectsRead]),
             source: KeySource::Api,
             created_at,
             created_by_user_id: None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use capykeys_domain::{
     model::{
         AuditAction, ClerkOrganizationId, Creator, KeyId, Organization, OrganizationId, ProjectId, Scope,
-        ScopeSet, Suspension,
+        Suspension,
     },
     policy::{Denial, Forbidden},
     ports::{Insertion, KeyStore, NewKey},
@@ -104,7 +104,7 @@ pub async fn a_key_creates_none_that_reaches_further_than_itself(store: &Store) 
     let not_held = |scope| refused_with(Forbidden::ScopeNotHeld(scope));
     let key = |scopes: &[Scope], end: Option<i64>| {
         let mut new = fixtures::key(organization.id, fixtures::at(1));
-        new.key.scopes = ScopeSet::new(scopes.iter().copied()).unwrap();
+        new.key.scopes = fixtures::scopes(scopes);
         new.key.expires_at = end.map(fixtures::at);
         new
     };
@@ -234,7 +234,7 @@ pub async fn of_many_inserts_of_one_digest_at_once_one_succeeds(store: &Store) {
 /// A key that may create others, created `micros` microseconds after the start.
 fn creator_of(organization: &Organization, micros: i64) -> NewKey {
     let mut new = fixtures::key(organization.id, fixtures::at(micros));
-    new.key.scopes = ScopeSet::new([Scope::All]).unwrap();
+    new.key.scopes = fixtures::scopes(&[Scope::All]);
     new
 }
 

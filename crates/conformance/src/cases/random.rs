@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use capykeys_domain::{
     model::{
         ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkOrganizationId, Creator, KeyId, KeyName,
-        Organization, OrganizationId, ProjectId, Scope, ScopeSet, Suspension, SuspensionReason, Timestamp,
+        Organization, OrganizationId, ProjectId, Scope, Suspension, SuspensionReason, Timestamp,
     },
     ports::{AuditLog, FoundKey, Insertion, KeyLookup, KeyStore, KeyUse, NewKey, Organizations, Revocation},
 };
@@ -55,13 +55,8 @@ enum By {
 }
 
 /// Of each what a creator may hold: all, enough to create, and not even that.
-const SCOPES: [&[Scope]; 5] = [
-    &[Scope::All],
-    &[Scope::ApiKeysWrite],
-    &[Scope::JobsRead, Scope::ApiKeysWrite],
-    &[Scope::JobsRead],
-    &[Scope::JobsRead, Scope::SchemaRead],
-];
+const SCOPES: [&[Scope]; 4] =
+    [&[Scope::All], &[Scope::ApiKeysWrite], &[Scope::JobsRead, Scope::ApiKeysWrite], &[Scope::JobsRead]];
 
 const ORGANIZATIONS: usize = 4;
 const KEYS: usize = 8;
@@ -124,7 +119,7 @@ enum Answer {
 /// The things that a sequence chooses from, new for each sequence so that all share one store.
 struct World {
     organizations: Vec<Organization>,
-    clerk_ids: Vec<String>,
+    clerk_ids: Vec<ClerkOrganizationId>,
     keys: Vec<NewKey>,
 }
 
@@ -132,7 +127,8 @@ impl World {
     fn new() -> Self {
         let organizations: Vec<_> =
             (0..).take(ORGANIZATIONS).map(|micros| fixtures::organization(fixtures::at(micros))).collect();
-        let clerk_ids = organizations.iter().take(2).map(|one| one.id.to_string()).collect();
+        let at_clerk = |one: &Organization| ClerkOrganizationId::parse(&one.id.to_string()).expect("an id");
+        let clerk_ids = organizations.iter().take(2).map(at_clerk).collect();
         let keys =
             (0..).take(KEYS).map(|micros| fixtures::key(organizations[0].id, fixtures::at(micros / 2)));
         Self { keys: keys.collect(), clerk_ids, organizations }
@@ -141,7 +137,7 @@ impl World {
     fn organization(&self, index: usize, clerk: Option<usize>) -> Organization {
         let plain = self.organizations[index].clone();
         let Some(clerk) = clerk else { return plain };
-        let linked = fixtures::organization_at_clerk(plain.created_at, &self.clerk_ids[clerk]);
+        let linked = fixtures::organization_at_clerk(plain.created_at, self.clerk_ids[clerk].as_str());
         Organization { clerk: linked.clerk, ..plain }
     }
 
@@ -154,12 +150,10 @@ impl World {
         new.digest = self.keys[insert.digest].digest.clone();
         new.creator = match insert.creator {
             By::Key(creator) => Creator::Key(self.keys[creator].key.id),
-            By::Session(clerk) => Creator::Session(
-                ClerkOrganizationId::parse(&self.clerk_ids[clerk]).expect("an id of Clerk's"),
-            ),
+            By::Session(clerk) => Creator::Session(self.clerk_ids[clerk].clone()),
             By::Operator => Creator::Operator,
         };
-        new.key.scopes = ScopeSet::new(insert.scopes.iter().copied()).expect("none stands there twice");
+        new.key.scopes = fixtures::scopes(insert.scopes);
         new.key.project_id = ProjectId::parse("p1").ok().filter(|_| insert.project);
         new.key.organization_id = self.id(insert.organization);
         new.key.name = KeyName::parse(&insert.name).expect("the strategy gives names");

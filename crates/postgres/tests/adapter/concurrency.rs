@@ -2,7 +2,7 @@
 
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
-    model::{AuditAction, ClerkOrganizationId, Creator, Scope, ScopeSet, Suspension},
+    model::{AuditAction, ClerkOrganizationId, Creator, Scope, Suspension},
     policy::{Denial, Forbidden},
     ports::{AuditLog, Insertion, NewKey, Organizations, Revocation},
 };
@@ -92,7 +92,7 @@ async fn a_key_waits_for_whatever_is_about_to_bound_it_and_is_refused() {
         scene.run(&format!("BEGIN; {change}")).await;
         let creator = Creator::Key(scene.key.key.id);
         let mut key = NewKey { creator, ..fixtures::key(scene.organization.id, fixtures::at(4)) };
-        key.key.scopes = ScopeSet::new([Scope::JobsRead]).unwrap();
+        key.key.scopes = fixtures::scopes(&[Scope::JobsRead]);
         assert_eq!(scene.insert_while_waiting(key).await, expected, "{change}");
     }
 }
