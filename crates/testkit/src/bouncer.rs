@@ -95,7 +95,8 @@ fn configuration(cluster: &Cluster, port: u16) -> String {
     format!(
         "[databases]\n* = host={} port={} user=postgres\n\
          [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
-         auth_type = any\nadmin_users = postgres\npool_mode = transaction\ndefault_pool_size = 20\nmax_client_conn = 500\n",
+         auth_type = any\nadmin_users = postgres\npool_mode = transaction\n\
+         server_login_retry = 1\ndefault_pool_size = 20\nmax_client_conn = 500\n",
         server.ip(),
         server.port()
     )

@@ -3,10 +3,13 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
-use crate::Cluster;
+use crate::{
+    Cluster, binaries,
+    user::{User, command},
+};
 
 /// The clock of a server, as libfaketime shows it to the server's processes alone.
 #[derive(Debug)]
@@ -46,12 +49,17 @@ impl Cluster {
 }
 
 impl Clock {
-    /// Shows it to a program. What only measures time goes on.
-    pub(crate) fn show(&self, command: &mut Command, directory: &Path) {
+    /// The command line of a server that is shown it. What only measures time goes on. It is not shown to
+    /// the program that becomes the server's user: what libfaketime shares, that user could not open.
+    pub(crate) fn server_command(&self, user: Option<&User>, directory: &Path) -> Command {
+        let mut command = command(user, "env");
         command
-            .env("LD_PRELOAD", &self.library)
-            .env("FAKETIME_TIMESTAMP_FILE", directory.join(FILE))
-            .env("FAKETIME_NO_CACHE", "1")
-            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .arg(format!("LD_PRELOAD={}", self.library.display()))
+            .arg(format!("FAKETIME_TIMESTAMP_FILE={}", directory.join(FILE).display()))
+            .args(["FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"])
+            .arg(binaries::directory().join("postgres"));
+        command
     }
 }

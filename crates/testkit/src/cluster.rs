@@ -121,6 +121,13 @@ impl Cluster {
         command
     }
 
+    fn server_command(&self) -> Command {
+        match &self.clock {
+            Some(clock) => clock.server_command(self.user.as_ref(), self.directory.path()),
+            None => self.command("postgres"),
+        }
+    }
+
     fn server(&self) -> MutexGuard<'_, Option<Child>> {
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -137,11 +144,8 @@ impl Cluster {
     pub fn start_again(&self) {
         let log_path = self.directory.path().join("log");
         let log = File::options().create(true).append(true).open(log_path).expect("the log");
-        let mut command = self.command("postgres");
+        let mut command = self.server_command();
         command.args(["-D", "data"]).stdout(Stdio::null()).stderr(log);
-        if let Some(clock) = &self.clock {
-            clock.show(&mut command, self.directory.path());
-        }
         let mut child = spawn_for_good(command).expect("run setpriv (util-linux)");
         let pid = child.id().to_string();
         wait_until("starting PostgreSQL", LIMIT, || {

@@ -12,6 +12,7 @@
 #![expect(
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     reason = "an aid of tests alone: a failure here is the test's failure"
 )]
 

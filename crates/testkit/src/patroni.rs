@@ -6,6 +6,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -140,6 +141,11 @@ impl Patroni {
 impl Drop for Patroni {
     fn drop(&mut self) {
         for node in self.nodes() {
+            if thread::panicking() {
+                // The test has failed, and the reason may be the cluster's own.
+                let log = fs::read_to_string(self.directory.path().join(format!("{node}.log")));
+                println!("node {node}: {}", log.unwrap_or_default());
+            }
             self.resume(node);
             // Patroni ends its PostgreSQL, unless that has to be made to.
             let server = self.server(node);

@@ -57,8 +57,10 @@ fn an_old_primary_that_goes_on_is_not_believed() {
         // New connections go to both again.
         proxy.cut(NEW);
         proxy.cut(OLD);
-        stand.create(1);
+        stand.create(2);
         stand.revoke(1, &left);
+        // Which may be led to the old primary, and not know better.
+        stand.revoke_as_operator();
     }
     proxy.lead_to(&[NEW]);
     proxy.cut(OLD);

@@ -5,7 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use capykeys_tests::{Created, Server, secrets, verification::Verdict, verification::question, wait};
+use capykeys_tests::{
+    Created, Installation, Server, secrets, verification::Verdict, verification::question, wait,
+};
 use serde_json::json;
 
 use crate::{
@@ -36,6 +38,8 @@ struct Watched {
 pub(crate) struct Stand {
     replicas: [Server; 2],
     drivers: [Driver; 2],
+    /// An operator's, whose commands have seen nothing of the database before.
+    commands: Installation,
     tenant: Owned,
     keys: Vec<Watched>,
     revoked: usize,
@@ -63,7 +67,8 @@ impl Stand {
         let replicas = [(); 2].map(|()| start(direct, url, &[]));
         let drivers = [&replicas[0], &replicas[1]]
             .map(|replica| Driver::start(Arc::new(Mutex::new(replica.internal_address())), RATE));
-        Self { replicas, drivers, tenant: Owned::create(direct), keys: Vec::new(), revoked: 0 }
+        let commands = Installation::on_postgres(direct).set("POSTGRES__URL", url);
+        Self { replicas, drivers, commands, tenant: Owned::create(direct), keys: Vec::new(), revoked: 0 }
     }
 
     /// Creates so many keys, and asks for them from now on.
@@ -97,6 +102,19 @@ impl Stand {
             watched.answered = Some(revoker.delete_patiently(watched.key.id()).1);
             self.revoked += 1;
         }
+    }
+
+    /// Revokes one more as an operator does, trying again until that is acknowledged.
+    pub(crate) fn revoke_as_operator(&mut self) {
+        let id = self.tenant.on(&self.replicas[0]).id;
+        let watched = &mut self.keys[self.revoked];
+        watched.asked = Some(Instant::now());
+        let arguments = ["keys", "revoke", "--organization", &id, watched.key.id()];
+        wait::until("the key is revoked", LIMIT, || {
+            (self.commands.run(&arguments).code == Some(0)).then_some(())
+        });
+        watched.answered = Some(Instant::now());
+        self.revoked += 1;
     }
 
     /// Waits until each replica has said of each key what is right, asked from now on.
