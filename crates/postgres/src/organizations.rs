@@ -5,8 +5,8 @@ use std::num::NonZeroU32;
 use async_trait::async_trait;
 use capykeys_domain::{
     model::{
-        AuditEvent, ClerkOrganizationId, Organization, OrganizationId, Suspension, SuspensionReason,
-        Timestamp,
+        AuditEvent, ClerkOrganizationId, Organization, OrganizationId, OrganizationName, Renaming, Slug,
+        Suspension, SuspensionReason, Timestamp,
     },
     ports::{Organizations, Unavailable},
 };
@@ -69,6 +69,29 @@ const SET_SUSPENSION: &str = concat!(
      SELECT * FROM changed UNION ALL SELECT * FROM target WHERE NOT EXISTS (SELECT FROM changed)"
 );
 
+/// What is not given stays; without a counterpart at Clerk there is no slug there.
+const RENAME: &str = concat!(
+    "WITH target AS (SELECT ",
+    organization_columns!("o"),
+    " FROM organizations o WHERE o.id = $10 FOR NO KEY UPDATE), \
+     called AS (\
+         SELECT coalesce($11, name) AS name, coalesce($12, slug) AS slug, \
+             CASE WHEN clerk_organization_id IS NOT NULL THEN coalesce($13, clerk_organization_slug) END \
+                 AS clerk_organization_slug \
+         FROM target\
+     ), \
+     changed AS (\
+         UPDATE organizations o SET name = called.name, slug = called.slug, \
+             clerk_organization_slug = called.clerk_organization_slug, updated_at = $14 \
+         FROM called WHERE o.id = $10 AND (called.name, called.slug, called.clerk_organization_slug) \
+             IS DISTINCT FROM (o.name, o.slug, o.clerk_organization_slug) RETURNING ",
+    organization_columns!("o"),
+    "), logged AS (",
+    insert_event!(),
+    "FROM changed) \
+     SELECT * FROM changed UNION ALL SELECT * FROM target WHERE NOT EXISTS (SELECT FROM changed)"
+);
+
 #[async_trait]
 impl Organizations for PostgresStore {
     async fn find(&self, id: OrganizationId) -> Result<Option<Organization>, Unavailable> {
@@ -122,6 +145,26 @@ impl Organizations for PostgresStore {
             (stored, _) => stored,
         };
         stored.ok_or_else(|| Unavailable::new("postgres", format_args!("{OPERATION}: it is gone again")))
+    }
+
+    async fn rename(
+        &self,
+        id: OrganizationId,
+        renaming: &Renaming,
+        at: Timestamp,
+        event: &AuditEvent,
+    ) -> Result<Option<Organization>, Unavailable> {
+        let (id, at) = (id.uuid(), Instant(at));
+        let name = renaming.name.as_ref().map(OrganizationName::as_str);
+        let slug = renaming.slug.as_ref().map(Slug::as_str);
+        let params: [Param<'_>; 5] = [
+            (&id, Type::UUID),
+            (&name, Type::TEXT),
+            (&slug, Type::TEXT),
+            (&renaming.clerk_slug, Type::TEXT),
+            (&at, Type::TIMESTAMPTZ),
+        ];
+        self.organization("rename an organization", RENAME, &EventValues::new(event).params(params)).await
     }
 
     async fn set_suspension(

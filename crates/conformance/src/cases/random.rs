@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use capykeys_domain::{
     model::{
         ApiKey, AuditAction, AuditEvent, AuditOutcome, KeyId, KeyName, Organization, OrganizationId,
-        Suspension, SuspensionReason, Timestamp,
+        OrganizationName, Renaming, Suspension, SuspensionReason, Timestamp,
     },
     ports::{AuditLog, FoundKey, Insertion, KeyLookup, KeyStore, KeyUse, NewKey, Organizations, Revocation},
 };
@@ -23,6 +23,7 @@ enum Step {
     CreateOrganization { organization: usize, clerk: Option<usize> },
     Suspend { organization: usize, micros: i64 },
     Resume { organization: usize, micros: i64 },
+    Rename { organization: usize, name: Option<String>, clerk_slug: Option<String>, micros: i64 },
     Insert(Insert),
     Revoke { organization: usize, key: usize, micros: i64 },
     Use { uses: Vec<(usize, i64)> },
@@ -58,6 +59,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(organization, clerk)| Step::CreateOrganization { organization, clerk }),
         1 => (organization(), micros()).prop_map(|(organization, micros)| Step::Suspend { organization, micros }),
         1 => (organization(), micros()).prop_map(|(organization, micros)| Step::Resume { organization, micros }),
+        1 => (organization(), proptest::option::of(name.clone()), proptest::option::of("[a-z]{1,2}"), micros())
+            .prop_map(|(organization, name, clerk_slug, micros)| {
+                Step::Rename { organization, name, clerk_slug, micros }
+            }),
         6 => (organization(), 0..KEYS, 0..DIGESTS, name, proptest::option::of(micros()), proptest::option::of(0..KEYS))
             .prop_map(|(organization, key, digest, name, expires, creator)| {
                 Step::Insert(Insert { organization, key, digest, name, expires, creator })
@@ -150,6 +155,13 @@ where
         }
         Step::Resume { organization, micros } => {
             suspension(store, world.id(*organization), None, fixtures::at(*micros)).await
+        }
+        Step::Rename { organization, name, clerk_slug, micros } => {
+            let (id, at) = (world.id(*organization), fixtures::at(*micros));
+            let name = name.as_ref().and_then(|name| OrganizationName::parse(name).ok());
+            let renaming = Renaming { name, slug: None, clerk_slug: clerk_slug.clone() };
+            let event = fixtures::event(AuditAction::RenameOrganization, at, id, None);
+            Answer::Organization(store.organizations().rename(id, &renaming, at, &event).await.unwrap())
         }
         Step::Insert(insert) => {
             let new = world.new_key(insert);

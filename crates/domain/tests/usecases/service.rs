@@ -126,10 +126,22 @@ impl Service {
 
     /// Makes `token` stand for a session.
     pub(crate) fn add_session(&self, token: &str, clerk_id: Option<&str>, role: &str, impersonated: bool) {
+        self.add_session_with_slug(token, clerk_id, role, impersonated, Some("acme"));
+    }
+
+    /// The same, of an organization that has this slug at Clerk.
+    pub(crate) fn add_session_with_slug(
+        &self,
+        token: &str,
+        clerk_id: Option<&str>,
+        role: &str,
+        impersonated: bool,
+        slug: Option<&str>,
+    ) {
         let organization = clerk_id.map(|id| SessionOrganization {
             id: ClerkOrganizationId::parse(id).unwrap(),
             role: Role::from_claim(role),
-            slug: Some("acme".to_owned()),
+            slug: slug.map(ToOwned::to_owned),
         });
         let session = Session { user_id: UserId::parse("user_2abc").unwrap(), organization, impersonated };
         self.sessions.0.lock().unwrap().insert(token.to_owned(), session);

@@ -16,6 +16,7 @@ pub(crate) fn run(config: &Config, command: &cli::Config) -> Result<(), Error> {
     if config.store.kind == StoreKind::Postgres {
         crate::store::postgres(config)?;
     }
+    config.server.base_path()?;
     config.cache.settings()?;
     config.internal.authorize.gateways()?;
     crate::internal::proof(&config.internal)?;
