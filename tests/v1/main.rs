@@ -3,12 +3,16 @@
 
 mod access;
 mod authorize;
+mod base_path;
+mod clients;
 mod credentials;
 mod ext_authz;
 mod me;
 mod organizations;
 mod protocol;
+mod provider;
 mod request_id;
 mod sessions;
+mod status;
 mod tour;
 mod verify;

@@ -142,13 +142,12 @@ pub(crate) enum Organizations {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true, args = ["name", "slug"])]
 pub(crate) struct RenameOrganization {
     /// The organization's id.
     #[arg(value_parser = organization_id, value_name = "ORGANIZATION_ID")]
     pub(crate) organization: OrganizationId,
     /// What it is called.
-    #[arg(long, value_parser = parse_text(OrganizationName::parse))]
+    #[arg(long, value_parser = parse_text(OrganizationName::parse), required_unless_present = "slug")]
     pub(crate) name: Option<OrganizationName>,
     /// Its name in addresses.
     #[arg(long, value_parser = parse_text(Slug::parse))]
