@@ -31,8 +31,8 @@ use crate::{
     get, path = super::API_KEYS, operation_id = "listApiKeys", tag = "api-keys",
     params(
         ("orgID" = String, Path, description = "The id of the organization.", example = "org_01h455vb4pex5vsknk084sn02q"),
-        ("limit" = Option<u32>, Query, description = "How many keys at most; all where it is left out.", minimum = 1, maximum = 1000, nullable = false),
-        ("cursor" = Option<String>, Query, description = "The id of the last key of the page before.", pattern = "^key_[0-7][0-9a-hjkmnp-tv-z]{25}$", nullable = false),
+        ("limit" = Option<u32>, Query, description = "How many keys at most; all where it is left out or empty.", minimum = 1, maximum = 1000, nullable = false),
+        ("cursor" = Option<String>, Query, description = "The id of the last key of the page before. Empty, it counts as left out.", pattern = "^(key_[0-7][0-9a-hjkmnp-tv-z]{25})?$", nullable = false),
     ),
     responses(
         (status = 200, description = "The keys.", body = ListApiKeysResponse<'_>, headers(
