@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use capykeys_tests::Store;
 
 /// Lets the program in `tests/clients` ask for all that a client asks for, where `needed` is installed.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests is told what was left out")]
 fn run(needed: &str, command: &[&str]) {
     let probe = Command::new("which").arg(needed).stdout(Stdio::null()).status();
     if !probe.is_ok_and(|status| status.success()) {

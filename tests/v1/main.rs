@@ -1,5 +1,5 @@
 //! The API over a real socket, on both stores. The files lie as the URLs do.
-#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
 mod authorize;
