@@ -47,7 +47,8 @@ BEGIN
         -- No DELETE of these, and of a row only what changes in its life. A key's digest, scopes
         -- and organization do not.
         GRANT SELECT, INSERT ON organizations, api_keys TO capykeys_service;
-        GRANT UPDATE (suspended_at, suspended_reason, updated_at) ON organizations TO capykeys_service;
+        GRANT UPDATE (name, slug, clerk_organization_slug, suspended_at, suspended_reason, updated_at)
+            ON organizations TO capykeys_service;
         GRANT UPDATE (revoked_at, last_used_at) ON api_keys TO capykeys_service;
         -- The audit log can be added to, and nothing in it can be changed.
         GRANT SELECT, INSERT ON audit_events TO capykeys_service;

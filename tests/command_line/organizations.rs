@@ -1,11 +1,13 @@
 //! `capykeys organizations`.
 
-use capykeys_tests::{Installation, Store, clerk, clock, on_both_stores};
+use capykeys_tests::{Installation, Store, Tenant, clerk, clock, on_both_stores};
 use serde_json::{Value, json};
 
 on_both_stores![
     organizations_are_created_and_listed,
     one_organization_at_clerk_is_one_here,
+    a_new_name_is_seen_on_the_running_server,
+    a_slug_that_a_session_tells_is_stored,
     suspending_and_resuming_hold_on_the_running_server_at_once,
 ];
 
@@ -37,6 +39,49 @@ fn one_organization_at_clerk_is_one_here(store: Store) {
         assert_eq!(second["id"], first["id"]);
     }
     assert_eq!(installation.json(&["organizations", "list"])["organizations"].as_array().unwrap().len(), 1);
+}
+
+fn a_new_name_is_seen_on_the_running_server(store: Store) {
+    let acme = store.tenant();
+    let commands = acme.server.installation();
+    let shown = || {
+        let get = |path: &str| acme.server.get(path).bearer(&acme.admin).send().expect(200);
+        let organization = get(&format!("/v1/organizations/{}", acme.id))["organization"].clone();
+        assert_eq!(get("/v1/me")["organization"], organization);
+        organization
+    };
+    let before = shown();
+    let renamed = commands.json(&["organizations", "rename", &acme.id, "--name", "Äcme & Co"]);
+    assert_eq!((&renamed["name"], &renamed["slug"]), (&json!("Äcme & Co"), &before["slug"]));
+    assert!(renamed["updated_at"].as_str() > before["updated_at"].as_str());
+    assert_eq!(shown(), renamed);
+    let renamed = commands.json(&["organizations", "rename", &acme.id, "--slug", "aecme"]);
+    assert_eq!((&renamed["name"], &renamed["slug"]), (&json!("Äcme & Co"), &json!("aecme")));
+    assert_eq!(shown(), renamed);
+    // What it is called already changes nothing.
+    assert_eq!(commands.json(&["organizations", "rename", &acme.id, "--slug", "aecme"]), renamed);
+
+    for arguments in [&[][..], &["--name", ""], &["--name", "\u{200b}"], &["--slug", "Ä"]] {
+        let output = commands.run(&[&["organizations", "rename", &acme.id], arguments].concat());
+        assert_eq!(output.code, Some(2), "{arguments:?}: {}", output.stderr);
+    }
+    let nobody = "org_01h455vb4pex5vsknk084sn02q";
+    let output = commands.run(&["organizations", "rename", nobody, "--name", "n"]);
+    assert!(output.expect_failure().contains(nobody));
+}
+
+/// What happens when it is another one later takes minutes, and is tried in the domain's tests.
+fn a_slug_that_a_session_tells_is_stored(store: Store) {
+    let at_clerk = clerk::organization_id();
+    let acme = Tenant::with_clerk(store.server(), &at_clerk);
+    let token = clerk::Session::new().claim("o", json!({"id": at_clerk, "rol": "member", "slg": "told"}));
+    for _ in 0..2 {
+        let me = acme.server.get("/v1/me").bearer(&token.sign()).send().expect(200);
+        assert_eq!(me["organization"]["clerk_organization_slug"], "told");
+    }
+    let with_key = acme.server.get("/v1/me").bearer(&acme.admin).send().expect(200);
+    assert_eq!(with_key["organization"]["clerk_organization_slug"], "told");
+    assert_eq!(with_key["principal"]["clerk_organization_slug"], "told");
 }
 
 fn suspending_and_resuming_hold_on_the_running_server_at_once(store: Store) {

@@ -13,6 +13,7 @@ on_both_stores![
     every_caller_may_do_what_its_row_says,
     nobody_does_anything_in_another_organization,
     nobody_does_anything_in_a_suspended_organization,
+    a_key_may_revoke_itself_whatever_its_scopes,
     a_project_key_may_revoke_itself_alone,
     a_key_hands_on_only_scopes_that_it_holds,
     a_key_hands_on_no_longer_life_than_its_own,
@@ -83,10 +84,10 @@ fn nobody_does_anything_in_another_organization(store: Store) {
         Session::admin(&at_clerk).impersonated().sign(),
     ];
     for caller in callers {
-        assert_eq!(row(&acme, &caller, "jobs:read"), Row(404, 404, 404));
+        assert_eq!(row(&acme, &caller, "jobs:read"), NOTHING);
         for id in ["org_01h455vb4pex5vsknk084sn02q", "malformed"] {
             let path = format!("/v1/organizations/{id}/api-keys");
-            acme.server.get(&path).bearer(&caller).send().error(404);
+            acme.server.get(&path).bearer(&caller).send().error(403);
         }
     }
 }
@@ -113,11 +114,23 @@ fn nobody_does_anything_in_a_suspended_organization(store: Store) {
             .get("/v1/organizations/org_01h455vb4pex5vsknk084sn02q/api-keys")
             .bearer(caller)
             .send()
-            .error(404);
+            .error(403);
     }
     commands.json(&["organizations", "resume", &acme.id]);
     assert_eq!(acme.list().len(), 2);
     assert!(acme.accepts(&project_key.plaintext));
+}
+
+fn a_key_may_revoke_itself_whatever_its_scopes(store: Store) {
+    let acme = store.tenant();
+    for scopes in [&["jobs:read"][..], &["api_keys:read"], &["api_keys:read", "organizations:write"]] {
+        let (mine, sibling) = (acme.key_with(scopes), acme.key_with(scopes));
+        for id in [sibling.id(), &acme.admin_id, "key_01h455vb4pex5vsknk084sn02q", "malformed"] {
+            acme.revocation(&mine.plaintext, id).send().error(403);
+        }
+        assert_eq!(acme.revocation(&mine.plaintext, mine.id()).send().expect(200), json!({"revoked": true}));
+        assert!(!acme.accepts(&mine.plaintext) && acme.accepts(&sibling.plaintext));
+    }
 }
 
 fn a_project_key_may_revoke_itself_alone(store: Store) {
@@ -176,7 +189,7 @@ fn a_key_hands_on_no_longer_life_than_its_own(store: Store) {
     create(&json!({"name": "n", "scopes": ["*"], "expires_at": hours(11)})).error(403);
 }
 
-/// 401, 404 for the organization, 403, 400 for the body, 404 for the key.
+/// 401, 403 for the organization, 403 for the right, 400 for the body, 404 for the key.
 fn the_checks_come_in_their_order(store: Store) {
     let (acme, other) = (store.tenant(), store.tenant());
     let reader = acme.key_with(&["api_keys:read"]).plaintext;
@@ -184,11 +197,12 @@ fn the_checks_come_in_their_order(store: Store) {
         acme.server.post(&acme.keys_path()).bearer(credential).json_text("{nonsense").send()
     };
     nonsense(&other, "wrong").error(401);
-    nonsense(&other, &reader).error(404);
-    nonsense(&acme, &reader).error(403);
+    let (for_organization, for_right) =
+        (nonsense(&other, &reader).error(403), nonsense(&acme, &reader).error(403));
+    assert_ne!(for_organization, for_right);
     nonsense(&acme, &acme.admin).error(400);
     acme.revocation("wrong", "nonsense").send().error(401);
-    other.revocation(&reader, "nonsense").send().error(404);
+    assert_eq!(other.revocation(&reader, "nonsense").send().error(403), for_organization);
     acme.revocation(&reader, "nonsense").send().error(403);
     acme.revocation(&acme.admin, "nonsense").send().error(404);
     // The body is good or not before anybody asks how far the new key reaches.

@@ -24,9 +24,11 @@ on_both_stores![
 fn a_wrong_method_is_told_the_right_ones(store: Store) {
     let acme = store.tenant();
     let (keys, key) = (acme.keys_path(), acme.key_path(&acme.admin_id));
+    let organization = format!("/v1/organizations/{}", acme.id);
     let query = Method::from_bytes(b"QUERY").unwrap();
     let methods = [
         Method::GET,
+        Method::HEAD,
         Method::POST,
         Method::PUT,
         Method::PATCH,
@@ -36,18 +38,20 @@ fn a_wrong_method_is_told_the_right_ones(store: Store) {
         query,
     ];
     for (path, allowed) in [
-        ("/v1/me", &[Method::GET][..]),
-        ("/v1/openapi.json", &[Method::GET]),
-        (&keys, &[Method::GET, Method::POST]),
+        ("/v1/me", &[Method::GET, Method::HEAD][..]),
+        ("/v1/openapi.json", &[Method::GET, Method::HEAD]),
+        (&organization, &[Method::GET, Method::HEAD]),
+        (&keys, &[Method::GET, Method::HEAD, Method::POST]),
         (&key, &[Method::DELETE]),
-        ("/livez", &[Method::GET]),
-        ("/readyz", &[Method::GET]),
+        ("/status", &[Method::GET, Method::HEAD]),
+        ("/livez", &[Method::GET, Method::HEAD]),
+        ("/readyz", &[Method::GET, Method::HEAD]),
     ] {
         for method in methods.iter().filter(|method| !allowed.contains(method)) {
             for signed_in in [true, false] {
                 let call = acme.server.call(method.clone(), path);
                 let answer = if signed_in { call.bearer(&acme.admin) } else { call }.send();
-                answer.error(405);
+                assert_eq!(answer.status, 405, "{method} {path}");
                 let allow: Vec<_> = answer.header("allow").unwrap().split(',').map(str::trim).collect();
                 assert!(allowed.iter().all(|method| allow.contains(&method.as_str())), "{path}: {allow:?}");
                 assert!(!allow.contains(&method.as_str()), "{path}: {allow:?}");
@@ -57,14 +61,16 @@ fn a_wrong_method_is_told_the_right_ones(store: Store) {
     assert_eq!(acme.list().len(), 1);
 }
 
-/// Either as `GET` without the body, or not at all, but never with one.
+/// RFC 9110, section 9.1: wherever GET is.
 fn head_is_answered_without_a_body(store: Store) {
     let acme = store.tenant();
-    for path in ["/v1/me", "/livez", "/readyz", "/v1/openapi.json", "/nowhere", &acme.keys_path()] {
+    let paths = ["/v1/me", "/livez", "/readyz", "/status", "/v1/openapi.json", "/nowhere", &acme.keys_path()];
+    for path in paths {
         let get = acme.server.get(path).bearer(&acme.admin).send();
         let head = acme.server.call(Method::HEAD, path).bearer(&acme.admin).send();
         assert!(head.body.is_empty());
-        assert!(head.status == get.status || head.status == 405, "{path}: {head:?}");
+        assert_eq!(head.status, get.status, "{path}: {head:?}");
+        assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
     }
 }
 

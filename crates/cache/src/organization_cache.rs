@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ClerkOrganizationId, Organization},
-    ports::{OrganizationResolver, Organizations, Unavailable},
+    model::{ClerkOrganizationId, Organization, OrganizationId},
+    ports::{Change, OrganizationResolver, Organizations, Unavailable},
 };
 
 use crate::{DEPENDENCY, VerificationCache, cache::Begun, sync::within};
@@ -66,5 +66,9 @@ impl OrganizationResolver for OrganizationCache {
             }
         }
         Err(Unavailable::new(DEPENDENCY, "organization: every answer was outdated when it came"))
+    }
+
+    fn forget(&self, id: OrganizationId) {
+        let _ = self.cache.invalidate(Change::Organization(id));
     }
 }

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use capykeys_cache::{CacheSettings, CachedStore, OrganizationCache, VerificationCache};
 use capykeys_conformance::{fixtures, model::ModelStore};
 use capykeys_domain::{
-    model::{AuditAction, ClerkLink, ClerkOrganizationId, Organization, Suspension},
+    model::{AuditAction, ClerkLink, ClerkOrganizationId, Organization, Renaming, Suspension},
     ports::{Change, OrganizationResolver, Organizations, ReplicaId},
 };
 use tokio::{runtime::Handle, time::sleep};
@@ -99,6 +99,22 @@ async fn a_change_of_its_own_and_the_end_of_the_lease_are_obeyed_without_the_fee
             assert!(world.is_suspended().await);
         }
     }
+}
+
+/// The feed does not tell of a renaming, which changes no verdict.
+#[tokio::test]
+async fn an_organization_that_is_to_be_forgotten_is_read_again() {
+    let world = World::new().await;
+    let _following = world.keys.spawn(&Handle::current());
+    world.has_a_lease().await;
+    let known = || async { world.cache.resolve_organization(&world.id).await.unwrap().unwrap() };
+    assert_eq!(known().await, world.organization);
+    let (at, id) = (fixtures::at(1), world.organization.id);
+    let event = fixtures::event(AuditAction::RenameOrganization, at, id, None);
+    let renaming = Renaming { clerk_slug: Some("renamed".to_owned()), ..Renaming::default() };
+    let renamed = world.store.rename(id, &renaming, at, &event).await.unwrap().unwrap();
+    world.cache.forget(id);
+    assert_eq!(known().await, renamed);
 }
 
 #[tokio::test]

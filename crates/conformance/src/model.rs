@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use capykeys_domain::{
     model::{
         ApiKey, AuditEvent, AuditRecord, ClerkLink, ClerkOrganizationId, Creator, KeyId, Organization,
-        OrganizationId, Suspension, Timestamp,
+        OrganizationId, Renaming, Suspension, Timestamp,
     },
     ports::{
         AuditLog, Change, FoundKey, Insertion, KeyLookup, KeyStore, KeyUse, NewKey, Organizations, Readiness,
@@ -188,6 +188,25 @@ impl Organizations for ModelStore {
         state.organizations.insert(organization.id, organization.clone());
         state.events.push(event.clone());
         Ok(organization.clone())
+    }
+
+    async fn rename(
+        &self,
+        id: OrganizationId,
+        renaming: &Renaming,
+        at: Timestamp,
+        event: &AuditEvent,
+    ) -> Result<Option<Organization>, Unavailable> {
+        let mut state = self.state();
+        let Some(stored) = state.organizations.get_mut(&id) else {
+            return Ok(None);
+        };
+        let Some(renamed) = stored.renamed(renaming, at) else {
+            return Ok(Some(stored.clone()));
+        };
+        *stored = renamed.clone();
+        state.events.push(event.clone());
+        Ok(Some(renamed))
     }
 
     async fn set_suspension(

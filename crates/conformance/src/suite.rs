@@ -22,6 +22,7 @@ macro_rules! for_each_case {
             insert: a_key_is_there_if_and_only_if_its_event_is;
             insert: of_many_inserts_of_one_digest_at_once_one_succeeds;
             exact: names_are_kept_byte_for_byte;
+            exact: texts_that_show_as_nothing_are_read_back;
             exact: scopes_are_kept_in_their_order;
             exact: times_are_kept_to_the_microsecond;
             exact: every_optional_field_is_kept_or_absent;
@@ -39,6 +40,7 @@ macro_rules! for_each_case {
             organizations: an_organization_is_kept_as_given;
             organizations: ten_creations_at_once_for_one_at_clerk_make_one;
             organizations: suspension_keeps_its_first_time_and_reason;
+            organizations: a_renamed_organization_keeps_what_was_not_given;
             organizations: organizations_are_listed_oldest_first;
             audit: events_are_kept_as_given_in_ascending_order;
             audit: a_closed_range_of_events_never_changes;

@@ -59,7 +59,7 @@ fn callers(organization: &Organization) -> Vec<(Caller, Row)> {
     for scopes in scope_sets() {
         let has = |scope| scopes.contains(&scope) || scopes.contains(&Scope::All);
         let (list, write) = (has(Scope::ApiKeysRead), has(Scope::ApiKeysWrite));
-        let whole = Row { list, create: write, revoke_itself: write, revoke_another: write };
+        let whole = Row { list, create: write, revoke_itself: true, revoke_another: write };
         let of_a_project = Row { revoke_itself: true, ..NOTHING };
         for (project, row) in [(false, whole), (true, of_a_project)] {
             let key = api_key(organization, &scopes, project);
@@ -87,13 +87,14 @@ fn own_key(caller: &Caller) -> KeyId {
     }
 }
 
-type Answers = [Result<(), Denial>; 5];
+type Answers = [Result<(), Denial>; 6];
 
-/// What the policy says to list, create, revoke itself, revoke another key, revoke a malformed id.
+/// What the policy says to get the organization, list, create, revoke itself, revoke another key, revoke a malformed id.
 fn answers(caller: &Caller, target: Option<OrganizationId>) -> Answers {
     let another = KeyId::new(at(2), [2; 8]);
     let revoke = |key| policy::revoke_key(caller, target, key).map(drop);
     [
+        policy::get_organization(caller, target).map(drop),
         policy::list_keys(caller, target).map(drop),
         policy::create_key(caller, target).map(drop),
         revoke(Some(own_key(caller))),
@@ -106,24 +107,25 @@ fn answers(caller: &Caller, target: Option<OrganizationId>) -> Answers {
 fn in_its_own_organization_a_caller_may_do_what_the_table_says() {
     let own = organization(at(0));
     for (caller, row) in callers(&own) {
-        let expected = [row.list, row.create, row.revoke_itself, row.revoke_another, row.revoke_another];
+        let expected =
+            [true, row.list, row.create, row.revoke_itself, row.revoke_another, row.revoke_another];
         for (answer, expected) in answers(&caller, Some(own.id)).into_iter().zip(expected) {
             match answer {
                 Ok(()) => assert!(expected, "{caller:?} may not {row:?}"),
                 Err(Denial::Forbidden(_)) => assert!(!expected, "{caller:?} may {row:?}"),
-                Err(Denial::NoSuchOrganization) => panic!("{caller:?} is told that its own does not exist"),
+                Err(Denial::AnotherOrganization) => panic!("{caller:?} is told that its own is another's"),
             }
         }
     }
 }
 
 #[test]
-fn any_other_organization_does_not_exist_for_any_caller() {
+fn any_other_organization_is_refused_to_every_caller_in_one_sentence() {
     let (own, other) = (organization(at(0)), organization(at(0)));
     let suspended = Organization { suspension: Some(Suspension { at: at(1), reason: None }), ..own.clone() };
     for (caller, row) in callers(&own).into_iter().chain(callers(&suspended)) {
         for target in [Some(other.id), None] {
-            let expected: Answers = std::array::from_fn(|_| Err(Denial::NoSuchOrganization));
+            let expected: Answers = std::array::from_fn(|_| Err(Denial::AnotherOrganization));
             assert_eq!(answers(&caller, target), expected, "{caller:?} {row:?}");
         }
     }

@@ -37,7 +37,7 @@ pub(crate) enum ApiError {
         /// Why, for the log alone.
         reason: &'static str,
     },
-    /// 403 and 404: the policy says no.
+    /// 403: the policy says no.
     Denied(Denial),
     /// 403: the gateway's route is not for this caller, or for nobody.
     NotLetThrough(&'static str),
@@ -57,8 +57,6 @@ pub(crate) enum ApiError {
     HeadTooLarge,
     /// 400: it came after the last request of its connection.
     ConnectionClosing,
-    /// 400: it asks for another protocol and has a body.
-    UpgradeWithBody,
     /// 500: a fault of ours.
     Internal,
     /// 503: something that is needed is not there.
@@ -93,12 +91,10 @@ impl ApiError {
 
     const fn status(&self) -> StatusCode {
         match self {
-            Self::Invalid(_) | Self::ConnectionClosing | Self::UpgradeWithBody => StatusCode::BAD_REQUEST,
+            Self::Invalid(_) | Self::ConnectionClosing => StatusCode::BAD_REQUEST,
             Self::Unauthenticated { .. } | Self::Unproven { .. } => StatusCode::UNAUTHORIZED,
-            Self::Denied(Denial::Forbidden(_)) | Self::NotLetThrough(_) => StatusCode::FORBIDDEN,
-            Self::Denied(Denial::NoSuchOrganization) | Self::NoSuchRoute | Self::NoSuchKey => {
-                StatusCode::NOT_FOUND
-            }
+            Self::Denied(_) | Self::NotLetThrough(_) => StatusCode::FORBIDDEN,
+            Self::NoSuchRoute | Self::NoSuchKey => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -149,11 +145,7 @@ impl ApiError {
                 answer.insert_header((header::RETRY_AFTER, "1"));
             }
             // What is left of the request is not worth reading.
-            Self::TooSlow
-            | Self::BodyTooLarge
-            | Self::HeadTooLarge
-            | Self::ConnectionClosing
-            | Self::UpgradeWithBody => {
+            Self::TooSlow | Self::BodyTooLarge | Self::HeadTooLarge | Self::ConnectionClosing => {
                 answer.force_close();
             }
             _ => {}
@@ -180,7 +172,6 @@ impl fmt::Display for ApiError {
             Self::NotJson => "The body must be sent as application/json.",
             Self::HeadTooLarge => "The header fields are too large.",
             Self::ConnectionClosing => "The connection was to be closed before this request.",
-            Self::UpgradeWithBody => "A request with a body cannot ask for another protocol.",
             Self::Internal => INTERNAL,
             Self::Unavailable(_) | Self::Overdue => UNAVAILABLE,
             Self::Draining => "The server is going out of service.",

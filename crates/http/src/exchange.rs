@@ -6,16 +6,16 @@ use std::{
     net::IpAddr,
     ops::Deref,
     rc::Rc,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
-use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::HeaderMap};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::HeaderMap, web::Bytes};
 use capykeys_domain::{
     model::{Actor, Caller, ClusterSubject, OrganizationId, RequestContext},
     usecases::{Authorized, Capykeys},
 };
 
-use crate::{Drain, error::ApiError};
+use crate::{Drain, error::ApiError, status::StatusBoard};
 
 /// What all requests share.
 #[derive(Clone)]
@@ -24,6 +24,10 @@ pub(crate) struct Shared {
     pub(crate) app: Arc<Capykeys>,
     /// Whether it is about to stop.
     pub(crate) drain: Drain,
+    /// How it is, for everybody who asks.
+    pub(crate) status: Arc<StatusBoard>,
+    /// Its OpenAPI document, once it was asked for.
+    pub(crate) document: Arc<OnceLock<Bytes>>,
     /// Whether requests are logged for debugging alone, unless they fail here: a line for each of the
     /// cluster's questions would cost more than the answer.
     pub(crate) quiet: bool,

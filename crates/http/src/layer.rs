@@ -4,18 +4,25 @@
 //! It stands outside of actix-web's own routing, so that nothing is answered past it.
 
 use std::{
+    convert::Infallible,
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
     rc::Rc,
+    task::{Context, Poll},
     time::Duration,
 };
 
-use actix_http::{ConnectionType, HttpMessage, Request, Response, body::BoxBody};
+use actix_http::{
+    ConnectionType, HttpMessage, Method, Request, Response,
+    body::{BodySize, BoxBody},
+};
 use actix_service::{ServiceFactory, apply_fn_factory, map_config};
 use actix_web::{
     Error, HttpResponse, ResponseError,
     body::MessageBody,
     dev::{AppConfig, Service, ServiceResponse},
     http::header::{self, HeaderMap, HeaderName, HeaderValue},
+    web::Bytes,
 };
 use futures_util::FutureExt;
 use tracing::Instrument;
@@ -56,7 +63,8 @@ where
         let has_body = has_body(request.headers());
         let span = record.span().clone();
         // Routing and the first steps may run, and panic, before there is a future.
-        let is_last = request.head().connection_type() == ConnectionType::Close;
+        let (is_last, is_head) = (is_last(&request), request.method() == Method::HEAD);
+        let offers_websocket = offers_websocket(request.headers());
         let call = match refusal(&request, connection.as_deref()) {
             Some(refusal) => Err(refusal),
             None => catch_unwind(AssertUnwindSafe(|| span.in_scope(|| service.call(request))))
@@ -70,11 +78,13 @@ where
             add_headers(answer.headers_mut(), &exchange);
             // Names are compared in any case; but some generated clients look for this spelling.
             answer.head_mut().set_camel_case_headers(true);
+            // actix-http would announce chunks and send none (3.20, `h1/encoder.rs`).
+            answer.head_mut().no_chunking(offers_websocket);
             if is_last || (has_body && !exchange.received.get()) || must_close(&answer) {
                 answer.head_mut().set_connection_type(ConnectionType::Close);
                 connection.inspect(|connection| connection.close_after_answer());
             }
-            Ok(record_answer(answer, record))
+            Ok(record_answer(if is_head { without_body(answer) } else { answer }, record))
         }
         .instrument(span)
     })
@@ -88,12 +98,24 @@ fn refusal(request: &Request, connection: Option<&Connection>) -> Option<ApiErro
         Some(ApiError::ConnectionClosing)
     } else if header_bytes(headers) > MAX_HEADER_BYTES {
         Some(ApiError::HeadTooLarge)
-    } else if headers.contains_key(header::UPGRADE) && headers.contains_key(header::CONTENT_LENGTH) {
-        // actix-http takes all that follows for a stream then, and the length for nothing.
-        Some(ApiError::UpgradeWithBody)
     } else {
         None
     }
+}
+
+/// Whether the request is the last one of its connection. Its client may say so; and where another
+/// protocol is offered, which is ignored (RFC 9110, section 7.8), or CONNECT is asked for, actix-http
+/// takes nothing that follows for a request (actix-http 3.20, `h1/decoder.rs` and `h1/codec.rs`).
+fn is_last(request: &Request) -> bool {
+    request.head().connection_type() != ConnectionType::KeepAlive
+        || request.headers().contains_key(header::UPGRADE)
+        || request.method() == Method::CONNECT
+}
+
+/// Whether actix-http takes all that follows for a stream, in both directions.
+fn offers_websocket(headers: &HeaderMap) -> bool {
+    let is_websocket = |offer: &HeaderValue| offer.as_bytes().trim_ascii().eq_ignore_ascii_case(b"websocket");
+    headers.get_all(header::UPGRADE).any(is_websocket)
 }
 
 fn begin(shared: &Shared, request: &Request) -> Rc<Exchange> {
@@ -140,6 +162,26 @@ fn add_headers(headers: &mut HeaderMap, exchange: &Exchange) {
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+/// The answer to HEAD: all that GET would have, but for the body.
+fn without_body(answer: HttpResponse) -> HttpResponse {
+    answer.map_body(|_, body| BoxBody::new(Unsent(body.size())))
+}
+
+/// A body of which only the length is told.
+struct Unsent(BodySize);
+
+impl MessageBody for Unsent {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        self.0
+    }
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        Poll::Ready(None)
+    }
 }
 
 fn record_answer(mut answer: HttpResponse, mut record: Record) -> Response<BoxBody> {

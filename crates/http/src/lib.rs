@@ -9,6 +9,7 @@
 //! - `endpoints`: authenticate, ask the policy, read the input, call the use case.
 
 mod answer;
+mod base_path;
 mod cluster;
 mod connection;
 mod drain;
@@ -20,9 +21,11 @@ mod openapi;
 mod request;
 mod server;
 mod settings;
+mod status;
 
 pub use actix_web::dev::{Server, ServerHandle};
 pub use answer::{ApiKeyView, CreateApiKeyResponse, OrganizationView, RevokeApiKeyResponse};
+pub use base_path::BasePath;
 pub use cluster::Callers;
 pub use drain::Drain;
 pub use openapi::openapi_json;

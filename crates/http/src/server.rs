@@ -10,7 +10,7 @@ use capykeys_tls::Transport;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
-    Callers, Drain, Settings,
+    BasePath, Callers, Drain, Settings,
     connection::{Guarded, Limits},
     endpoints,
     error::ApiError,
@@ -34,8 +34,8 @@ pub type Metrics = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 /// What a listener serves.
 #[derive(Clone)]
 pub enum Surface {
-    /// The API, for callers who sign in.
-    Public,
+    /// The API, for callers who sign in, below this path.
+    Public(BasePath),
     /// What is for the cluster alone: verdicts on keys, metrics, and health.
     Internal(Box<Internal>),
 }
@@ -67,7 +67,8 @@ pub fn serve(
 ) -> io::Result<Server> {
     let workers = settings.workers.clamp(1, MAX_WORKERS);
     let limits = Limits { request: settings.request_timeout, idle: KEEP_ALIVE };
-    let shared = Shared { app, drain, quiet: matches!(surface, Surface::Internal(_)) };
+    let quiet = matches!(surface, Surface::Internal(_));
+    let shared = Shared { app, drain, status: Arc::default(), document: Arc::default(), quiet };
     let builder = Server::build();
     let stopping = builder.graceful_shutdown_signal();
     let builder = builder
@@ -98,11 +99,11 @@ where
     F: Future<Output = ()> + 'static,
 {
     let tls = match &surface {
-        Surface::Public => None,
+        Surface::Public(_) => None,
         Surface::Internal(internal) => internal.tls.clone(),
     };
     let app = App::new().configure(move |config| match &surface {
-        Surface::Public => endpoints::configure_public(config),
+        Surface::Public(base) => endpoints::configure_public(config, base),
         Surface::Internal(internal) => endpoints::configure_internal(config, internal),
     });
     let answers =

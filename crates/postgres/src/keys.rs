@@ -230,7 +230,7 @@ fn read_insertion(rows: &[Row]) -> Result<Insertion, Failure> {
     };
     let forbidden = match obstacle {
         "no organization" => return Ok(Insertion::NoOrganization),
-        "not its own" => return Ok(Insertion::Denied(Denial::NoSuchOrganization)),
+        "not its own" => return Ok(Insertion::Denied(Denial::AnotherOrganization)),
         "inactive" => return Ok(Insertion::CreatorInactive),
         "suspended" => Forbidden::OrganizationSuspended,
         "project" => Forbidden::ProjectKey,

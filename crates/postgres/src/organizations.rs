@@ -5,8 +5,8 @@ use std::num::NonZeroU32;
 use async_trait::async_trait;
 use capykeys_domain::{
     model::{
-        AuditEvent, ClerkOrganizationId, Organization, OrganizationId, Suspension, SuspensionReason,
-        Timestamp,
+        AuditEvent, ClerkOrganizationId, Organization, OrganizationId, OrganizationName, Renaming, Slug,
+        Suspension, SuspensionReason, Timestamp,
     },
     ports::{Organizations, Unavailable},
 };
@@ -61,6 +61,16 @@ const CREATE: &str = concat!(
     )
 );
 
+/// What a statement answers that has changed the row `target`, or has left it as it is.
+macro_rules! changed_or_target {
+    () => {
+        answer!(
+            "SELECT true AS found, * FROM changed \
+             UNION ALL SELECT true, * FROM target WHERE NOT EXISTS (SELECT FROM changed)"
+        )
+    };
+}
+
 /// Locked first, as a key is that is to be revoked. The lock lets keys be inserted meanwhile.
 const SET_SUSPENSION: &str = concat!(
     ", target AS (SELECT ",
@@ -73,10 +83,30 @@ const SET_SUSPENSION: &str = concat!(
     "), logged AS (",
     insert_event!(),
     "FROM changed)",
-    answer!(
-        "SELECT true AS found, * FROM changed \
-         UNION ALL SELECT true, * FROM target WHERE NOT EXISTS (SELECT FROM changed)"
-    )
+    changed_or_target!()
+);
+
+/// What is not given stays; without a counterpart at Clerk there is no slug there.
+const RENAME: &str = concat!(
+    ", target AS (SELECT ",
+    organization_columns!("o"),
+    " FROM organizations o, line WHERE o.id = $10 FOR NO KEY UPDATE OF o), \
+     called AS (\
+         SELECT coalesce($11, name) AS name, coalesce($12, slug) AS slug, \
+             CASE WHEN clerk_organization_id IS NOT NULL THEN coalesce($13, clerk_organization_slug) END \
+                 AS clerk_organization_slug \
+         FROM target\
+     ), \
+     changed AS (\
+         UPDATE organizations o SET name = called.name, slug = called.slug, \
+             clerk_organization_slug = called.clerk_organization_slug, updated_at = $14 \
+         FROM called WHERE o.id = $10 AND (called.name, called.slug, called.clerk_organization_slug) \
+             IS DISTINCT FROM (o.name, o.slug, o.clerk_organization_slug) RETURNING ",
+    organization_columns!("o"),
+    "), logged AS (",
+    insert_event!(),
+    "FROM changed)",
+    changed_or_target!()
 );
 
 #[async_trait]
@@ -132,6 +162,26 @@ impl Organizations for PostgresStore {
             (stored, _) => stored,
         };
         stored.ok_or_else(|| Unavailable::new("postgres", format_args!("{OPERATION}: it is gone again")))
+    }
+
+    async fn rename(
+        &self,
+        id: OrganizationId,
+        renaming: &Renaming,
+        at: Timestamp,
+        event: &AuditEvent,
+    ) -> Result<Option<Organization>, Unavailable> {
+        let (id, at) = (id.uuid(), Instant(at));
+        let name = renaming.name.as_ref().map(OrganizationName::as_str);
+        let slug = renaming.slug.as_ref().map(Slug::as_str);
+        let params: [Param<'_>; 5] = [
+            (&id, Type::UUID),
+            (&name, Type::TEXT),
+            (&slug, Type::TEXT),
+            (&renaming.clerk_slug, Type::TEXT),
+            (&at, Type::TIMESTAMPTZ),
+        ];
+        self.organization("rename an organization", RENAME, &EventValues::new(event).params(params)).await
     }
 
     async fn set_suspension(

@@ -130,13 +130,13 @@ impl<'r> Reader<'r> {
         Ok(ApiKey {
             id: KeyId::from_uuid(self.value()?),
             organization_id: OrganizationId::from_uuid(self.value()?),
-            name: self.text(KeyName::parse)?,
+            name: self.text(KeyName::from_stored)?,
             key_prefix: KeyPrefix::from_stored(self.value()?),
             scopes: ScopeSet::parse(self.value::<Vec<&str>>()?).map_err(unreadable)?,
             source: readable(KeySource::from_name(self.value()?))?,
             created_at: self.time()?,
             created_by_user_id: self.optional_text(|text| UserId::parse(text).ok_or(()))?,
-            device_name: self.optional_text(DeviceName::parse)?,
+            device_name: self.optional_text(DeviceName::from_stored)?,
             expires_at: self.optional_time()?,
             last_used_at: self.optional_time()?,
             project_id: self.optional_text(ProjectId::parse)?,
@@ -147,7 +147,7 @@ impl<'r> Reader<'r> {
     pub(crate) fn organization(&mut self) -> Result<Organization, Failure> {
         Ok(Organization {
             id: OrganizationId::from_uuid(self.value()?),
-            name: self.text(OrganizationName::parse)?,
+            name: self.text(OrganizationName::from_stored)?,
             slug: self.text(Slug::parse)?,
             created_at: self.time()?,
             updated_at: self.time()?,
@@ -164,7 +164,7 @@ impl<'r> Reader<'r> {
 
     fn suspension(&mut self) -> Result<Option<Suspension>, Failure> {
         let at = self.optional_time()?;
-        let reason = self.optional_text(SuspensionReason::parse)?;
+        let reason = self.optional_text(SuspensionReason::from_stored)?;
         Ok(at.map(|at| Suspension { at, reason }))
     }
 

@@ -122,6 +122,8 @@ pub(crate) enum Organizations {
     },
     /// Print all organizations as JSON, oldest first.
     List,
+    /// Call an organization something else. What is not given stays.
+    Rename(RenameOrganization),
     /// Suspend an organization: all its callers are refused until it is resumed.
     Suspend {
         /// The organization's id.
@@ -137,6 +139,19 @@ pub(crate) enum Organizations {
         #[arg(value_parser = organization_id, value_name = "ORGANIZATION_ID")]
         organization: OrganizationId,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RenameOrganization {
+    /// The organization's id.
+    #[arg(value_parser = organization_id, value_name = "ORGANIZATION_ID")]
+    pub(crate) organization: OrganizationId,
+    /// What it is called.
+    #[arg(long, value_parser = parse_text(OrganizationName::parse), required_unless_present = "slug")]
+    pub(crate) name: Option<OrganizationName>,
+    /// Its name in addresses.
+    #[arg(long, value_parser = parse_text(Slug::parse))]
+    pub(crate) slug: Option<Slug>,
 }
 
 #[derive(Debug, Subcommand)]

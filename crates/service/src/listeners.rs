@@ -7,7 +7,7 @@ use std::{
 };
 
 use capykeys_domain::usecases::Capykeys;
-use capykeys_http::{Drain, Internal, Server, Settings, Surface, serve};
+use capykeys_http::{BasePath, Drain, Internal, Server, Settings, Surface, serve};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -37,13 +37,16 @@ impl Listeners {
         self,
         config: &Config,
         app: &Arc<Capykeys>,
+        base_path: BasePath,
         internal: Internal,
     ) -> Result<Serving, Error> {
         let (drain, settings) = (Drain::new(), settings(&config.server));
         tracing::info!(address = %self.internal.local_addr()?, "listening for the cluster");
         let grpc = Grpc::start(config, Arc::clone(app), internal.gateways.clone(), internal.tls.clone())?;
-        let surfaces =
-            [(self.public, Surface::Public), (self.internal, Surface::Internal(Box::new(internal)))];
+        let surfaces = [
+            (self.public, Surface::Public(base_path)),
+            (self.internal, Surface::Internal(Box::new(internal))),
+        ];
         let servers = surfaces
             .map(|(listener, surface)| serve(listener, surface, Arc::clone(app), drain.clone(), &settings));
         let servers = servers.into_iter().collect::<io::Result<Vec<_>>>()?;

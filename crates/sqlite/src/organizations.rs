@@ -5,8 +5,8 @@ use std::num::NonZeroU32;
 use async_trait::async_trait;
 use capykeys_domain::{
     model::{
-        AuditEvent, ClerkOrganizationId, Organization, OrganizationId, Suspension, SuspensionReason,
-        Timestamp,
+        AuditEvent, ClerkOrganizationId, Organization, OrganizationId, Renaming, Suspension,
+        SuspensionReason, Timestamp,
     },
     ports::{Organizations, Unavailable},
 };
@@ -34,6 +34,8 @@ const LIST: &str = concat!(
 const INSERT: &str = "INSERT INTO organizations (id, name, slug, created_at, updated_at, \
      clerk_organization_id, clerk_organization_slug, suspended_at, suspended_reason) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+const RENAME: &str = "UPDATE organizations SET name = ?2, slug = ?3, clerk_organization_slug = ?4, \
+     updated_at = ?5 WHERE id = ?1";
 const SET_SUSPENSION: &str =
     "UPDATE organizations SET suspended_at = ?2, suspended_reason = ?3, updated_at = ?4 WHERE id = ?1";
 
@@ -78,6 +80,31 @@ impl Organizations for SqliteStore {
             insert(connection, &organization)?;
             record(connection, &event)?;
             Ok(organization)
+        })
+        .await
+    }
+
+    async fn rename(
+        &self,
+        id: OrganizationId,
+        renaming: &Renaming,
+        at: Timestamp,
+        event: &AuditEvent,
+    ) -> Result<Option<Organization>, Unavailable> {
+        let (renaming, event) = (renaming.clone(), event.clone());
+        self.write("rename organization", move |connection| {
+            let Some(known) = find(connection, id)? else { return Ok(None) };
+            let Some(renamed) = known.renamed(&renaming, at) else { return Ok(Some(known)) };
+            let parameters = params![
+                id.uuid().into_bytes(),
+                renamed.name.as_str(),
+                renamed.slug.as_str(),
+                renamed.clerk.as_ref().and_then(|clerk| clerk.slug.as_deref()),
+                at.unix_micros()
+            ];
+            sql::execute(connection, RENAME, parameters)?;
+            record(connection, &event)?;
+            Ok(Some(renamed))
         })
         .await
     }

@@ -34,13 +34,13 @@ pub(crate) fn api_key(columns: &mut Columns<'_>) -> Result<ApiKey, Failure> {
     Ok(ApiKey {
         id: columns.id("id", KeyId::from_uuid)?,
         organization_id: columns.id("organization_id", OrganizationId::from_uuid)?,
-        name: columns.text("name", |text| KeyName::parse(text).ok())?,
+        name: columns.text("name", |text| KeyName::from_stored(text).ok())?,
         key_prefix: columns.text("key_prefix", |text| Some(KeyPrefix::from_stored(text)))?,
         scopes: columns.text("scopes", |text| ScopeSet::parse(text.split(' ')).ok())?,
         source: columns.text("source", KeySource::from_name)?,
         created_at: columns.time("created_at")?,
         created_by_user_id: columns.optional_text("created_by_user_id", UserId::parse)?,
-        device_name: columns.optional_text("device_name", |text| DeviceName::parse(text).ok())?,
+        device_name: columns.optional_text("device_name", |text| DeviceName::from_stored(text).ok())?,
         expires_at: columns.optional_time("expires_at")?,
         last_used_at: columns.optional_time("last_used_at")?,
         project_id: columns.optional_text("project_id", |text| ProjectId::parse(text).ok())?,
@@ -52,7 +52,7 @@ pub(crate) fn api_key(columns: &mut Columns<'_>) -> Result<ApiKey, Failure> {
 pub(crate) fn organization(columns: &mut Columns<'_>) -> Result<Organization, Failure> {
     Ok(Organization {
         id: columns.id("id", OrganizationId::from_uuid)?,
-        name: columns.text("name", |text| OrganizationName::parse(text).ok())?,
+        name: columns.text("name", |text| OrganizationName::from_stored(text).ok())?,
         slug: columns.text("slug", |text| Slug::parse(text).ok())?,
         created_at: columns.time("created_at")?,
         updated_at: columns.time("updated_at")?,
@@ -73,7 +73,8 @@ fn clerk_link(columns: &mut Columns<'_>) -> Result<Option<ClerkLink>, Failure> {
 
 fn suspension(columns: &mut Columns<'_>) -> Result<Option<Suspension>, Failure> {
     let at = columns.optional_time("suspended_at")?;
-    let reason = columns.optional_text("suspended_reason", |text| SuspensionReason::parse(text).ok())?;
+    let reason =
+        columns.optional_text("suspended_reason", |text| SuspensionReason::from_stored(text).ok())?;
     match (at, reason) {
         (Some(at), reason) => Ok(Some(Suspension { at, reason })),
         (None, None) => Ok(None),

@@ -24,7 +24,7 @@ pub async fn events_are_kept_as_given_in_ascending_order(store: &Store) {
             organization_id: Some(organization.id),
             key_id: (index % 2 == 0).then_some(key),
             request: RequestContext {
-                request_id: RequestId::parse(&"~".repeat(index * 20 + 1)).unwrap(),
+                request_id: RequestId::parse(&"~".repeat((index * 20 + 1).min(128))).unwrap(),
                 peer: peers[index % 3],
             },
         };

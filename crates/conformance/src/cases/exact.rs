@@ -1,6 +1,9 @@
 //! What is stored comes back as it was given.
 
-use capykeys_domain::model::{DeviceName, KeyName, KeySource, ProjectId, Scope, ScopeSet, Timestamp, UserId};
+use capykeys_domain::model::{
+    DeviceName, KeyName, KeySource, Organization, OrganizationName, ProjectId, Scope, ScopeSet, Timestamp,
+    UserId,
+};
 
 use crate::{Store, fixtures};
 
@@ -29,6 +32,20 @@ pub async fn names_are_kept_byte_for_byte(store: &Store) {
         let found = store.keys.find(organization.id, new.key.id).await.unwrap().unwrap();
         assert_eq!(found, new.key);
     }
+}
+
+/// They were accepted before such texts were refused, and must not hide what is listed beside them.
+pub async fn texts_that_show_as_nothing_are_read_back(store: &Store) {
+    let invisible = "\u{200b}\u{2060}";
+    let name = OrganizationName::from_stored(invisible).unwrap();
+    let organization =
+        store.add_organization(Organization { name, ..fixtures::organization(fixtures::at(0)) }).await;
+    let mut new = fixtures::key(organization.id, fixtures::at(1));
+    new.key.name = KeyName::from_stored(invisible).unwrap();
+    new.key.device_name = DeviceName::from_stored(invisible).ok();
+    store.add_key(&new).await;
+    assert_eq!(store.keys.find(organization.id, new.key.id).await.unwrap(), Some(new.key));
+    assert_eq!(store.organizations.find(organization.id).await.unwrap(), Some(organization));
 }
 
 /// Terraform replaces a key whose scopes come back in another order.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use capykeys_domain::{
-    model::{AuditAction, KeyId, Organization, OrganizationId, Suspension},
+    model::{AuditAction, KeyId, Organization, OrganizationId, OrganizationName, Renaming, Suspension},
     ports::{Change, FeedPosition, Poll},
 };
 use futures_util::future::join_all;
@@ -107,6 +107,10 @@ pub async fn what_changes_no_verdict_is_not_told(store: &Store) {
     store.revoke(&other, key).await;
     store.key(&other, 3).await;
     store.suspend(other.id, false).await;
+    let renaming = Renaming { name: OrganizationName::parse("new").ok(), ..Renaming::default() };
+    let at = fixtures::at(5);
+    let event = fixtures::event(AuditAction::RenameOrganization, at, other.id, None);
+    store.organizations.rename(other.id, &renaming, at, &event).await.unwrap().unwrap();
     store.suspend(OrganizationId::new(fixtures::at(4), [9; 8]), true).await;
     assert_eq!(store.changes_after(&start).await, []);
 }

@@ -161,7 +161,7 @@ pub async fn a_session_creates_keys_in_the_organization_of_its_own_alone(store: 
         ..fixtures::key(organization.id, fixtures::at(1))
     };
     store.add_key(&key(&linked, "org_2own")).await;
-    let refusal = Insertion::Denied(Denial::NoSuchOrganization);
+    let refusal = Insertion::Denied(Denial::AnotherOrganization);
     refused(store, &key(&linked, "org_2other"), refusal).await;
     refused(store, &key(&linked, "org_2OWN"), refusal).await;
     refused(store, &key(&unlinked, "org_2own"), refusal).await;

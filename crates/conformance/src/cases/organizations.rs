@@ -3,7 +3,8 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use capykeys_domain::model::{
-    AuditAction, ClerkOrganizationId, OrganizationId, Suspension, SuspensionReason,
+    AuditAction, AuditRecord, ClerkLink, ClerkOrganizationId, Organization, OrganizationId, OrganizationName,
+    Renaming, Slug, Suspension, SuspensionReason,
 };
 use futures_util::future::join_all;
 
@@ -76,6 +77,43 @@ pub async fn suspension_keeps_its_first_time_and_reason(store: &Store) {
         store.organizations.set_suspension(nobody, None, fixtures::at(6), &event).await.unwrap(),
         None
     );
+    assert!(store.events(nobody).await.is_empty());
+}
+
+/// Of what it is called, what is given changes, and the slug at Clerk where there is a counterpart.
+/// What it is called already changes nothing; so does an organization that is not there.
+pub async fn a_renamed_organization_keeps_what_was_not_given(store: &Store) {
+    let plain = store.organization().await;
+    let linked = store.add_organization(fixtures::organization_at_clerk(fixtures::at(3), "org_2named")).await;
+    let rename = |id: OrganizationId, renaming: Renaming, micros: i64| async move {
+        let at = fixtures::at(micros);
+        let event = fixtures::event(AuditAction::RenameOrganization, at, id, None);
+        store.organizations.rename(id, &renaming, at, &event).await.unwrap()
+    };
+    let nothing = Renaming::default;
+    let called = |name| Renaming { name: OrganizationName::parse(name).ok(), ..nothing() };
+    let at_clerk = |slug: &str| Renaming { clerk_slug: Some(slug.to_owned()), ..nothing() };
+    let named = rename(linked.id, called("  Ümläut "), 4).await.unwrap();
+    let name = OrganizationName::parse("  Ümläut ").unwrap();
+    assert_eq!(named, Organization { name, updated_at: fixtures::at(4), ..linked.clone() });
+    assert_eq!(rename(linked.id, called("  Ümläut "), 5).await, Some(named.clone()));
+    let both = Renaming { slug: Slug::parse("new").ok(), ..at_clerk("there") };
+    let renamed = rename(linked.id, both, 6).await.unwrap();
+    let clerk = linked.clerk.clone().map(|link| ClerkLink { slug: Some("there".to_owned()), ..link });
+    let slug = Slug::parse("new").unwrap();
+    assert_eq!(renamed, Organization { slug, clerk, updated_at: fixtures::at(6), ..named });
+    assert_eq!(rename(linked.id, at_clerk("there"), 7).await, Some(renamed.clone()));
+    assert_eq!(rename(linked.id, nothing(), 8).await, Some(renamed.clone()));
+    assert_eq!(store.organizations.find(linked.id).await.unwrap(), Some(renamed));
+    assert_eq!(rename(plain.id, at_clerk("nowhere"), 9).await, Some(plain.clone()));
+
+    let actions = |events: Vec<AuditRecord>| events.into_iter().map(|one| one.event.action);
+    let (create, rename_action) = (AuditAction::CreateOrganization, AuditAction::RenameOrganization);
+    let of_linked: Vec<_> = actions(store.events(linked.id).await).collect();
+    assert_eq!(of_linked, [create, rename_action, rename_action]);
+    assert_eq!(store.events(plain.id).await.len(), 1);
+    let nobody = OrganizationId::new(fixtures::at(0), [9; 8]);
+    assert_eq!(rename(nobody, called("x"), 10).await, None);
     assert!(store.events(nobody).await.is_empty());
 }
 

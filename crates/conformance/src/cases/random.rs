@@ -5,7 +5,8 @@ use std::num::NonZeroU32;
 use capykeys_domain::{
     model::{
         ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkOrganizationId, Creator, KeyId, KeyName,
-        Organization, OrganizationId, ProjectId, Scope, Suspension, SuspensionReason, Timestamp,
+        Organization, OrganizationId, OrganizationName, ProjectId, Renaming, Scope, Suspension,
+        SuspensionReason, Timestamp,
     },
     ports::{AuditLog, FoundKey, Insertion, KeyLookup, KeyStore, KeyUse, NewKey, Organizations, Revocation},
 };
@@ -23,6 +24,7 @@ enum Step {
     CreateOrganization { organization: usize, clerk: Option<usize> },
     Suspend { organization: usize, micros: i64 },
     Resume { organization: usize, micros: i64 },
+    Rename { organization: usize, name: Option<String>, clerk_slug: Option<String>, micros: i64 },
     Insert(Insert),
     Revoke { organization: usize, key: usize, micros: i64 },
     Use { uses: Vec<(usize, i64)> },
@@ -71,7 +73,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         organization(),
         0..KEYS,
         0..DIGESTS,
-        name,
+        name.clone(),
         proptest::sample::select(&SCOPES),
         proptest::bool::weighted(0.1),
         proptest::option::of(micros()),
@@ -86,6 +88,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(organization, clerk)| Step::CreateOrganization { organization, clerk }),
         1 => (organization(), micros()).prop_map(|(organization, micros)| Step::Suspend { organization, micros }),
         1 => (organization(), micros()).prop_map(|(organization, micros)| Step::Resume { organization, micros }),
+        1 => (organization(), proptest::option::of(name.clone()), proptest::option::of("[a-z]{1,2}"), micros())
+            .prop_map(|(organization, name, clerk_slug, micros)| {
+                Step::Rename { organization, name, clerk_slug, micros }
+            }),
         6 => insert.prop_map(|(organization, key, digest, name, scopes, project, expires, creator)| {
             Step::Insert(Insert { organization, key, digest, name, scopes, project, expires, creator })
         }),
@@ -184,6 +190,13 @@ where
         }
         Step::Resume { organization, micros } => {
             suspension(store, world.id(*organization), None, fixtures::at(*micros)).await
+        }
+        Step::Rename { organization, name, clerk_slug, micros } => {
+            let (id, at) = (world.id(*organization), fixtures::at(*micros));
+            let name = name.as_ref().and_then(|name| OrganizationName::parse(name).ok());
+            let renaming = Renaming { name, slug: None, clerk_slug: clerk_slug.clone() };
+            let event = fixtures::event(AuditAction::RenameOrganization, at, id, None);
+            Answer::Organization(store.organizations().rename(id, &renaming, at, &event).await.unwrap())
         }
         Step::Insert(insert) => {
             let new = world.new_key(insert);

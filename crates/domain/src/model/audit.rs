@@ -85,8 +85,12 @@ names! {
         CreateKey = "api_keys.create",
         /// Revoking a key.
         RevokeKey = "api_keys.revoke",
+        /// Seeing an organization; recorded when it is refused.
+        GetOrganization = "organizations.get",
         /// Creating an organization.
         CreateOrganization = "organizations.create",
+        /// Changing what an organization is called, here or at Clerk.
+        RenameOrganization = "organizations.rename",
         /// Suspending an organization.
         SuspendOrganization = "organizations.suspend",
         /// Ending an organization's suspension.

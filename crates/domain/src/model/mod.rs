@@ -22,7 +22,7 @@ pub use cluster::{ClusterCaller, ClusterSubject};
 pub use id::{KeyId, OrganizationId};
 pub use invalid::Invalid;
 pub use key_spec::{KeySpec, MAX_LIFETIME_DAYS};
-pub use organization::{ClerkLink, Organization, Suspension};
+pub use organization::{ClerkLink, Organization, Renaming, Suspension};
 pub use project_id::ProjectId;
 pub use request::{RequestContext, RequestId};
 pub use scope::{Scope, ScopeSet};

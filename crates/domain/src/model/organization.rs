@@ -9,7 +9,7 @@ use super::{ClerkOrganizationId, OrganizationId, OrganizationName, Slug, Suspens
 pub struct ClerkLink {
     /// Its id there; no two organizations share one.
     pub id: ClerkOrganizationId,
-    /// Its slug there, where it was known when the organization was created.
+    /// Its slug there, where a session has told it.
     pub slug: Option<String>,
 }
 
@@ -41,7 +41,29 @@ pub struct Organization {
     pub suspension: Option<Suspension>,
 }
 
+/// What an organization is to be called; what is `None` stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Renaming {
+    /// What it is called.
+    pub name: Option<OrganizationName>,
+    /// Its name in addresses.
+    pub slug: Option<Slug>,
+    /// Its slug at Clerk, if it has a counterpart there.
+    pub clerk_slug: Option<String>,
+}
+
 impl Organization {
+    /// The organization as it is called from `at` on; `None` where that changes nothing.
+    #[must_use]
+    pub fn renamed(&self, renaming: &Renaming, at: Timestamp) -> Option<Self> {
+        let Renaming { name, slug, clerk_slug } = renaming.clone();
+        let mut renamed = self.clone();
+        renamed.name = name.unwrap_or(renamed.name);
+        renamed.slug = slug.unwrap_or(renamed.slug);
+        renamed.clerk = renamed.clerk.map(|link| ClerkLink { slug: clerk_slug.or(link.slug), id: link.id });
+        (renamed != *self).then_some(Self { updated_at: at, ..renamed })
+    }
+
     /// Whether it is suspended.
     #[must_use]
     pub const fn is_suspended(&self) -> bool {

@@ -6,29 +6,48 @@ use core::fmt;
 use super::Invalid;
 
 const LENGTH_RULE: &str = "must be 1 to 200 characters long";
-const BLANK_RULE: &str = "must not consist of white space alone";
+const BLANK_RULE: &str = "must not consist of white space and invisible characters alone";
 const CONTROL_RULE: &str = "must not contain control characters";
 const MAX_CHARS: usize = 200;
 
 fn check(field: &'static str, text: &str) -> Result<(), Invalid> {
+    check_stored(field, text)?;
+    if text.chars().all(|c| c.is_whitespace() || is_ignorable(c)) {
+        return Err(Invalid::new(field, BLANK_RULE));
+    }
+    Ok(())
+}
+
+/// The rules that have held for whatever was stored.
+fn check_stored(field: &'static str, text: &str) -> Result<(), Invalid> {
     let rule = if text.is_empty() || text.chars().count() > MAX_CHARS {
         LENGTH_RULE
     } else if text.chars().any(char::is_control) {
         CONTROL_RULE
-    } else if text.chars().all(char::is_whitespace) {
-        BLANK_RULE
     } else {
         return Ok(());
     };
     Err(Invalid::new(field, rule))
 }
 
+/// Whether the character shows as nothing: Unicode's property `Default_Ignorable_Code_Point`
+/// (DerivedCoreProperties.txt of Unicode 17.0), and the blank Braille pattern, which is drawn without
+/// a dot. The ranges hold unassigned characters too, and so are not moved by later versions.
+const fn is_ignorable(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
+}
+
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $field:literal) => {
         $(#[$doc])*
         ///
-        /// 1 to 200 characters (Unicode scalar values), not all white space, no control
-        /// characters. Never trimmed nor normalised: Terraform compares it byte for byte.
+        /// 1 to 200 characters (Unicode scalar values), not all of them white space or invisible, no
+        /// control characters. Never trimmed nor normalised: Terraform compares it byte for byte.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub struct $name(String);
 
@@ -39,6 +58,16 @@ macro_rules! text {
             /// [`Invalid`] where it breaks a rule.
             pub fn parse(text: &str) -> Result<Self, Invalid> {
                 check($field, text)?;
+                Ok(Self(text.to_owned()))
+            }
+
+            /// Accepts what a store holds: it may have been accepted before texts that show as nothing
+            /// were refused, and one such text must not make a whole listing unreadable.
+            ///
+            /// # Errors
+            /// [`Invalid`] where it breaks another rule.
+            pub fn from_stored(text: &str) -> Result<Self, Invalid> {
+                check_stored($field, text)?;
                 Ok(Self(text.to_owned()))
             }
 
@@ -136,6 +165,27 @@ mod tests {
             let error = KeyName::parse(name).unwrap_err();
             assert_eq!(error.field(), "name");
             assert!(!error.to_string().contains(name.trim_matches(' ')) || name.trim().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_name_that_shows_as_nothing_is_refused_as_a_blank_one_is() {
+        for invisible in [
+            "\u{200b}",
+            "\u{200b}\u{200d}\u{feff}",
+            " \u{2060} ",
+            "\u{ad}",
+            "\u{3164}",
+            "\u{115f}\u{1160}",
+            "\u{fe0f}",
+            "\u{2800}",
+            "\u{e0020}",
+            "\u{1d173}",
+        ] {
+            let error = KeyName::parse(invisible).unwrap_err();
+            assert_eq!(error.to_string(), std::format!("`name` {BLANK_RULE}."), "{invisible:?}");
+            assert!(DeviceName::parse(invisible).is_err() && OrganizationName::parse(invisible).is_err());
+            assert!(KeyName::parse(&std::format!("a{invisible}")).is_ok(), "{invisible:?}");
         }
     }
 

@@ -5,9 +5,10 @@ use crate::model::Scope;
 /// A refusal, with the sentence that the caller is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
-    /// The organization is not the caller's, so for this caller it does not exist.
-    #[error("There is no such organization.")]
-    NoSuchOrganization,
+    /// The organization is not the caller's. Whether it exists is not said; nor is it 404, which
+    /// clients take for "gone", so that they forget what they hold.
+    #[error("The credential is not for this organization.")]
+    AnotherOrganization,
     /// The organization is the caller's, the operation is not.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),

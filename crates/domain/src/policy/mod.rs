@@ -1,8 +1,8 @@
 //! Who may do what, as pure functions.
 //!
 //! Each function answers for one operation and gives a [`Permit`], without which the use case of
-//! that operation cannot be called. The order of the refusals is the contract's: an organization
-//! that is not the caller's does not exist (404), before anything else is said (403).
+//! that operation cannot be called. The order of the refusals is the contract's: first that the
+//! organization is not the caller's, in the same words whether it exists or not.
 
 mod denial;
 mod operator;
@@ -12,7 +12,7 @@ mod roles;
 mod route;
 
 pub use denial::{Denial, Forbidden};
-pub use permit::{Ceiling, CreateKey, ListKeys, ManageOrganizations, Permit, RevokeKey};
+pub use permit::{Ceiling, CreateKey, GetOrganization, ListKeys, ManageOrganizations, Permit, RevokeKey};
 pub use requirement::{Rejection, Requirement};
 pub use roles::RoleTable;
 pub use route::{
@@ -28,6 +28,15 @@ use crate::model::{
 /// What is asked for, by the ids of the request's path: `None` is an id that no organization can
 /// have.
 pub type Target = Option<OrganizationId>;
+
+/// May the caller see the organization? With any good credential of it.
+///
+/// # Errors
+/// [`Denial`] where it may not.
+pub fn get_organization(caller: &Caller, target: Target) -> Result<Permit<GetOrganization>, Denial> {
+    let organization = own(caller, target)?;
+    Ok(Permit::new(organization.id, caller.actor(), GetOrganization(())))
+}
 
 /// May the caller list the organization's keys?
 ///
@@ -77,13 +86,14 @@ pub fn key_ceiling(creator: &ApiKey) -> Result<Ceiling, Denial> {
 }
 
 /// May the caller revoke the organization's key with this id? `None` is an id that no key can have.
+/// Whoever holds a key may end it, whatever it is good for.
 ///
 /// # Errors
 /// [`Denial`] where it may not.
 pub fn revoke_key(caller: &Caller, target: Target, key: Option<KeyId>) -> Result<Permit<RevokeKey>, Denial> {
     let organization = own(caller, target)?;
     match caller {
-        Caller::Key(caller) if caller.key.project_id.is_some() && key == Some(caller.key.id) => {}
+        Caller::Key(caller) if key == Some(caller.key.id) => {}
         Caller::Key(caller) => {
             whole_organization(&caller.key)?;
             holds(&caller.key, Scope::ApiKeysWrite)?;
@@ -108,7 +118,7 @@ fn own(caller: &Caller, target: Target) -> Result<&Organization, Denial> {
         }
     };
     if target != Some(own.id) {
-        return Err(Denial::NoSuchOrganization);
+        return Err(Denial::AnotherOrganization);
     }
     if own.is_suspended() {
         return Err(Denial::Forbidden(Forbidden::OrganizationSuspended));

@@ -36,7 +36,7 @@ impl Permit<RevokeKey> {
 }
 
 impl Permit<ManageOrganizations> {
-    /// An operator creates, suspends or resumes the organization.
+    /// An operator creates, renames, suspends or resumes the organization.
     #[must_use]
     pub const fn operator_manages(organization: OrganizationId) -> Self {
         Self::new(organization, Actor::Operator, ManageOrganizations(()))

@@ -40,6 +40,10 @@ impl<A> Permit<A> {
 #[derive(Debug, PartialEq, Eq)]
 pub struct ListKeys(pub(super) ());
 
+/// Seeing the organization.
+#[derive(Debug, PartialEq, Eq)]
+pub struct GetOrganization(pub(super) ());
+
 /// Changing an organization itself: for operators.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ManageOrganizations(pub(super) ());

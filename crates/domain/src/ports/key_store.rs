@@ -39,7 +39,7 @@ impl NewKey {
         };
         let at_clerk = organization.clerk.as_ref().map(|link| &link.id);
         if matches!(&self.creator, Creator::Session(signed_in) if Some(signed_in) != at_clerk) {
-            return Some(Insertion::Denied(Denial::NoSuchOrganization));
+            return Some(Insertion::Denied(Denial::AnotherOrganization));
         }
         if organization.is_suspended() {
             return Some(Insertion::Denied(Forbidden::OrganizationSuspended.into()));

@@ -5,11 +5,11 @@ use alloc::boxed::Box;
 use async_trait::async_trait;
 
 use super::{Organizations, Unavailable};
-use crate::model::{ClerkOrganizationId, Organization};
+use crate::model::{ClerkOrganizationId, Organization, OrganizationId};
 
 /// Finds the organizations of sessions, from memory where that is as good as asking the store: the
 /// same holds of it as of [`KeyResolver`](super::KeyResolver). What a verdict does not depend on, such
-/// as the name, may be older.
+/// as the name, may be older until it is told to [forget](OrganizationResolver::forget).
 #[async_trait]
 pub trait OrganizationResolver: Send + Sync {
     /// Our organization for this one at Clerk.
@@ -20,6 +20,9 @@ pub trait OrganizationResolver: Send + Sync {
         &self,
         id: &ClerkOrganizationId,
     ) -> Result<Option<Organization>, Unavailable>;
+
+    /// Asks the store the next time, about this organization.
+    fn forget(&self, id: OrganizationId);
 }
 
 /// The store itself, asked each time.
@@ -31,4 +34,6 @@ impl<T: Organizations + ?Sized> OrganizationResolver for T {
     ) -> Result<Option<Organization>, Unavailable> {
         self.find_by_clerk_id(id).await
     }
+
+    fn forget(&self, _: OrganizationId) {}
 }

@@ -6,7 +6,9 @@ use core::num::NonZeroU32;
 use async_trait::async_trait;
 
 use super::Unavailable;
-use crate::model::{AuditEvent, ClerkOrganizationId, Organization, OrganizationId, Suspension, Timestamp};
+use crate::model::{
+    AuditEvent, ClerkOrganizationId, Organization, OrganizationId, Renaming, Suspension, Timestamp,
+};
 
 /// Stores organizations.
 #[async_trait]
@@ -45,6 +47,21 @@ pub trait Organizations: Send + Sync {
         organization: &Organization,
         event: &AuditEvent,
     ) -> Result<Organization, Unavailable>;
+
+    /// Calls the organization what `renaming` says, with `updated_at` set to `at`, and stores `event`
+    /// with it. One that is called so already stays as it is, and no event is stored. The slug at
+    /// Clerk is left alone where the organization has no counterpart there. Gives back what is
+    /// stored then; `None` where there is no such organization.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer in time.
+    async fn rename(
+        &self,
+        id: OrganizationId,
+        renaming: &Renaming,
+        at: Timestamp,
+        event: &AuditEvent,
+    ) -> Result<Option<Organization>, Unavailable>;
 
     /// Suspends the organization (`Some`) or ends its suspension (`None`), with `updated_at` set
     /// to `at`, and stores `event` with it. One that is in that state already stays as it is, with

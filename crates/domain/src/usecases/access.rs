@@ -3,7 +3,7 @@
 use super::Capykeys;
 use crate::{
     model::{Actor, AuditAction, AuditEvent, AuditOutcome, Caller, KeyId, OrganizationId, RequestContext},
-    policy::{self, CreateKey, Denial, ListKeys, Permit, RevokeKey, Target},
+    policy::{self, CreateKey, Denial, GetOrganization, ListKeys, Permit, RevokeKey, Target},
     ports::Unavailable,
 };
 
@@ -19,6 +19,24 @@ pub enum AccessError {
 }
 
 impl Capykeys {
+    /// Asks [`policy::get_organization`] and records a refusal.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn permit_get_organization(
+        &self,
+        caller: &Caller,
+        target: Target,
+        context: &RequestContext,
+    ) -> Result<Permit<GetOrganization>, AccessError> {
+        match policy::get_organization(caller, target) {
+            Ok(permit) => Ok(permit),
+            Err(denial) => {
+                Err(self.denied(denial, AuditAction::GetOrganization, caller, None, context).await)
+            }
+        }
+    }
+
     /// Asks [`policy::list_keys`] and records a refusal.
     ///
     /// # Errors

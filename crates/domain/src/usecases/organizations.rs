@@ -1,4 +1,4 @@
-//! What operators do with organizations.
+//! Seeing an organization, and what operators do with them.
 
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
@@ -6,10 +6,10 @@ use core::num::NonZeroU32;
 use super::{Capykeys, done};
 use crate::{
     model::{
-        AuditAction, ClerkLink, Organization, OrganizationId, OrganizationName, RequestContext, Slug,
-        Suspension, SuspensionReason,
+        AuditAction, Caller, ClerkLink, KeyCaller, Organization, OrganizationId, OrganizationName, Renaming,
+        RequestContext, SessionCaller, Slug, Suspension, SuspensionReason,
     },
-    policy::{ManageOrganizations, Permit},
+    policy::{GetOrganization, ManageOrganizations, Permit},
     ports::{Change, Unavailable},
 };
 
@@ -50,6 +50,35 @@ impl Capykeys {
         self.ports.organizations.create(&organization, &event).await
     }
 
+    /// The permit's organization as it is stored now: what is remembered of it may still be called as
+    /// it was before.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer.
+    pub async fn organization(&self, permit: &Permit<GetOrganization>) -> Result<Organization, Unavailable> {
+        self.stored(permit.organization_id()).await
+    }
+
+    /// The caller with its organization as it is stored now.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer.
+    pub async fn with_stored_organization(&self, mut caller: Caller) -> Result<Caller, Unavailable> {
+        match &mut caller {
+            Caller::Key(KeyCaller { organization, .. })
+            | Caller::Session(SessionCaller { organization: Some(organization), .. }) => {
+                *organization = self.stored(organization.id).await?;
+            }
+            Caller::Session(SessionCaller { organization: None, .. }) => {}
+        }
+        Ok(caller)
+    }
+
+    async fn stored(&self, id: OrganizationId) -> Result<Organization, Unavailable> {
+        let found = self.ports.organizations.find(id).await?;
+        found.ok_or_else(|| Unavailable::new("store", "lost the organization"))
+    }
+
     /// The organization with this id, for an operator.
     ///
     /// # Errors
@@ -68,6 +97,21 @@ impl Capykeys {
         limit: NonZeroU32,
     ) -> Result<Vec<Organization>, Unavailable> {
         self.ports.organizations.list(after, limit).await
+    }
+
+    /// Calls the permit's organization something else. `None` where there is no such organization.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not do its work.
+    pub async fn rename_organization(
+        &self,
+        permit: &Permit<ManageOrganizations>,
+        renaming: &Renaming,
+        context: &RequestContext,
+    ) -> Result<Option<Organization>, Unavailable> {
+        let (id, now) = (permit.organization_id(), self.now());
+        let event = done(AuditAction::RenameOrganization, now, permit.actor(), id, None, context);
+        self.ports.organizations.rename(id, renaming, now, &event).await
     }
 
     /// Suspends the permit's organization: when this comes back, all its callers get 403, whichever

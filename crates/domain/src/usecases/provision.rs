@@ -1,13 +1,19 @@
 //! From a session's organization at Clerk to ours.
 
+use core::time::Duration;
+
 use super::{Capykeys, Provisioning, done};
 use crate::{
     model::{
-        Actor, AuditAction, ClerkLink, Organization, OrganizationId, OrganizationName, RequestContext,
-        Session, SessionOrganization, Slug,
+        Actor, AuditAction, ClerkLink, Organization, OrganizationId, OrganizationName, Renaming,
+        RequestContext, Session, SessionOrganization, Slug,
     },
     ports::Unavailable,
 };
+
+/// For so long after an organization was changed, no session changes its slug. Tokens from before a
+/// renaming live on for a minute at Clerk: with those after it, they would change it back and forth.
+const SLUG_SETTLES: Duration = Duration::from_mins(5);
 
 impl Capykeys {
     /// Our organization for the session's active one; created where an administrator's session is
@@ -23,8 +29,11 @@ impl Capykeys {
         let known = self.ports.organization_resolver.resolve_organization(&at_clerk.id).await?;
         let may_create =
             self.provisioning == Provisioning::Auto && at_clerk.role.is_admin() && !session.impersonated;
-        if known.is_some() || !may_create {
-            return Ok(known);
+        if let Some(known) = known {
+            return Ok(Some(self.follow_slug(known, at_clerk, session, context).await));
+        }
+        if !may_create {
+            return Ok(None);
         }
         let organization = self.counterpart(at_clerk)?;
         let actor = Actor::User(session.user_id.clone());
@@ -37,6 +46,35 @@ impl Capykeys {
             context,
         );
         self.ports.organizations.create(&organization, &event).await.map(Some)
+    }
+
+    /// The known organization with the slug that the session tells, stored where it is another one. A
+    /// session that changes nothing, or that comes too soon after the last change, leaves it alone.
+    async fn follow_slug(
+        &self,
+        known: Organization,
+        at_clerk: &SessionOrganization,
+        session: &Session,
+        context: &RequestContext,
+    ) -> Organization {
+        let stored = known.clerk.as_ref().and_then(|link| link.slug.as_ref());
+        let Some(told) = at_clerk.slug.as_ref().filter(|told| stored != Some(told)) else { return known };
+        let now = self.now();
+        let too_soon = stored.is_some() && now.since(known.updated_at) < SLUG_SETTLES;
+        if session.impersonated || too_soon {
+            return known;
+        }
+        let renaming = Renaming { clerk_slug: Some(told.clone()), ..Renaming::default() };
+        let actor = Actor::User(session.user_id.clone());
+        let event = done(AuditAction::RenameOrganization, now, &actor, known.id, None, context);
+        match self.ports.organizations.rename(known.id, &renaming, now, &event).await {
+            Ok(Some(renamed)) => {
+                self.ports.organization_resolver.forget(known.id);
+                renamed
+            }
+            // An old slug is no reason to turn anybody away. The next session tries again.
+            Ok(None) | Err(_) => known,
+        }
     }
 
     fn counterpart(&self, at_clerk: &SessionOrganization) -> Result<Organization, Unavailable> {

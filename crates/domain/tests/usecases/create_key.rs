@@ -64,7 +64,7 @@ async fn what_the_store_refuses_is_a_recorded_denial() {
     service.store.link(organization.id, None);
     let before = service.store.counts();
     let refused = service.app.create_key(&permit, spec(&[Scope::JobsRead]), &context).await;
-    assert!(matches!(refused, Err(CreateKeyError::Denied(Denial::NoSuchOrganization))));
+    assert!(matches!(refused, Err(CreateKeyError::Denied(Denial::AnotherOrganization))));
     assert_eq!(service.store.counts(), (before.0, before.1, before.2 + 1));
     let records = AuditLog::list(&service.store, organization.id, 0, 100.try_into().unwrap()).await.unwrap();
     let last = &records.last().unwrap().event;

@@ -142,7 +142,22 @@ impl Service {
 
     /// Makes `token` stand for a session.
     pub(crate) fn add_session(&self, token: &str, clerk_id: Option<&str>, role: &str, impersonated: bool) {
-        let session = session(clerk_id, role, impersonated);
+        self.add_session_with_slug(token, clerk_id, role, impersonated, Some("acme"));
+    }
+
+    /// The same, of an organization that has this slug at Clerk.
+    pub(crate) fn add_session_with_slug(
+        &self,
+        token: &str,
+        clerk_id: Option<&str>,
+        role: &str,
+        impersonated: bool,
+        slug: Option<&str>,
+    ) {
+        let mut session = session(clerk_id, role, impersonated);
+        if let Some(organization) = &mut session.organization {
+            organization.slug = slug.map(ToOwned::to_owned);
+        }
         self.sessions.0.lock().unwrap().insert(token.to_owned(), session);
     }
 }

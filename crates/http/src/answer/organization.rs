@@ -48,6 +48,19 @@ pub struct OrganizationView<'a> {
     suspended_reason: Option<&'a str>,
 }
 
+/// An organization, for a caller who asked for it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OrganizationResponse<'a> {
+    /// The organization.
+    organization: OrganizationView<'a>,
+}
+
+impl<'a> From<&'a Organization> for OrganizationResponse<'a> {
+    fn from(organization: &'a Organization) -> Self {
+        Self { organization: OrganizationView::from(organization) }
+    }
+}
+
 impl<'a> From<&'a Organization> for OrganizationView<'a> {
     fn from(organization: &'a Organization) -> Self {
         let clerk = organization.clerk.as_ref();

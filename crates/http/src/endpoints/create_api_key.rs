@@ -17,7 +17,8 @@ use crate::{
 /// Create an API key
 ///
 /// The answer holds the secret, which is shown this once. A key never hands on more than it has
-/// itself: neither scopes nor life.
+/// itself: neither scopes nor life. Created with an API key that expires, a key without `expires_at`
+/// expires when that one does: look at the answer's `expires_at`.
 #[utoipa::path(
     post, path = super::API_KEYS, operation_id = "createApiKey", tag = "api-keys",
     params(

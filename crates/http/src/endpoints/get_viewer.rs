@@ -23,6 +23,8 @@ use crate::{
 )]
 pub(crate) async fn get_viewer(exchange: Current, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let caller = authenticate(&exchange, &request).await?;
+    // What is remembered of it, for verdicts, may still have its old name.
+    let caller = exchange.app().with_stored_organization(caller).await?;
     let viewer = exchange.app().viewer(caller);
     answer::json(StatusCode::OK, &ViewerResponse::from(&viewer))
 }

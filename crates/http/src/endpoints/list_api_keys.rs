@@ -7,7 +7,7 @@ use actix_web::{
     http::header::{self, ContentType},
 };
 use capykeys_domain::{
-    model::{ApiKey, KeyId, OrganizationId},
+    model::{ApiKey, KeyId},
     ports::Unavailable,
 };
 use futures_util::{Stream, stream};
@@ -31,12 +31,12 @@ use crate::{
     get, path = super::API_KEYS, operation_id = "listApiKeys", tag = "api-keys",
     params(
         ("orgID" = String, Path, description = "The id of the organization.", example = "org_01h455vb4pex5vsknk084sn02q"),
-        ("limit" = Option<u32>, Query, description = "How many keys at most; all where it is left out.", minimum = 1, maximum = 1000, nullable = false),
-        ("cursor" = Option<String>, Query, description = "The id of the last key of the page before.", pattern = "^key_[0-7][0-9a-hjkmnp-tv-z]{25}$", nullable = false),
+        ("limit" = Option<u32>, Query, description = "How many keys at most; all where it is left out or empty.", minimum = 1, maximum = 1000, nullable = false),
+        ("cursor" = Option<String>, Query, description = "The id of the last key of the page before. Empty, it counts as left out.", pattern = "^(key_[0-7][0-9a-hjkmnp-tv-z]{25})?$", nullable = false),
     ),
     responses(
         (status = 200, description = "The keys.", body = ListApiKeysResponse<'_>, headers(
-            ("Link" = String, description = "The next page, with `rel=\"next\"`; only where `limit` was given and there is one."),
+            ("Link" = String, description = "The next page, with `rel=\"next\"`: a query, to be resolved against the address that was asked. Only where `limit` was given and there is a next page."),
         )),
         OrganizationErrors,
     ),
@@ -52,7 +52,7 @@ pub(crate) async fn list_api_keys(exchange: Current, request: HttpRequest) -> Re
         return Ok(listing(&exchange, pages, None));
     };
     let page = exchange.app().list_key_page(&permit, cursor, limit).await?;
-    let next = page.next.map(|next| next_page(permit.organization_id(), limit, next));
+    let next = page.next.map(|next| next_page(limit, next));
     Ok(listing(&exchange, stream::iter([Ok(page.keys)]), next))
 }
 
@@ -70,7 +70,8 @@ fn listing(
     answer.streaming(answer::key_list(pages, move || app.now()))
 }
 
-/// RFC 8288.
-fn next_page(organization: OrganizationId, limit: NonZeroU32, cursor: KeyId) -> String {
-    format!(r#"</v1/organizations/{organization}/api-keys?limit={limit}&cursor={cursor}>; rel="next""#)
+/// RFC 8288. A query alone, which is resolved against the address that was asked: a proxy may serve the
+/// API below a path that is not known here.
+fn next_page(limit: NonZeroU32, cursor: KeyId) -> String {
+    format!(r#"<?limit={limit}&cursor={cursor}>; rel="next""#)
 }

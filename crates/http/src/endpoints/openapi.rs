@@ -1,12 +1,16 @@
 //! `GET /v1/openapi.json`.
 
-use std::sync::LazyLock;
+use actix_web::{
+    HttpResponse,
+    http::header::ContentType,
+    web::{Bytes, Data},
+};
 
-use actix_web::{HttpResponse, http::header::ContentType, web::Bytes};
-
-use crate::openapi::{openapi_json, responses::CountedErrors};
-
-static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(openapi_json()));
+use crate::{
+    BasePath,
+    exchange::Current,
+    openapi::{openapi_json_below, responses::CountedErrors},
+};
 
 /// This document
 #[utoipa::path(
@@ -16,6 +20,7 @@ static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(openapi_json()))
         CountedErrors,
     ),
 )]
-pub(crate) async fn get_openapi() -> HttpResponse {
-    HttpResponse::Ok().insert_header(ContentType::json()).body(DOCUMENT.clone())
+pub(crate) async fn get_openapi(exchange: Current, base: Data<BasePath>) -> HttpResponse {
+    let document = exchange.shared.document.get_or_init(|| Bytes::from(openapi_json_below(&base)));
+    HttpResponse::Ok().insert_header(ContentType::json()).body(document.clone())
 }

@@ -12,7 +12,8 @@ use crate::{
 
 /// Revoke an API key
 ///
-/// Revoking a key again changes nothing. Keys that it created are left alone.
+/// Revoking a key again changes nothing. Keys that it created are left alone. Every key may revoke
+/// itself, whatever its scopes.
 #[utoipa::path(
     delete, path = super::API_KEY, operation_id = "revokeApiKey", tag = "api-keys",
     params(

@@ -13,7 +13,7 @@ use super::{
     refine,
     responses::{self, header},
 };
-use crate::{answer, endpoints, request::create_key::CreateApiKeyRequest};
+use crate::{BasePath, answer, endpoints, request::create_key::CreateApiKeyRequest};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,6 +26,7 @@ use crate::{answer, endpoints, request::create_key::CreateApiKeyRequest};
     servers((url = "/", description = "Where this document was served from.")),
     tags(
         (name = "viewer", description = "The caller."),
+        (name = "organizations", description = "Organizations, which own API keys."),
         (name = "api-keys", description = "The API keys of an organization."),
         (name = "verification", description = "Verdicts on keys, for the cluster: on the internal listener alone."),
         (name = "health", description = "For load balancers and orchestrators."),
@@ -33,12 +34,14 @@ use crate::{answer, endpoints, request::create_key::CreateApiKeyRequest};
     ),
     paths(
         endpoints::get_viewer::get_viewer,
+        endpoints::get_organization::get_organization,
         endpoints::list_api_keys::list_api_keys,
         endpoints::create_api_key::create_api_key,
         endpoints::revoke_api_key::revoke_api_key,
         endpoints::verify_api_key::verify_api_key,
         endpoints::verify_api_keys::verify_api_keys,
         endpoints::openapi::get_openapi,
+        endpoints::get_status::get_status,
         endpoints::livez::get_livez,
         endpoints::readyz::get_readyz,
     ),
@@ -51,6 +54,8 @@ use crate::{answer, endpoints, request::create_key::CreateApiKeyRequest};
         answer::OrganizationView<'_>,
         answer::PrincipalView<'_>,
         answer::RejectionCode,
+        answer::StatusView,
+        answer::ComponentView,
         answer::VerificationView<'_>,
         answer::VerificationsView<'_>,
         CreateApiKeyRequest,
@@ -63,8 +68,16 @@ struct ApiDocument;
 /// `/v1/openapi.json` serves.
 #[must_use]
 pub fn openapi_json() -> String {
+    openapi_json_below(&BasePath::default())
+}
+
+/// The same of an API that is served below a path.
+pub(crate) fn openapi_json_below(base: &BasePath) -> String {
     let mut document = serde_json::to_value(ApiDocument::openapi()).unwrap_or_default();
     refine::refine(&mut document);
+    if !base.as_str().is_empty() {
+        document["servers"][0]["url"] = base.as_str().into();
+    }
     format!("{document:#}\n")
 }
 

@@ -68,6 +68,7 @@ fn add_examples(schemas: &mut Value) {
     let bad = json!({ "valid": false, "code": "revoked", "max_age_ms": 420 });
     schemas["VerifyApiKeyResponse"]["example"] = good.clone();
     schemas["VerifyApiKeysResponse"]["example"] = json!({ "results": [good, bad] });
+    schemas["OrganizationResponse"]["example"] = json!({ "organization": organization });
     schemas["Viewer"]["example"] = json!({ "organization": organization, "principal": principal });
 }
 

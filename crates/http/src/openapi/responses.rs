@@ -42,10 +42,10 @@ const ALL: [Shared; 13] = [
         "`name` is required.", None),
     shared(401, "Unauthorized", "There is no credential, or it is not good; which of the two, and why, is not said.",
         "A valid API key or session token is required.", WWW_AUTHENTICATE),
-    shared(403, "Forbidden", "The caller may not do this in its organization.",
+    shared(403, "Forbidden", "The caller may not do this, or the organization is not the caller's; whether it exists is not said.",
         "The API key lacks the scope api_keys:write.", None),
-    shared(404, "NotFound", "The caller has no such organization, or the organization no such key.",
-        "There is no such organization.", None),
+    shared(404, "NotFound", "The organization has no such key, or there is nothing at the path.",
+        "There is no such API key.", None),
     shared(405, "MethodNotAllowed", "The path does not take this method.",
         "The method is not allowed here.", ALLOW),
     shared(408, "RequestTimeout", "The request took too long to arrive.",
@@ -88,6 +88,8 @@ sets! {
     CountedErrors: [400, 405, 408, 429, 431, 500, 503];
     /// What a caller may be answered who signs in.
     CallerErrors: [400, 401, 405, 408, 413, 415, 429, 431, 500, 503];
+    /// What a caller may be answered who asks for its organization.
+    OwnOrganizationErrors: [400, 401, 403, 405, 408, 413, 415, 429, 431, 500, 503];
     /// What a caller may be answered who asks for something in an organization.
     OrganizationErrors: [400, 401, 403, 404, 405, 408, 413, 415, 429, 431, 500, 503];
     /// What a caller may be answered who creates something.

@@ -29,22 +29,39 @@ pub(crate) async fn receive(
         return Err(ApiError::BodyTooLarge);
     }
     exchange.receiving.set(true);
-    let body = collect(payload).await;
+    let body = collect(payload, length(request.headers())).await;
     exchange.receiving.set(false);
     exchange.received.set(body.is_ok());
     body
 }
 
-async fn collect(mut payload: Payload) -> Result<Bytes, ApiError> {
+/// The body up to `length`, or to its end. The payload itself may go on behind the length: actix-http
+/// takes all that follows for a stream where another protocol is offered.
+async fn collect(mut payload: Payload, length: Option<usize>) -> Result<Bytes, ApiError> {
+    const INCOMPLETE: ApiError = ApiError::invalid("The body is incomplete or malformed.");
     let mut body = BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| ApiError::invalid("The body is incomplete or malformed."))?;
+    while length.is_none_or(|length| body.len() < length) {
+        let Some(chunk) = payload.next().await else { break };
+        let chunk = chunk.map_err(|_| INCOMPLETE)?;
+        let wanted = length.map_or(usize::MAX, |length| length - body.len());
+        let chunk = &chunk[..chunk.len().min(wanted)];
         if body.len() + chunk.len() > MAX_BYTES {
             return Err(ApiError::BodyTooLarge);
         }
-        body.extend_from_slice(&chunk);
+        body.extend_from_slice(chunk);
+    }
+    if length.is_some_and(|length| body.len() < length) {
+        return Err(INCOMPLETE);
     }
     Ok(body.freeze())
+}
+
+/// How long the body is (RFC 9112, section 6.3); `None` where its last chunk says where it ends.
+fn length(headers: &HeaderMap) -> Option<usize> {
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        return None;
+    }
+    Some(announced_length(headers).and_then(|length| usize::try_from(length).ok()).unwrap_or(0))
 }
 
 fn announced_length(headers: &HeaderMap) -> Option<u64> {

@@ -16,12 +16,12 @@ use crate::{answer::ScopeName, error::ApiError};
 }))]
 #[expect(dead_code, reason = "describes the body for the OpenAPI document; it is parsed by hand")]
 pub(crate) struct CreateApiKeyRequest {
-    /// What a person calls the key; kept byte for byte. No control characters, and not white space
-    /// alone.
+    /// What a person calls the key; kept byte for byte. No control characters, and not white space and
+    /// invisible characters alone.
     #[schema(
         min_length = 1,
         max_length = 200,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000][^\\u0000-\\u001f\\u007f-\\u009f]*$"
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufff8][^\\u0000-\\u001f\\u007f-\\u009f]*$"
     )]
     name: String,
     /// What the key may be used for: none twice; the order is kept. For a key of one project,
@@ -32,16 +32,18 @@ pub(crate) struct CreateApiKeyRequest {
     #[schema(nullable = false, pattern = "^[A-Za-z0-9_-]{1,64}$")]
     project_id: Option<String>,
     /// When the key stops to work: an RFC 3339 time in the future, within ten years. Where it is
-    /// left out, the key lives as long as the API key that creates it, or without end. It comes back
-    /// in UTC, cut to microseconds.
+    /// left out, and the key is created with an API key that expires, it gets that one's expiry, which
+    /// the answer's `expires_at` shows; else it lives without end. It comes back in UTC, cut to
+    /// microseconds.
     #[schema(nullable = false, format = DateTime)]
     expires_at: Option<String>,
-    /// The device that the key is made on. No control characters, and not white space alone.
+    /// The device that the key is made on. No control characters, and not white space and invisible
+    /// characters alone.
     #[schema(
         nullable = false,
         min_length = 1,
         max_length = 200,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000][^\\u0000-\\u001f\\u007f-\\u009f]*$"
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufff8][^\\u0000-\\u001f\\u007f-\\u009f]*$"
     )]
     device_name: Option<String>,
 }

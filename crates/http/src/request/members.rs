@@ -101,6 +101,8 @@ pub(crate) fn deserialize<'a, T: Deserialize<'a>>(
     body: &'a [u8],
     otherwise: &'static str,
 ) -> Result<T, ApiError> {
+    // RFC 8259, section 8.1: a parser may ignore a byte order mark, which some clients send.
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     if body.is_empty() {
         return Err(ApiError::invalid("A JSON body is required."));
     }
@@ -156,13 +158,27 @@ mod tests {
         for body in ["[]", "null", "1", "\"capy_live_secret\"", "true"] {
             assert_eq!(refusal(body.as_bytes()), "The body must be a JSON object.", "{body}");
         }
-        assert_eq!(refusal(b""), "A JSON body is required.");
-        assert!(Members::parse(b" {} \n").is_ok());
+        for empty in [&b""[..], b"\xef\xbb\xbf"] {
+            assert_eq!(refusal(empty), "A JSON body is required.");
+        }
+        for object in [&b" {} \n"[..], b"\xef\xbb\xbf{}"] {
+            assert!(Members::parse(object).is_ok(), "{object:?}");
+        }
     }
 
     #[test]
     fn what_is_no_json_is_refused() {
-        for body in [&b"{"[..], b"{}{}", b"{'a':1}", b"{\"a\":\"\xff\"}", b"\0", b"{\"a\":\"\0\"}", b"nul"] {
+        for body in [
+            &b"{"[..],
+            b"{}{}",
+            b"{'a':1}",
+            b"{\"a\":\"\xff\"}",
+            b"\0",
+            b"{\"a\":\"\0\"}",
+            b"nul",
+            b"\xef\xbb\xbf\xef\xbb\xbf{}",
+            b"\xfe\xff\0{\0}",
+        ] {
             assert_eq!(refusal(body), "The body is not valid JSON.", "{body:?}");
         }
     }

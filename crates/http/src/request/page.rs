@@ -20,7 +20,7 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// From a query string. Other parameters are ignored.
+    /// From a query string. Other parameters are ignored; without a value one counts as left out.
     ///
     /// # Errors
     /// 400 that names the parameter.
@@ -45,7 +45,11 @@ fn only<'a>(
 ) -> Result<Option<&'a str>, ApiError> {
     let mut values = pairs.iter().filter(|(other, _)| other == name).map(|(_, value)| value.as_str());
     let first = values.next();
-    if values.next().is_some() { Err(ApiError::invalid(repeated)) } else { Ok(first) }
+    if values.next().is_some() {
+        return Err(ApiError::invalid(repeated));
+    }
+    // Generated clients send `limit=&cursor=` for what was not set.
+    Ok(first.filter(|value| !value.is_empty()))
 }
 
 fn parse_limit(text: &str) -> Option<NonZeroU32> {
@@ -62,7 +66,9 @@ mod tests {
 
     #[test]
     fn both_are_optional_and_others_are_ignored() {
-        for query in ["", "page=2&api_key=x", "&&", "Limit=1"] {
+        for query in
+            ["", "page=2&api_key=x", "&&", "Limit=1", "limit=&cursor=", "limit", "cursor", "cursor=&x=1"]
+        {
             assert_eq!(Page::parse(query).unwrap(), Page { limit: None, cursor: None }, "{query}");
         }
         let page = Page::parse("limit=1000&cursor=key_01h455vb4pex5vsknk084sn02q").unwrap();
@@ -72,15 +78,17 @@ mod tests {
 
     #[test]
     fn what_is_no_limit_or_no_cursor_is_refused_by_name() {
-        for value in ["", "0", "1001", "-1", "%2B1", "+1", "1.0", "ten", "99999999999999999999", "1%00"] {
+        for value in [" ", "0", "1001", "-1", "%2B1", "+1", "1.0", "ten", "99999999999999999999", "1%00"] {
             let error = Page::parse(&format!("limit={value}")).unwrap_err();
             assert_eq!(error.to_string(), LIMIT_RULE, "{value}");
         }
-        for value in ["", "1", "org_01h455vb4pex5vsknk084sn02q", "key_", "%FF"] {
+        for value in [" ", "1", "org_01h455vb4pex5vsknk084sn02q", "key_", "%FF"] {
             let error = Page::parse(&format!("cursor={value}")).unwrap_err();
             assert_eq!(error.to_string(), CURSOR_RULE, "{value}");
         }
-        assert!(Page::parse("limit=1&limit=1").is_err());
+        for repeated in ["limit=1&limit=1", "limit=1&limit=", "cursor=&cursor="] {
+            assert!(Page::parse(repeated).is_err(), "{repeated}");
+        }
     }
 
     proptest! {

@@ -8,6 +8,8 @@ mod document;
 mod faults;
 mod log;
 mod raw;
+mod reads;
 mod support;
 mod tls;
+mod upgrade;
 mod wire;

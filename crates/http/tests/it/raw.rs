@@ -71,15 +71,6 @@ async fn nothing_is_done_after_the_last_request_of_a_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_with_a_body_cannot_ask_for_another_protocol() {
-    let site = Site::new().await;
-    let upgrade = "POST /v1/me HTTP/1.1\r\nhost: test\r\nupgrade: websocket\r\ncontent-length: 2\r\n\r\n{}";
-    let answer = site.connect().finish(upgrade.as_bytes());
-    answer.error(400);
-    assert_eq!(answer.header("connection"), Some("close"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_behind_a_good_answer_gets_its_body_too() {
     let site = Site::new().await;
     let first = site.connect().finish(&[LIVEZ, LIVEZ, b"nonsense\r\n\r\n"].concat());

@@ -105,7 +105,7 @@ async fn a_key_of_a_session_waits_for_its_organization_to_be_linked_to_another_a
         scene.run(&format!("BEGIN; UPDATE organizations SET clerk_organization_id = {change}")).await;
         let creator = Creator::Session(ClerkOrganizationId::parse("org_2old").unwrap());
         let key = NewKey { creator, ..fixtures::key(scene.organization.id, fixtures::at(4)) };
-        let expected = Insertion::Denied(Denial::NoSuchOrganization);
+        let expected = Insertion::Denied(Denial::AnotherOrganization);
         assert_eq!(scene.insert_while_waiting(key).await, expected);
     }
 }

@@ -2,7 +2,7 @@
 
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
-    model::{AuditAction, Suspension},
+    model::{AuditAction, Renaming, Suspension},
     ports::{
         AuditLog, ChangeFeed, FeedPosition, FeedProgress, KeyLookup, KeyStore, KeyUse, Organizations,
         Readiness, ReplicaId, ReplicaRegistry,
@@ -43,6 +43,7 @@ async fn believes_nothing(store: &PostgresStore, scene: &Scene, reason: &str) {
         ("list organizations", Organizations::list(store, None, limit).await.err()),
         ("create", store.create(&other, &event).await.err()),
         ("set_suspension", store.set_suspension(id, Some(&suspension), at, &event).await.err()),
+        ("rename", store.rename(id, &Renaming::default(), at, &event).await.err()),
         ("append", store.append(&event).await.err()),
         ("list events", AuditLog::list(store, id, 0, limit).await.err()),
         ("head", store.head(READER).await.err()),

@@ -2,7 +2,7 @@
 
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
-    model::{AuditAction, Suspension},
+    model::{AuditAction, OrganizationName, Renaming, Slug, Suspension},
     ports::{
         AuditLog, Change, ChangeFeed, FeedPosition, Insertion, KeyLookup, KeyStore, KeyUse, Organizations,
         Poll, Readiness, ReplicaRegistry,
@@ -173,8 +173,13 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
     let event = event(AuditAction::SuspendOrganization);
     let suspended = store.set_suspension(id, Some(&suspension), at, &event).await.unwrap();
     assert!(suspended.unwrap().is_suspended());
+    let name = OrganizationName::parse("Renamed").unwrap();
+    let slug = Slug::parse("renamed").unwrap();
+    let renaming = Renaming { name: Some(name), slug: Some(slug), clerk_slug: Some("there".to_owned()) };
+    let renamed = store.rename(id, &renaming, at, &event).await.unwrap().unwrap();
+    assert_eq!(renamed.clerk.unwrap().slug.as_deref(), Some("there"));
     store.append(&event).await.unwrap();
-    assert_eq!(AuditLog::list(&store, id, 0, limit).await.unwrap().len(), 5);
+    assert_eq!(AuditLog::list(&store, id, 0, limit).await.unwrap().len(), 6);
     let told = store.poll(READER, &start, limit).await.unwrap();
     assert!(matches!(told, Poll::Changes { changes, .. } if changes.len() == 2));
     store.register(READER, std::time::Duration::from_secs(1)).await.unwrap();
@@ -195,6 +200,7 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
         "UPDATE audit_events SET at = at",
         "DELETE FROM audit_events",
         "DELETE FROM organizations",
+        "UPDATE organizations SET clerk_organization_id = clerk_organization_id",
         "UPDATE changes SET mark = mark",
         "INSERT INTO changes SELECT * FROM changes",
         "DELETE FROM changes",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
-    model::{AuditAction, Suspension},
+    model::{AuditAction, Renaming, Slug, Suspension},
     ports::{
         AuditLog, ChangeFeed, KeyLookup, KeyStore, KeyUse, Organizations, Poll, Readiness, ReplicaId,
         ReplicaRegistry,
@@ -69,6 +69,8 @@ async fn every_operation_is_one_statement() {
     let _ = takes_one!(database, store.revoke(id, new.key.id, at, &revoked)).unwrap();
 
     takes_one!(database, store.set_suspension(id, Some(&suspension), at, &event));
+    let renaming = Renaming { slug: Slug::parse("new").ok(), ..Renaming::default() };
+    takes_one!(database, store.rename(id, &renaming, at, &event));
     takes_one!(database, store.append(&event));
     takes_one!(database, AuditLog::list(&store, id, 0, limit));
 

@@ -16,6 +16,7 @@ pub(crate) fn run(config: &Config, command: &cli::Config) -> Result<(), Error> {
     if config.store.kind == StoreKind::Postgres {
         crate::store::postgres(config)?;
     }
+    config.server.base_path()?;
     config.cache.settings()?;
     config.clerk.role_table()?;
     config.internal.authorize.gateways()?;

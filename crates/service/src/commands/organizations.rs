@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use capykeys_domain::{
-    model::{ClerkLink, Organization, OrganizationId, Slug},
+    model::{ClerkLink, Organization, OrganizationId, Renaming, Slug},
     policy::Permit,
     usecases::{Capykeys, NewOrganization},
 };
@@ -20,7 +20,7 @@ use crate::{
 
 const PAGE_SIZE: NonZeroU32 = NonZeroU32::new(500).unwrap();
 
-/// Creates, lists, suspends or resumes organizations.
+/// Creates, lists, renames, suspends or resumes organizations.
 pub(crate) async fn run(config: &Config, command: cli::Organizations) -> Result<(), Error> {
     let capykeys = app::build(config, Role::Command).await?.capykeys;
     let context = app::command_context()?;
@@ -33,6 +33,11 @@ pub(crate) async fn run(config: &Config, command: cli::Organizations) -> Result<
             print(&created)
         }
         cli::Organizations::List => list(&capykeys).await,
+        cli::Organizations::Rename(cli::RenameOrganization { organization, name, slug }) => {
+            let (permit, renaming) =
+                (Permit::operator_manages(organization), Renaming { name, slug, clerk_slug: None });
+            changed(organization, capykeys.rename_organization(&permit, &renaming, &context).await?)
+        }
         cli::Organizations::Suspend { organization, reason } => {
             let permit = Permit::operator_manages(organization);
             changed(organization, capykeys.suspend_organization(&permit, reason, &context).await?)

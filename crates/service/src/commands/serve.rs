@@ -31,12 +31,14 @@ const LEAVE_LIMIT: Duration = LONGEST_LEASE.saturating_add(Duration::from_secs(1
 /// Serves until a signal says to stop; then lets requests end.
 pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     let (proof, gateways) = (internal::proof(&config.internal)?, config.internal.authorize.gateways()?);
+    let base_path = config.server.base_path()?;
     // Held until the end, so that no second server works on the same folder.
     let _lock = prepare_store(config).await?;
     let App { capykeys, sessions, cache, uses } = app::build(config, Role::Replica).await?;
     let listeners = Listeners::bind(config)?;
     if config.store.kind == StoreKind::Sqlite {
-        first_run::welcome(&capykeys, listeners.address).await?;
+        let url = format!("http://{}{}", listeners.address, base_path.as_str());
+        first_run::welcome(&capykeys, &url).await?;
     }
     if let Some(verifier) = &sessions {
         verifier.warm_up();
@@ -48,7 +50,8 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     let (metrics, Proof { callers, tls, .. }) = (metrics(sessions, cache.clone()), proof);
     // Before anybody is told that the service is ready: a signal that came earlier would end it at once.
     let stop = stop_signal()?;
-    let serving = listeners.serve(config, &capykeys, Internal { metrics, gateways, callers, tls })?;
+    let internal = Internal { metrics, gateways, callers, tls };
+    let serving = listeners.serve(config, &capykeys, base_path, internal)?;
     let reason = stop.await;
     serving.begin_drain();
     tracing::info!(reason, "draining");

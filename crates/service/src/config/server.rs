@@ -7,9 +7,10 @@ use std::{
     time::Duration,
 };
 
+use capykeys_http::BasePath;
 use serde::{Deserialize, Serialize};
 
-use super::{Authorize, Callers, ClusterToken, InternalTls};
+use super::{Authorize, Callers, ClusterToken, ConfigError, InternalTls};
 
 /// The listener of the API.
 #[derive(Debug, Deserialize, Serialize)]
@@ -17,6 +18,8 @@ use super::{Authorize, Callers, ClusterToken, InternalTls};
 pub(crate) struct Server {
     /// Where to listen; port 0 takes any free one.
     pub(crate) listen: SocketAddr,
+    /// Below which path the API is served, such as `/api/keys`; at the root where it is empty.
+    pub(crate) base_path: String,
     /// Threads that serve requests.
     pub(crate) workers: NonZeroUsize,
     /// How long a request may take, its body included, in milliseconds.
@@ -31,6 +34,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            base_path: String::new(),
             workers: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             request_timeout_ms: 10_000,
             shutdown_timeout_ms: 10_000,
@@ -40,6 +44,11 @@ impl Default for Server {
 }
 
 impl Server {
+    pub(crate) fn base_path(&self) -> Result<BasePath, ConfigError> {
+        let rule = || ConfigError::Invalid(format!("server.base_path {}", BasePath::RULE));
+        BasePath::parse(&self.base_path).ok_or_else(rule)
+    }
+
     pub(crate) const fn request_timeout(&self) -> Duration {
         Duration::from_millis(self.request_timeout_ms)
     }

@@ -4,15 +4,15 @@ use capykeys_tests::{Store, on_both_stores, raw};
 use serde_json::json;
 
 on_both_stores![
-    every_organization_that_is_not_the_callers_is_not_found_with_one_answer,
+    every_organization_that_is_not_the_callers_is_refused_with_one_answer,
     paths_that_lead_nowhere_are_not_found,
     paths_that_climb_reach_nothing,
 ];
 
-fn every_organization_that_is_not_the_callers_is_not_found_with_one_answer(store: Store) {
+fn every_organization_that_is_not_the_callers_is_refused_with_one_answer(store: Store) {
     let (acme, other) = (store.tenant(), store.tenant());
     let expected = acme.server.get(&other.keys_path()).bearer(&acme.admin).send();
-    expected.error(404);
+    expected.error(403);
     let long = format!("org_{}", "0".repeat(10_000));
     let ids = [
         other.id.clone(),
@@ -29,19 +29,21 @@ fn every_organization_that_is_not_the_callers_is_not_found_with_one_answer(store
         "%ff".to_owned(),
         "%F0%9F%94%91".to_owned(),
         "a%2Fb".to_owned(),
+        format!("{}%2Fapi-keys", acme.id),
         long,
     ];
     for id in ids {
         let path = format!("/v1/organizations/{id}/api-keys");
         let key_path = format!("{path}/{}", other.admin_id);
         let answers = [
+            acme.server.get(&format!("/v1/organizations/{id}")).bearer(&acme.admin).send(),
             acme.server.get(&path).bearer(&acme.admin).send(),
             acme.server.post(&path).bearer(&acme.admin).json(&json!({"name": ""})).send(),
             acme.server.post(&path).bearer(&acme.admin).json(&json!({"name": "n", "scopes": ["*"]})).send(),
             acme.server.delete(&key_path).bearer(&acme.admin).send(),
         ];
         for answer in answers {
-            answer.error(404);
+            answer.error(403);
             assert_eq!(answer.body, expected.body, "{id:.60}");
         }
         acme.server.get(&path).send().error(401);
@@ -60,11 +62,10 @@ fn paths_that_lead_nowhere_are_not_found(store: Store) {
         "/v1/me/".to_owned(),
         "/v1//me".to_owned(),
         "/v1/organizations".to_owned(),
-        format!("/v1/organizations/{}", acme.id),
+        format!("/v1/organizations/{}/", acme.id),
         format!("/v1/organizations/{}/api-keys/", acme.id),
         format!("/v1/organizations/{}/api_keys", acme.id),
         format!("{}/more", acme.key_path(&acme.admin_id)),
-        format!("/v1/organizations/{}%2Fapi-keys", acme.id),
         "/favicon.ico".to_owned(),
         "/%".to_owned(),
         "/%zz".to_owned(),

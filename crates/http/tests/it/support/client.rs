@@ -24,6 +24,14 @@ pub(crate) struct Answer {
 
 impl Answer {
     fn parse(bytes: &[u8]) -> Self {
+        let mut answer = Self::parse_without_body(bytes);
+        let body = std::mem::take(&mut answer.rest);
+        answer.read_body(&body);
+        answer
+    }
+
+    /// The answer to HEAD.
+    pub(crate) fn parse_without_body(bytes: &[u8]) -> Self {
         let end = find(bytes, b"\r\n\r\n").unwrap_or_else(|| panic!("no head: {}", bytes.escape_ascii()));
         let head = str::from_utf8(&bytes[..end]).unwrap();
         let mut lines = head.split("\r\n");
@@ -32,9 +40,7 @@ impl Answer {
             .map(|line| line.split_once(": ").unwrap())
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect();
-        let mut answer = Self { status, headers, body: String::new(), complete: true, rest: Vec::new() };
-        answer.read_body(&bytes[end + 4..]);
-        answer
+        Self { status, headers, body: String::new(), complete: true, rest: bytes[end + 4..].to_vec() }
     }
 
     fn read_body(&mut self, mut bytes: &[u8]) {
@@ -44,6 +50,11 @@ impl Answer {
             let (body, rest) = bytes.split_at(length.min(bytes.len()));
             self.body = String::from_utf8(body.to_vec()).unwrap();
             self.rest = rest.to_vec();
+            return;
+        }
+        if self.header("transfer-encoding").is_none() {
+            assert_eq!(self.header("connection"), Some("close"), "where does the body end? {self:?}");
+            self.body = String::from_utf8(bytes.to_vec()).unwrap();
             return;
         }
         let mut body = Vec::new();

@@ -23,7 +23,7 @@ use capykeys_domain::{
     secret::{KeyFormat, Pepper, PepperId, Peppers},
     usecases::{Capykeys, CreatedKey, Gateways, NewOrganization, Ports, Provisioning},
 };
-use capykeys_http::{Callers, Drain, Internal, Settings, Surface};
+use capykeys_http::{BasePath, Callers, Drain, Internal, Settings, Surface};
 pub(crate) use certificates::Authority;
 pub(crate) use client::{Answer, Connection};
 pub(crate) use moody::{Mood, MoodyStore};
@@ -58,7 +58,13 @@ impl Site {
 
     /// A server with this time limit for requests.
     pub(crate) async fn with_limit(request_timeout: Duration) -> Self {
-        Self::serving(Surface::Public, request_timeout).await
+        Self::serving(Surface::Public(BasePath::default()), request_timeout).await
+    }
+
+    /// A server below this path.
+    pub(crate) async fn below(base_path: &str) -> Self {
+        let base_path = BasePath::parse(base_path).unwrap();
+        Self::serving(Surface::Public(base_path), Duration::from_secs(10)).await
     }
 
     /// The same with room for one connection at a time.

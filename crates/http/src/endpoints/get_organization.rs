@@ -1,0 +1,37 @@
+//! `GET /v1/organizations/{orgID}`.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
+
+use crate::{
+    answer::{self, OrganizationResponse},
+    error::ApiError,
+    exchange::Current,
+    openapi::responses::OwnOrganizationErrors,
+    request::caller::{authenticate, organization},
+};
+
+/// Get an organization
+///
+/// The caller's own, with any good credential of it: no scope is needed, and a key of one project will
+/// do.
+#[utoipa::path(
+    get, path = super::ORGANIZATION, operation_id = "getOrganization", tag = "organizations",
+    params(
+        ("orgID" = String, Path, description = "The id of the organization.", example = "org_01h455vb4pex5vsknk084sn02q"),
+    ),
+    responses(
+        (status = 200, description = "The organization.", body = OrganizationResponse<'_>),
+        OwnOrganizationErrors,
+    ),
+    security(("bearerAuth" = []), ("apiKeyHeader" = [])),
+)]
+pub(crate) async fn get_organization(
+    exchange: Current,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let caller = authenticate(&exchange, &request).await?;
+    let (app, target) = (exchange.app(), organization(&request));
+    let permit = app.permit_get_organization(&caller, target, &exchange.context).await?;
+    let organization = app.organization(&permit).await?;
+    answer::json(StatusCode::OK, &OrganizationResponse::from(&organization))
+}

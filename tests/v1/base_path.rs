@@ -1,0 +1,35 @@
+//! The API below a path, as its public clients ask for it.
+
+use std::sync::Arc;
+
+use capykeys_tests::{Installation, Server, Store};
+
+#[test]
+fn a_base_path_is_where_the_api_is_served() {
+    let installation = Installation::bare().set("SERVER__BASE_PATH", "/api/capydb");
+    let server = Server::start(&Arc::new(installation));
+    let welcome = server.stdout.text();
+    let key = welcome.split("Bearer ").nth(1).and_then(|rest| rest.split('\'').next()).expect("a key");
+    assert!(welcome.contains("/api/capydb/v1/me"), "the first request to try leads nowhere");
+    server.get("/api/capydb/v1/me").bearer(key).send().expect(200);
+    server.get("/v1/me").bearer(key).send().error(404);
+    server.get("/readyz").send().expect(200);
+    let document = server.get("/api/capydb/v1/openapi.json").send().expect(200);
+    assert_eq!(document["servers"][0]["url"], "/api/capydb");
+    let _ = server
+        .installation()
+        .run(&["health", "--url", &format!("http://{}", server.address())])
+        .expect_success();
+}
+
+#[test]
+fn a_base_path_that_is_none_is_refused_before_anything_is_made() {
+    for path in ["api", "/api/", "/", "/{x}", "/a/../b", "https://example.com/api"] {
+        let installation = Installation::new(Store::Sqlite).set("SERVER__BASE_PATH", path);
+        for command in [&["serve"][..], &["config", "check"]] {
+            let output = installation.run_briefly(command);
+            assert!(output.expect_failure().contains("server.base_path"), "{path}");
+        }
+        assert!(!installation.directory().join("capykeys-data").exists(), "{path}");
+    }
+}
