@@ -114,7 +114,9 @@ impl Patroni {
         send(watcher, signal);
         if let Some(server) = self.server(node) {
             send(server, signal);
-            children(server).into_iter().for_each(|child| send(child, signal));
+            for child in children(server) {
+                send(child, signal);
+            }
         }
     }
 
