@@ -1,6 +1,6 @@
 //! The API below a path, as its public clients ask for it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use capykeys_tests::{Installation, Server, Store};
 
@@ -8,9 +8,10 @@ use capykeys_tests::{Installation, Server, Store};
 fn a_base_path_is_where_the_api_is_served() {
     let installation = Installation::bare().set("SERVER__BASE_PATH", "/api/capydb");
     let server = Server::start(&Arc::new(installation));
-    let welcome = server.stdout.text();
-    let key = welcome.split("Bearer ").nth(1).and_then(|rest| rest.split('\'').next()).expect("a key");
-    assert!(welcome.contains("/api/capydb/v1/me"), "the first request to try leads nowhere");
+    let to_try = |line: &str| line.contains("curl").then(|| line.to_owned());
+    let to_try = server.stdout.wait_for(Duration::from_secs(20), to_try).expect("a first request to try");
+    assert!(to_try.ends_with("/api/capydb/v1/me"), "it leads nowhere");
+    let key = to_try.split("Bearer ").nth(1).and_then(|rest| rest.split('\'').next()).expect("a key");
     server.get("/api/capydb/v1/me").bearer(key).send().expect(200);
     server.get("/v1/me").bearer(key).send().error(404);
     server.get("/readyz").send().expect(200);
