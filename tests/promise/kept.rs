@@ -7,6 +7,7 @@ use std::{
 };
 
 use capykeys_tests::{Created, Installation, Server, Store, Tenant, on_both_stores, wait};
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::scene::{On, Route, Scene, Settings};
@@ -137,18 +138,28 @@ fn what_another_replica_has_granted_is_waited_for() {
     }
 }
 
-#[test]
-fn what_a_replica_has_granted_that_was_killed_is_waited_for() {
+fn what_a_replica_has_granted_that_ends_is_waited_for(end: impl Fn(&Server)) {
     let mut scene = Scene::with(Route::Direct, On::Shared, &[], LONG);
     for way in WAYS {
         let acme = Tenant::new(&scene.a);
         let key = acme.key_with(&["jobs:read"]);
         let grant = Grant::ask(&scene.b, &key, Duration::from_secs(2));
-        scene.b.kill();
+        end(&scene.b);
         way.go(&acme, &key);
         assert!(grant.is_over(), "{way:?}: {grant:?} was not waited for");
         scene.restart_b();
     }
+}
+
+#[test]
+fn what_a_replica_has_granted_that_was_killed_is_waited_for() {
+    what_a_replica_has_granted_that_ends_is_waited_for(Server::kill);
+}
+
+/// It asks the others to wait for it no more only once that is over.
+#[test]
+fn what_a_replica_has_granted_that_leaves_is_waited_for() {
+    what_a_replica_has_granted_that_ends_is_waited_for(|server| server.signal(Signal::TERM));
 }
 
 #[test]

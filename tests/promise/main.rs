@@ -1,8 +1,9 @@
 //! The promise about revocation, proved from outside: two replicas of the real binary, a real
 //! PostgreSQL, and what may go wrong between them.
 //!
-//! 1. A revoked key is accepted by no replica later than L after the revocation is committed.
-//! 2. When DELETE has answered 200, no replica accepts the key any more.
+//! 1. A revoked key is accepted by no replica later than its own L after the revocation is committed.
+//! 2. When DELETE has answered 200, no replica accepts the key any more, and no verdict may still be in
+//!    use that somebody was told they may keep.
 //!
 //! Keys are revoked through replica A and verified on replica B at a fixed rate meanwhile. Each test
 //! prints one line with its figures (`cargo test --test promise -- --nocapture`); `make soak` runs

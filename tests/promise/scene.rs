@@ -121,8 +121,8 @@ impl Scene {
             .build()
             .expect("a runtime for the proxy");
         let proxy = (route == Route::Proxied).then(|| runtime.block_on(Proxy::start(cluster.address())));
-        let through_one = matches!(route, Route::Bounced | Route::BouncedAlone);
-        let bouncer = through_one.then(|| Bouncer::start(cluster));
+        let is_bounced = matches!(route, Route::Bounced | Route::BouncedAlone);
+        let bouncer = is_bounced.then(|| Bouncer::start(cluster));
         let direct = cluster.url(&database);
         let around = bouncer.as_ref().map(Bouncer::address).or(proxy.as_ref().map(Proxy::address));
         let around = around

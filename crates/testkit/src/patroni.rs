@@ -66,12 +66,23 @@ impl Patroni {
             Node { process: spawn(command, directory.path(), &number.to_string()), address, control }
         });
         let cluster = Self { nodes, etcd, directory };
-        let standby = if synchronous { "/sync" } else { "/replica?lag=0" };
-        wait_until("starting the cluster", LIMIT, || {
-            let count = |path| cluster.nodes().into_iter().filter(|&node| cluster.says(node, path)).count();
+        cluster.await_standby(if synchronous { "/sync" } else { "/replica?lag=0" });
+        cluster
+    }
+
+    /// Comes back when there is one primary, whichever it is, and a standby that follows it.
+    ///
+    /// # Panics
+    /// Where there never is.
+    pub fn await_agreement(&self) {
+        self.await_standby("/replica");
+    }
+
+    fn await_standby(&self, standby: &str) {
+        wait_until("the nodes agree on who is the primary", LIMIT, || {
+            let count = |path| self.nodes().into_iter().filter(|&node| self.says(node, path)).count();
             count("/primary") == 1 && count(standby) == 1
         });
-        cluster
     }
 
     /// The numbers of its nodes.
@@ -112,11 +123,10 @@ impl Patroni {
     fn signal(&self, node: usize, signal: Signal) {
         let watcher = i32::try_from(self.nodes[node].process.id()).expect("a pid");
         send(watcher, signal);
-        if let Some(server) = self.server(node) {
-            send(server, signal);
-            for child in children(server) {
-                send(child, signal);
-            }
+        let Some(server) = self.server(node) else { return };
+        send(server, signal);
+        for child in children(server) {
+            send(child, signal);
         }
     }
 

@@ -29,7 +29,7 @@ fn a_replica_with_a_longer_lease_is_waited_for_while_it_is_cut_off() {
     let mut scene = Scene::with(Route::Proxied, On::Shared, SHORT, LONG);
     let lasts = Lasts::UntilRevoked(Duration::ZERO);
     let fault = Fault::new(lasts, |scene, _| scene.proxy().swallow(true), |scene| scene.proxy().heal());
-    let scenario = "the same, cut off both ways";
+    let scenario = "leases of 500 and 5,000 ms, cut off both ways";
     campaign::observe(scenario, &mut scene, revocations(), fault.before_all()).conclude(scenario);
 }
 
