@@ -70,7 +70,8 @@ where
             add_headers(answer.headers_mut(), &exchange);
             // Names are compared in any case; but some generated clients look for this spelling.
             answer.head_mut().set_camel_case_headers(true);
-            if is_last || (has_body && !exchange.received.get()) || must_close(&answer) {
+            let unread = has_body && !exchange.received.get();
+            if is_last || unread || must_close(&answer) || exchange.shared.drain.closes_connections() {
                 answer.head_mut().set_connection_type(ConnectionType::Close);
                 connection.inspect(|connection| connection.close_after_answer());
             }
