@@ -56,9 +56,9 @@ impl Connections {
             waiting: AtomicUsize::new(0),
             aside: Arc::new(Semaphore::new(size.min(Semaphore::MAX_PERMITS))),
             failed: watch::Sender::new(None),
-            family: Arc::clone(&family),
+            family,
         });
-        family.members().push(Arc::downgrade(&connections));
+        connections.family.members().push(Arc::downgrade(&connections));
         connections
     }
 

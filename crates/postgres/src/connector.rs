@@ -12,7 +12,7 @@ use tokio_postgres::{Client, Config, Connection as Driver, Error, NoTls};
 use crate::{
     failure::Failure,
     schema::{self, SchemaError},
-    settings::{PostgresSettings, SettingsError},
+    settings::{PostgresSettings, SettingsError, UrlSource},
     tls::Tls,
 };
 
@@ -117,7 +117,7 @@ impl Connector {
     /// Reads the URL again; whether there is another now that can be used.
     fn read_again(&self) -> bool {
         let mut settings = held(&self.settings);
-        let Some(url) = settings.url_source.as_ref().and_then(|source| source.read()) else { return false };
+        let Some(url) = settings.url_source.as_ref().and_then(UrlSource::read) else { return false };
         if url == settings.url {
             return false;
         }

@@ -98,15 +98,14 @@ impl Pool {
             outcome => return outcome,
         }
         let begun = self.begin_line(end).await;
-        match (self.ask(end, statement, params).await, begun) {
-            // Another server may have it: the others may lead to the same as this one.
-            (Err(Failure::NoLine), begun) => {
-                self.trust.end_before(Instant::now());
-                match (self.ask(end, statement, params).await, begun) {
-                    (Err(Failure::NoLine), Err(failure)) => Err(failure),
-                    (outcome, _) => outcome,
-                }
-            }
+        let mut outcome = self.ask(end, statement, params).await;
+        if matches!(outcome, Err(Failure::NoLine)) {
+            // Another server may have it. The other connections may lead to the same as this one.
+            self.trust.end_before(Instant::now());
+            outcome = self.ask(end, statement, params).await;
+        }
+        match (outcome, begun) {
+            (Err(Failure::NoLine), Err(failure)) => Err(failure),
             (outcome, _) => outcome,
         }
     }
@@ -173,13 +172,11 @@ impl Pool {
         if start.duration_since(connection.last_used) < FRESH || limit + round_trips > deadline {
             return true;
         }
-        match timeout(limit, connection.simple_query("")).await {
-            Ok(answer) => answer.is_ok(),
-            Err(_) => {
-                self.trust.end_before(start);
-                false
-            }
+        if let Ok(answer) = timeout(limit, connection.simple_query("")).await {
+            return answer.is_ok();
         }
+        self.trust.end_before(start);
+        false
     }
 
     /// Unless the statement ends cleanly, the connection does not go back to the pool: not after an

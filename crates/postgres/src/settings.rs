@@ -48,7 +48,7 @@ pub struct PostgresSettings {
 }
 
 impl PostgresSettings {
-    /// 16 connections, 700 ms for an operation and 3 s for opening a connection.
+    /// 16 connections, 700 ms for an operation and 5 s for opening a connection.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -56,7 +56,7 @@ impl PostgresSettings {
             url_source: None,
             pool_size: 16,
             deadline: Duration::from_millis(700),
-            connect_timeout: Duration::from_secs(3),
+            connect_timeout: Duration::from_secs(5),
             application_name: "capykeys",
         }
     }

@@ -94,7 +94,7 @@ impl Default for Postgres {
             pool_size: 16,
             lookup_pool_size: 8,
             deadline_ms: 450,
-            connect_timeout_ms: 3_000,
+            connect_timeout_ms: 5_000,
             migrate_at_start: false,
         }
     }
