@@ -3,6 +3,7 @@
 
 mod callers;
 mod configuration;
+mod connections;
 mod first_run;
 mod grpc;
 mod help;
@@ -10,4 +11,6 @@ mod internal;
 mod keys;
 mod logs;
 mod organizations;
+mod patience;
 mod serving;
+mod stopping;

@@ -59,7 +59,8 @@ on_every_gateway! {
             a_body_and_a_query_arrive_untouched,
             requests_on_one_connection_are_judged_apart,
             requests_on_one_http2_connection_are_judged_apart,
-            what_arrives_over_http2_is_the_same;
+            what_arrives_over_http2_is_the_same,
+            a_burst_of_new_connections_passes;
         paths:
             what_arrives_is_what_was_authorized,
             what_arrives_over_http2_is_what_was_authorized;

@@ -21,6 +21,7 @@ pub(crate) struct Upstream {
 impl Upstream {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port for the upstream");
+        rustix::net::listen(&listener, i32::MAX).expect("room for bursts");
         let address = listener.local_addr().expect("its address");
         let requests = Arc::default();
         let record = Arc::clone(&requests);

@@ -141,7 +141,7 @@ fn only_its_adapter_knows_a_store() {
     for (library, adapter) in [
         ("rusqlite", "capykeys-sqlite"),
         ("tokio-postgres", "capykeys-postgres"),
-        ("deadpool-postgres", "capykeys-postgres"),
+        ("deadpool", "capykeys-postgres"),
         ("jsonwebtoken", "capykeys-jwks"),
         ("actix-web", "capykeys-http"),
     ] {

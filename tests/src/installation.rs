@@ -21,6 +21,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 pub struct Installation {
     directory: TempDir,
     environment: BTreeMap<String, String>,
+    open_files: Option<u32>,
 }
 
 /// How a command ended.
@@ -54,9 +55,11 @@ impl Installation {
     /// What a newcomer has who sets nothing but a port that is free and logs that can be read.
     pub fn bare() -> Self {
         let directory = tempfile::tempdir().expect("a folder of its own");
-        Self { directory, environment: BTreeMap::new() }
+        Self { directory, environment: BTreeMap::new(), open_files: None }
             .set("SERVER__LISTEN", "127.0.0.1:0")
             .set("INTERNAL__LISTEN", "127.0.0.1:0")
+            // Servers of tests are stopped all the time, and nobody has to be told first.
+            .set("SERVER__DRAIN_MS", "0")
             .set("LOG__FORMAT", "json")
     }
 
@@ -86,6 +89,12 @@ impl Installation {
         self
     }
 
+    /// The same where a process may have no more than so many files open.
+    #[must_use]
+    pub fn with_open_files(self, limit: u32) -> Self {
+        Self { open_files: Some(limit), ..self }
+    }
+
     /// The folder in which its commands run.
     pub fn directory(&self) -> &Path {
         self.directory.path()
@@ -93,7 +102,14 @@ impl Installation {
 
     /// The command line of the binary, ready to be started with nothing but this configuration.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = match self.open_files {
+            None => Command::new(binary()),
+            Some(limit) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", "ulimit -n \"$0\" && exec \"$@\""]).arg(limit.to_string()).arg(binary());
+                shell
+            }
+        };
         command
             .args(arguments)
             .current_dir(self.directory())

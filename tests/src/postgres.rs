@@ -1,7 +1,8 @@
 //! Databases of PostgreSQL for installations.
 
 use capykeys_testkit::{Cluster, shared};
-use tokio_postgres::NoTls;
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::{Client, NoTls};
 
 /// The address of an empty database of the shared PostgreSQL.
 pub fn database_url() -> String {
@@ -15,10 +16,29 @@ pub fn database_of(cluster: &Cluster) -> String {
 
 /// Runs the statement there; how many rows it changed.
 pub(crate) fn execute(url: &str, statement: &str) -> u64 {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(async {
-        let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("the database answers");
-        tokio::spawn(connection);
-        client.execute(statement, &[]).await.expect("the statement is right")
-    })
+    let (runtime, client) = connect(url);
+    runtime.block_on(client.execute(statement, &[])).expect("the statement is right")
+}
+
+/// A transaction that stays open until this is dropped.
+pub struct Transaction {
+    _client: Client,
+    /// The connection goes with it.
+    _runtime: Runtime,
+}
+
+/// Begins a transaction there with this statement.
+pub fn begin(url: &str, statement: &str) -> Transaction {
+    let (runtime, client) = connect(url);
+    let begun = runtime.block_on(client.batch_execute(&format!("BEGIN; {statement}")));
+    begun.expect("the statement is right");
+    Transaction { _client: client, _runtime: runtime }
+}
+
+fn connect(url: &str) -> (Runtime, Client) {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let (client, connection) =
+        runtime.block_on(tokio_postgres::connect(url, NoTls)).expect("the database answers");
+    runtime.spawn(connection);
+    (runtime, client)
 }

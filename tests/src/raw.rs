@@ -22,7 +22,15 @@ pub struct Raw<'a> {
 impl<'a> Raw<'a> {
     /// Opens a connection.
     pub fn connect(server: &'a Server) -> Self {
-        Self { stream: connect(server.address()).expect("the server accepts connections"), server }
+        Self::try_connect(server, server.address()).expect("the server accepts connections")
+    }
+
+    /// Opens a connection to one of its listeners.
+    ///
+    /// # Errors
+    /// Where none can be had.
+    pub fn try_connect(server: &'a Server, address: SocketAddr) -> io::Result<Self> {
+        Ok(Self { stream: connect(address)?, server })
     }
 
     /// Sends bytes. That the server hung up already is for the answer to tell.

@@ -1,6 +1,6 @@
 //! Putting the server together.
 
-use std::{io, net::TcpListener, sync::Arc, time::Duration};
+use std::{io, net::TcpListener, pin::pin, sync::Arc, time::Duration};
 
 use capykeys_domain::usecases::{Capykeys, Gateways};
 use envoy_types::ext_authz::v3::pb::AuthorizationServer;
@@ -28,8 +28,9 @@ type Service = AuthorizationServer<Checks>;
 /// Both names of the service for the health service: that of all services together, and its own.
 const NAMES: [&str; 2] = ["", Service::NAME];
 
-/// Serves `app` on `listener` until `stop` ends; then tells those who watch its health, takes nothing
-/// new and lets checks end.
+/// Serves `app` on `listener` until `stop` ends; then takes nothing new and lets checks end. Those who
+/// ask for its health are told when `leaving` ends, which is to be before that, so that they send
+/// their checks elsewhere while this server still answers them.
 ///
 /// # Errors
 /// [`io::Error`] where the listener cannot be used.
@@ -38,6 +39,7 @@ pub async fn serve(
     app: Arc<Capykeys>,
     gateways: Gateways,
     settings: Settings,
+    leaving: impl Future<Output = ()>,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
@@ -51,7 +53,14 @@ pub async fn serve(
         .add_service(health_service);
     let (stopping, stopped) = oneshot::channel();
     let stop = async move {
-        stop.await;
+        let mut stop = pin!(stop);
+        tokio::select! {
+            () = &mut stop => {}
+            () = leaving => {
+                report(&health, ServingStatus::NotServing).await;
+                stop.await;
+            }
+        }
         leave(health).await;
         let _ = stopping.send(());
     };

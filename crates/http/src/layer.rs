@@ -80,7 +80,8 @@ where
             answer.head_mut().set_camel_case_headers(true);
             // actix-http would announce chunks and send none (3.20, `h1/encoder.rs`).
             answer.head_mut().no_chunking(offers_websocket);
-            if is_last || (has_body && !exchange.received.get()) || must_close(&answer) {
+            let unread = has_body && !exchange.received.get();
+            if is_last || unread || must_close(&answer) || exchange.shared.drain.closes_connections() {
                 answer.head_mut().set_connection_type(ConnectionType::Close);
                 connection.inspect(|connection| connection.close_after_answer());
             }

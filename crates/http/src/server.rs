@@ -18,10 +18,6 @@ use crate::{
     layer,
 };
 
-/// How long a connection may wait for its next request. Longer than the 60 s after which common
-/// load balancers drop theirs, so that none of them sends a request into a connection that closes.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-
 /// How long the rest of a body is taken in after its request was refused.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -66,7 +62,7 @@ pub fn serve(
     settings: &Settings,
 ) -> io::Result<Server> {
     let workers = settings.workers.clamp(1, MAX_WORKERS);
-    let limits = Limits { request: settings.request_timeout, idle: KEEP_ALIVE };
+    let limits = Limits { request: settings.request_timeout, idle: settings.idle_timeout };
     let quiet = matches!(surface, Surface::Internal(_));
     let shared = Shared { app, drain, status: Arc::default(), document: Arc::default(), quiet };
     let builder = Server::build();

@@ -12,6 +12,8 @@ pub struct Settings {
     /// How long a request may take: its head and its body to arrive, and its answer to begin. Also
     /// how long a client may take nothing of an answer.
     pub request_timeout: Duration,
+    /// How long a connection may wait for its next request.
+    pub idle_timeout: Duration,
     /// How long requests may go on after a stop was asked for; rounded up to whole seconds.
     pub shutdown_timeout: Duration,
 }
@@ -22,6 +24,7 @@ impl Default for Settings {
             workers: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             max_connections: 25_000,
             request_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
             shutdown_timeout: Duration::from_secs(25),
         }
     }

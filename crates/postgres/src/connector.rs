@@ -1,64 +1,166 @@
-//! Opening connections on a runtime of the caller's choice.
+//! Opening connections.
 
 use std::{
-    future::{Future, poll_fn},
-    pin::Pin,
+    ops::Deref,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
-use deadpool_postgres::Connect;
-use tokio::{runtime::Handle, task::JoinHandle};
-use tokio_postgres::{Client, Config, Connection, Error, NoTls};
+use tokio::{task::JoinHandle, time::timeout};
+use tokio_postgres::{Client, Config, Connection as Driver, Error, NoTls};
 
-use crate::tls::Tls;
+use crate::{
+    failure::Failure,
+    schema::{self, SchemaError},
+    settings::{PostgresSettings, SettingsError, UrlSource},
+    tls::Tls,
+};
 
-type Connecting<'a> = Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + 'a>>;
+/// A connection. Its task belongs to the runtime on which it was opened, and ends with it.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    client: Client,
+    driver: JoinHandle<()>,
+    /// When the server last said anything on it.
+    pub(crate) last_used: Instant,
+    /// How long the server took for next to nothing.
+    pub(crate) round_trip: Duration,
+}
 
-/// Opens connections whose sockets and tasks belong to one runtime, whoever asks.
-///
-/// A connection lives where it was opened. Opened on a web worker's single-threaded runtime, it
-/// would stall with that worker, for other workers too.
-#[derive(Clone)]
+impl Connection {
+    fn new((client, driver): (Client, JoinHandle<()>)) -> Self {
+        Self { client, driver, last_used: Instant::now(), round_trip: Duration::ZERO }
+    }
+}
+
+impl Deref for Connection {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// Where connections lead, and how.
+struct Target {
+    config: Config,
+    tls: Tls,
+}
+
+impl Target {
+    fn new(settings: &PostgresSettings) -> Result<Arc<Self>, SettingsError> {
+        let config = settings.driver_config()?;
+        let tls = Tls::for_config(&config)?;
+        Ok(Arc::new(Self { config, tls }))
+    }
+}
+
+/// Opens connections as the settings say, in time of its own: it takes several round trips, and is
+/// no part of any operation's.
 pub(crate) struct Connector {
-    pub(crate) runtime: Handle,
-    pub(crate) tls: Tls,
+    settings: Mutex<PostgresSettings>,
+    target: Mutex<Arc<Target>>,
+    limit: Duration,
 }
 
 impl Connector {
-    pub(crate) async fn open(&self, config: &Config) -> Result<(Client, JoinHandle<()>), Error> {
-        let mut connecting: Connecting<'_> = Box::pin(async {
-            Ok(match self.tls.clone() {
-                Tls::Off => {
-                    let (client, connection) = config.connect(NoTls).await?;
-                    (client, self.runtime.spawn(drive(connection)))
-                }
-                Tls::Rustls(tls) => {
-                    let (client, connection) = config.connect(tls).await?;
-                    (client, self.runtime.spawn(drive(connection)))
-                }
-            })
-        });
-        poll_fn(move |context| {
-            // Sockets and timers belong to the runtime that is entered when they are made.
-            let _entered = self.runtime.enter();
-            connecting.as_mut().poll(context)
+    pub(crate) fn new(settings: &PostgresSettings) -> Result<Self, SettingsError> {
+        Ok(Self {
+            settings: Mutex::new(settings.clone()),
+            target: Mutex::new(Target::new(settings)?),
+            limit: settings.connect_timeout,
         })
-        .await
     }
+
+    /// How long opening one may take.
+    pub(crate) const fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Opens one to a database whose schema is the one that this program knows. Where the server
+    /// does not accept the password, and there is another by now, it is tried too.
+    pub(crate) async fn open(&self) -> Result<Connection, Failure> {
+        let attempt = async {
+            let mut connection = match self.connect().await {
+                Err(failure) if failure.is_about_who_asks() && self.read_again() => self.connect().await?,
+                outcome => outcome?,
+            };
+            let start = Instant::now();
+            schema::check(&connection).await.map_err(|error| Failure::Schema(error.to_string()))?;
+            connection.last_used = Instant::now();
+            connection.round_trip = start.elapsed();
+            Ok(connection)
+        };
+        timeout(self.limit, attempt).await.unwrap_or(Err(Failure::Timeout))
+    }
+
+    /// Says whether the database has the schema that this program knows.
+    pub(crate) async fn check_schema(&self) -> Result<(), SchemaError> {
+        let attempt = async {
+            let connection = self.connect().await.map_err(|failure| failure.during("connect"))?;
+            schema::check(&connection).await
+        };
+        timeout(self.limit, attempt).await.unwrap_or_else(|_| Err(Failure::Timeout.during("connect").into()))
+    }
+
+    async fn connect(&self) -> Result<Connection, Failure> {
+        let target = Arc::clone(&held(&self.target));
+        connect(&target.config, &target.tls).await.map(Connection::new).map_err(Failure::from)
+    }
+
+    /// Reads the URL again; whether there is another now that can be used.
+    fn read_again(&self) -> bool {
+        let mut settings = held(&self.settings);
+        let Some(url) = settings.url_source.as_ref().and_then(UrlSource::read) else { return false };
+        if url == settings.url {
+            return false;
+        }
+        let changed = PostgresSettings { url, ..settings.clone() };
+        match Target::new(&changed) {
+            Ok(target) => {
+                tracing::info!("the URL of PostgreSQL was read again: there is another");
+                *held(&self.target) = target;
+                *settings = changed;
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the URL of PostgreSQL was read again and cannot be used");
+                false
+            }
+        }
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Opens a connection whose socket and task belong to the current runtime.
+pub(crate) async fn connect(config: &Config, tls: &Tls) -> Result<(Client, JoinHandle<()>), Error> {
+    Ok(match tls.clone() {
+        Tls::Off => {
+            let (client, driver) = config.connect(NoTls).await?;
+            (client, tokio::spawn(drive(driver)))
+        }
+        Tls::Rustls(tls) => {
+            let (client, driver) = config.connect(tls).await?;
+            (client, tokio::spawn(drive(driver)))
+        }
+    })
 }
 
 /// Until the connection ends. Its operations learn of the end themselves.
-async fn drive<S, T>(connection: Connection<S, T>)
+async fn drive<S, T>(driver: Driver<S, T>)
 where
-    Connection<S, T>: Future<Output = Result<(), Error>>,
+    Driver<S, T>: Future<Output = Result<(), Error>>,
 {
-    if connection.await.is_err() {
+    if driver.await.is_err() {
         tracing::debug!("a connection to PostgreSQL ended");
-    }
-}
-
-impl Connect for Connector {
-    fn connect(&self, config: &Config) -> Connecting<'_> {
-        let config = config.clone();
-        Box::pin(async move { self.open(&config).await })
     }
 }

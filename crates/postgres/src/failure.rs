@@ -3,11 +3,10 @@
 use std::{error::Error as _, fmt, io};
 
 use capykeys_domain::ports::Unavailable;
-use deadpool_postgres::{HookError, PoolError, TimeoutType};
 use tokio_postgres::{Error, error::SqlState};
 
 /// Why an operation failed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Failure {
     /// The server refused, with this code.
     Code(SqlState),
@@ -36,6 +35,27 @@ impl Failure {
     /// Whether the statement was refused because of what it would have stored (class 23).
     pub(crate) fn is_constraint(&self) -> bool {
         matches!(self, Self::Code(code) if code.code().starts_with("23"))
+    }
+
+    /// Whether it leaves the connection as it was: a violated constraint, or that nothing was done.
+    pub(crate) fn is_an_answer(&self) -> bool {
+        self.is_constraint() || matches!(self, Self::NoLine)
+    }
+
+    /// Whether the server did not accept who asks, or the password (class 28).
+    pub(crate) fn is_about_who_asks(&self) -> bool {
+        matches!(self, Self::Code(code) if code.code().starts_with("28"))
+    }
+
+    /// Whether the server, or the role, has as many connections as it may (class 53).
+    pub(crate) fn is_about_their_number(&self) -> bool {
+        matches!(self, Self::Code(code) if code.code().starts_with("53"))
+    }
+
+    /// Whether a connection may be had a moment later: once others have closed theirs, or once the
+    /// server has started.
+    pub(crate) fn passes(&self) -> bool {
+        self.is_about_their_number() || self.is(&SqlState::CANNOT_CONNECT_NOW)
     }
 
     /// As the ports say it.
@@ -78,18 +98,5 @@ impl From<Error> for Failure {
             _ if error.is_closed() => "connection closed".to_owned(),
             _ => "connection: unexpected answer".to_owned(),
         })
-    }
-}
-
-impl From<PoolError> for Failure {
-    fn from(error: PoolError) -> Self {
-        match error {
-            PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => error.into(),
-            PoolError::PostCreateHook(HookError::Message(reason)) => Self::Schema(reason.into_owned()),
-            PoolError::Timeout(TimeoutType::Wait | TimeoutType::Create | TimeoutType::Recycle) => {
-                Self::Timeout
-            }
-            PoolError::Closed | PoolError::NoRuntimeSpecified => Self::Connection("no pool".to_owned()),
-        }
     }
 }

@@ -5,13 +5,15 @@
 //! - Every operation is one statement in one round trip, and a statement that changes something
 //!   writes the audit event with it. Nothing depends on the state of a session, so that a pooler
 //!   in transaction mode (`PgBouncer`) may stand between.
-//! - Every operation has a deadline that includes the wait for a connection. A connection whose
-//!   operation did not end cleanly is closed and never used again.
+//! - Every operation has a deadline that includes the wait for a connection. Opening one has time of
+//!   its own and goes on when nobody waits any more. A connection whose operation failed is closed;
+//!   one whose operation took too long is used again when the server has ended it.
 //! - A connection to a database whose schema is not the one that this program knows is never used.
 //!
 //! [`migrate`] brings a database to that schema.
 
 mod audit;
+mod connections;
 mod connector;
 mod failure;
 mod feed;
@@ -31,5 +33,5 @@ mod tls;
 
 pub use migrate::{MigrateError, Migrated, migrate};
 pub use schema::SchemaError;
-pub use settings::{PostgresSettings, SettingsError};
+pub use settings::{PostgresSettings, SettingsError, UrlSource};
 pub use store::PostgresStore;

@@ -3,14 +3,11 @@
 use std::time::{Duration, Instant};
 
 use refinery::{Runner, error::Kind};
-use tokio::{
-    runtime::Handle,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, types::Type};
 
 use crate::{
-    connector::Connector,
+    connector::connect,
     failure::Failure,
     settings::{PostgresSettings, SettingsError},
     tls::Tls,
@@ -91,8 +88,7 @@ pub async fn migrate(settings: &PostgresSettings) -> Result<Migrated, MigrateErr
     let mut config = settings.driver_config()?;
     config.connect_timeout(CONNECT).application_name("capykeys migrate");
     let tls = Tls::for_config(&config).map_err(SettingsError::from)?;
-    let connector = Connector { runtime: Handle::current(), tls };
-    let opened = timeout(CONNECT, connector.open(&config)).await;
+    let opened = timeout(CONNECT, connect(&config, &tls)).await;
     let (mut client, driver) = opened.map_err(|_| Failure::Timeout)?.map_err(Failure::from)?;
     let mut driver = scopeguard::guard(driver, |driver| driver.abort());
     let outcome = apply(&mut client).await;

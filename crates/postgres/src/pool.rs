@@ -5,27 +5,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use deadpool_postgres::{
-    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Metrics, Object, Pool as Connections, QueueMode,
-    RecyclingMethod, Runtime, Timeouts,
-};
+use capykeys_domain::ports::Unavailable;
+use deadpool::unmanaged::Object;
 use scopeguard::ScopeGuard;
 use tokio::{
     runtime::Handle,
     time::{timeout, timeout_at},
 };
 use tokio_postgres::{
-    Config, Row,
+    Row,
     types::{ToSql, Type},
 };
 
 use crate::{
-    connector::Connector,
+    connections::{Connections, Family},
+    connector::{Connection, Connector},
     failure::Failure,
     line::Line,
-    schema,
+    schema::SchemaError,
     settings::{PostgresSettings, SettingsError},
-    tls::Tls,
 };
 
 /// When an operation has to have ended.
@@ -41,81 +39,90 @@ const FRESH: Duration = Duration::from_secs(1);
 /// The pool of connections to one database.
 #[derive(Clone)]
 pub(crate) struct Pool {
-    connections: Connections,
-    connector: Connector,
-    config: Config,
-    deadline: Duration,
+    connections: Arc<Connections>,
+    runtime: Handle,
+    settings: PostgresSettings,
     trust: Arc<Trust>,
-    line: Arc<Line>,
+    shared: Arc<Shared>,
+}
+
+/// What the pools of a store share.
+#[derive(Default)]
+struct Shared {
+    /// They believe no server that is behind what any has seen.
+    line: Line,
+    /// One that has no connection gets another's, where the server allows no more.
+    family: Arc<Family>,
 }
 
 impl Pool {
-    /// Does no I/O. Pools that share a line believe no server that is behind what any has seen.
-    pub(crate) fn new(
-        settings: &PostgresSettings,
-        runtime: Handle,
-        line: Arc<Line>,
-    ) -> Result<Self, SettingsError> {
-        let config = settings.driver_config()?;
-        let connector = Connector { runtime, tls: Tls::for_config(&config)? };
-        let trust = Arc::new(Trust::default());
-        // `Fast`: whether a connection is alive is the business of our own hook.
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_connect(config.clone(), connector.clone(), recycling);
-        let deadline = settings.deadline;
-        let connections = Connections::builder(manager)
-            .max_size(settings.pool_size)
-            // Last in, first out: those in use stay fresh.
-            .queue_mode(QueueMode::Lifo)
-            .runtime(Runtime::Tokio1)
-            // Whoever gets a connection late must have time left to use it. Else, where more is asked
-            // for than can be done, each operation runs into its deadline in the middle of a statement,
-            // which costs its connection, and next to nothing gets done at all.
-            .timeouts(Timeouts { wait: Some(deadline / 3), create: Some(deadline), recycle: Some(deadline) })
-            .post_create(schema_hook())
-            .pre_recycle(liveness_hook(Arc::clone(&trust), deadline / 4))
-            .build()
-            .map_err(|_| SettingsError::Zero)?;
-        Ok(Self { connections, connector, config, deadline, trust, line })
+    /// Does no I/O. Connections live on `runtime`.
+    pub(crate) fn new(settings: &PostgresSettings, runtime: Handle) -> Result<Self, SettingsError> {
+        Self::sharing(settings, runtime, Arc::default())
     }
 
-    /// The line that this pool shares with others.
-    pub(crate) const fn line(&self) -> &Arc<Line> {
-        &self.line
+    /// Other connections to the same database.
+    pub(crate) fn beside(&self, settings: &PostgresSettings, runtime: Handle) -> Result<Self, SettingsError> {
+        Self::sharing(settings, runtime, Arc::clone(&self.shared))
+    }
+
+    fn sharing(
+        settings: &PostgresSettings,
+        runtime: Handle,
+        shared: Arc<Shared>,
+    ) -> Result<Self, SettingsError> {
+        let family = Arc::clone(&shared.family);
+        let connector = Connector::new(settings)?;
+        let connections = Connections::new(connector, settings.pool_size, runtime.clone(), family);
+        Ok(Self { connections, runtime, settings: settings.clone(), trust: Arc::default(), shared })
+    }
+
+    /// The same connections, for operations that may take so long.
+    pub(crate) fn with_deadline(&self, deadline: Duration) -> Self {
+        Self { settings: PostgresSettings { deadline, ..self.settings.clone() }, ..self.clone() }
+    }
+
+    /// Opens so many connections, for whoever comes first, and does not wait for it.
+    pub(crate) fn warm_up(&self, connections: usize) {
+        self.connections.open_for(connections);
     }
 
     /// Runs one statement in one round trip and gives its rows back, all within the deadline. It
     /// follows `WITH line AS (…)` and ends with [`answer!`](crate::line::answer): a server that does
     /// not have the newest line of history does nothing and gives no answer.
     pub(crate) async fn run(&self, statement: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Failure> {
-        let end = tokio::time::Instant::now() + self.deadline;
+        let end = tokio::time::Instant::now() + self.settings.deadline;
         match self.ask(end, statement, params).await {
-            // Nothing was done: the server's line may have to be begun, or the next one has it.
-            Err(Failure::NoLine) => {
-                let begun = self.begin_line(end).await;
-                let outcome = self.ask(end, statement, params).await;
-                match (outcome, begun) {
-                    (Err(Failure::NoLine), Err(failure)) => Err(failure),
-                    (outcome, _) => outcome,
-                }
-            }
-            outcome => outcome,
+            // Nothing was done: the server's line may have to be begun, which the connection is kept for.
+            Err(Failure::NoLine) => {}
+            outcome => return outcome,
+        }
+        let begun = self.begin_line(end).await;
+        let mut outcome = self.ask(end, statement, params).await;
+        if matches!(outcome, Err(Failure::NoLine)) {
+            // Another server may have it. The other connections may lead to the same as this one.
+            self.trust.end_before(Instant::now());
+            outcome = self.ask(end, statement, params).await;
+        }
+        match (outcome, begun) {
+            (Err(Failure::NoLine), Err(failure)) => Err(failure),
+            (outcome, _) => outcome,
         }
     }
 
     async fn ask(&self, end: End, statement: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Failure> {
-        let asking = self.line.asking();
+        let asking = self.shared.line.asking();
         let statement = asking.statement(statement);
-        let outcome = self.run_once(end, &statement, params, |rows| self.line.judge(&asking, rows)).await;
-        if matches!(outcome, Err(Failure::NoLine | Failure::Superseded)) {
-            // The others may lead to the same server.
+        let outcome =
+            self.run_once(end, &statement, params, |rows| self.shared.line.judge(&asking, rows)).await;
+        if matches!(outcome, Err(Failure::Superseded)) {
             self.trust.end_before(Instant::now());
         }
         outcome
     }
 
     async fn begin_line(&self, end: End) -> Result<(), Failure> {
-        self.run_once(end, &self.line.asking().begin, &[], Ok).await.map(drop)
+        self.run_once(end, &self.shared.line.asking().begin, &[], Ok).await.map(drop)
     }
 
     async fn run_once(
@@ -125,49 +132,81 @@ impl Pool {
         params: &[Param<'_>],
         judge: impl FnOnce(Vec<Row>) -> Result<Vec<Row>, Failure>,
     ) -> Result<Vec<Row>, Failure> {
-        let connection = timeout_at(end, self.connections.get()).await.map_err(|_| Failure::Timeout)??;
+        let connection = timeout_at(end, self.connection()).await.map_err(|_| Failure::Timeout)??;
         let start = Instant::now();
-        timeout_at(end, run_on(connection, statement, params, judge)).await.unwrap_or_else(|_| {
+        timeout_at(end, self.run_on(connection, statement, params, judge)).await.unwrap_or_else(|_| {
             self.trust.end_before(start);
             Err(Failure::Timeout)
         })
     }
 
-    /// Checks the schema on a connection beside the pool, which would not open one to a database
-    /// with another schema.
-    pub(crate) async fn check_schema(&self) -> Result<(), schema::SchemaError> {
-        const OPERATION: &str = "connect";
-        let attempt = async {
-            let (client, driver) = self
-                .connector
-                .open(&self.config)
-                .await
-                .map_err(|error| Failure::from(error).during(OPERATION))?;
-            let _driver = scopeguard::guard(driver, |driver| driver.abort());
-            schema::check(&client).await
-        };
-        match timeout(self.deadline, attempt).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Failure::Timeout.during(OPERATION).into()),
+    /// A connection that there is reason to believe in, early enough to be used.
+    ///
+    /// Whoever gets one late must have time left to use it. Else, where more is asked for than can
+    /// be done, each operation runs into its deadline in the middle of a statement, which costs its
+    /// connection, and next to nothing gets done at all. Where the pool is still being filled it
+    /// is another matter.
+    async fn connection(&self) -> Result<Object<Connection>, Failure> {
+        let deadline = self.settings.deadline;
+        let patience = if self.connections.is_full() { deadline / 3 } else { deadline * 3 / 4 };
+        let end = tokio::time::Instant::now() + patience;
+        loop {
+            let connection = self.connections.get(end).await?;
+            if connection.is_closed() || !self.trust.includes(connection.last_used) {
+                self.connections.discard(connection);
+                continue;
+            }
+            let connection = scopeguard::guard(connection, |silent| self.connections.set_aside(silent));
+            if self.is_alive(&connection).await {
+                return Ok(ScopeGuard::into_inner(connection));
+            }
         }
     }
-}
 
-/// Unless the statement ends cleanly, the connection does not go back to the pool: not after an
-/// error, and not when this future is dropped in the middle of it.
-async fn run_on(
-    connection: Object,
-    statement: &str,
-    params: &[Param<'_>],
-    judge: impl FnOnce(Vec<Row>) -> Result<Vec<Row>, Failure>,
-) -> Result<Vec<Row>, Failure> {
-    let connection = scopeguard::guard(connection, |unclean| drop(Object::take(unclean)));
-    let outcome = connection.query_typed(statement, params).await.map_err(Failure::from).and_then(judge);
-    // A violated constraint is an answer too, and leaves the connection as it was.
-    if outcome.as_ref().err().is_none_or(Failure::is_constraint) {
-        drop(ScopeGuard::into_inner(connection));
+    /// A connection that has been idle must answer, and soon. That takes a round trip: where the
+    /// server is so far away that there would be no time left for another try, it is used as it is.
+    async fn is_alive(&self, connection: &Connection) -> bool {
+        let start = Instant::now();
+        let (deadline, round_trips) = (self.settings.deadline, connection.round_trip * 2);
+        let limit = round_trips.max(deadline / 4);
+        if start.duration_since(connection.last_used) < FRESH || limit + round_trips > deadline {
+            return true;
+        }
+        if let Ok(answer) = timeout(limit, connection.simple_query("")).await {
+            return answer.is_ok();
+        }
+        self.trust.end_before(start);
+        false
     }
-    outcome
+
+    /// Unless the statement ends cleanly, the connection does not go back to the pool: not after an
+    /// error, and where this future is dropped in the middle of it, not before the statement has ended.
+    async fn run_on(
+        &self,
+        connection: Object<Connection>,
+        statement: &str,
+        params: &[Param<'_>],
+        judge: impl FnOnce(Vec<Row>) -> Result<Vec<Row>, Failure>,
+    ) -> Result<Vec<Row>, Failure> {
+        let connection = scopeguard::guard(connection, |doubtful| self.connections.set_aside(doubtful));
+        let outcome = connection.query_typed(statement, params).await.map_err(Failure::from).and_then(judge);
+        let mut connection = ScopeGuard::into_inner(connection);
+        if outcome.as_ref().err().is_none_or(Failure::is_an_answer) {
+            connection.last_used = Instant::now();
+        } else {
+            self.connections.discard(connection);
+        }
+        outcome
+    }
+
+    /// Checks the schema on a connection beside the pool, which would not open one to a database
+    /// with another schema.
+    pub(crate) async fn check_schema(&self) -> Result<(), SchemaError> {
+        let connector =
+            Connector::new(&self.settings).map_err(|error| Unavailable::new("postgres", error))?;
+        let checked = self.runtime.spawn(async move { connector.check_schema().await }).await;
+        checked.unwrap_or_else(|_| Err(Failure::Connection("no runtime".to_owned()).during("connect").into()))
+    }
 }
 
 /// From when on connections are trusted: those last used before it may lead nowhere.
@@ -186,35 +225,4 @@ impl Trust {
     fn includes(&self, last_used: Instant) -> bool {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) <= Some(last_used)
     }
-}
-
-/// A new connection is used only where the schema is the one that this program knows.
-fn schema_hook() -> Hook {
-    Hook::async_fn(|connection: &mut ClientWrapper, _: &Metrics| {
-        Box::pin(async move {
-            schema::check(connection).await.map_err(|error| HookError::message(error.to_string()))
-        })
-    })
-}
-
-/// A connection that has been idle must answer within `limit`.
-fn liveness_hook(trust: Arc<Trust>, limit: Duration) -> Hook {
-    Hook::async_fn(move |connection: &mut ClientWrapper, metrics: &Metrics| {
-        let trust = Arc::clone(&trust);
-        let last_used = metrics.recycled.unwrap_or(metrics.created);
-        Box::pin(async move {
-            if connection.is_closed() || !trust.includes(last_used) {
-                return Err(HookError::message("gone"));
-            }
-            let start = Instant::now();
-            if start.duration_since(last_used) < FRESH {
-                return Ok(());
-            }
-            let Ok(answer) = timeout(limit, connection.simple_query("")).await else {
-                trust.end_before(start);
-                return Err(HookError::message("silent"));
-            };
-            answer.map(drop).map_err(HookError::Backend)
-        })
-    })
 }

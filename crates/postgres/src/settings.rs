@@ -1,8 +1,28 @@
 //! Where the database is, and how long to wait for it.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tokio_postgres::config::{Config, Host, SslMode, TargetSessionAttrs};
+
+/// How long one of several hosts or addresses may take to accept a connection, so that the next gets
+/// its turn.
+const FOR_AN_ADDRESS: Duration = Duration::from_secs(1);
+
+/// Reads the URL from where it is kept; `None` where it cannot be read.
+#[derive(Clone)]
+pub struct UrlSource(Arc<dyn Fn() -> Option<String> + Send + Sync>);
+
+impl UrlSource {
+    /// Reads with this function, which may block for as long as it takes to read a small file.
+    #[must_use]
+    pub fn new(read: impl Fn() -> Option<String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
+    pub(crate) fn read(&self) -> Option<String> {
+        (self.0)()
+    }
+}
 
 /// What the connections to the database need to know.
 #[derive(Clone)]
@@ -14,29 +34,36 @@ pub struct PostgresSettings {
     /// or `verify-full`. Where TLS is used, the server's certificate and name are always verified,
     /// against the certificate authorities that the platform trusts.
     pub url: String,
+    /// Where the URL may be read again, when the server no longer accepts the password.
+    pub url_source: Option<UrlSource>,
     /// How many connections are open at most.
     pub pool_size: usize,
     /// How long an operation may take, the wait for a connection included.
     pub deadline: Duration,
+    /// How long opening a connection may take, which is several round trips and no part of any
+    /// operation: its waiting ends with its deadline, and the opening goes on.
+    pub connect_timeout: Duration,
     /// What the server calls the connections (`pg_stat_activity`), unless the URL says.
     pub application_name: &'static str,
 }
 
 impl PostgresSettings {
-    /// 16 connections and 700 ms for an operation.
+    /// 16 connections, 700 ms for an operation and 5 s for opening a connection.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            url_source: None,
             pool_size: 16,
             deadline: Duration::from_millis(700),
+            connect_timeout: Duration::from_secs(5),
             application_name: "capykeys",
         }
     }
 
     /// What the driver is told: the URL, and how to notice that the server is gone.
     pub(crate) fn driver_config(&self) -> Result<Config, SettingsError> {
-        if self.pool_size == 0 || self.deadline.is_zero() {
+        if self.pool_size == 0 || self.deadline.is_zero() || self.connect_timeout.is_zero() {
             return Err(SettingsError::Zero);
         }
         // The driver does not know the name; its `require` is no less, with the verifier it is given.
@@ -59,8 +86,7 @@ impl PostgresSettings {
             config.application_name(self.application_name);
         }
         config
-            // Half, so that the next of several hosts gets its turn within the deadline.
-            .connect_timeout(self.deadline / 2)
+            .connect_timeout(self.connect_timeout.min(FOR_AN_ADDRESS))
             .keepalives(true)
             .keepalives_idle(Duration::from_secs(15))
             .keepalives_interval(Duration::from_secs(5))
@@ -87,7 +113,7 @@ pub enum SettingsError {
     #[error("the PostgreSQL URL is not valid, or names no host")]
     Url,
     /// There can be no connection, or no time.
-    #[error("the PostgreSQL pool size and deadline must be greater than zero")]
+    #[error("the PostgreSQL pool size, deadline and connect timeout must be greater than zero")]
     Zero,
     /// The platform's certificate authorities cannot be used.
     #[error("the platform's certificate authorities cannot be used (sslmode=disable needs none): {0}")]

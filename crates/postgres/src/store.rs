@@ -1,6 +1,6 @@
 //! The store: one type for all ports.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use capykeys_domain::ports::{Readiness, Unavailable};
@@ -21,23 +21,36 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Does no I/O: connections are opened when they are needed. They live on `runtime`, which
+    /// Does no I/O: connections are opened when they are needed, in time of their own, and are there
+    /// for the next operation where one has waited in vain. They live on `runtime`, which
     /// should be a multi-threaded one and outlive the store; the store itself may be called from
     /// any tokio runtime.
     ///
     /// # Errors
     /// [`SettingsError`] where the settings cannot be used.
     pub fn new(settings: &PostgresSettings, runtime: Handle) -> Result<Self, SettingsError> {
-        Ok(Self { pool: Pool::new(settings, runtime, Arc::default())? })
+        Ok(Self { pool: Pool::new(settings, runtime)? })
     }
 
     /// Other connections to the same database. Neither store believes a server that is behind what
-    /// the other has seen.
+    /// the other has seen; and where the server allows no more connections, one that has none gets
+    /// one that the other does not use.
     ///
     /// # Errors
     /// [`SettingsError`] where the settings cannot be used.
     pub fn beside(&self, settings: &PostgresSettings, runtime: Handle) -> Result<Self, SettingsError> {
-        Ok(Self { pool: Pool::new(settings, runtime, Arc::clone(self.pool.line()))? })
+        Ok(Self { pool: self.pool.beside(settings, runtime)? })
+    }
+
+    /// The same connections, for operations that may take so long.
+    #[must_use]
+    pub fn with_deadline(&self, deadline: Duration) -> Self {
+        Self { pool: self.pool.with_deadline(deadline) }
+    }
+
+    /// Opens so many connections now, without waiting for it, so that the first operations need not.
+    pub fn warm_up(&self, connections: usize) {
+        self.pool.warm_up(connections);
     }
 
     /// Whether the database has the schema that this program knows.

@@ -52,7 +52,7 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
     let roles = config.clerk.role_table()?;
     let sessions = sessions(&config.clerk, &clock)?.map(Arc::new);
     // The store first: it makes the folder that a new pepper is put into.
-    let store = Store::open(config)?;
+    let store = Store::open(config, role)?;
     let store_is_empty = config.store.kind == StoreKind::Sqlite
         && store.organizations.list(None, NonZeroU32::MIN).await?.is_empty();
     let settings = config.cache.settings()?;

@@ -1,6 +1,6 @@
 //! The listener for Envoy's gRPC.
 
-use std::{io, sync::Arc};
+use std::{io, net::TcpListener, sync::Arc};
 
 use capykeys_domain::usecases::{Capykeys, Gateways};
 use capykeys_ext_authz::Settings;
@@ -11,10 +11,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{
-    commands::{Error, bind},
-    config::Config,
-};
+use crate::{commands::Error, config::Config, room::Room};
 
 /// Threads that may be given up in the middle of other asynchronous work, as a runtime itself may not.
 struct Threads(Option<Runtime>);
@@ -31,44 +28,54 @@ impl Drop for Threads {
 pub(crate) struct Grpc {
     threads: Threads,
     serving: JoinHandle<io::Result<()>>,
+    leave: Option<oneshot::Sender<()>>,
     stop: oneshot::Sender<()>,
 }
 
 impl Grpc {
-    /// Serves, where that is asked for, with threads of its own, so that it does not keep the
-    /// database's connections waiting.
+    /// Serves, with threads of its own, so that it does not keep the database's connections waiting.
     pub(crate) fn start(
+        listener: TcpListener,
         config: &Config,
+        room: Room,
         app: Arc<Capykeys>,
         gateways: Gateways,
         tls: Option<Arc<ServerConfig>>,
-    ) -> Result<Option<Self>, Error> {
-        let Some(listen) = config.internal.grpc_listen else { return Ok(None) };
-        let (listener, server) = (bind(listen)?, &config.server);
+    ) -> Result<Self, Error> {
+        let server = &config.server;
         tracing::info!(address = %listener.local_addr()?, "listening for gRPC");
         let settings = Settings {
             tls: tls.map(for_http2),
-            max_connections: server.max_connections,
+            max_connections: room.connections,
             request_timeout: server.request_timeout(),
             shutdown_timeout: server.shutdown_timeout(),
         };
-        let (stop, stopped) = oneshot::channel();
-        let stopped = async {
-            let _ = stopped.await;
-        };
+        let ((leave, leaving), (stop, stopped)) = (told(), told());
         let workers = server.workers.get();
         let runtime = Builder::new_multi_thread()
             .worker_threads(workers)
             .thread_name("capykeys-grpc")
             .enable_all()
             .build()?;
-        let serving = runtime.spawn(capykeys_ext_authz::serve(listener, app, gateways, settings, stopped));
-        Ok(Some(Self { threads: Threads(Some(runtime)), serving, stop }))
+        let serving = capykeys_ext_authz::serve(listener, app, gateways, settings, leaving, stopped);
+        let serving = runtime.spawn(serving);
+        Ok(Self { threads: Threads(Some(runtime)), serving, leave: Some(leave), stop })
+    }
+
+    /// Tells those who ask for its health that it is about to stop.
+    pub(crate) fn leave(&mut self) {
+        // Where nobody is told, it has ended already.
+        self.leave.take().map(|leave| leave.send(()));
+    }
+
+    /// Waits until it ends without having been told to.
+    pub(crate) async fn end(&mut self) -> Result<(), Error> {
+        Ok((&mut self.serving).await??)
     }
 
     /// Tells it to stop; the returned future ends when it has.
     pub(crate) fn stop(self) -> impl Future<Output = Result<(), Error>> {
-        let Self { threads, serving, stop } = self;
+        let Self { threads, serving, stop, .. } = self;
         // Where that fails, it has ended already.
         let _ = stop.send(());
         async move {
@@ -77,6 +84,14 @@ impl Grpc {
             Ok(ended??)
         }
     }
+}
+
+/// A sender, and a future that ends when it has sent or is gone.
+fn told() -> (oneshot::Sender<()>, impl Future<Output = ()> + Send + 'static) {
+    let (sender, receiver) = oneshot::channel();
+    (sender, async {
+        let _ = receiver.await;
+    })
 }
 
 /// The same for another protocol inside.

@@ -24,6 +24,11 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Error> {
     Ok(out.flush()?)
 }
 
+/// What a person who waits would want to know, on standard error.
+pub(crate) fn note(note: &str) {
+    let _ = writeln!(io::stderr().lock(), "{note}");
+}
+
 /// One line on standard error. Where even that fails there is nobody left to tell.
 pub(crate) fn error(error: &(dyn StdError + 'static)) {
     let _ = writeln!(io::stderr().lock(), "error: {error}");

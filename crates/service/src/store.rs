@@ -10,6 +10,7 @@ use capykeys_sqlite::SqliteStore;
 use tokio::runtime::Handle;
 
 use crate::{
+    app::Role,
     commands::Error,
     config::{Config, ConfigError, Postgres, StoreKind},
 };
@@ -28,10 +29,13 @@ pub(crate) struct Store {
 impl Store {
     /// Opens the store. The embedded one is made where it is missing; PostgreSQL is not asked
     /// anything yet.
-    pub(crate) fn open(config: &Config) -> Result<Self, Error> {
-        Ok(match config.store.kind {
-            StoreKind::Sqlite => Self::of(SqliteStore::open(&config.sqlite.directory)?),
-            StoreKind::Postgres => Self::on_postgres(config)?,
+    pub(crate) fn open(config: &Config, role: Role) -> Result<Self, Error> {
+        Ok(match (config.store.kind, role) {
+            (StoreKind::Sqlite, Role::Replica) => Self::of(SqliteStore::open(&config.sqlite.directory)?),
+            (StoreKind::Sqlite, Role::Command) => {
+                Self::of(SqliteStore::open_with(&config.sqlite.directory, config.store.command_timeout())?)
+            }
+            (StoreKind::Postgres, role) => Self::on_postgres(config, role)?,
         })
     }
 
@@ -59,9 +63,13 @@ impl Store {
     }
 
     /// Three pools: where one is used up or its connections hang, the others go on. All know the
-    /// newest history that one of them has seen.
-    fn on_postgres(config: &Config) -> Result<Self, Error> {
-        let settings = postgres_settings(&config.postgres)?;
+    /// newest history that one of them has seen. A server has a connection for each ready before
+    /// anybody asks; and it is the lookups' that tell whether it is: a verdict needs no other.
+    fn on_postgres(config: &Config, role: Role) -> Result<Self, Error> {
+        let mut settings = postgres_settings(&config.postgres)?;
+        if role == Role::Command {
+            settings.deadline = config.store.command_timeout();
+        }
         let lookup = PostgresSettings {
             pool_size: config.postgres.lookup_pool_size,
             application_name: "capykeys lookup",
@@ -70,14 +78,24 @@ impl Store {
         let feed = PostgresSettings {
             // One that is polled with, and one for when that hangs.
             pool_size: 2,
-            deadline: config.cache.settings()?.poll_deadline(),
+            deadline: match role {
+                Role::Replica => config.cache.settings()?.poll_deadline(),
+                Role::Command => settings.deadline,
+            },
             application_name: "capykeys feed",
             ..settings.clone()
         };
         let store = PostgresStore::new(&settings, Handle::current())?;
         let beside = |settings| store.beside(settings, Handle::current()).map(Arc::new);
         let (lookup, feed) = (beside(&lookup)?, beside(&feed)?);
-        Ok(Self { lookup, feed: feed.clone(), registry: feed, ..Self::of(store) })
+        if role == Role::Replica {
+            for pool in [&store, &*lookup, &*feed] {
+                pool.warm_up(1);
+            }
+        }
+        // A poll that is late is of no use; but whoever waits for the other servers can wait.
+        let registry = Arc::new(feed.with_deadline(settings.deadline));
+        Ok(Self { readiness: lookup.clone(), lookup, feed, registry, ..Self::of(store) })
     }
 }
 
@@ -90,8 +108,10 @@ pub(crate) fn postgres(config: &Config) -> Result<PostgresStore, Error> {
 pub(crate) fn postgres_settings(postgres: &Postgres) -> Result<PostgresSettings, ConfigError> {
     Ok(PostgresSettings {
         url: postgres.resolved_url()?.expose().to_owned(),
+        url_source: postgres.url_source(),
         pool_size: postgres.pool_size,
         deadline: Duration::from_millis(postgres.deadline_ms),
+        connect_timeout: Duration::from_millis(postgres.connect_timeout_ms),
         application_name: "capykeys",
     })
 }

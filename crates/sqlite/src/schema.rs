@@ -18,22 +18,22 @@ const MIGRATIONS: [(&str, &str); 4] = [
 /// The version of the schema that this program works with: that of its last migration.
 pub const SCHEMA_VERSION: i32 = 4;
 
-/// How long a migration waits for other processes.
+/// How long a migration waits for other processes at least.
 const MIGRATION_PATIENCE: Duration = Duration::from_secs(5);
-/// How long a write waits for other processes: operators' commands write beside a server.
-const WRITER_PATIENCE: Duration = Duration::from_millis(500);
 /// How long a read waits. In WAL mode it waits for nobody but a process that is recovering the
 /// database after a crash; it runs on an async worker, so it must not wait long.
 const READER_PATIENCE: Duration = Duration::from_millis(200);
 /// What the WAL file is cut to once its content is in the database.
 const WAL_KEPT_BYTES: i64 = 16 * 1024 * 1024;
 
-/// The connection that writes, on a database whose schema is [`SCHEMA_VERSION`].
-pub(crate) fn open_writer(file: &Path) -> Result<Connection, OpenError> {
+/// The connection that writes, on a database whose schema is [`SCHEMA_VERSION`]. A write waits this
+/// long for other processes: operators' commands write beside a server.
+pub(crate) fn open_writer(file: &Path, patience: Duration) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection =
         Connection::open_with_flags(file, flags).map_err(OpenError::database(file, "opening"))?;
-    let journal = configure_writer(&connection).map_err(OpenError::database(file, "configuring"))?;
+    let journal = configure_writer(&connection, patience.max(MIGRATION_PATIENCE))
+        .map_err(OpenError::database(file, "configuring"))?;
     if !journal.eq_ignore_ascii_case("wal") {
         return Err(OpenError::Database { operation: "switching to WAL", code: format!("mode {journal}") });
     }
@@ -41,13 +41,13 @@ pub(crate) fn open_writer(file: &Path) -> Result<Connection, OpenError> {
     // another process writes, whatever the busy timeout.
     connection.set_transaction_behavior(TransactionBehavior::Immediate);
     migrate(&mut connection, file)?;
-    connection.busy_timeout(WRITER_PATIENCE).map_err(OpenError::database(file, "configuring"))?;
+    connection.busy_timeout(patience).map_err(OpenError::database(file, "configuring"))?;
     Ok(connection)
 }
 
 /// Gives back the journal mode, which is the old one where SQLite cannot change it.
-fn configure_writer(connection: &Connection) -> rusqlite::Result<String> {
-    connection.busy_timeout(MIGRATION_PATIENCE)?;
+fn configure_writer(connection: &Connection, patience: Duration) -> rusqlite::Result<String> {
+    connection.busy_timeout(patience)?;
     let journal = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     // FULL syncs the WAL at every commit; NORMAL would lose acknowledged rows at a power loss.
     connection.pragma_update(None, "synchronous", "FULL")?;

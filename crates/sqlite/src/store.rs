@@ -1,6 +1,6 @@
 //! The store: one writer, a few readers, one file.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use capykeys_domain::ports::Unavailable;
 use rusqlite::Connection;
@@ -29,6 +29,7 @@ pub struct SqliteStore {
 struct Shared {
     readers: Arc<Readers>,
     writer: Writer,
+    deadline: Duration,
 }
 
 impl Drop for Shared {
@@ -52,15 +53,24 @@ impl SqliteStore {
     /// [`OpenError`]. Nothing of an existing database is changed then, except that migrations may
     /// have been applied.
     pub fn open(directory: &Path) -> Result<Self, OpenError> {
+        Self::open_with(directory, DEADLINE)
+    }
+
+    /// The same for whoever can wait this long for an operation, instead of a second: a command
+    /// beside a busy server. Half of it may pass before the other process lets this one write.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn open_with(directory: &Path, deadline: Duration) -> Result<Self, OpenError> {
         directory::prepare(directory)?;
         let file = directory.join(DATABASE_FILE);
         let _turn = directory::lock_while_opening(directory)?;
         directory::create_database_file(directory, &file)?;
-        let connection = schema::open_writer(&file)?;
+        let connection = schema::open_writer(&file, deadline / 2)?;
         let readers =
             Readers::open(file.clone()).map_err(OpenError::database(&file, "opening for reading"))?;
         let writer = Writer::start(connection).map_err(OpenError::Writer)?;
-        Ok(Self { shared: Arc::new(Shared { readers: Arc::new(readers), writer }) })
+        Ok(Self { shared: Arc::new(Shared { readers: Arc::new(readers), writer, deadline }) })
     }
 
     /// A point lookup: some 10 µs, a tenth of what it would cost on another thread.
@@ -82,7 +92,7 @@ impl SqliteStore {
         // The readers alone: with the whole store, a read that outlives its caller could become
         // the one that closes it.
         let readers = Arc::clone(&self.shared.readers);
-        match timeout(DEADLINE, spawn_blocking(move || readers.read(read))).await {
+        match timeout(self.shared.deadline, spawn_blocking(move || readers.read(read))).await {
             Ok(Ok(outcome)) => outcome.map_err(|failure| failure.during(operation)),
             Ok(Err(_)) => Err(unavailable("the read was cut short")),
             Err(_) => Err(unavailable("not read in time")),
@@ -95,6 +105,6 @@ impl SqliteStore {
         operation: &'static str,
         work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Unavailable> {
-        self.shared.writer.write(operation, work).await
+        self.shared.writer.write(self.shared.deadline, operation, work).await
     }
 }

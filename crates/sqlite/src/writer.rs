@@ -15,7 +15,7 @@ use crate::{DEPENDENCY, error::Failure};
 const MAX_BATCH: usize = 64;
 /// How many operations wait at most; more callers wait for a place, within their deadline.
 const QUEUE_LENGTH: usize = 4 * MAX_BATCH;
-/// How long a caller waits for its operation to be committed.
+/// How long a caller waits for its operation to be committed, unless it says otherwise.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(1);
 
 /// An operation that waits for its turn, whatever it gives back.
@@ -40,10 +40,11 @@ impl Writer {
     }
 
     /// Runs `work` in a transaction and comes back when that is committed, or when it is certain
-    /// that nothing of it is stored, or, after [`DEADLINE`], in ignorance of that. `work` may write
+    /// that nothing of it is stored, or, after `deadline`, in ignorance of that. `work` may write
     /// and then fail: what it wrote is undone.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
+        deadline: Duration,
         operation: &'static str,
         work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Unavailable> {
@@ -55,7 +56,7 @@ impl Writer {
             queue.send(Box::new(job)).await.map_err(|_| stopped())?;
             answer.await.map_err(|_| stopped())?
         };
-        timeout(DEADLINE, committed).await.unwrap_or_else(|_| {
+        timeout(deadline, committed).await.unwrap_or_else(|_| {
             Err(Unavailable::new(DEPENDENCY, format_args!("{operation}: not committed in time")))
         })
     }

@@ -16,10 +16,16 @@ use tokio::{
         TcpListener, TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::watch,
+    sync::{mpsc, watch},
     task::JoinHandle,
-    time::sleep,
+    time::{Instant, sleep, sleep_until},
 };
+
+/// How many pieces are on their way at once, each way of a connection.
+const IN_FLIGHT: usize = 64;
+
+/// When it arrives, and what was said; nothing at the end.
+type Parcel = (Instant, Vec<u8>);
 
 /// How much of what a client said first is remembered; a PostgreSQL client tells its name in it.
 const GREETING: usize = 1024;
@@ -61,6 +67,8 @@ struct State {
     forgotten_below: u64,
     /// By how much answers are late, but those to clients that said this text first.
     late: Option<(Duration, &'static str)>,
+    /// How far away the server is: how long it takes to it and back.
+    round_trip: Duration,
 }
 
 /// Forwards TCP connections to a target until it is told to misbehave. Ends when dropped.
@@ -81,7 +89,7 @@ impl Proxy {
     pub async fn start(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port for the proxy");
         let address = listener.local_addr().expect("the proxy's address");
-        let state = State { mode: Mode::Forward, forgotten_below: 0, late: None };
+        let state = State { mode: Mode::Forward, forgotten_below: 0, late: None, round_trip: Duration::ZERO };
         let (state, watched) = watch::channel(state);
         let accepting = tokio::spawn(accept(listener, target, watched));
         Self { address, state, accepting }
@@ -122,6 +130,12 @@ impl Proxy {
         self.state.send_modify(|state| state.late = Some((by, spared)));
     }
 
+    /// Is as far away from the server as this round trip: whatever is said arrives after half of it,
+    /// both ways, and a connection is accepted after all of it.
+    pub fn move_away(&self, round_trip: Duration) {
+        self.state.send_modify(|state| state.round_trip = round_trip);
+    }
+
     /// Stops forwarding on the connections that are open now, for good and without closing them,
     /// as a firewall does that lost its table. New ones are served.
     pub fn forget(&self) {
@@ -134,6 +148,7 @@ impl Proxy {
         self.state.send_modify(|state| {
             state.mode = Mode::Forward;
             state.late = None;
+            state.round_trip = Duration::ZERO;
         });
     }
 
@@ -179,6 +194,8 @@ async fn serve(client: TcpStream, target: SocketAddr, number: u64, mut state: wa
     if !may_forward(Way::ToServer, number, &mut state).await {
         return;
     }
+    let away = state.borrow().round_trip;
+    sleep(away).await;
     let Ok(server) = TcpStream::connect(target).await else { return };
     // Without this the kernel holds back small pieces, and every answer would be late.
     if client.set_nodelay(true).and_then(|()| server.set_nodelay(true)).is_err() {
@@ -215,20 +232,41 @@ struct Pump {
 }
 
 impl Pump {
-    async fn run(mut self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) -> io::Result<()> {
+    async fn run(self, from: OwnedReadHalf, to: OwnedWriteHalf) -> io::Result<()> {
+        let (departing, arriving) = mpsc::channel(IN_FLIGHT);
+        let (taken, given) = tokio::join!(self.take(from, departing), self.give(to, arriving));
+        taken.and(given)
+    }
+
+    /// Takes what is said, which arrives later: until then, more may be said.
+    async fn take(&self, mut from: OwnedReadHalf, departing: mpsc::Sender<Parcel>) -> io::Result<()> {
         let mut buffer = vec![0; 16 * 1024];
         loop {
             let length = from.read(&mut buffer).await?;
-            match self.way {
-                Way::ToServer => self.note(&buffer[..length]),
-                Way::ToClient => self.be_late().await,
+            if self.way == Way::ToServer {
+                self.note(&buffer[..length]);
             }
-            // Asked after the read, so that what arrives while swallowing is held back.
-            if !may_forward(self.way, self.number, &mut self.state).await || length == 0 {
+            let due = Instant::now() + self.state.borrow().round_trip / 2;
+            if departing.send((due, buffer[..length].to_vec())).await.is_err() || length == 0 {
                 return Ok(());
             }
-            to.write_all(&buffer[..length]).await?;
         }
+    }
+
+    async fn give(&self, mut to: OwnedWriteHalf, mut arriving: mpsc::Receiver<Parcel>) -> io::Result<()> {
+        let mut state = self.state.clone();
+        while let Some((due, bytes)) = arriving.recv().await {
+            sleep_until(due).await;
+            if self.way == Way::ToClient {
+                self.be_late().await;
+            }
+            // Asked last, so that what arrives while swallowing is held back.
+            if !may_forward(self.way, self.number, &mut state).await || bytes.is_empty() {
+                break;
+            }
+            to.write_all(&bytes).await?;
+        }
+        Ok(())
     }
 
     fn note(&self, bytes: &[u8]) {

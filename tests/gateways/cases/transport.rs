@@ -1,5 +1,7 @@
 //! What passes arrives as it was sent, and every request is judged by itself.
 
+use std::{collections::BTreeMap, env};
+
 use super::access::{assert_identity, jobs_key};
 use crate::{
     request::{HOST, Request},
@@ -85,4 +87,28 @@ pub(crate) fn what_arrives_over_http2_is_the_same(stand: &Stand) {
     assert_eq!(arrived.header("x-own"), Some("kept"));
     assert_eq!(arrived.header("authorization").unwrap_or_default(), "");
     assert_identity(&arrived, jobs_key());
+}
+
+/// How many clients come at once. What a gateway does with the thousand that a deployment may get is in
+/// `docs/operations.md`, measured with a release build and nothing else to do.
+#[expect(clippy::disallowed_methods, reason = "how much is tested is no configuration of the service")]
+fn burst() -> usize {
+    env::var("CAPYKEYS_TEST_BURST").ok().and_then(|burst| burst.parse().ok()).unwrap_or(50)
+}
+
+pub(crate) fn a_burst_of_new_connections_passes(stand: &Stand) {
+    let request = Request::get(JOBS).bearer(&WORLD.jobs.plaintext).bytes();
+    let connections: Vec<_> = (0..burst())
+        .map(|_| {
+            let mut connection = stand.connect();
+            connection.send(&request);
+            connection
+        })
+        .collect();
+    let mut statuses = BTreeMap::new();
+    for mut connection in connections {
+        let status = connection.answer().map(|answer| answer.status());
+        *statuses.entry(status).or_insert(0) += 1;
+    }
+    assert_eq!(statuses, BTreeMap::from([(Some(200), burst())]), "{}", stand.gateway.name);
 }

@@ -64,6 +64,26 @@ async fn whoever_watches_is_told_of_the_end_and_does_not_hold_it_up() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_leaving_says_so_and_answers_all_the_same() {
+    let mut site = Site::new().await;
+    let mut health = HealthClient::new(site.connect().await);
+    let request = HealthCheckRequest { service: SERVICES[1].to_owned() };
+    let mut watched = health.watch(request.clone()).await.unwrap().into_inner();
+    assert_eq!(watched.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    site.leave();
+    let told = in_time(watched.message()).await.unwrap().unwrap();
+    assert_eq!(told.status(), ServingStatus::NotServing);
+    assert_eq!(health.check(request).await.unwrap().into_inner().status(), ServingStatus::NotServing);
+    let check = ask("/", &[], &[("anonymous", "allow")]);
+    for channel in [site.connect().await, site.connect().await] {
+        let answer = AuthorizationClient::new(channel).check(check.clone()).await;
+        let_through(answer.unwrap().into_inner());
+    }
+    site.stop();
+    in_time(site.serving).await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_check_that_has_begun_is_answered_before_the_end() {
     let mut site = Site::new().await;
     let asked = begin_check(&site).await;

@@ -7,6 +7,7 @@ mod support;
 
 mod bulk;
 mod concurrency;
+mod distance;
 mod faults;
 mod feed;
 mod line;

@@ -8,9 +8,12 @@ mod organizations;
 mod rules;
 mod serve;
 
-use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::sleep,
+};
 
 use crate::{
     cli::{Arguments, Command},
@@ -20,6 +23,9 @@ use crate::{
 
 /// Why a command failed: a sentence for the person who gave it.
 pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// How long a command may take before it says what it waits for.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// Does what the command line says.
 pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
@@ -31,22 +37,34 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
     }
     let config = Config::load(arguments.config.as_deref())?;
     telemetry::init(&config.log)?;
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(async {
         match arguments.command {
             Command::Serve => serve::run(&config).await,
             Command::Migrate => migrate::run(&config).await,
-            Command::Keys(command) => keys::run(&config, command).await,
-            Command::Organizations(command) => organizations::run(&config, command).await,
+            Command::Keys(command) => patiently(&config, keys::run(&config, command)).await,
+            Command::Organizations(command) => patiently(&config, organizations::run(&config, command)).await,
             Command::Config(command) => config::run(&config, &command),
             Command::Health(command) => health::run(&config, command).await,
             Command::Openapi | Command::Rules(_) => Ok(()),
         }
-    })
+    });
+    // What is left belongs to nobody, and does not hold up the end.
+    runtime.shutdown_background();
+    outcome
 }
 
-/// A listener of this process, which nobody else has.
-pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).map_err(|error| format!("cannot listen on {address}: {error}").into())
+/// Says what a command waits for, where it does not end at once.
+async fn patiently(config: &Config, command: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    let (store, limit) = (config.store.kind, config.store.command_timeout());
+    // On a thread of its own: to open the embedded store blocks this one.
+    let note = tokio::spawn(async move {
+        sleep(SILENCE).await;
+        output::note(&format!("waiting for {store}, for up to {} s", limit.as_secs()));
+    });
+    let ended = command.await;
+    note.abort();
+    ended
 }
 
 /// For the database's connections and the like; requests have threads of their own.

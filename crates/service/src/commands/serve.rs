@@ -8,7 +8,7 @@ use capykeys_postgres::SchemaError;
 use capykeys_sqlite::ServerLock;
 use tokio::{
     runtime::Handle,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     time::timeout,
 };
 
@@ -34,7 +34,9 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     let base_path = config.server.base_path()?;
     // Held until the end, so that no second server works on the same folder.
     let _lock = prepare_store(config).await?;
+    // It opens connections, which takes as long as to ask for the schema.
     let App { capykeys, sessions, cache, uses } = app::build(config, Role::Replica).await?;
+    check_schema(config).await?;
     let listeners = Listeners::bind(config)?;
     if config.store.kind == StoreKind::Sqlite {
         let url = format!("http://{}{}", listeners.address, base_path.as_str());
@@ -49,26 +51,35 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     let recording = uses.spawn(&Handle::current());
     let (metrics, Proof { callers, tls, .. }) = (metrics(sessions, cache.clone()), proof);
     // Before anybody is told that the service is ready: a signal that came earlier would end it at once.
-    let stop = stop_signal()?;
+    let mut signals = Signals::listen()?;
     let internal = Internal { metrics, gateways, callers, tls };
-    let serving = listeners.serve(config, &capykeys, base_path, internal)?;
-    let reason = stop.await;
-    serving.begin_drain();
-    tracing::info!(reason, "draining");
-    serving.stop().await?;
-    // Nobody is served any more, so nothing is used after this.
-    drop(following);
-    let (_, left) = tokio::join!(uses.flush(FLUSH_LIMIT), timeout(LEAVE_LIMIT, cache.leave()));
-    if !matches!(left, Ok(Ok(()))) {
-        tracing::warn!("the other servers could not be told that this one is gone");
+    let mut serving = listeners.serve(config, &capykeys, base_path, internal)?;
+    let reason = tokio::select! {
+        reason = signals.stop() => reason,
+        ended = serving.end() => return Err(ended),
+    };
+    tracing::info!(reason, "draining: a second signal ends it at once");
+    let end = async {
+        serving.drain(config.server.drain()).await;
+        serving.stop().await?;
+        // Nobody is served any more, so nothing is used after this.
+        drop(following);
+        let (_, left) = tokio::join!(uses.flush(FLUSH_LIMIT), timeout(LEAVE_LIMIT, cache.leave()));
+        if !matches!(left, Ok(Ok(()))) {
+            tracing::warn!("the other servers could not be told that this one is gone");
+        }
+        drop(recording);
+        tracing::info!("stopped");
+        Ok(())
+    };
+    tokio::select! {
+        ended = end => ended,
+        reason = signals.stop() => Err(format!("a second signal came, {reason}: ended at once").into()),
     }
-    drop(recording);
-    tracing::info!("stopped");
-    Ok(())
 }
 
-/// What a store needs before it is served: the embedded one a lock, PostgreSQL the right schema.
-/// A PostgreSQL that is away is no reason not to start: requests get 503 until it is there.
+/// What a store needs before it is opened: the embedded one a lock, PostgreSQL its schema where that
+/// is asked for.
 async fn prepare_store(config: &Config) -> Result<Option<ServerLock>, Error> {
     match config.store.kind {
         StoreKind::Sqlite => Ok(Some(ServerLock::acquire(&config.sqlite.directory)?)),
@@ -76,22 +87,51 @@ async fn prepare_store(config: &Config) -> Result<Option<ServerLock>, Error> {
             if config.postgres.migrate_at_start {
                 capykeys_postgres::migrate(&store::postgres_settings(&config.postgres)?).await?;
             }
-            match store::postgres(config)?.check_schema().await {
-                Err(SchemaError::Unavailable(error)) => tracing::warn!(%error, "PostgreSQL is not there yet"),
-                checked => checked?,
-            }
             Ok(None)
         }
     }
 }
 
-/// Listens for the signals that end the service from now on; the future waits for the first.
-fn stop_signal() -> std::io::Result<impl Future<Output = &'static str>> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
+/// PostgreSQL is not served with another schema. One that is away is no reason not to start: requests
+/// get 503 until it is there.
+async fn check_schema(config: &Config) -> Result<(), Error> {
+    if config.store.kind == StoreKind::Postgres {
+        match store::postgres(config)?.check_schema().await {
+            Err(SchemaError::Unavailable(error)) => tracing::warn!(%error, "PostgreSQL is not there yet"),
+            checked => checked?,
         }
-    })
+    }
+    Ok(())
+}
+
+/// The signals that the service knows what to do with. Any other ends it as the system has it.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    /// Listens for them from now on.
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for one that ends the service.
+    async fn stop(&mut self) -> &'static str {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+                // Most daemons read their configuration again, and none ends.
+                _ = self.hang_up.recv() => {
+                    tracing::warn!("SIGHUP does nothing: settings are read when the service starts");
+                }
+            }
+        }
+    }
 }

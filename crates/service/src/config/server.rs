@@ -24,9 +24,15 @@ pub(crate) struct Server {
     pub(crate) workers: NonZeroUsize,
     /// How long a request may take, its body included, in milliseconds.
     pub(crate) request_timeout_ms: u64,
-    /// How long requests may take to end after SIGTERM, in milliseconds.
+    /// How long everything is still served after SIGTERM, while the server is not ready, in
+    /// milliseconds: as long as load balancers take to send nothing more.
+    pub(crate) drain_ms: u64,
+    /// How long requests may take to end after that, in milliseconds.
     pub(crate) shutdown_timeout_ms: u64,
-    /// How many connections are kept open at once.
+    /// How long a connection may wait for its next request, in milliseconds. Longer than load
+    /// balancers keep theirs, so that none sends a request into a connection that is being closed.
+    pub(crate) idle_timeout_ms: u64,
+    /// How many connections each listener keeps open at once, as far as the system allows.
     pub(crate) max_connections: usize,
 }
 
@@ -37,7 +43,12 @@ impl Default for Server {
             base_path: String::new(),
             workers: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             request_timeout_ms: 10_000,
+            // Kubernetes takes a second or two to remove an endpoint everywhere, clouds' load
+            // balancers some more.
+            drain_ms: 5_000,
             shutdown_timeout_ms: 10_000,
+            // Longer than the 60 s that are common.
+            idle_timeout_ms: 75_000,
             max_connections: 25_000,
         }
     }
@@ -51,6 +62,14 @@ impl Server {
 
     pub(crate) const fn request_timeout(&self) -> Duration {
         Duration::from_millis(self.request_timeout_ms)
+    }
+
+    pub(crate) const fn idle_timeout(&self) -> Duration {
+        Duration::from_millis(self.idle_timeout_ms)
+    }
+
+    pub(crate) const fn drain(&self) -> Duration {
+        Duration::from_millis(self.drain_ms)
     }
 
     pub(crate) const fn shutdown_timeout(&self) -> Duration {

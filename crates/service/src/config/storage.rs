@@ -1,16 +1,32 @@
 //! Where keys are kept.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf, time::Duration};
 
+use capykeys_postgres::UrlSource;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, Secret};
 
 /// Which store is used.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Store {
     pub(crate) kind: StoreKind,
+    /// How long an operator's command waits for the store, operation by operation, in milliseconds.
+    /// Whoever gave it can wait longer than a request.
+    pub(crate) command_timeout_ms: u64,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { kind: StoreKind::default(), command_timeout_ms: 30_000 }
+    }
+}
+
+impl Store {
+    pub(crate) const fn command_timeout(&self) -> Duration {
+        Duration::from_millis(self.command_timeout_ms)
+    }
 }
 
 /// The stores there are.
@@ -22,6 +38,15 @@ pub(crate) enum StoreKind {
     Sqlite,
     /// A PostgreSQL server: for any number.
     Postgres,
+}
+
+impl fmt::Display for StoreKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        })
+    }
 }
 
 /// The embedded store.
@@ -55,6 +80,8 @@ pub(crate) struct Postgres {
     pub(crate) lookup_pool_size: usize,
     /// How long one operation may take, waiting for a connection included, in milliseconds.
     pub(crate) deadline_ms: u64,
+    /// How long opening a connection may take, in milliseconds. It goes on while operations come and go.
+    pub(crate) connect_timeout_ms: u64,
     /// Whether `serve` brings the schema up to date before it serves.
     pub(crate) migrate_at_start: bool,
 }
@@ -67,6 +94,7 @@ impl Default for Postgres {
             pool_size: 16,
             lookup_pool_size: 8,
             deadline_ms: 450,
+            connect_timeout_ms: 5_000,
             migrate_at_start: false,
         }
     }
@@ -78,5 +106,11 @@ impl Postgres {
         url.ok_or_else(|| {
             ConfigError::Invalid("store.kind is postgres, so postgres.url must be set".to_owned())
         })
+    }
+
+    /// Where the URL is in a file, that file: a password that is rotated is found there.
+    pub(crate) fn url_source(&self) -> Option<UrlSource> {
+        let path = self.url_file.clone()?;
+        Some(UrlSource::new(move || Some(Secret::read("postgres.url_file", &path).ok()?.expose().to_owned())))
     }
 }

@@ -52,6 +52,7 @@ pub(crate) struct Site {
     pub(crate) organization: Organization,
     /// Ends when the server has ended.
     pub(crate) serving: JoinHandle<io::Result<()>>,
+    leave: Option<oneshot::Sender<()>>,
     stop: Option<oneshot::Sender<()>>,
     clock: Arc<ManualClock>,
 }
@@ -83,13 +84,16 @@ impl Site {
         let organization = app.create_organization(new, &context()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel();
-        let stopped = async {
-            let _ = stopped.await;
-        };
+        let ((leave, leaving), (stop, stopped)) = (told(), told());
         let serving =
-            tokio::spawn(capykeys_ext_authz::serve(listener, Arc::clone(&app), gateways, settings, stopped));
-        Self { address, app, mood, organization, serving, stop: Some(stop), clock }
+            capykeys_ext_authz::serve(listener, Arc::clone(&app), gateways, settings, leaving, stopped);
+        let (leave, stop) = (Some(leave), Some(stop));
+        Self { address, app, mood, organization, serving: tokio::spawn(serving), leave, stop, clock }
+    }
+
+    /// Tells the server that it is about to stop.
+    pub(crate) fn leave(&mut self) {
+        self.leave.take().unwrap().send(()).unwrap();
     }
 
     /// Tells the server to stop.
@@ -157,4 +161,11 @@ fn capykeys(mood: watch::Receiver<Mood>, clock: &Arc<ManualClock>) -> Capykeys {
     let pepper = Pepper::new(PepperId::parse("1").unwrap(), Zeroizing::new([1; 32]));
     let peppers = Peppers::new(pepper, Vec::new()).unwrap();
     Capykeys::new(ports, KeyFormat::default(), peppers, Provisioning::Auto)
+}
+
+fn told() -> (oneshot::Sender<()>, impl Future<Output = ()>) {
+    let (sender, receiver) = oneshot::channel();
+    (sender, async {
+        let _ = receiver.await;
+    })
 }
