@@ -153,7 +153,7 @@ mod tests {
         let (name, text) = MIGRATIONS[0];
         Runner::new(&[Migration::unapplied(name, text).unwrap()]).run(&mut old).unwrap();
         assert_eq!(version(&old).unwrap(), Some(1));
-        let writer = open_writer(&file).unwrap();
+        let writer = open_writer(&file, READER_PATIENCE).unwrap();
         assert_eq!(version(&writer).unwrap(), Some(SCHEMA_VERSION));
         let changes: i64 = writer.query_row("SELECT count(*) FROM changes", [], |row| row.get(0)).unwrap();
         assert_eq!(changes, 1, "the start");
@@ -182,7 +182,7 @@ mod tests {
         };
         let before = feed(&old);
         drop(old);
-        let writer = open_writer(&file).unwrap();
+        let writer = open_writer(&file, READER_PATIENCE).unwrap();
         assert_eq!(feed(&writer), before);
         let change = "UPDATE api_keys SET revoked_at = NULL; UPDATE organizations SET clerk_organization_id = 'org_2a'";
         writer.execute_batch(change).unwrap();
@@ -195,7 +195,7 @@ mod tests {
         let directory = tempfile::TempDir::new().unwrap();
         let file = directory.path().join("test.db");
         std::fs::File::create(&file).unwrap();
-        let writer = open_writer(&file).unwrap();
+        let writer = open_writer(&file, READER_PATIENCE).unwrap();
         let pragma = |name| writer.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
         assert_eq!(pragma("synchronous"), 2, "FULL");
         assert_eq!(pragma("foreign_keys"), 1);
@@ -208,7 +208,7 @@ mod tests {
         let directory = tempfile::TempDir::new().unwrap();
         let file = directory.path().join("test.db");
         std::fs::File::create(&file).unwrap();
-        let _writer = open_writer(&file).unwrap();
+        let _writer = open_writer(&file, READER_PATIENCE).unwrap();
         let error = open_reader(&file).unwrap().execute("DELETE FROM audit_events", []).unwrap_err();
         assert_eq!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::ReadOnly));
     }

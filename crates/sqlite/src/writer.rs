@@ -284,7 +284,7 @@ mod tests {
     async fn a_caller_is_told_at_its_deadline_that_the_writer_is_too_slow() {
         let writer = Writer::start(connection()).unwrap();
         let (go_on, wait_to_go_on) = std::sync::mpsc::channel::<()>();
-        let stuck = writer.write("stuck", move |_| {
+        let stuck = writer.write(DEADLINE, "stuck", move |_| {
             let _ = wait_to_go_on.recv();
             Ok(())
         });

@@ -89,8 +89,8 @@ pub(crate) fn what_arrives_over_http2_is_the_same(stand: &Stand) {
     assert_identity(&arrived, jobs_key());
 }
 
-/// How many clients come at once. What a gateway does with the thousand that a deployment may get is in
-/// `docs/operations.md`, measured with a release build and nothing else to do.
+/// How many clients come at once. More than the machine can serve within the gateways' time limits are
+/// refused; `docs/operations.md` says how many that were.
 #[expect(clippy::disallowed_methods, reason = "how much is tested is no configuration of the service")]
 fn burst() -> usize {
     env::var("CAPYKEYS_TEST_BURST").ok().and_then(|burst| burst.parse().ok()).unwrap_or(50)
