@@ -14,8 +14,8 @@ pub use denial::{Denial, Forbidden};
 pub use permit::{Ceiling, CreateKey, ListKeys, ManageOrganizations, Permit, RevokeKey};
 pub use requirement::{Rejection, Requirement};
 pub use route::{
-    HostPattern, OriginalRequest, PathMatch, PathPattern, RequestPath, RouteError, RouteNeeds, RouteRule,
-    RouteRules,
+    Fit, HostPattern, OriginalRequest, PathPattern, RequestHost, RequestMethod, RequestPath, RouteError,
+    RouteNeeds, RouteRule, RouteRules,
 };
 
 use crate::model::{Caller, KeyCaller, KeyId, KeySource, Organization, OrganizationId, Scope, SessionCaller};
