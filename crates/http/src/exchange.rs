@@ -9,13 +9,15 @@ use std::{
     sync::Arc,
 };
 
-use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::HeaderMap};
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError, dev::Payload, http::header::HeaderMap,
+};
 use capykeys_domain::{
     model::{Actor, Caller, ClusterSubject, OrganizationId, RequestContext},
     usecases::{Authorized, Capykeys},
 };
 
-use crate::{Drain, error::ApiError};
+use crate::{Drain, endpoints, error::ApiError};
 
 /// What all requests share.
 #[derive(Clone)]
@@ -24,9 +26,9 @@ pub(crate) struct Shared {
     pub(crate) app: Arc<Capykeys>,
     /// Whether it is about to stop.
     pub(crate) drain: Drain,
-    /// Whether requests are logged for debugging alone, unless they fail here: a line for each of the
-    /// cluster's questions would cost more than the answer.
-    pub(crate) quiet: bool,
+    /// Whether it is the cluster that asks. Its requests are logged for debugging alone, unless they fail
+    /// here: a line for each of them would cost more than the answer.
+    pub(crate) internal: bool,
 }
 
 /// Who a request came from, for the log.
@@ -55,6 +57,8 @@ pub(crate) struct Exchange {
     pub(crate) shared: Shared,
     /// Its id and where it came from.
     pub(crate) context: RequestContext,
+    /// Whether it is a gateway's question about another request.
+    pub(crate) of_gateway: bool,
     /// The template of its path. Never the path itself, which can hold anything.
     pub(crate) route: Cell<&'static str>,
     /// Whether its body is being waited for.
@@ -69,13 +73,14 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     /// Begins with the head of the request.
-    pub(crate) fn new(shared: &Shared, headers: &HeaderMap, peer: Option<IpAddr>) -> Self {
+    pub(crate) fn new(shared: &Shared, path: &str, headers: &HeaderMap, peer: Option<IpAddr>) -> Self {
         let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
         let request_id = shared.app.request_id(given);
         let peer = peer.map(|address| address.to_canonical());
         Self {
             shared: shared.clone(),
             context: RequestContext { request_id, peer },
+            of_gateway: shared.internal && path.starts_with(endpoints::AUTHORIZE),
             route: Cell::new("-"),
             receiving: Cell::new(false),
             received: Cell::new(false),
@@ -92,6 +97,11 @@ impl Exchange {
     /// Remembers which workload has proved itself.
     pub(crate) fn prove(&self, workload: ClusterSubject) {
         self.workload.get_or_init(|| workload);
+    }
+
+    /// The answer to a request of which nothing came.
+    pub(crate) fn refuse(&self, error: ApiError) -> HttpResponse {
+        if self.of_gateway { error.for_gateway() } else { error }.error_response()
     }
 
     /// The service.

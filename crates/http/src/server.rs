@@ -11,7 +11,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
     Callers, Drain, Settings,
-    connection::{Guarded, Limits},
+    connection::{Guarded, Limits, expectations},
     endpoints,
     error::ApiError,
     exchange::Shared,
@@ -67,7 +67,7 @@ pub fn serve(
 ) -> io::Result<Server> {
     let workers = settings.workers.clamp(1, MAX_WORKERS);
     let limits = Limits { request: settings.request_timeout, idle: KEEP_ALIVE };
-    let shared = Shared { app, drain, quiet: matches!(surface, Surface::Internal(_)) };
+    let shared = Shared { app, drain, internal: matches!(surface, Surface::Internal(_)) };
     let builder = Server::build();
     let stopping = builder.graceful_shutdown_signal();
     let builder = builder
@@ -114,6 +114,7 @@ where
         .client_request_timeout(Duration::ZERO)
         .client_disconnect_timeout(DISCONNECT_TIMEOUT)
         .graceful_shutdown_signal(stopping.clone())
+        .expect(expectations())
         .on_connect_ext(|stream: &Guarded, extensions| stream.introduce(extensions))
         .h1(answers);
     fn_service(move |stream: TcpStream| {
