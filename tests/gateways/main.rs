@@ -60,7 +60,14 @@ on_every_gateway! {
             requests_on_one_connection_are_judged_apart,
             requests_on_one_http2_connection_are_judged_apart,
             what_arrives_over_http2_is_the_same,
-            a_burst_of_new_connections_passes;
+            a_burst_of_new_connections_passes,
+            a_large_body_arrives,
+            many_header_fields_arrive,
+            who_expects_to_be_told_to_continue_is_judged,
+            a_preflight_arrives_and_names_nobody,
+            a_websocket_is_judged_and_opened;
+        spellings:
+            strange_spellings_do_what_the_table_says;
         paths:
             what_arrives_is_what_was_authorized,
             what_arrives_over_http2_is_what_was_authorized;

@@ -112,7 +112,8 @@ impl<S: Read> Reader<S> {
         }
     }
 
-    fn head(&mut self) -> io::Result<Option<Message>> {
+    /// The start of the next message; none where the connection has ended before it.
+    pub(crate) fn head(&mut self) -> io::Result<Option<Message>> {
         let Some(start) = self.line()? else { return Ok(None) };
         Ok(Some(Message { start, headers: self.fields()?, ..Message::default() }))
     }
@@ -173,7 +174,8 @@ impl<S: Read> Reader<S> {
         }
     }
 
-    fn take(&mut self, length: usize) -> io::Result<Vec<u8>> {
+    /// So many bytes.
+    pub(crate) fn take(&mut self, length: usize) -> io::Result<Vec<u8>> {
         while self.read.len() < length {
             if !self.more()? {
                 return Err(io::ErrorKind::UnexpectedEof.into());

@@ -20,6 +20,7 @@ const LIMIT: Duration = Duration::from_secs(45);
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     method: &'static str,
+    host: String,
     target: String,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
@@ -27,13 +28,24 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn get(target: &str) -> Self {
-        Self { method: "GET", target: target.to_owned(), headers: Vec::new(), body: Vec::new() }
+        let (host, target) = (HOST.to_owned(), target.to_owned());
+        Self { method: "GET", host, target, headers: Vec::new(), body: Vec::new() }
     }
 
     pub(crate) fn post(target: &str, body: impl Into<Vec<u8>>) -> Self {
         let body = body.into();
         let length = body.len().to_string();
         Self { method: "POST", body, ..Self::get(target) }.header("Content-Length", &length)
+    }
+
+    /// The same with another method.
+    pub(crate) fn method(self, method: &'static str) -> Self {
+        Self { method, ..self }
+    }
+
+    /// The same for another host.
+    pub(crate) fn host(self, host: &str) -> Self {
+        Self { host: host.to_owned(), ..self }
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
@@ -58,7 +70,8 @@ impl Request {
 
     /// As it goes over an HTTP/1.1 connection.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        let mut lines = vec![format!("{} {} HTTP/1.1", self.method, self.target), format!("Host: {HOST}")];
+        let mut lines =
+            vec![format!("{} {} HTTP/1.1", self.method, self.target), format!("Host: {}", self.host)];
         lines.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
         [lines.join("\r\n").as_bytes(), b"\r\n\r\n", &self.body].concat()
     }
@@ -91,6 +104,16 @@ impl Connection {
     /// Sends bytes. That the gateway has hung up already is for the answer to tell.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);
+    }
+
+    /// The head of the next answer, also of one that opens a tunnel.
+    pub(crate) fn head(&mut self) -> Option<Message> {
+        self.reader.head().ok().flatten()
+    }
+
+    /// So many bytes of what comes then.
+    pub(crate) fn bytes(&mut self, length: usize) -> Option<Vec<u8>> {
+        self.reader.take(length).ok()
     }
 
     /// The next answer; none where the gateway closes the connection instead.

@@ -1,4 +1,5 @@
-//! The API behind the gateway: it keeps what it gets and answers everything with 200.
+//! The API behind the gateway: it keeps what it gets and answers everything with 200, or opens a
+//! WebSocket that repeats what it gets.
 
 use std::{
     io::{self, Write},
@@ -11,6 +12,10 @@ use crate::message::{Message, Reader};
 
 /// What it answers.
 pub(crate) const BODY: &str = "from the upstream";
+
+/// What it answers where another protocol is asked for. Frames are not looked at.
+const SWITCHING: &[u8] =
+    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 /// A server that records its requests. It runs until the test process ends.
 pub(crate) struct Upstream {
@@ -49,7 +54,14 @@ fn serve(connection: &TcpStream, record: &Mutex<Vec<Message>>) -> io::Result<()>
     let mut reader = Reader::new(connection);
     let mut writer = connection;
     while let Some(request) = reader.request()? {
+        let is_websocket = request.all("upgrade") == ["websocket"];
         lock(record).push(request);
+        if is_websocket {
+            writer.write_all(SWITCHING)?;
+            loop {
+                writer.write_all(&reader.take(1)?)?;
+            }
+        }
         let length = BODY.len();
         let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n");
         writer.write_all((head + BODY).as_bytes())?;

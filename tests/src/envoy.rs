@@ -26,9 +26,11 @@ use crate::{Server, secrets};
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
 
-/// A check of a GET that is being put together.
-#[derive(Clone, Debug, Default)]
+/// A check that is being put together.
+#[derive(Clone, Debug)]
 pub struct Check {
+    method: String,
+    host: String,
     path: String,
     headers: HashMap<String, String>,
     settings: HashMap<String, String>,
@@ -48,9 +50,22 @@ pub struct Verdict {
 }
 
 impl Check {
-    /// Of this path.
+    /// Of a `GET` of this path.
     pub fn of(path: &str) -> Self {
-        Self { path: path.to_owned(), ..Self::default() }
+        let [method, host, path] = ["GET", "api.example", path].map(str::to_owned);
+        Self { method, host, path, headers: HashMap::new(), settings: HashMap::new() }
+    }
+
+    /// With another method.
+    #[must_use]
+    pub fn of_method(self, method: &str) -> Self {
+        Self { method: method.to_owned(), ..self }
+    }
+
+    /// For another host.
+    #[must_use]
+    pub fn of_host(self, host: &str) -> Self {
+        Self { host: host.to_owned(), ..self }
     }
 
     /// With `Authorization: Bearer …`.
@@ -120,8 +135,8 @@ impl Check {
 
     fn request(self) -> CheckRequest {
         let http = HttpRequest {
-            method: "GET".to_owned(),
-            host: "api.example".to_owned(),
+            method: self.method,
+            host: self.host,
             path: self.path,
             headers: self.headers,
             ..HttpRequest::default()

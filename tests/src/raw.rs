@@ -33,6 +33,11 @@ impl<'a> Raw<'a> {
         Ok(Self { stream: connect(address)?, server })
     }
 
+    /// Opens one to the listener for the cluster.
+    pub fn connect_internal(server: &'a Server) -> Self {
+        Self { stream: connect(server.internal_address()).expect("the server accepts connections"), server }
+    }
+
     /// Sends bytes. That the server hung up already is for the answer to tell.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         let _ = self.stream.write_all(bytes.as_ref());
@@ -52,6 +57,16 @@ impl<'a> Raw<'a> {
     #[track_caller]
     pub fn answer(&mut self) -> Answer {
         self.try_answer().unwrap_or_else(|| panic!("the connection ended without an answer"))
+    }
+
+    /// The status of the answer alone: one to `HEAD` has no body.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub fn status(&mut self) -> u16 {
+        let mut line = [0; 12];
+        self.stream.read_exact(&mut line).expect("an answer");
+        str::from_utf8(&line[9..]).ok().and_then(|status| status.parse().ok()).expect("its status")
     }
 
     /// The same; none where the server ended the connection.

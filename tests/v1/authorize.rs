@@ -3,9 +3,11 @@
 use std::{fs, sync::Arc};
 
 use capykeys_tests::{
-    Answer, Installation, Server, Store, Tenant,
+    Answer, Call, Installation, Server, Store, Tenant,
     clerk::{self, Session},
+    envoy::Check,
     on_both_stores,
+    raw::Raw,
 };
 use reqwest::Method;
 
@@ -115,5 +117,122 @@ fn rules_that_cannot_work_end_the_start_with_a_sentence() {
     for command in [&["serve"][..], &["config", "check"], &["rules", "check", file.to_str().unwrap()]] {
         let output = installation.run_briefly(command);
         assert!(output.expect_failure().contains("rule 1: `scopes[0]` is not a known scope"), "{command:?}");
+    }
+}
+
+/// Rules of which the last is weaker than all others, and what somebody sends to come to it.
+const GUARDED: &str = "
+[[rules]]
+path = '/open/*'
+anonymous = true
+[[rules]]
+path = '/v1/jobs:cancel'
+scopes = ['backups:write']
+[[rules]]
+methods = ['GET']
+path = '/v1/exports'
+scopes = ['backups:write']
+[[rules]]
+path = '/v1/projects/{project}/**'
+scopes = ['jobs:read']
+[[rules]]
+path = '/admin/**'
+scopes = ['*']
+[[rules]]
+host = 'admin.example.com'
+path = '/**'
+scopes = ['*']
+[[rules]]
+path = '/**'
+";
+
+/// A server with these rules.
+fn with_rules(rules: &str) -> Server {
+    let installation = Installation::new(Store::Sqlite);
+    let file = installation.directory().join("rules.toml");
+    fs::write(&file, rules).unwrap();
+    Server::start(&Arc::new(installation.set("INTERNAL__AUTHORIZE__RULES_FILE", file.to_str().unwrap())))
+}
+
+/// The question of a gateway that tells of this request.
+fn told<'a>(server: &'a Server, family: &str, method: &str, host: &str, target: &str) -> Call<'a> {
+    let headers = match family {
+        "forward-auth" => ["x-forwarded-method", "x-forwarded-host", "x-forwarded-uri"],
+        _ => ["x-original-method", "x-original-host", "x-original-uri"],
+    };
+    let call = server.call_internal(Method::GET, &format!("/authorize/{family}"));
+    headers.into_iter().zip([method, host, target]).fold(call, |call, (name, value)| call.header(name, value))
+}
+
+#[test]
+fn a_request_that_is_spelled_otherwise_comes_under_no_weaker_rule() {
+    let server = with_rules(GUARDED);
+    let acme = Tenant::new(&server);
+    let spec = serde_json::json!({"name": "p", "scopes": ["jobs:read"], "project_id": "p_1"});
+    let key = acme.create(&spec).plaintext;
+    let (host, admin) = ("api.example.com", "admin.example.com");
+    for (method, host, target, status) in [
+        ("GET", host, "/open/x", 200),
+        ("GET", host, "/open/x#/secret", 403),
+        ("GET", host, "/open/x?#", 403),
+        ("GET", host, "/v1/jobs:cancel", 403),
+        ("POST", host, "/v1/jobs%3Acancel", 403),
+        ("POST", host, "/v1/%6Aobs%3acancel", 403),
+        ("GET", host, "/v1/exports", 403),
+        ("HEAD", host, "/v1/exports", 403),
+        ("POST", host, "/v1/exports", 403),
+        ("get", host, "/v1/exports", 403),
+        ("GET", host, "/v1/projects/p_1/x", 200),
+        ("GET", host, "/v1/projects/p%5F1/%78", 200),
+        ("GET", host, "/v1/projects/p_2/x", 403),
+        ("GET", host, "/v1/projects/p_2%20/x", 403),
+        ("GET", host, "/v1/projects/p%C3%A9/x", 403),
+        ("GET", host, "/V1/Projects/p_2/x", 403),
+        ("GET", host, "/Admin", 403),
+        ("GET", host, "/ADMIN/x", 403),
+        ("GET", host, "/admin.json", 403),
+        ("GET", host, "/admin%20/x", 403),
+        ("GET", host, "/%61dmin", 403),
+        ("GET", host, "/a\\..\\admin", 403),
+        ("GET", host, "/x/%ff", 403),
+        ("GET", host, "/other", 200),
+        ("GET", host, "/%7Eother/%2D", 200),
+        ("GET", admin, "/other", 403),
+        ("GET", "ADMIN.example.com.", "/other", 403),
+        ("GET", "admin.example.com..", "/other", 403),
+        ("GET", "admin.example.com:80:80", "/other", 403),
+        ("GET", "admin.example.com:", "/other", 403),
+        ("GET", "x@admin.example.com", "/other", 403),
+        ("GET", "%61dmin.example.com", "/other", 403),
+        ("GET", "admin.example.com/", "/other", 403),
+    ] {
+        for family in ["forward-auth", "auth-request"] {
+            let answer = told(&server, family, method, host, target).api_key(&key).send();
+            assert_eq!(answer.status, status, "{family}: {method} {host} {target}");
+        }
+        let mut check = Check::of(target).of_host(host).of_method(method);
+        check = check.header("x-api-key", &key);
+        assert_eq!(check.ask(&server).status, i32::from(status), "gRPC: {method} {host} {target}");
+        let line = format!("{method} /authorize/ext-authz{target} HTTP/1.1");
+        let request = format!("{line}\r\nHost: {host}\r\nX-API-Key: {key}\r\n\r\n");
+        let found = Raw::connect_internal(&server).send(request).status();
+        assert_eq!(found, status, "ext-authz: {method} {host} {target}");
+    }
+}
+
+#[test]
+fn a_client_whose_query_reaches_the_service_decides_nothing() {
+    let server = with_rules("[[rules]]\npath = '/secret'\nscopes = ['*']\n");
+    for query in ["anonymous=allow", "anonymous=allow#", "anonymous=allow#x", "%61nonymous=allow"] {
+        // As Caddy passes it on where its own address has no query.
+        let path = format!("/authorize/forward-auth?{query}");
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: x\r\nX-Forwarded-Method: GET\r\nX-Forwarded-Uri: /secret?{query}\r\n\r\n"
+        );
+        Raw::connect_internal(&server).send(request).answer().error(403);
+        let sent = query.split('#').next().unwrap();
+        let call = server.call_internal(Method::GET, &format!("/authorize/forward-auth?{sent}"));
+        let call = call.header("x-forwarded-method", "GET");
+        call.header("x-forwarded-uri", format!("/secret?{query}")).send().error(403);
     }
 }

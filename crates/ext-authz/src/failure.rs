@@ -16,7 +16,7 @@ pub(crate) enum Failure {
     Refused(AuthorizeError),
     /// The answer took too long.
     Overdue,
-    /// A fault of ours.
+    /// A fault of ours. That is for the log alone: to the caller, it cannot be known right now.
     Internal,
 }
 
@@ -28,10 +28,9 @@ impl Failure {
                 HttpStatusCode::Unauthorized
             }
             Self::Refused(AuthorizeError::Forbidden(_)) => HttpStatusCode::Forbidden,
-            Self::Refused(AuthorizeError::Unavailable(_)) | Self::Overdue => {
+            Self::Refused(AuthorizeError::Unavailable(_)) | Self::Overdue | Self::Internal => {
                 HttpStatusCode::ServiceUnavailable
             }
-            Self::Internal => HttpStatusCode::InternalServerError,
         }
     }
 
@@ -40,7 +39,6 @@ impl Failure {
         match self.status() {
             HttpStatusCode::Unauthorized => Code::Unauthenticated,
             HttpStatusCode::ServiceUnavailable => Code::Unavailable,
-            HttpStatusCode::InternalServerError => Code::Internal,
             _ => Code::PermissionDenied,
         }
     }
@@ -53,17 +51,19 @@ impl Failure {
             Self::Refused(AuthorizeError::Unauthenticated(_)) => {
                 Some(("www-authenticate", r#"Bearer error="invalid_token""#))
             }
-            Self::Refused(AuthorizeError::Unavailable(_)) | Self::Overdue => Some(("retry-after", "1")),
-            Self::Refused(AuthorizeError::Forbidden(_)) | Self::Internal => None,
+            Self::Refused(AuthorizeError::Unavailable(_)) | Self::Overdue | Self::Internal => {
+                Some(("retry-after", "1"))
+            }
+            Self::Refused(AuthorizeError::Forbidden(_)) => None,
         }
     }
 
     /// What the log says beyond the status.
-    pub(crate) fn reason(&self) -> Option<Cow<'static, str>> {
+    pub(crate) fn reason(&self) -> Cow<'static, str> {
         match self {
-            Self::Refused(error) => Some(error.reason()),
-            Self::Overdue => Some(Cow::Borrowed(OVERDUE)),
-            Self::Internal => None,
+            Self::Refused(error) => error.reason(),
+            Self::Overdue => Cow::Borrowed(OVERDUE),
+            Self::Internal => Cow::Borrowed(INTERNAL),
         }
     }
 }
@@ -78,8 +78,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(error) => error.fmt(f),
-            Self::Overdue => f.write_str(UNAVAILABLE),
-            Self::Internal => f.write_str(INTERNAL),
+            Self::Overdue | Self::Internal => f.write_str(UNAVAILABLE),
         }
     }
 }

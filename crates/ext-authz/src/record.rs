@@ -47,7 +47,7 @@ impl Record {
     pub(crate) fn answered(&mut self, outcome: &Result<Authorized, Failure>) {
         match outcome {
             Ok(who) => (self.status, self.who) = (Some(HttpStatusCode::Ok), who.actor()),
-            Err(failure) => (self.status, self.reason) = (Some(failure.status()), failure.reason()),
+            Err(failure) => (self.status, self.reason) = (Some(failure.status()), Some(failure.reason())),
         }
     }
 }

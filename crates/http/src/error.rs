@@ -105,8 +105,22 @@ impl ApiError {
         }
     }
 
+    /// What a gateway is told that asks about a request: 401, 403 and 503 are all that the gateways
+    /// know, and some make another error of everything else.
+    pub(crate) fn for_gateway(self) -> Self {
+        let unavailable = |reason| Self::Unavailable(Unavailable::new("capykeys", reason));
+        match self {
+            Self::Invalid(_) => Self::NotLetThrough("The request is not valid HTTP."),
+            Self::HeadTooLarge => Self::NotLetThrough("The request's head is too large to be judged."),
+            Self::TooSlow => unavailable("the question took too long to arrive"),
+            Self::ConnectionClosing => unavailable("the connection was to be closed before this question"),
+            Self::Internal => unavailable(INTERNAL),
+            other => other,
+        }
+    }
+
     /// What the log says beyond the status.
-    fn reason(&self) -> Option<Cow<'static, str>> {
+    pub(crate) fn reason(&self) -> Option<Cow<'static, str>> {
         match self {
             Self::Unauthenticated { reason, .. } | Self::Unproven { reason, .. } => {
                 Some(Cow::Borrowed(reason))

@@ -9,13 +9,16 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::HeaderMap, web::Bytes};
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError, dev::Payload,
+    http::header::HeaderMap, web::Bytes,
+};
 use capykeys_domain::{
     model::{Actor, Caller, ClusterSubject, OrganizationId, RequestContext},
     usecases::{Authorized, Capykeys},
 };
 
-use crate::{Drain, error::ApiError, status::StatusBoard};
+use crate::{Drain, endpoints, error::ApiError, status::StatusBoard};
 
 /// What all requests share.
 #[derive(Clone)]
@@ -28,9 +31,9 @@ pub(crate) struct Shared {
     pub(crate) status: Arc<StatusBoard>,
     /// Its OpenAPI document, once it was asked for.
     pub(crate) document: Arc<OnceLock<Bytes>>,
-    /// Whether requests are logged for debugging alone, unless they fail here: a line for each of the
-    /// cluster's questions would cost more than the answer.
-    pub(crate) quiet: bool,
+    /// Whether it is the cluster that asks. Its requests are logged for debugging alone, unless they fail
+    /// here: a line for each of them would cost more than the answer.
+    pub(crate) internal: bool,
 }
 
 /// Who a request came from, for the log.
@@ -59,6 +62,8 @@ pub(crate) struct Exchange {
     pub(crate) shared: Shared,
     /// Its id and where it came from.
     pub(crate) context: RequestContext,
+    /// Whether it is a gateway's question about another request.
+    pub(crate) of_gateway: bool,
     /// The template of its path. Never the path itself, which can hold anything.
     pub(crate) route: Cell<&'static str>,
     /// Whether its body is being waited for.
@@ -73,13 +78,14 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     /// Begins with the head of the request.
-    pub(crate) fn new(shared: &Shared, headers: &HeaderMap, peer: Option<IpAddr>) -> Self {
+    pub(crate) fn new(shared: &Shared, path: &str, headers: &HeaderMap, peer: Option<IpAddr>) -> Self {
         let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
         let request_id = shared.app.request_id(given);
         let peer = peer.map(|address| address.to_canonical());
         Self {
             shared: shared.clone(),
             context: RequestContext { request_id, peer },
+            of_gateway: shared.internal && path.starts_with(endpoints::AUTHORIZE),
             route: Cell::new("-"),
             receiving: Cell::new(false),
             received: Cell::new(false),
@@ -96,6 +102,11 @@ impl Exchange {
     /// Remembers which workload has proved itself.
     pub(crate) fn prove(&self, workload: ClusterSubject) {
         self.workload.get_or_init(|| workload);
+    }
+
+    /// The answer to a request of which nothing came.
+    pub(crate) fn refuse(&self, error: ApiError) -> HttpResponse {
+        if self.of_gateway { error.for_gateway() } else { error }.error_response()
     }
 
     /// The service.

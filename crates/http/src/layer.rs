@@ -65,14 +65,14 @@ where
         // Routing and the first steps may run, and panic, before there is a future.
         let (is_last, is_head) = (is_last(&request), request.method() == Method::HEAD);
         let offers_websocket = offers_websocket(request.headers());
-        let call = match refusal(&request, connection.as_deref()) {
+        let call = match refusal(&request, &exchange, connection.as_deref()) {
             Some(refusal) => Err(refusal),
             None => catch_unwind(AssertUnwindSafe(|| span.in_scope(|| service.call(request))))
                 .map_err(|_panic| ApiError::Internal),
         };
         async move {
             let mut answer = match call {
-                Err(refusal) => refusal.error_response(),
+                Err(refusal) => exchange.refuse(refusal),
                 Ok(call) => outcome(call, time_limit, &exchange).await,
             };
             add_headers(answer.headers_mut(), &exchange);
@@ -92,12 +92,13 @@ where
 }
 
 /// Why a request is not even routed.
-fn refusal(request: &Request, connection: Option<&Connection>) -> Option<ApiError> {
+fn refusal(request: &Request, exchange: &Exchange, connection: Option<&Connection>) -> Option<ApiError> {
     let headers = request.headers();
     if connection.is_some_and(Connection::is_closing) {
         // RFC 9112, section 9.6: what follows the last request is not to be done.
         Some(ApiError::ConnectionClosing)
-    } else if header_bytes(headers) > MAX_HEADER_BYTES {
+    } else if header_bytes(headers) > MAX_HEADER_BYTES && !exchange.of_gateway {
+        // A gateway's question holds what the client has sent, and that may be more elsewhere.
         Some(ApiError::HeadTooLarge)
     } else {
         None
@@ -121,7 +122,7 @@ fn offers_websocket(headers: &HeaderMap) -> bool {
 
 fn begin(shared: &Shared, request: &Request) -> Rc<Exchange> {
     let peer = request.peer_addr().map(|address| address.ip());
-    let exchange = Rc::new(Exchange::new(shared, request.headers(), peer));
+    let exchange = Rc::new(Exchange::new(shared, request.path(), request.headers(), peer));
     request.extensions_mut().insert(Rc::clone(&exchange));
     exchange
 }
@@ -137,7 +138,7 @@ async fn outcome<B: MessageBody + 'static>(
         Ok(Ok(Ok(response))) => response.into_parts().1.map_into_boxed_body(),
         // No other errors are raised here; if one were, its text would not be for callers.
         Ok(Ok(Err(error))) => error.as_error().unwrap_or(&ApiError::Internal).error_response(),
-        Ok(Err(_panic)) => ApiError::Internal.error_response(),
+        Ok(Err(_panic)) => exchange.refuse(ApiError::Internal),
         Err(_) if exchange.receiving.get() => ApiError::TooSlow.error_response(),
         Err(_) => ApiError::Overdue.error_response(),
     }
@@ -148,7 +149,7 @@ fn header_bytes(headers: &HeaderMap) -> usize {
 }
 
 /// RFC 9112, section 6.3.
-fn has_body(headers: &HeaderMap) -> bool {
+pub(crate) fn has_body(headers: &HeaderMap) -> bool {
     let announced = headers.get(header::CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
     announced || headers.contains_key(header::TRANSFER_ENCODING)
 }

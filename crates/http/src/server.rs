@@ -11,7 +11,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
     BasePath, Callers, Drain, Settings,
-    connection::{Guarded, Limits},
+    connection::{Guarded, Limits, expectations},
     endpoints,
     error::ApiError,
     exchange::Shared,
@@ -63,8 +63,8 @@ pub fn serve(
 ) -> io::Result<Server> {
     let workers = settings.workers.clamp(1, MAX_WORKERS);
     let limits = Limits { request: settings.request_timeout, idle: settings.idle_timeout };
-    let quiet = matches!(surface, Surface::Internal(_));
-    let shared = Shared { app, drain, status: Arc::default(), document: Arc::default(), quiet };
+    let internal = matches!(surface, Surface::Internal(_));
+    let shared = Shared { app, drain, status: Arc::default(), document: Arc::default(), internal };
     let builder = Server::build();
     let stopping = builder.graceful_shutdown_signal();
     let builder = builder
@@ -111,6 +111,7 @@ where
         .client_request_timeout(Duration::ZERO)
         .client_disconnect_timeout(DISCONNECT_TIMEOUT)
         .graceful_shutdown_signal(stopping.clone())
+        .expect(expectations())
         .on_connect_ext(|stream: &Guarded, extensions| stream.introduce(extensions))
         .h1(answers);
     fn_service(move |stream: TcpStream| {

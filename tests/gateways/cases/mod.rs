@@ -6,4 +6,5 @@ pub(crate) mod identity;
 pub(crate) mod outage;
 pub(crate) mod paths;
 pub(crate) mod smuggling;
+pub(crate) mod spellings;
 pub(crate) mod transport;

@@ -113,7 +113,7 @@ fn targets() -> Vec<String> {
 /// What an API might take the path for.
 fn readings(target: &str) -> BTreeSet<String> {
     let path = target.split_once("://").map_or(target, |(_, rest)| &rest[rest.find('/').unwrap_or(0)..]);
-    let path = path.split('?').next().unwrap_or_default();
+    let path = &without_needless_escapes(path.split('?').next().unwrap_or_default());
     let mut readings = BTreeSet::from([path.to_owned(), path.replace("//", "/")]);
     for choice in 0..16 {
         let mut reading = path.to_owned();
@@ -133,6 +133,15 @@ fn readings(target: &str) -> BTreeSet<String> {
         readings.insert(without_dots(&reading));
     }
     readings
+}
+
+/// What needs no escape means the same with one (RFC 3986, section 6.2.2.2).
+fn without_needless_escapes(path: &str) -> String {
+    let needless = (b'!'..=b'~').filter(|byte| byte.is_ascii_alphanumeric() || b"-_~".contains(byte));
+    needless.fold(path.to_owned(), |path, byte| {
+        let letter = char::from(byte).to_string();
+        path.replace(&format!("%{byte:02X}"), &letter).replace(&format!("%{byte:02x}"), &letter)
+    })
 }
 
 fn decoded(path: &str) -> String {

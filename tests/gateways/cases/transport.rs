@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, env};
 
-use super::access::{assert_identity, jobs_key};
+use super::access::{NOBODY, assert_identity, jobs_key};
 use crate::{
     request::{HOST, Request},
     stand::Stand,
@@ -111,4 +111,76 @@ pub(crate) fn a_burst_of_new_connections_passes(stand: &Stand) {
         *statuses.entry(status).or_insert(0) += 1;
     }
     assert_eq!(statuses, BTreeMap::from([(Some(200), burst())]), "{}", stand.gateway.name);
+}
+
+/// More than nginx takes unless it is told otherwise.
+pub(crate) fn a_large_body_arrives(stand: &Stand) {
+    let body = vec![b'x'; 3 * 1024 * 1024];
+    let arrived = stand.passes(&Request::post(JOBS, body.clone()).bearer(&WORLD.jobs.plaintext));
+    assert!(arrived.body == body, "the body has changed");
+}
+
+/// What the gateways take of a head must not be too much for the service.
+pub(crate) fn many_header_fields_arrive(stand: &Stand) {
+    let mut request = Request::get(JOBS).bearer(&WORLD.jobs.plaintext);
+    for number in 0..stand.gateway.fields {
+        request = request.header(&format!("X-Field-{number}"), &"v".repeat(80));
+    }
+    let arrived = stand.passes(&request);
+    let own = arrived.headers.iter().filter(|(name, _)| name.to_lowercase().starts_with("x-field-"));
+    assert_eq!(own.count(), stand.gateway.fields);
+    assert_identity(&arrived, jobs_key());
+}
+
+/// The service must not be waited for with an answer to a question without a body.
+pub(crate) fn who_expects_to_be_told_to_continue_is_judged(stand: &Stand) {
+    for request in [Request::get(JOBS), Request::post(JOBS, "body")] {
+        let request = request.header("Expect", "100-continue");
+        stand.refuses(&request, 401);
+        assert_identity(&stand.passes(&request.bearer(&WORLD.jobs.plaintext)), jobs_key());
+    }
+}
+
+/// Browsers never send a credential with it (Fetch, section 4.8).
+pub(crate) fn a_preflight_arrives_and_names_nobody(stand: &Stand) {
+    let preflight = |target| {
+        Request::get(target)
+            .method("OPTIONS")
+            .header("Origin", "https://app.example.com")
+            .header("Access-Control-Request-Method", "GET")
+            .header("X-Capy-Key-Id", "forged")
+    };
+    let arrived = stand.passes(&preflight(JOBS));
+    assert!(arrived.start.starts_with("OPTIONS "), "{arrived:?}");
+    assert_identity(&arrived, NOBODY);
+    assert!(matches!(stand.send(&preflight("/v1/account")).status(), 403 | 404));
+    assert!(matches!(stand.send(&preflight("/v1/projects/p_1//jobs/7")).status(), 403 | 404 | 200));
+    for arrived in stand.arrived() {
+        assert_eq!(arrived.target(), JOBS);
+    }
+    // The request itself is judged.
+    stand.refuses(&Request::get(JOBS).header("Origin", "https://app.example.com"), 401);
+}
+
+pub(crate) fn a_websocket_is_judged_and_opened(stand: &Stand) {
+    let request = Request::get(JOBS)
+        .header("Connection", "keep-alive, Upgrade, X-Capy-Key-Id")
+        .header("Upgrade", "websocket")
+        .header("Sec-WebSocket-Version", "13")
+        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
+    stand.refuses(&request, 401);
+    stand.refuses(&request.clone().bearer(&WORLD.elsewhere.plaintext), 403);
+    // More often than connections to the service are kept, which must stay usable.
+    for _ in 0..5 {
+        let mut connection = stand.connect();
+        connection.send(&request.clone().bearer(&WORLD.jobs.plaintext).bytes());
+        let answer = connection.head().expect("an answer");
+        assert_eq!(answer.status(), 101, "{answer:?}");
+        connection.send(b"both ways");
+        assert_eq!(connection.bytes(9).as_deref(), Some(&b"both ways"[..]));
+        let arrived = stand.arrived_alone();
+        assert_identity(&arrived, jobs_key());
+        assert_eq!(arrived.header("authorization").unwrap_or_default(), "");
+        let _ = stand.passes(&Request::get(JOBS).bearer(&WORLD.jobs.plaintext));
+    }
 }

@@ -19,6 +19,7 @@ pub(crate) const GATEWAY: Gateway = Gateway {
     },
     http2_apart: false,
     drops_trailers: true,
+    fields: 95,
     semicolon: ";",
     outage: Outage::Explained,
     patience: IN_TIME,

@@ -17,6 +17,7 @@ pub(crate) const GATEWAY: Gateway = Gateway {
     replacements: |place| replacements(place, "{ address: 127.0.0.1, port_value: 8081 }"),
     http2_apart: false,
     drops_trailers: true,
+    fields: 80,
     semicolon: ";",
     outage: Outage::Explained,
     patience: IN_TIME,

@@ -21,6 +21,7 @@ pub(crate) const GATEWAY: Gateway = Gateway {
     http2_apart: false,
     // Newer than 3.1 it does.
     drops_trailers: false,
+    fields: 80,
     semicolon: ";",
     outage: Outage::Explained,
     patience: IN_TIME,

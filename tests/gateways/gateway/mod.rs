@@ -27,6 +27,8 @@ pub(crate) struct Gateway {
     pub(crate) http2_apart: bool,
     /// Whether what follows a chunked body is kept from the API.
     pub(crate) drops_trailers: bool,
+    /// How many header fields of a client it passes on, and those that it adds.
+    pub(crate) fields: usize,
     /// What becomes of a semicolon in a query.
     pub(crate) semicolon: &'static str,
     /// What a client is told while the service does not answer.

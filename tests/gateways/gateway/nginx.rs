@@ -24,6 +24,7 @@ pub(crate) const GATEWAY: Gateway = Gateway {
     },
     http2_apart: true,
     drops_trailers: true,
+    fields: 95,
     semicolon: ";",
     outage: Outage::Explained,
     patience: IN_TIME,

@@ -21,6 +21,7 @@ pub(crate) const GATEWAY: Gateway = Gateway {
     },
     http2_apart: false,
     drops_trailers: true,
+    fields: 95,
     semicolon: "%3B",
     outage: Outage::Bare(500),
     // Its own limit is 30 s, and it has no setting for it.

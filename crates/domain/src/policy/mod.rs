@@ -16,8 +16,8 @@ pub use permit::{Ceiling, CreateKey, GetOrganization, ListKeys, ManageOrganizati
 pub use requirement::{Rejection, Requirement};
 pub use roles::RoleTable;
 pub use route::{
-    HostPattern, OriginalRequest, PathMatch, PathPattern, RequestPath, RouteError, RouteNeeds, RouteRule,
-    RouteRules,
+    Fit, HostPattern, OriginalRequest, PathPattern, RequestHost, RequestMethod, RequestPath, RouteError,
+    RouteNeeds, RouteRule, RouteRules,
 };
 
 use crate::model::{

@@ -103,10 +103,14 @@ async fn rules_count_where_the_gateway_says_nothing_itself() {
     let key = |key| [("x-api-key", key)];
     let (jobs, backups) = (key(jobs.plaintext.expose()), key(backups.plaintext.expose()));
     let_through(site.check(ask("/jobs/7?x=y", &jobs, &[])).await);
+    let_through(site.check(ask("/%6aobs/7", &jobs, &[])).await);
     refused(site.check(ask("/jobs/7", &backups, &[])).await, 403);
-    for path in ["/other", "/jobs/../admin", "/%6aobs/7", "//jobs/7", ""] {
+    let none = "No rule lets this request through.";
+    let unclear = "The method, the host or the path can be read in more than one way.";
+    for (path, told) in [("/other", none), ("/jobs/../admin", unclear), ("//jobs/7", unclear), ("", unclear)]
+    {
         let (_, sentence) = refused(site.check(ask(path, &jobs, &[])).await, 403);
-        assert_eq!(sentence, "No rule lets this request through.", "{path}");
+        assert_eq!(sentence, told, "{path}");
     }
     let_through(site.check(ask("/other", &backups, &[("scopes", "backups:read")])).await);
 }

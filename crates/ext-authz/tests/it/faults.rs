@@ -34,14 +34,14 @@ async fn a_store_that_hangs_is_503_within_the_time_limit() {
 }
 
 #[tokio::test]
-async fn a_panic_is_500_and_the_connection_goes_on() {
+async fn a_panic_is_503_and_the_connection_goes_on() {
     let site = Site::new().await;
     let key = site.key(&["jobs:read"]).await;
     let request = ask("/", &[("x-api-key", key.plaintext.expose())], &[]);
     let mut client = AuthorizationClient::new(site.connect().await);
     site.mood.send(Mood::Panics).unwrap();
-    let (_, sentence) = refused(client.check(request.clone()).await.unwrap().into_inner(), 500);
-    assert_eq!(sentence, "Something went wrong here.");
+    let (_, sentence) = refused(client.check(request.clone()).await.unwrap().into_inner(), 503);
+    assert_eq!(sentence, "The service is not available right now.");
     site.mood.send(Mood::Good).unwrap();
     let_through(client.check(request).await.unwrap().into_inner());
 }

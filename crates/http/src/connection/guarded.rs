@@ -15,7 +15,13 @@ use tokio::{
 
 use capykeys_tls::Transport;
 
-use super::{Connection, Limits, ending::Ending, head::Head, refusal};
+use super::{
+    Connection, Limits,
+    ending::Ending,
+    expect::{self, Interim},
+    inbound::{Fault, Inbound},
+    refusal,
+};
 use crate::{error::ApiError, exchange::Shared};
 
 /// What the client is doing.
@@ -38,8 +44,10 @@ pub(crate) struct Guarded {
     phase: Phase,
     /// How many requests had begun when the phase was last looked at.
     begun: u64,
-    /// How much of a request's head has arrived.
-    head: Head,
+    /// How far the client's requests have come.
+    inbound: Inbound,
+    /// Set once nothing more is read: what is said then, behind the answers to what was read.
+    refused: Option<String>,
     /// When the phase ends, unless it is [`Phase::Busy`].
     deadline: Pin<Box<Sleep>>,
     /// When a client that takes nothing of its answer is given up.
@@ -58,7 +66,8 @@ impl Guarded {
             limits,
             phase: Phase::Idle,
             begun: 0,
-            head: Head::default(),
+            inbound: Inbound::default(),
+            refused: None,
             deadline: Box::pin(sleep(limits.request)),
             stalled: None,
             ending: None,
@@ -86,7 +95,6 @@ impl Guarded {
 
     fn until(&mut self, phase: Phase) -> Phase {
         let limit = if phase == Phase::Head { self.limits.request } else { self.limits.idle };
-        self.head = Head::default();
         self.deadline.as_mut().reset(Instant::now() + limit);
         phase
     }
@@ -97,19 +105,23 @@ impl Guarded {
             return false;
         }
         self.ending = Some(match self.phase {
-            Phase::Head => Ending::new(refusal::answer(&self.shared, &ApiError::TooSlow)),
+            Phase::Head => Ending::new(self.answer(ApiError::TooSlow)),
             Phase::Idle | Phase::Busy => Ending::new(""),
         });
         true
     }
 
-    /// Ends the connection where the head that is arriving is larger than the dispatcher can take.
-    fn end_if_too_large(&mut self, arrived: &[u8]) -> bool {
-        if self.phase != Phase::Head || self.head.take_in(arrived) {
-            return false;
-        }
-        self.ending = Some(Ending::new(refusal::answer(&self.shared, &ApiError::HeadTooLarge)));
-        true
+    /// How much of what has arrived the dispatcher gets, where that is not all of it. It is the last.
+    fn cut_off(&mut self, arrived: &[u8]) -> Option<usize> {
+        let Fault { sound, error } = self.inbound.take_in(arrived).err()?;
+        self.refused = Some(error.map(|error| self.answer(error)).unwrap_or_default());
+        Some(sound)
+    }
+
+    /// The whole answer to what never became a request.
+    fn answer(&self, error: ApiError) -> String {
+        let of_gateway = self.shared.internal && self.inbound.is_of_gateway();
+        refusal::answer(&self.shared, &if of_gateway { error.for_gateway() } else { error })
     }
 
     /// Writes, and gives up on a client that takes nothing.
@@ -143,14 +155,16 @@ impl AsyncRead for Guarded {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.ending.is_some() {
+        if this.ending.is_some() || this.refused.is_some() {
+            // To the dispatcher, this is a client that has closed its side.
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
         this.enter_phase(buffer.filled().len() > before);
-        if this.end_if_too_large(&buffer.filled()[before..]) || this.end_if_overdue(cx) {
-            // To the dispatcher, this is a client that has closed its side.
+        if let Some(sound) = this.cut_off(&buffer.filled()[before..]) {
+            buffer.set_filled(before + sound);
+        } else if this.end_if_overdue(cx) {
             buffer.set_filled(before);
             return Poll::Ready(Ok(()));
         }
@@ -163,13 +177,18 @@ impl AsyncWrite for Guarded {
         let this = self.get_mut();
         let ending = match (&mut this.ending, refusal::find(bytes)) {
             (Some(ending), _) => ending,
-            (None, None) => return this.poll_write_through(cx, bytes),
+            (None, None) => match expect::find(&this.connection, bytes) {
+                Interim::Other(length) | Interim::Wanted(length) => {
+                    return this.poll_write_through(cx, &bytes[..length]);
+                }
+                Interim::Unwanted(length) => return Poll::Ready(Ok(length)),
+            },
             // First what stands before it, which is the answer to an earlier request.
             (None, Some((place @ 1.., _))) => return this.poll_write_through(cx, &bytes[..place]),
             (None, Some((0, error))) => {
                 // What it refuses then is the rest of a request that was answered already.
                 let answered = this.connection.is_closing();
-                let answer = if answered { String::new() } else { refusal::answer(&this.shared, &error) };
+                let answer = if answered { String::new() } else { this.answer(error) };
                 this.ending.insert(Ending::new(answer))
             }
         };
@@ -193,6 +212,9 @@ impl AsyncWrite for Guarded {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if let Some(answer) = this.refused.take() {
+            this.ending.get_or_insert_with(|| Ending::new(answer));
+        }
         match &mut this.ending {
             Some(ending) => ending.poll(cx, &mut this.stream),
             None => Pin::new(&mut this.stream).poll_shutdown(cx),

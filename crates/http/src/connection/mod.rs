@@ -3,18 +3,24 @@
 //! actix's own dispatcher answers some requests itself, before there is a request that could be
 //! routed, and gives such answers no body: a head that is malformed or too large. It also sets no
 //! limit to how long the head of a connection's second request may take, nor to how long a client
-//! may take nothing of its answer. [`Guarded`] stands between the dispatcher and the socket and
-//! makes good for both. The socket may have TLS around it:
+//! may take nothing of its answer, and it ends lines where others do not. [`Guarded`] stands between the dispatcher and the socket and
+//! makes good for all of that. The socket may have TLS around it:
 //! [`Transport`](capykeys_tls::Transport).
 
 mod ending;
+mod expect;
 mod guarded;
-mod head;
+mod inbound;
 mod refusal;
 
-use std::{cell::Cell, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    time::Duration,
+};
 
 use capykeys_domain::model::ClusterSubject;
+pub(crate) use expect::expectations;
 pub(crate) use guarded::Guarded;
 
 /// How long a client may take.
@@ -33,6 +39,8 @@ pub(crate) struct Connection {
     begun: Cell<u64>,
     ended: Cell<u64>,
     closing: Cell<bool>,
+    /// For each interim answer that is yet to be written: whether its client has a body to send.
+    continues: RefCell<VecDeque<bool>>,
     certified_name: Option<ClusterSubject>,
 }
 

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use actix_web::{ResponseError, http::header::HttpDate};
+use actix_web::{
+    ResponseError,
+    http::{StatusCode, header::HttpDate},
+};
 
 use crate::{
     error::{self, ApiError},
@@ -51,12 +54,14 @@ pub(super) fn answer(shared: &Shared, error: &ApiError) -> String {
         status = status.as_u16(),
         complete = true,
         request_id = request_id.as_str(),
+        reason = error.reason().as_deref(),
         "request"
     );
     let micros = u64::try_from(shared.app.now().unix_micros()).unwrap_or(0);
     let date = HttpDate::from(SystemTime::UNIX_EPOCH + Duration::from_micros(micros));
     let body = error::body(&error.to_string());
     let length = body.len();
+    let retry = if status == StatusCode::SERVICE_UNAVAILABLE { "retry-after: 1\r\n" } else { "" };
     format!(
         "HTTP/1.1 {status}\r\n\
          content-type: application/json\r\n\
@@ -65,6 +70,7 @@ pub(super) fn answer(shared: &Shared, error: &ApiError) -> String {
          cache-control: no-store\r\n\
          x-content-type-options: nosniff\r\n\
          connection: close\r\n\
+         {retry}\
          date: {date}\r\n\
          \r\n\
          {body}"

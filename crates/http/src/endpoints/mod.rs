@@ -29,10 +29,12 @@ const API_KEYS: &str = "/v1/organizations/{orgID}/api-keys";
 const API_KEY: &str = "/v1/organizations/{orgID}/api-keys/{keyID}";
 pub(crate) const VERIFY: &str = "/v1/api-keys/verify";
 pub(crate) const VERIFY_BATCH: &str = "/v1/api-keys/verify-batch";
+/// What the paths begin with at which gateways ask.
+pub(crate) const AUTHORIZE: &str = "/authorize/";
 const FORWARD_AUTH: &str = "/authorize/forward-auth";
 const AUTH_REQUEST: &str = "/authorize/auth-request";
 const EXT_AUTHZ: &str = "/authorize/ext-authz";
-const EXT_AUTHZ_ANY: &str = "/authorize/ext-authz{path:/.*}";
+const EXT_AUTHZ_ANY: &str = "/authorize/ext-authz{path:.*}";
 const OPENAPI: &str = "/v1/openapi.json";
 const STATUS: &str = "/status";
 const LIVEZ: &str = "/livez";

@@ -38,7 +38,7 @@ impl Record {
             connection.begin_request();
         }
         let request_id = exchange.context.request_id.as_str();
-        let span = if exchange.shared.quiet {
+        let span = if exchange.shared.internal {
             tracing::debug_span!("request", request_id)
         } else {
             tracing::info_span!("request", request_id)
@@ -94,7 +94,7 @@ impl Drop for Record {
             };
         }
         let failed = self.status.is_none_or(|status| status.is_server_error());
-        if self.exchange.shared.quiet && !failed { line!(debug) } else { line!(info) }
+        if self.exchange.shared.internal && !failed { line!(debug) } else { line!(info) }
     }
 }
 

@@ -9,6 +9,7 @@ use capykeys_domain::{
     policy::{OriginalRequest, RouteError, RouteNeeds, RouteRules},
     usecases::AuthorizeError,
 };
+use percent_encoding::percent_decode_str;
 
 /// A family of gateways. Each tells of the request in headers of its own and passes those of the
 /// others on from the client, so that each has an endpoint which reads its own alone.
@@ -36,7 +37,7 @@ pub(crate) fn needs(
     let original = original(request, family);
     let query = if matches!(family, Family::ExtAuthz(_)) { "" } else { request.query_string() };
     let settings = parameters(query).ok_or(RouteError::Misconfigured)?;
-    if original.is_some_and(|original| sends_one_of(&settings, original.target)) {
+    if original.is_some_and(|original| may_send_one_of(&settings, original.target)) {
         return Err(RouteError::Misconfigured.into());
     }
     let settings = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -47,14 +48,15 @@ fn original(request: &HttpRequest, family: Family) -> Option<OriginalRequest<'_>
     let headers = request.headers();
     let named = |method, target, host| {
         let (method, target) = (only(headers, method)?, only(headers, target)?);
-        Some(OriginalRequest { method, host: only(headers, host), target })
+        let host = if headers.contains_key(host) { Some(only(headers, host)?) } else { None };
+        Some(OriginalRequest { method, host, target })
     };
     match family {
         Family::ForwardAuth => named("x-forwarded-method", "x-forwarded-uri", "x-forwarded-host"),
         Family::AuthRequest => named("x-original-method", "x-original-uri", "x-original-host"),
         Family::ExtAuthz(prefix) => Some(OriginalRequest {
             method: request.method().as_str(),
-            host: only(headers, HOST.as_str()),
+            host: Some(only(headers, HOST.as_str())?),
             // As it was sent: what routing found has been decoded.
             target: request.uri().path_and_query()?.as_str().strip_prefix(prefix)?,
         }),
@@ -68,11 +70,14 @@ fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     values.next().is_none().then(|| first.to_str().ok())?
 }
 
-/// Whether the client itself sends one of the settings: some gateways pass the client's query on
-/// unless they are told not to.
-fn sends_one_of(settings: &[(String, String)], target: &str) -> bool {
-    let of_client = target.split_once('?').and_then(|(_, query)| parameters(query));
-    of_client.is_some_and(|of_client| of_client.iter().any(|pair| settings.contains(pair)))
+/// Whether one of the settings may be the client's: some gateways pass the client's query on unless
+/// they are told not to. It is looked for in the whole query, decoded, since others may see parameters
+/// begin and end elsewhere.
+fn may_send_one_of(settings: &[(String, String)], target: &str) -> bool {
+    let Some((_, query)) = target.split_once('?') else { return false };
+    let query = query.replace('+', " ");
+    let query = percent_decode_str(&query).decode_utf8_lossy();
+    settings.iter().any(|(name, value)| query.contains(&format!("{name}={value}")))
 }
 
 fn parameters(query: &str) -> Option<Vec<(String, String)>> {
@@ -117,6 +122,10 @@ mod tests {
             ("?anonymous=allow", "/a?anonymous=allow"),
             ("?scopes=jobs:read&anonymous=allow", "/a?anonymous=allow"),
             ("?anonymous=allow", "/a?x=y&anonymous=%61llow"),
+            ("?anonymous=allow", "/a?anonymous=allow#"),
+            ("?anonymous=allow", "/a?anonymous=allow#x"),
+            ("?anonymous=allow", "/a?x=y;anonymous=allow"),
+            ("?anonymous=allow", "/a?x=y%26anonymous=allow;z"),
         ] {
             assert_eq!(
                 forwarded(query, target).unwrap_err(),
@@ -142,9 +151,14 @@ mod tests {
         assert!(!ask(Family::ForwardAuth, "/", &originally) && !ask(Family::AuthRequest, "/", &forwarded));
         let twice = [forwarded[0], ("x-forwarded-uri", "/secret"), forwarded[1]];
         assert!(!ask(Family::ForwardAuth, "/", &twice));
+        let hosts = ["a.example", "b.example"].map(|host| ("x-forwarded-host", host));
+        assert!(ask(Family::ForwardAuth, "/", &[forwarded[0], forwarded[1], hosts[0]]));
+        assert!(!ask(Family::ForwardAuth, "/", &[forwarded[0], forwarded[1], hosts[0], hosts[1]]));
         let ext_authz = Family::ExtAuthz("/authorize/ext-authz");
-        assert!(ask(ext_authz, "/authorize/ext-authz/open?anonymous=allow", &[]));
-        assert!(!ask(ext_authz, "/authorize/ext-authz/secret", &forwarded));
-        assert!(!ask(ext_authz, "/authorize/ext-authz/%6fpen", &[]));
+        let host = ("host", "a.example");
+        assert!(ask(ext_authz, "/authorize/ext-authz/open?anonymous=allow", &[host]));
+        assert!(ask(ext_authz, "/authorize/ext-authz/%6fpen", &[host]));
+        assert!(!ask(ext_authz, "/authorize/ext-authz/secret", &[forwarded[0], forwarded[1], host]));
+        assert!(!ask(ext_authz, "/authorize/ext-authz/%2fopen", &[host]));
     }
 }

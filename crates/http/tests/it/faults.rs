@@ -28,6 +28,16 @@ async fn a_panic_is_500_and_the_server_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_panic_is_503_to_a_gateway() {
+    let site = Site::internal().await;
+    let key = site.key(&["*"]).await;
+    site.store.set(Mood::Panics);
+    let answer = site.send_as(&key, "GET", "/authorize/forward-auth", "");
+    assert_eq!(answer.error(503), "The service is not available right now.");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_use_case_that_takes_too_long_is_503() {
     let site = Site::with_limit(Duration::from_millis(200)).await;
     let key = site.key(&["*"]).await;

@@ -2,7 +2,18 @@
 
 use std::time::Duration;
 
-use crate::support::{Connection, Site};
+use capykeys_domain::usecases::CreatedKey;
+
+use crate::support::{Answer, Connection, Site, internal};
+
+/// The head of a request that creates a key, up to what frames its body.
+fn creation(site: &Site, key: &CreatedKey) -> String {
+    format!(
+        "POST {} HTTP/1.1\r\nhost: test\r\nx-api-key: {}\r\ncontent-type: application/json\r\n",
+        site.keys_path(),
+        key.plaintext.expose(),
+    )
+}
 
 const LIVEZ: &[u8] = b"GET /livez HTTP/1.1\r\nhost: test\r\n\r\n";
 
@@ -133,11 +144,7 @@ async fn a_body_that_comes_too_slowly_is_408() {
 async fn a_body_with_broken_framing_is_refused_once() {
     let site = Site::new().await;
     let key = site.key(&["*"]).await;
-    let head = format!(
-        "POST {} HTTP/1.1\r\nhost: test\r\nx-api-key: {}\r\ncontent-type: application/json\r\n",
-        site.keys_path(),
-        key.plaintext.expose(),
-    );
+    let head = creation(&site, &key);
     let broken = format!("{head}transfer-encoding: chunked\r\n\r\n1\r\n{{\r\nnot a length\r\n");
     let answer = site.connect().finish(broken.as_bytes());
     answer.error(400);
@@ -220,4 +227,157 @@ async fn a_client_that_expects_100_gets_it() {
     let bytes = connection.read_to_end();
     let rest = bytes.strip_prefix(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap();
     assert_eq!(Connection::parse(rest).status, 201);
+}
+
+/// What a request line and a header line end in, and the empty line behind them.
+const BARE_LINE_FEEDS: [&str; 5] = ["\n|\r\n|\r\n", "\r\n|\n|\r\n", "\r\n|\r\n|\n", "\n|\n|\n", "\r\n|\n|\n"];
+
+/// What is answered to bytes after which nothing comes.
+fn answers(site: &Site, bytes: &[u8]) -> Answer {
+    let mut connection = site.connect();
+    connection.send(bytes);
+    connection.half_close();
+    Connection::parse(&connection.read_to_end())
+}
+
+/// A request with other line ends.
+fn with_line_ends(path: &str, ends: &str) -> String {
+    let mut ends = ends.split('|');
+    let mut end = || ends.next().unwrap();
+    format!("GET {path} HTTP/1.1{}host: test{}{}", end(), end(), end())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_feed_alone_ends_no_line_on_any_listener() {
+    for (site, path, status) in [
+        (Site::new().await, "/livez", 400),
+        (Site::internal().await, "/livez", 400),
+        (Site::internal().await, "/authorize/forward-auth", 403),
+    ] {
+        for ends in BARE_LINE_FEEDS {
+            let bare = with_line_ends(path, ends);
+            let answer = answers(&site, bare.as_bytes());
+            answer.error(status);
+            assert!(answer.rest.is_empty(), "{bare:?}");
+            // Not behind another request either, whatever its body is, nor in pieces.
+            for first in
+                ["GET /livez HTTP/1.1\r\nhost: test\r\n\r\n", "\r\nGET /livez HTTP/1.1\r\nhost: test\r\n\r\n"]
+            {
+                let answer = answers(&site, format!("{first}{bare}").as_bytes());
+                assert_eq!(answer.status, 200);
+                Connection::parse(&answer.rest).error(status);
+            }
+            let mut connection = site.connect();
+            for byte in bare.as_bytes() {
+                connection.try_send(&[*byte]);
+            }
+            connection.half_close();
+            Connection::parse(&connection.read_to_end()).error(status);
+        }
+        assert_eq!(answers(&site, with_line_ends("/livez", "\r\n|\r\n|\r\n").as_bytes()).status, 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_feed_alone_is_refused_behind_a_body_and_allowed_in_it() {
+    let site = Site::new().await;
+    let key = site.key(&["*"]).await;
+    let head = creation(&site, &key);
+    let body = "\n{\"name\":\"a\",\n\"scopes\":[\"*\"]}\n";
+    let chunked = format!("transfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n", body.len());
+    for framed in [format!("content-length: {}\r\n\r\n{body}", body.len()), format!("{chunked}\r\n")] {
+        let bare = with_line_ends("/livez", "\r\n|\n|\r\n");
+        let answer = answers(&site, format!("{head}{framed}{bare}").as_bytes());
+        assert_eq!(answer.status, 201);
+        Connection::parse(&answer.rest).error(400);
+    }
+    // As the end of a trailer, it would show others a second request there.
+    for trailers in ["\n\r\n", "x: y\n\r\n"] {
+        let keys = site.store.model.counts().0;
+        let answer = answers(&site, format!("{head}{chunked}{trailers}").as_bytes());
+        answer.error(400);
+        assert_eq!(site.store.model.counts().0, keys);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_has_no_fragment() {
+    let site = Site::internal().await;
+    for (target, status) in [
+        ("/livez#", 400),
+        ("/livez?#x", 400),
+        ("/authorize/ext-authz/open/x#/secret", 403),
+        ("/authorize/ext-authz/x?anonymous=allow#", 403),
+    ] {
+        let request = format!("GET {target} HTTP/1.1\r\nhost: test\r\n\r\n");
+        answers(&site, request.as_bytes()).error(status);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gateways_are_told_403_or_503_whatever_is_wrong_with_their_question() {
+    let site = Site::internal_with(internal(), Duration::from_millis(300)).await;
+    let key = site.key(&["jobs:read"]).await;
+    let ask = |fields: &str| {
+        let key = key.plaintext.expose();
+        let always = format!("host: test\r\nconnection: close\r\nx-api-key: {key}\r\n");
+        format!("GET /authorize/auth-request HTTP/1.1\r\n{always}{fields}\r\n")
+    };
+    let fields = |count: usize, length: usize| {
+        let field = |i| format!("x-{i}: {}\r\n", "a".repeat(length));
+        (0..count).map(field).collect::<Vec<_>>().concat()
+    };
+    for taken in [fields(93, 1), fields(1, 60_000), fields(60, 1_000)] {
+        assert_eq!(site.connect().finish(ask(&taken).as_bytes()).status, 200);
+    }
+    for large in [fields(94, 1), fields(2_000, 1), fields(1, 66_000), fields(90, 1_000), fields(1, 1_000_000)]
+    {
+        let told = site.connect().finish(ask(&large).as_bytes()).error(403);
+        assert_eq!(told, "The request's head is too large to be judged.");
+    }
+    for wrong in ["x: \u{1}\r\n", "x : y\r\n", "host: other\r\n", "upgrade: h2c\r\ncontent-length: 1\r\n"] {
+        let told = site.connect().finish(ask(wrong).as_bytes()).error(403);
+        assert_eq!(told, "The request is not valid HTTP.");
+    }
+    let mut slow = site.connect();
+    slow.send(b"GET /authorize/forward-auth HTTP/1.1\r\nhost:");
+    let answer = Connection::parse(&slow.read_to_end());
+    answer.error(503);
+    assert_eq!(answer.header("retry-after"), Some("1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_expects_100_and_has_no_body_does_not_get_it() {
+    let site = Site::internal().await;
+    let expecting = "expect: 100-continue\r\n";
+    for (line, fields) in
+        [("GET /livez", ""), ("GET /authorize/ext-authz/x", ""), ("POST /livez", "content-length: 0\r\n")]
+    {
+        let request = format!("{line} HTTP/1.1\r\nhost: test\r\n{expecting}{fields}\r\n");
+        let twice = answers(&site, request.repeat(2).as_bytes());
+        assert!(twice.status > 100, "{line}");
+        let again = Connection::parse(&twice.rest);
+        assert_eq!((again.status, again.rest.is_empty()), (twice.status, true), "{line}");
+    }
+    // Who has a body does, also behind one who has none.
+    let without = format!("GET /livez HTTP/1.1\r\nhost: test\r\n{expecting}\r\n");
+    let with = format!(
+        "POST /v1/api-keys/verify HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n\
+         connection: close\r\n{expecting}content-length: 2\r\n\r\n{{}}"
+    );
+    let first = site.connect().finish(format!("{without}{with}").as_bytes());
+    let rest = first.rest.strip_prefix(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap();
+    Connection::parse(rest).error(400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_for_another_protocol_is_the_last_of_its_connection() {
+    let site = Site::internal().await;
+    for fields in ["connection: upgrade\r\nupgrade: websocket\r\n", "upgrade: websocket\r\n"] {
+        let request = format!("GET /livez HTTP/1.1\r\nhost: test\r\n{fields}\r\n");
+        let mut connection = site.connect();
+        connection.send(request.as_bytes());
+        let answer = Connection::parse(&connection.read_to_end());
+        assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    }
 }

@@ -2,12 +2,18 @@
 //!
 //! It is configured by whoever configures the gateway, and never taken from what a client sends.
 
+mod fit;
 mod host;
+mod method;
 mod path;
+mod pattern;
 mod rule;
 mod settings;
 
-pub use host::HostPattern;
-pub use path::{PathMatch, PathPattern, RequestPath};
+pub use fit::Fit;
+pub use host::{HostPattern, RequestHost};
+pub use method::RequestMethod;
+pub use path::RequestPath;
+pub use pattern::PathPattern;
 pub use rule::{OriginalRequest, RouteNeeds, RouteRule, RouteRules};
 pub use settings::RouteError;

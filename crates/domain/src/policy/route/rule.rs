@@ -2,9 +2,9 @@
 
 use alloc::{string::String, vec::Vec};
 
-use super::{HostPattern, PathPattern, RequestPath};
+use super::{Fit, HostPattern, PathPattern, RequestHost, RequestMethod, RequestPath, RouteError};
 use crate::{
-    model::{Invalid, ScopeSet},
+    model::{Invalid, ProjectId, ScopeSet},
     policy::Requirement,
 };
 
@@ -17,6 +17,25 @@ pub struct OriginalRequest<'a> {
     pub host: Option<&'a str>,
     /// Its path and query.
     pub target: &'a str,
+}
+
+/// The same where everybody reads it in one way.
+#[derive(Clone, Debug)]
+pub(super) struct PlainRequest<'a> {
+    method: RequestMethod<'a>,
+    host: Option<RequestHost>,
+    pub(super) path: RequestPath<'a>,
+}
+
+impl<'a> PlainRequest<'a> {
+    /// # Errors
+    /// [`RouteError::Unclear`] where it could be read in two ways.
+    pub(super) fn parse(request: &OriginalRequest<'a>) -> Result<Self, RouteError> {
+        let host = request.host.map(|host| RequestHost::parse(host).ok_or(RouteError::Unclear));
+        let method = RequestMethod::parse(request.method).ok_or(RouteError::Unclear)?;
+        let path = RequestPath::parse(request.target).ok_or(RouteError::Unclear)?;
+        Ok(Self { method, host: host.transpose()?, path })
+    }
 }
 
 /// What a caller needs for a request.
@@ -52,13 +71,12 @@ impl RouteRule {
         self
     }
 
-    /// The same for these methods alone, which are compared to the letter.
+    /// The same for these methods alone. `GET` stands for `HEAD` too.
     ///
     /// # Errors
     /// [`Invalid`] for `methods` where there is none or one is no method.
     pub fn with_methods(mut self, methods: Vec<String>) -> Result<Self, Invalid> {
-        let is_method =
-            |method: &String| !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase());
+        let is_method = |method: &String| RequestMethod::parse(method).is_some();
         if methods.is_empty() || !methods.iter().all(is_method) {
             return Err(Invalid::new("methods", "must name at least one method, in capital letters"));
         }
@@ -78,17 +96,30 @@ impl RouteRule {
         Ok(self)
     }
 
-    fn needs(&self, request: &OriginalRequest<'_>, path: &RequestPath<'_>) -> Option<RouteNeeds> {
-        let host = |pattern: &HostPattern| request.host.is_some_and(|host| pattern.matches(host));
-        if !self.host.as_ref().is_none_or(host) {
-            return None;
-        }
-        if !self.methods.is_empty() && !self.methods.iter().any(|method| method == request.method) {
-            return None;
-        }
-        let project_id = self.path.matches(path)?.project;
+    fn fit(&self, request: &PlainRequest<'_>) -> Fit {
+        let host = self.host.as_ref().map_or(Fit::Exactly(None), |host| host.fit(request.host.as_ref()));
+        let is_for = |method: &String| request.method.is(method);
+        let method = if self.methods.is_empty() || self.methods.iter().any(is_for) {
+            Fit::Exactly(None)
+        } else {
+            Fit::Nearly
+        };
+        host.and(method).and(self.path.fit(&request.path))
+    }
+
+    /// Whether all hosts and paths of the other rule are this one's too.
+    fn covers(&self, other: &Self) -> bool {
+        let host = match (&self.host, &other.host) {
+            (None, _) => true,
+            (Some(own), Some(other)) => own.covers(other),
+            (Some(_), None) => false,
+        };
+        host && self.path.covers(&other.path)
+    }
+
+    fn needs(&self, project_id: Option<ProjectId>) -> RouteNeeds {
         let requirement = Requirement { scopes: self.scopes.clone(), project_id };
-        Some(RouteNeeds { requirement, anonymous: self.anonymous })
+        RouteNeeds { requirement, anonymous: self.anonymous }
     }
 }
 
@@ -115,12 +146,26 @@ impl RouteRules {
         self.0.is_empty()
     }
 
-    /// What the request needs. `None` where no rule fits, or its path could be read in two ways: then
-    /// it is let through for nobody.
-    #[must_use]
-    pub fn needs(&self, request: &OriginalRequest<'_>) -> Option<RouteNeeds> {
-        let path = RequestPath::parse(request.target)?;
-        self.0.iter().find_map(|rule| rule.needs(request, &path))
+    /// What the request needs, by the first rule that fits it.
+    ///
+    /// A rule that nearly fits is not passed over for a later one that is wider: what is meant for a
+    /// path would else not hold for the path in another spelling or with another method. One for the
+    /// same paths, or for some of them, was written with the first in view.
+    ///
+    /// # Errors
+    /// [`RouteError`] where the request is let through for nobody.
+    pub fn needs(&self, request: &OriginalRequest<'_>) -> Result<RouteNeeds, RouteError> {
+        let request = PlainRequest::parse(request)?;
+        let mut missed = Vec::new();
+        for rule in &self.0 {
+            match rule.fit(&request) {
+                Fit::Exactly(_) if !missed.iter().all(|missed: &&RouteRule| missed.covers(rule)) => break,
+                Fit::Exactly(project) => return Ok(rule.needs(project)),
+                Fit::Nearly => missed.push(rule),
+                Fit::Not => {}
+            }
+        }
+        Err(RouteError::NotForAnybody)
     }
 }
 
@@ -140,19 +185,19 @@ mod tests {
         host: Option<&str>,
         target: &str,
     ) -> Option<&'static str> {
-        let needs = rules.needs(&OriginalRequest { method, host, target })?;
+        let needs = rules.needs(&OriginalRequest { method, host, target }).ok()?;
         needs.requirement.scopes.and_then(|scopes| scopes.iter().next()).map(crate::model::Scope::as_str)
     }
 
     #[test]
     fn the_first_rule_that_fits_counts_and_without_one_nobody_is_let_through() {
         let rules = RouteRules::new(vec![
-            rule("/jobs/**", "jobs:read").with_methods(vec!["GET".to_owned(), "HEAD".to_owned()]).unwrap(),
+            rule("/jobs/**", "jobs:read").with_methods(vec!["GET".to_owned()]).unwrap(),
             rule("/jobs/**", "backups:write"),
             rule("/admin", "*").on(HostPattern::parse("admin.example.com").unwrap()),
         ]);
         assert_eq!(scope_needed(&rules, "GET", None, "/jobs/1?x=y"), Some("jobs:read"));
-        assert_eq!(scope_needed(&rules, "get", None, "/jobs/1"), Some("backups:write"));
+        assert_eq!(scope_needed(&rules, "HEAD", None, "/jobs/1"), Some("jobs:read"));
         assert_eq!(scope_needed(&rules, "POST", None, "/jobs"), Some("backups:write"));
         assert_eq!(scope_needed(&rules, "GET", Some("admin.example.com:443"), "/admin"), Some("*"));
         assert_eq!(scope_needed(&rules, "GET", None, "/admin"), None);
@@ -161,12 +206,47 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_could_be_read_in_two_ways_is_for_nobody() {
-        let everything = RouteRules::new(vec![rule("/**", "jobs:read")]);
-        assert!(scope_needed(&everything, "GET", None, "/a").is_some());
-        for target in ["/a/../admin", "//admin", "/%61dmin", "/a%2f..%2fadmin", "/a;x"] {
-            assert_eq!(scope_needed(&everything, "GET", None, target), None, "{target}");
+    fn a_request_that_could_be_read_in_two_ways_is_for_nobody() {
+        let everything = RouteRules::new(vec![RouteRule::new(PathPattern::parse("/**").unwrap(), None)]);
+        let needs = |method, host, target| everything.needs(&OriginalRequest { method, host, target });
+        assert!(needs("GET", None, "/a").is_ok() && needs("GET", Some("a.example"), "/%61dmin").is_ok());
+        for target in ["/a/../admin", "//admin", "/a#/admin", "/a%2f..%2fadmin", "/a;x", "/a%2e", "*"] {
+            assert_eq!(needs("GET", None, target), Err(RouteError::Unclear), "{target}");
         }
+        for host in ["", "x@a.example", "a.example..", "a.example:80:80", "a.example:x", "a example"] {
+            assert_eq!(needs("GET", Some(host), "/a"), Err(RouteError::Unclear), "{host}");
+        }
+        assert_eq!(needs("get", None, "/a"), Err(RouteError::Unclear));
+    }
+
+    #[test]
+    fn a_rule_that_nearly_fits_is_not_passed_over_for_a_wider_one() {
+        let admin = "admin.example.com";
+        let rules = RouteRules::new(vec![
+            rule("/admin/**", "*").on(HostPattern::parse(admin).unwrap()),
+            rule("/jobs/*", "jobs:read").with_methods(vec!["GET".to_owned()]).unwrap(),
+            rule("/jobs/*/cancel", "backups:read"),
+            rule("/jobs/clean", "backups:write").with_methods(vec!["POST".to_owned()]).unwrap(),
+            rule("/p/{project}/**", "schema:read"),
+            RouteRule::new(PathPattern::parse("/**").unwrap(), None).or_anonymous().unwrap(),
+        ]);
+        let needs = |method, host, target| rules.needs(&OriginalRequest { method, host, target });
+        for (method, host, target) in [
+            ("POST", Some("a.example"), "/jobs/1"),
+            ("GET", Some("a.example"), "/Jobs/1"),
+            ("GET", Some("a.example"), "/jobs%20/1"),
+            ("GET", Some("a.example"), "/jobs/1/cancel.json"),
+            ("GET", Some("a.example"), "/p/p_2%20/x"),
+            ("GET", Some(admin), "/Admin/x"),
+            ("GET", None, "/admin/x"),
+        ] {
+            assert_eq!(needs(method, host, target), Err(RouteError::NotForAnybody), "{method} {target}");
+        }
+        // Written with the wider one in view.
+        assert_eq!(scope_needed(&rules, "POST", Some(admin), "/jobs/clean"), Some("backups:write"));
+        // There is nothing for it but the last.
+        assert!(needs("GET", Some("a.example"), "/admin/x").unwrap().anonymous);
+        assert!(needs("POST", Some("a.example"), "/jobs").unwrap().anonymous);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a gateway's own settings for a route say.
 
-use super::{OriginalRequest, PathPattern, RequestPath, RouteNeeds, RouteRules};
+use super::{Fit, OriginalRequest, PathPattern, RouteNeeds, RouteRules, rule::PlainRequest};
 use crate::{model::ScopeSet, policy::Requirement};
 
 /// Why a request is let through for nobody.
@@ -10,6 +10,8 @@ pub enum RouteError {
     Misconfigured,
     /// Neither the settings nor the rules fit it.
     NotForAnybody,
+    /// Its method, its host or its path can be read in two ways.
+    Unclear,
 }
 
 impl RouteError {
@@ -19,6 +21,7 @@ impl RouteError {
         match self {
             Self::Misconfigured => "The gateway's settings for this route cannot be used.",
             Self::NotForAnybody => "No rule lets this request through.",
+            Self::Unclear => "The method, the host or the path can be read in more than one way.",
         }
     }
 }
@@ -43,13 +46,15 @@ impl RouteNeeds {
             return Self::from_settings(settings, original.ok_or(RouteError::Misconfigured)?);
         }
         let Some(rules) = rules else { return Ok(Self::default()) };
-        original.and_then(|original| rules.needs(original)).ok_or(RouteError::NotForAnybody)
+        rules.needs(original.ok_or(RouteError::NotForAnybody)?)
     }
 
     fn from_settings<'a>(
         settings: impl Iterator<Item = (&'a str, &'a str)>,
         original: &OriginalRequest<'_>,
     ) -> Result<Self, RouteError> {
+        // Also where the path decides nothing here: it may have decided which route this is.
+        let request = PlainRequest::parse(original)?;
         let mut needs = Self::default();
         for (name, value) in settings {
             match name {
@@ -62,9 +67,10 @@ impl RouteNeeds {
                     if !pattern.names_project() {
                         return Err(RouteError::Misconfigured);
                     }
-                    let path = RequestPath::parse(original.target).ok_or(RouteError::NotForAnybody)?;
-                    let found = pattern.matches(&path).ok_or(RouteError::NotForAnybody)?;
-                    needs.requirement.project_id = found.project;
+                    let Fit::Exactly(project) = pattern.fit(&request.path) else {
+                        return Err(RouteError::NotForAnybody);
+                    };
+                    needs.requirement.project_id = project;
                 }
                 "anonymous" if !needs.anonymous && value == "allow" => needs.anonymous = true,
                 _ => return Err(RouteError::Misconfigured),
@@ -99,9 +105,22 @@ mod tests {
 
     #[test]
     fn a_path_that_names_no_project_is_for_nobody() {
-        for target in ["/other", "/p/", "/p/a b/x", "/p/../p/p_1/x", "/p/p_1%2fx/y", "//p/p_1/x"] {
+        for target in ["/other", "/p/", "/p/a%20b/x", "/P/p_1/x", "/p/p_1%20/x"] {
             let found = find(&[("project_path", "/p/{project}/**")], target);
             assert_eq!(found, Err(RouteError::NotForAnybody), "{target}");
+        }
+        for target in ["/p/a b/x", "/p/../p/p_1/x", "/p/p_1%2fx/y", "//p/p_1/x", "/p/p_1/x#"] {
+            let found = find(&[("project_path", "/p/{project}/**")], target);
+            assert_eq!(found, Err(RouteError::Unclear), "{target}");
+        }
+    }
+
+    #[test]
+    fn an_unclear_request_is_for_nobody_where_the_settings_ask_for_no_path() {
+        for settings in [("anonymous", "allow"), ("scopes", "jobs:read")] {
+            for target in ["/public/../secret", "/public/x#/secret", "/public/%2e%2e/secret", "/public;/x"] {
+                assert_eq!(find(&[settings], target), Err(RouteError::Unclear), "{target}");
+            }
         }
     }
 
