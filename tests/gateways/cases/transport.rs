@@ -1,6 +1,8 @@
 //! What passes arrives as it was sent, and every request is judged by itself.
 
-use std::{collections::BTreeMap, env};
+use std::collections::BTreeMap;
+
+use capykeys_tests::settings;
 
 use super::access::{assert_identity, jobs_key};
 use crate::{
@@ -92,7 +94,7 @@ pub(crate) fn what_arrives_over_http2_is_the_same(stand: &Stand) {
 /// How many clients come at once. More than the machine can serve within the gateways' time limits are
 /// refused; `docs/operations.md` says how many that were.
 fn burst() -> usize {
-    env::var("CAPYKEYS_TEST_BURST").ok().and_then(|burst| burst.parse().ok()).unwrap_or(50)
+    settings::number("CAPYKEYS_TEST_BURST", 50)
 }
 
 pub(crate) fn a_burst_of_new_connections_passes(stand: &Stand) {
