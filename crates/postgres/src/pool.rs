@@ -145,10 +145,10 @@ impl Pool {
     /// Whoever gets one late must have time left to use it. Else, where more is asked for than can
     /// be done, each operation runs into its deadline in the middle of a statement, which costs its
     /// connection, and next to nothing gets done at all. Where the pool is still being filled it
-    /// is another matter.
+    /// is another matter: there are about to be more, and what is asked too late is not lost.
     async fn connection(&self) -> Result<Object<Connection>, Failure> {
         let deadline = self.settings.deadline;
-        let patience = if self.connections.is_full() { deadline / 3 } else { deadline * 3 / 4 };
+        let patience = if self.connections.is_full() { deadline / 3 } else { deadline - deadline / 10 };
         let end = tokio::time::Instant::now() + patience;
         loop {
             let connection = self.connections.get(end).await?;

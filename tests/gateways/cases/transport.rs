@@ -1,6 +1,8 @@
 //! What passes arrives as it was sent, and every request is judged by itself.
 
-use std::{collections::BTreeMap, env};
+use std::collections::BTreeMap;
+
+use capykeys_tests::settings;
 
 use super::access::{NOBODY, assert_identity, jobs_key};
 use crate::{
@@ -93,7 +95,7 @@ pub(crate) fn what_arrives_over_http2_is_the_same(stand: &Stand) {
 /// refused; `docs/operations.md` says how many that were.
 #[expect(clippy::disallowed_methods, reason = "how much is tested is no configuration of the service")]
 fn burst() -> usize {
-    env::var("CAPYKEYS_TEST_BURST").ok().and_then(|burst| burst.parse().ok()).unwrap_or(50)
+    settings::number("CAPYKEYS_TEST_BURST", 50)
 }
 
 pub(crate) fn a_burst_of_new_connections_passes(stand: &Stand) {
