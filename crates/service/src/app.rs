@@ -1,6 +1,6 @@
 //! Putting the service together from the configuration.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use capykeys_cache::{
     CachedStore, MonotonicClock, OrganizationCache, Propagation, StoreClock, VerificationCache,
