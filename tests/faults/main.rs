@@ -3,4 +3,5 @@
 
 mod durability;
 mod postgres;
+mod restores;
 mod sessions;

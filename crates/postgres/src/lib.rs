@@ -15,6 +15,7 @@ mod audit;
 mod connector;
 mod failure;
 mod feed;
+mod fitness;
 mod instant;
 mod keys;
 mod line;

@@ -20,6 +20,7 @@ mod directory;
 mod error;
 mod key_lookup;
 mod key_store;
+mod leftover;
 mod organizations;
 mod readers;
 mod readiness;

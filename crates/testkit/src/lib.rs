@@ -17,6 +17,7 @@ mod binaries;
 mod bouncer;
 mod cluster;
 mod databases;
+mod dumps;
 mod processes;
 mod proxy;
 mod standby;
