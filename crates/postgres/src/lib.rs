@@ -22,6 +22,7 @@ mod line;
 mod lookup;
 mod migrate;
 mod organizations;
+mod peppers;
 mod pool;
 mod registry;
 mod rows;

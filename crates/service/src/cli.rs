@@ -42,6 +42,9 @@ pub(crate) enum Command {
     /// Work on organizations, directly on the store.
     #[command(subcommand)]
     Organizations(Organizations),
+    /// Look at the peppers that keys are hashed with.
+    #[command(subcommand)]
+    Peppers(Peppers),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(Config),
@@ -137,6 +140,12 @@ pub(crate) enum Organizations {
         #[arg(value_parser = organization_id, value_name = "ORGANIZATION_ID")]
         organization: OrganizationId,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Peppers {
+    /// Print as JSON how many active keys need each pepper, and which are configured.
+    List,
 }
 
 #[derive(Debug, Subcommand)]

@@ -14,6 +14,7 @@ mod internal;
 mod listeners;
 mod metrics;
 mod output;
+mod pepper_watch;
 mod peppers;
 mod store;
 mod telemetry;

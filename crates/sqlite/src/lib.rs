@@ -22,6 +22,7 @@ mod key_lookup;
 mod key_store;
 mod leftover;
 mod organizations;
+mod peppers;
 mod readers;
 mod readiness;
 mod registry;

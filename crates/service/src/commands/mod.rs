@@ -5,6 +5,7 @@ mod health;
 mod keys;
 mod migrate;
 mod organizations;
+mod peppers;
 mod rules;
 mod serve;
 
@@ -37,6 +38,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
             Command::Migrate => migrate::run(&config).await,
             Command::Keys(command) => keys::run(&config, command).await,
             Command::Organizations(command) => organizations::run(&config, command).await,
+            Command::Peppers(command) => peppers::run(&config, &command).await,
             Command::Config(command) => config::run(&config, &command),
             Command::Health(command) => health::run(&config, command).await,
             Command::Openapi | Command::Rules(_) => Ok(()),
