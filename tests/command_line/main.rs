@@ -10,4 +10,5 @@ mod internal;
 mod keys;
 mod logs;
 mod organizations;
+mod peppers;
 mod serving;

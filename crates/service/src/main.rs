@@ -12,6 +12,7 @@ mod first_run;
 mod grpc;
 mod internal;
 mod listeners;
+mod memory;
 mod metrics;
 mod output;
 mod pepper_watch;

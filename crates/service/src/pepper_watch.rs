@@ -8,12 +8,14 @@ use capykeys_domain::{
     secret::{PepperFault, PepperId, Peppers},
 };
 use prometheus_client::metrics::gauge::Gauge;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep};
 
 use crate::adapters::SystemClock;
 
 /// How often they are compared.
 const INTERVAL: Duration = Duration::from_secs(2);
+/// How often while they are not known to be right: until then the service is not ready.
+const RETRY: Duration = Duration::from_millis(250);
 /// How often the keys of missing peppers are counted, which reads all keys.
 const COUNT_INTERVAL: Duration = Duration::from_hours(1);
 
@@ -60,16 +62,14 @@ impl PepperWatch {
 
     /// Compares them for ever.
     pub(crate) async fn run(mut self) {
-        let mut ticks = interval(INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut counted: Option<Instant> = None;
         loop {
-            ticks.tick().await;
             self.compare().await;
-            if counted.is_none_or(|last| last.elapsed() >= COUNT_INTERVAL) {
+            if self.peppers.minting().is_ok() && counted.is_none_or(|last| last.elapsed() >= COUNT_INTERVAL) {
                 counted = Some(Instant::now());
                 self.count().await;
             }
+            sleep(if self.peppers.minting().is_ok() { INTERVAL } else { RETRY }).await;
         }
     }
 

@@ -9,6 +9,7 @@ mod bulk;
 mod concurrency;
 mod faults;
 mod feed;
+mod fitness;
 mod line;
 mod migrations;
 mod rows;

@@ -16,7 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::{
     cli::{Arguments, Command},
     config::Config,
-    output, telemetry,
+    memory, output, telemetry,
 };
 
 /// Why a command failed: a sentence for the person who gave it.
@@ -32,6 +32,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
     }
     let config = Config::load(arguments.config.as_deref())?;
     telemetry::init(&config.log)?;
+    if !config.server.core_dumps {
+        memory::keep_private()?;
+    }
     runtime()?.block_on(async {
         match arguments.command {
             Command::Serve => serve::run(&config).await,

@@ -25,6 +25,9 @@ pub(crate) struct Server {
     pub(crate) shutdown_timeout_ms: u64,
     /// How many connections are kept open at once.
     pub(crate) max_connections: usize,
+    /// Whether the system may write the process's memory, keys and peppers in it, to a file when it
+    /// crashes, and others of the same user may look into it.
+    pub(crate) core_dumps: bool,
 }
 
 impl Default for Server {
@@ -35,6 +38,7 @@ impl Default for Server {
             request_timeout_ms: 10_000,
             shutdown_timeout_ms: 10_000,
             max_connections: 25_000,
+            core_dumps: false,
         }
     }
 }
