@@ -129,16 +129,17 @@ impl PepperWatch {
             Ok(listed) => listed,
             Err(error) => return tracing::warn!(%error, "the keys of each pepper were not counted"),
         };
-        let mut missing = 0;
-        for (id, one) in listed.iter().filter(|(_, one)| !one.configured && one.active_keys > 0) {
-            missing += one.active_keys;
+        let missing: Vec<_> =
+            listed.iter().filter(|(_, one)| !one.configured && one.active_keys > 0).collect();
+        let keys: u64 = missing.iter().map(|(_, one)| one.active_keys).sum();
+        self.missing.set(i64::try_from(keys).unwrap_or(i64::MAX));
+        for (id, one) in missing {
             tracing::warn!(
                 pepper = id.as_str(),
                 keys = one.active_keys,
                 "active keys are refused: their pepper is not configured"
             );
         }
-        self.missing.set(i64::try_from(missing).unwrap_or(i64::MAX));
     }
 
     /// Every pepper that is configured, recorded or needed by a key that is good at `at`.
