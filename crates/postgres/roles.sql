@@ -27,6 +27,8 @@ $$;
 -- on, so that nothing is left waiting for a lock in the server.
 ALTER ROLE capykeys_service SET statement_timeout = '2s';
 ALTER ROLE capykeys_service SET lock_timeout = '2s';
+-- What the change feed needs, whatever the database's default is.
+ALTER ROLE capykeys_service SET default_transaction_isolation = 'read committed';
 ALTER ROLE capykeys_service SET idle_in_transaction_session_timeout = '2s';
 
 DO $$
@@ -44,14 +46,15 @@ BEGIN
 
     IF to_regclass('api_keys') IS NOT NULL THEN
         REVOKE ALL ON organizations, api_keys, audit_events FROM capykeys_service;
-        -- No DELETE of these, and of a row only what changes in its life. A key's digest, scopes
-        -- and organization do not.
+        -- No DELETE of these, and of a row only what changes in its life: a key's scopes and organization
+        -- do not.
         GRANT SELECT, INSERT ON organizations, api_keys TO capykeys_service;
         GRANT UPDATE (name, slug, clerk_organization_slug, suspended_at, suspended_reason, updated_at)
             ON organizations TO capykeys_service;
-        GRANT UPDATE (revoked_at, last_used_at) ON api_keys TO capykeys_service;
+        GRANT UPDATE (revoked_at, last_used_at, pepper_id, digest) ON api_keys TO capykeys_service;
         -- The audit log can be added to, and nothing in it can be changed.
         GRANT SELECT, INSERT ON audit_events TO capykeys_service;
+        GRANT SELECT ON SEQUENCE audit_events_sequence_seq TO capykeys_service;
     END IF;
 
     IF to_regclass('replicas') IS NOT NULL THEN
@@ -59,6 +62,11 @@ BEGIN
         -- Lines are begun and never changed.
         GRANT SELECT, INSERT ON history_lines TO capykeys_service;
         GRANT SELECT, INSERT, UPDATE, DELETE ON replicas TO capykeys_service;
+    END IF;
+
+    IF to_regclass('peppers') IS NOT NULL THEN
+        REVOKE ALL ON peppers FROM capykeys_service;
+        GRANT SELECT, INSERT, UPDATE (turn) ON peppers TO capykeys_service;
     END IF;
 
     IF to_regclass('changes') IS NOT NULL THEN

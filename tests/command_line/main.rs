@@ -12,5 +12,6 @@ mod keys;
 mod logs;
 mod organizations;
 mod patience;
+mod peppers;
 mod serving;
 mod stopping;

@@ -185,3 +185,21 @@ fn readiness_ends_before_the_server_does() {
         answer.error(503);
     }
 }
+
+/// What the kernel says of the limit, and whether it would write a core: the process's files belong to
+/// root alone where it would not.
+#[test]
+fn no_core_is_written_unless_it_is_asked_for() {
+    let limit = |server: &Server| {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid())).unwrap();
+        let line = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        line.split_whitespace().nth(4).unwrap().to_owned()
+    };
+    let own = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let own = own.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    let private = Server::start(&std::sync::Arc::new(Installation::bare()));
+    assert_eq!(limit(&private), "0");
+    let open = Installation::bare().set("SERVER__CORE_DUMPS", "true");
+    let open = Server::start(&std::sync::Arc::new(open));
+    assert_eq!(limit(&open), own.split_whitespace().nth(4).unwrap());
+}

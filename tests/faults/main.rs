@@ -4,4 +4,5 @@
 mod clock;
 mod durability;
 mod postgres;
+mod restores;
 mod sessions;

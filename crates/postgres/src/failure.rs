@@ -67,10 +67,13 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Code(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
+                f.write_str("this role lacks a right: run crates/postgres/roles.sql")
+            }
             Self::Code(code) => write!(f, "SQLSTATE {}", code.code()),
             Self::Timeout => f.write_str("no answer in time"),
             Self::Connection(reason) | Self::Schema(reason) => f.write_str(reason),
-            Self::Standby => f.write_str("the server is a standby"),
+            Self::Standby => f.write_str("the server is a standby, or default_transaction_read_only is on"),
             Self::NoLine | Self::Superseded => f.write_str(
                 "the server does not have the newest history that was seen: it is an old primary, or was \
                  restored to an older state (then restart capykeys)",
@@ -91,6 +94,10 @@ impl From<Error> for Failure {
         // The error's own text may repeat what the server sent: only what is known to be the
         // operating system's or the TLS library's is passed on.
         let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+        // What the driver says of a server that is not `read-write`.
+        if io.is_some_and(|io| io.kind() == io::ErrorKind::PermissionDenied && io.raw_os_error().is_none()) {
+            return Self::Standby;
+        }
         let tls = io.and_then(|io| io.get_ref()?.downcast_ref::<rustls::Error>());
         Self::Connection(match (io, tls) {
             (_, Some(tls)) => format!("TLS: {tls}"),

@@ -36,13 +36,12 @@ const POLL: &str = concat!(
     " ORDER BY answer.event"
 );
 
+const BEGIN: &str = answer!("SELECT true AS found, feed_end()");
+
 #[async_trait]
 impl ChangeFeed for PostgresStore {
     async fn head(&self, reader: ReplicaId) -> Result<FeedHead, Unavailable> {
-        let reader = Uuid::from_bytes(reader.0);
-        let rows = self.pool.run(HEAD, &[(&reader, Type::UUID)]).await;
-        rows.and_then(|rows| read_head(&mut first(&rows)?))
-            .map_err(|failure| failure.during("find the feed's head"))
+        self.feed_head(reader).await.map_err(|failure| failure.during("find the feed's head"))
     }
 
     async fn poll(
@@ -52,11 +51,32 @@ impl ChangeFeed for PostgresStore {
         limit: NonZeroU32,
     ) -> Result<Poll, Unavailable> {
         // One more, for the reader's own event.
+        let id = reader;
         let (reader, limit) = (Uuid::from_bytes(reader.0), i64::from(limit.get()) + 1);
         let params: [Param<'_>; 3] =
             [(&reader, Type::UUID), (&position.sequence, Type::INT8), (&limit, Type::INT8)];
-        let rows = self.pool.run(POLL, &params).await;
-        rows.and_then(|rows| read_poll(&rows, position)).map_err(|failure| failure.during("poll the feed"))
+        let poll = async {
+            let rows = self.pool.run(POLL, &params).await?;
+            match rows.is_empty() {
+                true => self.feed_head(id).await.map(Poll::Diverged),
+                false => read_poll(&rows, position),
+            }
+        };
+        poll.await.map_err(|failure| failure.during("poll the feed"))
+    }
+}
+
+impl PostgresStore {
+    /// A feed that a restore has left empty begins anew.
+    async fn feed_head(&self, reader: ReplicaId) -> Result<FeedHead, Failure> {
+        let reader = Uuid::from_bytes(reader.0);
+        let params: [Param<'_>; 1] = [(&reader, Type::UUID)];
+        let mut rows = self.pool.run(HEAD, &params).await?;
+        if rows.is_empty() {
+            self.pool.run(BEGIN, &[]).await?;
+            rows = self.pool.run(HEAD, &params).await?;
+        }
+        read_head(&mut first(&rows)?)
     }
 }
 

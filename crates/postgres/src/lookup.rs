@@ -14,12 +14,13 @@ use crate::{
     store::PostgresStore,
 };
 
+/// A key whose organization is missing is found and cannot be read: it is not an unknown one.
 const FIND: &str = answer!(
     "SELECT true AS found, k.pepper_id, k.digest, ",
     key_columns!("k"),
     ", ",
     organization_columns!("o"),
-    " FROM api_keys k JOIN organizations o ON o.id = k.organization_id WHERE k.digest = ANY($1)"
+    " FROM api_keys k LEFT JOIN organizations o ON o.id = k.organization_id WHERE k.digest = ANY($1)"
 );
 
 #[async_trait]

@@ -9,6 +9,7 @@ use tokio_postgres::{Client, types::Type};
 use crate::{
     connector::connect,
     failure::Failure,
+    fitness,
     settings::{PostgresSettings, SettingsError},
     tls::Tls,
 };
@@ -25,6 +26,20 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// How long opening the connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
+
+/// Whatever the database's own settings are: the migrations are read as they are meant, and each waits
+/// for nobody for long.
+const SESSION: &str = "SET lock_timeout = '5s'; SET standard_conforming_strings = on; SET default_transaction_isolation = 'read committed'";
+/// Fails where there is no such table.
+const RECORDED: &str =
+    "SELECT EXISTS (SELECT FROM refinery_schema_history) OR to_regclass('api_keys') IS NULL";
+/// What a restore of single tables leaves behind: the feed without an end, and the audit log's numbers
+/// at their beginning.
+const MEND: &str = "SELECT feed_end(); \
+    SELECT setval(s.name, s.last) FROM (\
+        SELECT pg_get_serial_sequence('audit_events', 'sequence') AS name, max(sequence) AS last \
+        FROM audit_events\
+    ) s JOIN audit_events_sequence_seq q ON s.last > q.last_value OR (s.last = q.last_value AND NOT q.is_called)";
 
 /// The migrations that were applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +67,9 @@ pub enum MigrateError {
     /// The database was migrated by a newer program.
     #[error("migration {0} was applied, which this program does not know: it is too old for the database")]
     Unknown(String),
+    /// The database cannot keep what it will be given, or is not restored completely.
+    #[error("the database cannot be migrated: {0}")]
+    Unfit(&'static str),
 }
 
 impl From<Failure> for MigrateError {
@@ -100,8 +118,17 @@ pub async fn migrate(settings: &PostgresSettings) -> Result<Migrated, MigrateErr
 
 async fn apply(client: &mut Client) -> Result<Migrated, MigrateError> {
     lock(client).await?;
-    client.batch_execute("SET lock_timeout = '5s'").await.map_err(Failure::from)?;
+    client.batch_execute(SESSION).await.map_err(Failure::from)?;
+    if let Some(reason) = fitness::before_migration(client).await? {
+        return Err(MigrateError::Unfit(reason));
+    }
+    if let Ok(row) = client.query_typed_one(RECORDED, &[]).await
+        && row.try_get(0).ok() == Some(false)
+    {
+        return Err(MigrateError::Unfit("refinery_schema_history is empty: restore its rows too"));
+    }
     let report = runner().run_async(client).await?;
+    client.batch_execute(MEND).await.map_err(Failure::from)?;
     Ok(Migrated { applied: report.applied_migrations().iter().map(ToString::to_string).collect() })
 }
 

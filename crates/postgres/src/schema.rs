@@ -3,18 +3,10 @@
 use capykeys_domain::ports::Unavailable;
 use tokio_postgres::{Client, Row, error::SqlState};
 
-use crate::{
-    failure::Failure,
-    line::{OWN_COLUMNS, answer},
-    migrate,
-};
+use crate::{failure::Failure, fitness, line::OWN_COLUMNS, migrate};
 
 /// Which migration was applied last. Missing where nobody ever migrated.
 const VERSION: &str = "SELECT max(version) FROM refinery_schema_history";
-
-/// The same, as far as the server may be believed.
-pub(crate) const SERVED_VERSION: &str =
-    answer!("SELECT true AS found, max(version) FROM refinery_schema_history");
 
 /// Why the schema cannot be worked with.
 #[derive(Debug, thiserror::Error)]
@@ -31,23 +23,38 @@ pub enum SchemaError {
     /// A newer program migrated the database, to this version.
     #[error("the database's schema, version {0}, is newer than this program")]
     Unknown(i32),
+    /// The database cannot keep what it is given, or something of the schema is missing.
+    #[error("the database cannot be used: {0}")]
+    Unfit(&'static str),
 }
 
-/// What to make of the outcome of [`SERVED_VERSION`].
+/// What to make of the outcome of [`fitness::SERVED`].
 pub(crate) fn judge(outcome: Result<Vec<Row>, Failure>) -> Result<(), SchemaError> {
-    judge_column(outcome, OWN_COLUMNS)
+    let rows = known(version(outcome, OWN_COLUMNS)?)?;
+    let place = rows.first().and_then(|row| row.try_get(OWN_COLUMNS + 1).ok());
+    let place = place.ok_or_else(|| Failure::UnreadableRow.during("check the schema"))?;
+    fit(fitness::fault(place))
 }
 
-fn judge_column(outcome: Result<Vec<Row>, Failure>, column: usize) -> Result<(), SchemaError> {
-    let version = match outcome {
-        Ok(rows) => match rows.first().map(|row| row.try_get::<_, Option<i32>>(column)) {
-            Some(Ok(version)) => version,
-            _ => return Err(Failure::UnreadableRow.during("check the schema").into()),
+type Versioned = (Option<i32>, Vec<Row>);
+
+fn version(outcome: Result<Vec<Row>, Failure>, column: usize) -> Result<Versioned, SchemaError> {
+    match outcome {
+        Ok(rows) => match rows.first().map(|row| row.try_get(column)) {
+            Some(Ok(version)) => Ok((version, rows)),
+            _ => Err(Failure::UnreadableRow.during("check the schema").into()),
         },
-        Err(failure) if failure.is(&SqlState::UNDEFINED_TABLE) => None,
-        Err(failure) => return Err(failure.during("check the schema").into()),
-    };
-    compare(version, migrate::latest())
+        Err(failure) if failure.is(&SqlState::UNDEFINED_TABLE) => Ok((None, Vec::new())),
+        Err(failure) => Err(failure.during("check the schema").into()),
+    }
+}
+
+fn known((version, rows): Versioned) -> Result<Vec<Row>, SchemaError> {
+    compare(version, migrate::latest()).map(|()| rows)
+}
+
+fn fit(fault: Option<&'static str>) -> Result<(), SchemaError> {
+    fault.map_or(Ok(()), |reason| Err(SchemaError::Unfit(reason)))
 }
 
 fn compare(version: Option<i32>, known: i32) -> Result<(), SchemaError> {
@@ -61,7 +68,8 @@ fn compare(version: Option<i32>, known: i32) -> Result<(), SchemaError> {
 
 /// Asks on a connection of its own right.
 pub(crate) async fn check(client: &Client) -> Result<(), SchemaError> {
-    judge_column(client.query_typed(VERSION, &[]).await.map_err(Failure::from), 0)
+    known(version(client.query_typed(VERSION, &[]).await.map_err(Failure::from), 0)?)?;
+    fit(fitness::in_service(client).await.map_err(|failure| failure.during("check the schema"))?)
 }
 
 #[cfg(test)]

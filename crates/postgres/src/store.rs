@@ -7,6 +7,8 @@ use capykeys_domain::ports::{Readiness, Unavailable};
 use tokio::runtime::Handle;
 
 use crate::{
+    fitness,
+    line::OWN_COLUMNS,
     pool::Pool,
     schema::{self, SchemaError},
     settings::{PostgresSettings, SettingsError},
@@ -53,12 +55,20 @@ impl PostgresStore {
         self.pool.warm_up(connections);
     }
 
-    /// Whether the database has the schema that this program knows.
+    /// Whether the database has the schema that this program knows, whole, and can keep what it is
+    /// given. What it may lose is said in the log.
     ///
     /// # Errors
     /// [`SchemaError`] where it has not, or does not say.
     pub async fn check_schema(&self) -> Result<(), SchemaError> {
-        self.pool.check_schema().await
+        self.pool.check_schema().await?;
+        let rows = self.pool.run(fitness::RISKS, &[]).await;
+        let rows = rows.map_err(|failure| failure.during("look at the settings"))?;
+        let off = rows.first().and_then(|row| row.try_get::<_, String>(OWN_COLUMNS).ok()).unwrap_or_default();
+        if !off.is_empty() {
+            tracing::warn!(off, "PostgreSQL may lose what it has acknowledged");
+        }
+        Ok(())
     }
 }
 
@@ -71,7 +81,7 @@ impl fmt::Debug for PostgresStore {
 #[async_trait]
 impl Readiness for PostgresStore {
     async fn check(&self) -> Result<(), Unavailable> {
-        match schema::judge(self.pool.run(schema::SERVED_VERSION, &[]).await) {
+        match schema::judge(self.pool.run(&fitness::SERVED, &[]).await) {
             Ok(()) => Ok(()),
             Err(SchemaError::Unavailable(unavailable)) => Err(unavailable),
             Err(error) => Err(Unavailable::new("postgres", error)),

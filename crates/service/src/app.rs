@@ -19,6 +19,7 @@ use crate::{
     adapters::{SystemClock, SystemEntropy},
     commands::Error,
     config::{Clerk, Config, ConfigError, Instance, Secret, StoreKind},
+    pepper_watch::PepperWatch,
     peppers,
     store::Store,
 };
@@ -33,6 +34,8 @@ pub(crate) struct App {
     pub(crate) cache: VerificationCache,
     /// Who is told what is used. Nothing is recorded unless it is run: commands use no key.
     pub(crate) uses: UseRecorder,
+    /// What the store says of the configured peppers.
+    pub(crate) peppers: PepperWatch,
 }
 
 /// Whom the service is put together for.
@@ -58,8 +61,13 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
     let settings = config.cache.settings()?;
     let registry = Arc::clone(&store.registry);
     let cached = CachedStore { lookup: store.lookup, feed: store.feed, registry: store.registry };
-    let cache = VerificationCache::new(settings, ReplicaId(random()?), cached);
-    let uses = UseRecorder::new((&config.usage).into(), Arc::clone(&store.keys));
+    let replica = ReplicaId(random()?);
+    let cache = VerificationCache::new(settings, replica, cached);
+    let peppers = Arc::new(peppers::load(config, store_is_empty)?.uncompared());
+    let uses =
+        UseRecorder::rehashing((&config.usage).into(), Arc::clone(&store.keys), Arc::clone(&store.peppers));
+    let mut watch = PepperWatch::new(store.peppers, replica, Arc::clone(&peppers));
+    watch.compare().await;
     let ports = Ports {
         keys: store.keys,
         resolver: Arc::new(cache.clone()),
@@ -80,10 +88,9 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
         uses: Arc::new(uses.clone()),
         entropy: Arc::new(SystemEntropy),
     };
-    let peppers = peppers::load(config, store_is_empty)?;
     let capykeys = Capykeys::new(ports, format, peppers, config.clerk.provisioning.into());
     let capykeys = Arc::new(capykeys.with_roles(roles));
-    Ok(App { capykeys, sessions, cache, uses })
+    Ok(App { capykeys, sessions, cache, uses, peppers: watch })
 }
 
 /// Who has to obey a change before it is acknowledged.

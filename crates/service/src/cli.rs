@@ -42,6 +42,9 @@ pub(crate) enum Command {
     /// Work on organizations, directly on the store.
     #[command(subcommand)]
     Organizations(Organizations),
+    /// Look at the peppers that keys are hashed with.
+    #[command(subcommand)]
+    Peppers(Peppers),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(Config),
@@ -152,6 +155,12 @@ pub(crate) struct RenameOrganization {
     /// Its name in addresses.
     #[arg(long, value_parser = parse_text(Slug::parse))]
     pub(crate) slug: Option<Slug>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Peppers {
+    /// Print as JSON how many active keys need each pepper, and which are configured.
+    List,
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,15 +8,25 @@ use capykeys_http::Metrics;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric, text},
-    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
+    metrics::{
+        MetricType,
+        counter::ConstCounter,
+        gauge::{ConstGauge, Gauge},
+    },
     registry::{Registry, Unit},
 };
 
 /// Everything that is counted.
-pub(crate) fn metrics(sessions: Option<Arc<ClerkVerifier>>, cache: VerificationCache) -> Metrics {
+pub(crate) fn metrics(
+    sessions: Option<Arc<ClerkVerifier>>,
+    cache: VerificationCache,
+    missing_peppers: Gauge,
+) -> Metrics {
     let mut registry = Registry::with_prefix("capykeys");
     registry.register_collector(Box::new(Refusals(sessions)));
     registry.register_collector(Box::new(Cache(cache)));
+    let help = "Active keys whose pepper is not configured: they are refused";
+    registry.register("keys_of_missing_peppers", help, missing_peppers);
     Arc::new(move || {
         let mut text = String::new();
         text::encode(&mut text, &registry).ok()?;

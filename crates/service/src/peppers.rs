@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, Write},
+    os::unix::fs::PermissionsExt,
     path::Path,
 };
 
@@ -46,15 +47,26 @@ pub(crate) fn check(config: &Config) -> Result<(), ConfigError> {
     }
 }
 
+/// Says so where others than the owner and its group may read the secret.
+fn warn_if_open(name: &str, path: Option<&Path>) {
+    const OTHERS: u32 = 0o007;
+    let mode = path.and_then(|path| fs::metadata(path).ok()).map_or(0, |file| file.permissions().mode());
+    if mode & OTHERS != 0 {
+        tracing::warn!(name, "the file with the pepper is open to everybody on this machine");
+    }
+}
+
 fn configured(config: &Config) -> Result<Option<Secret>, ConfigError> {
     Secret::resolve("keys.pepper", config.keys.pepper.as_ref(), config.keys.pepper_file.as_deref())
 }
 
 fn assemble(keys: &Keys, current: &Secret) -> Result<Peppers, ConfigError> {
+    warn_if_open("keys.pepper_file", keys.pepper_file.as_deref());
     let mut older = Vec::new();
     for (id, pepper) in &keys.older_peppers {
         let name = format!("keys.older_peppers.{id}.secret");
         let secret = Secret::resolve(&name, pepper.secret.as_ref(), pepper.secret_file.as_deref())?;
+        warn_if_open(&format!("{name}_file"), pepper.secret_file.as_deref());
         let secret = secret.ok_or_else(|| ConfigError::Invalid(format!("{name} must be set")))?;
         older.push(parse(id, &name, &secret)?);
     }
@@ -83,6 +95,7 @@ fn kept_or_made(directory: &Path, may_make: bool) -> Result<Secret, ConfigError>
         }
         make(directory, &path).map_err(|error| ConfigError::File { name: NAME.to_owned(), error })?;
     }
+    warn_if_open(NAME, Some(&path));
     Secret::read(NAME, &path)
 }
 
@@ -105,8 +118,6 @@ fn make(directory: &Path, path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     fn config(directory: &Path) -> Config {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use capykeys_domain::ports::{
-    AuditLog, ChangeFeed, KeyLookup, KeyStore, Organizations, Readiness, ReplicaRegistry,
+    AuditLog, ChangeFeed, KeyLookup, KeyStore, Organizations, PepperRegistry, Readiness, ReplicaRegistry,
 };
 use capykeys_postgres::{PostgresSettings, PostgresStore};
 use capykeys_sqlite::SqliteStore;
@@ -21,6 +21,7 @@ pub(crate) struct Store {
     pub(crate) lookup: Arc<dyn KeyLookup>,
     pub(crate) feed: Arc<dyn ChangeFeed>,
     pub(crate) registry: Arc<dyn ReplicaRegistry>,
+    pub(crate) peppers: Arc<dyn PepperRegistry>,
     pub(crate) organizations: Arc<dyn Organizations>,
     pub(crate) audit: Arc<dyn AuditLog>,
     pub(crate) readiness: Arc<dyn Readiness>,
@@ -45,6 +46,7 @@ impl Store {
             + KeyLookup
             + ChangeFeed
             + ReplicaRegistry
+            + PepperRegistry
             + Organizations
             + AuditLog
             + Readiness
@@ -56,6 +58,7 @@ impl Store {
             lookup: store.clone(),
             feed: store.clone(),
             registry: store.clone(),
+            peppers: store.clone(),
             organizations: store.clone(),
             audit: store.clone(),
             readiness: store,

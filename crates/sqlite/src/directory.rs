@@ -8,8 +8,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::OpenError;
+use rustix::{
+    fs::{StatVfsMountFlags, statfs, statvfs},
+    io::Errno,
+};
 
+use crate::{OpenError, leftover};
+
+pub(crate) const DATABASE_FILE: &str = "capykeys.db";
+/// Twice what the write-ahead log takes while nothing is wrong.
+const LEAST_ROOM: u64 = 32 * 1024 * 1024;
 const LOCK_FILE: &str = "lock";
 /// How long one process waits for another that is opening the same directory.
 const OPENING_PATIENCE: Duration = Duration::from_secs(10);
@@ -47,16 +55,25 @@ impl ServerLock {
     /// Takes the lock of `directory`, which is created where it does not exist.
     ///
     /// # Errors
-    /// [`OpenError::InUse`] where another server holds it, [`OpenError::Directory`] or
-    /// [`OpenError::NetworkFileSystem`] where the directory is not usable.
+    /// [`OpenError::InUse`] where another server holds it, [`OpenError::Directory`],
+    /// [`OpenError::ReadOnly`] or [`OpenError::NetworkFileSystem`] where the directory is not usable,
+    /// [`OpenError::Leftover`] where the database in it is not.
     pub fn acquire(directory: &Path) -> Result<Self, OpenError> {
         prepare(directory)?;
+        let _turn = lock_while_opening(directory)?;
+        let lock = Self::take(directory)?.ok_or_else(|| OpenError::InUse { path: directory.to_owned() })?;
+        leftover::check(&directory.join(DATABASE_FILE))?;
+        Ok(lock)
+    }
+
+    /// The lock, unless somebody holds it. Only to be called by who opens the directory.
+    pub(crate) fn take(directory: &Path) -> Result<Option<Self>, OpenError> {
         let path = directory.join(LOCK_FILE);
         let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
         let file = opened.map_err(OpenError::directory(&path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: directory.to_owned() }),
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(OpenError::directory(&path)(error)),
         }
     }
@@ -66,12 +83,30 @@ impl ServerLock {
 /// system. A directory that exists keeps its mode: whoever made it decided on that.
 pub(crate) fn prepare(directory: &Path) -> Result<(), OpenError> {
     create(directory).map_err(OpenError::directory(directory))?;
-    let statistics =
-        rustix::fs::statfs(directory).map_err(|errno| OpenError::directory(directory)(errno.into()))?;
-    match network_file_system(statistics.f_type.cast_unsigned()) {
-        Some(kind) => Err(OpenError::NetworkFileSystem { path: directory.to_owned(), kind }),
-        None => Ok(()),
+    let unusable = |errno: Errno| OpenError::directory(directory)(errno.into());
+    let statistics = statfs(directory).map_err(unusable)?;
+    if let Some(kind) = network_file_system(statistics.f_type.cast_unsigned()) {
+        return Err(OpenError::NetworkFileSystem { path: directory.to_owned(), kind });
     }
+    let mount = statvfs(directory).map_err(unusable)?;
+    if mount.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        return Err(OpenError::ReadOnly { path: directory.to_owned() });
+    }
+    room(directory, mount.f_bavail.saturating_mul(mount.f_frsize))
+}
+
+/// Without room there is no new database. One that is there is opened all the same: keys can be read
+/// while none can be created.
+fn room(directory: &Path, free: u64) -> Result<(), OpenError> {
+    if free >= LEAST_ROOM {
+        return Ok(());
+    }
+    let free_mib = free / 1024 / 1024;
+    if !directory.join(DATABASE_FILE).exists() {
+        return Err(OpenError::NoSpace { path: directory.to_owned(), free_mib });
+    }
+    tracing::warn!(free_mib, "the data directory has hardly any room left");
+    Ok(())
 }
 
 fn create(directory: &Path) -> io::Result<()> {
@@ -163,6 +198,16 @@ mod tests {
         let path = parent.path().join("data");
         File::create(&path).unwrap();
         assert!(matches!(prepare(&path), Err(OpenError::Directory { .. })));
+    }
+
+    #[test]
+    fn without_room_no_database_is_begun_and_one_that_is_there_is_used() {
+        let directory = TempDir::new().unwrap();
+        assert!(room(directory.path(), LEAST_ROOM).is_ok());
+        let refused = room(directory.path(), LEAST_ROOM - 1);
+        assert!(matches!(refused, Err(OpenError::NoSpace { free_mib: 31, .. })));
+        File::create(directory.path().join(DATABASE_FILE)).unwrap();
+        assert!(room(directory.path(), 0).is_ok());
     }
 
     #[test]

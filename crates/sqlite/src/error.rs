@@ -51,6 +51,33 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// A write-ahead log that does not go with the database.
+    #[error(
+        "The database does not go with {}, which is of another one: if a backup was put in its place, remove \
+         that file and the one that ends in -shm.",
+        log.display()
+    )]
+    Leftover {
+        /// The log.
+        log: PathBuf,
+    },
+    /// The file, or the file system that it is on, may not be written.
+    #[error("The data directory {} can only be read.", path.display())]
+    ReadOnly {
+        /// The file or directory.
+        path: PathBuf,
+    },
+    /// There is no room for a new database.
+    #[error("The data directory {} has only {free_mib} MiB left, too little for a database.", path.display())]
+    NoSpace {
+        /// The directory.
+        path: PathBuf,
+        /// What is left.
+        free_mib: u64,
+    },
+    /// Rows of a table are missing that others need.
+    #[error("The database was not restored completely: {0}.")]
+    Incomplete(&'static str),
     /// A newer program has changed the schema.
     #[error(
         "The database has schema version {found}, and this program knows versions up to {known}. \

@@ -16,12 +16,13 @@ use crate::{
     sql::{self, Columns},
 };
 
+/// A key whose organization is missing is found and cannot be read: it is not an unknown one.
 const FIND: &str = concat!(
     "SELECT k.pepper_id, k.digest, ",
     key_columns!(),
     ", ",
     organization_columns!(),
-    " FROM api_keys AS k JOIN organizations AS o ON o.id = k.organization_id WHERE k.digest IN ("
+    " FROM api_keys AS k LEFT JOIN organizations AS o ON o.id = k.organization_id WHERE k.digest IN ("
 );
 
 #[async_trait]

@@ -8,15 +8,16 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 use crate::{OpenError, error::Failure};
 
 /// The migrations by name and text, oldest first. Once released, one is never changed.
-const MIGRATIONS: [(&str, &str); 4] = [
+const MIGRATIONS: [(&str, &str); 5] = [
     ("V1__initial", include_str!("../migrations/V1__initial.sql")),
     ("V2__change_feed", include_str!("../migrations/V2__change_feed.sql")),
     ("V3__changes_by_statement", include_str!("../migrations/V3__changes_by_statement.sql")),
     ("V4__replicas", include_str!("../migrations/V4__replicas.sql")),
+    ("V5__restores_and_peppers", include_str!("../migrations/V5__restores_and_peppers.sql")),
 ];
 
 /// The version of the schema that this program works with: that of its last migration.
-pub const SCHEMA_VERSION: i32 = 4;
+pub const SCHEMA_VERSION: i32 = 5;
 
 /// How long a migration waits for other processes at least.
 const MIGRATION_PATIENCE: Duration = Duration::from_secs(5);
@@ -32,6 +33,9 @@ pub(crate) fn open_writer(file: &Path, patience: Duration) -> Result<Connection,
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection =
         Connection::open_with_flags(file, flags).map_err(OpenError::database(file, "opening"))?;
+    if connection.is_readonly(rusqlite::MAIN_DB).map_err(OpenError::database(file, "opening"))? {
+        return Err(OpenError::ReadOnly { path: file.to_owned() });
+    }
     let journal = configure_writer(&connection, patience.max(MIGRATION_PATIENCE))
         .map_err(OpenError::database(file, "configuring"))?;
     if !journal.eq_ignore_ascii_case("wal") {
@@ -41,8 +45,30 @@ pub(crate) fn open_writer(file: &Path, patience: Duration) -> Result<Connection,
     // another process writes, whatever the busy timeout.
     connection.set_transaction_behavior(TransactionBehavior::Immediate);
     migrate(&mut connection, file)?;
+    restored(&connection).map_err(OpenError::database(file, "looking for what is missing"))??;
     connection.busy_timeout(patience).map_err(OpenError::database(file, "configuring"))?;
     Ok(connection)
+}
+
+/// What a restore of single tables leaves behind: the feed begins anew where it is empty, and keys
+/// without any organization are refused.
+fn restored(connection: &Connection) -> rusqlite::Result<Result<(), OpenError>> {
+    const BEGIN: &str = "INSERT INTO changes (sequence, mark, kind, at) SELECT now, randomblob(16), 'start', now \
+         FROM (SELECT CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER) * 1000 AS now) \
+         WHERE NOT EXISTS (SELECT 1 FROM changes)";
+    const NO_ORGANIZATION: &str =
+        "SELECT EXISTS (SELECT 1 FROM api_keys) AND NOT EXISTS (SELECT 1 FROM organizations)";
+    connection.execute(BEGIN, [])?;
+    let incomplete: bool = connection.query_row(NO_ORGANIZATION, [], |row| row.get(0))?;
+    Ok(match incomplete {
+        true => Err(OpenError::Incomplete("there are keys and no organizations")),
+        false => Ok(()),
+    })
+}
+
+/// Whether there are tables whose migrations are not recorded.
+fn is_unrecorded(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'api_keys'")?.exists([])
 }
 
 /// Gives back the journal mode, which is the old one where SQLite cannot change it.
@@ -79,6 +105,11 @@ fn migrate(connection: &mut Connection, file: &Path) -> Result<(), OpenError> {
     let found = version(connection).map_err(OpenError::database(file, "reading the schema's version"))?;
     if let Some(found) = found.filter(|&found| found > SCHEMA_VERSION) {
         return Err(OpenError::NewerSchema { found, known: SCHEMA_VERSION });
+    }
+    if found.is_none()
+        && is_unrecorded(connection).map_err(OpenError::database(file, "reading the schema"))?
+    {
+        return Err(OpenError::Incomplete("the rows of refinery_schema_history are missing"));
     }
     let migrations: Vec<Migration> = MIGRATIONS
         .into_iter()

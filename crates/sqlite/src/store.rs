@@ -7,14 +7,14 @@ use rusqlite::Connection;
 use tokio::{task::spawn_blocking, time::timeout};
 
 use crate::{
-    DEPENDENCY, OpenError, directory,
+    DEPENDENCY, OpenError, ServerLock,
+    directory::{self, DATABASE_FILE},
     error::Failure,
+    leftover,
     readers::Readers,
     schema,
     writer::{DEADLINE, Writer},
 };
-
-const DATABASE_FILE: &str = "capykeys.db";
 
 /// The embedded store. Clones share it; dropping the last one waits until all that was queued is
 /// written, and closes the database.
@@ -65,6 +65,12 @@ impl SqliteStore {
         directory::prepare(directory)?;
         let file = directory.join(DATABASE_FILE);
         let _turn = directory::lock_while_opening(directory)?;
+        // A running server has looked when it started.
+        if leftover::is_there(&file)
+            && let Some(_nobody_serves) = ServerLock::take(directory)?
+        {
+            leftover::check(&file)?;
+        }
         directory::create_database_file(directory, &file)?;
         let connection = schema::open_writer(&file, deadline / 2)?;
         let readers =

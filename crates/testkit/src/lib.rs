@@ -22,6 +22,7 @@ mod bouncer;
 mod clock;
 mod cluster;
 mod databases;
+mod dumps;
 mod patroni;
 mod processes;
 mod proxy;

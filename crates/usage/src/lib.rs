@@ -10,9 +10,13 @@
 //! - A use stays in memory until the store has said that it is recorded. A server that crashes loses
 //!   what came in since the last recording; one that stops in order, nothing
 //!   ([`UseRecorder::flush`]).
+//!
+//! In the same background it has keys stored under the digest of the newest pepper that were found under
+//! an older one ([`UseRecorder::rehashing`]).
 
 mod background;
 mod noted;
+mod outdated;
 mod recorder;
 mod settings;
 

@@ -7,11 +7,11 @@ use std::{
 
 use capykeys_domain::{
     model::{KeyId, Timestamp},
-    ports::{KeyStore, KeyUse, Unavailable, Uses},
+    ports::{KeyStore, KeyUse, PepperRegistry, Rehash, Unavailable, Uses},
 };
 use tokio::time::{sleep, timeout};
 
-use crate::{UsageSettings, noted::Noted};
+use crate::{UsageSettings, noted::Noted, outdated::Outdated};
 
 /// How many keys are recorded in one statement: few enough that it takes some milliseconds.
 const AT_ONCE: usize = 1_000;
@@ -30,6 +30,7 @@ pub(crate) struct Inner {
     pub(crate) settings: UsageSettings,
     keys: Arc<dyn KeyStore>,
     noted: Mutex<Noted>,
+    outdated: Option<Outdated>,
     /// Held while recording: two at once would meet at every key.
     recording: tokio::sync::Mutex<()>,
 }
@@ -39,8 +40,22 @@ impl UseRecorder {
     /// [`run`](Self::run) or [`flush`](Self::flush) is called.
     #[must_use]
     pub fn new(settings: UsageSettings, keys: Arc<dyn KeyStore>) -> Self {
-        let noted = Mutex::new(Noted::new(settings.keys));
-        Self(Arc::new(Inner { settings, keys, noted, recording: tokio::sync::Mutex::default() }))
+        Self::with(settings, keys, None)
+    }
+
+    /// The same, which has keys rehashed that were found under an older pepper.
+    #[must_use]
+    pub fn rehashing(
+        settings: UsageSettings,
+        keys: Arc<dyn KeyStore>,
+        peppers: Arc<dyn PepperRegistry>,
+    ) -> Self {
+        Self::with(settings, keys, Some(Outdated::new(peppers)))
+    }
+
+    fn with(settings: UsageSettings, keys: Arc<dyn KeyStore>, outdated: Option<Outdated>) -> Self {
+        let (noted, recording) = (Mutex::new(Noted::new(settings.keys)), tokio::sync::Mutex::default());
+        Self(Arc::new(Inner { settings, keys, noted, outdated, recording }))
     }
 
     /// Records what is noted, and tries again where that fails, for at most `limit`: for the end of a
@@ -76,6 +91,12 @@ impl Uses for UseRecorder {
     fn used(&self, key: KeyId, at: Timestamp) {
         self.0.noted().note(KeyUse { key, at });
     }
+
+    fn outdated(&self, key: Rehash) {
+        if let Some(outdated) = &self.0.outdated {
+            outdated.note(key);
+        }
+    }
 }
 
 impl Inner {
@@ -90,6 +111,11 @@ impl Inner {
     /// The last one, after all were tried: it may be of one key alone.
     pub(crate) async fn record(&self) -> Result<(), Unavailable> {
         let _turn = self.recording.lock().await;
+        if let Some(outdated) = &self.outdated
+            && let Err(error) = outdated.rehash().await
+        {
+            tracing::debug!(%error, "keys were not rehashed: their next use tries again");
+        }
         let mut uses = self.noted().all();
         // Neighbours in the store become neighbours here.
         uses.sort_unstable_by_key(|one| one.key);

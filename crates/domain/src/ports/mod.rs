@@ -4,7 +4,8 @@
 //!
 //! - A method is one atomic operation; its transaction lives inside the adapter. One that changes
 //!   something takes the [`AuditEvent`](crate::model::AuditEvent) that commits with it or not at all.
-//!   [`KeyStore::record_uses`] alone has none: the times of use are no change, but a trace of reads.
+//!   [`KeyStore::record_uses`] and [`PepperRegistry::rehash`] have none: what is shown of a key does not
+//!   change, or is a trace of reads.
 //! - "Not found" is `Ok(None)`. The only infrastructure error is [`Unavailable`].
 //! - Every lookup but the one by digest takes the organization, so that none can forget it.
 //! - A future may be dropped at any await: what it was doing then either happened as a whole or
@@ -24,6 +25,7 @@ mod key_resolver;
 mod key_store;
 mod organization_resolver;
 mod organizations;
+mod pepper_registry;
 mod readiness;
 mod replica_registry;
 mod replicas;
@@ -42,6 +44,7 @@ pub use key_resolver::{KeyResolver, ResolvedKey, Unremembered};
 pub use key_store::{Insertion, KeyStore, KeyUse, NewKey, Revocation};
 pub use organization_resolver::OrganizationResolver;
 pub use organizations::Organizations;
+pub use pepper_registry::{PepperRegistry, PepperUse, RecordedPepper, Rehash};
 pub use readiness::Readiness;
 pub use replica_registry::{FeedProgress, RegisteredReplica, Registry, ReplicaId, ReplicaRegistry};
 pub use replicas::{NoReplicas, Replicas};

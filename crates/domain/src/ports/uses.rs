@@ -1,5 +1,6 @@
 //! Noting that keys are used.
 
+use super::Rehash;
 use crate::model::{KeyId, Timestamp};
 
 /// Takes note of the uses of keys. It is told on the path of every request, so it does no I/O, waits
@@ -11,4 +12,8 @@ use crate::model::{KeyId, Timestamp};
 pub trait Uses: Send + Sync {
     /// The key was used at `at`.
     fn used(&self, key: KeyId, at: Timestamp);
+
+    /// The key was found under the digest of a pepper that new keys are not made with any more.
+    /// By default nothing comes of it.
+    fn outdated(&self, _key: Rehash) {}
 }

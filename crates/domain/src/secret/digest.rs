@@ -1,16 +1,25 @@
 //! How keys rest: BLAKE3 keyed with a pepper.
 
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
-use core::fmt;
+use core::{
+    fmt,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 use super::PlaintextKey;
-use crate::model::Invalid;
+use crate::{
+    model::Invalid,
+    ports::{RecordedPepper, Unavailable},
+};
+
+/// What a pepper's check value is made of. No key is hashed to the same: none looks like this.
+const CHECKED_TEXT: &[u8] = b"capykeys: the check value of a pepper";
 
 /// Names a pepper, so that a stored digest says which one it was made with.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PepperId(String);
 
 impl PepperId {
@@ -52,6 +61,11 @@ impl Pepper {
         &self.id
     }
 
+    fn check(&self) -> PepperCheck {
+        let value = *blake3::keyed_hash(&self.secret, CHECKED_TEXT).as_bytes();
+        PepperCheck { id: self.id.clone(), value }
+    }
+
     fn digest(&self, key: &PlaintextKey) -> KeyDigest {
         KeyDigest {
             pepper_id: self.id.clone(),
@@ -66,12 +80,41 @@ impl fmt::Debug for Pepper {
     }
 }
 
-/// The active peppers: new keys use the first, the others serve the keys that were made with them.
+/// What a store keeps of a pepper: a keyed hash of a fixed text. It tells two peppers of one name
+/// apart, and nothing of either: to guess the 32 bytes from it is as hard as from a key's digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PepperCheck {
+    /// The pepper.
+    pub id: PepperId,
+    /// The hash.
+    pub value: [u8; blake3::OUT_LEN],
+}
+
+/// Why the configured peppers are not those that the store's keys need.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PepperFault {
+    /// Another pepper of this name was used before.
+    #[error("the pepper {} has other bytes than before", .0.as_str())]
+    Different(PepperId),
+    /// New keys are made with a pepper that is not configured.
+    #[error("keys are made with the pepper {}, which is not configured", .0.as_str())]
+    Missing(PepperId),
+    /// A pepper has just been recorded by somebody else, and it is not known with which bytes.
+    #[error("the pepper {} is not recorded yet", .0.as_str())]
+    Unrecorded(PepperId),
+}
+
+/// The active peppers: new keys use one, the others serve the keys that were made with them.
 #[derive(Debug)]
 pub struct Peppers {
-    current: Pepper,
-    older: Vec<Pepper>,
+    /// The newest first.
+    peppers: Vec<Pepper>,
+    /// The place of the one for new keys, or [`UNKNOWN`].
+    minting: AtomicUsize,
 }
+
+/// It is not known which pepper new keys are made with.
+const UNKNOWN: usize = usize::MAX;
 
 impl Peppers {
     /// `current` for new keys, `older` for keys from before it.
@@ -79,28 +122,97 @@ impl Peppers {
     /// # Errors
     /// [`Invalid`] where two share an id.
     pub fn new(current: Pepper, older: Vec<Pepper>) -> Result<Self, Invalid> {
-        let peppers = Self { current, older };
-        let ids: Vec<&PepperId> = peppers.all().map(Pepper::id).collect();
+        let peppers: Vec<Pepper> = core::iter::once(current).chain(older).collect();
+        let ids: Vec<&PepperId> = peppers.iter().map(Pepper::id).collect();
         if ids.iter().enumerate().any(|(index, id)| ids[..index].contains(id)) {
             return Err(Invalid::new("peppers", "must have different ids"));
         }
-        Ok(peppers)
+        Ok(Self { peppers, minting: AtomicUsize::new(0) })
     }
 
-    fn all(&self) -> impl Iterator<Item = &Pepper> {
-        core::iter::once(&self.current).chain(&self.older)
+    /// The same, of which nothing is used for new keys and no key is called unknown until a store was
+    /// [compared](Self::compare).
+    #[must_use]
+    pub fn uncompared(self) -> Self {
+        self.minting.store(UNKNOWN, Ordering::Release);
+        self
+    }
+
+    /// What a store keeps of them, the newest first.
+    #[must_use]
+    pub fn checks(&self) -> Vec<PepperCheck> {
+        self.peppers.iter().map(Pepper::check).collect()
+    }
+
+    /// Compares them with what the store has recorded, and takes the one for new keys from there: that
+    /// whose turn was last. Where none had a turn yet, it is the one before the newest, if there is one.
+    ///
+    /// # Errors
+    /// [`PepperFault`]; from then on no key is made or called unknown, as before the first comparison.
+    pub fn compare(&self, recorded: &[RecordedPepper]) -> Result<(), PepperFault> {
+        let minting = self.minting_by(recorded);
+        self.minting.store(*minting.as_ref().unwrap_or(&UNKNOWN), Ordering::Release);
+        minting.map(drop)
+    }
+
+    fn minting_by(&self, recorded: &[RecordedPepper]) -> Result<usize, PepperFault> {
+        for own in self.checks() {
+            match recorded.iter().find(|one| one.check.id == own.id) {
+                Some(one) if one.check == own => {}
+                Some(_) => return Err(PepperFault::Different(own.id)),
+                None => return Err(PepperFault::Unrecorded(own.id)),
+            }
+        }
+        let Some(last) = recorded.iter().filter(|one| one.turn.is_some()).max_by_key(|one| one.turn) else {
+            return Ok(1.min(self.peppers.len() - 1));
+        };
+        let place = self.peppers.iter().position(|own| own.id == last.check.id);
+        place.ok_or_else(|| PepperFault::Missing(last.check.id.clone()))
+    }
+
+    /// The newest, which is to make new keys.
+    #[must_use]
+    pub fn newest(&self) -> Option<&PepperId> {
+        self.peppers.first().map(Pepper::id)
+    }
+
+    /// The one that makes new keys.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where that is not known.
+    pub fn minting(&self) -> Result<&PepperId, Unavailable> {
+        Ok(&self.in_use()?.1.id)
+    }
+
+    fn in_use(&self) -> Result<(usize, &Pepper), Unavailable> {
+        let place = self.minting.load(Ordering::Acquire);
+        let pepper = self
+            .peppers
+            .get(place)
+            .ok_or_else(|| Unavailable::new("peppers", "not known to be those that the store's keys need"))?;
+        Ok((place, pepper))
     }
 
     /// The digest that a new key is stored under.
-    #[must_use]
-    pub fn digest(&self, key: &PlaintextKey) -> KeyDigest {
-        self.current.digest(key)
+    ///
+    /// # Errors
+    /// [`Unavailable`] where it is not known which pepper is to be used.
+    pub fn digest(&self, key: &PlaintextKey) -> Result<KeyDigest, Unavailable> {
+        Ok(self.in_use()?.1.digest(key))
     }
 
-    /// Every digest that the key may be stored under, the likeliest first.
+    /// Every digest that the key may be stored under.
     #[must_use]
     pub fn candidates(&self, key: &PlaintextKey) -> Vec<KeyDigest> {
-        self.all().map(|pepper| pepper.digest(key)).collect()
+        self.peppers.iter().map(|pepper| pepper.digest(key)).collect()
+    }
+
+    /// The one of a key's [`candidates`](Self::candidates) that it would be stored under today, where
+    /// that is not `stored`.
+    #[must_use]
+    pub fn newer(&self, candidates: &[KeyDigest], stored: &KeyDigest) -> Option<KeyDigest> {
+        let (place, pepper) = self.in_use().ok()?;
+        candidates.get(place).filter(|_| pepper.id != stored.pepper_id).cloned()
     }
 }
 
@@ -180,8 +292,8 @@ mod tests {
         let after = Peppers::new(pepper("b", 2), vec![pepper("a", 1)]).unwrap();
         let candidates = after.candidates(&key);
         assert_eq!(candidates.len(), 2);
-        assert_eq!(candidates[0], after.digest(&key));
-        assert_eq!(candidates[1], before.digest(&key));
+        assert_eq!(candidates[0], after.digest(&key).unwrap());
+        assert_eq!(candidates[1], before.digest(&key).unwrap());
         assert_ne!(candidates[0], candidates[1]);
     }
 
@@ -190,11 +302,61 @@ mod tests {
         assert!(Peppers::new(pepper("a", 1), vec![pepper("a", 2)]).is_err());
     }
 
+    fn recorded(peppers: &[(Pepper, Option<i64>)]) -> Vec<RecordedPepper> {
+        peppers.iter().map(|(pepper, turn)| RecordedPepper { check: pepper.check(), turn: *turn }).collect()
+    }
+
+    #[test]
+    fn new_keys_are_made_with_the_pepper_whose_turn_was_last() {
+        let peppers = Peppers::new(pepper("b", 2), vec![pepper("a", 1)]).unwrap().uncompared();
+        assert!(peppers.minting().is_err());
+        for (turns, minting) in [
+            ([Some(1), None], "a"),
+            ([Some(1), Some(2)], "b"),
+            ([Some(3), Some(2)], "a"),
+            // Nobody else has said that it has the newest.
+            ([None, None], "a"),
+        ] {
+            let [a, b] = turns;
+            peppers.compare(&recorded(&[(pepper("a", 1), a), (pepper("b", 2), b)])).unwrap();
+            assert_eq!(peppers.minting().unwrap().as_str(), minting, "{turns:?}");
+        }
+    }
+
+    #[test]
+    fn peppers_that_are_not_those_of_the_store_make_no_key() {
+        let key = KeyFormat::default().mint(&Zeros).unwrap();
+        let peppers = Peppers::new(pepper("a", 1), vec![]).unwrap();
+        let id = |id| PepperId::parse(id).unwrap();
+        let own = || (pepper("a", 1), Some(1));
+        for (others, fault) in [
+            (vec![(pepper("a", 9), Some(1))], PepperFault::Different(id("a"))),
+            (vec![own(), (pepper("b", 2), Some(2))], PepperFault::Missing(id("b"))),
+            (vec![], PepperFault::Unrecorded(id("a"))),
+        ] {
+            peppers.compare(&recorded(&[own()])).unwrap();
+            assert_eq!(peppers.compare(&recorded(&others)), Err(fault));
+            assert!(peppers.digest(&key).is_err());
+        }
+        // One that others have and nothing is made with yet, or any more.
+        peppers.compare(&recorded(&[own(), (pepper("b", 2), None)])).unwrap();
+        peppers.compare(&recorded(&[(pepper("z", 2), Some(0)), own()])).unwrap();
+    }
+
+    #[test]
+    fn a_key_under_an_older_pepper_has_a_newer_digest() {
+        let key = KeyFormat::default().mint(&Zeros).unwrap();
+        let peppers = Peppers::new(pepper("b", 2), vec![pepper("a", 1)]).unwrap();
+        let candidates = peppers.candidates(&key);
+        assert_eq!(peppers.newer(&candidates, &candidates[1]), Some(candidates[0].clone()));
+        assert_eq!(peppers.newer(&candidates, &candidates[0]), None);
+    }
+
     #[test]
     fn neither_pepper_nor_digest_shows_its_bytes() {
         let key = KeyFormat::default().mint(&Zeros).unwrap();
         let peppers = Peppers::new(pepper("a", 171), vec![]).unwrap();
-        assert_eq!(format!("{peppers:?}"), "Peppers { current: Pepper(a, …), older: [] }");
-        assert_eq!(format!("{:?}", peppers.digest(&key)), "KeyDigest(…)");
+        assert_eq!(format!("{peppers:?}"), "Peppers { peppers: [Pepper(a, …)], minting: 0 }");
+        assert_eq!(format!("{:?}", peppers.digest(&key).unwrap()), "KeyDigest(…)");
     }
 }

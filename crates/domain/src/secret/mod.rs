@@ -7,7 +7,7 @@ mod plaintext;
 mod presented;
 
 pub use credential::{BearerToken, Credential};
-pub use digest::{KeyDigest, Pepper, PepperId, Peppers};
+pub use digest::{KeyDigest, Pepper, PepperCheck, PepperFault, PepperId, Peppers};
 pub use format::{KeyFormat, KeyPrefix};
 pub use plaintext::PlaintextKey;
 pub use presented::{CredentialError, Presented, only_value};

@@ -6,8 +6,8 @@ use core::time::Duration;
 use super::Capykeys;
 use crate::{
     model::{Caller, KeyCaller, KeyState, RequestContext, SessionCaller},
-    ports::{FoundKey, ResolvedKey, SessionError, Unavailable},
-    secret::{BearerToken, Credential, PlaintextKey},
+    ports::{FoundKey, Rehash, ResolvedKey, SessionError, Unavailable},
+    secret::{BearerToken, Credential, KeyDigest, PlaintextKey},
 };
 
 /// Why there is no caller.
@@ -79,7 +79,20 @@ impl Capykeys {
         let mut resolved = self.ports.resolver.resolve(&candidates, keep).await?;
         // Compared once more, in constant time: the index that found it gives no such promise.
         resolved.found = resolved.found.filter(|found| candidates.contains(&found.digest));
+        match &resolved.found {
+            Some(found) => self.note_outdated(found, &candidates),
+            // With other peppers than the store's keys need, every key would look unknown.
+            None => drop(self.peppers.minting()?),
+        }
         Ok(resolved)
+    }
+
+    fn note_outdated(&self, found: &FoundKey, candidates: &[KeyDigest]) {
+        if found.key.revoked_at.is_none()
+            && let Some(to) = self.peppers.newer(candidates, &found.digest)
+        {
+            self.ports.uses.outdated(Rehash { key: found.key.id, from: found.digest.clone(), to });
+        }
     }
 
     pub(super) async fn authenticate_session(

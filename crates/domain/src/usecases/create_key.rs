@@ -91,7 +91,7 @@ impl Capykeys {
             revoked_at: None,
         };
         let creator = permit.action().creator().clone();
-        Ok((NewKey { key, digest: self.peppers.digest(&plaintext), creator }, plaintext))
+        Ok((NewKey { key, digest: self.peppers.digest(&plaintext)?, creator }, plaintext))
     }
 
     async fn creation_denied(

@@ -79,7 +79,7 @@ pub enum Provisioning {
 pub struct Capykeys {
     ports: Ports,
     format: KeyFormat,
-    peppers: Peppers,
+    peppers: Arc<Peppers>,
     provisioning: Provisioning,
     roles: RoleTable,
 }
@@ -87,8 +87,13 @@ pub struct Capykeys {
 impl Capykeys {
     /// Puts the service together.
     #[must_use]
-    pub fn new(ports: Ports, format: KeyFormat, peppers: Peppers, provisioning: Provisioning) -> Self {
-        Self { ports, format, peppers, provisioning, roles: RoleTable::default() }
+    pub fn new(
+        ports: Ports,
+        format: KeyFormat,
+        peppers: impl Into<Arc<Peppers>>,
+        provisioning: Provisioning,
+    ) -> Self {
+        Self { ports, format, peppers: peppers.into(), provisioning, roles: RoleTable::default() }
     }
 
     /// The same with another table of what sessions are granted.
@@ -115,6 +120,7 @@ impl Capykeys {
     /// # Errors
     /// [`Unavailable`] where something that it needs is not there.
     pub async fn ready(&self) -> Result<(), Unavailable> {
+        self.peppers.minting()?;
         self.ports.readiness.check().await
     }
 

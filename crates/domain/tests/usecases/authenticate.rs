@@ -91,6 +91,6 @@ async fn digest_of(
         secret::{Pepper, PepperId, Peppers},
     };
     let peppers = Peppers::new(Pepper::new(PepperId::parse("1").unwrap(), [1; 32].into()), vec![]).unwrap();
-    let found = service.store.find_by_digest(&[peppers.digest(plaintext)]).await.unwrap();
+    let found = service.store.find_by_digest(&[peppers.digest(plaintext).unwrap()]).await.unwrap();
     found.unwrap().digest
 }

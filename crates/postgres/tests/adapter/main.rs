@@ -10,6 +10,7 @@ mod concurrency;
 mod distance;
 mod faults;
 mod feed;
+mod fitness;
 mod line;
 mod migrations;
 mod rows;

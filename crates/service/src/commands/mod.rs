@@ -5,6 +5,7 @@ mod health;
 mod keys;
 mod migrate;
 mod organizations;
+mod peppers;
 mod rules;
 mod serve;
 
@@ -18,7 +19,7 @@ use tokio::{
 use crate::{
     cli::{Arguments, Command},
     config::Config,
-    output, telemetry,
+    memory, output, telemetry,
 };
 
 /// Why a command failed: a sentence for the person who gave it.
@@ -37,6 +38,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
     }
     let config = Config::load(arguments.config.as_deref())?;
     telemetry::init(&config.log)?;
+    if !config.server.core_dumps {
+        memory::keep_private()?;
+    }
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         match arguments.command {
@@ -44,6 +48,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
             Command::Migrate => migrate::run(&config).await,
             Command::Keys(command) => patiently(&config, keys::run(&config, command)).await,
             Command::Organizations(command) => patiently(&config, organizations::run(&config, command)).await,
+            Command::Peppers(command) => patiently(&config, peppers::run(&config, &command)).await,
             Command::Config(command) => config::run(&config, &command),
             Command::Health(command) => health::run(&config, command).await,
             Command::Openapi | Command::Rules(_) => Ok(()),

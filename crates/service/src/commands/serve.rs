@@ -35,7 +35,7 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     // Held until the end, so that no second server works on the same folder.
     let _lock = prepare_store(config).await?;
     // It opens connections, which takes as long as to ask for the schema.
-    let App { capykeys, sessions, cache, uses } = app::build(config, Role::Replica).await?;
+    let App { capykeys, sessions, cache, uses, peppers } = app::build(config, Role::Replica).await?;
     check_schema(config).await?;
     let listeners = Listeners::bind(config)?;
     if config.store.kind == StoreKind::Sqlite {
@@ -49,7 +49,9 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     // Followed until the end; before the first answer of the feed every lookup is a read.
     let following = cache.spawn(&Handle::current());
     let recording = uses.spawn(&Handle::current());
-    let (metrics, Proof { callers, tls, .. }) = (metrics(sessions, cache.clone()), proof);
+    let missing = peppers.missing();
+    let watching = tokio::spawn(peppers.run());
+    let (metrics, Proof { callers, tls, .. }) = (metrics(sessions, cache.clone(), missing), proof);
     // Before anybody is told that the service is ready: a signal that came earlier would end it at once.
     let mut signals = Signals::listen()?;
     let internal = Internal { metrics, gateways, callers, tls };
@@ -69,6 +71,7 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
             tracing::warn!("the other servers could not be told that this one is gone");
         }
         drop(recording);
+        watching.abort();
         tracing::info!("stopped");
         Ok(())
     };

@@ -34,6 +34,9 @@ pub(crate) struct Server {
     pub(crate) idle_timeout_ms: u64,
     /// How many connections each listener keeps open at once, as far as the system allows.
     pub(crate) max_connections: usize,
+    /// Whether the system may write the process's memory, keys and peppers in it, to a file when it
+    /// crashes, and others of the same user may look into it.
+    pub(crate) core_dumps: bool,
 }
 
 impl Default for Server {
@@ -50,6 +53,7 @@ impl Default for Server {
             // Longer than the 60 s that are common.
             idle_timeout_ms: 75_000,
             max_connections: 25_000,
+            core_dumps: false,
         }
     }
 }

@@ -1,0 +1,80 @@
+//! Which peppers the keys in a store need, and who has them.
+
+use alloc::{boxed::Box, vec::Vec};
+
+use async_trait::async_trait;
+
+use super::{ReplicaId, Unavailable};
+use crate::{
+    model::{KeyId, Timestamp},
+    secret::{KeyDigest, PepperCheck, PepperId},
+};
+
+/// A pepper as a store knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedPepper {
+    /// What tells it from another of the same name.
+    pub check: PepperCheck,
+    /// New keys are made with the pepper whose turn is the highest; `None` where it never had one.
+    pub turn: Option<i64>,
+}
+
+/// How many keys need a pepper.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PepperUse {
+    /// The pepper.
+    pub id: PepperId,
+    /// Keys that are neither revoked nor expired.
+    pub active_keys: u64,
+}
+
+/// A key that is to be stored under the digest of another pepper.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rehash {
+    /// The key.
+    pub key: KeyId,
+    /// As it is stored.
+    pub from: KeyDigest,
+    /// As it is to be stored.
+    pub to: KeyDigest,
+}
+
+/// Peppers and the replicas that have them.
+///
+/// A key is made with a pepper only once that has had its turn, which it gets only when every
+/// registered replica has said that it has it: so no replica takes a new key for an unknown one.
+#[async_trait]
+pub trait PepperRegistry: Send + Sync {
+    /// Records those of `peppers` whose ids are not known yet, notes that `replica` has all of them
+    /// where it is registered, and says what is recorded. A recorded pepper never changes.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer in time; then any part of it may be stored.
+    async fn announce(
+        &self,
+        replica: ReplicaId,
+        peppers: &[PepperCheck],
+    ) -> Result<Vec<RecordedPepper>, Unavailable>;
+
+    /// Gives `pepper`, which is recorded, the highest turn, unless a registered replica other than
+    /// `replica` has not said that it has it. Whether it was given.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer in time, or another got its turn just now; then
+    /// it may have been given or not.
+    async fn take_turn(&self, replica: ReplicaId, pepper: &PepperId) -> Result<bool, Unavailable>;
+
+    /// Which peppers the keys need that are good at `at`. It reads all keys.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer in time.
+    async fn uses(&self, at: Timestamp) -> Result<Vec<PepperUse>, Unavailable>;
+
+    /// Stores keys under other digests. One that is not stored as it was, or is revoked, or is being
+    /// changed by somebody else, stays as it is. Each is a change in the feed.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer in time; then all or none of it is stored, and to
+    /// call again does no harm.
+    async fn rehash(&self, keys: &[Rehash]) -> Result<(), Unavailable>;
+}

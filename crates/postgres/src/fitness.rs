@@ -1,0 +1,137 @@
+//! Whether a database can keep what it is given, and whether all is there that the migrations have made.
+//! Neither is certain: an operator chose the first, and a restore may have left out some of the second.
+
+use std::{fmt::Write, sync::LazyLock};
+
+use tokio_postgres::Client;
+
+use crate::{failure::Failure, line::answer};
+
+/// A condition in SQL under which the database is not used, and why.
+type Fault = (&'static str, &'static str);
+
+/// What the database must be before it is migrated.
+const BY_ITS_NATURE: [Fault; 2] = [
+    ("current_setting('server_version_num')::int < 140000", "the server is older than PostgreSQL 14"),
+    (
+        "current_setting('server_encoding') <> 'UTF8'",
+        "the database's encoding is not UTF8, so that it cannot keep every name: make another with ENCODING 'UTF8'",
+    ),
+];
+
+const BEFORE_MIGRATION: [Fault; 3] = [
+    ("current_schema() IS NULL", "there is no schema of the search path: make it, or set search_path"),
+    (
+        "NOT has_schema_privilege(current_schema(), 'CREATE')",
+        "this role may not make tables in the schema: run crates/postgres/roles.sql, or use the migrations' role",
+    ),
+    (
+        "to_regclass('api_keys') IS NOT NULL AND to_regclass('refinery_schema_history') IS NULL",
+        "the tables are there, but not refinery_schema_history: restore it too",
+    ),
+];
+
+/// What must hold while the database is served from.
+const IN_SERVICE: [Fault; 7] = [
+    (
+        "current_setting('default_transaction_isolation') <> 'read committed'",
+        "default_transaction_isolation is not `read committed`: set it so for this role",
+    ),
+    (
+        // A restore with --disable-triggers that did not end leaves them so.
+        "current_setting('session_replication_role') = 'replica' OR 5 > (SELECT count(*) FROM pg_trigger \
+         WHERE tgrelid IN (to_regclass('api_keys'), to_regclass('organizations')) AND tgenabled IN ('O', 'A') \
+             AND tgfoid = to_regprocedure('record_changes()'))",
+        "changes would not be told: the triggers of api_keys and organizations are missing or disabled \
+         (restore the schema again, or ALTER TABLE … ENABLE TRIGGER ALL)",
+    ),
+    (
+        "12 > (SELECT count(*) FROM pg_constraint WHERE convalidated AND contype IN ('p', 'u', 'f') \
+         AND conrelid IN (to_regclass('organizations'), to_regclass('api_keys'), to_regclass('audit_events'), \
+             to_regclass('changes'), to_regclass('history_lines'), to_regclass('replicas'), \
+             to_regclass('peppers')))",
+        "keys or references of the tables are missing: the restore was not complete",
+    ),
+    (
+        "EXISTS (SELECT FROM api_keys) AND NOT EXISTS (SELECT FROM organizations)",
+        "there are keys and no organizations: restore the table organizations too",
+    ),
+    (
+        // No right to read the sequence, no verdict on it.
+        "(SELECT COALESCE(s.last_value, 0) < (SELECT max(sequence) FROM audit_events) FROM pg_sequences s \
+         WHERE s.schemaname = current_schema() AND s.sequencename = 'audit_events_sequence_seq' \
+             AND has_sequence_privilege('audit_events_sequence_seq', 'SELECT'))",
+        "the audit log's numbers begin below those that are there: run `capykeys migrate`",
+    ),
+    (
+        "NOT (has_table_privilege('organizations', 'INSERT') AND has_table_privilege('api_keys', 'INSERT') \
+         AND has_column_privilege('organizations', 'suspended_at', 'UPDATE') \
+         AND has_column_privilege('api_keys', 'revoked_at', 'UPDATE') \
+         AND has_column_privilege('api_keys', 'last_used_at', 'UPDATE') \
+         AND has_column_privilege('api_keys', 'digest', 'UPDATE') \
+         AND has_table_privilege('audit_events', 'INSERT') AND has_table_privilege('changes', 'SELECT') \
+         AND has_table_privilege('history_lines', 'INSERT') AND has_table_privilege('replicas', 'UPDATE') \
+         AND has_table_privilege('replicas', 'DELETE') AND has_table_privilege('peppers', 'INSERT') \
+         AND has_column_privilege('peppers', 'turn', 'UPDATE'))",
+        "this role lacks a right: run crates/postgres/roles.sql",
+    ),
+    (
+        "current_setting('transaction_read_only') = 'on' AND NOT pg_is_in_recovery()",
+        "default_transaction_read_only is on",
+    ),
+];
+
+/// The settings with which the server may lose what it has acknowledged.
+pub(crate) const RISKS: &str = answer!(
+    "SELECT true AS found, concat_ws(', ', \
+         CASE WHEN current_setting('fsync') = 'off' THEN 'fsync' END, \
+         CASE WHEN current_setting('synchronous_commit') = 'off' THEN 'synchronous_commit' END, \
+         CASE WHEN current_setting('full_page_writes') = 'off' THEN 'full_page_writes' END)"
+);
+
+fn served() -> impl Iterator<Item = &'static Fault> {
+    BY_ITS_NATURE.iter().chain(&IN_SERVICE)
+}
+
+/// The first fault's place in the list; NULL where there is none.
+fn first_of<'a>(faults: impl Iterator<Item = &'a Fault>) -> String {
+    let mut case = "CASE".to_owned();
+    for (place, (condition, _)) in faults.enumerate() {
+        // Writing to a string does not fail.
+        let _ = write!(case, " WHEN {condition} THEN {place}");
+    }
+    case + " END"
+}
+
+/// The schema's version and the first fault, as far as the server may be believed.
+pub(crate) static SERVED: LazyLock<String> = LazyLock::new(|| {
+    let (before, after) = answer!("SELECT true AS found, max(version), ? FROM refinery_schema_history")
+        .split_once('?')
+        .unwrap_or_default();
+    [before, &first_of(served()), after].concat()
+});
+
+/// Why the database is not served from, by what [`SERVED`] has found.
+pub(crate) fn fault(place: Option<i32>) -> Option<&'static str> {
+    served().nth(usize::try_from(place?).unwrap_or(usize::MAX)).map(|(_, reason)| *reason)
+}
+
+/// Why the database must not be migrated.
+pub(crate) async fn before_migration(client: &Client) -> Result<Option<&'static str>, Failure> {
+    let faults = || BY_ITS_NATURE.iter().chain(&BEFORE_MIGRATION);
+    Ok(found(client, faults()).await?.and_then(|place| faults().nth(place)).map(|(_, reason)| *reason))
+}
+
+/// Why the database must not be served from. Its schema is the one that this program knows.
+pub(crate) async fn in_service(client: &Client) -> Result<Option<&'static str>, Failure> {
+    Ok(found(client, served()).await?.and_then(|place| served().nth(place)).map(|(_, reason)| *reason))
+}
+
+async fn found<'a>(
+    client: &Client,
+    faults: impl Iterator<Item = &'a Fault>,
+) -> Result<Option<usize>, Failure> {
+    let row = client.query_typed_one(&format!("SELECT {}", first_of(faults)), &[]).await?;
+    let place: Option<i32> = row.try_get(0).map_err(|_| Failure::UnreadableRow)?;
+    Ok(place.and_then(|place| usize::try_from(place).ok()))
+}

@@ -1,0 +1,163 @@
+//! Comparing the configured peppers with what the store says of them, again and again.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use capykeys_domain::{
+    model::Timestamp,
+    ports::{Clock, PepperRegistry, RecordedPepper, ReplicaId, Unavailable},
+    secret::{PepperFault, PepperId, Peppers},
+};
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::time::{Instant, sleep};
+
+use crate::adapters::SystemClock;
+
+/// How often they are compared.
+const INTERVAL: Duration = Duration::from_secs(2);
+/// How often while they are not known to be right: until then the service is not ready.
+const RETRY: Duration = Duration::from_millis(250);
+/// How often the keys of missing peppers are counted, which reads all keys.
+const COUNT_INTERVAL: Duration = Duration::from_hours(1);
+
+/// Says which peppers this process has, and sees to it that they are those that the keys need.
+pub(crate) struct PepperWatch {
+    store: Arc<dyn PepperRegistry>,
+    replica: ReplicaId,
+    peppers: Arc<Peppers>,
+    /// The newest pepper gets its turn once: were it taken again and again, servers of two
+    /// configurations would take it from each other.
+    turn_taken: bool,
+    /// What was last said in the log.
+    told: Option<Told>,
+    missing: Gauge,
+}
+
+/// What there is to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Told {
+    Minting(PepperId),
+    /// New keys are made with this one until every server has the newest.
+    Waiting(PepperId),
+    Fault(PepperFault),
+    Unavailable,
+}
+
+/// What is known of a pepper.
+#[derive(Default)]
+pub(crate) struct Listed {
+    pub(crate) configured: bool,
+    pub(crate) makes_new_keys: bool,
+    pub(crate) active_keys: u64,
+}
+
+impl PepperWatch {
+    pub(crate) fn new(store: Arc<dyn PepperRegistry>, replica: ReplicaId, peppers: Arc<Peppers>) -> Self {
+        Self { store, replica, peppers, turn_taken: false, told: None, missing: Gauge::default() }
+    }
+
+    /// How many active keys need a pepper that is not configured, as counted last.
+    pub(crate) fn missing(&self) -> Gauge {
+        self.missing.clone()
+    }
+
+    /// Compares them for ever.
+    pub(crate) async fn run(mut self) {
+        let mut counted: Option<Instant> = None;
+        loop {
+            self.compare().await;
+            if self.peppers.minting().is_ok() && counted.is_none_or(|last| last.elapsed() >= COUNT_INTERVAL) {
+                counted = Some(Instant::now());
+                self.count().await;
+            }
+            sleep(if self.peppers.minting().is_ok() { INTERVAL } else { RETRY }).await;
+        }
+    }
+
+    /// Compares them once, and says what has become of it where that is new.
+    pub(crate) async fn compare(&mut self) {
+        let told = self.outcome().await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "the peppers cannot be compared with the store's");
+            Told::Unavailable
+        });
+        if self.told.as_ref() == Some(&told) {
+            return;
+        }
+        match &told {
+            Told::Minting(pepper) => tracing::info!(pepper = pepper.as_str(), "the pepper for new keys"),
+            Told::Waiting(pepper) => tracing::warn!(
+                pepper = pepper.as_str(),
+                "an older pepper makes new keys until every server has the newest"
+            ),
+            Told::Fault(fault) => {
+                tracing::error!(%fault, "not ready: the peppers are not those that the store's keys need");
+            }
+            Told::Unavailable => tracing::warn!("the peppers cannot be compared with the store's"),
+        }
+        self.told = Some(told);
+    }
+
+    async fn outcome(&mut self) -> Result<Told, Unavailable> {
+        let mut recorded = self.announce().await?;
+        if let Err(fault) = self.peppers.compare(&recorded) {
+            return Ok(Told::Fault(fault));
+        }
+        if !self.turn_taken
+            && let Some(newest) = self.peppers.newest()
+        {
+            self.turn_taken =
+                last_turn(&recorded) == Some(newest) || self.store.take_turn(self.replica, newest).await?;
+            recorded = self.announce().await?;
+        }
+        if let Err(fault) = self.peppers.compare(&recorded) {
+            return Ok(Told::Fault(fault));
+        }
+        let minting = self.peppers.minting()?.clone();
+        Ok(if self.turn_taken { Told::Minting(minting) } else { Told::Waiting(minting) })
+    }
+
+    /// What is recorded. What somebody else records at the same moment is seen by the second look.
+    async fn announce(&self) -> Result<Vec<RecordedPepper>, Unavailable> {
+        let own = self.peppers.checks();
+        let recorded = self.store.announce(self.replica, &own).await?;
+        let complete = own.iter().all(|own| recorded.iter().any(|one| one.check.id == own.id));
+        if complete { Ok(recorded) } else { self.store.announce(self.replica, &own).await }
+    }
+
+    /// Counts the keys that are refused because their pepper is not configured.
+    async fn count(&self) {
+        let listed = match self.list(SystemClock.now()).await {
+            Ok(listed) => listed,
+            Err(error) => return tracing::warn!(%error, "the keys of each pepper were not counted"),
+        };
+        let missing: Vec<_> =
+            listed.iter().filter(|(_, one)| !one.configured && one.active_keys > 0).collect();
+        let keys: u64 = missing.iter().map(|(_, one)| one.active_keys).sum();
+        self.missing.set(i64::try_from(keys).unwrap_or(i64::MAX));
+        for (id, one) in missing {
+            tracing::warn!(
+                pepper = id.as_str(),
+                keys = one.active_keys,
+                "active keys are refused: their pepper is not configured"
+            );
+        }
+    }
+
+    /// Every pepper that is configured, recorded or needed by a key that is good at `at`.
+    pub(crate) async fn list(&self, at: Timestamp) -> Result<BTreeMap<PepperId, Listed>, Unavailable> {
+        let mut listed: BTreeMap<PepperId, Listed> = BTreeMap::new();
+        for own in self.peppers.checks() {
+            listed.entry(own.id).or_default().configured = true;
+        }
+        for used in self.store.uses(at).await? {
+            listed.entry(used.id).or_default().active_keys = used.active_keys;
+        }
+        if let Ok(minting) = self.peppers.minting() {
+            listed.entry(minting.clone()).or_default().makes_new_keys = true;
+        }
+        Ok(listed)
+    }
+}
+
+fn last_turn(recorded: &[RecordedPepper]) -> Option<&PepperId> {
+    recorded.iter().filter(|one| one.turn.is_some()).max_by_key(|one| one.turn).map(|one| &one.check.id)
+}

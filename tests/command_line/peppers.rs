@@ -1,0 +1,188 @@
+//! Peppers are rotated server by server, and a wrong one is noticed before a key is refused for it.
+
+use std::{os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
+
+use capykeys_tests::{Installation, Server, Store, Tenant, on_both_stores, secrets, wait};
+use rustix::process::Signal;
+use serde_json::Value;
+
+const LIMIT: Duration = Duration::from_secs(30);
+const NEW: &str = "2222222222222222222222222222222222222222222222222222222222222222";
+
+on_both_stores! {
+    a_pepper_of_a_known_name_with_other_bytes_makes_nobody_ready,
+    a_server_without_the_pepper_that_makes_the_keys_calls_none_of_them_unknown,
+    a_key_is_rehashed_when_it_is_used_and_its_old_pepper_can_be_dropped,
+    keys_of_a_pepper_that_is_dropped_too_early_are_told_of,
+}
+
+/// Installations on one store.
+struct Shared {
+    store: Store,
+    first: Arc<Installation>,
+    url: String,
+}
+
+impl Shared {
+    fn new(store: Store) -> Self {
+        let url =
+            if store == Store::Postgres { capykeys_tests::postgres::database_url() } else { String::new() };
+        let first = match store {
+            Store::Sqlite => Installation::new(store),
+            Store::Postgres => Installation::on_postgres(&url),
+        };
+        Self { store, first: Arc::new(first.set("USAGE__FLUSH_INTERVAL_MS", "50")), url }
+    }
+
+    fn another(&self) -> Installation {
+        let installation = match self.store {
+            Store::Sqlite => {
+                let directory = self.first.directory().join("capykeys-data");
+                Installation::new(self.store).set("SQLITE__DIRECTORY", &directory.to_string_lossy())
+            }
+            Store::Postgres => Installation::on_postgres(&self.url),
+        };
+        installation.set("USAGE__FLUSH_INTERVAL_MS", "50")
+    }
+
+    /// With a new pepper, and the one from before.
+    fn rotated(&self) -> Installation {
+        self.dropped().set("KEYS__OLDER_PEPPERS__1__SECRET", secrets::PEPPER)
+    }
+
+    /// With the new pepper alone.
+    fn dropped(&self) -> Installation {
+        self.another().set("KEYS__PEPPER_ID", "2").set("KEYS__PEPPER", NEW)
+    }
+}
+
+fn start(installation: Installation) -> Server {
+    Server::start(&Arc::new(installation))
+}
+
+fn stop(server: &Server) {
+    server.signal(Signal::TERM);
+    assert!(server.wait_for_exit(LIMIT).success());
+}
+
+fn says(server: &Server, message: &str) {
+    let said = server.log.wait_for(LIMIT, |line| line.contains(message).then_some(()));
+    assert!(said.is_some(), "{message}: {}", server.log.text());
+}
+
+/// How many active keys there are under each pepper, and whether new ones are made with it.
+fn listed(installation: &Installation) -> Vec<(String, bool, u64)> {
+    let list = installation.json(&["peppers", "list"]);
+    let one = |one: &Value| {
+        let id = one["id"].as_str().unwrap().to_owned();
+        (id, one["makes_new_keys"].as_bool().unwrap(), one["active_keys"].as_u64().unwrap())
+    };
+    list["peppers"].as_array().unwrap().iter().map(one).collect()
+}
+
+/// As `docs/operations.md` says.
+#[test]
+fn a_new_pepper_is_rolled_out_server_by_server_and_no_key_is_refused_meanwhile() {
+    let shared = Shared::new(Store::Postgres);
+    let (one, other) = (Server::start(&shared.first), start(shared.another()));
+    let acme = Tenant::new(&one);
+    let (before, at_other) = (acme.key_with(&["jobs:read"]), Tenant { server: &other, ..acme.clone() });
+    assert!(at_other.accepts(&before.plaintext));
+    stop(&one);
+
+    let one = start(shared.rotated());
+    let acme = Tenant { server: &one, ..acme };
+    one.get("/readyz").send().expect(200);
+    let between = acme.key_with(&["jobs:read"]);
+    says(&one, "an older pepper makes new keys until every server has the newest");
+    assert!(at_other.accepts(&between.plaintext) && acme.accepts(&before.plaintext));
+    stop(&other);
+
+    let other = start(shared.rotated());
+    let at_other = Tenant { server: &other, ..acme.clone() };
+    says(&other, r#""pepper":"2""#);
+    says(&one, r#""pepper":"2""#);
+    let after = acme.key_with(&["jobs:read"]);
+    for key in [&before, &between, &after] {
+        assert!(acme.accepts(&key.plaintext) && at_other.accepts(&key.plaintext));
+    }
+    assert!(listed(&shared.rotated()).iter().any(|(id, new, keys)| id == "2" && *new && *keys > 0));
+}
+
+fn a_pepper_of_a_known_name_with_other_bytes_makes_nobody_ready(store: Store) {
+    let shared = Shared::new(store);
+    let server = Server::start(&shared.first);
+    let acme = Tenant::new(&server);
+    stop(&server);
+    let server = start(shared.another().set("KEYS__PEPPER", NEW));
+    says(&server, "the pepper 1 has other bytes than before");
+    server.get("/readyz").send().error(503);
+    server.get("/v1/me").bearer(&acme.admin).send().error(503);
+    stop(&server);
+    let server = Server::start(&shared.first);
+    server.get("/v1/me").bearer(&acme.admin).send().expect(200);
+}
+
+fn a_server_without_the_pepper_that_makes_the_keys_calls_none_of_them_unknown(store: Store) {
+    let shared = Shared::new(store);
+    let server = Server::start(&shared.first);
+    let acme = Tenant::new(&server);
+    let unused = acme.key_with(&["jobs:read"]);
+    stop(&server);
+    let server = start(shared.rotated());
+    says(&server, r#""pepper":"2""#);
+    let new = Tenant { server: &server, ..acme.clone() }.key_with(&["jobs:read"]);
+    stop(&server);
+    let server = Server::start(&shared.first);
+    says(&server, "keys are made with the pepper 2, which is not configured");
+    server.get("/readyz").send().error(503);
+    server.get("/v1/me").bearer(&new.plaintext).send().error(503);
+    server.get("/v1/me").bearer(&unused.plaintext).send().expect(200);
+}
+
+fn a_key_is_rehashed_when_it_is_used_and_its_old_pepper_can_be_dropped(store: Store) {
+    let shared = Shared::new(store);
+    let server = Server::start(&shared.first);
+    let acme = Tenant::new(&server);
+    stop(&server);
+    let rotated = Arc::new(shared.rotated());
+    let server = Server::start(&rotated);
+    says(&server, r#""pepper":"2""#);
+    wait::until("the key is rehashed", LIMIT, || {
+        server.get("/v1/me").bearer(&acme.admin).send().expect(200);
+        listed(&rotated).contains(&("2".to_owned(), true, 1)).then_some(())
+    });
+    server.get("/v1/me").bearer(&acme.admin).send().expect(200);
+    stop(&server);
+    let server = start(shared.dropped());
+    server.get("/readyz").send().expect(200);
+    server.get("/v1/me").bearer(&acme.admin).send().expect(200);
+}
+
+fn keys_of_a_pepper_that_is_dropped_too_early_are_told_of(store: Store) {
+    let shared = Shared::new(store);
+    let server = Server::start(&shared.first);
+    let _acme = Tenant::new(&server);
+    stop(&server);
+    let server = start(shared.rotated());
+    says(&server, r#""pepper":"2""#);
+    stop(&server);
+    let server = start(shared.dropped());
+    says(&server, "active keys are refused: their pepper is not configured");
+    server.get("/readyz").send().expect(200);
+    let metrics = server.call_internal(reqwest::Method::GET, "/metrics").send();
+    let metrics = String::from_utf8(metrics.body).unwrap();
+    // The embedded store has its first key too.
+    let missing = if store == Store::Sqlite { 2 } else { 1 };
+    assert!(metrics.contains(&format!("capykeys_keys_of_missing_peppers {missing}\n")), "{metrics}");
+}
+
+#[test]
+fn a_file_with_a_pepper_that_everybody_can_read_is_told_of() {
+    let installation = Installation::bare();
+    let file = installation.directory().join("pepper");
+    std::fs::write(&file, NEW).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let server = start(installation.set("KEYS__PEPPER_FILE", &file.to_string_lossy()));
+    says(&server, "open to everybody");
+}
