@@ -93,7 +93,6 @@ pub(crate) fn what_arrives_over_http2_is_the_same(stand: &Stand) {
 
 /// How many clients come at once. More than the machine can serve within the gateways' time limits are
 /// refused; `docs/operations.md` says how many that were.
-#[expect(clippy::disallowed_methods, reason = "how much is tested is no configuration of the service")]
 fn burst() -> usize {
     settings::number("CAPYKEYS_TEST_BURST", 50)
 }
