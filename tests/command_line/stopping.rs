@@ -91,7 +91,7 @@ fn check_until_refused(address: SocketAddr, key: &str, answered: &AtomicU64) -> 
 }
 
 fn caused_by<E: Error + 'static>(status: &tonic::Status, test: impl Fn(&E) -> bool) -> bool {
-    let causes = iter::successors(status.source(), |error| error.source());
+    let causes = iter::successors(status.source(), |&error| error.source());
     causes.filter_map(|error| error.downcast_ref()).any(test)
 }
 
