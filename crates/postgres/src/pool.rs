@@ -148,7 +148,7 @@ impl Pool {
     /// is another matter: there are about to be more, and what is asked too late is not lost.
     async fn connection(&self) -> Result<Object<Connection>, Failure> {
         let deadline = self.settings.deadline;
-        let patience = if self.connections.is_full() { deadline / 3 } else { deadline - deadline / 10 };
+        let patience = if self.connections.is_full() { deadline / 3 } else { deadline / 10 * 9 };
         let end = tokio::time::Instant::now() + patience;
         loop {
             let connection = self.connections.get(end).await?;
