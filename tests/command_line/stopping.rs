@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    io, iter,
+    io,
     net::SocketAddr,
     sync::{
         Arc,
@@ -91,8 +91,14 @@ fn check_until_refused(address: SocketAddr, key: &str, answered: &AtomicU64) -> 
 }
 
 fn caused_by<E: Error + 'static>(status: &tonic::Status, test: impl Fn(&E) -> bool) -> bool {
-    let causes = iter::successors(status.source(), |error| error.source());
-    causes.filter_map(|error| error.downcast_ref()).any(test)
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        if error.downcast_ref().is_some_and(&test) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 fn is_refusal(error: &io::Error) -> bool {
