@@ -19,7 +19,7 @@ use crate::{
 /// The longest lease that a replica may take.
 const LONGEST: Duration = Duration::from_secs(5);
 /// So many that nobody is forgotten meanwhile.
-const SILENCED: usize = 4;
+const SILENCED: usize = 3;
 /// The lease of those that say nothing any more.
 const SILENT: Settings<'_> = &[("CACHE__LEASE_MS", "2000")];
 /// A replica that says nothing for 20 s is forgotten; others look every 5 s.
