@@ -252,7 +252,10 @@ fn each_thing_that_cannot_work_is_refused_with_its_sentence() {
         (tokens().set("INTERNAL__CALLERS", "loopback"), "internal.callers must be token"),
         (tokens().unset("INTERNAL__TOKEN__ISSUER"), "The issuer of cluster tokens must be set"),
         (tokens().unset("INTERNAL__TOKEN__AUDIENCE"), "The audience of cluster tokens must be set"),
-        (tokens().set("INTERNAL__TOKEN__SUBJECTS", "two words"), "internal.token.subjects must be names"),
+        (
+            tokens().set("INTERNAL__TOKEN__SUBJECTS", "two words"),
+            "`internal.token.subjects[0]` must be the name of a service account",
+        ),
         (tokens().set("INTERNAL__TOKEN__JWKS_URL", url), "either jwks_url or pem_file"),
         (asking_for_tokens(), "either jwks_url or pem_file"),
         (tokens().set("INTERNAL__TOKEN__JWKS_CA_FILE", "ca.pem"), "are for internal.token.jwks_url"),

@@ -1,6 +1,6 @@
 //! Putting the service together from the configuration.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use capykeys_cache::{
     CachedStore, MonotonicClock, OrganizationCache, Propagation, StoreClock, VerificationCache,
@@ -46,8 +46,7 @@ pub(crate) enum Role {
 
 /// The service over the configured store and the configured Clerk instances.
 pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
-    let format =
-        KeyFormat::new(&config.keys.prefix).map_err(|invalid| ConfigError::Invalid(invalid.to_string()))?;
+    let format = KeyFormat::new(&config.keys.prefix)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let roles = config.clerk.role_table()?;
     let sessions = sessions(&config.clerk, &clock)?.map(Arc::new);
@@ -55,7 +54,7 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
     let store = Store::open(config)?;
     let store_is_empty = config.store.kind == StoreKind::Sqlite
         && store.organizations.list(None, NonZeroU32::MIN).await?.is_empty();
-    let settings = config.cache.settings()?;
+    let settings = config.cache.settings();
     let registry = Arc::clone(&store.registry);
     let cached = CachedStore { lookup: store.lookup, feed: store.feed, registry: store.registry };
     let cache = VerificationCache::new(settings, ReplicaId(random()?), cached);

@@ -15,8 +15,10 @@ use tokio::runtime::{Builder, Runtime};
 use crate::{
     cli::{Arguments, Command},
     config::Config,
-    output, telemetry,
+    output, store, telemetry,
 };
+
+pub(crate) use config::check;
 
 /// Why a command failed: a sentence for the person who gave it.
 pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -31,6 +33,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
     }
     let config = Config::load(arguments.config.as_deref())?;
     telemetry::init(&config.log)?;
+    store::warn_of_clear_text(&config)?;
     runtime()?.block_on(async {
         match arguments.command {
             Command::Serve => serve::run(&config).await,

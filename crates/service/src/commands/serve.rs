@@ -30,6 +30,8 @@ const LEAVE_LIMIT: Duration = LONGEST_LEASE.saturating_add(Duration::from_secs(1
 
 /// Serves until a signal says to stop; then lets requests end.
 pub(crate) async fn run(config: &Config) -> Result<(), Error> {
+    // All of it before the store is touched: a mistake must not make an empty one somewhere else.
+    super::check(config)?;
     let (proof, gateways) = (internal::proof(&config.internal)?, config.internal.authorize.gateways()?);
     // Held until the end, so that no second server works on the same folder.
     let _lock = prepare_store(config).await?;

@@ -42,7 +42,7 @@ impl Default for Sqlite {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Postgres {
-    /// Such as `postgres://user:password@host/database?sslmode=require`.
+    /// Such as `postgres://user:password@host/database?sslmode=verify-full`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) url: Option<Secret>,
     /// A file with the same.
