@@ -50,7 +50,10 @@ BEGIN
         GRANT UPDATE (suspended_at, suspended_reason, updated_at) ON organizations TO capykeys_service;
         GRANT UPDATE (revoked_at, last_used_at) ON api_keys TO capykeys_service;
         -- The audit log can be added to, and nothing in it can be changed.
-        GRANT SELECT, INSERT ON audit_events TO capykeys_service;
+        -- Nor is its order: the numbers are the database's own.
+        GRANT SELECT ON audit_events TO capykeys_service;
+        GRANT INSERT (at, action, outcome, actor_kind, actor_id, organization_id, key_id, request_id, peer)
+            ON audit_events TO capykeys_service;
     END IF;
 
     IF to_regclass('replicas') IS NOT NULL THEN

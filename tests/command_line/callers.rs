@@ -250,8 +250,8 @@ fn each_thing_that_cannot_work_is_refused_with_its_sentence() {
         (installation().set("INTERNAL__CALLERS", "nonsense"), "internal.callers"),
         (tokens().set("INTERNAL__GRPC_LISTEN", "127.0.0.1:0"), "so internal.grpc_listen must not be set"),
         (tokens().set("INTERNAL__CALLERS", "loopback"), "internal.callers must be token"),
-        (tokens().unset("INTERNAL__TOKEN__ISSUER"), "The issuer of cluster tokens must be set"),
-        (tokens().unset("INTERNAL__TOKEN__AUDIENCE"), "The audience of cluster tokens must be set"),
+        (tokens().unset("INTERNAL__TOKEN__ISSUER"), "`internal.token.issuer` must be one text"),
+        (tokens().unset("INTERNAL__TOKEN__AUDIENCE"), "`internal.token.audience` must be one text"),
         (
             tokens().set("INTERNAL__TOKEN__SUBJECTS", "two words"),
             "`internal.token.subjects[0]` must be the name of a service account",

@@ -44,7 +44,7 @@ impl Grpc {
         tls: Option<Arc<ServerConfig>>,
     ) -> Result<Option<Self>, Error> {
         let Some(listen) = config.internal.grpc_listen else { return Ok(None) };
-        let (listener, server) = (bind(listen)?, &config.server);
+        let (listener, server) = (bind("internal.grpc_listen", listen)?, &config.server);
         tracing::info!(address = %listener.local_addr()?, "listening for gRPC");
         let settings = Settings {
             tls: tls.map(for_http2),

@@ -17,7 +17,13 @@ use crate::{
     support::{database, patient, store},
 };
 
-const MIGRATIONS: [&str; 4] = ["V1__initial", "V2__change_feed", "V3__changes_by_statement", "V4__replicas"];
+const MIGRATIONS: [&str; 5] = [
+    "V1__initial",
+    "V2__change_feed",
+    "V3__changes_by_statement",
+    "V4__replicas",
+    "V6__narrower_rights",
+];
 
 const NEWER: &str = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) \
     VALUES (1000, 'newer', '2030-01-01T00:00:00Z', '1')";
@@ -57,7 +63,7 @@ async fn a_database_that_a_newer_program_migrated_is_not_used() {
 #[tokio::test]
 async fn a_database_of_the_first_version_is_used_once_it_is_migrated() {
     let scene = scene().await;
-    let back = "DROP FUNCTION record_changes CASCADE; DROP FUNCTION current_line; \
+    let back = "DROP FUNCTION keep_revoked, record_changes CASCADE; DROP FUNCTION current_line; \
         DROP TABLE changes, history_lines, replicas; \
         DELETE FROM refinery_schema_history WHERE version > 1";
     scene.run(back).await;
@@ -79,7 +85,7 @@ async fn a_feed_of_the_second_version_is_gone_on_with_by_no_reader_and_missed_by
     let scene = scene().await;
     scene
         .run(
-            "DROP FUNCTION record_changes CASCADE; DROP FUNCTION current_line; \
+            "DROP FUNCTION keep_revoked, record_changes CASCADE; DROP FUNCTION current_line; \
              DROP TABLE changes, history_lines, replicas; DELETE FROM refinery_schema_history WHERE version > 2",
         )
         .await;
@@ -186,6 +192,10 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
     tokio::spawn(connection);
     for forbidden in [
         "DELETE FROM api_keys",
+        "UPDATE api_keys SET revoked_at = NULL",
+        "UPDATE api_keys SET revoked_at = now()",
+        "INSERT INTO audit_events (sequence, at, action, outcome, actor_kind, request_id) OVERRIDING SYSTEM VALUE \
+             VALUES (1000, now(), 'api_keys.list', 'denied', 'operator', 'r')",
         "UPDATE history_lines SET number = number",
         "DELETE FROM history_lines",
         "UPDATE api_keys SET digest = digest",

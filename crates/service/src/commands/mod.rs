@@ -8,7 +8,7 @@ mod organizations;
 mod rules;
 mod serve;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -47,9 +47,19 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
     })
 }
 
-/// A listener of this process, which nobody else has.
-pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).map_err(|error| format!("cannot listen on {address}: {error}").into())
+/// A listener of this process, which nobody else has, at the address that `setting` says.
+pub(crate) fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).map_err(|error| format!("cannot listen on {address} (`{setting}`): {error}").into())
+}
+
+/// Where this machine reaches what listens at `address`, which may be all addresses.
+pub(crate) fn reached_at(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 /// For the database's connections and the like; requests have threads of their own.

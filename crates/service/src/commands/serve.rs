@@ -38,7 +38,7 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     let App { capykeys, sessions, cache, uses } = app::build(config, Role::Replica).await?;
     let listeners = Listeners::bind(config)?;
     if config.store.kind == StoreKind::Sqlite {
-        first_run::welcome(&capykeys, listeners.address).await?;
+        first_run::welcome(&capykeys, listeners.address, config.sqlite.first_key_file.as_deref()).await?;
     }
     if let Some(verifier) = &sessions {
         verifier.warm_up();

@@ -74,7 +74,14 @@ impl Config {
         if self.store.kind == StoreKind::Sqlite && names_postgres {
             return Err(broken("postgres.url", "is set, so `store.kind` must be `postgres`"));
         }
-        directory("sqlite.directory", &self.sqlite.directory)
+        directory("sqlite.directory", &self.sqlite.directory)?;
+        match &self.sqlite.first_key_file {
+            Some(_) if self.store.kind == StoreKind::Postgres => {
+                Err(broken("sqlite.first_key_file", "is set, and on PostgreSQL there is no first key"))
+            }
+            Some(path) => file("sqlite.first_key_file", path),
+            None => Ok(()),
+        }
     }
 }
 
@@ -87,15 +94,28 @@ fn collide(one: SocketAddr, other: SocketAddr) -> bool {
 
 /// A folder, which is made where it is missing: so a mistake would make another one elsewhere.
 fn directory(name: &str, path: &Path) -> Result<(), ConfigError> {
+    if path.is_file() {
+        return Err(broken(name, "is a file: it must be a folder, in which the database and its pepper are kept"));
+    }
+    plain_path(name, path)
+}
+
+/// A file that is made.
+fn file(name: &str, path: &Path) -> Result<(), ConfigError> {
+    if path.is_dir() {
+        return Err(broken(name, "is a folder: it must be a file"));
+    }
+    plain_path(name, path)
+}
+
+fn plain_path(name: &str, path: &Path) -> Result<(), ConfigError> {
     let text = path.to_string_lossy();
     let rule = if text.starts_with('~') {
         "begins with `~`, which only a shell replaces: write the whole path"
     } else if text.starts_with(":memory:") || text.starts_with("file:") || text.contains("://") {
-        "must be the path of a folder, and not a URL or `:memory:`"
+        "must be a path, and not a URL or `:memory:`"
     } else if text.contains(['"', '\'', '`']) {
         "has a quotation mark in it"
-    } else if path.is_file() {
-        "is a file: it must be a folder, in which the database and its pepper are kept"
     } else {
         return Ok(());
     };

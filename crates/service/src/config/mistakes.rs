@@ -63,6 +63,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
         "sqlite.directory",
         &["~/keys", ":memory:", "sqlite:///var/lib/keys", "file:keys.db", "\"keys", "/dev/../etc/hosts"],
     ),
+    ("sqlite.first_key_file", &["~/first.key", "file:first.key", "/etc"]),
     ("postgres.url", &["postgres://u:hush@db.example/keys"]),
     ("postgres.url_file", &["/nowhere/url"]),
     ("postgres.pool_size", &["0", "18446744073709551615"]),

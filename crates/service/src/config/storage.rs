@@ -30,11 +30,14 @@ pub(crate) enum StoreKind {
 pub(crate) struct Sqlite {
     /// The folder with the database and, unless one is configured, the pepper.
     pub(crate) directory: PathBuf,
+    /// A file that the first key is written to, instead of being printed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) first_key_file: Option<PathBuf>,
 }
 
 impl Default for Sqlite {
     fn default() -> Self {
-        Self { directory: PathBuf::from("capykeys-data") }
+        Self { directory: PathBuf::from("capykeys-data"), first_key_file: None }
     }
 }
 
