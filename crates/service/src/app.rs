@@ -12,7 +12,7 @@ use capykeys_domain::{
     secret::KeyFormat,
     usecases::{Capykeys, Ports},
 };
-use capykeys_usage::UseRecorder;
+use capykeys_usage::{CountedRefusals, UseRecorder};
 use tokio::runtime::Handle;
 
 use crate::{
@@ -33,6 +33,8 @@ pub(crate) struct App {
     pub(crate) cache: VerificationCache,
     /// Who is told what is used. Nothing is recorded unless it is run: commands use no key.
     pub(crate) uses: UseRecorder,
+    /// Who counts refusals. What is counted is not written unless it is run: commands are refused nothing.
+    pub(crate) refusals: CountedRefusals,
 }
 
 /// Whom the service is put together for.
@@ -59,6 +61,7 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
     let cached = CachedStore { lookup: store.lookup, feed: store.feed, registry: store.registry };
     let cache = VerificationCache::new(settings, ReplicaId(random()?), cached);
     let uses = UseRecorder::new((&config.usage).into(), Arc::clone(&store.keys));
+    let refusals = CountedRefusals::new(store.audit);
     let ports = Ports {
         keys: store.keys,
         resolver: Arc::new(cache.clone()),
@@ -68,7 +71,7 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
             Arc::clone(&store.organizations),
         )),
         organizations: store.organizations,
-        audit: store.audit,
+        audit: Arc::new(refusals.clone()),
         readiness: store.readiness,
         sessions: sessions.clone().map(|verifier| verifier as Arc<dyn SessionVerifier>),
         clock: Arc::new(MonotonicClock::new(match (role, config.store.kind) {
@@ -82,7 +85,7 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
     let peppers = peppers::load(config, store_is_empty)?;
     let capykeys = Capykeys::new(ports, format, peppers, config.clerk.provisioning.into());
     let capykeys = Arc::new(capykeys.with_roles(roles));
-    Ok(App { capykeys, sessions, cache, uses })
+    Ok(App { capykeys, sessions, cache, uses, refusals })
 }
 
 /// Who has to obey a change before it is acknowledged.

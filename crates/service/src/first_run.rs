@@ -54,7 +54,7 @@ fn open(path: &Path) -> Result<File, ConfigError> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             let left = OpenOptions::new().write(true).open(path).map_err(unusable)?;
             let metadata = left.metadata().map_err(unusable)?;
-            if metadata.is_file() && metadata.len() == 0 && metadata.mode() & 0o077 == 0 {
+            if metadata.is_file() && metadata.len() == 0 && metadata.mode().trailing_zeros() >= 6 {
                 return Ok(left);
             }
             Err(unusable(error))
@@ -96,18 +96,15 @@ fn message(
 ) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     writeln!(text, "\nA new store was made, with an organization and its first key.")?;
-    let in_shell = match file {
-        Some(file) => {
-            writeln!(text, "The key is in {}.\n", file.display())?;
-            writeln!(text, "  organization  {}\n", organization.id)?;
-            format!("\"Authorization: Bearer $(cat '{}')\"", file.display())
-        }
-        None => {
-            writeln!(text, "The key is shown this once, so keep it:\n")?;
-            writeln!(text, "  organization  {}", organization.id)?;
-            writeln!(text, "  key           {key}\n")?;
-            format!("'Authorization: Bearer {key}'")
-        }
+    let in_shell = if let Some(file) = file {
+        writeln!(text, "The key is in {}.\n", file.display())?;
+        writeln!(text, "  organization  {}\n", organization.id)?;
+        format!("\"Authorization: Bearer $(cat '{}')\"", file.display())
+    } else {
+        writeln!(text, "The key is shown this once, so keep it:\n")?;
+        writeln!(text, "  organization  {}", organization.id)?;
+        writeln!(text, "  key           {key}\n")?;
+        format!("'Authorization: Bearer {key}'")
     };
     writeln!(text, "Try it:\n")?;
     writeln!(text, "  curl -sS -H {in_shell} http://{address}/v1/me\n")?;

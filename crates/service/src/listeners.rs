@@ -27,7 +27,8 @@ pub(crate) struct Listeners {
 impl Listeners {
     /// Takes the addresses, all of them or none.
     pub(crate) fn bind(config: &Config) -> Result<Self, Error> {
-        let (public, internal) = (bind("server.listen", config.server.listen)?, bind("internal.listen", config.internal.listen)?);
+        let (public, internal) =
+            (bind("server.listen", config.server.listen)?, bind("internal.listen", config.internal.listen)?);
         let address = public.local_addr()?;
         Ok(Self { public, internal, address })
     }

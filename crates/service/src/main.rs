@@ -15,6 +15,7 @@ mod listeners;
 mod metrics;
 mod output;
 mod peppers;
+mod retention;
 mod store;
 mod telemetry;
 mod tls;

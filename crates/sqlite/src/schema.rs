@@ -13,7 +13,7 @@ const MIGRATIONS: [(&str, &str); 5] = [
     ("V2__change_feed", include_str!("../migrations/V2__change_feed.sql")),
     ("V3__changes_by_statement", include_str!("../migrations/V3__changes_by_statement.sql")),
     ("V4__replicas", include_str!("../migrations/V4__replicas.sql")),
-    ("V6__older_programs", include_str!("../migrations/V6__older_programs.sql")),
+    ("V6__operators", include_str!("../migrations/V6__operators.sql")),
 ];
 
 /// The version of the schema that this program works with: that of its last migration.

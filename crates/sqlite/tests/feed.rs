@@ -205,9 +205,11 @@ async fn what_writes_the_feed_is_known_to_older_versions_of_sqlite() {
     let scene = Scene::new().await;
     let programs: String = scene
         .beside
-        .query_row("SELECT group_concat(sql) FROM sqlite_schema WHERE type IN ('trigger', 'view')", [], |row| {
-            row.get(0)
-        })
+        .query_row(
+            "SELECT group_concat(sql) FROM sqlite_schema WHERE type IN ('trigger', 'view')",
+            [],
+            |row| row.get(0),
+        )
         .unwrap();
     assert!(programs.contains("INSERT INTO changes"), "{programs}");
     // 3.42 and newer.

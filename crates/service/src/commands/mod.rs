@@ -49,7 +49,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
 
 /// A listener of this process, which nobody else has, at the address that `setting` says.
 pub(crate) fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).map_err(|error| format!("cannot listen on {address} (`{setting}`): {error}").into())
+    TcpListener::bind(address)
+        .map_err(|error| format!("cannot listen on {address} (`{setting}`): {error}").into())
 }
 
 /// Where this machine reaches what listens at `address`, which may be all addresses.

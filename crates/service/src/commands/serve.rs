@@ -1,6 +1,6 @@
 //! `capykeys serve`
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use capykeys_cache::LONGEST_LEASE;
 use capykeys_http::Internal;
@@ -20,7 +20,7 @@ use crate::{
     internal::{self, Proof},
     listeners::Listeners,
     metrics::metrics,
-    store,
+    retention, store,
 };
 
 /// How long the end may wait until the last uses of keys are recorded.
@@ -35,7 +35,7 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     let (proof, gateways) = (internal::proof(&config.internal)?, config.internal.authorize.gateways()?);
     // Held until the end, so that no second server works on the same folder.
     let _lock = prepare_store(config).await?;
-    let App { capykeys, sessions, cache, uses } = app::build(config, Role::Replica).await?;
+    let App { capykeys, sessions, cache, uses, refusals } = app::build(config, Role::Replica).await?;
     let listeners = Listeners::bind(config)?;
     if config.store.kind == StoreKind::Sqlite {
         first_run::welcome(&capykeys, listeners.address, config.sqlite.first_key_file.as_deref()).await?;
@@ -47,6 +47,9 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     // Followed until the end; before the first answer of the feed every lookup is a read.
     let following = cache.spawn(&Handle::current());
     let recording = uses.spawn(&Handle::current());
+    let counting = refusals.spawn(config.audit.refusal_interval(), &Handle::current());
+    let retention =
+        config.audit.retention().map(|keep| tokio::spawn(retention::run(Arc::clone(&capykeys), keep)));
     let (metrics, Proof { callers, tls, .. }) = (metrics(sessions, cache.clone()), proof);
     // Before anybody is told that the service is ready: a signal that came earlier would end it at once.
     let stop = stop_signal()?;
@@ -57,11 +60,15 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     serving.stop().await?;
     // Nobody is served any more, so nothing is used after this.
     drop(following);
-    let (_, left) = tokio::join!(uses.flush(FLUSH_LIMIT), timeout(LEAVE_LIMIT, cache.leave()));
+    if let Some(retention) = retention {
+        retention.abort();
+    }
+    let flushing = async { tokio::join!(uses.flush(FLUSH_LIMIT), refusals.flush(FLUSH_LIMIT)) };
+    let (_, left) = tokio::join!(flushing, timeout(LEAVE_LIMIT, cache.leave()));
     if !matches!(left, Ok(Ok(()))) {
         tracing::warn!("the other servers could not be told that this one is gone");
     }
-    drop(recording);
+    drop((recording, counting));
     tracing::info!("stopped");
     Ok(())
 }

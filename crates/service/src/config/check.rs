@@ -42,7 +42,10 @@ impl Config {
         within("cache.lease_ms", cache.lease_ms, 50..=5_000)?;
         within("cache.keys", cache.keys.get(), 1..=REMEMBERED)?;
         within("cache.absent", cache.absent, 0..=REMEMBERED)?;
-        within("usage.flush_interval_ms", self.usage.flush_interval_ms.get(), 10..=HOUR)
+        within("usage.flush_interval_ms", self.usage.flush_interval_ms.get(), 10..=HOUR)?;
+        within("audit.refusal_interval_ms", self.audit.refusal_interval_ms.get(), 100..=HOUR)?;
+        // A century: more is for ever, which is said by leaving it out.
+        self.audit.keep_days.map_or(Ok(()), |days| within("audit.keep_days", days.get(), 1..=36_500))
     }
 
     fn check_listeners(&self) -> Result<(), ConfigError> {
@@ -95,7 +98,10 @@ fn collide(one: SocketAddr, other: SocketAddr) -> bool {
 /// A folder, which is made where it is missing: so a mistake would make another one elsewhere.
 fn directory(name: &str, path: &Path) -> Result<(), ConfigError> {
     if path.is_file() {
-        return Err(broken(name, "is a file: it must be a folder, in which the database and its pepper are kept"));
+        return Err(broken(
+            name,
+            "is a file: it must be a folder, in which the database and its pepper are kept",
+        ));
     }
     plain_path(name, path)
 }

@@ -81,6 +81,8 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("cache.keys", &["0", "18446744073709551615"]),
     ("cache.absent", &["-1", "18446744073709551615"]),
     ("usage.flush_interval_ms", &["0", "5", "18446744073709551615"]),
+    ("audit.refusal_interval_ms", &["0", "60", "18446744073709551615"]),
+    ("audit.keep_days", &["0", "-1", "90d", "forever", "4294967295"]),
     ("clerk.provisioning", &["Auto", "never"]),
     ("clerk.other_roles", &["[\"jobs:read\"]", "jobs:read;schema:read", "jobs:reed"]),
     ("clerk.roles.x", &["[\"jobs:read\"]", "jobs:read;schema:read", "jobs:reed"]),

@@ -1,6 +1,7 @@
 //! The configuration: defaults, then a file, then the environment. Unknown keys are refused, so
 //! that a misspelt one does not pass unnoticed.
 
+mod audit;
 mod authorize;
 mod cache;
 mod callers;
@@ -24,6 +25,7 @@ use std::{collections::HashMap, path::Path};
 use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use audit::Audit;
 pub(crate) use authorize::Authorize;
 pub(crate) use cache::Cache;
 pub(crate) use callers::{Callers, ClusterToken, InternalTls};
@@ -48,6 +50,7 @@ pub(crate) struct Config {
     pub(crate) keys: Keys,
     pub(crate) cache: Cache,
     pub(crate) usage: Usage,
+    pub(crate) audit: Audit,
     pub(crate) clerk: Clerk,
     pub(crate) log: Log,
 }

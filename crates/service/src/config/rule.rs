@@ -16,7 +16,7 @@ pub(super) fn broken(name: &str, rule: impl Display) -> ConfigError {
 /// A number in the range in which it can be meant.
 pub(super) fn within<T>(name: &str, value: T, range: RangeInclusive<T>) -> Result<(), ConfigError>
 where
-    T: Display + PartialOrd,
+    T: Copy + Display + PartialOrd,
 {
     if range.contains(&value) {
         return Ok(());
@@ -89,6 +89,7 @@ pub(super) fn origin(name: &str, text: &str) -> Result<(), ConfigError> {
 }
 
 /// For a URL that may have a secret in it.
+#[expect(clippy::ref_option, reason = "serde calls it so")]
 pub(super) fn serialize_shown<S: Serializer>(url: &Option<Url>, serializer: S) -> Result<S::Ok, S::Error> {
     url.as_ref().map(shown).serialize(serializer)
 }

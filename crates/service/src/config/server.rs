@@ -107,7 +107,7 @@ impl Log {
             match (target, level) {
                 (None, Some(level)) if default.is_none() => default = Some(level),
                 (Some(target), Some(level)) if is_target(target) => {
-                    filter = filter.with_target(target, level)
+                    filter = filter.with_target(target, level);
                 }
                 _ => return Err(level_rule()),
             }

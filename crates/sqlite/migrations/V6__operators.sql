@@ -8,3 +8,6 @@ CREATE TRIGGER change_insert INSTEAD OF INSERT ON change BEGIN
         NEW.organization_id, CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000
     FROM changes;
 END;
+
+-- One caller who is refused over and over is one event with a number.
+ALTER TABLE audit_events ADD COLUMN occurrences INTEGER NOT NULL DEFAULT 1 CHECK (occurrences >= 1);
