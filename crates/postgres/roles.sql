@@ -53,8 +53,16 @@ BEGIN
             ON organizations TO capykeys_service;
         GRANT UPDATE (revoked_at, last_used_at, pepper_id, digest) ON api_keys TO capykeys_service;
         -- The audit log can be added to, and nothing in it can be changed.
-        GRANT SELECT, INSERT ON audit_events TO capykeys_service;
+        -- Nor is its order: the numbers are the database's own.
+        GRANT SELECT ON audit_events TO capykeys_service;
+        GRANT INSERT (at, action, outcome, actor_kind, actor_id, organization_id, key_id, request_id, peer,
+            occurrences) ON audit_events TO capykeys_service;
         GRANT SELECT ON SEQUENCE audit_events_sequence_seq TO capykeys_service;
+    END IF;
+
+    IF to_regprocedure('expire_audit_events(timestamptz, bigint)') IS NOT NULL THEN
+        -- The oldest may go, where the operator has set for how long they are kept.
+        GRANT EXECUTE ON FUNCTION expire_audit_events(timestamptz, bigint) TO capykeys_service;
     END IF;
 
     IF to_regclass('replicas') IS NOT NULL THEN

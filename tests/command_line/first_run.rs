@@ -84,6 +84,44 @@ fn neither_the_key_nor_its_secret_part_is_in_the_data() {
 }
 
 #[test]
+fn the_first_key_may_go_to_a_file_instead_of_the_terminal() {
+    let installation = Arc::new(Installation::bare().set("SQLITE__FIRST_KEY_FILE", "first.key"));
+    let server = Server::start(&installation);
+    let curl = printed_curl(&server);
+    let path = installation.directory().join("first.key");
+    assert_eq!(mode(&path), 0o600);
+    let text = fs::read_to_string(&path).unwrap();
+    let key = text.strip_suffix('\n').expect("one line");
+    assert_eq!(key, key_in(key));
+    assert!(curl.contains("$(cat 'first.key')"), "{curl}");
+    assert!(!server.stdout.text().contains(secrets::KEY_PREFIX), "the key was printed");
+    server.get("/v1/me").bearer(key).send().expect(200);
+}
+
+#[test]
+fn no_first_key_is_made_where_its_file_cannot_be() {
+    let installation = Installation::bare().set("SQLITE__FIRST_KEY_FILE", "first.key");
+    let path = installation.directory().join("first.key");
+    fs::write(&path, "somebody's").unwrap();
+    let output = installation.run_briefly(&["serve"]);
+    assert!(output.expect_failure().contains("sqlite.first_key_file"), "{}", output.stderr);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "somebody's");
+    fs::remove_file(&path).unwrap();
+    let server = Server::start(&Arc::new(installation));
+    printed_curl(&server);
+    let key = fs::read_to_string(&path).unwrap();
+    server.get("/v1/me").bearer(key.trim_end()).send().expect(200);
+}
+
+#[test]
+fn the_printed_curl_line_leads_to_this_machine_where_all_addresses_are_listened_at() {
+    for (listen, reached) in [("0.0.0.0:0", "http://127.0.0.1:"), ("[::]:0", "http://[::1]:")] {
+        let output = Installation::bare().set("SERVER__LISTEN", listen).run_briefly(&["serve"]);
+        assert!(output.stdout.contains(reached), "{}", output.stdout);
+    }
+}
+
+#[test]
 fn an_operator_who_made_a_key_first_is_not_given_another() {
     let installation = Arc::new(Installation::bare());
     let organization = installation.json(&["organizations", "create", "--name", "Acme"]);

@@ -18,6 +18,7 @@ on_both_stores![
     a_request_that_has_begun_is_answered_before_the_end,
     health_tells_whether_it_is_ready,
     one_request_is_one_line_of_the_log,
+    refusals_that_were_counted_are_in_the_audit_log_after_sigterm,
 ];
 
 fn server(store: Store) -> Server {
@@ -33,6 +34,22 @@ fn sigterm_ends_it_with_0(store: Store) {
         server.signal(signal);
         assert_eq!(server.wait_for_exit(LIMIT).code(), Some(0), "{}", server.log.text());
         drop(idle);
+    }
+}
+
+fn refusals_that_were_counted_are_in_the_audit_log_after_sigterm(store: Store) {
+    let server = server(store);
+    let acme = Tenant::new(&server);
+    let key = acme.key_with(&["jobs:read"]);
+    for _ in 0..50 {
+        acme.listing(&key.plaintext).send().error(403);
+    }
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait_for_exit(LIMIT).code(), Some(0), "{}", server.log.text());
+    for occurrences in [1, 49] {
+        server.installation().change_row(&format!(
+            "UPDATE audit_events SET action = action WHERE outcome = 'denied' AND occurrences = {occurrences}"
+        ));
     }
 }
 

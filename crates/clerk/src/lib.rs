@@ -13,7 +13,7 @@ mod settings;
 mod token;
 mod verifier;
 
-pub use capykeys_jwks::{FetchError, FetchJwks, HttpFetcher, KeySource, MAX_JWKS_BYTES, Url};
+pub use capykeys_jwks::{FetchError, FetchJwks, HttpFetcher, KeySource, MAX_JWKS_BYTES, Url, shown};
 pub use refusal::Refusal;
 pub use settings::{ClerkSettings, InstanceSettings, SettingsError};
 pub use verifier::ClerkVerifier;

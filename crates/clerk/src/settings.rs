@@ -68,10 +68,11 @@ impl InstanceSettings {
         // Compared to the letter, so a slash too many would refuse every token without a word.
         let is_issuer = Url::parse(&self.issuer).is_ok_and(|url| is_trustworthy(&url));
         if !is_issuer || self.issuer.ends_with('/') || self.issuer.contains(char::is_whitespace) {
-            return Err(SettingsError::new(format!(
-                "The Clerk issuer `{}` must be an https URL without a slash at its end.",
-                self.issuer
-            )));
+            // Not repeated, for it may have a password in it.
+            return Err(SettingsError::new(
+                "A Clerk issuer must be an https URL without user name and password, and without a slash at its \
+                 end.",
+            ));
         }
         let cannot_match = |text: &String| text.is_empty() || text.contains(char::is_whitespace);
         if self.audience.as_ref().is_some_and(cannot_match) {
@@ -81,11 +82,12 @@ impl InstanceSettings {
             )));
         }
         let odd =
-            |party: &&String| party.is_empty() || party.ends_with('/') || party.contains(char::is_whitespace);
-        if let Some(party) = self.authorized_parties.iter().find(odd) {
+            |party: &String| party.is_empty() || party.ends_with('/') || party.contains(char::is_whitespace);
+        if self.authorized_parties.iter().any(odd) {
             return Err(SettingsError::new(format!(
-                "The authorized party `{party}` must be an origin without a slash at its end, such as \
-                 `https://app.example.com`."
+                "An authorized party of the Clerk issuer `{}` must be an origin without a slash at its end, such \
+                 as `https://app.example.com`.",
+                self.issuer
             )));
         }
         self.keys.check().map_err(|error| unusable(&self.issuer, error))
@@ -138,6 +140,17 @@ mod tests {
     fn an_issuer_that_could_match_no_token_is_refused() {
         for issuer in ["", "clerk.example.com", "https://clerk.example.com/", " https://clerk.example.com"] {
             assert!(check(&[instance(issuer, JWKS)]).is_err(), "{issuer}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_an_issuer_or_a_party_is_not_repeated() {
+        let secret = "https://u:hush@clerk.example.com";
+        let party =
+            InstanceSettings { authorized_parties: vec![format!("{secret}/")], ..instance(ISSUER, JWKS) };
+        for instance in [instance(secret, JWKS), party] {
+            let error = check(&[instance]).unwrap_err().to_string();
+            assert!(!error.contains("hush"), "{error}");
         }
     }
 

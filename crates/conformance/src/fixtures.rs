@@ -1,8 +1,11 @@
 //! Things to test with: a clock and a random source that a test sets, and rows.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicI64, AtomicU64, Ordering},
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
 };
 
 use capykeys_domain::{
@@ -191,6 +194,7 @@ pub fn event(
         organization_id: Some(organization),
         key_id: key,
         request: context(),
+        occurrences: NonZeroU32::MIN,
     }
 }
 

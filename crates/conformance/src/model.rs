@@ -239,6 +239,17 @@ impl AuditLog for ModelStore {
         Ok(())
     }
 
+    async fn expire(&self, before: Timestamp, at_most: NonZeroU32) -> Result<u64, Unavailable> {
+        let mut state = self.state();
+        let oldest = take(at_most).min(state.events.len());
+        let (total, mut place) = (state.events.len(), 0);
+        state.events.retain(|event| {
+            place += 1;
+            place > oldest || event.at >= before
+        });
+        Ok((total - state.events.len()).try_into().unwrap_or(u64::MAX))
+    }
+
     async fn list(
         &self,
         organization: OrganizationId,

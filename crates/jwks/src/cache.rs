@@ -20,6 +20,7 @@ use crate::{
     fetch::{FetchError, FetchJwks, MAX_JWKS_BYTES},
     key::Algorithm,
     set::{KeySet, KeySetError},
+    source::shown,
 };
 
 /// How long a set is used without a question.
@@ -207,14 +208,14 @@ impl Shared {
         let mut state = self.lock();
         match outcome {
             Ok(keys) => {
-                tracing::debug!(url = %self.url, keys = keys.len(), "fetched the signing keys");
+                tracing::debug!(url = %shown(&self.url), keys = keys.len(), "fetched the signing keys");
                 state.fetched = Some(Fetched { keys: Arc::new(keys), at: now });
                 if cause == Cause::Due {
                     state.cooldown = None;
                 }
             }
             Err(error) => {
-                tracing::warn!(url = %self.url, %error, "could not fetch the signing keys");
+                tracing::warn!(url = %shown(&self.url), %error, "could not fetch the signing keys");
             }
         }
     }

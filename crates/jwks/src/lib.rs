@@ -22,6 +22,6 @@ pub use issuer::{Keys, SignatureError};
 pub use json::{Object, is_for};
 pub use key::Algorithm;
 pub use reqwest::Url;
-pub use source::{KeySource, KeySourceError, is_trustworthy};
+pub use source::{KeySource, KeySourceError, is_trustworthy, shown};
 pub use times::{Times, TimesError};
 pub use token::Compact;

@@ -53,6 +53,20 @@ pub fn is_trustworthy(url: &Url) -> bool {
     secure && url.username().is_empty() && url.password().is_none() && url.fragment().is_none()
 }
 
+/// What may be shown of a URL: neither user name nor password, and of a query only that there is one.
+#[must_use]
+pub fn shown(url: &Url) -> Url {
+    let mut shown = url.clone();
+    // These fail where a URL can have none.
+    let _ = shown.set_username("");
+    let _ = shown.set_password(None);
+    if shown.query().is_some() {
+        shown.set_query(Some("redacted"));
+    }
+    shown.set_fragment(None);
+    shown
+}
+
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();

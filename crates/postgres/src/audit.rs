@@ -4,14 +4,19 @@ use std::{net::IpAddr, num::NonZeroU32};
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{AuditEvent, AuditRecord, KeyId, OrganizationId},
+    model::{AuditEvent, AuditRecord, KeyId, OrganizationId, Timestamp},
     ports::{AuditLog, Unavailable},
 };
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::{
-    failure::Failure, instant::Instant, line::answer, pool::Param, rows::Reader, store::PostgresStore,
+    failure::Failure,
+    instant::Instant,
+    line::{OWN_COLUMNS, answer},
+    pool::Param,
+    rows::Reader,
+    store::PostgresStore,
 };
 
 /// The first part of a statement that stores an event, whose values are `$1` to `$9`. What follows
@@ -27,8 +32,17 @@ macro_rules! insert_event {
 pub(crate) use insert_event;
 
 /// Stores an event and nothing else.
-const APPEND: &str =
-    concat!(", logged AS (", insert_event!(), "FROM line)", answer!("SELECT true AS found"),);
+const APPEND: &str = concat!(
+    ", logged AS (\
+         INSERT INTO audit_events (at, action, outcome, actor_kind, actor_id, organization_id, key_id, request_id, \
+             peer, occurrences) \
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM line\
+     )",
+    answer!("SELECT true AS found"),
+);
+
+/// With the rights of the table's owner; it leaves what is younger than a day.
+const EXPIRE: &str = answer!("SELECT true AS found, expire_audit_events($1, $2)");
 
 /// An event as the statements take it.
 pub(crate) struct EventValues<'e> {
@@ -78,7 +92,7 @@ impl<'e> EventValues<'e> {
 const LIST: &str = concat!(
     answer!(
         "SELECT true AS found, sequence, at, action, outcome, actor_kind, actor_id, organization_id, key_id, \
-             request_id, peer \
+             request_id, peer, occurrences \
          FROM audit_events WHERE organization_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3"
     ),
     " ORDER BY answer.sequence"
@@ -88,8 +102,20 @@ const LIST: &str = concat!(
 impl AuditLog for PostgresStore {
     async fn append(&self, event: &AuditEvent) -> Result<(), Unavailable> {
         let values = EventValues::new(event);
-        let outcome = self.pool.run(APPEND, &values.params([])).await;
+        let occurrences = i64::from(event.occurrences.get());
+        let outcome = self.pool.run(APPEND, &values.params([(&occurrences as _, Type::INT8)])).await;
         outcome.map(drop).map_err(|failure| failure.during("append to the audit log"))
+    }
+
+    async fn expire(&self, before: Timestamp, at_most: NonZeroU32) -> Result<u64, Unavailable> {
+        let (before, at_most) = (Instant(before), i64::from(at_most.get()));
+        let params: [Param<'_>; 2] = [(&before, Type::TIMESTAMPTZ), (&at_most, Type::INT8)];
+        let rows = self.pool.run(EXPIRE, &params).await;
+        let gone = rows.and_then(|rows| {
+            let gone = rows.first().and_then(|row| row.try_get::<_, i64>(OWN_COLUMNS).ok());
+            gone.and_then(|gone| u64::try_from(gone).ok()).ok_or(Failure::UnreadableRow)
+        });
+        gone.map_err(|failure| failure.during("take old events out of the audit log"))
     }
 
     async fn list(

@@ -70,16 +70,55 @@ impl fmt::Display for Failure {
             Self::Code(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
                 f.write_str("this role lacks a right: run crates/postgres/roles.sql")
             }
-            Self::Code(code) => write!(f, "SQLSTATE {}", code.code()),
+            Self::Code(code) => match meaning(code) {
+                Some(meaning) => write!(f, "{meaning} (SQLSTATE {})", code.code()),
+                None => write!(f, "SQLSTATE {}", code.code()),
+            },
             Self::Timeout => f.write_str("no answer in time"),
             Self::Connection(reason) | Self::Schema(reason) => f.write_str(reason),
-            Self::Standby => f.write_str("the server is a standby, or default_transaction_read_only is on"),
+            Self::Standby => f.write_str(
+                "the server is a standby, or default_transaction_read_only is on: `postgres.url` must lead to \
+                 the primary",
+            ),
             Self::NoLine | Self::Superseded => f.write_str(
                 "the server does not have the newest history that was seen: it is an old primary, or was \
                  restored to an older state (then restart capykeys)",
             ),
             Self::UnreadableRow => f.write_str("a row that cannot be read"),
         }
+    }
+}
+
+/// What an operator can do something about.
+fn meaning(code: &SqlState) -> Option<&'static str> {
+    Some(match code.code() {
+        "28P01" => "the user name or the password in `postgres.url` is wrong",
+        "28000" => "the server does not let the user of `postgres.url` in: look at its pg_hba.conf",
+        "3D000" => "the database of `postgres.url` does not exist",
+        "42501" => {
+            "the role of `postgres.url` lacks a right: run crates/postgres/roles.sql after each migration"
+        }
+        "53300" => {
+            "the server has no connection left: look at its max_connections and at `postgres.pool_size`"
+        }
+        "57P03" => "the server is starting or stopping",
+        _ => return None,
+    })
+}
+
+/// What became of a connection, without a word of the server's.
+fn broken(io: &io::Error) -> String {
+    let text = io.to_string();
+    match io.kind() {
+        // The standard library has no kind for it.
+        _ if text.starts_with("failed to lookup address information") => {
+            "the host of `postgres.url` is unknown: its name could not be resolved".to_owned()
+        }
+        io::ErrorKind::ConnectionRefused => {
+            "connection refused: nothing listens at the host and port of `postgres.url`".to_owned()
+        }
+        io::ErrorKind::NotFound => "the socket of `postgres.url` does not exist".to_owned(),
+        kind => format!("connection: {kind}"),
     }
 }
 
@@ -99,9 +138,19 @@ impl From<Error> for Failure {
             return Self::Standby;
         }
         let tls = io.and_then(|io| io.get_ref()?.downcast_ref::<rustls::Error>());
+        // The driver's own words, when none of several servers is a primary.
+        if io.is_some_and(|io| io.to_string() == "database does not allow writes") {
+            return Self::Standby;
+        }
+        let source = error.source().map(ToString::to_string).unwrap_or_default();
         Self::Connection(match (io, tls) {
             (_, Some(tls)) => format!("TLS: {tls}"),
-            (Some(io), None) => format!("connection: {}", io.kind()),
+            (Some(io), None) => broken(io),
+            _ if source == "server does not support TLS" => {
+                "the server offers no TLS: set it up there, or write `sslmode=disable` into `postgres.url` where \
+                 the network may see the password"
+                    .to_owned()
+            }
             _ if error.is_closed() => "connection closed".to_owned(),
             _ => "connection: unexpected answer".to_owned(),
         })

@@ -32,6 +32,7 @@ mod schema;
 mod settings;
 mod store;
 mod tls;
+mod url;
 
 pub use migrate::{MigrateError, Migrated, migrate};
 pub use schema::SchemaError;

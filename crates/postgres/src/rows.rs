@@ -1,5 +1,7 @@
 //! From rows to the domain's types.
 
+use std::num::NonZeroU32;
+
 use capykeys_domain::{
     model::{
         Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, AuditRecord, ClerkLink, ClerkOrganizationId,
@@ -200,6 +202,7 @@ impl<'r> Reader<'r> {
                     request_id: readable(RequestId::parse(self.value()?))?,
                     peer: self.value()?,
                 },
+                occurrences: readable(u32::try_from(self.value::<i64>()?).ok().and_then(NonZeroU32::new))?,
             },
         })
     }

@@ -1,8 +1,10 @@
 //! Where the database is, and how long to wait for it.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use tokio_postgres::config::{Config, Host, SslMode, TargetSessionAttrs};
+
+use crate::url;
 
 /// How long one of several hosts or addresses may take to accept a connection, so that the next gets
 /// its turn.
@@ -30,9 +32,10 @@ pub struct PostgresSettings {
     /// A [connection string](https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING),
     /// as a URL or as `key=value` pairs.
     ///
-    /// `sslmode` is `disable`, `prefer` (the default: TLS where the server offers it), `require`
-    /// or `verify-full`. Where TLS is used, the server's certificate and name are always verified,
-    /// against the certificate authorities that the platform trusts.
+    /// `sslmode` is `disable`, `prefer` (TLS where the server offers it), `require` or `verify-full`. Where
+    /// TLS is used, the server's certificate and name are always verified, against the certificate
+    /// authorities that the platform trusts. Without it that is `verify-full`, and `prefer` where no host
+    /// is further away than this machine.
     pub url: String,
     /// Where the URL may be read again, when the server no longer accepts the password.
     pub url_source: Option<UrlSource>,
@@ -61,21 +64,40 @@ impl PostgresSettings {
         }
     }
 
+    /// The `sslmode` with which a password may travel in clear to another machine, where that is written
+    /// down; the default never lets it.
+    ///
+    /// # Errors
+    /// [`SettingsError`] where the URL cannot be used.
+    pub fn clear_text(&self) -> Result<Option<&'static str>, SettingsError> {
+        let config = self.parse()?;
+        Ok(match config.get_ssl_mode() {
+            _ if is_on_this_machine(&config) => None,
+            SslMode::Disable => Some("disable"),
+            SslMode::Prefer => Some("prefer"),
+            _ => None,
+        })
+    }
+
+    /// The URL as the driver understands it, with our own default for `sslmode`.
+    fn parse(&self) -> Result<Config, SettingsError> {
+        let written = url::parse(&self.url)?;
+        let strict = url::parse_strict(&self.url)?;
+        // Where the two differ, no `sslmode` is written.
+        let is_default = written.get_ssl_mode() != strict.get_ssl_mode();
+        Ok(if is_default && !is_on_this_machine(&written) { strict } else { written })
+    }
+
     /// What the driver is told: the URL, and how to notice that the server is gone.
     pub(crate) fn driver_config(&self) -> Result<Config, SettingsError> {
         if self.pool_size == 0 || self.deadline.is_zero() || self.connect_timeout.is_zero() {
             return Err(SettingsError::Zero);
         }
-        // The driver does not know the name; its `require` is no less, with the verifier it is given.
-        let mut config: Config = self
-            .url
-            .replace("sslmode=verify-full", "sslmode=require")
-            .parse()
-            .map_err(|_| SettingsError::Url)?;
+        let mut config = self.parse()?;
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-            return Err(SettingsError::Url);
+            return Err(SettingsError::NoHost);
         }
-        if config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_))) {
+        if is_on_sockets(&config) {
             config.ssl_mode(SslMode::Disable);
         }
         if config.get_target_session_attrs() == TargetSessionAttrs::Any {
@@ -96,6 +118,25 @@ impl PostgresSettings {
     }
 }
 
+/// Whether the server is reached over Unix sockets alone.
+fn is_on_sockets(config: &Config) -> bool {
+    config.get_hostaddrs().is_empty() && config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)))
+}
+
+/// Whether nothing leaves this machine. The driver goes by the addresses where there are any.
+fn is_on_this_machine(config: &Config) -> bool {
+    let is_near = |host: &Host| match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+        }
+    };
+    match config.get_hostaddrs() {
+        [] => config.get_hosts().iter().all(is_near),
+        addresses => addresses.iter().all(|ip| ip.to_canonical().is_loopback()),
+    }
+}
+
 /// Without the URL, which may hold a password.
 impl fmt::Debug for PostgresSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,9 +150,25 @@ impl fmt::Debug for PostgresSettings {
 /// Why the settings cannot be used. It never repeats the URL.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// The URL cannot be parsed, or names no host.
-    #[error("the PostgreSQL URL is not valid, or names no host")]
+    /// The URL is neither a URL of PostgreSQL nor made of `key=value` pairs.
+    #[error(
+        "`postgres.url` is not a connection string, such as \
+         `postgres://user:password@host/database?sslmode=verify-full`; `@`, `/`, `?`, `#` and `%` in a password \
+         are written as `%40`, `%2F`, `%3F`, `%23` and `%25`"
+    )]
     Url,
+    /// The URL names no host.
+    #[error("`postgres.url` names no host")]
+    NoHost,
+    /// A parameter has a value that it cannot have.
+    #[error("`postgres.url` has a value for `{0}` that it cannot have{hint}", hint = url::hint(.0))]
+    Value(&'static str),
+    /// A parameter of libpq that the driver does not have.
+    #[error("`postgres.url` has the parameter `{0}`, which is not supported{hint}", hint = url::hint(.0))]
+    Unsupported(&'static str),
+    /// A parameter that nobody knows; it may be a part of the password.
+    #[error("`postgres.url` has a parameter that PostgreSQL does not know")]
+    Unknown,
     /// There can be no connection, or no time.
     #[error("the PostgreSQL pool size, deadline and connect timeout must be greater than zero")]
     Zero,
@@ -139,21 +196,67 @@ mod tests {
     #[test]
     fn what_cannot_work_is_refused() {
         assert!(matches!(config("not a url"), Err(SettingsError::Url)));
-        assert!(matches!(config("dbname=capykeys"), Err(SettingsError::Url)));
+        assert!(matches!(config("dbname=capykeys"), Err(SettingsError::NoHost)));
         let none = PostgresSettings { pool_size: 0, ..PostgresSettings::new("host=localhost") };
         assert!(matches!(none.driver_config(), Err(SettingsError::Zero)));
     }
 
     #[test]
-    fn tls_is_as_the_url_says_and_none_on_a_socket() {
-        for (url, mode) in [
-            ("postgres://localhost/x", SslMode::Prefer),
-            ("postgres://localhost/x?sslmode=disable", SslMode::Disable),
-            ("postgres://localhost/x?sslmode=require", SslMode::Require),
-            ("postgres://localhost/x?sslmode=verify-full", SslMode::Require),
-            ("host=/run/postgresql dbname=x", SslMode::Disable),
+    fn what_is_wrong_with_a_url_is_told_by_the_name_of_the_parameter() {
+        for (url, said) in [
+            (
+                "postgres://db.example/x?sslrootcert=/ca.pem",
+                "`sslrootcert`, which is not supported: set SSL_CERT_FILE",
+            ),
+            ("postgres://db.example/x?pool_max_conns=5", "a parameter that PostgreSQL does not know"),
+            ("postgres://db.example/x?hush=5", "a parameter that PostgreSQL does not know"),
+            ("postgres://db.example/x?sslmode=allow", "a value for `sslmode`"),
+            ("postgres://db.example:port/x", "a value for `port`"),
+            ("host=db.example sslmode=on", "a value for `sslmode`"),
+            ("host=db.example target_session_attrs=standby", "a value for `target_session_attrs`"),
+            ("postgres:///x", "names no host"),
+            ("mysql://db.example/x", "is not a connection string"),
+            ("postgres://u:hush@db.example:hush/x", "a value for `port`"),
+        ] {
+            let error = config(url).unwrap_err().to_string();
+            assert!(error.contains(said) && error.contains("postgres.url"), "{url}: {error}");
+            assert!(!error.contains("hush"), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn tls_is_verified_off_this_machine_unless_something_else_is_written() {
+        use SslMode::{Disable, Prefer, Require};
+        for (url, mode, clear_text) in [
+            ("postgres://localhost/x", Prefer, None),
+            ("postgres://127.0.0.2,[::1]/x", Prefer, None),
+            ("postgres://localhost/x?sslmode=disable", Disable, None),
+            ("postgres://localhost/x?sslmode=require", Require, None),
+            ("host=/run/postgresql dbname=x", Disable, None),
+            ("postgres://%2Frun%2Fpostgresql/x", Disable, None),
+            ("postgres://db.example/x", Require, None),
+            ("postgres://db.example", Require, None),
+            ("postgres://u:p%3Fsslmode=disable@db.example/x", Require, None),
+            ("postgres://u:sslmode=verify-full@db.example/x", Require, None),
+            ("postgresql://u:p@db.example/x?connect_timeout=1", Require, None),
+            ("postgres://u:p@db.example?sslmode=verify-full", Require, None),
+            ("postgres://u:p@db.example/x?sslmode=verify-ca", Require, None),
+            ("postgres://localhost,db.example/x", Require, None),
+            ("host=db.example user=u", Require, None),
+            ("host=localhost.example", Require, None),
+            ("host=localhost hostaddr=10.0.0.5", Require, None),
+            ("host=/run/postgresql hostaddr=10.0.0.5", Require, None),
+            ("host=db.example hostaddr=127.0.0.1", Prefer, None),
+            ("host=db.example sslmode=verify-full", Require, None),
+            ("host=db.example sslmode='verify-full'", Require, None),
+            ("host=db.example sslmode = disable", Disable, Some("disable")),
+            ("postgres://db.example/x?sslmode=disable", Disable, Some("disable")),
+            ("postgres://db.example/x?sslmode=prefer", Prefer, Some("prefer")),
+            ("postgres://db.example/x?sslmode=require&sslmode=prefer", Prefer, Some("prefer")),
+            ("host=/run/postgresql hostaddr=10.0.0.5 sslmode=disable", Disable, Some("disable")),
         ] {
             assert_eq!(config(url).unwrap().get_ssl_mode(), mode, "{url}");
+            assert_eq!(PostgresSettings::new(url).clear_text().unwrap(), clear_text, "{url}");
         }
     }
 }

@@ -12,7 +12,7 @@ use capykeys_domain::{
     secret::KeyFormat,
     usecases::{Capykeys, Ports},
 };
-use capykeys_usage::UseRecorder;
+use capykeys_usage::{CountedRefusals, UseRecorder};
 use tokio::runtime::Handle;
 
 use crate::{
@@ -36,6 +36,8 @@ pub(crate) struct App {
     pub(crate) uses: UseRecorder,
     /// What the store says of the configured peppers.
     pub(crate) peppers: PepperWatch,
+    /// Who counts refusals. What is counted is not written unless it is run: commands are refused nothing.
+    pub(crate) refusals: CountedRefusals,
 }
 
 /// Whom the service is put together for.
@@ -49,8 +51,7 @@ pub(crate) enum Role {
 
 /// The service over the configured store and the configured Clerk instances.
 pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
-    let format =
-        KeyFormat::new(&config.keys.prefix).map_err(|invalid| ConfigError::Invalid(invalid.to_string()))?;
+    let format = KeyFormat::new(&config.keys.prefix)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let roles = config.clerk.role_table()?;
     let sessions = sessions(&config.clerk, &clock)?.map(Arc::new);
@@ -58,7 +59,7 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
     let store = Store::open(config, role)?;
     let store_is_empty = config.store.kind == StoreKind::Sqlite
         && store.organizations.list(None, NonZeroU32::MIN).await?.is_empty();
-    let settings = config.cache.settings()?;
+    let settings = config.cache.settings();
     let registry = Arc::clone(&store.registry);
     let cached = CachedStore { lookup: store.lookup, feed: store.feed, registry: store.registry };
     let replica = ReplicaId(random()?);
@@ -68,6 +69,7 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
         UseRecorder::rehashing((&config.usage).into(), Arc::clone(&store.keys), Arc::clone(&store.peppers));
     let mut watch = PepperWatch::new(store.peppers, replica, Arc::clone(&peppers));
     watch.compare().await;
+    let refusals = CountedRefusals::new(store.audit);
     let ports = Ports {
         keys: store.keys,
         resolver: Arc::new(cache.clone()),
@@ -77,7 +79,7 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
             Arc::clone(&store.organizations),
         )),
         organizations: store.organizations,
-        audit: store.audit,
+        audit: Arc::new(refusals.clone()),
         readiness: store.readiness,
         sessions: sessions.clone().map(|verifier| verifier as Arc<dyn SessionVerifier>),
         clock: Arc::new(MonotonicClock::new(match (role, config.store.kind) {
@@ -90,7 +92,7 @@ pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
     };
     let capykeys = Capykeys::new(ports, format, peppers, config.clerk.provisioning.into());
     let capykeys = Arc::new(capykeys.with_roles(roles));
-    Ok(App { capykeys, sessions, cache, uses, peppers: watch })
+    Ok(App { capykeys, sessions, cache, uses, peppers: watch, refusals })
 }
 
 /// Who has to obey a change before it is acknowledged.

@@ -1,6 +1,13 @@
 //! The first start on the embedded store: an organization and a key to begin with.
 
-use std::{fmt::Write, num::NonZeroU32};
+use std::{
+    fmt::Write as _,
+    fs::{File, OpenOptions},
+    io::{self, Write as _},
+    num::NonZeroU32,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::Path,
+};
 
 use capykeys_domain::{
     model::{KeyName, KeySpec, Organization, OrganizationName, Scope, ScopeSet, Slug},
@@ -8,20 +15,47 @@ use capykeys_domain::{
     usecases::{Capykeys, NewOrganization},
 };
 
-use crate::{app, commands::Error, output};
+use crate::{app, commands::Error, config::ConfigError, output};
 
 const TWO: NonZeroU32 = NonZeroU32::new(2).unwrap();
 
-/// Where the store holds no key yet, makes one that may do everything and prints it, this once, to
-/// standard output: never to the log. `url` is where the API is served.
-pub(crate) async fn welcome(capykeys: &Capykeys, url: &str) -> Result<(), Error> {
+/// Where the store holds no key yet, makes one that may do everything and hands it out, this once: to
+/// `file`, for its owner alone, or else to standard output, and never to the log. `url` is where the API
+/// is served.
+pub(crate) async fn welcome(capykeys: &Capykeys, url: &str, file: Option<&Path>) -> Result<(), Error> {
     let Some(organization) = organization_without_keys(capykeys).await? else {
         return Ok(());
     };
+    // Opened first: a key that can be handed to nobody must not be made.
+    let opened = file.map(open).transpose()?;
     let spec = KeySpec::new(KeyName::parse("first key")?, ScopeSet::new([Scope::All])?);
     let permit = Permit::operator_creates_key(&organization);
     let created = capykeys.create_key(&permit, spec, &app::command_context()?).await?;
-    output::text(&message(&organization, created.plaintext.expose(), url)?)
+    let key = created.plaintext.expose();
+    if let Some(mut opened) = opened {
+        opened.write_all(format!("{key}\n").as_bytes()).and_then(|()| opened.sync_all()).map_err(unusable)?;
+    }
+    output::text(&message(&organization, key, url, file)?)
+}
+
+/// A new file that nobody else can read. An empty one is what a start leaves that was cut off.
+fn open(path: &Path) -> Result<File, ConfigError> {
+    let opened = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
+    match opened {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let left = OpenOptions::new().write(true).open(path).map_err(unusable)?;
+            let metadata = left.metadata().map_err(unusable)?;
+            if metadata.is_file() && metadata.len() == 0 && metadata.mode().trailing_zeros() >= 6 {
+                return Ok(left);
+            }
+            Err(unusable(error))
+        }
+        opened => opened.map_err(unusable),
+    }
+}
+
+fn unusable(error: io::Error) -> ConfigError {
+    ConfigError::File { name: "sqlite.first_key_file".to_owned(), error }
 }
 
 /// The organization that the first key is for: made where there is none at all. One without a key
@@ -45,13 +79,25 @@ async fn organization_without_keys(capykeys: &Capykeys) -> Result<Option<Organiz
     }
 }
 
-fn message(organization: &Organization, key: &str, url: &str) -> Result<String, std::fmt::Error> {
+fn message(
+    organization: &Organization,
+    key: &str,
+    url: &str,
+    file: Option<&Path>,
+) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     writeln!(text, "\nA new store was made, with an organization and its first key.")?;
-    writeln!(text, "The key is shown this once, so keep it:\n")?;
-    writeln!(text, "  organization  {}", organization.id)?;
-    writeln!(text, "  key           {key}\n")?;
+    let in_shell = if let Some(file) = file {
+        writeln!(text, "The key is in {}.\n", file.display())?;
+        writeln!(text, "  organization  {}\n", organization.id)?;
+        format!("\"Authorization: Bearer $(cat '{}')\"", file.display())
+    } else {
+        writeln!(text, "The key is shown this once, so keep it:\n")?;
+        writeln!(text, "  organization  {}", organization.id)?;
+        writeln!(text, "  key           {key}\n")?;
+        format!("'Authorization: Bearer {key}'")
+    };
     writeln!(text, "Try it:\n")?;
-    writeln!(text, "  curl -sS -H 'Authorization: Bearer {key}' {url}/v1/me\n")?;
+    writeln!(text, "  curl -sS -H {in_shell} {url}/v1/me\n")?;
     Ok(text)
 }

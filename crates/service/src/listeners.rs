@@ -41,8 +41,10 @@ pub(crate) struct Listeners {
 impl Listeners {
     /// Takes the addresses, all of them or none.
     pub(crate) fn bind(config: &Config) -> Result<Self, Error> {
-        let (public, internal) = (bind(config.server.listen)?, bind(config.internal.listen)?);
-        let grpc = config.internal.grpc_listen.map(bind).transpose()?;
+        let (public, internal) =
+            (bind("server.listen", config.server.listen)?, bind("internal.listen", config.internal.listen)?);
+        let grpc = config.internal.grpc_listen;
+        let grpc = grpc.map(|address| bind("internal.grpc_listen", address)).transpose()?;
         let address = public.local_addr()?;
         Ok(Self { public, internal, grpc, address })
     }
@@ -77,14 +79,14 @@ impl Listeners {
     }
 }
 
-/// A listener of this process, which nobody else has. As many connections wait to be accepted as the
+/// A listener of this process, which nobody else has, at the address that `setting` says. As many connections wait to be accepted as the
 /// system allows: where the queue is full, a client tries again after a second.
-fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, Error> {
     let bound = TcpListener::bind(address).and_then(|listener| {
         SockRef::from(&listener).listen(i32::MAX)?;
         Ok(listener)
     });
-    bound.map_err(|error| format!("cannot listen on {address}: {error}").into())
+    bound.map_err(|error| format!("cannot listen on {address} (`{setting}`): {error}").into())
 }
 
 /// What is running.

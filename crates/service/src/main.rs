@@ -17,6 +17,7 @@ mod metrics;
 mod output;
 mod pepper_watch;
 mod peppers;
+mod retention;
 mod room;
 mod store;
 mod telemetry;

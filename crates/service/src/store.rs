@@ -82,7 +82,7 @@ impl Store {
             // One that is polled with, and one for when that hangs.
             pool_size: 2,
             deadline: match role {
-                Role::Replica => config.cache.settings()?.poll_deadline(),
+                Role::Replica => config.cache.settings().poll_deadline(),
                 Role::Command => settings.deadline,
             },
             application_name: "capykeys feed",
@@ -106,6 +106,20 @@ impl Store {
 /// that is busy must not stall another's query.
 pub(crate) fn postgres(config: &Config) -> Result<PostgresStore, Error> {
     Ok(PostgresStore::new(&postgres_settings(&config.postgres)?, Handle::current())?)
+}
+
+/// What somebody has chosen who wrote such an `sslmode` down is in the log at each start.
+pub(crate) fn warn_of_clear_text(config: &Config) -> Result<(), Error> {
+    if config.store.kind == StoreKind::Postgres
+        && let Some(sslmode) = postgres_settings(&config.postgres)?.clear_text()?
+    {
+        tracing::warn!(
+            sslmode,
+            "the database's password and all keys' digests may travel unencrypted: leave `sslmode` in `postgres.url` \
+             out, or make it `verify-full`"
+        );
+    }
+    Ok(())
 }
 
 pub(crate) fn postgres_settings(postgres: &Postgres) -> Result<PostgresSettings, ConfigError> {

@@ -5,11 +5,11 @@ use std::{
     panic,
 };
 
-use tracing_subscriber::{EnvFilter, filter::filter_fn, fmt, prelude::*};
+use tracing_subscriber::{filter::filter_fn, fmt, prelude::*};
 
 use crate::{
     commands::Error,
-    config::{ConfigError, Log, LogFormat},
+    config::{Log, LogFormat},
 };
 
 /// Never logged, whatever the filter says: they report every malformed request as an error, with the
@@ -21,8 +21,7 @@ const SILENCED: [&str; 2] = ["actix_http", "actix_web"];
 /// Only what is written through `tracing` is logged. Records of the `log` crate are left out on
 /// purpose: drivers write the parameters of their statements there.
 pub(crate) fn init(log: &Log) -> Result<(), Error> {
-    let filter = EnvFilter::try_new(&log.level)
-        .map_err(|_| ConfigError::Invalid("log.level is neither a level nor a filter".to_owned()))?;
+    let filter = log.filter()?;
     let lines = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     let lines = match log.format {
         LogFormat::Pretty => lines.with_target(false).compact().boxed(),

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use capykeys_domain::{
     model::{
         Actor, AuditAction, AuditEvent, AuditOutcome, AuditRecord, KeyId, OrganizationId, RequestContext,
-        RequestId,
+        RequestId, Timestamp,
     },
     ports::{AuditLog, Unavailable},
 };
@@ -19,17 +19,26 @@ use crate::{
 };
 
 const INSERT: &str = "INSERT INTO audit_events \
-     (at, action, outcome, actor_kind, actor_id, organization_id, key_id, request_id, peer) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+     (at, action, outcome, actor_kind, actor_id, organization_id, key_id, request_id, peer, \
+     occurrences) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const LIST: &str = "SELECT sequence, at, action, outcome, actor_kind, actor_id, organization_id, key_id, \
-     request_id, peer FROM audit_events \
+     request_id, peer, occurrences FROM audit_events \
      WHERE organization_id = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3";
+const EXPIRE: &str = "DELETE FROM audit_events \
+     WHERE sequence IN (SELECT sequence FROM audit_events ORDER BY sequence LIMIT ?2) AND at < ?1";
 
 #[async_trait]
 impl AuditLog for SqliteStore {
     async fn append(&self, event: &AuditEvent) -> Result<(), Unavailable> {
         let event = event.clone();
         self.write("append audit event", move |connection| record(connection, &event)).await
+    }
+
+    async fn expire(&self, before: Timestamp, at_most: NonZeroU32) -> Result<u64, Unavailable> {
+        let gone = self.write("take old audit events out", move |connection| {
+            sql::execute(connection, EXPIRE, params![before.unix_micros(), at_most.get()])
+        });
+        gone.await.map(|gone| gone.try_into().unwrap_or(u64::MAX))
     }
 
     async fn list(
@@ -58,6 +67,7 @@ pub(crate) fn record(connection: &Connection, event: &AuditEvent) -> Result<(), 
         event.key_id.map(|id| id.uuid().into_bytes()),
         event.request.request_id.as_str(),
         event.request.peer.map(|peer| peer.to_string()),
+        event.occurrences.get(),
     ];
     sql::execute(connection, INSERT, parameters).map(|_| ())
 }
@@ -76,6 +86,10 @@ fn audit_record(columns: &mut Columns<'_>) -> Result<AuditRecord, Failure> {
                 request_id: columns.text("request_id", RequestId::parse)?,
                 peer: columns.optional_text("peer", |text| text.parse().ok())?,
             },
+            occurrences: u32::try_from(columns.integer("occurrences")?)
+                .ok()
+                .and_then(NonZeroU32::new)
+                .ok_or(Failure::CorruptRow("occurrences"))?,
         },
     })
 }

@@ -138,11 +138,26 @@ pub(crate) enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Code(code) => write!(f, "SQLite code {code}"),
+            Self::Code(code) => write!(f, "{} (SQLite code {code})", meaning(*code)),
             Self::CorruptRow(column) => write!(f, "corrupt row, column {column}"),
             Self::CorruptValue => f.write_str("corrupt row"),
             Self::Binding => f.write_str("statement does not fit the schema"),
         }
+    }
+}
+
+/// What a code means for an operator.
+fn meaning(code: i32) -> &'static str {
+    // The lowest byte is the primary code.
+    match code & 0xff {
+        5 | 6 => "another program keeps the database locked",
+        8 => "the database cannot be written: look at the rights in `sqlite.directory` and how it is mounted",
+        10 => "the disk or its file system failed",
+        11 | 26 => "the database is damaged",
+        13 => "the disk is full",
+        14 => "a file of the database cannot be opened: look at the rights in `sqlite.directory`",
+        19 => "a rule of the schema forbids it",
+        _ => "SQLite refused",
     }
 }
 
@@ -181,7 +196,7 @@ mod tests {
         connection.execute_batch("CREATE TABLE t (a TEXT UNIQUE); INSERT INTO t VALUES ('secret')").unwrap();
         let error = connection.execute("INSERT INTO t VALUES ('secret')", []).unwrap_err();
         let text = Failure::from(error).during("insert").to_string();
-        assert_eq!(text, "sqlite: insert: SQLite code 2067");
+        assert_eq!(text, "sqlite: insert: a rule of the schema forbids it (SQLite code 2067)");
 
         let error = connection.query_row("SELECT a FROM t", [], |row| row.get::<_, i64>(0)).unwrap_err();
         assert_eq!(Failure::from(error).during("find").to_string(), "sqlite: find: corrupt row");

@@ -89,7 +89,10 @@ async fn while_another_process_writes_reads_go_on_and_a_write_is_refused_in_time
     let second = fixtures::key(organization, fixtures::at(2));
     let event = fixtures::created(&second);
     let error = store.insert(&second, &event).await.unwrap_err();
-    assert_eq!(error.to_string(), "sqlite: insert key: SQLite code 5");
+    assert_eq!(
+        error.to_string(),
+        "sqlite: insert key: another program keeps the database locked (SQLite code 5)"
+    );
     assert_eq!(Organizations::find(store, organization).await.unwrap(), Some(setting.organization.clone()));
     assert_eq!(AuditLog::list(store, organization, 0, TEN).await.unwrap().len(), 2);
 

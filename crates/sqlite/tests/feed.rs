@@ -198,3 +198,20 @@ async fn the_stores_time_is_the_machines_and_not_that_of_the_last_event() {
         assert!((before..=after).contains(&(time.unix_micros() / 1_000)), "{before} {time} {after}");
     }
 }
+
+/// As the `sqlite3` of Debian 12 is (3.40), with which an operator may revoke a key by hand.
+#[tokio::test]
+async fn what_writes_the_feed_is_known_to_older_versions_of_sqlite() {
+    let scene = Scene::new().await;
+    let programs: String = scene
+        .beside
+        .query_row(
+            "SELECT group_concat(sql) FROM sqlite_schema WHERE type IN ('trigger', 'view')",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert!(programs.contains("INSERT INTO changes"), "{programs}");
+    // 3.42 and newer.
+    assert!(!programs.contains("subsec"), "{programs}");
+}

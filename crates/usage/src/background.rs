@@ -10,8 +10,14 @@ const NEWS: u32 = 2;
 
 /// Records in the background until it is dropped; what is noted then stays so.
 #[derive(Debug)]
-#[must_use = "uses are recorded no longer than this is kept"]
+#[must_use = "nothing is recorded any longer than this is kept"]
 pub struct Recording(JoinHandle<()>);
+
+impl Recording {
+    pub(crate) const fn of(task: JoinHandle<()>) -> Self {
+        Self(task)
+    }
+}
 
 impl Drop for Recording {
     fn drop(&mut self) {
@@ -49,6 +55,6 @@ impl UseRecorder {
 
     /// Runs it on a runtime.
     pub fn spawn(&self, runtime: &Handle) -> Recording {
-        Recording(runtime.spawn(self.clone().run()))
+        Recording::of(runtime.spawn(self.clone().run()))
     }
 }

@@ -1,4 +1,4 @@
-//! When keys were last used, without a write in anybody's request.
+//! When keys were last used, and how often callers were refused, without a write in each request.
 //!
 //! [`UseRecorder`] is the domain's [`Uses`](capykeys_domain::ports::Uses). It keeps the latest use of
 //! each key in memory and has the store record all of them every few seconds. So:
@@ -18,8 +18,10 @@ mod background;
 mod noted;
 mod outdated;
 mod recorder;
+mod refusals;
 mod settings;
 
 pub use background::Recording;
 pub use recorder::UseRecorder;
+pub use refusals::CountedRefusals;
 pub use settings::UsageSettings;

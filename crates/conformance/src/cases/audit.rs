@@ -27,6 +27,7 @@ pub async fn events_are_kept_as_given_in_ascending_order(store: &Store) {
                 request_id: RequestId::parse(&"~".repeat((index * 20 + 1).min(128))).unwrap(),
                 peer: peers[index % 3],
             },
+            occurrences: NonZeroU32::MIN.saturating_add(u32::try_from(index).unwrap() * 70_000),
         };
         store.audit.append(&event).await.unwrap();
         expected.push(event);

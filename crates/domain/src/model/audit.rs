@@ -1,6 +1,7 @@
 //! What the audit log holds: who did or was refused what, when and from where.
 
 use alloc::string::String;
+use core::num::NonZeroU32;
 
 use super::{KeyId, OrganizationId, RequestContext, Timestamp, UserId};
 
@@ -125,6 +126,9 @@ pub struct AuditEvent {
     pub key_id: Option<KeyId>,
     /// From where.
     pub request: RequestContext,
+    /// How often, where the same caller was refused the same over and over: then all else is of the last
+    /// time, and the key is named where it was the same each time.
+    pub occurrences: NonZeroU32,
 }
 
 /// An event as it stands in the log.

@@ -24,4 +24,10 @@ impl Invalid {
     pub fn field(&self) -> &str {
         &self.field
     }
+
+    /// What completes the sentence, for whoever has another name for the input.
+    #[must_use]
+    pub const fn rule(&self) -> &'static str {
+        self.rule
+    }
 }

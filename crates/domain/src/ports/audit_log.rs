@@ -6,7 +6,7 @@ use core::num::NonZeroU32;
 use async_trait::async_trait;
 
 use super::Unavailable;
-use crate::model::{AuditEvent, AuditRecord, OrganizationId};
+use crate::model::{AuditEvent, AuditRecord, OrganizationId, Timestamp};
 
 /// Who did or was refused what.
 ///
@@ -19,6 +19,13 @@ pub trait AuditLog: Send + Sync {
     /// # Errors
     /// [`Unavailable`] where the store did not answer in time.
     async fn append(&self, event: &AuditEvent) -> Result<(), Unavailable>;
+
+    /// Takes events out that are older than `before`, of all organizations: of the `at_most` oldest in the
+    /// log. How many there were; fewer than `at_most` mean that there are no more.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer in time, or does not let so young events go.
+    async fn expire(&self, before: Timestamp, at_most: NonZeroU32) -> Result<u64, Unavailable>;
 
     /// Up to `limit` of the organization's events in ascending order of their sequence, beginning
     /// with the first whose sequence is higher than `after` (0 for the start).

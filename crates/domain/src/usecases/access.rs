@@ -1,5 +1,7 @@
 //! Asking the policy, and recording that it said no.
 
+use core::num::NonZeroU32;
+
 use super::Capykeys;
 use crate::{
     model::{Actor, AuditAction, AuditEvent, AuditOutcome, Caller, KeyId, OrganizationId, RequestContext},
@@ -107,7 +109,8 @@ impl Capykeys {
         let Refusal { action, actor, organization_id, key_id } = refusal;
         let outcome = AuditOutcome::Denied;
         let request = context.clone();
-        let event = AuditEvent { at: self.now(), action, outcome, actor, organization_id, key_id, request };
+        let (at, occurrences) = (self.now(), NonZeroU32::MIN);
+        let event = AuditEvent { at, action, outcome, actor, organization_id, key_id, request, occurrences };
         self.ports.audit.append(&event).await
     }
 }

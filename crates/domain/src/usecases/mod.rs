@@ -14,6 +14,7 @@ mod verify_key;
 mod viewer;
 
 use alloc::sync::Arc;
+use core::{num::NonZeroU32, time::Duration};
 
 pub use access::AccessError;
 pub use authenticate::AuthenticateError;
@@ -135,6 +136,21 @@ impl Capykeys {
         })
     }
 
+    /// Takes up to `at_most` events out of the audit log, the oldest first, that are older than `keep`. How
+    /// many there were.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer in time.
+    pub async fn expire_audit_events(&self, keep: Duration, at_most: NonZeroU32) -> Result<u64, Unavailable> {
+        let keep = i64::try_from(keep.as_micros()).unwrap_or(i64::MAX);
+        let before = Timestamp::from_unix_micros(self.now().unix_micros().saturating_sub(keep));
+        match before {
+            Some(before) => self.ports.audit.expire(before, at_most).await,
+            // Before there were years.
+            None => Ok(0),
+        }
+    }
+
     fn random<const N: usize>(&self) -> Result<[u8; N], Unavailable> {
         let mut bytes = [0; N];
         self.ports.entropy.fill(&mut bytes)?;
@@ -159,5 +175,6 @@ fn done(
         organization_id: Some(organization_id),
         key_id,
         request: context.clone(),
+        occurrences: NonZeroU32::MIN,
     }
 }

@@ -17,12 +17,13 @@ use crate::{
     support::{database, patient, store},
 };
 
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     "V1__initial",
     "V2__change_feed",
     "V3__changes_by_statement",
     "V4__replicas",
     "V5__restores_and_peppers",
+    "V6__operators",
 ];
 
 const NEWER: &str = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) \
@@ -63,8 +64,9 @@ async fn a_database_that_a_newer_program_migrated_is_not_used() {
 #[tokio::test]
 async fn a_database_of_the_first_version_is_used_once_it_is_migrated() {
     let scene = scene().await;
-    let back = "DROP FUNCTION record_changes CASCADE; DROP FUNCTION current_line, feed_end; \
-        DROP TABLE changes, history_lines, replicas, peppers; \
+    let back = "DROP FUNCTION keep_revoked, record_changes CASCADE; DROP FUNCTION expire_audit_events; \
+             ALTER TABLE audit_events DROP COLUMN occurrences; DROP FUNCTION current_line, feed_end; \
+             DROP TABLE changes, history_lines, replicas, peppers; \
         DELETE FROM refinery_schema_history WHERE version > 1";
     scene.run(back).await;
     let settings = patient(scene.url.clone());
@@ -87,7 +89,8 @@ async fn a_feed_of_the_second_version_is_gone_on_with_by_no_reader_and_missed_by
     let scene = scene().await;
     scene
         .run(
-            "DROP FUNCTION record_changes CASCADE; DROP FUNCTION current_line, feed_end; \
+            "DROP FUNCTION keep_revoked, record_changes CASCADE; DROP FUNCTION expire_audit_events; \
+             ALTER TABLE audit_events DROP COLUMN occurrences; DROP FUNCTION current_line, feed_end; \
              DROP TABLE changes, history_lines, replicas, peppers; \
              DELETE FROM refinery_schema_history WHERE version > 2",
         )
@@ -192,6 +195,7 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
     store.register(READER, std::time::Duration::from_secs(1)).await.unwrap();
     store.confirm(READER, &start.into()).await.unwrap();
     assert_eq!(store.registry().await.unwrap().replicas.len(), 1);
+    assert_eq!(store.expire(fixtures::at(0), limit).await.unwrap(), 0);
     assert!(store.retire(READER, 2).await.unwrap());
     store.forget(READER, 2).await.unwrap();
     assert!(store.registry().await.unwrap().replicas.is_empty());
@@ -200,6 +204,10 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
     tokio::spawn(connection);
     for forbidden in [
         "DELETE FROM api_keys",
+        "UPDATE api_keys SET revoked_at = NULL",
+        "UPDATE api_keys SET revoked_at = now()",
+        "INSERT INTO audit_events (sequence, at, action, outcome, actor_kind, request_id) OVERRIDING SYSTEM VALUE \
+             VALUES (1000, now(), 'api_keys.list', 'denied', 'operator', 'r')",
         "UPDATE history_lines SET number = number",
         "DELETE FROM history_lines",
         "UPDATE peppers SET check_value = check_value",

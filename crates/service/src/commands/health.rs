@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(crate) async fn run(config: &Config, command: cli::Health) -> Result<(), Error> {
     let url = match command.url {
         Some(url) => url,
-        None => Url::parse(&format!("http://{}", config.server.listen))?,
+        None => Url::parse(&format!("http://{}", super::reached_at(config.server.listen)))?,
     };
     let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build()?;
     let status = client.get(url.join("/readyz")?).send().await?.status();

@@ -9,7 +9,10 @@ mod peppers;
 mod rules;
 mod serve;
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use tokio::{
     runtime::{Builder, Runtime},
@@ -19,8 +22,10 @@ use tokio::{
 use crate::{
     cli::{Arguments, Command},
     config::Config,
-    memory, output, telemetry,
+    memory, output, store, telemetry,
 };
+
+pub(crate) use config::check;
 
 /// Why a command failed: a sentence for the person who gave it.
 pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -41,6 +46,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
     if !config.server.core_dumps {
         memory::keep_private()?;
     }
+    store::warn_of_clear_text(&config)?;
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         match arguments.command {
@@ -70,6 +76,16 @@ async fn patiently(config: &Config, command: impl Future<Output = Result<(), Err
     let ended = command.await;
     note.abort();
     ended
+}
+
+/// Where this machine reaches what listens at `address`, which may be all addresses.
+pub(crate) fn reached_at(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 /// For the database's connections and the like; requests have threads of their own.

@@ -1,6 +1,6 @@
 //! `capykeys serve`
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use capykeys_cache::LONGEST_LEASE;
 use capykeys_http::Internal;
@@ -12,7 +12,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::Error;
+use super::{Error, reached_at};
 use crate::{
     app::{self, App, Role},
     config::{Config, StoreKind},
@@ -20,7 +20,7 @@ use crate::{
     internal::{self, Proof},
     listeners::Listeners,
     metrics::metrics,
-    store,
+    retention, store,
 };
 
 /// How long the end may wait until the last uses of keys are recorded.
@@ -30,17 +30,20 @@ const LEAVE_LIMIT: Duration = LONGEST_LEASE.saturating_add(Duration::from_secs(1
 
 /// Serves until a signal says to stop; then lets requests end.
 pub(crate) async fn run(config: &Config) -> Result<(), Error> {
+    // All of it before the store is touched: a mistake must not make an empty one somewhere else.
+    super::check(config)?;
     let (proof, gateways) = (internal::proof(&config.internal)?, config.internal.authorize.gateways()?);
     let base_path = config.server.base_path()?;
     // Held until the end, so that no second server works on the same folder.
     let _lock = prepare_store(config).await?;
     // It opens connections, which takes as long as to ask for the schema.
-    let App { capykeys, sessions, cache, uses, peppers } = app::build(config, Role::Replica).await?;
+    let App { capykeys, sessions, cache, uses, peppers, refusals } =
+        app::build(config, Role::Replica).await?;
     check_schema(config).await?;
     let listeners = Listeners::bind(config)?;
     if config.store.kind == StoreKind::Sqlite {
-        let url = format!("http://{}{}", listeners.address, base_path.as_str());
-        first_run::welcome(&capykeys, &url).await?;
+        let url = format!("http://{}{}", reached_at(listeners.address), base_path.as_str());
+        first_run::welcome(&capykeys, &url, config.sqlite.first_key_file.as_deref()).await?;
     }
     if let Some(verifier) = &sessions {
         verifier.warm_up();
@@ -49,6 +52,9 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     // Followed until the end; before the first answer of the feed every lookup is a read.
     let following = cache.spawn(&Handle::current());
     let recording = uses.spawn(&Handle::current());
+    let counting = refusals.spawn(config.audit.refusal_interval(), &Handle::current());
+    let retention =
+        config.audit.retention().map(|keep| tokio::spawn(retention::run(Arc::clone(&capykeys), keep)));
     let missing = peppers.missing();
     let watching = tokio::spawn(peppers.run());
     let (metrics, Proof { callers, tls, .. }) = (metrics(sessions, cache.clone(), missing), proof);
@@ -66,12 +72,16 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
         serving.stop().await?;
         // Nobody is served any more, so nothing is used after this.
         drop(following);
-        let (_, left) = tokio::join!(uses.flush(FLUSH_LIMIT), timeout(LEAVE_LIMIT, cache.leave()));
+        watching.abort();
+        if let Some(retention) = retention {
+            retention.abort();
+        }
+        let flushing = async { tokio::join!(uses.flush(FLUSH_LIMIT), refusals.flush(FLUSH_LIMIT)) };
+        let (_, left) = tokio::join!(flushing, timeout(LEAVE_LIMIT, cache.leave()));
         if !matches!(left, Ok(Ok(()))) {
             tracing::warn!("the other servers could not be told that this one is gone");
         }
-        drop(recording);
-        watching.abort();
+        drop((recording, counting));
         tracing::info!("stopped");
         Ok(())
     };

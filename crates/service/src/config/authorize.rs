@@ -3,9 +3,28 @@
 use std::path::PathBuf;
 
 use capykeys_domain::usecases::{Gateways, IdentityHeaders};
+use reqwest::header::HeaderName;
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, load_rules};
+use super::{ConfigError, load_rules, rule::broken};
+
+/// Headers that gateways, credentials or HTTP itself need.
+const MEANT_OTHERWISE: [&str; 14] = [
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "host",
+    "set-cookie",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    "www-authenticate",
+    "x-api-key",
+    "x-capy-cluster-token",
+    "x-request-id",
+];
 
 /// Authorization of requests behind gateways.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -46,13 +65,47 @@ impl Default for Headers {
 
 impl Authorize {
     pub(crate) fn gateways(&self) -> Result<Gateways, ConfigError> {
-        let Headers { organization_id, project_id, key_id, user_id, scopes, auth_source } = &self.headers;
-        let names = [organization_id, project_id, key_id, user_id, scopes, auth_source];
-        let headers = IdentityHeaders::new(names.map(String::as_str)).map_err(|_| {
-            let rule = "`internal.authorize.headers` must be six different names of headers";
-            ConfigError::Invalid(rule.to_owned())
-        })?;
-        let rules = self.rules_file.as_deref().map(load_rules).transpose()?;
+        let headers = IdentityHeaders::new(self.headers.names().map(|(_, name)| name));
+        let headers = headers
+            .map_err(|_| broken("internal.authorize.headers", "must be six different names of headers"))?;
+        let rules = self.rules_file.as_deref().map(|path| load_rules("internal.authorize.rules_file", path));
+        let rules = rules.transpose()?;
         Ok(Gateways { rules, headers })
+    }
+
+    /// Checks the names of the headers.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let names = self.headers.names();
+        for (at, (setting, name)) in names.iter().enumerate() {
+            let setting = format!("internal.authorize.headers.{setting}");
+            if HeaderName::from_bytes(name.as_bytes()).is_err() {
+                return Err(broken(&setting, "must be the name of a header"));
+            }
+            if MEANT_OTHERWISE.contains(&name.to_ascii_lowercase().as_str()) {
+                return Err(broken(&setting, "is the name of a header that means something else"));
+            }
+            if let Some((other, _)) = names[..at].iter().find(|(_, other)| other.eq_ignore_ascii_case(name)) {
+                return Err(broken(
+                    &setting,
+                    format_args!("is the same as `internal.authorize.headers.{other}`"),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Headers {
+    /// In the order of [`IdentityHeaders`], with what the settings are called.
+    fn names(&self) -> [(&'static str, &str); 6] {
+        let Self { organization_id, project_id, key_id, user_id, scopes, auth_source } = self;
+        [
+            ("organization_id", organization_id),
+            ("project_id", project_id),
+            ("key_id", key_id),
+            ("user_id", user_id),
+            ("scopes", scopes),
+            ("auth_source", auth_source),
+        ]
     }
 }

@@ -1,11 +1,9 @@
 //! What is remembered of keys, and for how long.
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, time::Duration};
 
 use capykeys_cache::CacheSettings;
 use serde::{Deserialize, Serialize};
-
-use super::ConfigError;
 
 /// The verification cache. The lease must be the same on every replica.
 #[derive(Debug, Deserialize, Serialize)]
@@ -33,19 +31,13 @@ impl Default for Cache {
     }
 }
 
-/// Below, polls would come faster than databases answer; above, DELETE would take too long.
-const LEASE_MS: std::ops::RangeInclusive<u64> = 50..=5_000;
-
 impl Cache {
-    pub(crate) fn settings(&self) -> Result<CacheSettings, ConfigError> {
-        if !LEASE_MS.contains(&self.lease_ms) {
-            return Err(ConfigError::Invalid("`cache.lease_ms` must be from 50 to 5000".to_owned()));
-        }
-        Ok(CacheSettings {
-            lease: std::time::Duration::from_millis(self.lease_ms),
+    pub(crate) fn settings(&self) -> CacheSettings {
+        CacheSettings {
+            lease: Duration::from_millis(self.lease_ms),
             keys: self.keys,
             absent: self.absent,
             ..CacheSettings::default()
-        })
+        }
     }
 }

@@ -6,7 +6,10 @@ use capykeys_cluster::ClusterSettings;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::clerk::{list, whole_seconds};
+use super::{
+    clerk::{list, whole_seconds},
+    rule,
+};
 
 /// What is asked of callers of the internal listener.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
@@ -30,7 +33,7 @@ pub(crate) struct ClusterToken {
     /// What must be in their `aud`.
     pub(crate) audience: String,
     /// Where the cluster's public keys are: `https://kubernetes.default.svc/openid/v1/jwks`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rule::serialize_shown")]
     pub(crate) jwks_url: Option<Url>,
     /// The authorities to trust there (PEM), instead of the system's.
     #[serde(skip_serializing_if = "Option::is_none")]

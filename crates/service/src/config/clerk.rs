@@ -6,7 +6,10 @@ use capykeys_clerk::InstanceSettings;
 use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
-use super::roles::{self, Scopes};
+use super::{
+    roles::{self, Scopes},
+    rule,
+};
 
 /// Which Clerk instances' sessions are accepted; without one, none is.
 #[derive(Debug, Deserialize, Serialize)]
@@ -62,7 +65,7 @@ pub(crate) struct Instance {
     /// The tokens' `iss`, such as `https://clerk.example.com`.
     pub(crate) issuer: String,
     /// Where its public keys are: `https://clerk.example.com/.well-known/jwks.json`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rule::serialize_shown")]
     pub(crate) jwks_url: Option<Url>,
     /// Or a file with its public key (PEM).
     #[serde(skip_serializing_if = "Option::is_none")]

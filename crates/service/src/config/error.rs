@@ -23,26 +23,59 @@ fn describe(error: &config::ConfigError, key: Option<&str>) -> String {
     match error {
         At { error, key: inner, .. } => describe(error, inner.as_deref().or(key)),
         Type { expected, key: inner, .. } => match inner.as_deref().or(key) {
-            Some(key) => format!("`{key}` must be {expected}"),
-            None => format!("one value must be {expected}"),
+            Some(key) => format!("`{key}` must be {}", plain(expected)),
+            None => format!("one value must be {}", plain(expected)),
         },
         NotFound(name) => format!("`{name}` is missing"),
         // The only text of serde's that names no value but a key, or none at all.
         Message(text) if text.starts_with("unknown field") || text.starts_with("missing field") => {
             text.clone()
         }
+        Message(text) if key.is_some() && text.contains(EXPECTED) => {
+            // What stands behind the last of these words is the program's own.
+            let expected = text.rsplit(EXPECTED).next().unwrap_or_default();
+            format!("`{}` must be {}", key.unwrap_or_default(), plain(expected))
+        }
         _ => match key {
-            Some(key) => format!("the value of `{key}` is not one that it can have"),
+            Some(key) => format!("`{key}` must be {}", form(key)),
             None => "one value is not one that its key can have; see docs/operations.md".to_owned(),
         },
     }
 }
 
-/// The text of a TOML file, known to be TOML.
-pub(super) fn read_toml(path: &Path) -> Result<String, ConfigError> {
+const EXPECTED: &str = ", expected ";
+
+/// What serde calls a type, for people.
+fn plain(expected: &str) -> &str {
+    match expected {
+        _ if expected.starts_with("struct ") || expected == "a map" => "a section with settings of its own",
+        _ if expected.starts_with("a nonzero ") => "a whole number from 1 up",
+        _ if expected.starts_with("an integer") || expected.starts_with("an unsigned") => "a whole number",
+        _ => expected,
+    }
+}
+
+/// How a value is written whose own parser says more than may be repeated.
+fn form(key: &str) -> &'static str {
+    match key.rsplit('.').next() {
+        Some("listen" | "grpc_listen") => {
+            "an IP address and a port, such as `127.0.0.1:8080` or `[::1]:8080`"
+        }
+        Some("jwks_url") => "a URL",
+        Some("kind") => "`sqlite` or `postgres`",
+        Some("callers") => "`loopback`, `token` or `certificate`",
+        Some("provisioning") => "`auto` or `registered`",
+        Some("format") => "`pretty` or `json`",
+        Some(_) if key.contains("_ms") || key.contains("size") || key.contains("max_") => "a whole number",
+        _ => "as docs/operations.md says",
+    }
+}
+
+/// The text of a TOML file that `setting` names, known to be TOML.
+pub(super) fn read_toml(setting: &str, path: &Path) -> Result<String, ConfigError> {
     let name = path.display();
     let text = fs::read_to_string(path)
-        .map_err(|error| ConfigError::File { name: format!("--config {name}"), error })?;
+        .map_err(|error| ConfigError::File { name: format!("{setting} {name}"), error })?;
     match toml::from_str::<toml::Table>(&text) {
         Ok(_) => Ok(text),
         // The parser's own text shows the line.

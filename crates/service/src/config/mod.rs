@@ -1,24 +1,31 @@
 //! The configuration: defaults, then a file, then the environment. Unknown keys are refused, so
 //! that a misspelt one does not pass unnoticed.
 
+mod audit;
 mod authorize;
 mod cache;
 mod callers;
+mod check;
 mod clerk;
 mod error;
 mod keys;
+#[cfg(test)]
+mod mistakes;
 mod roles;
+mod rule;
 mod rules;
 mod secret;
 mod server;
 mod storage;
 mod usage;
+mod values;
 
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 
 use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use audit::Audit;
 pub(crate) use authorize::Authorize;
 pub(crate) use cache::Cache;
 pub(crate) use callers::{Callers, ClusterToken, InternalTls};
@@ -43,24 +50,43 @@ pub(crate) struct Config {
     pub(crate) keys: Keys,
     pub(crate) cache: Cache,
     pub(crate) usage: Usage,
+    pub(crate) audit: Audit,
     pub(crate) clerk: Clerk,
     pub(crate) log: Log,
 }
 
 impl Config {
-    /// From `file`, where there is one, and the environment (`CAPYKEYS__SECTION__KEY`).
+    /// From `file`, where there is one, and the environment (`CAPYKEYS__SECTION__KEY`), and checked as
+    /// far as can be without looking at anything else.
     pub(crate) fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        Self::layered(file, Environment::with_prefix("CAPYKEYS"))
+        // Others' variables may hold anything.
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            let name = name.into_string().ok()?;
+            values::is_ours(&name).then(|| (name, value.into_string()))
+        });
+        let variables = variables.map(|(name, value)| match value {
+            Ok(value) => Ok((name, value)),
+            Err(_) => Err(ConfigError::Invalid(format!("`{name}` is not valid UTF-8"))),
+        });
+        Self::layered(file, variables.collect::<Result<_, _>>()?)
     }
 
-    fn layered(file: Option<&Path>, environment: Environment) -> Result<Self, ConfigError> {
+    fn layered(file: Option<&Path>, variables: HashMap<String, String>) -> Result<Self, ConfigError> {
+        values::check_names(variables.keys().map(String::as_str))?;
         let mut builder = config::Config::builder();
         if let Some(path) = file {
-            builder = builder.add_source(File::from_str(&error::read_toml(path)?, FileFormat::Toml));
+            builder =
+                builder.add_source(File::from_str(&error::read_toml("--config", path)?, FileFormat::Toml));
         }
-        let environment = environment.prefix_separator("__").separator("__");
-        let config = builder.add_source(environment).build().and_then(config::Config::try_deserialize);
-        config.map_err(|error| ConfigError::unusable(&error))
+        let environment = Environment::with_prefix("CAPYKEYS").prefix_separator("__").separator("__");
+        let merged = builder.add_source(environment.source(Some(variables))).build();
+        let merged = merged.map_err(|error| ConfigError::unusable(&error))?;
+        values::check("", &merged.cache)?;
+        let written = merged.cache.clone();
+        let config: Self = merged.try_deserialize().map_err(|error| ConfigError::unusable(&error))?;
+        values::check_numbers("", &written, &serde_json::json!(config))?;
+        config.check()?;
+        Ok(config)
     }
 }
 
@@ -75,7 +101,7 @@ mod tests {
         path.write_all(file.as_bytes()).unwrap();
         let variables: HashMap<String, String> =
             environment.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Config::layered(Some(path.path()), Environment::with_prefix("CAPYKEYS").source(Some(variables)))
+        Config::layered(Some(path.path()), variables)
     }
 
     #[test]
@@ -172,8 +198,19 @@ mod tests {
     }
 
     #[test]
+    fn no_query_of_a_url_is_printed() {
+        let file = "[internal]\ncallers = 'token'\n[internal.token]\nissuer = 'https://issuer.example'\n\
+                    audience = 'capykeys'\njwks_url = 'https://issuer.example/jwks?token=hush'\n\
+                    [clerk.instances.a]\nissuer = 'https://clerk.example'\n\
+                    jwks_url = 'https://clerk.example/jwks?token=hush'\n";
+        let printed = toml::to_string(&load(file, &[]).unwrap()).unwrap();
+        assert!(printed.contains("https://clerk.example/jwks?redacted"), "{printed}");
+        assert!(!printed.contains("hush"), "{printed}");
+    }
+
+    #[test]
     fn neither_debug_nor_the_printed_form_shows_a_secret() {
-        let file = "[keys]\npepper = 'hush-pepper'\n[keys.older_peppers.a]\nsecret = 'hush-older'\n\
+        let file = "[store]\nkind = 'postgres'\n[keys]\npepper = 'hush-pepper'\n[keys.older_peppers.a]\nsecret = 'hush-older'\n\
                     [postgres]\nurl = 'postgres://u:hush-password@h/d'\n";
         let config = load(file, &[]).unwrap();
         for text in [format!("{config:?}"), toml::to_string(&config).unwrap()] {

@@ -28,9 +28,9 @@ struct Rule {
     anonymous: bool,
 }
 
-/// The rules in the file, at least one.
-pub(crate) fn load(path: &Path) -> Result<RouteRules, ConfigError> {
-    let text = error::read_toml(path)?;
+/// The rules in the file that `setting` names, at least one.
+pub(crate) fn load(setting: &str, path: &Path) -> Result<RouteRules, ConfigError> {
+    let text = error::read_toml(setting, path)?;
     let name = path.display();
     let file: File = toml::from_str(&text).map_err(|error: toml::de::Error| {
         let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
@@ -68,7 +68,7 @@ mod tests {
     fn parse(text: &str) -> Result<usize, String> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text.as_bytes()).unwrap();
-        load(file.path()).map(|rules| rules.len()).map_err(|error| error.to_string())
+        load("FILE", file.path()).map(|rules| rules.len()).map_err(|error| error.to_string())
     }
 
     #[test]

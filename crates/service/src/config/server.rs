@@ -9,8 +9,9 @@ use std::{
 
 use capykeys_http::BasePath;
 use serde::{Deserialize, Serialize};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use super::{Authorize, Callers, ClusterToken, ConfigError, InternalTls};
+use super::{Authorize, Callers, ClusterToken, ConfigError, InternalTls, rule::broken};
 
 /// The listener of the API.
 #[derive(Debug, Deserialize, Serialize)]
@@ -121,8 +122,53 @@ impl Default for Internal {
 pub(crate) struct Log {
     /// How a line looks.
     pub(crate) format: LogFormat,
-    /// What is logged: a level, or a filter such as `info,capykeys_jwks=debug`.
+    /// What is logged: a level, and the levels of targets, such as `info,capykeys_jwks=debug`.
     pub(crate) level: String,
+}
+
+impl Log {
+    /// What is logged. A word that is no level would name a target, so that all others were silent.
+    pub(crate) fn filter(&self) -> Result<Targets, ConfigError> {
+        let mut filter = Targets::new();
+        let mut default = None;
+        for part in self.level.split(',').map(str::trim) {
+            let (target, level) =
+                part.split_once('=').map_or((None, part), |(target, level)| (Some(target), level));
+            let level =
+                LEVELS.iter().find(|(name, _)| level.eq_ignore_ascii_case(name)).map(|(_, level)| *level);
+            match (target, level) {
+                (None, Some(level)) if default.is_none() => default = Some(level),
+                (Some(target), Some(level)) if is_target(target) => {
+                    filter = filter.with_target(target, level);
+                }
+                _ => return Err(level_rule()),
+            }
+        }
+        Ok(filter.with_default(default.ok_or_else(level_rule)?))
+    }
+}
+
+const LEVELS: [(&str, LevelFilter); 6] = [
+    ("off", LevelFilter::OFF),
+    ("error", LevelFilter::ERROR),
+    ("warn", LevelFilter::WARN),
+    ("info", LevelFilter::INFO),
+    ("debug", LevelFilter::DEBUG),
+    ("trace", LevelFilter::TRACE),
+];
+
+/// A path of modules.
+fn is_target(target: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':');
+    !target.is_empty() && target.bytes().all(inner)
+}
+
+fn level_rule() -> ConfigError {
+    broken(
+        "log.level",
+        "must be one of trace, debug, info, warn, error and off, and may have levels of targets behind it, such as \
+         `info,capykeys_jwks=debug`",
+    )
 }
 
 impl Default for Log {

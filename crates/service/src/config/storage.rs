@@ -55,11 +55,14 @@ impl fmt::Display for StoreKind {
 pub(crate) struct Sqlite {
     /// The folder with the database and, unless one is configured, the pepper.
     pub(crate) directory: PathBuf,
+    /// A file that the first key is written to, instead of being printed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) first_key_file: Option<PathBuf>,
 }
 
 impl Default for Sqlite {
     fn default() -> Self {
-        Self { directory: PathBuf::from("capykeys-data") }
+        Self { directory: PathBuf::from("capykeys-data"), first_key_file: None }
     }
 }
 
@@ -67,7 +70,7 @@ impl Default for Sqlite {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Postgres {
-    /// Such as `postgres://user:password@host/database?sslmode=require`.
+    /// Such as `postgres://user:password@host/database?sslmode=verify-full`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) url: Option<Secret>,
     /// A file with the same.

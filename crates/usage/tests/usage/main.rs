@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod property;
+mod refusals;
 mod support;
 
 use std::{collections::HashMap, num::NonZeroUsize, sync::Arc, time::Duration};

@@ -1,0 +1,28 @@
+//! Taking old events out of the audit log.
+
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+use capykeys_domain::usecases::Capykeys;
+use tokio::time::sleep;
+
+/// How many events are looked at in one statement: few enough that nobody waits behind it.
+const AT_ONCE: NonZeroU32 = NonZeroU32::new(1_000).unwrap();
+/// Between two statements, so that a long log that is shortened leaves room for others.
+const BREATH: Duration = Duration::from_millis(100);
+/// How often it is looked whether there is something old.
+const EVERY: Duration = Duration::from_hours(1);
+
+/// Takes out what is older than `keep`, for ever. Several servers may do so at once.
+pub(crate) async fn run(capykeys: Arc<Capykeys>, keep: Duration) {
+    loop {
+        match capykeys.expire_audit_events(keep, AT_ONCE).await {
+            Ok(gone) if gone >= u64::from(AT_ONCE.get()) => {
+                sleep(BREATH).await;
+                continue;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "old events could not be taken out of the audit log"),
+        }
+        sleep(EVERY).await;
+    }
+}
