@@ -7,6 +7,7 @@ use crate::{BootTime, CacheSettings};
 /// A set in two halves: when the young half is full, or old enough, the old one is dropped and the
 /// young one takes its place. That bounds both the number and the age without a list of times.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Absent {
     young: HashSet<[u8; 32]>,
     old: HashSet<[u8; 32]>,

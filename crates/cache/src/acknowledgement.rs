@@ -14,6 +14,7 @@ use crate::{
 /// commit shows it. A replica that is not in there has no lease from before the commit: it registers
 /// later, or it was forgotten, which is done once its lease has run out.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Acknowledgement {
     /// This replica, which obeys at once.
     own: Option<ReplicaId>,
@@ -24,6 +25,7 @@ pub(crate) struct Acknowledgement {
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct Waiting {
     /// The end of the feed after the commit.
     target: FeedProgress,
@@ -62,6 +64,25 @@ impl Acknowledgement {
             }
             None => self.committed.after(run_out(LONGEST_LEASE)),
         }
+    }
+}
+
+#[cfg(test)]
+impl Acknowledgement {
+    /// Everything that it depends on where no lease is longer than `longest`, with times as what is left
+    /// of them.
+    pub(crate) fn fingerprint(
+        &self,
+        longest: std::time::Duration,
+        now: BootTime,
+    ) -> impl std::hash::Hash + use<> {
+        let waiting = self.waiting.as_ref().map(|waiting| {
+            let left = |(id, until): &(ReplicaId, BootTime)| (id.0, until.since(now));
+            let replicas: Vec<_> = waiting.replicas.iter().map(left).collect();
+            (waiting.target.sequence, waiting.target.history, replicas)
+        });
+        let since = now.since(self.committed).min(run_out(longest));
+        (waiting.is_none().then_some(since), waiting)
     }
 }
 

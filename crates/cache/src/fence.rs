@@ -12,6 +12,7 @@ const TOMBSTONES: usize = 4_096;
 
 /// What a read is given when it begins. A read that is given up hands it back as well.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Pass {
     number: u64,
     epoch: u64,
@@ -24,6 +25,7 @@ pub(crate) struct Pass {
 /// that was committed after the last one applied. What is between the two, and may be missing from
 /// both, is what was applied while the read was in flight: a tombstone is kept for each such change.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Fence {
     /// How many changes were applied.
     epoch: u64,

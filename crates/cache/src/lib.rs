@@ -53,6 +53,8 @@ mod store_time;
 mod sync;
 
 #[cfg(test)]
+mod exhaustive;
+#[cfg(test)]
 mod schedules;
 #[cfg(test)]
 mod simulation;

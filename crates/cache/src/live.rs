@@ -23,6 +23,7 @@ use crate::{
 /// A bounded map from digest to key, which evicts with the CLOCK algorithm: a hand goes round and
 /// takes the first entry that was not used since it last came by.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Live {
     capacity: usize,
     /// Without gaps: the last one takes the place of one that goes.
@@ -132,6 +133,19 @@ impl Live {
         self.slots.len()
     }
 
+    /// The keys in some order that is always the same, with their states and who keeps them.
+    #[cfg(test)]
+    pub(crate) fn fingerprint(&self, now: BootTime) -> Vec<(KeyId, bool, std::time::Duration)> {
+        let state = |slot: &Slot| {
+            let key = &slot.found.key;
+            let kept_until = BootTime::from_nanos(slot.kept_until.load(Ordering::Relaxed));
+            (key.id, key.revoked_at.is_some(), kept_until.since(now))
+        };
+        let mut keys: Vec<_> = self.slots.iter().map(state).collect();
+        keys.sort_unstable();
+        keys
+    }
+
     fn evict(&mut self) -> BootTime {
         // Ends: the first round clears every mark.
         loop {
@@ -156,6 +170,18 @@ impl Live {
             self.by_key.insert(moved.found.key.id, place);
         }
         gone.kept_until()
+    }
+}
+
+#[cfg(test)]
+impl Clone for Slot {
+    fn clone(&self) -> Self {
+        Self {
+            found: Arc::clone(&self.found),
+            organization: self.organization,
+            used: AtomicBool::new(self.used.load(Ordering::Relaxed)),
+            kept_until: AtomicU64::new(self.kept_until.load(Ordering::Relaxed)),
+        }
     }
 }
 

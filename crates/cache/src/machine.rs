@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A poll that was sent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SentPoll {
     number: u64,
     sent: BootTime,
@@ -44,6 +44,7 @@ pub(crate) enum Polled {
 
 /// A read that was sent.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct SentRead {
     pass: Pass,
     began: BootTime,
@@ -58,6 +59,7 @@ pub(crate) struct Reading {
 
 /// The state of one replica's cache.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Machine {
     lease: Duration,
     /// While the clock shows less than this, the cache may be used.
@@ -334,5 +336,35 @@ impl Machine {
     #[cfg(test)]
     pub(crate) fn reads_in_flight(&self) -> usize {
         self.fence.reads_in_flight()
+    }
+
+    /// What decides on verdicts, with times as what is left of them and without numbers that only count.
+    #[cfg(test)]
+    pub(crate) fn fingerprint(&self, now: BootTime) -> impl std::hash::Hash + use<> {
+        let times = (self.lease_until.since(now), self.kept_until.since(now));
+        let place = |position: FeedPosition| (position.sequence, position.mark, position.history);
+        let confirmed = self.confirmed.map(|progress| (progress.sequence, progress.history));
+        (times, self.position.map(place), confirmed, self.live.fingerprint(now), self.late.clone())
+    }
+
+    /// The same of a read in flight.
+    #[cfg(test)]
+    pub(crate) fn read_fingerprint(
+        &self,
+        read: &SentRead,
+        key: &FoundKey,
+        now: BootTime,
+    ) -> (Duration, bool, bool) {
+        let left = read.began.after(self.lease).since(now);
+        let same = self.fence.same_generation(&read.pass);
+        (left, same, self.fence.untouched(&read.pass, &key.key))
+    }
+}
+
+#[cfg(test)]
+impl SentPoll {
+    /// What would be left of a lease from it; what it asks after is the position.
+    pub(crate) const fn fingerprint(&self, lease: Duration, now: BootTime) -> Duration {
+        self.sent.after(lease).since(now)
     }
 }

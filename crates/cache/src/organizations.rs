@@ -9,6 +9,7 @@ const CAPACITY: usize = 10_000;
 
 /// Organizations by their ids at Clerk, of which only signed tokens tell: nobody can make them up.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Organizations(HashMap<ClerkOrganizationId, Organization>);
 
 impl Organizations {

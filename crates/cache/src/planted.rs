@@ -47,6 +47,7 @@ pub(crate) enum Bug {
 
 /// The one that is planted.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Planted {
     #[cfg(test)]
     bug: Option<Bug>,

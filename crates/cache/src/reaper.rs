@@ -13,10 +13,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Watches the others' registrations. The store's clock plays no part: what counts is how long this
 /// process has seen no renewal.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Reaper {
     patience: Duration,
-    /// The line of history that it was seen on: with another, a retirement may have been lost.
-    history: [u8; 16],
     seen: HashMap<ReplicaId, Seen>,
 }
 
@@ -27,6 +26,7 @@ impl Default for Reaper {
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct Seen {
     renewals: i64,
     /// When this number of renewals was seen first.
@@ -44,14 +44,11 @@ pub(crate) struct Steps {
 
 impl Reaper {
     pub(crate) fn new(patience: Duration) -> Self {
-        Self { patience, history: [0; 16], seen: HashMap::new() }
+        Self { patience, seen: HashMap::new() }
     }
 
     /// What follows from the registry as it was read before `now`, for the replica `own`.
     pub(crate) fn observe(&mut self, registry: &Registry, own: ReplicaId, now: BootTime) -> Steps {
-        if std::mem::replace(&mut self.history, registry.head.history) != registry.head.history {
-            self.seen.clear();
-        }
         self.seen.retain(|id, _| registry.replicas.iter().any(|replica| replica.id == *id));
         let mut steps = Steps::default();
         for replica in registry.replicas.iter().filter(|replica| replica.id != own) {
@@ -69,6 +66,18 @@ impl Reaper {
             }
         }
         steps
+    }
+
+    /// What was seen of the replica, if it has not renewed since `renewals`.
+    #[cfg(test)]
+    pub(crate) fn fingerprint(
+        &self,
+        replica: &RegisteredReplica,
+        now: BootTime,
+    ) -> impl std::hash::Hash + use<> {
+        let seen = self.seen.get(&replica.id).filter(|seen| seen.renewals == replica.renewals)?;
+        let retired = seen.retired.map(|retired| now.since(retired).min(run_out(replica.lease)));
+        Some((now.since(seen.since).min(self.patience), retired))
     }
 
     /// The replica was retired, with what was known of it; that was certain at `now`.
@@ -89,17 +98,13 @@ mod tests {
     const LEASE: Duration = Duration::from_millis(500);
 
     fn registry(renewals: i64) -> Registry {
-        registry_of(1, renewals)
-    }
-
-    fn registry_of(history: u8, renewals: i64) -> Registry {
         let replica = |id: u8, renewals| RegisteredReplica {
             id: ReplicaId([id; 16]),
             lease: LEASE,
             confirmed: None,
             renewals,
         };
-        let head = FeedProgress { sequence: 0, history: [history; 16] };
+        let head = FeedProgress { sequence: 0, history: [0; 16] };
         Registry { head, replicas: vec![replica(0, 0), replica(1, renewals)] }
     }
 
@@ -120,18 +125,6 @@ mod tests {
         let steps = reaper.observe(&registry(7), OWN, at(20_601));
         assert_eq!(steps.forget[0].id, ReplicaId([1; 16]));
         assert!(steps.retire.is_empty());
-    }
-
-    #[test]
-    fn a_retirement_that_a_failover_may_have_lost_is_begun_anew() {
-        let mut reaper = Reaper::default();
-        let _ = reaper.observe(&registry(7), OWN, at(0));
-        let steps = reaper.observe(&registry(7), OWN, at(20_000));
-        reaper.retired(&steps.retire[0], at(20_000));
-        let steps = reaper.observe(&registry_of(2, 7), OWN, at(30_000));
-        assert!(steps.retire.is_empty() && steps.forget.is_empty());
-        let steps = reaper.observe(&registry_of(2, 7), OWN, at(50_000));
-        assert!(steps.retire.len() == 1 && steps.forget.is_empty());
     }
 
     #[test]

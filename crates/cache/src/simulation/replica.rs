@@ -1,12 +1,18 @@
 //! A replica: a machine with clocks of its own, a network of its own, and pauses.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
-use super::{Micros, rng::Rng, store::Secret};
+use capykeys_domain::ports::{FeedProgress, HistoryLine, NewestLine, RegisteredReplica, ReplicaId};
+
+use super::{Micros, ShellBug, messages::Reply, rng::Rng, store::Secret};
 use crate::{
     BootTime, CacheSettings,
     machine::{Machine, SentPoll, SentRead},
     planted::{Bug, Planted},
+    reaper::Reaper,
 };
 
 /// The wrong clock for a lease.
@@ -29,15 +35,100 @@ pub(super) enum Weather {
     StalledBack,
 }
 
-pub(super) struct Read {
+/// A client's question.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question {
     pub(super) secret: Secret,
-    pub(super) sent: SentRead,
-    /// How often each of those who wait has asked already.
-    pub(super) waiting: Vec<u32>,
+    pub(super) asked: Micros,
+    /// For how long it would go on acting on the answer.
+    pub(super) keep: Duration,
+    pub(super) attempts: u32,
+}
+
+/// What a replica waits for.
+#[derive(Debug)]
+pub(super) enum Pending {
+    Read {
+        secret: Secret,
+        sent: SentRead,
+        /// Whether others may join it.
+        shared: bool,
+        waiting: Vec<Question>,
+    },
+    Poll(SentPoll),
+    Register,
+    Confirm(FeedProgress),
+    Reap,
+    Retire(RegisteredReplica),
+    Forget,
+    /// The registry, for an acknowledgement.
+    Propagation(u64),
+}
+
+/// What is left to do of one look at the others.
+#[derive(Debug)]
+pub(super) enum Removal {
+    Retire(RegisteredReplica),
+    Forget(RegisteredReplica),
+}
+
+/// The process, which another one follows after a crash.
+pub(super) struct Process {
+    pub(super) id: ReplicaId,
+    pub(super) lease: Duration,
+    pub(super) machine: Machine,
+    pub(super) newest: NewestLine,
+    pub(super) reaper: Reaper,
+    pub(super) removals: VecDeque<Removal>,
+    /// Whether a poll, or what follows it, is under way.
+    pub(super) following: bool,
+    pub(super) renewed: BootTime,
+    pub(super) renewal: Duration,
+    /// What was sent, with the newest line at that time.
+    pub(super) pending: BTreeMap<u64, (Pending, Option<HistoryLine>)>,
+}
+
+/// Leases that a replica may have.
+const LEASES: [u64; 3] = [200, 500, 2_000];
+
+impl Process {
+    pub(super) fn new(number: u64, bug: Option<Bug>, now: BootTime, rng: &mut Rng) -> Self {
+        let lease = Duration::from_millis(LEASES[rng.index(LEASES.len())]);
+        let settings = CacheSettings { lease, ..CacheSettings::default() };
+        let millis = |from, to, rng: &mut Rng| Duration::from_millis(rng.between(from, to));
+        Self {
+            id: ReplicaId(u128::from(number).to_be_bytes()),
+            lease,
+            machine: Machine::new(&settings, Planted::new(bug)),
+            newest: NewestLine::default(),
+            // However short, it costs no more than that the replica has to register again.
+            reaper: Reaper::new(millis(20, 600, rng)),
+            removals: VecDeque::new(),
+            following: false,
+            renewed: now,
+            renewal: millis(50, 1_000, rng),
+            pending: BTreeMap::new(),
+        }
+    }
+
+    /// Whether the reply is one, to what went with `asked`.
+    pub(super) fn admits(
+        &mut self,
+        asked: Option<HistoryLine>,
+        reply: &Reply,
+        bug: Option<ShellBug>,
+    ) -> bool {
+        if reply.recovering && bug != Some(ShellBug::StandbyTaken) {
+            return false;
+        }
+        self.newest.admits(asked, reply.line) || bug == Some(ShellBug::AnyLineTaken)
+    }
 }
 
 pub(super) struct Replica {
-    pub(super) machine: Machine,
+    pub(super) process: Option<Process>,
+    /// Counts the processes.
+    pub(super) incarnation: u64,
     clock_bug: Option<ClockBug>,
     started: Micros,
     drift_ppm: u64,
@@ -45,8 +136,6 @@ pub(super) struct Replica {
     pub(super) wall: Micros,
     pub(super) frozen_until: Micros,
     pub(super) weather: Weather,
-    pub(super) poll: Option<(u64, SentPoll)>,
-    pub(super) reads: BTreeMap<u64, Read>,
 }
 
 /// The drift of the slowest clock is 0, that of the fastest this: together less than 0.1 %.
@@ -55,14 +144,10 @@ const DRIFT_PPM: u64 = 900;
 pub(super) const WALL: Micros = 10_000_000;
 
 impl Replica {
-    pub(super) fn new(
-        settings: &CacheSettings,
-        bug: Option<Bug>,
-        clock_bug: Option<ClockBug>,
-        rng: &mut Rng,
-    ) -> Self {
+    pub(super) fn new(clock_bug: Option<ClockBug>, rng: &mut Rng) -> Self {
         Self {
-            machine: Machine::new(settings, Planted::new(bug)),
+            process: None,
+            incarnation: 0,
             clock_bug,
             started: rng.between(1_000_000, 9_000_000),
             drift_ppm: rng.between(0, DRIFT_PPM),
@@ -70,8 +155,6 @@ impl Replica {
             wall: WALL,
             frozen_until: 0,
             weather: Weather::Fair,
-            poll: None,
-            reads: BTreeMap::new(),
         }
     }
 

@@ -4,11 +4,17 @@
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{ApiKey, Organization, Suspension, Timestamp},
-    ports::{Change, FeedHead, FeedPosition, FoundKey, Poll},
+    ports::{Change, FeedHead, FeedPosition, FoundKey, HistoryLine, Poll, Registry, ReplicaId},
     secret::KeyDigest,
 };
 
-use super::Micros;
+use super::{
+    Micros,
+    messages::{Message, Reply, Request, To, Told},
+    registry::Replicas,
+};
+
+const POLL_LIMIT: usize = 2;
 
 pub(super) const KEYS: usize = 4;
 pub(super) const ORGANIZATIONS: usize = 2;
@@ -37,6 +43,12 @@ pub(super) enum StoreBug {
     CursorBySequence,
     /// The reader's mark and history are not looked at.
     NoMarks,
+    /// A replica that was retired is told that it is registered.
+    RetiredStillRegistered,
+    /// What a replica has confirmed is a number, of whichever line of history.
+    NumbersOfAnyLine,
+    /// A server answers also where it has not seen the line that is asked for.
+    LineNotLookedFor,
     /// Marks are compared, but a promoted standby names no other line of history.
     MarksOfEventsAlone,
 }
@@ -48,6 +60,7 @@ struct State {
     suspended: [bool; ORGANIZATIONS],
 }
 
+#[derive(Clone, Copy)]
 struct Event {
     sequence: i64,
     mark: u64,
@@ -55,12 +68,26 @@ struct Event {
     after: State,
 }
 
-pub(super) struct Store {
-    bug: Option<StoreBug>,
+/// What one server has: the primary, a standby that has stopped to replay, or a primary that was
+/// replaced.
+#[derive(Clone)]
+pub(super) struct Server {
+    pub(super) line: HistoryLine,
+    past: Vec<HistoryLine>,
+    recovering: bool,
     state: State,
     history: Vec<Event>,
-    pub(super) timeline: u64,
+    pub(super) replicas: Replicas,
+}
+
+pub(super) struct Store {
+    pub(super) bug: Option<StoreBug>,
+    pub(super) primary: Server,
+    pub(super) standby: Option<Server>,
+    pub(super) replaced: Option<Server>,
     next_sequence: i64,
+    /// What its clock was set to show, compared with the time of the run.
+    pub(super) clock_ahead: i64,
     keys: Vec<ApiKey>,
     organizations: Vec<Organization>,
     digests: Vec<KeyDigest>,
@@ -87,12 +114,22 @@ impl Store {
             bytes[0] = u8::try_from(number).unwrap();
             fixtures::digest(bytes)
         };
-        Self {
-            bug,
+        let line = HistoryLine { number: 1, id: bytes(1) };
+        let primary = Server {
+            line,
+            past: vec![line],
+            recovering: false,
             state: START,
             history: Vec::new(),
-            timeline: 0,
+            replicas: Replicas::default(),
+        };
+        Self {
+            bug,
+            primary,
+            standby: None,
+            replaced: None,
             next_sequence: 0,
+            clock_ahead: 0,
             keys: (0..KEYS).map(key).collect(),
             organizations,
             digests: (0..KEYS * SECRETS).map(digest).collect(),
@@ -112,27 +149,17 @@ impl Store {
         }
     }
 
+    /// The organization's number.
+    pub(super) const fn owner(key: usize) -> usize {
+        owner(key)
+    }
+
     /// Whether the secret is good.
     pub(super) const fn accepts(&self, secret: Secret) -> bool {
-        let state = &self.state;
+        let state = &self.primary.state;
         state.secret[secret.key] == secret.number
             && !state.revoked[secret.key]
             && !state.suspended[owner(secret.key)]
-    }
-
-    /// The authoritative read.
-    pub(super) fn find(&self, secret: Secret) -> Option<FoundKey> {
-        if self.state.secret[secret.key] != secret.number {
-            return None;
-        }
-        let at = fixtures::at(1);
-        let mut key = self.keys[secret.key].clone();
-        key.revoked_at = self.state.revoked[secret.key].then_some(at);
-        let mut organization = self.organizations[owner(secret.key)].clone();
-        if self.state.suspended[owner(secret.key)] {
-            organization.suspension = Some(Suspension { at, reason: None });
-        }
-        Some(FoundKey { digest: self.digest(secret).clone(), key, organization })
     }
 
     /// A transaction begins: the number that a store with a sequence would take now.
@@ -143,7 +170,9 @@ impl Store {
 
     /// It commits. Whether it has changed anything.
     pub(super) fn commit(&mut self, mutation: Mutation, taken: i64, mark: u64) -> bool {
-        let state = &mut self.state;
+        let change = self.change(mutation);
+        let primary = &mut self.primary;
+        let state = &mut primary.state;
         let changed = match mutation {
             Mutation::Revoke(key) => !std::mem::replace(&mut state.revoked[key], true),
             Mutation::Rotate(key) if state.secret[key] + 2 < SECRETS => {
@@ -155,53 +184,131 @@ impl Store {
             Mutation::Resume(one) => std::mem::replace(&mut state.suspended[one], false),
         };
         if changed {
-            let in_order = self.history.last().map_or(0, |last| last.sequence) + 1;
+            let in_order = primary.history.last().map_or(0, |last| last.sequence) + 1;
             let sequence = if self.bug == Some(StoreBug::CursorBySequence) { taken } else { in_order };
-            let (change, after) = (self.change(mutation), self.state);
-            self.history.push(Event { sequence, mark, change, after });
+            primary.history.push(Event { sequence, mark, change, after: primary.state });
         }
         changed
     }
 
-    /// A standby takes over that has not seen the last `lost` events.
-    pub(super) fn promote(&mut self, lost: usize) {
-        self.history.truncate(self.history.len().saturating_sub(lost));
-        self.state = self.history.last().map_or(START, |last| last.after);
-        self.timeline += 1;
+    /// A standby stops to replay here.
+    pub(super) fn pause_standby(&mut self) {
+        self.standby = Some(Server { recovering: true, ..self.primary.clone() });
     }
 
-    fn position(&self, event: Option<&Event>) -> FeedPosition {
+    /// A standby takes over that has not seen the last `lost` events. Of the replicas it has seen
+    /// everything, but perhaps not what they confirmed.
+    pub(super) fn promote(&mut self, lost: usize, confirmations_too: bool) {
+        self.standby = None;
+        self.replaced = Some(self.primary.clone());
+        let primary = &mut self.primary;
+        primary.history.truncate(primary.history.len().saturating_sub(lost));
+        primary.state = primary.history.last().map_or(START, |last| last.after);
+        let number = primary.line.number + 1;
+        primary.line = HistoryLine { number, id: bytes(number.cast_unsigned()) };
+        primary.past.push(primary.line);
+        if confirmations_too {
+            primary.replicas.lose_confirmations();
+        }
+    }
+
+    /// What the server that a message was sent to says to it; `None` where it is gone, or must not
+    /// answer. `allowed` tells whether one that was replaced can be reached.
+    pub(super) fn answer(&mut self, message: &Message, allowed: bool, now: Micros) -> Option<Reply> {
+        let bug = self.bug;
+        let is_primary = message.to == To::Line(self.primary.line);
+        let server = match message.to {
+            To::Standby => self.standby.as_ref()?,
+            To::Line(_) if is_primary => &self.primary,
+            To::Line(line) => self.replaced.as_ref().filter(|one| one.line == line && allowed)?,
+        };
+        let vouches = message.asked.is_none_or(|asked| server.past.contains(&asked));
+        if !vouches && bug != Some(StoreBug::LineNotLookedFor) {
+            return None;
+        }
+        let told = match &message.request {
+            Request::Read(secret) => Told::Found(self.find(server, *secret).map(Box::new)),
+            Request::Head => Told::Head(self.head(server, message.from, now)),
+            Request::Poll(position) => Told::Poll(self.poll(server, message.from, position, now)),
+            Request::Registry => Told::Registry(self.registry(server)),
+            // A server that was replaced gets no commit through: its standby does not take it.
+            _ if !is_primary => return None,
+            write => Told::Done(self.primary.replicas.write(message.from, write)),
+        };
+        let server = match message.to {
+            To::Standby => self.standby.as_ref()?,
+            To::Line(_) if is_primary => &self.primary,
+            To::Line(_) => self.replaced.as_ref()?,
+        };
+        Some(Reply { line: server.line, recovering: server.recovering, told })
+    }
+
+    /// The authoritative read.
+    fn find(&self, server: &Server, secret: Secret) -> Option<FoundKey> {
+        if server.state.secret[secret.key] != secret.number {
+            return None;
+        }
+        let at = fixtures::at(1);
+        let mut key = self.keys[secret.key].clone();
+        key.revoked_at = server.state.revoked[secret.key].then_some(at);
+        let mut organization = self.organizations[owner(secret.key)].clone();
+        if server.state.suspended[owner(secret.key)] {
+            organization.suspension = Some(Suspension { at, reason: None });
+        }
+        Some(FoundKey { digest: self.digest(secret).clone(), key, organization })
+    }
+
+    fn position(&self, server: &Server, event: Option<&Event>) -> FeedPosition {
         let told = self.bug != Some(StoreBug::MarksOfEventsAlone);
         FeedPosition {
             sequence: event.map_or(0, |event| event.sequence),
             mark: bytes(event.map_or(0, |event| event.mark)),
-            history: bytes(if told { self.timeline } else { 0 }),
+            history: if told { server.line.id } else { bytes(0) },
         }
     }
 
-    fn time(now: Micros) -> Timestamp {
-        fixtures::at(i64::try_from(now).unwrap())
+    fn time(&self, now: Micros) -> Timestamp {
+        fixtures::at(i64::try_from(now).unwrap() + self.clock_ahead)
     }
 
-    pub(super) fn head(&self, now: Micros) -> FeedHead {
-        let last = self.history.iter().max_by_key(|event| event.sequence);
-        FeedHead { position: self.position(last), store_time: Self::time(now), registered: true }
+    fn head(&self, server: &Server, reader: ReplicaId, now: Micros) -> FeedHead {
+        let last = server.history.iter().max_by_key(|event| event.sequence);
+        let retired_too = self.bug == Some(StoreBug::RetiredStillRegistered);
+        FeedHead {
+            position: self.position(server, last),
+            store_time: self.time(now),
+            registered: server.replicas.is_registered(reader, retired_too),
+        }
     }
 
-    pub(super) fn poll(&self, reader: &FeedPosition, limit: usize, now: Micros) -> Poll {
-        let known = self.history.iter().find(|event| event.sequence == reader.sequence);
-        let missing = known.is_none() && reader.sequence != 0;
+    fn poll(&self, server: &Server, reader: ReplicaId, from: &FeedPosition, now: Micros) -> Poll {
+        let head = self.head(server, reader, now);
+        let known = server.history.iter().find(|event| event.sequence == from.sequence);
+        let missing = known.is_none() && from.sequence != 0;
         let checked = !matches!(self.bug, Some(StoreBug::NoMarks | StoreBug::CursorBySequence));
-        if checked && (missing || self.position(known) != *reader) {
-            return Poll::Diverged(self.head(now));
+        if checked && (missing || self.position(server, known) != *from) {
+            return Poll::Diverged(head);
         }
         let mut later: Vec<_> =
-            self.history.iter().filter(|event| event.sequence > reader.sequence).collect();
+            server.history.iter().filter(|event| event.sequence > from.sequence).collect();
         later.sort_by_key(|event| event.sequence);
-        let complete = later.len() <= limit;
-        later.truncate(limit);
-        let position = later.last().map_or(*reader, |last| self.position(Some(last)));
+        let complete = later.len() <= POLL_LIMIT;
+        later.truncate(POLL_LIMIT);
+        let position = later.last().map_or(*from, |last| self.position(server, Some(last)));
         let changes = later.iter().map(|event| event.change).collect();
-        Poll::Changes { changes, position, complete, store_time: Self::time(now), registered: true }
+        let (store_time, registered) = (head.store_time, head.registered);
+        Poll::Changes { changes, position, complete, store_time, registered }
+    }
+
+    pub(super) fn registry(&self, server: &Server) -> Registry {
+        let last = server.history.iter().max_by_key(|event| event.sequence);
+        let head = self.position(server, last).into();
+        let mut replicas = server.replicas.all();
+        if self.bug == Some(StoreBug::NumbersOfAnyLine) {
+            for confirmed in replicas.iter_mut().filter_map(|replica| replica.confirmed.as_mut()) {
+                confirmed.history = server.line.id;
+            }
+        }
+        Registry { head, replicas }
     }
 }

@@ -1,95 +1,123 @@
-//! One run: a store and two replicas on one scheduler, which a seed drives.
+//! One run: a store and its replicas on one scheduler, which a seed drives.
 
 mod events;
+mod follow;
+mod judge;
 mod steps;
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
+    time::Duration,
 };
 
-use events::{Event, Step, Told};
+use capykeys_domain::ports::Registry;
+use events::{Event, Step};
+use judge::Unacknowledged;
 
 use super::{
-    Fault, Micros, Tally, Violation,
-    replica::{Read, Replica, WALL, Weather},
+    Fault, Micros, ShellBug, Tally, Violation,
+    messages::{Message, Reply, Request, To, Told},
+    replica::{Pending, Process, Question, Replica, WALL, Weather},
     rng::Rng,
-    store::{KEYS, Mutation, ORGANIZATIONS, SECRETS, Secret, Store},
+    store::{KEYS, Mutation, ORGANIZATIONS, SECRETS, Secret, Store, StoreBug},
 };
-use crate::{CacheSettings, settings::run_out};
+use crate::planted::Bug;
 
-/// How long a run is.
-const END: Micros = 2_500_000;
-const REPLICAS: usize = 2;
-const POLL_INTERVAL: Micros = 100_000;
-const POLL_LIMIT: usize = 2;
+/// How long a run is: some go on until the longest lease has run out.
+const END: Micros = 3_000_000;
+const LONG_END: Micros = 8_000_000;
+const REPLICAS: usize = 3;
 const ATTEMPTS: u32 = 3;
 
 /// Since when a secret is not good: in real time, and on each replica's clock.
-type Since = (Micros, [Micros; REPLICAS]);
+type Since = (Micros, Vec<Micros>);
 
 pub(super) struct World {
     now: Micros,
+    end: Micros,
     queue: BinaryHeap<Reverse<(Micros, u64, usize)>>,
     events: Vec<Option<Event>>,
     rng: Rng,
-    lease: Micros,
-    commit_wait: Micros,
+    rules: Option<Bug>,
+    shell: Option<ShellBug>,
     store: Store,
     down: bool,
+    /// Whether nobody can read the registry.
+    registry_fails: bool,
+    /// When a primary that stood still goes on, whatever has happened meanwhile.
+    thaws: Micros,
     replicas: Vec<Replica>,
     numbers: u64,
+    unacknowledged: BTreeMap<(usize, u64), Unacknowledged>,
     refused_since: BTreeMap<Secret, Since>,
-    /// Of each key, whether a DELETE was answered that still holds.
-    deleted: [bool; KEYS],
+    /// Since when whoever asks must be refused: a change was acknowledged, and it holds.
+    acknowledged: BTreeMap<Secret, Micros>,
+    /// For planted mistakes.
+    registry_before: Registry,
+    early: BTreeSet<u64>,
     violation: Option<Violation>,
     pub(super) tally: Tally,
 }
 
+fn micros(time: Duration) -> Micros {
+    Micros::try_from(time.as_micros()).unwrap()
+}
+
 impl World {
     pub(super) fn new(seed: u64, fault: Fault) -> Self {
-        let settings = CacheSettings::default();
-        let micros = |time: std::time::Duration| Micros::try_from(time.as_micros()).unwrap();
         let mut rng = Rng::new(seed);
-        let (bug, clock, store) = fault.parts();
-        let replicas = (0..REPLICAS).map(|_| Replica::new(&settings, bug, clock, &mut rng)).collect();
+        let (rules, clock, store, shell) = fault.parts();
+        let replicas = (0..REPLICAS).map(|_| Replica::new(clock, &mut rng)).collect();
+        let end = if rng.percent(5) { LONG_END } else { END };
+        let registry_fails = end == LONG_END && rng.percent(60);
+        let store = Store::new(store);
         let mut world = Self {
             now: 0,
+            end,
             queue: BinaryHeap::new(),
             events: Vec::new(),
             rng,
-            lease: micros(settings.lease),
-            commit_wait: micros(run_out(settings.lease)),
-            store: Store::new(store),
+            rules,
+            shell,
+            registry_before: store.registry(&store.primary),
+            store,
             down: false,
+            registry_fails,
+            thaws: 0,
             replicas,
             numbers: 0,
+            unacknowledged: BTreeMap::new(),
             refused_since: BTreeMap::new(),
-            deleted: [false; KEYS],
+            acknowledged: BTreeMap::new(),
+            early: BTreeSet::new(),
             violation: None,
             tally: Tally::default(),
         };
         world.judge_secrets();
-        world.set_out(store.is_none_or(|bug| bug != super::store::StoreBug::CursorBySequence));
+        world.set_out();
         world
     }
 
-    fn set_out(&mut self, may_fail: bool) {
+    fn set_out(&mut self) {
         for replica in 0..REPLICAS {
-            let first = self.rng.between(0, POLL_INTERVAL);
-            self.later(first, Event::At(replica, Step::Tick));
-            self.later(first, Event::At(replica, Step::Ask));
+            let last = if replica + 1 == REPLICAS { 2_000_000 } else { 50_000 };
+            let start = self.rng.between(0, last);
+            self.later(start, Event::Start(replica));
             let (weather, freeze, wall) = (
                 self.rng.between(0, 500_000),
                 self.rng.between(0, 4_000_000),
                 self.rng.between(0, 4_000_000),
             );
-            self.later(weather, Event::At(replica, Step::NewWeather));
-            self.later(freeze, Event::At(replica, Step::Freeze));
-            self.later(wall, Event::At(replica, Step::SetWallClock));
+            self.later(weather, Event::NewWeather(replica));
+            self.later(freeze, Event::Freeze(replica));
+            self.later(wall, Event::SetWallClock(replica));
         }
         self.later(50_000, Event::Begin);
-        if may_fail && self.rng.percent(40) {
+        let (standby, clock) = (self.rng.between(0, 1_000_000), self.rng.between(0, 4_000_000));
+        self.later(standby, Event::PauseStandby);
+        self.later(clock, Event::SetStoreClock);
+        if self.store.bug != Some(StoreBug::CursorBySequence) && self.rng.percent(40) {
             let at = self.rng.between(300_000, 2_000_000);
             self.later(at, Event::Fail);
         }
@@ -97,7 +125,7 @@ impl World {
 
     pub(super) fn run(mut self) -> Result<Tally, Violation> {
         while let Some(Reverse((at, _, place))) = self.queue.pop() {
-            if at > END {
+            if at > self.end {
                 break;
             }
             self.now = at;
@@ -117,36 +145,66 @@ impl World {
         self.queue.push(Reverse((self.now + delay, place as u64, place)));
     }
 
+    fn at(&mut self, replica: usize, delay: Micros, step: Step) {
+        let incarnation = self.replicas[replica].incarnation;
+        self.later(delay, Event::At(replica, incarnation, step));
+    }
+
     fn happen(&mut self, event: Event, place: usize) {
         match event {
-            Event::At(replica, step) => {
-                let until = self.replicas[replica].frozen_until;
+            Event::At(replica, incarnation, step) => {
+                let host = &self.replicas[replica];
+                let until = host.frozen_until;
+                if host.incarnation != incarnation || host.process.is_none() {
+                    return;
+                }
                 if self.now < until {
                     // After a pause, an answer that is there counts, though its deadline has passed
                     // as well: so does a timeout around a future.
-                    let until = until + Micros::from(matches!(step, Step::PollGivenUp(_)));
-                    self.events[place] = Some(Event::At(replica, step));
+                    let until = until + Micros::from(matches!(step, Step::GivenUp(_)));
+                    self.events[place] = Some(Event::At(replica, incarnation, step));
                     self.queue.push(Reverse((until, place as u64, place)));
                 } else {
                     self.step(replica, step);
                 }
             }
-            Event::Arrives(replica, step) => self.arrive(replica, &step),
+            Event::Arrives { replica, incarnation, number, message } => {
+                self.arrive(replica, incarnation, number, message);
+            }
+            Event::NewWeather(replica) => self.new_weather(replica),
+            Event::Freeze(replica) => {
+                let (time, sleep) = (self.rng.between(10_000, 1_200_000), self.rng.percent(50));
+                self.replicas[replica].freeze(self.now, time, sleep);
+                let next = time + self.rng.between(300_000, 3_000_000);
+                self.later(next, Event::Freeze(replica));
+            }
+            Event::SetWallClock(replica) => self.replicas[replica].wall = self.rng.between(0, 2 * WALL),
+            Event::Start(replica) => self.start(replica),
+            Event::Act(replica, question, lease) => self.act(replica, &question, lease),
             Event::Begin => self.begin_transaction(),
-            Event::Commit { replica, mutation, number, timeline } => {
-                self.commit(replica, mutation, number, timeline);
+            Event::Commit { replica, incarnation, mutation, number, timeline } => {
+                self.commit((replica, incarnation), mutation, number, timeline);
             }
             Event::Fail => {
                 self.down = true;
                 let gap = self.rng.between(20_000, 700_000);
+                self.thaws = self.now + gap + self.rng.between(0, 150_000);
                 self.later(gap, Event::Promote);
             }
             Event::Promote => {
                 self.down = false;
-                let lost = self.rng.index(4);
-                self.store.promote(lost);
+                let (lost, confirmations_too) = (self.rng.index(4), self.rng.percent(50));
+                self.store.promote(lost, confirmations_too);
                 self.judge_secrets();
                 self.tally.promotions += 1;
+            }
+            Event::PauseStandby => {
+                self.store.pause_standby();
+                let next = self.rng.between(200_000, 1_500_000);
+                self.later(next, Event::PauseStandby);
+            }
+            Event::SetStoreClock => {
+                self.store.clock_ahead = i64::try_from(self.rng.between(0, 20_000_000)).unwrap() - 10_000_000;
             }
         }
     }
@@ -170,60 +228,50 @@ impl World {
         let open =
             if self.rng.percent(20) { self.rng.between(50_000, 900_000) } else { self.rng.between(0, 5_000) };
         let (replica, number) = (self.rng.index(REPLICAS), self.store.take_number());
-        let timeline = self.store.timeline;
-        self.later(open, Event::Commit { replica, mutation, number, timeline });
+        let (incarnation, timeline) = (self.replicas[replica].incarnation, self.store.primary.line.number);
+        self.registry_before = self.store.registry(&self.store.primary);
+        self.later(open, Event::Commit { replica, incarnation, mutation, number, timeline });
     }
 
-    fn commit(&mut self, replica: usize, mutation: Mutation, number: i64, timeline: u64) {
+    fn commit(&mut self, by: (usize, u64), mutation: Mutation, number: i64, timeline: i64) {
         let mark = self.rng.next();
-        if self.down || timeline != self.store.timeline || !self.store.commit(mutation, number, mark) {
+        if self.down || timeline != self.store.primary.line.number {
+            return;
+        }
+        // What is so already is acknowledged too: whoever asks again was not told the first time.
+        let again = matches!(mutation, Mutation::Revoke(_) | Mutation::Suspend(_));
+        if !self.store.commit(mutation, number, mark) && !again {
             return;
         }
         self.tally.commits += 1;
         self.judge_secrets();
         let back = self.rng.between(100, 300_000);
-        self.later(back, Event::At(replica, Step::Mutated(mutation, self.now)));
+        self.later(back, Event::At(by.0, by.1, Step::Mutated(mutation, self.now)));
     }
 
-    /// Notes since when each secret is not good.
-    fn judge_secrets(&mut self) {
-        let now = self.now;
-        let boots = [self.replicas[0].boot(now), self.replicas[1].boot(now)];
-        for secret in every_secret() {
-            if self.store.accepts(secret) {
-                self.refused_since.remove(&secret);
-                self.deleted[secret.key] = false;
-            } else {
-                self.refused_since.entry(secret).or_insert((now, boots));
-            }
+    fn arrive(&mut self, replica: usize, incarnation: u64, number: u64, message: Message) {
+        let primary = self.store.primary.line;
+        let stands_still = match message.to {
+            To::Line(line) if line == primary => self.down,
+            To::Line(_) => self.now < self.thaws,
+            To::Standby => false,
+        };
+        if stands_still {
+            let wait = self.thaws.saturating_sub(self.now).max(1);
+            return self.later(wait, Event::Arrives { replica, incarnation, number, message });
         }
-    }
-
-    fn arrive(&mut self, replica: usize, step: &Step) {
-        if self.down {
+        // It is fenced off from those who have not heard of another line: it is taken for granted that
+        // they never reach it.
+        let sender = self.replicas[replica].process.as_ref().filter(|process| process.id == message.from);
+        let knows = sender.and_then(|process| process.newest.line());
+        let allowed = knows.is_some_and(|line| To::Line(line) != message.to);
+        if self.registry_fails && matches!(message.request, Request::Registry) {
             return;
         }
-        let back = self.replicas[replica].back(&mut self.rng);
-        let answer = match *step {
-            Step::ReadAtStore(number) => {
-                let Some(read) = self.replicas[replica].reads.get(&number) else { return };
-                Step::ReadAnswered(number, self.store.find(read.secret).map(Box::new))
-            }
-            Step::PollAtStore(number) => {
-                let poll = self.replicas[replica].poll.as_ref();
-                let Some((_, sent)) = poll.filter(|(one, _)| *one == number) else { return };
-                Step::PollAnswered(
-                    number,
-                    match &sent.position {
-                        Some(position) => Told::Poll(self.store.poll(position, POLL_LIMIT, self.now)),
-                        None => Told::Head(self.store.head(self.now)),
-                    },
-                )
-            }
-            _ => return,
-        };
-        if let Some(back) = back {
-            self.later(back, Event::At(replica, answer));
+        let Some(reply) = self.store.answer(&message, allowed, self.now) else { return };
+        self.tally.of_others += u64::from(reply.recovering || reply.line != primary);
+        if let Some(back) = self.replicas[replica].back(&mut self.rng) {
+            self.later(back, Event::At(replica, incarnation, Step::Answered(number, Box::new(reply))));
         }
     }
 
@@ -232,60 +280,25 @@ impl World {
     fn step(&mut self, replica: usize, step: Step) {
         match step {
             Step::Ask => self.ask(replica),
-            Step::ReadAnswered(number, found) => {
-                self.read_answered(replica, number, found.map(|found| *found));
-            }
-            Step::ReadGivenUp(number) => {
-                if let Some(read) = self.replicas[replica].reads.remove(&number) {
-                    self.replicas[replica].machine.abandon_read(&read.sent);
-                }
-            }
-            Step::Conclude(secret, reading, attempts) => self.conclude(replica, secret, &reading, attempts),
-            Step::Tick => {
-                self.later(POLL_INTERVAL, Event::At(replica, Step::Tick));
-                if self.replicas[replica].poll.is_none() {
-                    self.poll(replica);
-                }
-            }
-            Step::PollAnswered(number, told) => self.poll_answered(replica, number, &told),
-            Step::PollGivenUp(number) => drop(self.replicas[replica].poll.take_if(|(one, _)| *one == number)),
+            Step::Conclude(question, reading) => self.conclude(replica, question, &reading),
+            Step::Tick => self.tick(replica),
+            Step::Answered(number, reply) => self.answered(replica, number, *reply),
+            Step::GivenUp(number) => self.given_up(replica, number),
             Step::Mutated(mutation, at) => self.mutated(replica, mutation, at),
-            Step::DeleteAnswered(key, at) => {
-                // Unless the revocation was lost with a primary, or is another one by now.
-                let since = self.every_since(key).max();
-                self.deleted[key] |= since.is_some_and(|since| since <= at);
-                self.tally.deletes += 1;
-            }
-            Step::NewWeather => {
-                self.replicas[replica].weather = match self.rng.index(10) {
-                    0..4 => Weather::Fair,
-                    4..6 => Weather::Slow,
-                    6..8 => Weather::StalledThere,
-                    _ => Weather::StalledBack,
-                };
-                let next = self.rng.between(50_000, 900_000);
-                self.later(next, Event::At(replica, Step::NewWeather));
-            }
-            Step::Freeze => {
-                let (time, sleep) = (self.rng.between(10_000, 1_200_000), self.rng.percent(50));
-                self.replicas[replica].freeze(self.now, time, sleep);
-                let next = time + self.rng.between(300_000, 3_000_000);
-                self.later(next, Event::At(replica, Step::Freeze));
-            }
-            Step::SetWallClock => self.replicas[replica].wall = self.rng.between(0, 2 * WALL),
-            Step::ReadAtStore(_) | Step::PollAtStore(_) => {}
+            Step::LookAtClock(number) => self.look_at_clock(replica, number),
+            Step::ReadRegistry(number) => self.read_registry(replica, number),
+            Step::Crash => self.crash(replica),
         }
     }
 
-    /// The times since when the key's secrets are refused, where all are.
-    fn every_since(&self, key: usize) -> impl Iterator<Item = Micros> {
-        let secrets = every_secret().filter(move |secret| secret.key == key);
-        let all: Option<Vec<_>> =
-            secrets.map(|secret| self.refused_since.get(&secret).map(|since| since.0)).collect();
-        all.unwrap_or_default().into_iter()
+    fn new_weather(&mut self, replica: usize) {
+        self.replicas[replica].weather = match self.rng.index(10) {
+            0..4 => Weather::Fair,
+            4..6 => Weather::Slow,
+            6..8 => Weather::StalledThere,
+            _ => Weather::StalledBack,
+        };
+        let next = self.rng.between(50_000, 900_000);
+        self.later(next, Event::NewWeather(replica));
     }
-}
-
-fn every_secret() -> impl Iterator<Item = Secret> {
-    (0..KEYS).flat_map(|key| (0..SECRETS).map(move |number| Secret { key, number }))
 }

@@ -69,8 +69,8 @@ pub struct Registry {
 ///   registered, and, once its lease has run out since, [`forget`](Self::forget). A replica that is
 ///   still there registers again.
 ///
-/// Registrations must be as durable as revocations: a store that loses one with a failover may
-/// acknowledge a change too early. Confirmations may be lost.
+/// Registrations and retirements must be as durable as revocations: a store that loses one with a
+/// failover may acknowledge a change too early. Confirmations may be lost.
 #[async_trait]
 pub trait ReplicaRegistry: Send + Sync {
     /// Registers a replica with the lease that it is going to take, or renews its registration

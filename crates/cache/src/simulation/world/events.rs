@@ -1,44 +1,48 @@
 //! What can happen.
 
-use capykeys_domain::ports::{FeedHead, FoundKey, Poll};
-
-use super::{Micros, Mutation, Secret};
+use super::{Message, Micros, Mutation, Question, Reply};
 use crate::machine::Reading;
-
-pub(super) enum Told {
-    Head(FeedHead),
-    Poll(Poll),
-}
 
 pub(super) enum Step {
     Ask,
-    ReadAtStore(u64),
-    ReadAnswered(u64, Option<Box<FoundKey>>),
-    ReadGivenUp(u64),
-    Conclude(Secret, Reading, u32),
+    Conclude(Question, Reading),
     Tick,
-    PollAtStore(u64),
-    PollAnswered(u64, Told),
-    PollGivenUp(u64),
+    Answered(u64, Box<Reply>),
+    GivenUp(u64),
+    /// Its own mutation was committed at this time.
     Mutated(Mutation, Micros),
-    DeleteAnswered(usize, Micros),
-    NewWeather,
-    Freeze,
-    SetWallClock,
+    /// Whether a change may be acknowledged by now.
+    LookAtClock(u64),
+    ReadRegistry(u64),
+    Crash,
 }
 
 pub(super) enum Event {
-    /// At a replica, or later where it stands still.
-    At(usize, Step),
+    /// At a replica's process, or later where it stands still; not where it is another by now.
+    At(usize, u64, Step),
     /// On the way to the store: replicas that stand still do not stop it.
-    Arrives(usize, Step),
+    Arrives {
+        replica: usize,
+        incarnation: u64,
+        number: u64,
+        message: Message,
+    },
+    NewWeather(usize),
+    Freeze(usize),
+    SetWallClock(usize),
+    Start(usize),
+    /// The last moment at which somebody acts on a verdict that they were told they may keep.
+    Act(usize, Question, Micros),
     Begin,
     Commit {
         replica: usize,
+        incarnation: u64,
         mutation: Mutation,
         number: i64,
-        timeline: u64,
+        timeline: i64,
     },
     Fail,
     Promote,
+    PauseStandby,
+    SetStoreClock,
 }

@@ -1,15 +1,10 @@
-//! What the replicas do: asking, polling, and giving verdicts.
-
-use capykeys_domain::ports::FoundKey;
+//! What the replicas do: asking, giving verdicts, and sending what they have to say.
 
 use super::{
-    ATTEMPTS, Event, KEYS, Micros, Mutation, POLL_INTERVAL, Read, SECRETS, Secret, Step, Told, Violation,
+    ATTEMPTS, Event, KEYS, Message, Pending, Process, Question, Reply, Request, SECRETS, Secret, Step, To,
     World,
 };
-use crate::{
-    Answer,
-    machine::{Polled, Reading},
-};
+use crate::{BootTime, machine::Reading, planted::Bug};
 
 impl World {
     pub(super) fn number(&mut self) -> u64 {
@@ -17,119 +12,150 @@ impl World {
         self.numbers
     }
 
+    /// The process of a replica that an event has reached.
+    pub(super) fn process(&mut self, replica: usize) -> &mut Process {
+        self.replicas[replica].process.as_mut().unwrap()
+    }
+
+    pub(super) fn clock(&self, replica: usize) -> BootTime {
+        self.replicas[replica].clock(self.now)
+    }
+
+    /// Sends it, with a deadline.
+    pub(super) fn send(&mut self, replica: usize, request: Request, pending: Pending, deadline: u64) {
+        let number = self.number();
+        let to = self.route(replica);
+        let (from, asked) = (self.process(replica).id, self.process(replica).newest.line());
+        self.process(replica).pending.insert(number, (pending, asked));
+        let there = self.replicas[replica].there(&mut self.rng);
+        if let Some(there) = there {
+            let incarnation = self.replicas[replica].incarnation;
+            let message = Message { to, from, asked, request };
+            self.later(there, Event::Arrives { replica, incarnation, number, message });
+        }
+        self.at(replica, deadline, Step::GivenUp(number));
+    }
+
+    /// Whom a connection leads to. A process that has heard of no line yet is led to the primary.
+    fn route(&mut self, replica: usize) -> To {
+        let primary = To::Line(self.store.primary.line);
+        let chance = self.rng.index(100);
+        if self.process(replica).newest.line().is_none() {
+            return primary;
+        }
+        match &self.store.replaced {
+            Some(replaced) if chance < 15 => To::Line(replaced.line),
+            _ if chance > 92 && self.store.standby.is_some() => To::Standby,
+            _ => primary,
+        }
+    }
+
+    pub(super) fn answered(&mut self, replica: usize, number: u64, reply: Reply) {
+        let bug = self.shell;
+        let process = self.process(replica);
+        let Some((pending, asked)) = process.pending.remove(&number) else { return };
+        if !process.admits(asked, &reply, bug) {
+            self.tally.not_admitted += 1;
+            return self.failed(replica, pending);
+        }
+        match pending {
+            Pending::Read { secret, sent, waiting, .. } => {
+                self.read_answered(replica, secret, &sent, waiting, reply.told);
+            }
+            Pending::Propagation(change) => self.registry_told(replica, change, &reply.told),
+            pending => self.followed(replica, number, pending, reply),
+        }
+    }
+
+    pub(super) fn given_up(&mut self, replica: usize, number: u64) {
+        if let Some((pending, _)) = self.process(replica).pending.remove(&number) {
+            self.failed(replica, pending);
+        }
+    }
+
+    fn failed(&mut self, replica: usize, pending: Pending) {
+        match pending {
+            Pending::Read { sent, .. } => self.process(replica).machine.abandon_read(&sent),
+            Pending::Propagation(change) => self.registry_not_read(replica, change),
+            _ => self.process(replica).following = false,
+        }
+    }
+
     pub(super) fn ask(&mut self, replica: usize) {
         let next = self.rng.between(2_000, 40_000);
-        self.later(next, Event::At(replica, Step::Ask));
+        self.at(replica, next, Step::Ask);
         let key = self.rng.index(KEYS);
         let current =
             (0..SECRETS).find(|&number| self.store.accepts(Secret { key, number })).unwrap_or(SECRETS - 1);
         // The good one mostly, else any: one that was good, or one that nobody has been given.
         let number = if self.rng.percent(60) { current } else { self.rng.index(SECRETS) };
-        self.look_up(replica, Secret { key, number }, 0);
+        let keep = if self.rng.percent(70) { 0 } else { self.rng.between(1, 700) };
+        let keep = std::time::Duration::from_millis(keep);
+        self.look_up(
+            replica,
+            Question { secret: Secret { key, number }, asked: self.now, keep, attempts: 0 },
+        );
     }
 
-    pub(super) fn look_up(&mut self, replica: usize, secret: Secret, attempts: u32) {
-        let digest = std::slice::from_ref(self.store.digest(secret));
-        let clock = self.replicas[replica].clock(self.now);
-        let recalled = self.replicas[replica].machine.recall(digest, None);
+    fn keep(&self, replica: usize, question: &Question) -> Option<BootTime> {
+        (!question.keep.is_zero()).then(|| self.clock(replica).after(question.keep))
+    }
+
+    fn look_up(&mut self, replica: usize, question: Question) {
+        let digest = self.store.digest(question.secret).clone();
+        let (clock, keep) = (self.clock(replica), self.keep(replica, &question));
+        let machine = &self.process(replica).machine;
+        let recalled = machine.recall(std::slice::from_ref(&digest), keep);
+        let has_lease = clock < machine.lease_until();
         if let Some(answer) = recalled.filter(|answer| answer.remaining(clock).is_some()) {
             self.tally.hits += 1;
-            return self.verdict(replica, secret, &answer);
+            return self.verdict(replica, question, &answer);
         }
-        let own = &mut self.replicas[replica];
-        if let Some(read) = own.reads.values_mut().find(|read| read.secret == secret) {
-            return read.waiting.push(attempts);
+        let joins = has_lease || self.rules == Some(Bug::JoinedWithoutLease);
+        for (pending, _) in self.process(replica).pending.values_mut() {
+            if let Pending::Read { secret, shared: true, waiting, .. } = pending
+                && *secret == question.secret
+                && joins
+            {
+                return waiting.push(question);
+            }
         }
-        let sent = own.machine.begin_read(clock);
-        let (there, number) = (own.there(&mut self.rng), self.number());
-        self.replicas[replica].reads.insert(number, Read { secret, sent, waiting: vec![attempts] });
-        if let Some(there) = there {
-            self.later(there, Event::Arrives(replica, Step::ReadAtStore(number)));
-        }
-        self.later(2_000_000, Event::At(replica, Step::ReadGivenUp(number)));
+        let sent = self.process(replica).machine.begin_read(clock);
+        let secret = question.secret;
+        let pending = Pending::Read { secret, sent, shared: joins, waiting: vec![question] };
+        self.send(replica, Request::Read(secret), pending, 2_000_000);
     }
 
-    pub(super) fn read_answered(&mut self, replica: usize, number: u64, found: Option<FoundKey>) {
-        let Some(read) = self.replicas[replica].reads.remove(&number) else { return };
-        let digest = std::slice::from_ref(self.store.digest(read.secret));
-        let reading = self.replicas[replica].machine.end_read(&read.sent, digest, found);
+    fn read_answered(
+        &mut self,
+        replica: usize,
+        secret: Secret,
+        sent: &crate::machine::SentRead,
+        waiting: Vec<Question>,
+        told: super::Told,
+    ) {
+        let super::Told::Found(found) = told else { return };
+        let digest = self.store.digest(secret).clone();
+        let machine = &mut self.process(replica).machine;
+        let reading = machine.end_read(sent, std::slice::from_ref(&digest), found.map(|found| *found));
         self.tally.reads += 1;
-        for attempts in read.waiting {
+        for question in waiting {
             // Whoever waits is woken at some time.
             let wakes = if self.rng.percent(80) { 0 } else { self.rng.between(0, 50_000) };
-            self.later(wakes, Event::At(replica, Step::Conclude(read.secret, reading.clone(), attempts)));
+            self.at(replica, wakes, Step::Conclude(question, reading.clone()));
         }
     }
 
-    pub(super) fn conclude(&mut self, replica: usize, secret: Secret, reading: &Reading, attempts: u32) {
-        let digest = std::slice::from_ref(self.store.digest(secret));
-        let own = &self.replicas[replica];
-        if let Some(answer) = own.machine.conclude(reading, digest, None, own.clock(self.now)) {
-            return self.verdict(replica, secret, &answer);
+    pub(super) fn conclude(&mut self, replica: usize, question: Question, reading: &Reading) {
+        let digest = self.store.digest(question.secret).clone();
+        let (clock, keep) = (self.clock(replica), self.keep(replica, &question));
+        let machine = &self.process(replica).machine;
+        if let Some(answer) = machine.conclude(reading, std::slice::from_ref(&digest), keep, clock) {
+            return self.verdict(replica, question, &answer);
         }
         self.tally.fenced += 1;
-        if attempts + 1 < ATTEMPTS {
-            self.look_up(replica, secret, attempts + 1);
-        }
-    }
-
-    pub(super) fn poll(&mut self, replica: usize) {
-        let number = self.number();
-        let own = &mut self.replicas[replica];
-        let clock = own.clock(self.now);
-        own.poll = Some((number, own.machine.begin_poll(clock)));
-        if let Some(there) = own.there(&mut self.rng) {
-            self.later(there, Event::Arrives(replica, Step::PollAtStore(number)));
-        }
-        self.later(2 * POLL_INTERVAL, Event::At(replica, Step::PollGivenUp(number)));
-    }
-
-    pub(super) fn poll_answered(&mut self, replica: usize, number: u64, told: &Told) {
-        let own = &mut self.replicas[replica];
-        let Some((_, sent)) = own.poll.take_if(|(one, _)| *one == number) else { return };
-        let clock = own.clock(self.now);
-        let polled = match told {
-            Told::Head(head) => own.machine.end_head(&sent, head, clock),
-            Told::Poll(poll) => own.machine.end_poll(&sent, poll, clock),
-        };
-        match polled {
-            Polled::Behind => {
-                self.tally.incomplete += 1;
-                self.poll(replica);
-            }
-            Polled::Restarted => self.tally.restarts += 1,
-            Polled::Current | Polled::Unregistered | Polled::Ignored => {}
-        }
-    }
-
-    /// The replica is told that its own mutation was committed.
-    pub(super) fn mutated(&mut self, replica: usize, mutation: Mutation, at: Micros) {
-        let change = self.store.change(mutation);
-        self.replicas[replica].machine.apply(&[change]);
-        if let Mutation::Revoke(key) = mutation {
-            let wait = self.replicas[replica].real(self.commit_wait);
-            self.later(wait, Event::At(replica, Step::DeleteAnswered(key, at)));
-        }
-    }
-
-    // --- The promise ---
-
-    pub(super) fn verdict(&mut self, replica: usize, secret: Secret, answer: &Answer) {
-        let good = |found: &FoundKey| found.key.revoked_at.is_none() && !found.organization.is_suspended();
-        if !answer.found.as_deref().is_some_and(good) {
-            self.tally.refused += 1;
-            return;
-        }
-        self.tally.accepted += 1;
-        if self.deleted[secret.key] {
-            self.violation = Some(Violation::AcceptedAfterDelete { at: self.now });
-        }
-        if let Some((since, boots)) = self.refused_since.get(&secret) {
-            self.tally.accepted_within_lease += 1;
-            let late = self.replicas[replica].boot(self.now) - boots[replica];
-            if late > self.lease {
-                self.violation = Some(Violation::AcceptedTooLate { at: self.now, since: *since, late });
-            }
+        if question.attempts + 1 < ATTEMPTS {
+            self.look_up(replica, Question { attempts: question.attempts + 1, ..question });
         }
     }
 }

@@ -1,0 +1,452 @@
+//! What can happen next, and what it does.
+
+use std::{rc::Rc, time::Duration};
+
+use capykeys_domain::ports::{FeedHead, FeedProgress, FoundKey, NewestLine, Poll, Registry, ReplicaId};
+
+use super::{
+    Bounds, ShellBug, Violation,
+    server::{Keys, Registered, Server, line},
+};
+use crate::{
+    BootTime, CacheSettings,
+    acknowledgement::Acknowledgement,
+    machine::{Machine, Polled, SentPoll, SentRead},
+    planted::{Bug, Planted},
+    reaper::Reaper,
+};
+
+pub(super) const TICK: Duration = Duration::from_millis(1);
+const LEASES: [u32; 2] = [2, 1];
+pub(super) const LONGEST: u32 = 2;
+/// Longer than the shorter lease, so that it is the lease that ends it.
+const KEEP: u32 = 3;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    Tick,
+    Commit(usize),
+    /// Whoever has made the changes reads the registry for all that are not acknowledged.
+    ReadRegistry,
+    Acknowledge(usize),
+    /// Somebody looks for replicas that are gone.
+    Reap,
+    Failover {
+        loses: bool,
+    },
+    Restart(usize),
+    BeginPoll {
+        replica: usize,
+        /// By a connection to the server that was replaced.
+        elsewhere: bool,
+    },
+    /// The store answers it.
+    AnswerPoll(usize),
+    EndPoll(usize),
+    /// What the replica wants to be written is.
+    Write(usize),
+    Confirm(usize),
+    Ask {
+        replica: usize,
+        key: usize,
+        keeps: bool,
+    },
+    AnswerRead(usize),
+    EndRead(usize),
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Told {
+    Head(FeedHead),
+    Poll(Poll),
+}
+
+#[derive(Clone)]
+pub(super) struct PendingPoll {
+    pub(super) sent: SentPoll,
+    pub(super) asked: NewestLine,
+    pub(super) line: i64,
+    pub(super) told: Option<Told>,
+}
+
+#[derive(Clone)]
+pub(super) struct PendingRead {
+    pub(super) key: usize,
+    pub(super) sent: SentRead,
+    pub(super) asked: NewestLine,
+    pub(super) line: i64,
+    pub(super) shared: bool,
+    /// Of everybody who waits, whether the change was acknowledged when they asked.
+    pub(super) waiting: Vec<bool>,
+    pub(super) found: Option<FoundKey>,
+}
+
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+pub(super) enum Write {
+    Register,
+    Confirm(i64, i64),
+}
+
+#[derive(Clone)]
+pub(super) struct Replica {
+    pub(super) id: u8,
+    pub(super) lease: u32,
+    pub(super) machine: Machine,
+    pub(super) newest: NewestLine,
+    pub(super) poll: Option<PendingPoll>,
+    pub(super) read: Option<PendingRead>,
+    pub(super) write: Option<Write>,
+}
+
+/// A change, as who has made it sees it.
+#[derive(Clone)]
+pub(super) struct Made {
+    pub(super) committed: u32,
+    pub(super) acknowledgement: Acknowledgement,
+    pub(super) acknowledged: bool,
+}
+
+#[derive(Clone)]
+pub(super) struct World {
+    pub(super) bounds: Bounds,
+    pub(super) rules: Option<Bug>,
+    pub(super) shell: Option<ShellBug>,
+    pub(super) keys: Rc<Keys>,
+    pub(super) now: u32,
+    pub(super) server: Server,
+    pub(super) replaced: Option<Server>,
+    pub(super) replicas: Vec<Replica>,
+    pub(super) reaper: Reaper,
+    pub(super) made: Vec<Option<Made>>,
+    /// Until when somebody acts on a verdict about a key.
+    pub(super) kept: Vec<BootTime>,
+    pub(super) restarts: u32,
+    pub(super) failovers: u32,
+    pub(super) violation: Option<Violation>,
+}
+
+impl Replica {
+    fn new(id: u8, lease: u32, rules: Option<Bug>) -> Self {
+        let settings = CacheSettings { lease: TICK * lease, ..CacheSettings::default() };
+        Self {
+            id,
+            lease,
+            machine: Machine::new(&settings, Planted::new(rules)),
+            newest: NewestLine::default(),
+            poll: None,
+            read: None,
+            write: None,
+        }
+    }
+}
+
+impl World {
+    pub(super) fn new(bounds: Bounds, rules: Option<Bug>, shell: Option<ShellBug>) -> Self {
+        let replica = |number: usize| Replica::new(u8::try_from(number).unwrap(), LEASES[number], rules);
+        Self {
+            bounds,
+            rules,
+            shell,
+            keys: Rc::new(Keys::new(bounds.changes)),
+            now: 0,
+            server: Server { line: 1, revoked: Vec::new(), replicas: std::collections::BTreeMap::new() },
+            replaced: None,
+            replicas: (0..bounds.replicas).map(replica).collect(),
+            reaper: Reaper::new(TICK),
+            made: vec![None; bounds.changes],
+            kept: vec![BootTime::START; bounds.changes],
+            restarts: 0,
+            failovers: 0,
+            violation: None,
+        }
+    }
+
+    /// The clock of the replicas, which is as slow as one may be.
+    pub(super) fn clock(&self) -> BootTime {
+        BootTime::new(TICK * self.now)
+    }
+
+    /// The clock of who waits, which is as fast as one may be.
+    pub(super) fn fast_clock(&self) -> BootTime {
+        let now = TICK * self.now;
+        BootTime::new(now + now / crate::settings::DRIFT)
+    }
+
+    /// The server on this line, where it answers this replica: one that was replaced is fenced off from
+    /// whoever has not heard of the next line.
+    fn server(&self, replica: &Replica, asked: &NewestLine, number: i64) -> Option<&Server> {
+        if number == self.server.line {
+            return Some(&self.server);
+        }
+        let vouches = asked.line().is_none_or(|asked| asked.number <= number);
+        let fenced = replica.newest.line().is_none_or(|newest| newest.number <= number);
+        self.replaced.as_ref().filter(|server| server.line == number && vouches && !fenced)
+    }
+
+    pub(super) fn actions(&self) -> Vec<Action> {
+        let mut actions = vec![Action::Tick];
+        for (key, made) in self.made.iter().enumerate() {
+            match made {
+                None => actions.push(Action::Commit(key)),
+                Some(made) if made.acknowledged => {}
+                Some(made) if self.fast_clock() >= made.acknowledgement.latest() => {
+                    actions.push(Action::Acknowledge(key));
+                }
+                Some(_) => {}
+            }
+        }
+        if self.made.iter().flatten().any(|made| !made.acknowledged) {
+            actions.push(Action::ReadRegistry);
+        }
+        if self.bounds.removals && !self.server.replicas.is_empty() {
+            actions.push(Action::Reap);
+        }
+        if self.failovers < self.bounds.failovers {
+            actions.extend([false, true].map(|loses| Action::Failover { loses }));
+        }
+        for (number, replica) in self.replicas.iter().enumerate() {
+            self.actions_of(number, replica, &mut actions);
+        }
+        actions
+    }
+
+    fn actions_of(&self, number: usize, replica: &Replica, actions: &mut Vec<Action>) {
+        if self.restarts < self.bounds.restarts {
+            actions.push(Action::Restart(number));
+        }
+        // One that is under way is given up for it.
+        actions.push(Action::BeginPoll { replica: number, elsewhere: false });
+        if self.replaced.is_some() {
+            actions.push(Action::BeginPoll { replica: number, elsewhere: true });
+        }
+        if let Some(poll) = &replica.poll {
+            if poll.told.is_some() {
+                actions.push(Action::EndPoll(number));
+            } else if self.server(replica, &poll.asked, poll.line).is_some() {
+                actions.push(Action::AnswerPoll(number));
+            }
+        }
+        if replica.write.is_some() {
+            actions.push(Action::Write(number));
+        } else if replica.machine.confirmable(self.clock()).is_some() {
+            actions.push(Action::Confirm(number));
+        }
+        for key in 0..self.bounds.changes {
+            actions.push(Action::Ask { replica: number, key, keeps: false });
+            if self.bounds.keeping {
+                actions.push(Action::Ask { replica: number, key, keeps: true });
+            }
+        }
+        match &replica.read {
+            Some(read) if read.found.is_some() => actions.push(Action::EndRead(number)),
+            Some(read) if self.server(replica, &read.asked, read.line).is_some() => {
+                actions.push(Action::AnswerRead(number));
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn act(&mut self, action: Action) {
+        let clock = self.clock();
+        match action {
+            Action::Tick => self.now += 1,
+            Action::Commit(key) => self.commit(key),
+            Action::ReadRegistry => {
+                let registry = self.server.registry(self.shell);
+                for made in self.made.iter_mut().flatten().filter(|made| !made.acknowledged) {
+                    made.acknowledgement.told(&registry);
+                }
+            }
+            Action::Acknowledge(key) => self.acknowledge(key),
+            Action::Reap => self.reap(),
+            Action::Failover { loses } => self.fail_over(loses),
+            Action::Restart(number) => {
+                self.restarts += 1;
+                let (id, lease) = (self.replicas[number].id + 10, self.replicas[number].lease);
+                self.replicas[number] = Replica::new(id, lease, self.rules);
+            }
+            Action::BeginPoll { replica, elsewhere } => {
+                let line = self.server.line - i64::from(elsewhere);
+                let replica = &mut self.replicas[replica];
+                let (sent, asked) = (replica.machine.begin_poll(clock), replica.newest);
+                replica.poll = Some(PendingPoll { sent, asked, line, told: None });
+            }
+            Action::AnswerPoll(number) => {
+                let replica = &self.replicas[number];
+                let Some(poll) = &replica.poll else { return };
+                let Some(server) = self.server(replica, &poll.asked, poll.line) else { return };
+                let told = match &poll.sent.position {
+                    None => Told::Head(server.head(replica.id, self.shell)),
+                    Some(from) => Told::Poll(server.poll(&self.keys, replica.id, from, self.shell)),
+                };
+                if let Some(poll) = &mut self.replicas[number].poll {
+                    poll.told = Some(told);
+                }
+            }
+            Action::EndPoll(number) => self.end_poll(number),
+            Action::Write(number) => self.write(number),
+            Action::Confirm(number) => {
+                let replica = &mut self.replicas[number];
+                let progress = replica.machine.confirmable(clock);
+                replica.write =
+                    progress.map(|progress| Write::Confirm(progress.sequence, line_of(&progress)));
+            }
+            Action::Ask { replica, key, keeps } => self.ask(replica, key, keeps),
+            Action::AnswerRead(number) => self.answer_read(number),
+            Action::EndRead(number) => self.end_read(number),
+        }
+    }
+
+    fn commit(&mut self, key: usize) {
+        let mut acknowledgement = Acknowledgement::new(None, self.fast_clock());
+        match self.shell {
+            Some(ShellBug::RegistryReadBeforeCommit) => {
+                acknowledgement.told(&self.server.registry(self.shell));
+            }
+            Some(ShellBug::NobodyWhereUnread) => {
+                let head = self.server.registry(self.shell).head;
+                acknowledgement.told(&Registry { head, replicas: Vec::new() });
+            }
+            _ => {}
+        }
+        self.server.revoked.push(key);
+        self.made[key] = Some(Made { committed: self.now, acknowledgement, acknowledged: false });
+    }
+
+    fn reap(&mut self) {
+        let (registry, now) = (self.server.registry(self.shell), self.fast_clock());
+        // Whoever looks is none of the replicas.
+        let steps = self.reaper.observe(&registry, ReplicaId([0xff; 16]), now);
+        for gone in steps.retire {
+            if let Some(replica) = self.server.replicas.get_mut(&gone.id.0[0]) {
+                replica.retired = true;
+                self.reaper.retired(&gone, now);
+                if self.shell == Some(ShellBug::ForgottenAtOnce) {
+                    self.server.replicas.remove(&gone.id.0[0]);
+                }
+            }
+        }
+        for gone in steps.forget {
+            self.server.replicas.retain(|id, replica| *id != gone.id.0[0] || !replica.retired);
+        }
+    }
+
+    fn fail_over(&mut self, loses: bool) {
+        self.failovers += 1;
+        self.replaced = Some(self.server.clone());
+        self.server.line += 1;
+        if loses && let Some(key) = self.server.revoked.pop() {
+            self.made[key] = None;
+            let reads = self.replicas.iter_mut().filter_map(|replica| replica.read.as_mut());
+            reads.filter(|read| read.key == key).for_each(|read| read.waiting = vec![false]);
+        }
+        // What was to be written is not.
+        self.replicas.iter_mut().for_each(|replica| replica.write = None);
+    }
+
+    fn end_poll(&mut self, number: usize) {
+        let (clock, shell) = (self.clock(), self.shell);
+        let replica = &mut self.replicas[number];
+        let Some(poll) = replica.poll.take() else { return };
+        if !admits(&mut replica.newest, &poll.asked, poll.line, shell) {
+            return;
+        }
+        let polled = match &poll.told {
+            Some(Told::Head(head)) => replica.machine.end_head(&poll.sent, head, clock),
+            Some(Told::Poll(told)) => replica.machine.end_poll(&poll.sent, told, clock),
+            None => return,
+        };
+        if polled == Polled::Unregistered {
+            replica.write = Some(Write::Register);
+        }
+    }
+
+    fn write(&mut self, number: usize) {
+        let replica = &mut self.replicas[number];
+        let lease = TICK * replica.lease;
+        match replica.write.take() {
+            Some(Write::Register) => {
+                let new = Registered { lease, confirmed: None, renewals: 0, retired: false };
+                let registered = self.server.replicas.entry(replica.id).or_insert(new);
+                registered.retired = false;
+                registered.renewals += 1;
+                replica.machine.registered();
+            }
+            Some(Write::Confirm(sequence, line)) => {
+                if let Some(registered) = self.server.replicas.get_mut(&replica.id) {
+                    registered.confirmed = Some((sequence, line));
+                    registered.renewals += 1;
+                }
+                let history = super::server::line(line).id;
+                replica.machine.end_confirm(FeedProgress { sequence, history });
+            }
+            None => {}
+        }
+    }
+
+    fn ask(&mut self, number: usize, key: usize, keeps: bool) {
+        let (clock, acknowledged) = (self.clock(), self.is_acknowledged(key));
+        let digest = self.keys.0[key].digest.clone();
+        let replica = &mut self.replicas[number];
+        let keep = keeps.then(|| clock.after(TICK * KEEP));
+        let recalled = replica.machine.recall(std::slice::from_ref(&digest), keep);
+        if let Some(answer) = recalled.filter(|answer| answer.remaining(clock).is_some()) {
+            return self.judge(number, key, &answer, acknowledged);
+        }
+        let joins = clock < replica.machine.lease_until() || self.rules == Some(Bug::JoinedWithoutLease);
+        match &mut replica.read {
+            Some(read) if read.key == key && read.shared && joins => {
+                if !read.waiting.contains(&acknowledged) {
+                    read.waiting.push(acknowledged);
+                }
+            }
+            // One at a time is enough: others are like it.
+            Some(_) => {}
+            None => {
+                let (sent, asked) = (replica.machine.begin_read(clock), replica.newest);
+                let (line, waiting) = (self.server.line, vec![acknowledged]);
+                replica.read =
+                    Some(PendingRead { key, sent, asked, line, shared: joins, waiting, found: None });
+                if !self.bounds.slow_reads {
+                    self.answer_read(number);
+                    self.end_read(number);
+                }
+            }
+        }
+    }
+
+    fn answer_read(&mut self, number: usize) {
+        let replica = &self.replicas[number];
+        let Some(read) = &replica.read else { return };
+        let Some(server) = self.server(replica, &read.asked, read.line) else { return };
+        let found = server.find(&self.keys, read.key);
+        if let Some(read) = &mut self.replicas[number].read {
+            read.found = Some(found);
+        }
+    }
+
+    fn end_read(&mut self, number: usize) {
+        let (clock, shell) = (self.clock(), self.shell);
+        let replica = &mut self.replicas[number];
+        let Some(read) = replica.read.take() else { return };
+        if !admits(&mut replica.newest, &read.asked, read.line, shell) {
+            return replica.machine.abandon_read(&read.sent);
+        }
+        let digest = self.keys.0[read.key].digest.clone();
+        let digests = std::slice::from_ref(&digest);
+        let reading = replica.machine.end_read(&read.sent, digests, read.found);
+        if let Some(answer) = replica.machine.conclude(&reading, digests, None, clock) {
+            for acknowledged in read.waiting {
+                self.judge(number, read.key, &answer, acknowledged);
+            }
+        }
+    }
+}
+
+fn admits(newest: &mut NewestLine, asked: &NewestLine, told: i64, bug: Option<ShellBug>) -> bool {
+    newest.admits(asked.line(), line(told)) || bug == Some(ShellBug::AnyLineTaken)
+}
+
+fn line_of(progress: &FeedProgress) -> i64 {
+    i64::try_from(u128::from_be_bytes(progress.history)).unwrap()
+}

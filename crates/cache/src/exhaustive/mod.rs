@@ -1,0 +1,193 @@
+//! The promise, explored to the end: every order of everything that can happen to a few replicas and a
+//! few changes, for however long it goes on, with the rules as they are and a small store. Leases are one
+//! or two ticks of the clock long, and times count as what is left of them, so that there is an end to
+//! the states. The simulation goes further; this leaves nothing out within its bounds.
+//!
+//! `cargo test --release -p capykeys-cache --lib exhaustive -- --include-ignored --nocapture` explores the
+//! large ones as well, and tells how many states there were.
+
+mod actions;
+mod judge;
+mod server;
+
+use std::{
+    collections::HashSet,
+    fmt::Write as _,
+    hash::{DefaultHasher, Hash, Hasher},
+    rc::Rc,
+};
+
+use actions::{Action, World};
+
+use crate::planted::Bug;
+
+/// What is explored.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    replicas: usize,
+    /// Each is the revocation of a key of its own.
+    changes: usize,
+    restarts: u32,
+    /// Each loses the last change, or none.
+    failovers: u32,
+    /// Whether callers keep verdicts.
+    keeping: bool,
+    /// Whether reads take their time; else one is over when it begins.
+    slow_reads: bool,
+    /// Whether somebody removes replicas that are gone.
+    removals: bool,
+}
+
+const NONE: Bounds = Bounds {
+    replicas: 1,
+    changes: 1,
+    restarts: 0,
+    failovers: 0,
+    keeping: false,
+    slow_reads: false,
+    removals: false,
+};
+
+const KEEPING: Bounds = Bounds { keeping: true, ..NONE };
+const SLOW_READS: Bounds = Bounds { slow_reads: true, ..NONE };
+const REMOVALS: Bounds = Bounds { removals: true, ..NONE };
+const FAILOVER: Bounds = Bounds { failovers: 1, ..NONE };
+const SLOW_READS_AND_FAILOVER: Bounds = Bounds { slow_reads: true, ..FAILOVER };
+
+/// A replica that hears of the next line by reading one key may still have the other one.
+const TWO_KEYS_AND_FAILOVER: Bounds = Bounds { changes: 2, ..FAILOVER };
+
+const SMALL: [Bounds; 2] = [NONE, KEEPING];
+
+const LARGE: [Bounds; 9] = [
+    SLOW_READS,
+    REMOVALS,
+    FAILOVER,
+    SLOW_READS_AND_FAILOVER,
+    Bounds { restarts: 1, ..KEEPING },
+    Bounds { failovers: 1, ..KEEPING },
+    Bounds { removals: true, ..KEEPING },
+    Bounds { changes: 2, ..KEEPING },
+    Bounds { replicas: 2, ..NONE },
+];
+
+/// A mistake around the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ShellBug {
+    ForgottenAtOnce,
+    RegistryReadBeforeCommit,
+    NobodyWhereUnread,
+    AnyLineTaken,
+    RetiredStillRegistered,
+    NumbersOfAnyLine,
+}
+
+/// How the promise was broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Violation {
+    AcceptedTooLate,
+    AcceptedAfterDelete,
+    KeptAfterDelete,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Explored {
+    states: usize,
+    transitions: usize,
+    longest: usize,
+}
+
+/// The way to a state, backwards.
+struct Way(Action, Option<Rc<Way>>);
+
+fn told(mut way: Option<&Rc<Way>>) -> String {
+    let mut actions = Vec::new();
+    while let Some(last) = way {
+        actions.push(last.0);
+        way = last.1.as_ref();
+    }
+    actions.iter().rev().fold(String::new(), |mut text, action| {
+        let _ = writeln!(text, "  {action:?}");
+        text
+    })
+}
+
+/// Goes through all states that can be reached, each once.
+fn explore(
+    bounds: Bounds,
+    rules: Option<Bug>,
+    shell: Option<ShellBug>,
+) -> Result<Explored, (Violation, String)> {
+    let (mut seen, mut explored) = (HashSet::new(), Explored::default());
+    let mut left = vec![(World::new(bounds, rules, shell), None, 0)];
+    while let Some((world, way, length)) = left.pop() {
+        explored.longest = explored.longest.max(length);
+        for action in world.actions() {
+            let mut next = world.clone();
+            next.act(action);
+            explored.transitions += 1;
+            let way = Some(Rc::new(Way(action, way.clone())));
+            if let Some(violation) = next.violation {
+                return Err((violation, told(way.as_ref())));
+            }
+            let mut hasher = DefaultHasher::new();
+            next.fingerprint().hash(&mut hasher);
+            if seen.insert(hasher.finish()) {
+                left.push((next, way, length + 1));
+            }
+        }
+    }
+    explored.states = seen.len();
+    Ok(explored)
+}
+
+#[expect(clippy::print_stderr, reason = "how much was explored stands in the documentation")]
+fn assert_kept(all: &[Bounds]) {
+    for bounds in all {
+        match explore(*bounds, None, None) {
+            Ok(explored) => eprintln!("{bounds:?}: {explored:?}"),
+            Err((violation, way)) => panic!("{bounds:?}: {violation:?}\n{way}"),
+        }
+    }
+}
+
+#[test]
+fn no_order_of_events_breaks_the_promise() {
+    assert_kept(&SMALL);
+}
+
+#[test]
+#[ignore = "minutes, in a release build: make ci-full"]
+fn no_order_of_more_events_breaks_the_promise() {
+    assert_kept(&LARGE);
+}
+
+macro_rules! found {
+    ($($(#[$ignore:meta])? $name:ident: $rules:expr, $shell:expr, $bounds:expr;)*) => {
+        $(#[test]
+        $(#[$ignore])?
+        fn $name() {
+            assert!(explore($bounds, $rules, $shell).is_err());
+        })*
+    };
+}
+
+found! {
+    a_lease_from_the_time_of_receipt_is_found: Some(Bug::LeaseFromReceipt), None, NONE;
+    a_lease_extended_before_applying_is_found: Some(Bug::LeaseBeforeApplying), None, NONE;
+    a_cache_without_a_lease_is_found: Some(Bug::NoLease), None, NONE;
+    a_lease_before_registration_is_found: Some(Bug::LeaseUnregistered), None, NONE;
+    fills_without_a_fence_are_found: Some(Bug::NoFence), None, SLOW_READS;
+    reads_of_any_age_are_found: Some(Bug::NoAgeOfReads), None, SLOW_READS;
+    a_read_that_is_joined_without_a_lease_is_found: Some(Bug::JoinedWithoutLease), None, SLOW_READS;
+    a_fill_from_before_a_restart_is_found: Some(Bug::FillAfterRestart), None, SLOW_READS_AND_FAILOVER;
+    a_kept_verdict_that_is_not_waited_for_is_found: Some(Bug::KeptNotWaitedFor), None, KEEPING;
+    a_replica_that_is_forgotten_while_its_lease_runs_is_found: None, Some(ShellBug::ForgottenAtOnce), REMOVALS;
+    a_retired_replica_that_is_told_that_it_is_registered_is_found:
+        None, Some(ShellBug::RetiredStillRegistered), REMOVALS;
+    a_registry_from_before_the_commit_is_found: None, Some(ShellBug::RegistryReadBeforeCommit), NONE;
+    a_registry_that_is_taken_for_empty_is_found: None, Some(ShellBug::NobodyWhereUnread), NONE;
+    #[ignore = "half a minute: make ci-full"]
+    an_answer_of_an_older_line_that_is_taken_is_found: None, Some(ShellBug::AnyLineTaken), TWO_KEYS_AND_FAILOVER;
+    numbers_that_are_compared_across_lines_are_found: None, Some(ShellBug::NumbersOfAnyLine), FAILOVER;
+}
