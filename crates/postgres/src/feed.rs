@@ -57,10 +57,10 @@ impl ChangeFeed for PostgresStore {
             [(&reader, Type::UUID), (&position.sequence, Type::INT8), (&limit, Type::INT8)];
         let poll = async {
             let rows = self.pool.run(POLL, &params).await?;
-            match rows.is_empty() {
-                true => self.feed_head(id).await.map(Poll::Diverged),
-                false => read_poll(&rows, position),
+            if rows.is_empty() {
+                return self.feed_head(id).await.map(Poll::Diverged);
             }
+            read_poll(&rows, position)
         };
         poll.await.map_err(|failure| failure.during("poll the feed"))
     }

@@ -60,10 +60,8 @@ fn restored(connection: &Connection) -> rusqlite::Result<Result<(), OpenError>> 
         "SELECT EXISTS (SELECT 1 FROM api_keys) AND NOT EXISTS (SELECT 1 FROM organizations)";
     connection.execute(BEGIN, [])?;
     let incomplete: bool = connection.query_row(NO_ORGANIZATION, [], |row| row.get(0))?;
-    Ok(match incomplete {
-        true => Err(OpenError::Incomplete("there are keys and no organizations")),
-        false => Ok(()),
-    })
+    let reason = incomplete.then_some("there are keys and no organizations");
+    Ok(reason.map_or(Ok(()), |reason| Err(OpenError::Incomplete(reason))))
 }
 
 /// Whether there are tables whose migrations are not recorded.
