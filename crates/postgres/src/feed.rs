@@ -58,10 +58,9 @@ impl ChangeFeed for PostgresStore {
         let poll = async {
             let rows = self.pool.run(POLL, &params).await?;
             if rows.is_empty() {
-                self.feed_head(id).await.map(Poll::Diverged)
-            } else {
-                read_poll(&rows, position)
+                return self.feed_head(id).await.map(Poll::Diverged);
             }
+            read_poll(&rows, position)
         };
         poll.await.map_err(|failure| failure.during("poll the feed"))
     }

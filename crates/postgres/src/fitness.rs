@@ -118,20 +118,10 @@ pub(crate) fn fault(place: Option<i32>) -> Option<&'static str> {
 
 /// Why the database must not be migrated.
 pub(crate) async fn before_migration(client: &Client) -> Result<Option<&'static str>, Failure> {
-    let faults = || BY_ITS_NATURE.iter().chain(&BEFORE_MIGRATION);
-    Ok(found(client, faults()).await?.and_then(|place| faults().nth(place)).map(|(_, reason)| *reason))
-}
-
-/// Why the database must not be served from. Its schema is the one that this program knows.
-pub(crate) async fn in_service(client: &Client) -> Result<Option<&'static str>, Failure> {
-    Ok(found(client, served()).await?.and_then(|place| served().nth(place)).map(|(_, reason)| *reason))
-}
-
-async fn found<'a>(
-    client: &Client,
-    faults: impl Iterator<Item = &'a Fault>,
-) -> Result<Option<usize>, Failure> {
-    let row = client.query_typed_one(&format!("SELECT {}", first_of(faults)), &[]).await?;
+    let faults: Vec<&Fault> = BY_ITS_NATURE.iter().chain(&BEFORE_MIGRATION).collect();
+    let first = format!("SELECT {}", first_of(faults.iter().copied()));
+    let row = client.query_typed_one(&first, &[]).await?;
     let place: Option<i32> = row.try_get(0).map_err(|_| Failure::UnreadableRow)?;
-    Ok(place.and_then(|place| usize::try_from(place).ok()))
+    let place = place.and_then(|place| usize::try_from(place).ok());
+    Ok(place.and_then(|place| faults.get(place)).map(|(_, reason)| *reason))
 }

@@ -62,6 +62,8 @@ impl PostgresStore {
     /// [`SchemaError`] where it has not, or does not say.
     pub async fn check_schema(&self) -> Result<(), SchemaError> {
         self.pool.check_schema().await?;
+        // Not at every connection: it costs some milliseconds, and many may be opened at once.
+        schema::judge(self.pool.run(&fitness::SERVED, &[]).await)?;
         let rows = self.pool.run(fitness::RISKS, &[]).await;
         let rows = rows.map_err(|failure| failure.during("look at the settings"))?;
         let off = rows.first().and_then(|row| row.try_get::<_, String>(OWN_COLUMNS).ok()).unwrap_or_default();

@@ -69,7 +69,7 @@ mod tests {
             crate::schema::plan(&find_any_of(2)),
             [
                 "SEARCH k USING INDEX sqlite_autoindex_api_keys_2 (digest=?)",
-                "SEARCH o USING INDEX sqlite_autoindex_organizations_1 (id=?)",
+                "SEARCH o USING INDEX sqlite_autoindex_organizations_1 (id=?) LEFT-JOIN",
             ]
         );
     }
