@@ -56,6 +56,7 @@ ci-full: ci deny ## The same at full length
 	scripts/schemathesis 2000
 	CAPYKEYS_TEST_KILL_ROUNDS=200 CAPYKEYS_TEST_FAULT_SECONDS=10 $(TEST_PROGRAMS) \
 		cargo test --locked --package capykeys-tests
+	scripts/bare-root
 
 deny: ## Check licences and sources of all dependencies
 	cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny

@@ -97,9 +97,10 @@ fn replicas(
 ) -> Arc<dyn Replicas> {
     let own = (role == Role::Replica).then(|| cache.clone());
     let propagation = Propagation::new(own);
-    Arc::new(match config.cache.commit_wait {
-        true => propagation.with_others(registry, &Handle::current()),
-        false => propagation,
+    Arc::new(if config.cache.commit_wait {
+        propagation.with_others(registry, &Handle::current())
+    } else {
+        propagation
     })
 }
 

@@ -1,7 +1,5 @@
 //! How long the audit log is.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::num::NonZeroU32;
 
 use capykeys_conformance::fixtures;
