@@ -59,6 +59,7 @@ ci-full: ci deny ## The same at full length
 		cargo test --locked --package capykeys-tests
 	CAPYKEYS_TEST_PATRONI="$$(scripts/patroni)" $(TEST_PROGRAMS) \
 		cargo test --locked --package capykeys-tests --test promise -- --ignored patroni
+	scripts/bare-root
 
 deny: ## Check licences and sources of all dependencies
 	cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
