@@ -18,7 +18,6 @@ use capykeys_domain::{
     secret::KeyDigest,
 };
 use futures_util::FutureExt;
-use tokio::time::sleep;
 
 use crate::{
     Answer, BootClock, BootTime, CacheSettings, DEPENDENCY, SystemBootClock,
@@ -247,26 +246,6 @@ impl VerificationCache {
         let mut machine = self.0.write();
         machine.apply(&[change]);
         machine.kept_until()
-    }
-
-    /// Lets nobody wait for this replica any more, once what it has told may no longer be acted on. To
-    /// be called when nobody asks it any more and the feed is not followed: it takes a lease no more.
-    ///
-    /// # Errors
-    /// [`Unavailable`] where the store did not answer in time: then the others find out by themselves.
-    pub async fn leave(&self) -> Result<(), Unavailable> {
-        let Inner { id, store, clock, .. } = &*self.0;
-        let over = {
-            let machine = self.0.read();
-            machine.lease_until().max(machine.kept_until())
-        };
-        let registered = store.registry.registry().await?.replicas.into_iter().find(|one| one.id == *id);
-        let Some(registered) = registered else { return Ok(()) };
-        if store.registry.retire(*id, registered.renewals).await? {
-            sleep(over.since(clock.now())).await;
-            store.registry.forget(*id, registered.renewals).await?;
-        }
-        Ok(())
     }
 
     /// Forgets everything, also which keys there are none of: after an import.

@@ -38,6 +38,7 @@ mod boot_clock;
 mod cache;
 mod fence;
 mod flights;
+mod leaving;
 mod live;
 mod machine;
 mod monotonic_clock;

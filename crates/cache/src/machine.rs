@@ -1,6 +1,6 @@
 //! The rules, without time, I/O or concurrency: what happens and what the clock shows is told to it.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use capykeys_domain::{
     model::{ClerkOrganizationId, Organization, Timestamp},
@@ -15,8 +15,12 @@ use crate::{
     live::Live,
     organizations::Organizations,
     planted::{Bug, Planted},
-    store_time::{StoreTime, StoreTimeJump},
+    store_time::StoreTime,
 };
+
+#[cfg(test)]
+mod fingerprint;
+mod obedience;
 
 /// A poll that was sent.
 #[derive(Clone, Debug)]
@@ -141,90 +145,6 @@ impl Machine {
         self.extend(sent, head.registered, now, Polled::Restarted)
     }
 
-    /// What is to be confirmed: everything up to there is obeyed, also by those who were told a
-    /// verdict that they may keep. `None` where there is nothing new to confirm, or not yet.
-    pub(crate) fn confirmable(&self, now: BootTime) -> Option<FeedProgress> {
-        let obeyed = FeedProgress::from(self.position?);
-        let new = self.confirmed != Some(obeyed);
-        let over = now >= self.kept_until || self.planted.is(Bug::KeptNotWaitedFor);
-        (new && over).then_some(obeyed)
-    }
-
-    /// What the store knows to be obeyed here.
-    pub(crate) const fn confirmed(&self) -> Option<FeedProgress> {
-        self.confirmed
-    }
-
-    /// The store knows it.
-    pub(crate) const fn end_confirm(&mut self, progress: FeedProgress) {
-        self.confirmed = Some(progress);
-    }
-
-    /// This replica was registered, perhaps anew, and the store knows nothing that it confirmed.
-    pub(crate) const fn registered(&mut self) {
-        self.confirmed = None;
-    }
-
-    /// By how much the store's clock has jumped at the last poll.
-    pub(crate) const fn take_jump(&mut self) -> Option<StoreTimeJump> {
-        self.store_time.take_jump()
-    }
-
-    /// Drops everything, and whatever is being read.
-    pub(crate) fn clear(&mut self) {
-        let kept_until = self.live.clear();
-        self.keep(kept_until);
-        self.absent.clear();
-        self.organizations.clear();
-        self.fence.void();
-    }
-
-    fn keep(&mut self, until: BootTime) {
-        self.kept_until = self.kept_until.max(until);
-    }
-
-    /// Until when somebody may act on a verdict about what was changed, or about a key that has
-    /// left the cache in another way.
-    pub(crate) const fn kept_until(&self) -> BootTime {
-        self.kept_until
-    }
-
-    /// Obeys `changes`.
-    pub(crate) fn apply(&mut self, changes: &[Change]) {
-        if self.planted.is(Bug::LeaseBeforeApplying) {
-            let changes = std::mem::replace(&mut self.late, changes.to_vec());
-            return self.apply_now(&changes);
-        }
-        self.apply_now(changes);
-    }
-
-    fn apply_now(&mut self, changes: &[Change]) {
-        let mut organizations = HashSet::new();
-        for change in changes {
-            self.fence.changed(*change);
-            match change {
-                Change::Key(id) => {
-                    let kept_until = self.live.remove_key(*id);
-                    self.keep(kept_until);
-                }
-                Change::Organization(id) => drop(organizations.insert(*id)),
-            }
-        }
-        let kept_until = self.live.remove_organizations(&organizations);
-        self.keep(kept_until);
-        self.organizations.remove(&organizations);
-    }
-
-    /// Takes the lease, where this replica is registered with it: else nobody would wait for it.
-    fn extend(&mut self, sent: &SentPoll, registered: bool, now: BootTime, polled: Polled) -> Polled {
-        if !registered && !self.planted.is(Bug::LeaseUnregistered) {
-            return Polled::Unregistered;
-        }
-        let from = if self.planted.is(Bug::LeaseFromReceipt) { now } else { sent.sent };
-        self.lease_until = from.after(self.lease);
-        polled
-    }
-
     /// Until when the cache may be used.
     pub(crate) const fn lease_until(&self) -> BootTime {
         self.lease_until
@@ -336,35 +256,5 @@ impl Machine {
     #[cfg(test)]
     pub(crate) fn reads_in_flight(&self) -> usize {
         self.fence.reads_in_flight()
-    }
-
-    /// What decides on verdicts, with times as what is left of them and without numbers that only count.
-    #[cfg(test)]
-    pub(crate) fn fingerprint(&self, now: BootTime) -> impl std::hash::Hash + use<> {
-        let times = (self.lease_until.since(now), self.kept_until.since(now));
-        let place = |position: FeedPosition| (position.sequence, position.mark, position.history);
-        let confirmed = self.confirmed.map(|progress| (progress.sequence, progress.history));
-        (times, self.position.map(place), confirmed, self.live.fingerprint(now), self.late.clone())
-    }
-
-    /// The same of a read in flight.
-    #[cfg(test)]
-    pub(crate) fn read_fingerprint(
-        &self,
-        read: &SentRead,
-        key: &FoundKey,
-        now: BootTime,
-    ) -> (Duration, bool, bool) {
-        let left = read.began.after(self.lease).since(now);
-        let same = self.fence.same_generation(&read.pass);
-        (left, same, self.fence.untouched(&read.pass, &key.key))
-    }
-}
-
-#[cfg(test)]
-impl SentPoll {
-    /// What would be left of a lease from it; what it asks after is the position.
-    pub(crate) const fn fingerprint(&self, lease: Duration, now: BootTime) -> Duration {
-        self.sent.after(lease).since(now)
     }
 }

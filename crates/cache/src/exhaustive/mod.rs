@@ -9,6 +9,7 @@
 mod actions;
 mod judge;
 mod server;
+mod world;
 
 use std::{
     collections::HashSet,
@@ -17,7 +18,7 @@ use std::{
     rc::Rc,
 };
 
-use actions::{Action, World};
+use world::{Action, World};
 
 use crate::planted::Bug;
 

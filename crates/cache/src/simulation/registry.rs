@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use capykeys_domain::ports::{RegisteredReplica, ReplicaId};
+use capykeys_domain::ports::{RegisteredReplica, Registry, ReplicaId};
 
-use super::messages::Request;
+use super::{
+    messages::Request,
+    store::{Server, Store, StoreBug},
+};
 
 #[derive(Clone)]
 struct Registered {
@@ -53,5 +56,19 @@ impl Replicas {
             }
             Request::Read(_) | Request::Head | Request::Poll(_) | Request::Registry => false,
         }
+    }
+}
+
+impl Store {
+    pub(super) fn registry(&self, server: &Server) -> Registry {
+        let last = server.history.iter().max_by_key(|event| event.sequence);
+        let head = self.position(server, last).into();
+        let mut replicas = server.replicas.all();
+        if self.bug == Some(StoreBug::NumbersOfAnyLine) {
+            for confirmed in replicas.iter_mut().filter_map(|replica| replica.confirmed.as_mut()) {
+                confirmed.history = server.line.id;
+            }
+        }
+        Registry { head, replicas }
     }
 }

@@ -258,7 +258,7 @@ impl Store {
         Some(FoundKey { digest: self.digest(secret).clone(), key, organization })
     }
 
-    fn position(&self, server: &Server, event: Option<&Event>) -> FeedPosition {
+    pub(super) fn position(&self, server: &Server, event: Option<&Event>) -> FeedPosition {
         let told = self.bug != Some(StoreBug::MarksOfEventsAlone);
         FeedPosition {
             sequence: event.map_or(0, |event| event.sequence),
@@ -298,17 +298,5 @@ impl Store {
         let changes = later.iter().map(|event| event.change).collect();
         let (store_time, registered) = (head.store_time, head.registered);
         Poll::Changes { changes, position, complete, store_time, registered }
-    }
-
-    pub(super) fn registry(&self, server: &Server) -> Registry {
-        let last = server.history.iter().max_by_key(|event| event.sequence);
-        let head = self.position(server, last).into();
-        let mut replicas = server.replicas.all();
-        if self.bug == Some(StoreBug::NumbersOfAnyLine) {
-            for confirmed in replicas.iter_mut().filter_map(|replica| replica.confirmed.as_mut()) {
-                confirmed.history = server.line.id;
-            }
-        }
-        Registry { head, replicas }
     }
 }

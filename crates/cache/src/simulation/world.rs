@@ -290,15 +290,4 @@ impl World {
             Step::Crash => self.crash(replica),
         }
     }
-
-    fn new_weather(&mut self, replica: usize) {
-        self.replicas[replica].weather = match self.rng.index(10) {
-            0..4 => Weather::Fair,
-            4..6 => Weather::Slow,
-            6..8 => Weather::StalledThere,
-            _ => Weather::StalledBack,
-        };
-        let next = self.rng.between(50_000, 900_000);
-        self.later(next, Event::NewWeather(replica));
-    }
 }

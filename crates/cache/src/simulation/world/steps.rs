@@ -7,6 +7,17 @@ use super::{
 use crate::{BootTime, machine::Reading, planted::Bug};
 
 impl World {
+    pub(super) fn new_weather(&mut self, replica: usize) {
+        self.replicas[replica].weather = match self.rng.index(10) {
+            0..4 => Weather::Fair,
+            4..6 => Weather::Slow,
+            6..8 => Weather::StalledThere,
+            _ => Weather::StalledBack,
+        };
+        let next = self.rng.between(50_000, 900_000);
+        self.later(next, Event::NewWeather(replica));
+    }
+
     pub(super) fn number(&mut self) -> u64 {
         self.numbers += 1;
         self.numbers

@@ -1,0 +1,96 @@
+//! What a random sequence is made of.
+
+use std::num::NonZeroU32;
+
+use capykeys_domain::model::{KeyName, Scope};
+use proptest::prelude::*;
+
+/// One step; the numbers choose from the few things of a [`World`], so that steps meet.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    CreateOrganization { organization: usize, clerk: Option<usize> },
+    Suspend { organization: usize, micros: i64 },
+    Resume { organization: usize, micros: i64 },
+    Rename { organization: usize, name: Option<String>, clerk_slug: Option<String>, micros: i64 },
+    Insert(Insert),
+    Revoke { organization: usize, key: usize, micros: i64 },
+    Use { uses: Vec<(usize, i64)> },
+    Find { organization: usize, key: usize },
+    List { organization: usize, before: Option<usize>, limit: NonZeroU32 },
+    Lookup { digests: Vec<usize> },
+    Deny { organization: usize, micros: i64 },
+    Events { organization: usize, limit: NonZeroU32 },
+}
+
+/// A key to be inserted.
+#[derive(Clone, Debug)]
+pub(super) struct Insert {
+    pub(super) organization: usize,
+    pub(super) key: usize,
+    pub(super) digest: usize,
+    pub(super) name: String,
+    pub(super) scopes: &'static [Scope],
+    pub(super) project: bool,
+    pub(super) expires: Option<i64>,
+    pub(super) creator: By,
+}
+
+/// By whose right.
+#[derive(Clone, Debug)]
+pub(super) enum By {
+    Key(usize),
+    Session(usize),
+    Operator,
+}
+
+/// Of each what a creator may hold: all, enough to create, and not even that.
+pub(super) const SCOPES: [&[Scope]; 4] =
+    [&[Scope::All], &[Scope::ApiKeysWrite], &[Scope::JobsRead, Scope::ApiKeysWrite], &[Scope::JobsRead]];
+
+pub(super) const ORGANIZATIONS: usize = 4;
+pub(super) const KEYS: usize = 8;
+pub(super) const DIGESTS: usize = 8;
+
+pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let organization = || 0..ORGANIZATIONS;
+    let limit = || (1..12_u32).prop_map(|limit| NonZeroU32::MIN.saturating_add(limit - 1));
+    let micros = || 0..50_i64;
+    let name = "\\PC{1,200}".prop_filter("a name", |name| KeyName::parse(name).is_ok());
+    let insert = (
+        organization(),
+        0..KEYS,
+        0..DIGESTS,
+        name.clone(),
+        proptest::sample::select(&SCOPES),
+        proptest::bool::weighted(0.1),
+        proptest::option::of(micros()),
+        prop_oneof![
+            4 => (0..KEYS).prop_map(By::Key),
+            2 => (0..2_usize).prop_map(By::Session),
+            4 => Just(By::Operator),
+        ],
+    );
+    let step = prop_oneof![
+        2 => (organization(), proptest::option::of(0..2_usize))
+            .prop_map(|(organization, clerk)| Step::CreateOrganization { organization, clerk }),
+        1 => (organization(), micros()).prop_map(|(organization, micros)| Step::Suspend { organization, micros }),
+        1 => (organization(), micros()).prop_map(|(organization, micros)| Step::Resume { organization, micros }),
+        1 => (organization(), proptest::option::of(name.clone()), proptest::option::of("[a-z]{1,2}"), micros())
+            .prop_map(|(organization, name, clerk_slug, micros)| {
+                Step::Rename { organization, name, clerk_slug, micros }
+            }),
+        6 => insert.prop_map(|(organization, key, digest, name, scopes, project, expires, creator)| {
+            Step::Insert(Insert { organization, key, digest, name, scopes, project, expires, creator })
+        }),
+        3 => (organization(), 0..KEYS, micros())
+            .prop_map(|(organization, key, micros)| Step::Revoke { organization, key, micros }),
+        2 => proptest::collection::vec((0..KEYS, micros()), 0..6).prop_map(|uses| Step::Use { uses }),
+        2 => (organization(), 0..KEYS).prop_map(|(organization, key)| Step::Find { organization, key }),
+        3 => (organization(), proptest::option::of(0..KEYS), limit())
+            .prop_map(|(organization, before, limit)| Step::List { organization, before, limit }),
+        3 => proptest::collection::vec(0..DIGESTS, 0..3).prop_map(|digests| Step::Lookup { digests }),
+        1 => (organization(), micros()).prop_map(|(organization, micros)| Step::Deny { organization, micros }),
+        2 => (organization(), limit()).prop_map(|(organization, limit)| Step::Events { organization, limit }),
+    ];
+    proptest::collection::vec(step, 1..60)
+}
