@@ -117,11 +117,13 @@ impl Serving {
     /// Goes out of service without losing a request: for `time` it serves everything and says to
     /// whoever asks that it is about to stop; then nobody new gets in, and connections end with
     /// their next answer.
-    pub(crate) async fn drain(&mut self, time: Duration) {
+    pub(crate) async fn drain(&mut self, reason: &str, time: Duration) {
         self.drain.begin();
         if let Some(grpc) = &mut self.grpc {
             grpc.leave();
         }
+        // Only now: whoever reads it finds the service not ready.
+        tracing::info!(reason, "draining: a second signal ends it at once");
         sleep(time).await;
         self.doors.drain(..).for_each(|door| refuse(&door));
         self.drain.close_connections();

@@ -1,6 +1,13 @@
 //! What can happen next, and what it does.
 
-use super::world::*;
+use capykeys_domain::ports::{FeedProgress, NewestLine, Registry, ReplicaId};
+
+use super::{
+    ShellBug,
+    server::{Registered, line},
+    world::*,
+};
+use crate::{acknowledgement::Acknowledgement, machine::Polled, planted::Bug};
 
 impl World {
     pub(super) fn actions(&self) -> Vec<Action> {

@@ -6,8 +6,8 @@ use capykeys_domain::ports::{NewestLine, Poll};
 
 use super::{
     Violation,
-    actions::{LONGEST, Made, Replica, TICK, Told, World},
     server::{Registered, Server},
+    world::{LONGEST, Made, Replica, TICK, Told, World},
 };
 use crate::Answer;
 

@@ -2,16 +2,16 @@
 
 use std::{rc::Rc, time::Duration};
 
-use capykeys_domain::ports::{FeedHead, FeedProgress, FoundKey, NewestLine, Poll, Registry, ReplicaId};
+use capykeys_domain::ports::{FeedHead, FoundKey, NewestLine, Poll};
 
 use super::{
     Bounds, ShellBug, Violation,
-    server::{Keys, Registered, Server, line},
+    server::{Keys, Server},
 };
 use crate::{
     BootTime, CacheSettings,
     acknowledgement::Acknowledgement,
-    machine::{Machine, Polled, SentPoll, SentRead},
+    machine::{Machine, SentPoll, SentRead},
     planted::{Bug, Planted},
     reaper::Reaper,
 };

@@ -4,7 +4,7 @@
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{ApiKey, Organization, Suspension, Timestamp},
-    ports::{Change, FeedHead, FeedPosition, FoundKey, HistoryLine, Poll, Registry, ReplicaId},
+    ports::{Change, FeedHead, FeedPosition, FoundKey, HistoryLine, Poll, ReplicaId},
     secret::KeyDigest,
 };
 
@@ -61,8 +61,8 @@ struct State {
 }
 
 #[derive(Clone, Copy)]
-struct Event {
-    sequence: i64,
+pub(super) struct Event {
+    pub(super) sequence: i64,
     mark: u64,
     change: Change,
     after: State,
@@ -76,7 +76,7 @@ pub(super) struct Server {
     past: Vec<HistoryLine>,
     recovering: bool,
     state: State,
-    history: Vec<Event>,
+    pub(super) history: Vec<Event>,
     pub(super) replicas: Replicas,
 }
 
@@ -109,11 +109,7 @@ impl Store {
         let at = fixtures::at(0);
         let organizations: Vec<_> = (0..ORGANIZATIONS).map(|_| fixtures::organization(at)).collect();
         let key = |number| fixtures::key(organizations[owner(number)].id, at).key;
-        let digest = |number| {
-            let mut bytes = [0; 32];
-            bytes[0] = u8::try_from(number).unwrap();
-            fixtures::digest(bytes)
-        };
+        let digest = |number| fixtures::digest([u8::try_from(number).unwrap(); 32]);
         let line = HistoryLine { number: 1, id: bytes(1) };
         let primary = Server {
             line,

@@ -66,9 +66,8 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
         reason = signals.stop() => reason,
         ended = serving.end() => return Err(ended),
     };
-    tracing::info!(reason, "draining: a second signal ends it at once");
     let end = async {
-        serving.drain(config.server.drain()).await;
+        serving.drain(reason, config.server.drain()).await;
         serving.stop().await?;
         // Nobody is served any more, so nothing is used after this.
         drop(following);

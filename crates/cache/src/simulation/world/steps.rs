@@ -2,7 +2,7 @@
 
 use super::{
     ATTEMPTS, Event, KEYS, Message, Pending, Process, Question, Reply, Request, SECRETS, Secret, Step, To,
-    World,
+    Weather, World,
 };
 use crate::{BootTime, machine::Reading, planted::Bug};
 
