@@ -65,11 +65,12 @@ const IN_SERVICE: [Fault; 7] = [
     ),
     (
         "NOT (has_table_privilege('organizations', 'INSERT') AND has_table_privilege('api_keys', 'INSERT') \
+         AND has_column_privilege('organizations', 'slug', 'UPDATE') \
          AND has_column_privilege('organizations', 'suspended_at', 'UPDATE') \
          AND has_column_privilege('api_keys', 'revoked_at', 'UPDATE') \
          AND has_column_privilege('api_keys', 'last_used_at', 'UPDATE') \
          AND has_column_privilege('api_keys', 'digest', 'UPDATE') \
-         AND has_table_privilege('audit_events', 'INSERT') AND has_table_privilege('changes', 'SELECT') \
+         AND has_column_privilege('audit_events', 'occurrences', 'INSERT') AND has_table_privilege('changes', 'SELECT') \
          AND has_table_privilege('history_lines', 'INSERT') AND has_table_privilege('replicas', 'UPDATE') \
          AND has_table_privilege('replicas', 'DELETE') AND has_table_privilege('peppers', 'INSERT') \
          AND has_column_privilege('peppers', 'turn', 'UPDATE'))",
