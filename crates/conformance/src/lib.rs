@@ -25,6 +25,7 @@ pub mod cases;
 pub mod columns;
 pub mod fixtures;
 pub mod model;
+mod sequences;
 mod store;
 mod suite;
 

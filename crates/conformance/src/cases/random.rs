@@ -1,7 +1,5 @@
 //! Random sequences of operations, on the store and on the model.
 
-mod steps;
-
 use capykeys_domain::{
     model::{
         ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkOrganizationId, Creator, KeyId, KeyName,
@@ -16,8 +14,11 @@ use proptest::{
 };
 use tokio::runtime::Handle;
 
-use self::steps::{By, Insert, KEYS, ORGANIZATIONS, Step, steps};
-use crate::{Store, fixtures, model::ModelStore};
+use crate::{
+    Store, fixtures,
+    model::ModelStore,
+    sequences::{By, Insert, KEYS, ORGANIZATIONS, Step, steps},
+};
 
 /// What an answer is, on either side.
 #[derive(Debug, PartialEq)]

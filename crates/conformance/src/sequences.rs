@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 /// One step; the numbers choose from the few things of a [`World`], so that steps meet.
 #[derive(Clone, Debug)]
-pub(super) enum Step {
+pub(crate) enum Step {
     CreateOrganization { organization: usize, clerk: Option<usize> },
     Suspend { organization: usize, micros: i64 },
     Resume { organization: usize, micros: i64 },
@@ -24,34 +24,34 @@ pub(super) enum Step {
 
 /// A key to be inserted.
 #[derive(Clone, Debug)]
-pub(super) struct Insert {
-    pub(super) organization: usize,
-    pub(super) key: usize,
-    pub(super) digest: usize,
-    pub(super) name: String,
-    pub(super) scopes: &'static [Scope],
-    pub(super) project: bool,
-    pub(super) expires: Option<i64>,
-    pub(super) creator: By,
+pub(crate) struct Insert {
+    pub(crate) organization: usize,
+    pub(crate) key: usize,
+    pub(crate) digest: usize,
+    pub(crate) name: String,
+    pub(crate) scopes: &'static [Scope],
+    pub(crate) project: bool,
+    pub(crate) expires: Option<i64>,
+    pub(crate) creator: By,
 }
 
 /// By whose right.
 #[derive(Clone, Debug)]
-pub(super) enum By {
+pub(crate) enum By {
     Key(usize),
     Session(usize),
     Operator,
 }
 
 /// Of each what a creator may hold: all, enough to create, and not even that.
-pub(super) const SCOPES: [&[Scope]; 4] =
+pub(crate) const SCOPES: [&[Scope]; 4] =
     [&[Scope::All], &[Scope::ApiKeysWrite], &[Scope::JobsRead, Scope::ApiKeysWrite], &[Scope::JobsRead]];
 
-pub(super) const ORGANIZATIONS: usize = 4;
-pub(super) const KEYS: usize = 8;
-pub(super) const DIGESTS: usize = 8;
+pub(crate) const ORGANIZATIONS: usize = 4;
+pub(crate) const KEYS: usize = 8;
+pub(crate) const DIGESTS: usize = 8;
 
-pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let organization = || 0..ORGANIZATIONS;
     let limit = || (1..12_u32).prop_map(|limit| NonZeroU32::MIN.saturating_add(limit - 1));
     let micros = || 0..50_i64;
