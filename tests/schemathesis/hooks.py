@@ -72,4 +72,4 @@ def before_call(context, case, kwargs):
 def filter_query(context, query):
     """No `limit` without a value. It counts as left out, which the document says in words only: a
     number or an empty text would be no number any more to generators of clients."""
-    return not query or query.get("limit", 1) not in ("", [], [""], [None])
+    return not query or query.get("limit", 1) not in ("", [], {}, [""], [None])

@@ -34,10 +34,15 @@ impl Config {
         // Less was meant in seconds.
         within("server.request_timeout_ms", server.request_timeout_ms, 100..=HOUR)?;
         within("server.shutdown_timeout_ms", server.shutdown_timeout_ms, 0..=HOUR)?;
+        within("server.drain_ms", server.drain_ms, 0..=HOUR)?;
+        within("server.idle_timeout_ms", server.idle_timeout_ms, 1_000..=HOUR)?;
+        server.base_path()?;
         within("server.max_connections", server.max_connections, 1..=1_000_000)?;
+        within("store.command_timeout_ms", self.store.command_timeout_ms, 100..=HOUR)?;
         within("postgres.pool_size", postgres.pool_size, 1..=10_000)?;
         within("postgres.lookup_pool_size", postgres.lookup_pool_size, 1..=10_000)?;
         within("postgres.deadline_ms", postgres.deadline_ms, 10..=60_000)?;
+        within("postgres.connect_timeout_ms", postgres.connect_timeout_ms, 100..=60_000)?;
         // Below, polls would come faster than databases answer; above, DELETE would take too long.
         within("cache.lease_ms", cache.lease_ms, 50..=5_000)?;
         within("cache.keys", cache.keys.get(), 1..=REMEMBERED)?;
