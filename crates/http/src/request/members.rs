@@ -67,13 +67,18 @@ impl Members {
         self.text(name)?.ok_or_else(|| rule(name, "is required"))
     }
 
-    /// The member `name`, a whole number that is not negative, where it is there.
+    /// The member `name`, a whole number up to `largest`, where it is there. JSON knows no integers:
+    /// `3.0` is one too (JSON Schema, validation, section 6.1.1).
     ///
     /// # Errors
     /// 400 where it is something else.
-    pub(crate) fn whole_number(&self, name: &str) -> Result<Option<u64>, ApiError> {
+    pub(crate) fn whole_number(&self, name: &str, largest: u32) -> Result<Option<u32>, ApiError> {
         let number = |value: &Value| {
-            value.as_u64().ok_or_else(|| rule(name, "must be a whole number that is not negative"))
+            let number = value.as_f64().filter(|number| number.fract() == 0.0);
+            let number = number.filter(|number| (0.0..=f64::from(largest)).contains(number));
+            // Every whole number up to there has exactly one `f64`, which Rust writes without a fraction.
+            let number = number.and_then(|number| format!("{:.0}", number.abs()).parse().ok());
+            number.ok_or_else(|| rule(name, &format!("must be a whole number from 0 to {largest}")))
         };
         self.get(name).map(number).transpose()
     }

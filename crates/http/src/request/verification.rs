@@ -13,6 +13,9 @@ use utoipa::ToSchema;
 use super::members::{Members, deserialize};
 use crate::{answer::ScopeName, error::ApiError};
 
+/// For how many milliseconds a caller may ask to keep a verdict; it is granted far less.
+const LONGEST_KEPT_MS: u32 = 3_600_000;
+
 /// How many keys are verified at once.
 pub(crate) const MAX_BATCH: usize = 100;
 
@@ -40,8 +43,8 @@ pub(crate) struct VerifyApiKeyRequest {
     /// For how many milliseconds the caller would keep the verdict without asking again. The answer
     /// grants that or less. A revocation of the key is acknowledged only when that time is over; where
     /// this is left out or 0, the verdict is for the moment alone and delays nobody.
-    #[schema(nullable = false, minimum = 0, default = 0)]
-    max_age_ms: Option<u64>,
+    #[schema(nullable = false, minimum = 0, maximum = 3_600_000, default = 0)]
+    max_age_ms: Option<u32>,
 }
 
 /// Several keys to be verified.
@@ -100,7 +103,8 @@ impl Question {
             scopes: scopes.map(ScopeSet::parse).transpose()?,
             project_id: members.text("project_id")?.map(ProjectId::parse).transpose()?,
         };
-        let keep = Duration::from_millis(members.whole_number("max_age_ms")?.unwrap_or(0));
+        let keep = members.whole_number("max_age_ms", LONGEST_KEPT_MS)?.unwrap_or(0);
+        let keep = Duration::from_millis(keep.into());
         Ok(Self { key, requirement, keep })
     }
 }
@@ -126,6 +130,14 @@ mod tests {
         assert!(question.requirement.scopes.is_some() && question.requirement.project_id.is_some());
         let question = parse(r#"{"api_key":"x","max_age_ms":300}"#);
         assert_eq!(question.keep, Duration::from_millis(300));
+        for (written, millis) in [("0", 0), ("3.0", 3), ("-0.0", 0), ("3.6e6", 3_600_000)] {
+            let question = parse(&format!(r#"{{"api_key":"x","max_age_ms":{written}}}"#));
+            assert_eq!(question.keep, Duration::from_millis(millis), "{written}");
+        }
+        for wrong in ["-1", "0.5", "3600001", "18446744073709551616", "1e300", "\"3\"", "null", "true"] {
+            let told = refusal(&format!(r#"{{"api_key":"x","max_age_ms":{wrong}}}"#));
+            assert_eq!(told, "`max_age_ms` must be a whole number from 0 to 3600000.", "{wrong}");
+        }
     }
 
     #[test]
