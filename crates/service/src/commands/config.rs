@@ -20,8 +20,6 @@ pub(crate) fn check(config: &Config) -> Result<(), Error> {
     if config.store.kind == StoreKind::Postgres {
         crate::store::postgres(config)?;
     }
-    config.server.base_path()?;
-    config.clerk.role_table()?;
     config.internal.authorize.gateways()?;
     crate::internal::proof(&config.internal)?;
     crate::app::check_sessions(config)?;
