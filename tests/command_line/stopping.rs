@@ -16,6 +16,7 @@ use capykeys_tests::{
     Installation, Server, Store, Tenant,
     envoy::{self, Check},
     raw::Raw,
+    settings,
 };
 use reqwest::Method;
 use rustix::process::Signal;
@@ -29,7 +30,9 @@ const CLIENTS: usize = 6;
 
 /// How often it is stopped. Before requests were told to be the last of their connection, the first
 /// stop of each lost some.
-const ROUNDS: usize = 3;
+fn rounds() -> usize {
+    settings::number("CAPYKEYS_TEST_STOPS", 3)
+}
 
 /// A server that is not ready for this long before it stops.
 fn server(drain: &str) -> Server {
@@ -105,7 +108,7 @@ fn is_farewell(error: &h2::Error) -> bool {
 
 #[test]
 fn no_request_is_lost_when_a_server_stops_under_load() {
-    for round in 0..ROUNDS {
+    for round in 0..rounds() {
         let server = server("1000");
         let key = Tenant::new(&server).key_with(&["jobs:read"]).plaintext;
         let (server, key) = (&server, key.as_str());

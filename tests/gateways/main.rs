@@ -7,6 +7,7 @@ mod frames;
 mod gateway;
 mod message;
 mod request;
+mod restarts;
 mod stand;
 mod upstream;
 mod world;

@@ -52,7 +52,7 @@ impl Stands {
 
     /// The stand, started where it is not, and as if nothing had happened before.
     pub(crate) fn get(&self, gateway: &'static Gateway) -> MutexGuard<'_, Stand> {
-        let stand = self.0.get_or_init(|| Mutex::new(Stand::start(gateway)));
+        let stand = self.0.get_or_init(|| Mutex::new(Stand::start(gateway, Way::Breakable)));
         let stand = stand.lock().unwrap_or_else(PoisonError::into_inner);
         stand.service.heal();
         let _ = stand.arrived();
@@ -60,9 +60,24 @@ impl Stands {
     }
 }
 
+/// The way from a gateway to the service.
+#[derive(Clone, Copy)]
+enum Way {
+    /// Through a proxy that a test may break.
+    Breakable,
+    /// Straight. The proxy of the others has less room for a burst than the service.
+    Direct,
+}
+
 impl Stand {
-    fn start(gateway: &'static Gateway) -> Self {
-        let service = RUNTIME.block_on(Proxy::start(WORLD.address(gateway.interface)));
+    /// A stand of its own, in which the gateway and the service alone say how much they take.
+    pub(crate) fn direct(gateway: &'static Gateway) -> Self {
+        Self::start(gateway, Way::Direct)
+    }
+
+    fn start(gateway: &'static Gateway, way: Way) -> Self {
+        let behind = WORLD.address(gateway.interface);
+        let service = RUNTIME.block_on(Proxy::start(behind));
         let upstream = Upstream::start();
         let directory = tempfile::tempdir().expect("a folder of its own").keep();
         let place = Place {
@@ -70,7 +85,10 @@ impl Stand {
             clients: free_address(),
             http2: free_address(),
             upstream: upstream.address(),
-            service: service.address(),
+            service: match way {
+                Way::Breakable => service.address(),
+                Way::Direct => behind,
+            },
         };
         render(gateway, &place);
         let (clients, http2) = (place.clients, place.http2);
@@ -154,7 +172,7 @@ impl Stand {
     }
 
     /// The end of the gateway's log.
-    fn last_words(&self) -> String {
+    pub(crate) fn last_words(&self) -> String {
         let text = self.log.text();
         let lines: Vec<_> = text.lines().collect();
         lines[lines.len().saturating_sub(5)..].join("\n")
@@ -195,7 +213,7 @@ fn run(gateway: &Gateway, directory: &Path) -> (Child, Transcript) {
     (child, log)
 }
 
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("its address")
 }
