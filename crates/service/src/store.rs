@@ -1,21 +1,87 @@
-//! Opening the configured store.
+//! The configured store: what it can do, and its ports.
 
-use std::{sync::Arc, time::Duration};
+mod postgres;
+mod sqlite;
 
+use std::{path::Path, sync::Arc};
+
+use async_trait::async_trait;
 use capykeys_domain::ports::{
     AuditLog, ChangeFeed, KeyLookup, KeyStore, Organizations, PepperRegistry, Readiness, ReplicaRegistry,
 };
-use capykeys_postgres::{PostgresSettings, PostgresStore};
-use capykeys_sqlite::SqliteStore;
-use tokio::runtime::Handle;
 
+use self::{postgres::Postgres, sqlite::Sqlite};
 use crate::{
-    app::Role,
-    commands::Error,
-    config::{Config, ConfigError, Postgres, StoreKind},
+    config::{Config, ConfigError, StoreKind},
+    error::Error,
 };
 
-/// The storage ports, whatever is behind them.
+/// The store that the configuration names. Its settings are checked and nothing is opened.
+pub(crate) fn configured(config: &Config) -> Result<Box<dyn Backend + '_>, Error> {
+    refuse_settings_of_others(config)?;
+    Ok(match config.store.kind {
+        StoreKind::Sqlite => Box::new(Sqlite(config)),
+        StoreKind::Postgres => Box::new(Postgres::new(config)?),
+    })
+}
+
+/// Whoever has set what another store alone reads believes that it is used.
+fn refuse_settings_of_others(config: &Config) -> Result<(), ConfigError> {
+    let (sqlite, postgres) = (&config.sqlite, &config.postgres);
+    let names_postgres = postgres.url.is_some() || postgres.url_file.is_some();
+    for (setting, is_set, kind) in [
+        ("sqlite.first_key_file", sqlite.first_key_file.is_some(), StoreKind::Sqlite),
+        ("postgres.url", names_postgres, StoreKind::Postgres),
+    ] {
+        if is_set && kind != config.store.kind {
+            let rule = format!("`{setting}` is set, so `store.kind` must be `{}`", kind.as_str());
+            return Err(ConfigError::Invalid(rule));
+        }
+    }
+    Ok(())
+}
+
+/// A kind of store with its settings: what the service has to know of it before it is opened.
+#[async_trait]
+pub(crate) trait Backend: Send + Sync {
+    /// What people call it.
+    fn name(&self) -> &'static str;
+
+    /// How many files it has open at most in a server.
+    fn files(&self) -> u64;
+
+    /// What is made for whoever starts a server and has set nothing up. Without it a pepper has to be
+    /// configured, and operators make the first key.
+    fn embedded(&self) -> Option<Embedded<'_>> {
+        None
+    }
+
+    /// Brings its schema up to date.
+    async fn migrate(&self) -> Result<(), Error>;
+
+    /// Opens it. A server gets it only where it is one that can be served, or cannot be asked yet.
+    async fn open(&self, role: Role) -> Result<Store, Error>;
+}
+
+/// What a store is like that comes with the program.
+#[derive(Clone, Copy)]
+pub(crate) struct Embedded<'a> {
+    /// The folder that its pepper is made and kept in, unless one is configured.
+    pub(crate) directory: &'a Path,
+    /// A file that the first key is written to, instead of being printed.
+    pub(crate) first_key_file: Option<&'a Path>,
+}
+
+/// Whom a store is opened for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A server, which remembers keys.
+    Replica,
+    /// A command beside the servers, which remembers nothing.
+    Command,
+}
+
+/// The ports of an open store, whatever is behind them.
 pub(crate) struct Store {
     pub(crate) keys: Arc<dyn KeyStore>,
     pub(crate) lookup: Arc<dyn KeyLookup>,
@@ -25,22 +91,17 @@ pub(crate) struct Store {
     pub(crate) organizations: Arc<dyn Organizations>,
     pub(crate) audit: Arc<dyn AuditLog>,
     pub(crate) readiness: Arc<dyn Readiness>,
+    /// Whether another process may work on it as well, or has before, whose verdicts are waited for.
+    pub(crate) shared: bool,
+    /// Whether it has a clock of its own, by which all servers go; else it has this machine's.
+    pub(crate) own_clock: bool,
+    /// Held as long as a server works on it, so that no second one does.
+    pub(crate) lock: Option<Box<dyn Send>>,
 }
 
 impl Store {
-    /// Opens the store. The embedded one is made where it is missing; PostgreSQL is not asked
-    /// anything yet.
-    pub(crate) fn open(config: &Config, role: Role) -> Result<Self, Error> {
-        Ok(match (config.store.kind, role) {
-            (StoreKind::Sqlite, Role::Replica) => Self::of(SqliteStore::open(&config.sqlite.directory)?),
-            (StoreKind::Sqlite, Role::Command) => {
-                Self::of(SqliteStore::open_with(&config.sqlite.directory, config.store.command_timeout())?)
-            }
-            (StoreKind::Postgres, role) => Self::on_postgres(config, role)?,
-        })
-    }
-
-    fn of<S>(store: S) -> Self
+    /// One that goes by this machine's clock, with nobody to be kept out.
+    pub(crate) fn of<S>(store: S) -> Self
     where
         S: KeyStore
             + KeyLookup
@@ -62,73 +123,27 @@ impl Store {
             organizations: store.clone(),
             audit: store.clone(),
             readiness: store,
+            shared: true,
+            own_clock: false,
+            lock: None,
         }
-    }
-
-    /// Three pools: where one is used up or its connections hang, the others go on. All know the
-    /// newest history that one of them has seen. A server has a connection for each ready before
-    /// anybody asks; and it is the lookups' that tell whether it is: a verdict needs no other.
-    fn on_postgres(config: &Config, role: Role) -> Result<Self, Error> {
-        let mut settings = postgres_settings(&config.postgres)?;
-        if role == Role::Command {
-            settings.deadline = config.store.command_timeout();
-        }
-        let lookup = PostgresSettings {
-            pool_size: config.postgres.lookup_pool_size,
-            application_name: "capykeys lookup",
-            ..settings.clone()
-        };
-        let feed = PostgresSettings {
-            // One that is polled with, and one for when that hangs.
-            pool_size: 2,
-            deadline: match role {
-                Role::Replica => config.cache.settings().poll_deadline(),
-                Role::Command => settings.deadline,
-            },
-            application_name: "capykeys feed",
-            ..settings.clone()
-        };
-        let store = PostgresStore::new(&settings, Handle::current())?;
-        let beside = |settings| store.beside(settings, Handle::current()).map(Arc::new);
-        let (lookup, feed) = (beside(&lookup)?, beside(&feed)?);
-        if role == Role::Replica {
-            for pool in [&store, &*lookup, &*feed] {
-                pool.warm_up(1);
-            }
-        }
-        // A poll that is late is of no use; but whoever waits for the other servers can wait.
-        let registry = Arc::new(feed.with_deadline(settings.deadline));
-        Ok(Self { readiness: lookup.clone(), lookup, feed, registry, ..Self::of(store) })
     }
 }
 
-/// The PostgreSQL adapter. Its connections live on this runtime, not on that of a worker: a worker
-/// that is busy must not stall another's query.
-pub(crate) fn postgres(config: &Config) -> Result<PostgresStore, Error> {
-    Ok(PostgresStore::new(&postgres_settings(&config.postgres)?, Handle::current())?)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// What somebody has chosen who wrote such an `sslmode` down is in the log at each start.
-pub(crate) fn warn_of_clear_text(config: &Config) -> Result<(), Error> {
-    if config.store.kind == StoreKind::Postgres
-        && let Some(sslmode) = postgres_settings(&config.postgres)?.clear_text()?
-    {
-        tracing::warn!(
-            sslmode,
-            "the database's password and all keys' digests may travel unencrypted: leave `sslmode` in `postgres.url` \
-             out, or make it `verify-full`"
-        );
+    #[test]
+    fn settings_of_another_store_are_refused_by_their_name() {
+        let mut config = Config::default();
+        config.postgres.url_file = Some("url".into());
+        let refused = configured(&config).err().unwrap().to_string();
+        assert!(refused.contains("`postgres.url` is set, so `store.kind` must be `postgres`"), "{refused}");
+        let mut config = Config::default();
+        config.store.kind = StoreKind::Postgres;
+        config.sqlite.first_key_file = Some("first.key".into());
+        let refused = configured(&config).err().unwrap().to_string();
+        assert!(refused.contains("`sqlite.first_key_file` is set"), "{refused}");
     }
-    Ok(())
-}
-
-pub(crate) fn postgres_settings(postgres: &Postgres) -> Result<PostgresSettings, ConfigError> {
-    Ok(PostgresSettings {
-        url: postgres.resolved_url()?.expose().to_owned(),
-        url_source: postgres.url_source(),
-        pool_size: postgres.pool_size,
-        deadline: Duration::from_millis(postgres.deadline_ms),
-        connect_timeout: Duration::from_millis(postgres.connect_timeout_ms),
-        application_name: "capykeys",
-    })
 }

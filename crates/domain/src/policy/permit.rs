@@ -1,7 +1,10 @@
 //! Proof that the policy said yes.
 
 use super::{Denial, Forbidden};
-use crate::model::{Actor, Creator, KeyId, KeySource, KeySpec, OrganizationId, ScopeSet, Timestamp, UserId};
+use crate::model::{
+    Actor, AuditAction, Caller, Creator, KeyId, KeySource, KeySpec, OrganizationId, ScopeSet, Timestamp,
+    UserId,
+};
 
 /// Proof that the policy allowed `A` in an organization. Only this module's policy makes one, and
 /// each use case asks for its own.
@@ -34,6 +37,18 @@ impl<A> Permit<A> {
     pub const fn action(&self) -> &A {
         &self.action
     }
+}
+
+/// An operation on an organization, with the rule that says who may do it.
+pub trait Action: Sized {
+    /// What a refusal is called in the audit log.
+    const AUDITED_AS: AuditAction;
+
+    /// May the caller do it in its own organization, to this key where it is done to one?
+    ///
+    /// # Errors
+    /// [`Denial`] where it may not.
+    fn judge(caller: &Caller, key: Option<KeyId>) -> Result<Self, Denial>;
 }
 
 /// Listing the organization's keys.

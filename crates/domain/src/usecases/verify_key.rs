@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use super::Capykeys;
+use super::Verdicts;
 use crate::{
     policy::{Rejection, Requirement},
     ports::{FoundKey, Unavailable},
@@ -20,14 +20,14 @@ pub struct Verification {
     pub reliable_for: Duration,
 }
 
-impl Capykeys {
+impl Verdicts {
     /// Is the key good for what is required? `None` is a text that can be no key: it is not asked for,
     /// and never found. The caller says for how long it would act on the verdict (`keep`, zero where
     /// it asks each time): changes of the key are acknowledged only when that time is over.
     ///
     /// # Errors
     /// [`Unavailable`] where the store had to be asked and did not answer: never a wrong verdict.
-    pub async fn verify_key(
+    pub async fn verify(
         &self,
         key: Option<&PlaintextKey>,
         requirement: &Requirement,
@@ -37,10 +37,10 @@ impl Capykeys {
             return Ok(Verification { verdict: Err(Rejection::NotFound), reliable_for: Duration::ZERO });
         };
         let resolved = self.resolve(key, keep).await?;
-        let now = self.now();
+        let now = self.environment.now();
         let verdict = resolved.found.ok_or(Rejection::NotFound).and_then(|found| {
-            requirement.check(&found, now)?;
-            self.ports.uses.used(found.key.id, now);
+            requirement.check(&found.key, &found.organization, now)?;
+            self.uses.used(found.key.id, now);
             Ok(found)
         });
         let expiry = verdict.as_ref().ok().and_then(|found| found.key.expires_at);

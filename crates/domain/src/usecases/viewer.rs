@@ -5,7 +5,6 @@ use alloc::{
     vec::Vec,
 };
 
-use super::Capykeys;
 use crate::model::{Caller, ClerkOrganizationId, Organization, OrganizationId, Role, Scope, Session, UserId};
 
 /// How a caller signed in.
@@ -59,10 +58,8 @@ pub struct Viewer {
     pub principal: Principal,
 }
 
-impl Capykeys {
-    /// What the caller is told about itself; also where its organization is suspended.
-    #[must_use]
-    pub fn viewer(&self, caller: Caller) -> Viewer {
+impl From<Caller> for Viewer {
+    fn from(caller: Caller) -> Self {
         match caller {
             Caller::Key(caller) => {
                 let clerk = caller.organization.clerk.as_ref();
@@ -75,15 +72,12 @@ impl Capykeys {
                     clerk_organization_role: None,
                     clerk_organization_slug: clerk.and_then(|clerk| clerk.slug.clone()),
                 };
-                Viewer { organization: Some(caller.organization), principal }
+                Self { organization: Some(caller.organization), principal }
             }
             Caller::Session(caller) => {
                 let organization_id = caller.organization.as_ref().map(|organization| organization.id);
-                let scopes = self.roles.scopes_of(&caller.session);
-                Viewer {
-                    principal: session_principal(caller.session, scopes, organization_id),
-                    organization: caller.organization,
-                }
+                let principal = session_principal(caller.session, caller.scopes, organization_id);
+                Self { organization: caller.organization, principal }
             }
         }
     }

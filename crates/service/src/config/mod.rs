@@ -20,7 +20,7 @@ mod storage;
 mod usage;
 mod values;
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, time::Duration};
 
 use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
@@ -88,6 +88,11 @@ impl Config {
         config.check()?;
         Ok(config)
     }
+}
+
+/// A default, as a setting has it.
+fn whole_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
