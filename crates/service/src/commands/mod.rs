@@ -3,6 +3,8 @@
 mod config;
 mod health;
 mod keys;
+#[cfg(test)]
+mod mistakes;
 mod organizations;
 mod peppers;
 mod rules;

@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, time::Duration};
 use capykeys_cache::CacheSettings;
 use serde::{Deserialize, Serialize};
 
-use super::whole_millis;
+use super::forms::whole_millis;
 
 /// The verification cache. The lease must be the same on every replica.
 #[derive(Debug, Deserialize, Serialize)]

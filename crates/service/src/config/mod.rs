@@ -8,9 +8,8 @@ mod callers;
 mod check;
 mod clerk;
 mod error;
+mod forms;
 mod keys;
-#[cfg(test)]
-mod mistakes;
 mod roles;
 mod rule;
 mod rules;
@@ -20,7 +19,7 @@ mod storage;
 mod usage;
 mod values;
 
-use std::{collections::HashMap, path::Path, time::Duration};
+use std::{collections::HashMap, path::Path};
 
 use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
@@ -71,7 +70,10 @@ impl Config {
         Self::layered(file, variables.collect::<Result<_, _>>()?)
     }
 
-    fn layered(file: Option<&Path>, variables: HashMap<String, String>) -> Result<Self, ConfigError> {
+    pub(crate) fn layered(
+        file: Option<&Path>,
+        variables: HashMap<String, String>,
+    ) -> Result<Self, ConfigError> {
         values::check_names(variables.keys().map(String::as_str))?;
         let mut builder = config::Config::builder();
         if let Some(path) = file {
@@ -88,11 +90,6 @@ impl Config {
         config.check()?;
         Ok(config)
     }
-}
-
-/// A default, as a setting has it.
-fn whole_millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

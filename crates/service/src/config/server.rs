@@ -10,7 +10,7 @@ use capykeys_http::{BasePath, Settings};
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use super::{Authorize, Callers, ClusterToken, ConfigError, InternalTls, rule::broken, whole_millis};
+use super::{Authorize, Callers, ClusterToken, ConfigError, InternalTls, forms::whole_millis, rule::broken};
 
 /// The listener of the API.
 #[derive(Debug, Deserialize, Serialize)]

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use capykeys_postgres::{PostgresSettings, UrlSource};
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Secret, whole_millis};
+use super::{ConfigError, Secret, forms::whole_millis};
 
 /// Which store is used.
 #[derive(Debug, Deserialize, Serialize)]

@@ -5,7 +5,7 @@ use std::{num::NonZeroU64, time::Duration};
 use capykeys_usage::UsageSettings;
 use serde::{Deserialize, Serialize};
 
-use super::whole_millis;
+use super::forms::whole_millis;
 
 /// When keys were last used.
 #[derive(Debug, Deserialize, Serialize)]

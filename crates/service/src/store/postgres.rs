@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use capykeys_postgres::{PostgresSettings, PostgresStore, SchemaError, SettingsError};
 use tokio::runtime::Handle;
 
-use super::{Backend, Role, Store};
+use super::backend::{Backend, Role, Store};
 use crate::{
     config::{self, Config, ConfigError},
     error::Error,

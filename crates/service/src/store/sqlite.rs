@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use capykeys_sqlite::{ServerLock, SqliteStore};
 
-use super::{Backend, Embedded, Role, Store};
+use super::backend::{Backend, Embedded, Role, Store};
 use crate::{config::Config, error::Error};
 
 /// A folder with a database, for one server.
