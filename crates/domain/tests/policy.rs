@@ -174,7 +174,7 @@ fn a_key_hands_on_no_scope_that_it_does_not_hold() {
         let caller = Caller::Key(KeyCaller { key: creator, organization: own.clone() });
         let permit = to_create(&caller, own.id);
         for &asked in Scope::ALL {
-            let checked = permit.action().ceiling().check(&spec(&[asked]));
+            let checked = permit.action().ceiling.check(&spec(&[asked]));
             let expected = held.contains(&Scope::All) || held.contains(&asked);
             assert_eq!(checked.is_ok(), expected, "{held:?} → {asked:?}");
         }
@@ -201,7 +201,7 @@ fn a_key_hands_on_no_life_beyond_its_own() {
         if let Some(asked) = asked {
             spec = spec.expiring_at(asked, at(0)).unwrap();
         }
-        assert_eq!(permit.action().ceiling().check(&spec), expected, "{creators:?} {asked:?}");
+        assert_eq!(permit.action().ceiling.check(&spec), expected, "{creators:?} {asked:?}");
     }
 }
 
@@ -209,14 +209,14 @@ fn a_key_hands_on_no_life_beyond_its_own() {
 fn a_new_key_says_how_it_came_to_be_and_who_is_behind_it() {
     let own = organization(at(0));
     let permit = to_create(&session(Some(&own), "admin", false), own.id);
-    assert_eq!(permit.action().source(), KeySource::Dashboard);
-    assert_eq!(permit.action().created_by(), UserId::parse("user_2abc").as_ref());
+    assert_eq!(permit.action().source, KeySource::Dashboard);
+    assert_eq!(permit.action().created_by, UserId::parse("user_2abc"));
     let mut creator = api_key(&own, &[Scope::All], false);
     creator.created_by_user_id = UserId::parse("user_behind");
     let caller = Caller::Key(KeyCaller { key: creator, organization: own.clone() });
     let permit = to_create(&caller, own.id);
-    assert_eq!(permit.action().source(), KeySource::Api);
-    assert_eq!(permit.action().created_by(), UserId::parse("user_behind").as_ref());
+    assert_eq!(permit.action().source, KeySource::Api);
+    assert_eq!(permit.action().created_by, UserId::parse("user_behind"));
 }
 
 fn spec(scopes: &[Scope]) -> KeySpec {

@@ -25,16 +25,16 @@ pub(crate) fn configured(config: &Config) -> Result<Box<dyn Backend + '_>, Error
 fn refuse_settings_of_others(config: &Config) -> Result<(), ConfigError> {
     let (sqlite, postgres) = (&config.sqlite, &config.postgres);
     let names_postgres = postgres.url.is_some() || postgres.url_file.is_some();
-    for (setting, is_set, kind) in [
-        ("sqlite.first_key_file", sqlite.first_key_file.is_some(), StoreKind::Sqlite),
-        ("postgres.url", names_postgres, StoreKind::Postgres),
-    ] {
-        if is_set && kind != config.store.kind {
-            let rule = format!("`{setting}` is set, so `store.kind` must be `{}`", kind.as_str());
-            return Err(ConfigError::Invalid(rule));
+    let set = [
+        (sqlite.first_key_file.is_some(), StoreKind::Sqlite, "sqlite.first_key_file", "sqlite"),
+        (names_postgres, StoreKind::Postgres, "postgres.url", "postgres"),
+    ];
+    match set.iter().find(|(is_set, kind, ..)| *is_set && *kind != config.store.kind) {
+        Some((_, _, setting, kind)) => {
+            Err(ConfigError::Invalid(format!("`{setting}` is set, so `store.kind` must be `{kind}`")))
         }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]

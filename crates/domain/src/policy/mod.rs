@@ -50,7 +50,7 @@ impl Action for GetOrganization {
     const AUDITED_AS: AuditAction = AuditAction::GetOrganization;
 
     fn judge(_: &Caller, _: Option<KeyId>) -> Result<Self, Denial> {
-        Ok(Self(()))
+        Ok(Self)
     }
 }
 
@@ -62,7 +62,7 @@ impl Action for ListKeys {
             whole_organization(&caller.key)?;
             holds(&caller.key, Scope::ApiKeysRead)?;
         }
-        Ok(Self(()))
+        Ok(Self)
     }
 }
 

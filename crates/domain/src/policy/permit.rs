@@ -6,8 +6,8 @@ use crate::model::{
     UserId,
 };
 
-/// Proof that the policy allowed `A` in an organization. Only this module's policy makes one, and
-/// each use case asks for its own.
+/// Proof that the policy allowed `A` in an organization. Only this module's policy makes one, whoever
+/// may make an `A`, and each use case asks for its own.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Permit<A> {
     organization_id: OrganizationId,
@@ -53,61 +53,31 @@ pub trait Action: Sized {
 
 /// Listing the organization's keys.
 #[derive(Debug, PartialEq, Eq)]
-pub struct ListKeys(pub(super) ());
+pub struct ListKeys;
 
 /// Seeing the organization.
 #[derive(Debug, PartialEq, Eq)]
-pub struct GetOrganization(pub(super) ());
+pub struct GetOrganization;
 
 /// Changing an organization itself: for operators.
 #[derive(Debug, PartialEq, Eq)]
-pub struct ManageOrganizations(pub(super) ());
+pub struct ManageOrganizations;
 
-/// Revoking one key; `None` stands for an id that no key can have.
+/// Revoking this key; `None` stands for an id that no key can have.
 #[derive(Debug, PartialEq, Eq)]
-pub struct RevokeKey(pub(super) Option<KeyId>);
-
-impl RevokeKey {
-    /// The key to be revoked.
-    #[must_use]
-    pub const fn key_id(&self) -> Option<KeyId> {
-        self.0
-    }
-}
+pub struct RevokeKey(pub Option<KeyId>);
 
 /// Creating keys up to a ceiling.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CreateKey {
-    pub(super) ceiling: Ceiling,
-    pub(super) source: KeySource,
-    pub(super) creator: Creator,
-    pub(super) created_by: Option<UserId>,
-}
-
-impl CreateKey {
     /// How far the new key may reach.
-    #[must_use]
-    pub const fn ceiling(&self) -> &Ceiling {
-        &self.ceiling
-    }
-
+    pub ceiling: Ceiling,
     /// How the new key came to be.
-    #[must_use]
-    pub const fn source(&self) -> KeySource {
-        self.source
-    }
-
+    pub source: KeySource,
     /// By whose right.
-    #[must_use]
-    pub const fn creator(&self) -> &Creator {
-        &self.creator
-    }
-
+    pub creator: Creator,
     /// The person behind it.
-    #[must_use]
-    pub const fn created_by(&self) -> Option<&UserId> {
-        self.created_by.as_ref()
-    }
+    pub created_by: Option<UserId>,
 }
 
 /// How far a new key may reach: a key never hands on more than it has.

@@ -62,7 +62,7 @@ impl Management {
         spec: &KeySpec,
         context: &RequestContext,
     ) -> Result<CreatedKey, CreateKeyError> {
-        let expires_at = permit.action().ceiling().check(spec)?;
+        let expires_at = permit.action().ceiling.check(spec)?;
         let (new, plaintext) = self.new_key(permit, spec, expires_at)?;
         let key = &new.key;
         let event = done(
@@ -97,16 +97,16 @@ impl Management {
             name: spec.name().clone(),
             key_prefix: self.environment.format().shown(&plaintext),
             scopes: spec.scopes().clone(),
-            source: permit.action().source(),
+            source: permit.action().source,
             created_at: now,
-            created_by_user_id: permit.action().created_by().cloned(),
+            created_by_user_id: permit.action().created_by.clone(),
             device_name: spec.device_name().cloned(),
             expires_at,
             last_used_at: None,
             project_id: spec.project_id().cloned(),
             revoked_at: None,
         };
-        let creator = permit.action().creator().clone();
+        let creator = permit.action().creator.clone();
         Ok((NewKey { key, digest: self.environment.digest(&plaintext)?, creator }, plaintext))
     }
 }

@@ -19,7 +19,6 @@ mod revoke_key;
 pub mod sentences;
 mod sessions;
 mod verdicts;
-mod verify_key;
 mod viewer;
 
 use core::num::NonZeroU32;
@@ -35,8 +34,7 @@ pub use management::Management;
 pub use operators::{NewOrganization, Operators};
 pub use revoke_key::RevokeKeyError;
 pub use sessions::{Provisioning, Sessions};
-pub use verdicts::Verdicts;
-pub use verify_key::Verification;
+pub use verdicts::{Verdicts, Verification};
 pub use viewer::{AuthSource, Principal, Viewer};
 
 use crate::model::{

@@ -29,7 +29,7 @@ impl Management {
         permit: &Permit<RevokeKey>,
         context: &RequestContext,
     ) -> Result<Revocation, RevokeKeyError> {
-        let id = permit.action().key_id().ok_or(RevokeKeyError::NoSuchKey)?;
+        let id = permit.action().0.ok_or(RevokeKeyError::NoSuchKey)?;
         let (organization, now) = (permit.organization_id(), self.environment.now());
         let event = done(AuditAction::RevokeKey, now, permit.actor(), organization, Some(id), context);
         let revocation = self.keys.revoke(organization, id, now, &event).await?;

@@ -40,16 +40,6 @@ pub(crate) enum StoreKind {
     Postgres,
 }
 
-impl StoreKind {
-    /// As it is written in the configuration.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sqlite => "sqlite",
-            Self::Postgres => "postgres",
-        }
-    }
-}
-
 /// The embedded store.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
