@@ -24,12 +24,9 @@ use crate::{
     store::{Backend, Role, Store},
 };
 
-#[cfg(test)]
-mod tests;
-
 /// The service, put together.
 pub(crate) struct App {
-    /// Held until the end.
+    /// The store's, held until the end.
     pub(crate) lock: Option<Box<dyn Send>>,
     /// The time, and how keys look.
     pub(crate) environment: Arc<Environment>,
@@ -138,3 +135,6 @@ fn clock(follows: Option<VerificationCache>) -> Arc<dyn Clock> {
         None => system,
     }))
 }
+
+#[cfg(test)]
+mod tests;
