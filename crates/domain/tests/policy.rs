@@ -9,7 +9,7 @@ use capykeys_domain::{
         OrganizationId, ProjectId, Role, Scope, ScopeSet, Session, SessionCaller, SessionOrganization,
         Suspension, UserId,
     },
-    policy::{self, Denial, Forbidden},
+    policy::{self, CreateKey, Denial, Forbidden, GetOrganization, ListKeys, Permit, RevokeKey, Target},
 };
 
 /// What a caller may do in its own organization, as the contract's table says.
@@ -50,7 +50,7 @@ fn session(organization: Option<&Organization>, role: &str, impersonated: bool) 
     };
     let session =
         Session { user_id: UserId::parse("user_2abc").unwrap(), organization: Some(at_clerk), impersonated };
-    Caller::Session(SessionCaller { session, organization: organization.cloned() })
+    Caller::Session(SessionCaller { session, organization: organization.cloned(), scopes: Vec::new() })
 }
 
 /// Every caller of the organization, with its row of the contract's table.
@@ -87,16 +87,21 @@ fn own_key(caller: &Caller) -> KeyId {
     }
 }
 
+fn to_create(caller: &Caller, organization: OrganizationId) -> Permit<CreateKey> {
+    policy::permit(caller, Target { organization: Some(organization), key: None }).unwrap()
+}
+
 type Answers = [Result<(), Denial>; 6];
 
 /// What the policy says to get the organization, list, create, revoke itself, revoke another key, revoke a malformed id.
 fn answers(caller: &Caller, target: Option<OrganizationId>) -> Answers {
     let another = KeyId::new(at(2), [2; 8]);
-    let revoke = |key| policy::revoke_key(caller, target, key).map(drop);
+    let to = |key| Target { organization: target, key };
+    let revoke = |key| policy::permit::<RevokeKey>(caller, to(key)).map(drop);
     [
-        policy::get_organization(caller, target).map(drop),
-        policy::list_keys(caller, target).map(drop),
-        policy::create_key(caller, target).map(drop),
+        policy::permit::<GetOrganization>(caller, to(None)).map(drop),
+        policy::permit::<ListKeys>(caller, to(None)).map(drop),
+        policy::permit::<CreateKey>(caller, to(None)).map(drop),
         revoke(Some(own_key(caller))),
         revoke(Some(another)),
         revoke(None),
@@ -167,9 +172,9 @@ fn a_key_hands_on_no_scope_that_it_does_not_hold() {
     {
         let creator = api_key(&own, &held, false);
         let caller = Caller::Key(KeyCaller { key: creator, organization: own.clone() });
-        let permit = policy::create_key(&caller, Some(own.id)).unwrap();
+        let permit = to_create(&caller, own.id);
         for &asked in Scope::ALL {
-            let checked = permit.action().ceiling().check(&spec(&[asked]));
+            let checked = permit.action().ceiling.check(&spec(&[asked]));
             let expected = held.contains(&Scope::All) || held.contains(&asked);
             assert_eq!(checked.is_ok(), expected, "{held:?} → {asked:?}");
         }
@@ -191,27 +196,27 @@ fn a_key_hands_on_no_life_beyond_its_own() {
         let mut creator = api_key(&own, &[Scope::All], false);
         creator.expires_at = creators;
         let caller = Caller::Key(KeyCaller { key: creator, organization: own.clone() });
-        let permit = policy::create_key(&caller, Some(own.id)).unwrap();
+        let permit = to_create(&caller, own.id);
         let mut spec = spec(&[Scope::JobsRead]);
         if let Some(asked) = asked {
             spec = spec.expiring_at(asked, at(0)).unwrap();
         }
-        assert_eq!(permit.action().ceiling().check(&spec), expected, "{creators:?} {asked:?}");
+        assert_eq!(permit.action().ceiling.check(&spec), expected, "{creators:?} {asked:?}");
     }
 }
 
 #[test]
 fn a_new_key_says_how_it_came_to_be_and_who_is_behind_it() {
     let own = organization(at(0));
-    let permit = policy::create_key(&session(Some(&own), "admin", false), Some(own.id)).unwrap();
-    assert_eq!(permit.action().source(), KeySource::Dashboard);
-    assert_eq!(permit.action().created_by(), UserId::parse("user_2abc").as_ref());
+    let permit = to_create(&session(Some(&own), "admin", false), own.id);
+    assert_eq!(permit.action().source, KeySource::Dashboard);
+    assert_eq!(permit.action().created_by, UserId::parse("user_2abc"));
     let mut creator = api_key(&own, &[Scope::All], false);
     creator.created_by_user_id = UserId::parse("user_behind");
     let caller = Caller::Key(KeyCaller { key: creator, organization: own.clone() });
-    let permit = policy::create_key(&caller, Some(own.id)).unwrap();
-    assert_eq!(permit.action().source(), KeySource::Api);
-    assert_eq!(permit.action().created_by(), UserId::parse("user_behind").as_ref());
+    let permit = to_create(&caller, own.id);
+    assert_eq!(permit.action().source, KeySource::Api);
+    assert_eq!(permit.action().created_by, UserId::parse("user_behind"));
 }
 
 fn spec(scopes: &[Scope]) -> KeySpec {

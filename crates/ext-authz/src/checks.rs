@@ -5,7 +5,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use capykeys_domain::{
     model::RequestContext,
     policy::RouteNeeds,
-    usecases::{AuthorizeError, Authorized, Capykeys, Gateways},
+    usecases::{AuthorizeError, Authorized, Gateways, Verdicts},
 };
 use envoy_types::ext_authz::v3::pb::{Authorization, CheckRequest, CheckResponse};
 use futures_util::FutureExt;
@@ -22,7 +22,7 @@ use crate::{
 
 /// Answers Envoy.
 pub(crate) struct Checks {
-    pub(crate) app: Arc<Capykeys>,
+    pub(crate) verdicts: Arc<Verdicts>,
     pub(crate) gateways: Gateways,
     /// How long an answer may take.
     pub(crate) time_limit: Duration,
@@ -34,7 +34,8 @@ impl Authorization for Checks {
         let caller = request.extensions().get::<Caller>().cloned();
         let (peer, workload) = caller.map_or((None, None), |caller| (caller.peer, caller.workload));
         let original = Original::from(request.into_inner());
-        let context = RequestContext { request_id: self.app.request_id(original.request_id()), peer };
+        let request_id = self.verdicts.environment().request_id(original.request_id());
+        let context = RequestContext { request_id, peer };
         let mut record = Record::begin(context.request_id.clone(), original.method(), workload);
         let outcome = self.outcome(&original, &context).instrument(record.span().clone()).await;
         record.answered(&outcome);
@@ -63,7 +64,7 @@ impl Checks {
     ) -> Result<Authorized, AuthorizeError> {
         let rules = self.gateways.rules.as_ref();
         let needs = RouteNeeds::find(original.settings(), original.request().as_ref(), rules)?;
-        let credential = original.credential(self.app.format())?;
-        self.app.authorize(credential.as_ref(), &needs, context).await
+        let credential = original.credential(self.verdicts.environment().format())?;
+        self.verdicts.authorize(credential.as_ref(), &needs, context).await
     }
 }

@@ -1,4 +1,4 @@
-//! Envoy's gRPC interface for authorization, over [`Capykeys`](capykeys_domain::usecases::Capykeys):
+//! Envoy's gRPC interface for authorization, over [`Verdicts`](capykeys_domain::usecases::Verdicts):
 //! [`envoy.service.auth.v3.Authorization/Check`][check], and the [health service][health].
 //!
 //! It asks the same of requests and says the same of callers as the HTTP endpoints for gateways. A

@@ -2,7 +2,7 @@
 
 use std::{io, net::TcpListener, pin::pin, sync::Arc, time::Duration};
 
-use capykeys_domain::usecases::{Capykeys, Gateways};
+use capykeys_domain::usecases::{Gateways, Verdicts};
 use envoy_types::ext_authz::v3::pb::AuthorizationServer;
 use tokio::sync::oneshot;
 use tonic::{server::NamedService, transport::Server};
@@ -28,7 +28,7 @@ type Service = AuthorizationServer<Checks>;
 /// Both names of the service for the health service: that of all services together, and its own.
 const NAMES: [&str; 2] = ["", Service::NAME];
 
-/// Serves `app` on `listener` until `stop` ends; then takes nothing new and lets checks end. Those who
+/// Serves `verdicts` on `listener` until `stop` ends; then takes nothing new and lets checks end. Those who
 /// ask for its health are told when `leaving` ends, which is to be before that, so that they send
 /// their checks elsewhere while this server still answers them.
 ///
@@ -36,7 +36,7 @@ const NAMES: [&str; 2] = ["", Service::NAME];
 /// [`io::Error`] where the listener cannot be used.
 pub async fn serve(
     listener: TcpListener,
-    app: Arc<Capykeys>,
+    verdicts: Arc<Verdicts>,
     gateways: Gateways,
     settings: Settings,
     leaving: impl Future<Output = ()>,
@@ -47,7 +47,7 @@ pub async fn serve(
     let incoming = connections(listener, settings.tls.clone(), &settings);
     let (health, health_service) = health_reporter();
     report(&health, ServingStatus::Serving).await;
-    let checks = Checks { app, gateways, time_limit: settings.request_timeout };
+    let checks = Checks { verdicts, gateways, time_limit: settings.request_timeout };
     let services = transport(&settings)
         .add_service(AuthorizationServer::new(checks).max_decoding_message_size(MAX_MESSAGE))
         .add_service(health_service);

@@ -50,7 +50,7 @@ pub(crate) async fn prove(
         Callers::Trusted => return Ok(()),
         Callers::Token(callers) => callers,
     };
-    let token = token(exchange.app().format(), request.headers(), header)?;
+    let token = token(exchange.environment().format(), request.headers(), header)?;
     let caller = callers.verify(&token).await?;
     exchange.prove(caller.subject);
     Ok(())

@@ -15,7 +15,7 @@ use actix_web::{
 };
 use capykeys_domain::{
     model::{Actor, Caller, ClusterSubject, OrganizationId, RequestContext},
-    usecases::{Authorized, Capykeys},
+    usecases::{Authorized, Environment, Verdicts},
 };
 
 use crate::{Drain, endpoints, error::ApiError, status::StatusBoard};
@@ -23,8 +23,8 @@ use crate::{Drain, endpoints, error::ApiError, status::StatusBoard};
 /// What all requests share.
 #[derive(Clone)]
 pub(crate) struct Shared {
-    /// The service.
-    pub(crate) app: Arc<Capykeys>,
+    /// Who is who, and what they are good for.
+    pub(crate) verdicts: Arc<Verdicts>,
     /// Whether it is about to stop.
     pub(crate) drain: Drain,
     /// How it is, for everybody who asks.
@@ -80,7 +80,7 @@ impl Exchange {
     /// Begins with the head of the request.
     pub(crate) fn new(shared: &Shared, path: &str, headers: &HeaderMap, peer: Option<IpAddr>) -> Self {
         let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
-        let request_id = shared.app.request_id(given);
+        let request_id = shared.verdicts.environment().request_id(given);
         let peer = peer.map(|address| address.to_canonical());
         Self {
             shared: shared.clone(),
@@ -109,9 +109,14 @@ impl Exchange {
         if self.of_gateway { error.for_gateway() } else { error }.error_response()
     }
 
-    /// The service.
-    pub(crate) fn app(&self) -> &Capykeys {
-        &self.shared.app
+    /// Who is who, and what they are good for.
+    pub(crate) fn verdicts(&self) -> &Verdicts {
+        &self.shared.verdicts
+    }
+
+    /// The time, and how keys look.
+    pub(crate) fn environment(&self) -> &Environment {
+        self.verdicts().environment()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The HTTP interface of capykeys: actix-web over [`Capykeys`](capykeys_domain::usecases::Capykeys).
+//! The HTTP interface of capykeys: actix-web over the [use cases](capykeys_domain::usecases).
 //!
 //! One endpoint a file, in `endpoints`; the OpenAPI document is generated from them. A request
 //! passes through three layers, from the outside in:
@@ -29,5 +29,5 @@ pub use base_path::BasePath;
 pub use cluster::Callers;
 pub use drain::Drain;
 pub use openapi::openapi_json;
-pub use server::{Internal, Metrics, Surface, serve};
+pub use server::{Internal, Metrics, Public, Surface, serve};
 pub use settings::Settings;

@@ -5,7 +5,7 @@ use std::{io, net::TcpListener, sync::Arc, time::Duration};
 use actix_http::{HttpService, KeepAlive, error::DispatchError};
 use actix_service::{ServiceFactory, ServiceFactoryExt, fn_service};
 use actix_web::{App, ResponseError, dev::Server, rt::net::TcpStream};
-use capykeys_domain::usecases::{Capykeys, Gateways};
+use capykeys_domain::usecases::{Gateways, Management, Verdicts};
 use capykeys_tls::Transport;
 use tokio_rustls::rustls::ServerConfig;
 
@@ -30,10 +30,19 @@ pub type Metrics = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 /// What a listener serves.
 #[derive(Clone)]
 pub enum Surface {
-    /// The API, for callers who sign in, below this path.
-    Public(BasePath),
+    /// The API, for callers who sign in.
+    Public(Public),
     /// What is for the cluster alone: verdicts on keys, metrics, and health.
     Internal(Box<Internal>),
+}
+
+/// What the listener of the API is set up with.
+#[derive(Clone)]
+pub struct Public {
+    /// Below which path it is served.
+    pub base_path: BasePath,
+    /// What its callers do with keys.
+    pub management: Arc<Management>,
 }
 
 /// What the listener for the cluster is set up with.
@@ -49,7 +58,7 @@ pub struct Internal {
     pub tls: Option<Arc<ServerConfig>>,
 }
 
-/// Serves `surface` of `app` on `listener`. Nothing is served before the returned future is polled; it ends
+/// Serves `surface` on `listener`, to whom `verdicts` let in. Nothing is served before the returned future is polled; it ends
 /// when its handle is told to stop. Signals of the operating system are left to the caller.
 ///
 /// # Errors
@@ -57,14 +66,14 @@ pub struct Internal {
 pub fn serve(
     listener: TcpListener,
     surface: Surface,
-    app: Arc<Capykeys>,
+    verdicts: Arc<Verdicts>,
     drain: Drain,
     settings: &Settings,
 ) -> io::Result<Server> {
     let workers = settings.workers.clamp(1, MAX_WORKERS);
     let limits = Limits { request: settings.request_timeout, idle: settings.idle_timeout };
     let internal = matches!(surface, Surface::Internal(_));
-    let shared = Shared { app, drain, status: Arc::default(), document: Arc::default(), internal };
+    let shared = Shared { verdicts, drain, status: Arc::default(), document: Arc::default(), internal };
     let builder = Server::build();
     let stopping = builder.graceful_shutdown_signal();
     let builder = builder
@@ -99,7 +108,7 @@ where
         Surface::Internal(internal) => internal.tls.clone(),
     };
     let app = App::new().configure(move |config| match &surface {
-        Surface::Public(base) => endpoints::configure_public(config, base),
+        Surface::Public(public) => endpoints::configure_public(config, public),
         Surface::Internal(internal) => endpoints::configure_internal(config, internal),
     });
     let answers =

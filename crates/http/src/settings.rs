@@ -24,8 +24,9 @@ impl Default for Settings {
             workers: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             max_connections: 25_000,
             request_timeout: Duration::from_secs(10),
+            // Longer than the 60 s that are common among load balancers.
             idle_timeout: Duration::from_secs(75),
-            shutdown_timeout: Duration::from_secs(25),
+            shutdown_timeout: Duration::from_secs(10),
         }
     }
 }

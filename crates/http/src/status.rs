@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use capykeys_domain::{model::Timestamp, usecases::Capykeys};
+use capykeys_domain::{model::Timestamp, usecases::Verdicts};
 use tokio::{sync::Mutex, time::Instant};
 
 /// For how long what was found out is told. Anybody may ask, and a flood of questions must not become
@@ -23,13 +23,14 @@ pub(crate) struct Found {
 
 impl StatusBoard {
     /// What is known. Where that is too old the store is asked, by one caller for all of them.
-    pub(crate) async fn look(&self, app: &Capykeys) -> Found {
+    pub(crate) async fn look(&self, verdicts: &Verdicts) -> Found {
         let mut found = self.0.lock().await;
         match *found {
             Some(known) if Instant::now() < known.until => known,
             _ => {
-                let store_is_there = app.ready().await.is_ok();
-                *found.insert(Found { store_is_there, at: app.now(), until: Instant::now() + KEPT })
+                let store_is_there = verdicts.ready().await.is_ok();
+                let at = verdicts.environment().now();
+                *found.insert(Found { store_is_there, at, until: Instant::now() + KEPT })
             }
         }
     }

@@ -51,14 +51,14 @@ pub struct PostgresSettings {
 }
 
 impl PostgresSettings {
-    /// 16 connections, 700 ms for an operation and 5 s for opening a connection.
+    /// 16 connections, 450 ms for an operation and 5 s for opening a connection.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
             url_source: None,
             pool_size: 16,
-            deadline: Duration::from_millis(700),
+            deadline: Duration::from_millis(450),
             connect_timeout: Duration::from_secs(5),
             application_name: "capykeys",
         }

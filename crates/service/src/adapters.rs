@@ -1,7 +1,7 @@
 //! The system's clock and random source, behind the domain's ports.
 
 use capykeys_domain::{
-    model::Timestamp,
+    model::{RequestContext, RequestId, Timestamp},
     ports::{Clock, Entropy, Unavailable},
 };
 
@@ -26,4 +26,16 @@ impl Entropy for SystemEntropy {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), Unavailable> {
         getrandom::fill(buffer).map_err(|error| Unavailable::new("entropy", error))
     }
+}
+
+/// Random bytes for an id.
+pub(crate) fn random() -> Result<[u8; 16], Unavailable> {
+    let mut random = [0; 16];
+    SystemEntropy.fill(&mut random)?;
+    Ok(random)
+}
+
+/// For what a command does on the store: it comes from no address.
+pub(crate) fn command_context() -> Result<RequestContext, Unavailable> {
+    Ok(RequestContext { request_id: RequestId::from_random(random()?), peer: None })
 }

@@ -1,33 +1,41 @@
 //! Putting the service together from the configuration.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc};
 
 use capykeys_cache::{
     CachedStore, MonotonicClock, OrganizationCache, Propagation, StoreClock, VerificationCache,
 };
-use capykeys_clerk::{ClerkSettings, ClerkVerifier, HttpFetcher, InstanceSettings, KeySource};
+use capykeys_clerk::ClerkVerifier;
 use capykeys_domain::{
-    model::{RequestContext, RequestId},
-    ports::{Clock, Entropy, ReplicaId, ReplicaRegistry, Replicas, SessionVerifier},
-    secret::KeyFormat,
-    usecases::{Capykeys, Ports},
+    ports::{Clock, Organizations, ReplicaId, ReplicaRegistry, Replicas},
+    secret::{KeyFormat, Peppers},
+    usecases::{Environment, Management, Operators, Sessions, Verdicts},
 };
 use capykeys_usage::{CountedRefusals, UseRecorder};
 use tokio::runtime::Handle;
 
 use crate::{
-    adapters::{SystemClock, SystemEntropy},
-    commands::Error,
-    config::{Clerk, Config, ConfigError, Instance, Secret, StoreKind},
+    adapters::{SystemClock, SystemEntropy, random},
+    clerk,
+    config::Config,
+    error::Error,
     pepper_watch::PepperWatch,
     peppers,
-    store::Store,
+    store::{Backend, Role, Store},
 };
 
 /// The service, put together.
 pub(crate) struct App {
-    /// The use cases.
-    pub(crate) capykeys: Arc<Capykeys>,
+    /// The store's, held until the end.
+    pub(crate) lock: Option<Box<dyn Send>>,
+    /// The time, and how keys look.
+    pub(crate) environment: Arc<Environment>,
+    /// Who is who, and what they are good for.
+    pub(crate) verdicts: Arc<Verdicts>,
+    /// What callers do with keys.
+    pub(crate) management: Arc<Management>,
+    /// What operators do.
+    pub(crate) operators: Operators,
     /// Who verifies sessions, where any are accepted.
     pub(crate) sessions: Option<Arc<ClerkVerifier>>,
     /// What is remembered of keys. It follows the store once it is told to.
@@ -40,124 +48,93 @@ pub(crate) struct App {
     pub(crate) refusals: CountedRefusals,
 }
 
-/// Whom the service is put together for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// A server, which remembers keys.
-    Replica,
-    /// A command beside the servers, which remembers nothing.
-    Command,
-}
-
 /// The service over the configured store and the configured Clerk instances.
-pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
+pub(crate) async fn build(config: &Config, backend: &dyn Backend, role: Role) -> Result<App, Error> {
     let format = KeyFormat::new(&config.keys.prefix)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let roles = config.clerk.role_table()?;
-    let sessions = sessions(&config.clerk, &clock)?.map(Arc::new);
-    // The store first: it makes the folder that a new pepper is put into.
-    let store = Store::open(config, role)?;
-    let store_is_empty = config.store.kind == StoreKind::Sqlite
-        && store.organizations.list(None, NonZeroU32::MIN).await?.is_empty();
-    let settings = config.cache.settings();
-    let registry = Arc::clone(&store.registry);
-    let cached = CachedStore { lookup: store.lookup, feed: store.feed, registry: store.registry };
+    let verifier = clerk::verifier(&config.clerk)?;
+    // The store before the peppers: it makes the folder that a new one is put into.
+    let store = backend.open(role).await?;
+    let Store { keys, organizations, audit, registry, .. } = store;
+    let peppers = Arc::new(load_peppers(config, backend, &*organizations).await?.uncompared());
     let replica = ReplicaId(random()?);
-    let cache = VerificationCache::new(settings, replica, cached);
-    let peppers = Arc::new(peppers::load(config, store_is_empty)?.uncompared());
-    let uses =
-        UseRecorder::rehashing((&config.usage).into(), Arc::clone(&store.keys), Arc::clone(&store.peppers));
-    let mut watch = PepperWatch::new(store.peppers, replica, Arc::clone(&peppers));
+    let mut watch = PepperWatch::new(Arc::clone(&store.peppers), replica, Arc::clone(&peppers));
     watch.compare().await;
-    let refusals = CountedRefusals::new(store.audit);
-    let ports = Ports {
-        keys: store.keys,
-        resolver: Arc::new(cache.clone()),
-        replicas: replicas(config, role, &cache, registry),
-        organization_resolver: Arc::new(OrganizationCache::new(
-            cache.clone(),
-            Arc::clone(&store.organizations),
-        )),
-        organizations: store.organizations,
-        audit: Arc::new(refusals.clone()),
-        readiness: store.readiness,
-        sessions: sessions.clone().map(|verifier| verifier as Arc<dyn SessionVerifier>),
-        clock: Arc::new(MonotonicClock::new(match (role, config.store.kind) {
-            (Role::Replica, StoreKind::Postgres) => Arc::new(StoreClock::new(cache.clone(), clock)),
-            // Its store has this machine's clock too.
-            (Role::Replica, StoreKind::Sqlite) | (Role::Command, _) => clock,
-        })),
-        uses: Arc::new(uses.clone()),
-        entropy: Arc::new(SystemEntropy),
-    };
-    let capykeys = Capykeys::new(ports, format, peppers, config.clerk.provisioning.into());
-    let capykeys = Arc::new(capykeys.with_roles(roles));
-    Ok(App { capykeys, sessions, cache, uses, peppers: watch, refusals })
+
+    let cached = CachedStore { lookup: store.lookup, feed: store.feed, registry: Arc::clone(&registry) };
+    let cache = VerificationCache::new(config.cache.settings(), replica, cached);
+    let others = (store.shared && config.cache.commit_wait).then_some(registry);
+    let replicas = replicas(role, &cache, others);
+    let uses = UseRecorder::rehashing((&config.usage).into(), Arc::clone(&keys), store.peppers);
+    let refusals = CountedRefusals::new(Arc::clone(&audit));
+
+    let follows_store = store.own_clock && role == Role::Replica;
+    let clock = clock(follows_store.then(|| cache.clone()));
+    let environment = Arc::new(Environment::new(clock, Arc::new(SystemEntropy), format, peppers));
+    let sessions = verifier.clone().map(|verifier| {
+        let remembered = Arc::new(OrganizationCache::new(cache.clone(), Arc::clone(&organizations)));
+        let (environment, organizations) = (Arc::clone(&environment), Arc::clone(&organizations));
+        let provisioning = config.clerk.provisioning.into();
+        Sessions::new(environment, verifier, remembered, organizations, provisioning, roles)
+    });
+    let resolver = Arc::new(cache.clone());
+    let verdicts =
+        Verdicts::new(Arc::clone(&environment), resolver, Arc::new(uses.clone()), store.readiness, sessions);
+    let management = Management::new(
+        Arc::clone(&environment),
+        keys,
+        Arc::clone(&organizations),
+        Arc::new(refusals.clone()),
+        Arc::clone(&replicas),
+    );
+    let operators = Operators::new(Arc::clone(&environment), organizations, audit, replicas);
+    Ok(App {
+        lock: store.lock,
+        environment,
+        verdicts: Arc::new(verdicts),
+        management: Arc::new(management),
+        operators,
+        sessions: verifier,
+        cache,
+        uses,
+        peppers: watch,
+        refusals,
+    })
 }
 
-/// Who has to obey a change before it is acknowledged.
-fn replicas(
+/// The configured peppers, or the store's own.
+async fn load_peppers(
     config: &Config,
+    backend: &dyn Backend,
+    organizations: &dyn Organizations,
+) -> Result<Peppers, Error> {
+    let directory = backend.embedded().map(|embedded| embedded.directory);
+    let store_is_empty = directory.is_some() && organizations.list(None, NonZeroU32::MIN).await?.is_empty();
+    Ok(peppers::load(&config.keys, directory, store_is_empty)?)
+}
+
+/// Who has to obey a change before it is acknowledged: this process, where it remembers anything, and
+/// whoever else is registered there.
+fn replicas(
     role: Role,
     cache: &VerificationCache,
-    registry: Arc<dyn ReplicaRegistry>,
+    others: Option<Arc<dyn ReplicaRegistry>>,
 ) -> Arc<dyn Replicas> {
-    let own = (role == Role::Replica).then(|| cache.clone());
-    let propagation = Propagation::new(own);
-    Arc::new(if config.cache.commit_wait {
-        propagation.with_others(registry, &Handle::current())
-    } else {
-        propagation
+    let own = Propagation::new((role == Role::Replica).then(|| cache.clone()));
+    Arc::new(match others {
+        Some(registry) => own.with_others(registry, &Handle::current()),
+        None => own,
     })
 }
 
-/// For what a command does on the store: it comes from no address.
-pub(crate) fn command_context() -> Result<RequestContext, Error> {
-    Ok(RequestContext { request_id: RequestId::from_random(random()?), peer: None })
+/// The clock of the store that this cache follows, or else this machine's.
+fn clock(follows: Option<VerificationCache>) -> Arc<dyn Clock> {
+    let system: Arc<dyn Clock> = Arc::new(SystemClock);
+    Arc::new(MonotonicClock::new(match follows {
+        Some(cache) => Arc::new(StoreClock::new(cache, system)),
+        None => system,
+    }))
 }
 
-fn random() -> Result<[u8; 16], Error> {
-    let mut random = [0; 16];
-    SystemEntropy.fill(&mut random)?;
-    Ok(random)
-}
-
-/// Checks the Clerk instances and asks none of them.
-pub(crate) fn check_sessions(config: &Config) -> Result<(), Error> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    sessions(&config.clerk, &clock).map(drop)
-}
-
-fn sessions(clerk: &Clerk, clock: &Arc<dyn Clock>) -> Result<Option<ClerkVerifier>, Error> {
-    if clerk.instances.is_empty() {
-        return Ok(None);
-    }
-    let instances =
-        clerk.instances.iter().map(|(name, one)| instance(name, one)).collect::<Result<_, _>>()?;
-    let fetcher = Arc::new(HttpFetcher::new()?);
-    let verifier =
-        ClerkVerifier::new(ClerkSettings { instances }, Arc::clone(clock), fetcher, Handle::current())?;
-    Ok(Some(verifier))
-}
-
-fn instance(name: &str, instance: &Instance) -> Result<InstanceSettings, ConfigError> {
-    let keys = match (&instance.jwks_url, &instance.pem_file) {
-        (Some(url), None) => KeySource::JwksUrl(url.clone()),
-        (None, Some(path)) => KeySource::Pem(
-            Secret::read(&format!("clerk.instances.{name}.pem_file"), path)?.expose().to_owned(),
-        ),
-        _ => {
-            return Err(ConfigError::Invalid(format!(
-                "clerk.instances.{name} needs either jwks_url or pem_file"
-            )));
-        }
-    };
-    Ok(InstanceSettings {
-        issuer: instance.issuer.clone(),
-        keys,
-        audience: instance.audience.clone(),
-        max_lifetime: Duration::from_secs(instance.max_lifetime_seconds.get().into()),
-        authorized_parties: instance.authorized_parties.clone(),
-        claims_v1: instance.claims_v1,
-    })
-}
+#[cfg(test)]
+mod tests;

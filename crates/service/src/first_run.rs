@@ -12,25 +12,25 @@ use std::{
 use capykeys_domain::{
     model::{KeyName, KeySpec, Organization, OrganizationName, Scope, ScopeSet, Slug},
     policy::Permit,
-    usecases::{Capykeys, NewOrganization},
+    usecases::NewOrganization,
 };
 
-use crate::{app, commands::Error, config::ConfigError, output};
+use crate::{adapters::command_context, app::App, config::ConfigError, error::Error, output};
 
 const TWO: NonZeroU32 = NonZeroU32::new(2).unwrap();
 
 /// Where the store holds no key yet, makes one that may do everything and hands it out, this once: to
 /// `file`, for its owner alone, or else to standard output, and never to the log. `url` is where the API
 /// is served.
-pub(crate) async fn welcome(capykeys: &Capykeys, url: &str, file: Option<&Path>) -> Result<(), Error> {
-    let Some(organization) = organization_without_keys(capykeys).await? else {
+pub(crate) async fn welcome(app: &App, url: &str, file: Option<&Path>) -> Result<(), Error> {
+    let Some(organization) = organization_without_keys(app).await? else {
         return Ok(());
     };
     // Opened first: a key that can be handed to nobody must not be made.
     let opened = file.map(open).transpose()?;
     let spec = KeySpec::new(KeyName::parse("first key")?, ScopeSet::new([Scope::All])?);
     let permit = Permit::operator_creates_key(&organization);
-    let created = capykeys.create_key(&permit, spec, &app::command_context()?).await?;
+    let created = app.management.create_key(&permit, spec, &command_context()?).await?;
     let key = created.plaintext.expose();
     if let Some(mut opened) = opened {
         opened.write_all(format!("{key}\n").as_bytes()).and_then(|()| opened.sync_all()).map_err(unusable)?;
@@ -60,19 +60,19 @@ fn unusable(error: io::Error) -> ConfigError {
 
 /// The organization that the first key is for: made where there is none at all. One without a key
 /// is what a start leaves that was cut off in between.
-async fn organization_without_keys(capykeys: &Capykeys) -> Result<Option<Organization>, Error> {
-    match capykeys.list_organizations(None, TWO).await?.as_slice() {
+async fn organization_without_keys(app: &App) -> Result<Option<Organization>, Error> {
+    match app.operators.list_organizations(None, TWO).await?.as_slice() {
         [] => {
             let new = NewOrganization {
                 name: OrganizationName::parse("Default")?,
                 slug: Slug::parse("default")?,
                 clerk: None,
             };
-            Ok(Some(capykeys.create_organization(new, &app::command_context()?).await?))
+            Ok(Some(app.operators.create_organization(new, &command_context()?).await?))
         }
         [only] if only.slug.as_str() == "default" => {
             let permit = Permit::operator_lists_keys(only);
-            let page = capykeys.list_key_page(&permit, None, NonZeroU32::MIN).await?;
+            let page = app.management.list_key_page(&permit, None, NonZeroU32::MIN).await?;
             Ok(page.keys.is_empty().then(|| only.clone()))
         }
         _ => Ok(None),

@@ -2,7 +2,7 @@
 
 use std::{io, net::TcpListener, sync::Arc};
 
-use capykeys_domain::usecases::{Capykeys, Gateways};
+use capykeys_domain::usecases::{Gateways, Verdicts};
 use capykeys_ext_authz::Settings;
 use rustls::ServerConfig;
 use tokio::{
@@ -11,7 +11,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{commands::Error, config::Config, room::Room};
+use crate::{config::Config, error::Error, room::Room};
 
 /// Threads that may be given up in the middle of other asynchronous work, as a runtime itself may not.
 struct Threads(Option<Runtime>);
@@ -38,7 +38,7 @@ impl Grpc {
         listener: TcpListener,
         config: &Config,
         room: Room,
-        app: Arc<Capykeys>,
+        verdicts: Arc<Verdicts>,
         gateways: Gateways,
         tls: Option<Arc<ServerConfig>>,
     ) -> Result<Self, Error> {
@@ -57,7 +57,7 @@ impl Grpc {
             .thread_name("capykeys-grpc")
             .enable_all()
             .build()?;
-        let serving = capykeys_ext_authz::serve(listener, app, gateways, settings, leaving, stopped);
+        let serving = capykeys_ext_authz::serve(listener, verdicts, gateways, settings, leaving, stopped);
         let serving = runtime.spawn(serving);
         Ok(Self { threads: Threads(Some(runtime)), serving, leave: Some(leave), stop })
     }

@@ -12,8 +12,8 @@ use tokio::runtime::Handle;
 
 use crate::{
     adapters::SystemClock,
-    commands::Error,
     config::{Callers as Asked, ClusterToken, ConfigError, Internal, Secret},
+    error::Error,
     tls,
 };
 

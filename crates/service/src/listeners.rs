@@ -9,15 +9,15 @@ use std::{
     time::Duration,
 };
 
-use capykeys_domain::usecases::Capykeys;
-use capykeys_http::{BasePath, Drain, Internal, Server, Settings, Surface, serve};
+use capykeys_domain::usecases::Verdicts;
+use capykeys_http::{Drain, Internal, Public, Server, Settings, Surface, serve};
 use futures_util::{FutureExt, future::select_all};
 use socket2::SockRef;
 use tokio::{task::JoinHandle, time::sleep};
 
 use crate::{
-    commands::Error,
     config::{self, Config},
+    error::Error,
     grpc::Grpc,
     room::Room,
 };
@@ -53,24 +53,24 @@ impl Listeners {
     pub(crate) fn serve(
         self,
         config: &Config,
-        app: &Arc<Capykeys>,
-        base_path: BasePath,
+        room: Room,
+        verdicts: &Arc<Verdicts>,
+        public: Public,
         internal: Internal,
     ) -> Result<Serving, Error> {
-        let room = Room::make(config);
         let (drain, settings) = (Drain::new(), settings(&config.server, room));
         let doors = [Some(&self.public), Some(&self.internal), self.grpc.as_ref()];
         let doors = doors.into_iter().flatten().map(TcpListener::try_clone).collect::<io::Result<_>>()?;
         tracing::info!(address = %self.internal.local_addr()?, "listening for the cluster");
         let (gateways, tls) = (internal.gateways.clone(), internal.tls.clone());
-        let grpc =
-            self.grpc.map(|listener| Grpc::start(listener, config, room, Arc::clone(app), gateways, tls));
-        let surfaces = [
-            (self.public, Surface::Public(base_path)),
-            (self.internal, Surface::Internal(Box::new(internal))),
-        ];
-        let servers = surfaces
-            .map(|(listener, surface)| serve(listener, surface, Arc::clone(app), drain.clone(), &settings));
+        let grpc = self
+            .grpc
+            .map(|listener| Grpc::start(listener, config, room, Arc::clone(verdicts), gateways, tls));
+        let surfaces =
+            [(self.public, Surface::Public(public)), (self.internal, Surface::Internal(Box::new(internal)))];
+        let servers = surfaces.map(|(listener, surface)| {
+            serve(listener, surface, Arc::clone(verdicts), drain.clone(), &settings)
+        });
         let servers = servers.into_iter().collect::<io::Result<Vec<_>>>()?;
         tracing::info!(address = %self.address, "listening");
         let start = |server: Server| (server.handle(), tokio::spawn(server));

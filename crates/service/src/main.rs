@@ -5,9 +5,11 @@
 
 mod adapters;
 mod app;
+mod clerk;
 mod cli;
 mod commands;
 mod config;
+mod error;
 mod first_run;
 mod grpc;
 mod internal;

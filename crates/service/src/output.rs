@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::commands::Error;
+use crate::error::Error;
 
 /// A text, as it stands.
 pub(crate) fn text(text: &str) -> Result<(), Error> {

@@ -65,11 +65,12 @@ impl PepperWatch {
         let mut counted: Option<Instant> = None;
         loop {
             self.compare().await;
-            if self.peppers.minting().is_ok() && counted.is_none_or(|last| last.elapsed() >= COUNT_INTERVAL) {
+            if self.peppers.minting().is_some() && counted.is_none_or(|last| last.elapsed() >= COUNT_INTERVAL)
+            {
                 counted = Some(Instant::now());
                 self.count().await;
             }
-            sleep(if self.peppers.minting().is_ok() { INTERVAL } else { RETRY }).await;
+            sleep(if self.peppers.minting().is_some() { INTERVAL } else { RETRY }).await;
         }
     }
 
@@ -108,11 +109,11 @@ impl PepperWatch {
                 last_turn(&recorded) == Some(newest) || self.store.take_turn(self.replica, newest).await?;
             recorded = self.announce().await?;
         }
-        if let Err(fault) = self.peppers.compare(&recorded) {
-            return Ok(Told::Fault(fault));
-        }
-        let minting = self.peppers.minting()?.clone();
-        Ok(if self.turn_taken { Told::Minting(minting) } else { Told::Waiting(minting) })
+        Ok(match self.peppers.compare(&recorded) {
+            Ok(minting) if self.turn_taken => Told::Minting(minting.clone()),
+            Ok(minting) => Told::Waiting(minting.clone()),
+            Err(fault) => Told::Fault(fault),
+        })
     }
 
     /// What is recorded. What somebody else records at the same moment is seen by the second look.
@@ -151,7 +152,7 @@ impl PepperWatch {
         for used in self.store.uses(at).await? {
             listed.entry(used.id).or_default().active_keys = used.active_keys;
         }
-        if let Ok(minting) = self.peppers.minting() {
+        if let Some(minting) = self.peppers.minting() {
             listed.entry(minting.clone()).or_default().makes_new_keys = true;
         }
         Ok(listed)

@@ -15,35 +15,39 @@ use zeroize::Zeroizing;
 
 use crate::{
     adapters::SystemEntropy,
-    config::{Config, ConfigError, Keys, Secret, StoreKind},
+    config::{ConfigError, Keys, Secret},
 };
 
 const PEPPER_BYTES: usize = 32;
 /// What the pepper in the data folder is called in messages.
 const NAME: &str = "keys.pepper";
 
-/// The configured peppers; on the embedded store one is made where none is configured, as long as
-/// the store is empty. A pepper that is lost must not be replaced without a word: no key would be
-/// recognised any more.
-pub(crate) fn load(config: &Config, store_is_empty: bool) -> Result<Peppers, ConfigError> {
-    let current = match (configured(config)?, config.store.kind) {
+/// The configured peppers. Where none is, and the store keeps one in a `directory` of its own, it is made
+/// there as long as the store is empty. A pepper that is lost must not be replaced without a word: no key
+/// would be recognised any more.
+pub(crate) fn load(
+    keys: &Keys,
+    directory: Option<&Path>,
+    store_is_empty: bool,
+) -> Result<Peppers, ConfigError> {
+    let current = match (configured(keys)?, directory) {
         (Some(secret), _) => secret,
-        (None, StoreKind::Sqlite) => kept_or_made(&config.sqlite.directory, store_is_empty)?,
-        (None, StoreKind::Postgres) => {
+        (None, Some(directory)) => kept_or_made(directory, store_is_empty)?,
+        (None, None) => {
             return Err(ConfigError::Invalid(
                 "keys.pepper must be set: 64 hexadecimal digits, such as `openssl rand -hex 32` prints"
                     .to_owned(),
             ));
         }
     };
-    assemble(&config.keys, &current)
+    assemble(keys, &current)
 }
 
 /// Checks the configured peppers and makes none.
-pub(crate) fn check(config: &Config) -> Result<(), ConfigError> {
-    match (configured(config)?, config.store.kind) {
-        (None, StoreKind::Sqlite) => Ok(()),
-        _ => load(config, false).map(drop),
+pub(crate) fn check(keys: &Keys, directory: Option<&Path>) -> Result<(), ConfigError> {
+    match (configured(keys)?, directory) {
+        (None, Some(_)) => Ok(()),
+        _ => load(keys, directory, false).map(drop),
     }
 }
 
@@ -56,8 +60,8 @@ fn warn_if_open(name: &str, path: Option<&Path>) {
     }
 }
 
-fn configured(config: &Config) -> Result<Option<Secret>, ConfigError> {
-    Secret::resolve("keys.pepper", config.keys.pepper.as_ref(), config.keys.pepper_file.as_deref())
+fn configured(keys: &Keys) -> Result<Option<Secret>, ConfigError> {
+    Secret::resolve("keys.pepper", keys.pepper.as_ref(), keys.pepper_file.as_deref())
 }
 
 fn assemble(keys: &Keys, current: &Secret) -> Result<Peppers, ConfigError> {
@@ -120,21 +124,19 @@ fn make(directory: &Path, path: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn config(directory: &Path) -> Config {
-        let mut config = Config::default();
-        config.sqlite.directory = directory.to_path_buf();
-        config
+    fn load_from(directory: &Path, store_is_empty: bool) -> Result<Peppers, ConfigError> {
+        load(&Keys::default(), Some(directory), store_is_empty)
     }
 
     #[test]
     fn a_pepper_is_made_once_readable_by_its_owner_alone() {
         let directory = tempfile::tempdir().unwrap();
-        load(&config(directory.path()), true).unwrap();
+        load_from(directory.path(), true).unwrap();
         let path = directory.path().join("pepper");
         let first = fs::read_to_string(&path).unwrap();
         assert_eq!(first.len(), 64);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        load(&config(directory.path()), false).unwrap();
+        load_from(directory.path(), false).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), first);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
@@ -142,7 +144,7 @@ mod tests {
     #[test]
     fn a_pepper_that_is_lost_is_not_replaced() {
         let directory = tempfile::tempdir().unwrap();
-        let error = load(&config(directory.path()), false).unwrap_err().to_string();
+        let error = load_from(directory.path(), false).unwrap_err().to_string();
         assert!(error.contains("missing"), "{error}");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
@@ -151,15 +153,13 @@ mod tests {
     fn a_broken_pepper_is_refused_without_showing_it() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("pepper"), "hush").unwrap();
-        let error = load(&config(directory.path()), true).unwrap_err().to_string();
+        let error = load_from(directory.path(), true).unwrap_err().to_string();
         assert!(error.contains("64 hexadecimal digits") && !error.contains("hush"), "{error}");
     }
 
     #[test]
-    fn postgres_needs_a_configured_pepper() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut config = config(directory.path());
-        config.store.kind = StoreKind::Postgres;
-        assert!(load(&config, true).is_err());
+    fn a_store_that_keeps_none_itself_needs_a_configured_pepper() {
+        assert!(load(&Keys::default(), None, true).is_err());
+        assert!(check(&Keys::default(), None).is_err());
     }
 }

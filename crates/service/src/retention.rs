@@ -1,8 +1,8 @@
 //! Taking old events out of the audit log.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, time::Duration};
 
-use capykeys_domain::usecases::Capykeys;
+use capykeys_domain::usecases::Operators;
 use tokio::time::sleep;
 
 /// How many events are looked at in one statement: few enough that nobody waits behind it.
@@ -13,9 +13,9 @@ const BREATH: Duration = Duration::from_millis(100);
 const EVERY: Duration = Duration::from_hours(1);
 
 /// Takes out what is older than `keep`, for ever. Several servers may do so at once.
-pub(crate) async fn run(capykeys: Arc<Capykeys>, keep: Duration) {
+pub(crate) async fn run(operators: Operators, keep: Duration) {
     loop {
-        match capykeys.expire_audit_events(keep, AT_ONCE).await {
+        match operators.expire_audit_events(keep, AT_ONCE).await {
             Ok(gone) if gone >= u64::from(AT_ONCE.get()) => {
                 sleep(BREATH).await;
                 continue;

@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::config::{Config, StoreKind};
+use crate::config::Config;
 
 /// For the process itself: its log, its listeners, its databases' files, what a command line tool or
 /// a library opens for a moment.
@@ -20,10 +20,10 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// Has the system allow as many open files as are needed, as far as it does, and says in the log
-    /// what there is room for.
-    pub(crate) fn make(config: &Config) -> Self {
-        let needs = Needs::of(config);
+    /// Has the system allow as many open files as are needed, by the store so many, as far as it does, and
+    /// says in the log what there is room for.
+    pub(crate) fn make(config: &Config, store: u64) -> Self {
+        let needs = Needs::of(config, store);
         let open_files = raise(needs.files());
         let room = needs.room(open_files);
         let (wanted, reserved) = (needs.connections, needs.reserved);
@@ -58,20 +58,9 @@ struct Needs {
 }
 
 impl Needs {
-    fn of(config: &Config) -> Self {
+    fn of(config: &Config, store: u64) -> Self {
         let listeners = if config.internal.grpc_listen.is_some() { 3 } else { 2 };
-        let workers = u64::try_from(config.server.workers.get()).unwrap_or(u64::MAX);
-        let store = match config.store.kind {
-            // Some readers, each with its part of the log.
-            StoreKind::Sqlite => workers.saturating_mul(4),
-            // Two follow the feed; and while some are closed, others are opened.
-            StoreKind::Postgres => {
-                let pools = [config.postgres.pool_size, config.postgres.lookup_pool_size, 2];
-                let pools = pools.into_iter().fold(0, usize::saturating_add);
-                u64::try_from(pools).unwrap_or(u64::MAX).saturating_mul(2)
-            }
-        };
-        let threads = workers.saturating_mul(listeners).saturating_mul(OF_A_WORKER);
+        let threads = config.server.workers().saturating_mul(listeners).saturating_mul(OF_A_WORKER);
         let reserved = OWN.saturating_add(store).saturating_add(threads);
         Self { connections: config.server.max_connections, listeners, reserved }
     }

@@ -8,8 +8,8 @@ use std::{
 use tracing_subscriber::{filter::filter_fn, fmt, prelude::*};
 
 use crate::{
-    commands::Error,
     config::{Log, LogFormat},
+    error::Error,
 };
 
 /// Never logged, whatever the filter says: they report every malformed request as an error, with the

@@ -1,7 +1,26 @@
 //! API keys as they are stored and shown: everything but the secret.
 
+use alloc::{borrow::ToOwned, string::String};
+
 use super::{DeviceName, KeyId, KeyName, OrganizationId, ProjectId, ScopeSet, Timestamp, UserId};
-use crate::secret::KeyPrefix;
+
+/// The start of a key's plaintext, by which a person recognises it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPrefix(String);
+
+impl KeyPrefix {
+    /// From what was stored.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 /// How a key came to be. The server alone sets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

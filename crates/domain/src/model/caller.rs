@@ -1,6 +1,8 @@
 //! Who asks: the result of authentication.
 
-use super::{Actor, ApiKey, ClerkOrganizationId, KeyId, Organization, OrganizationId, Session};
+use alloc::vec::Vec;
+
+use super::{Actor, ApiKey, ClerkOrganizationId, KeyId, Organization, OrganizationId, Scope, Session};
 
 /// A caller with an API key that was good when it was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub struct SessionCaller {
     pub session: Session,
     /// Our organization for the session's active one, where there is one.
     pub organization: Option<Organization>,
+    /// What the session is granted behind gateways, by its role there.
+    pub scopes: Vec<Scope>,
 }
 
 /// By whose right a key is created, as far as the store can judge it.

@@ -15,7 +15,7 @@ mod session;
 mod text;
 mod timestamp;
 
-pub use api_key::{ApiKey, KeySource, KeyState};
+pub use api_key::{ApiKey, KeyPrefix, KeySource, KeyState};
 pub use audit::{Actor, AuditAction, AuditEvent, AuditOutcome, AuditRecord};
 pub use caller::{Caller, Creator, KeyCaller, SessionCaller};
 pub use cluster::{ClusterCaller, ClusterSubject};

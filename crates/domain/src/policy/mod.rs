@@ -1,8 +1,8 @@
 //! Who may do what, as pure functions.
 //!
-//! Each function answers for one operation and gives a [`Permit`], without which the use case of
-//! that operation cannot be called. The order of the refusals is the contract's: first that the
-//! organization is not the caller's, in the same words whether it exists or not.
+//! [`permit`] answers for every operation ([`Action`]) and gives a [`Permit`], without which the use case
+//! of that operation cannot be called. First of all an organization that is not the caller's is refused,
+//! in the same words whether it exists or not.
 
 mod denial;
 mod operator;
@@ -12,7 +12,9 @@ mod roles;
 mod route;
 
 pub use denial::{Denial, Forbidden};
-pub use permit::{Ceiling, CreateKey, GetOrganization, ListKeys, ManageOrganizations, Permit, RevokeKey};
+pub use permit::{
+    Action, Ceiling, CreateKey, GetOrganization, ListKeys, ManageOrganizations, Permit, RevokeKey,
+};
 pub use requirement::{Rejection, Requirement};
 pub use roles::RoleTable;
 pub use route::{
@@ -21,58 +23,69 @@ pub use route::{
 };
 
 use crate::model::{
-    ApiKey, Caller, Creator, KeyCaller, KeyId, KeySource, Organization, OrganizationId, Scope, SessionCaller,
-    SessionOrganization,
+    ApiKey, AuditAction, Caller, Creator, KeyCaller, KeyId, KeySource, Organization, OrganizationId, Scope,
+    SessionCaller, SessionOrganization,
 };
 
-/// What is asked for, by the ids of the request's path: `None` is an id that no organization can
-/// have.
-pub type Target = Option<OrganizationId>;
-
-/// May the caller see the organization? With any good credential of it.
-///
-/// # Errors
-/// [`Denial`] where it may not.
-pub fn get_organization(caller: &Caller, target: Target) -> Result<Permit<GetOrganization>, Denial> {
-    let organization = own(caller, target)?;
-    Ok(Permit::new(organization.id, caller.actor(), GetOrganization(())))
+/// What is asked for, by the ids of the request's path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The organization; `None` is an id that no organization can have.
+    pub organization: Option<OrganizationId>,
+    /// The key; `None` where none is asked for, and for an id that no key can have.
+    pub key: Option<KeyId>,
 }
 
-/// May the caller list the organization's keys?
+/// May the caller do this to the target?
 ///
 /// # Errors
 /// [`Denial`] where it may not.
-pub fn list_keys(caller: &Caller, target: Target) -> Result<Permit<ListKeys>, Denial> {
-    let organization = own(caller, target)?;
-    if let Caller::Key(caller) = caller {
-        whole_organization(&caller.key)?;
-        holds(&caller.key, Scope::ApiKeysRead)?;
+pub fn permit<A: Action>(caller: &Caller, target: Target) -> Result<Permit<A>, Denial> {
+    let organization = own(caller, target.organization)?;
+    Ok(Permit::new(organization.id, caller.actor(), A::judge(caller, target.key)?))
+}
+
+/// With any good credential of the organization.
+impl Action for GetOrganization {
+    const AUDITED_AS: AuditAction = AuditAction::GetOrganization;
+
+    fn judge(_: &Caller, _: Option<KeyId>) -> Result<Self, Denial> {
+        Ok(Self)
     }
-    Ok(Permit::new(organization.id, caller.actor(), ListKeys(())))
 }
 
-/// May the caller create keys in the organization, and how far may they reach?
-///
-/// # Errors
-/// [`Denial`] where it may not. What the new key itself asks for is checked against the permit's
-/// [`Ceiling`], by [`Ceiling::check`].
-pub fn create_key(caller: &Caller, target: Target) -> Result<Permit<CreateKey>, Denial> {
-    let organization = own(caller, target)?;
-    let action = match caller {
-        Caller::Key(KeyCaller { key, .. }) => CreateKey {
-            ceiling: key_ceiling(key)?,
-            source: KeySource::Api,
-            creator: Creator::Key(key.id),
-            created_by: key.created_by_user_id.clone(),
-        },
-        Caller::Session(caller) => CreateKey {
-            ceiling: Ceiling::Unlimited,
-            source: KeySource::Dashboard,
-            creator: Creator::Session(administers(caller)?.id.clone()),
-            created_by: Some(caller.session.user_id.clone()),
-        },
-    };
-    Ok(Permit::new(organization.id, caller.actor(), action))
+impl Action for ListKeys {
+    const AUDITED_AS: AuditAction = AuditAction::ListKeys;
+
+    fn judge(caller: &Caller, _: Option<KeyId>) -> Result<Self, Denial> {
+        if let Caller::Key(caller) = caller {
+            whole_organization(&caller.key)?;
+            holds(&caller.key, Scope::ApiKeysRead)?;
+        }
+        Ok(Self)
+    }
+}
+
+/// What the new key itself asks for is checked against the permit's [`Ceiling`], by [`Ceiling::check`].
+impl Action for CreateKey {
+    const AUDITED_AS: AuditAction = AuditAction::CreateKey;
+
+    fn judge(caller: &Caller, _: Option<KeyId>) -> Result<Self, Denial> {
+        Ok(match caller {
+            Caller::Key(KeyCaller { key, .. }) => Self {
+                ceiling: key_ceiling(key)?,
+                source: KeySource::Api,
+                creator: Creator::Key(key.id),
+                created_by: key.created_by_user_id.clone(),
+            },
+            Caller::Session(caller) => Self {
+                ceiling: Ceiling::Unlimited,
+                source: KeySource::Dashboard,
+                creator: Creator::Session(administers(caller)?.id.clone()),
+                created_by: Some(caller.session.user_id.clone()),
+            },
+        })
+    }
 }
 
 /// How far may a key reach that is created with this one?
@@ -85,28 +98,27 @@ pub fn key_ceiling(creator: &ApiKey) -> Result<Ceiling, Denial> {
     Ok(Ceiling::Key { scopes: creator.scopes.clone(), expires_at: creator.expires_at })
 }
 
-/// May the caller revoke the organization's key with this id? `None` is an id that no key can have.
 /// Whoever holds a key may end it, whatever it is good for.
-///
-/// # Errors
-/// [`Denial`] where it may not.
-pub fn revoke_key(caller: &Caller, target: Target, key: Option<KeyId>) -> Result<Permit<RevokeKey>, Denial> {
-    let organization = own(caller, target)?;
-    match caller {
-        Caller::Key(caller) if key == Some(caller.key.id) => {}
-        Caller::Key(caller) => {
-            whole_organization(&caller.key)?;
-            holds(&caller.key, Scope::ApiKeysWrite)?;
+impl Action for RevokeKey {
+    const AUDITED_AS: AuditAction = AuditAction::RevokeKey;
+
+    fn judge(caller: &Caller, key: Option<KeyId>) -> Result<Self, Denial> {
+        match caller {
+            Caller::Key(caller) if key == Some(caller.key.id) => {}
+            Caller::Key(caller) => {
+                whole_organization(&caller.key)?;
+                holds(&caller.key, Scope::ApiKeysWrite)?;
+            }
+            Caller::Session(caller) => {
+                administers(caller)?;
+            }
         }
-        Caller::Session(caller) => {
-            administers(caller)?;
-        }
+        Ok(Self(key))
     }
-    Ok(Permit::new(organization.id, caller.actor(), RevokeKey(key)))
 }
 
 /// The caller's own organization, where it is the one asked for and not suspended.
-fn own(caller: &Caller, target: Target) -> Result<&Organization, Denial> {
+fn own(caller: &Caller, target: Option<OrganizationId>) -> Result<&Organization, Denial> {
     let own = match caller {
         Caller::Key(caller) => &caller.organization,
         Caller::Session(SessionCaller { organization: Some(organization), .. }) => organization,

@@ -9,7 +9,7 @@ impl Permit<ListKeys> {
     /// An operator lists the organization's keys.
     #[must_use]
     pub const fn operator_lists_keys(organization: &Organization) -> Self {
-        Self::new(organization.id, Actor::Operator, ListKeys(()))
+        Self::new(organization.id, Actor::Operator, ListKeys)
     }
 }
 
@@ -39,6 +39,6 @@ impl Permit<ManageOrganizations> {
     /// An operator creates, renames, suspends or resumes the organization.
     #[must_use]
     pub const fn operator_manages(organization: OrganizationId) -> Self {
-        Self::new(organization, Actor::Operator, ManageOrganizations(()))
+        Self::new(organization, Actor::Operator, ManageOrganizations)
     }
 }

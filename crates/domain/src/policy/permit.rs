@@ -1,10 +1,13 @@
 //! Proof that the policy said yes.
 
 use super::{Denial, Forbidden};
-use crate::model::{Actor, Creator, KeyId, KeySource, KeySpec, OrganizationId, ScopeSet, Timestamp, UserId};
+use crate::model::{
+    Actor, AuditAction, Caller, Creator, KeyId, KeySource, KeySpec, OrganizationId, ScopeSet, Timestamp,
+    UserId,
+};
 
-/// Proof that the policy allowed `A` in an organization. Only this module's policy makes one, and
-/// each use case asks for its own.
+/// Proof that the policy allowed `A` in an organization. Only this module's policy makes one, whoever
+/// may make an `A`, and each use case asks for its own.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Permit<A> {
     organization_id: OrganizationId,
@@ -36,63 +39,45 @@ impl<A> Permit<A> {
     }
 }
 
+/// An operation on an organization, with the rule that says who may do it.
+pub trait Action: Sized {
+    /// What a refusal is called in the audit log.
+    const AUDITED_AS: AuditAction;
+
+    /// May the caller do it in its own organization, to this key where it is done to one?
+    ///
+    /// # Errors
+    /// [`Denial`] where it may not.
+    fn judge(caller: &Caller, key: Option<KeyId>) -> Result<Self, Denial>;
+}
+
 /// Listing the organization's keys.
 #[derive(Debug, PartialEq, Eq)]
-pub struct ListKeys(pub(super) ());
+pub struct ListKeys;
 
 /// Seeing the organization.
 #[derive(Debug, PartialEq, Eq)]
-pub struct GetOrganization(pub(super) ());
+pub struct GetOrganization;
 
 /// Changing an organization itself: for operators.
 #[derive(Debug, PartialEq, Eq)]
-pub struct ManageOrganizations(pub(super) ());
+pub struct ManageOrganizations;
 
-/// Revoking one key; `None` stands for an id that no key can have.
+/// Revoking this key; `None` stands for an id that no key can have.
 #[derive(Debug, PartialEq, Eq)]
-pub struct RevokeKey(pub(super) Option<KeyId>);
-
-impl RevokeKey {
-    /// The key to be revoked.
-    #[must_use]
-    pub const fn key_id(&self) -> Option<KeyId> {
-        self.0
-    }
-}
+pub struct RevokeKey(pub Option<KeyId>);
 
 /// Creating keys up to a ceiling.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CreateKey {
-    pub(super) ceiling: Ceiling,
-    pub(super) source: KeySource,
-    pub(super) creator: Creator,
-    pub(super) created_by: Option<UserId>,
-}
-
-impl CreateKey {
     /// How far the new key may reach.
-    #[must_use]
-    pub const fn ceiling(&self) -> &Ceiling {
-        &self.ceiling
-    }
-
+    pub ceiling: Ceiling,
     /// How the new key came to be.
-    #[must_use]
-    pub const fn source(&self) -> KeySource {
-        self.source
-    }
-
+    pub source: KeySource,
     /// By whose right.
-    #[must_use]
-    pub const fn creator(&self) -> &Creator {
-        &self.creator
-    }
-
+    pub creator: Creator,
     /// The person behind it.
-    #[must_use]
-    pub const fn created_by(&self) -> Option<&UserId> {
-        self.created_by.as_ref()
-    }
+    pub created_by: Option<UserId>,
 }
 
 /// How far a new key may reach: a key never hands on more than it has.

@@ -1,10 +1,7 @@
 //! What a key has to be good for.
 
 use super::roles::grants;
-use crate::{
-    model::{KeyState, Organization, ProjectId, Scope, ScopeSet, Timestamp},
-    ports::FoundKey,
-};
+use crate::model::{ApiKey, KeyState, Organization, ProjectId, Scope, ScopeSet, Timestamp};
 
 /// What somebody wants to let a key or a session do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,12 +56,11 @@ impl Rejection {
 }
 
 impl Requirement {
-    /// Is the key good for it at `now`?
+    /// Is the organization's key good for it at `now`?
     ///
     /// # Errors
     /// The first [`Rejection`] that applies.
-    pub fn check(&self, found: &FoundKey, now: Timestamp) -> Result<(), Rejection> {
-        let key = &found.key;
+    pub fn check(&self, key: &ApiKey, organization: &Organization, now: Timestamp) -> Result<(), Rejection> {
         match key.state(now) {
             KeyState::Revoked => return Err(Rejection::Revoked),
             KeyState::Expired => return Err(Rejection::Expired),
@@ -72,7 +68,7 @@ impl Requirement {
             KeyState::Active if key.reaches_beyond_its_project() => return Err(Rejection::NotFound),
             KeyState::Active => {}
         }
-        if found.organization.is_suspended() {
+        if organization.is_suspended() {
             return Err(Rejection::OrganizationSuspended);
         }
         let elsewhere = |project: &ProjectId| key.project_id.as_ref().is_some_and(|own| own != project);

@@ -44,10 +44,12 @@ pub use key_resolver::{KeyResolver, ResolvedKey, Unremembered};
 pub use key_store::{Insertion, KeyStore, KeyUse, NewKey, Revocation};
 pub use organization_resolver::OrganizationResolver;
 pub use organizations::Organizations;
-pub use pepper_registry::{PepperRegistry, PepperUse, RecordedPepper, Rehash};
+pub use pepper_registry::{PepperRegistry, PepperUse, Rehash};
 pub use readiness::Readiness;
 pub use replica_registry::{FeedProgress, RegisteredReplica, Registry, ReplicaId, ReplicaRegistry};
 pub use replicas::{NoReplicas, Replicas};
 pub use session_verifier::{SessionError, SessionVerifier};
 pub use unavailable::Unavailable;
 pub use uses::Uses;
+
+pub use crate::secret::RecordedPepper;

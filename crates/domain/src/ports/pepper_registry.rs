@@ -7,17 +7,8 @@ use async_trait::async_trait;
 use super::{ReplicaId, Unavailable};
 use crate::{
     model::{KeyId, Timestamp},
-    secret::{KeyDigest, PepperCheck, PepperId},
+    secret::{KeyDigest, PepperCheck, PepperId, RecordedPepper},
 };
-
-/// A pepper as a store knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordedPepper {
-    /// What tells it from another of the same name.
-    pub check: PepperCheck,
-    /// New keys are made with the pepper whose turn is the highest; `None` where it never had one.
-    pub turn: Option<i64>,
-}
 
 /// How many keys need a pepper.
 #[derive(Clone, Debug, PartialEq, Eq)]

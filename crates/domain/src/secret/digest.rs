@@ -10,10 +10,7 @@ use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 use super::PlaintextKey;
-use crate::{
-    model::Invalid,
-    ports::{RecordedPepper, Unavailable},
-};
+use crate::model::Invalid;
 
 /// What a pepper's check value is made of. No key is hashed to the same: none looks like this.
 const CHECKED_TEXT: &[u8] = b"capykeys: the check value of a pepper";
@@ -90,6 +87,15 @@ pub struct PepperCheck {
     pub value: [u8; blake3::OUT_LEN],
 }
 
+/// A pepper as a store knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedPepper {
+    /// What tells it from another of the same name.
+    pub check: PepperCheck,
+    /// New keys are made with the pepper whose turn is the highest; `None` where it never had one.
+    pub turn: Option<i64>,
+}
+
 /// Why the configured peppers are not those that the store's keys need.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PepperFault {
@@ -144,15 +150,16 @@ impl Peppers {
         self.peppers.iter().map(Pepper::check).collect()
     }
 
-    /// Compares them with what the store has recorded, and takes the one for new keys from there: that
-    /// whose turn was last. Where none had a turn yet, it is the one before the newest, if there is one.
+    /// Compares them with what the store has recorded, and takes the one for new keys from there, which
+    /// it gives back: that whose turn was last. Where none had a turn yet, it is the one before the
+    /// newest, if there is one.
     ///
     /// # Errors
     /// [`PepperFault`]; from then on no key is made or called unknown, as before the first comparison.
-    pub fn compare(&self, recorded: &[RecordedPepper]) -> Result<(), PepperFault> {
+    pub fn compare(&self, recorded: &[RecordedPepper]) -> Result<&PepperId, PepperFault> {
         let minting = self.minting_by(recorded);
         self.minting.store(*minting.as_ref().unwrap_or(&UNKNOWN), Ordering::Release);
-        minting.map(drop)
+        minting.map(|place| &self.peppers[place].id)
     }
 
     fn minting_by(&self, recorded: &[RecordedPepper]) -> Result<usize, PepperFault> {
@@ -176,29 +183,21 @@ impl Peppers {
         self.peppers.first().map(Pepper::id)
     }
 
-    /// The one that makes new keys.
-    ///
-    /// # Errors
-    /// [`Unavailable`] where that is not known.
-    pub fn minting(&self) -> Result<&PepperId, Unavailable> {
-        Ok(&self.in_use()?.1.id)
+    /// The one that makes new keys; `None` where that is not known.
+    #[must_use]
+    pub fn minting(&self) -> Option<&PepperId> {
+        self.in_use().map(|(_, pepper)| &pepper.id)
     }
 
-    fn in_use(&self) -> Result<(usize, &Pepper), Unavailable> {
+    fn in_use(&self) -> Option<(usize, &Pepper)> {
         let place = self.minting.load(Ordering::Acquire);
-        let pepper = self
-            .peppers
-            .get(place)
-            .ok_or_else(|| Unavailable::new("peppers", "not known to be those that the store's keys need"))?;
-        Ok((place, pepper))
+        self.peppers.get(place).map(|pepper| (place, pepper))
     }
 
-    /// The digest that a new key is stored under.
-    ///
-    /// # Errors
-    /// [`Unavailable`] where it is not known which pepper is to be used.
-    pub fn digest(&self, key: &PlaintextKey) -> Result<KeyDigest, Unavailable> {
-        Ok(self.in_use()?.1.digest(key))
+    /// The digest that a new key is stored under; `None` where it is not known which pepper is to be used.
+    #[must_use]
+    pub fn digest(&self, key: &PlaintextKey) -> Option<KeyDigest> {
+        self.in_use().map(|(_, pepper)| pepper.digest(key))
     }
 
     /// Every digest that the key may be stored under.
@@ -211,7 +210,7 @@ impl Peppers {
     /// that is not `stored`.
     #[must_use]
     pub fn newer(&self, candidates: &[KeyDigest], stored: &KeyDigest) -> Option<KeyDigest> {
-        let (place, pepper) = self.in_use().ok()?;
+        let (place, pepper) = self.in_use()?;
         candidates.get(place).filter(|_| pepper.id != stored.pepper_id).cloned()
     }
 }

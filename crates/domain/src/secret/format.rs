@@ -6,34 +6,13 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use super::PlaintextKey;
-use crate::{
-    model::Invalid,
-    ports::{Entropy, Unavailable},
-};
+use crate::model::{Invalid, KeyPrefix};
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const RANDOM_LENGTH: usize = 32;
 const CHECKSUM_LENGTH: usize = 6;
 /// How many of the random characters a [`KeyPrefix`] shows.
 const SHOWN_LENGTH: usize = 4;
-
-/// The start of a key's plaintext, by which a person recognises it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyPrefix(String);
-
-impl KeyPrefix {
-    /// From what was stored.
-    #[must_use]
-    pub fn from_stored(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 /// How keys look: the configured prefix, 32 characters of base 62 (190 random bits) and the
 /// CRC-32 (IEEE) of all that precedes in 6 characters of base 62.
@@ -77,18 +56,18 @@ impl KeyFormat {
         &self.prefix
     }
 
-    /// A new key.
+    /// A new key, of the bytes that `fill` gives, which must come from a CSPRNG.
     ///
     /// # Errors
-    /// [`Unavailable`] where there is no randomness to be had.
-    pub fn mint(&self, entropy: &dyn Entropy) -> Result<PlaintextKey, Unavailable> {
+    /// Where `fill` gives none.
+    pub fn mint<E>(&self, mut fill: impl FnMut(&mut [u8]) -> Result<(), E>) -> Result<PlaintextKey, E> {
         let random_end = self.prefix.len() + RANDOM_LENGTH;
         // The whole length at once: a string that grew would leave copies behind in memory.
         let mut text = Zeroizing::new(String::with_capacity(random_end + CHECKSUM_LENGTH));
         text.push_str(&self.prefix);
         let mut buffer = Zeroizing::new([0_u8; RANDOM_LENGTH]);
         while text.len() < random_end {
-            entropy.fill(buffer.as_mut())?;
+            fill(buffer.as_mut())?;
             for digit in buffer.iter().filter_map(|&byte| unbiased_digit(byte)) {
                 if text.len() < random_end {
                     text.push(digit);
@@ -126,7 +105,7 @@ impl KeyFormat {
     #[must_use]
     pub fn shown(&self, key: &PlaintextKey) -> KeyPrefix {
         let length = self.prefix.len() + SHOWN_LENGTH;
-        KeyPrefix(key.expose().chars().take(length).collect())
+        KeyPrefix::from_stored(key.expose().get(..length).unwrap_or_default())
     }
 }
 
@@ -160,32 +139,24 @@ mod tests {
 
     use super::*;
 
-    struct Fixed(u8);
-    impl Entropy for Fixed {
-        fn fill(&self, buffer: &mut [u8]) -> Result<(), Unavailable> {
-            buffer.fill(self.0);
-            Ok(())
-        }
+    /// The key of these bytes, and then of sevens.
+    fn minted(bytes: impl IntoIterator<Item = u8>) -> PlaintextKey {
+        let mut bytes = bytes.into_iter();
+        let fill = |buffer: &mut [u8]| {
+            buffer.fill_with(|| bytes.next().unwrap_or(7));
+            Ok::<(), ()>(())
+        };
+        KeyFormat::default().mint(fill).unwrap()
     }
 
-    struct Bytes(std::sync::Mutex<std::vec::IntoIter<u8>>);
-    impl Entropy for Bytes {
-        fn fill(&self, buffer: &mut [u8]) -> Result<(), Unavailable> {
-            buffer.fill_with(|| self.0.lock().unwrap().next().unwrap_or(7));
-            Ok(())
-        }
-    }
-    struct NoEntropy;
-    impl Entropy for NoEntropy {
-        fn fill(&self, _: &mut [u8]) -> Result<(), Unavailable> {
-            Err(Unavailable::new("entropy", "none"))
-        }
+    fn minted_of(byte: u8) -> PlaintextKey {
+        minted(std::iter::repeat(byte))
     }
 
     #[test]
     fn a_key_is_prefix_random_part_and_crc_32_in_base_62() {
         let format = KeyFormat::default();
-        let key = format.mint(&Fixed(0)).unwrap();
+        let key = minted_of(0);
         // python3: binascii.crc32(b"capy_live_" + b"0" * 32) in base 62 with the same alphabet.
         assert_eq!(key.expose(), "capy_live_000000000000000000000000000000003UFVO5");
         assert_eq!(format.shown(&key).as_str(), "capy_live_0000");
@@ -194,7 +165,7 @@ mod tests {
 
     #[test]
     fn without_randomness_there_is_no_key() {
-        assert!(KeyFormat::default().mint(&NoEntropy).is_err());
+        assert_eq!(KeyFormat::default().mint(|_| Err("none")).err(), Some("none"));
     }
 
     #[test]
@@ -210,7 +181,7 @@ mod tests {
     #[test]
     fn look_alikes_are_refused() {
         let format = KeyFormat::default();
-        let key = format.mint(&Fixed(100)).unwrap();
+        let key = minted_of(100);
         let good = key.expose();
         let wrong_checksum = format!("{}x", &good[..47]);
         for text in [
@@ -231,7 +202,7 @@ mod tests {
     #[test]
     fn a_key_is_found_wherever_it_stands() {
         let format = KeyFormat::default();
-        let key = format.mint(&Fixed(100)).unwrap();
+        let key = minted_of(100);
         for text in [key.expose(), &format!("é{}é", key.expose()), &format!("capy_live_{}", key.expose())] {
             assert!(format.occurs_in(text), "{text}");
         }
@@ -251,7 +222,7 @@ mod tests {
 
     #[test]
     fn debug_shows_nothing_of_a_key() {
-        let key = KeyFormat::default().mint(&Fixed(3)).unwrap();
+        let key = minted_of(3);
         assert_eq!(format!("{key:?}"), "PlaintextKey(…)");
     }
 
@@ -259,7 +230,7 @@ mod tests {
         #[test]
         fn every_minted_key_parses_and_has_the_published_form(bytes: std::vec::Vec<u8>) {
             let format = KeyFormat::default();
-            let key = format.mint(&Bytes(std::sync::Mutex::new(bytes.into_iter()))).unwrap();
+            let key = minted(bytes);
             prop_assert_eq!(key.expose().len(), 48);
             prop_assert!(key.expose()[10..].bytes().all(|b| b.is_ascii_alphanumeric()));
             let parsed = format.parse(key.expose()).unwrap();
@@ -269,7 +240,7 @@ mod tests {
         #[test]
         fn one_changed_character_is_always_noticed(byte: u8, place in 10..48_usize, digit in 0..62_usize) {
             let format = KeyFormat::default();
-            let key = format.mint(&Fixed(byte % 248)).unwrap();
+            let key = minted_of(byte % 248);
             let mut changed = key.expose().as_bytes().to_vec();
             prop_assume!(changed[place] != BASE62[digit]);
             changed[place] = BASE62[digit];

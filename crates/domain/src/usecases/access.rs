@@ -2,10 +2,10 @@
 
 use core::num::NonZeroU32;
 
-use super::Capykeys;
+use super::Management;
 use crate::{
     model::{Actor, AuditAction, AuditEvent, AuditOutcome, Caller, KeyId, OrganizationId, RequestContext},
-    policy::{self, CreateKey, Denial, GetOrganization, ListKeys, Permit, RevokeKey, Target},
+    policy::{self, Action, Denial, Permit, Target},
     ports::Unavailable,
 };
 
@@ -20,88 +20,28 @@ pub enum AccessError {
     Unavailable(#[from] Unavailable),
 }
 
-impl Capykeys {
-    /// Asks [`policy::get_organization`] and records a refusal.
+impl Management {
+    /// Asks the policy for what is needed to do `A`, and records a refusal.
     ///
     /// # Errors
     /// [`AccessError`].
-    pub async fn permit_get_organization(
+    pub async fn permit<A: Action>(
         &self,
         caller: &Caller,
         target: Target,
         context: &RequestContext,
-    ) -> Result<Permit<GetOrganization>, AccessError> {
-        match policy::get_organization(caller, target) {
-            Ok(permit) => Ok(permit),
-            Err(denial) => {
-                Err(self.denied(denial, AuditAction::GetOrganization, caller, None, context).await)
-            }
+    ) -> Result<Permit<A>, AccessError> {
+        let permitted = policy::permit(caller, target);
+        if permitted.is_err() {
+            let refusal = Refusal {
+                action: A::AUDITED_AS,
+                actor: caller.actor(),
+                organization_id: caller.organization_id(),
+                key_id: target.key,
+            };
+            self.record(refusal, context).await?;
         }
-    }
-
-    /// Asks [`policy::list_keys`] and records a refusal.
-    ///
-    /// # Errors
-    /// [`AccessError`].
-    pub async fn permit_list_keys(
-        &self,
-        caller: &Caller,
-        target: Target,
-        context: &RequestContext,
-    ) -> Result<Permit<ListKeys>, AccessError> {
-        match policy::list_keys(caller, target) {
-            Ok(permit) => Ok(permit),
-            Err(denial) => Err(self.denied(denial, AuditAction::ListKeys, caller, None, context).await),
-        }
-    }
-
-    /// Asks [`policy::create_key`] and records a refusal.
-    ///
-    /// # Errors
-    /// [`AccessError`].
-    pub async fn permit_create_key(
-        &self,
-        caller: &Caller,
-        target: Target,
-        context: &RequestContext,
-    ) -> Result<Permit<CreateKey>, AccessError> {
-        match policy::create_key(caller, target) {
-            Ok(permit) => Ok(permit),
-            Err(denial) => Err(self.denied(denial, AuditAction::CreateKey, caller, None, context).await),
-        }
-    }
-
-    /// Asks [`policy::revoke_key`] and records a refusal.
-    ///
-    /// # Errors
-    /// [`AccessError`].
-    pub async fn permit_revoke_key(
-        &self,
-        caller: &Caller,
-        target: Target,
-        key: Option<KeyId>,
-        context: &RequestContext,
-    ) -> Result<Permit<RevokeKey>, AccessError> {
-        match policy::revoke_key(caller, target, key) {
-            Ok(permit) => Ok(permit),
-            Err(denial) => Err(self.denied(denial, AuditAction::RevokeKey, caller, key, context).await),
-        }
-    }
-
-    async fn denied(
-        &self,
-        denial: Denial,
-        action: AuditAction,
-        caller: &Caller,
-        key_id: Option<KeyId>,
-        context: &RequestContext,
-    ) -> AccessError {
-        let refusal =
-            Refusal { action, actor: caller.actor(), organization_id: caller.organization_id(), key_id };
-        match self.record(refusal, context).await {
-            Ok(()) => denial.into(),
-            Err(unavailable) => unavailable.into(),
-        }
+        Ok(permitted?)
     }
 
     /// Records that something was refused.
@@ -109,9 +49,9 @@ impl Capykeys {
         let Refusal { action, actor, organization_id, key_id } = refusal;
         let outcome = AuditOutcome::Denied;
         let request = context.clone();
-        let (at, occurrences) = (self.now(), NonZeroU32::MIN);
+        let (at, occurrences) = (self.environment.now(), NonZeroU32::MIN);
         let event = AuditEvent { at, action, outcome, actor, organization_id, key_id, request, occurrences };
-        self.ports.audit.append(&event).await
+        self.audit.append(&event).await
     }
 }
 

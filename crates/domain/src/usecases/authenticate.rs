@@ -3,37 +3,20 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use super::Capykeys;
+use super::Verdicts;
 use crate::{
     model::{Caller, KeyCaller, KeyState, RequestContext, SessionCaller},
-    ports::{FoundKey, Rehash, ResolvedKey, SessionError, Unavailable},
+    ports::{FoundKey, Rehash, ResolvedKey, Unavailable},
     secret::{BearerToken, Credential, KeyDigest, PlaintextKey},
 };
 
 /// Why there is no caller.
-#[derive(Debug, thiserror::Error)]
-pub enum AuthenticateError {
-    /// The credential is not good. The reason is for the log alone: callers are told the same for
-    /// every one, so that nobody learns whether a key exists.
-    #[error("refused: {0}")]
-    Refused(&'static str),
-    /// It cannot be known right now.
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
-}
+pub use crate::ports::SessionError as AuthenticateError;
 
-impl From<SessionError> for AuthenticateError {
-    fn from(error: SessionError) -> Self {
-        match error {
-            SessionError::Refused(reason) => Self::Refused(reason),
-            SessionError::Unavailable(unavailable) => Self::Unavailable(unavailable),
-        }
-    }
-}
-
-impl Capykeys {
-    /// Who the credential belongs to. Where it is a key, that is a use of it. The first session of an organization's administrator may
-    /// create the organization here (see [`Provisioning`](super::Provisioning)).
+impl Verdicts {
+    /// Who the credential belongs to. Where it is a key, that is a use of it. The first session of an
+    /// organization's administrator may create the organization here (see
+    /// [`Provisioning`](super::Provisioning)).
     ///
     /// # Errors
     /// [`AuthenticateError`].
@@ -45,7 +28,7 @@ impl Capykeys {
         match credential {
             Credential::ApiKey(key) => {
                 let good = self.authenticate_key(key).await;
-                good.inspect(|caller| self.ports.uses.used(caller.key.id, self.now())).map(Caller::Key)
+                good.inspect(|caller| self.uses.used(caller.key.id, self.environment.now())).map(Caller::Key)
             }
             Credential::Session(token) => {
                 self.authenticate_session(token, context).await.map(Caller::Session)
@@ -56,7 +39,7 @@ impl Capykeys {
     async fn authenticate_key(&self, plaintext: &PlaintextKey) -> Result<KeyCaller, AuthenticateError> {
         let found = self.resolve(plaintext, Duration::ZERO).await?.found;
         let found = found.ok_or(AuthenticateError::Refused("unknown key"))?;
-        match found.key.state(self.now()) {
+        match found.key.state(self.environment.now()) {
             KeyState::Active if found.key.reaches_beyond_its_project() => {
                 Err(AuthenticateError::Refused("project key with a scope beyond its project"))
             }
@@ -75,23 +58,22 @@ impl Capykeys {
         plaintext: &PlaintextKey,
         keep: Duration,
     ) -> Result<ResolvedKey, Unavailable> {
-        let candidates = self.peppers.candidates(plaintext);
-        let mut resolved = self.ports.resolver.resolve(&candidates, keep).await?;
+        let candidates = self.environment.peppers.candidates(plaintext);
+        let mut resolved = self.keys.resolve(&candidates, keep).await?;
         // Compared once more, in constant time: the index that found it gives no such promise.
         resolved.found = resolved.found.filter(|found| candidates.contains(&found.digest));
         match &resolved.found {
             Some(found) => self.note_outdated(found, &candidates),
-            // With other peppers than the store's keys need, every key would look unknown.
-            None => drop(self.peppers.minting()?),
+            None => self.environment.peppers_are_right()?,
         }
         Ok(resolved)
     }
 
     fn note_outdated(&self, found: &FoundKey, candidates: &[KeyDigest]) {
         if found.key.revoked_at.is_none()
-            && let Some(to) = self.peppers.newer(candidates, &found.digest)
+            && let Some(to) = self.environment.peppers.newer(candidates, &found.digest)
         {
-            self.ports.uses.outdated(Rehash { key: found.key.id, from: found.digest.clone(), to });
+            self.uses.outdated(Rehash { key: found.key.id, from: found.digest.clone(), to });
         }
     }
 
@@ -100,10 +82,8 @@ impl Capykeys {
         token: &BearerToken,
         context: &RequestContext,
     ) -> Result<SessionCaller, AuthenticateError> {
-        let verifier = self.ports.sessions.as_ref();
-        let verifier = verifier.ok_or(AuthenticateError::Refused("sessions are not configured"))?;
-        let session = verifier.verify(token).await?;
-        let organization = self.organization_of(&session, context).await?;
-        Ok(SessionCaller { session, organization })
+        let sessions = self.sessions.as_ref();
+        let sessions = sessions.ok_or(AuthenticateError::Refused("sessions are not configured"))?;
+        sessions.sign_in(token, context).await
     }
 }

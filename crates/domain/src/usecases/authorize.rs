@@ -4,7 +4,7 @@ use alloc::{borrow::Cow, string::ToString, sync::Arc, vec::Vec};
 use core::time::Duration;
 
 use super::{
-    AuthenticateError, Capykeys,
+    AuthenticateError, Verdicts,
     sentences::{UNAUTHENTICATED, UNAVAILABLE},
 };
 use crate::{
@@ -114,7 +114,7 @@ impl From<Rejection> for AuthorizeError {
     }
 }
 
-impl Capykeys {
+impl Verdicts {
     /// May a request with this credential pass, where that needs what `needs` says?
     ///
     /// A credential that is not good is refused also where none would have been needed. Refusals are
@@ -141,7 +141,7 @@ impl Capykeys {
         key: &PlaintextKey,
         needs: &RouteNeeds,
     ) -> Result<Authorized, AuthorizeError> {
-        let verification = self.verify_key(Some(key), &needs.requirement, Duration::ZERO).await?;
+        let verification = self.verify(Some(key), &needs.requirement, Duration::ZERO).await?;
         Ok(Authorized::Key(verification.verdict?))
     }
 
@@ -151,10 +151,10 @@ impl Capykeys {
         needs: &RouteNeeds,
         context: &RequestContext,
     ) -> Result<Authorized, AuthorizeError> {
-        let SessionCaller { session, organization } = self.authenticate_session(token, context).await?;
+        let SessionCaller { session, organization, scopes } =
+            self.authenticate_session(token, context).await?;
         let organization =
             organization.ok_or(AuthorizeError::Forbidden("The session has no organization here."))?;
-        let scopes = self.roles.scopes_of(&session);
         needs.requirement.check_session(&scopes, &organization)?;
         Ok(Authorized::Session { user_id: session.user_id, organization_id: organization.id, scopes })
     }

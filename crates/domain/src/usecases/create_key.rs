@@ -1,6 +1,6 @@
 //! Creating a key.
 
-use super::{Capykeys, access::Refusal, done};
+use super::{Management, access::Refusal, done};
 use crate::{
     model::{ApiKey, AuditAction, KeyId, KeySpec, RequestContext, Timestamp},
     policy::{CreateKey, Denial, Permit},
@@ -32,7 +32,7 @@ pub enum CreateKeyError {
     Unavailable(#[from] Unavailable),
 }
 
-impl Capykeys {
+impl Management {
     /// Creates a key, within the permit's ceiling.
     ///
     /// # Errors
@@ -43,11 +43,27 @@ impl Capykeys {
         spec: KeySpec,
         context: &RequestContext,
     ) -> Result<CreatedKey, CreateKeyError> {
-        let expires_at = match permit.action().ceiling().check(&spec) {
-            Ok(expires_at) => expires_at,
-            Err(denial) => return Err(self.creation_denied(denial, permit, context).await),
-        };
-        let (new, plaintext) = self.new_key(permit, &spec, expires_at)?;
+        let created = self.create(permit, &spec, context).await;
+        if let Err(CreateKeyError::Denied(_)) = created {
+            let refusal = Refusal {
+                action: AuditAction::CreateKey,
+                actor: permit.actor().clone(),
+                organization_id: Some(permit.organization_id()),
+                key_id: None,
+            };
+            self.record(refusal, context).await?;
+        }
+        created
+    }
+
+    async fn create(
+        &self,
+        permit: &Permit<CreateKey>,
+        spec: &KeySpec,
+        context: &RequestContext,
+    ) -> Result<CreatedKey, CreateKeyError> {
+        let expires_at = permit.action().ceiling.check(spec)?;
+        let (new, plaintext) = self.new_key(permit, spec, expires_at)?;
         let key = &new.key;
         let event = done(
             AuditAction::CreateKey,
@@ -57,9 +73,9 @@ impl Capykeys {
             Some(key.id),
             context,
         );
-        match self.ports.keys.insert(&new, &event).await? {
+        match self.keys.insert(&new, &event).await? {
             Insertion::Inserted => Ok(CreatedKey { key: new.key, plaintext }),
-            Insertion::Denied(denial) => Err(self.creation_denied(denial, permit, context).await),
+            Insertion::Denied(denial) => Err(denial.into()),
             Insertion::CreatorInactive => Err(CreateKeyError::CreatorInactive),
             // With 190 random bits this is a broken random source, not a coincidence.
             Insertion::Duplicate => Err(Unavailable::new("entropy", "minted a key that exists").into()),
@@ -73,42 +89,24 @@ impl Capykeys {
         spec: &KeySpec,
         expires_at: Option<Timestamp>,
     ) -> Result<(NewKey, PlaintextKey), Unavailable> {
-        let plaintext = self.format.mint(self.ports.entropy.as_ref())?;
-        let now = self.now();
+        let plaintext = self.environment.mint()?;
+        let now = self.environment.now();
         let key = ApiKey {
-            id: KeyId::new(now, self.random()?),
+            id: KeyId::new(now, self.environment.random()?),
             organization_id: permit.organization_id(),
             name: spec.name().clone(),
-            key_prefix: self.format.shown(&plaintext),
+            key_prefix: self.environment.format().shown(&plaintext),
             scopes: spec.scopes().clone(),
-            source: permit.action().source(),
+            source: permit.action().source,
             created_at: now,
-            created_by_user_id: permit.action().created_by().cloned(),
+            created_by_user_id: permit.action().created_by.clone(),
             device_name: spec.device_name().cloned(),
             expires_at,
             last_used_at: None,
             project_id: spec.project_id().cloned(),
             revoked_at: None,
         };
-        let creator = permit.action().creator().clone();
-        Ok((NewKey { key, digest: self.peppers.digest(&plaintext)?, creator }, plaintext))
-    }
-
-    async fn creation_denied(
-        &self,
-        denial: Denial,
-        permit: &Permit<CreateKey>,
-        context: &RequestContext,
-    ) -> CreateKeyError {
-        let refusal = Refusal {
-            action: AuditAction::CreateKey,
-            actor: permit.actor().clone(),
-            organization_id: Some(permit.organization_id()),
-            key_id: None,
-        };
-        match self.record(refusal, context).await {
-            Ok(()) => denial.into(),
-            Err(unavailable) => unavailable.into(),
-        }
+        let creator = permit.action().creator.clone();
+        Ok((NewKey { key, digest: self.environment.digest(&plaintext)?, creator }, plaintext))
     }
 }

@@ -6,7 +6,7 @@ use core::num::NonZeroU32;
 use futures_core::Stream;
 use futures_util::stream;
 
-use super::Capykeys;
+use super::Management;
 use crate::{
     model::{ApiKey, KeyId},
     policy::{ListKeys, Permit},
@@ -25,7 +25,7 @@ pub struct KeyPage {
     pub next: Option<KeyId>,
 }
 
-impl Capykeys {
+impl Management {
     /// One page: up to `limit` keys older than `before`.
     ///
     /// # Errors
@@ -38,8 +38,7 @@ impl Capykeys {
     ) -> Result<KeyPage, Unavailable> {
         let wanted = usize::try_from(limit.get()).unwrap_or(usize::MAX);
         // One more than asked for tells whether there is a next page.
-        let mut keys =
-            self.ports.keys.list(permit.organization_id(), before, limit.saturating_add(1)).await?;
+        let mut keys = self.keys.list(permit.organization_id(), before, limit.saturating_add(1)).await?;
         let next = (keys.len() > wanted).then(|| keys.get(wanted - 1).map(|key| key.id)).flatten();
         keys.truncate(wanted);
         Ok(KeyPage { keys, next })
@@ -57,7 +56,7 @@ impl Capykeys {
         before: Option<KeyId>,
     ) -> Result<impl Stream<Item = Result<Vec<ApiKey>, Unavailable>> + use<>, Unavailable> {
         let organization = permit.organization_id();
-        let store = Arc::clone(&self.ports.keys);
+        let store = Arc::clone(&self.keys);
         let first = store.list(organization, before, PAGE_SIZE).await?;
         Ok(stream::try_unfold(Some(Next::Page(first)), move |next| {
             let store: Arc<dyn KeyStore> = Arc::clone(&store);

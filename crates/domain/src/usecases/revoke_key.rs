@@ -1,6 +1,6 @@
 //! Revoking a key.
 
-use super::{Capykeys, done};
+use super::{Management, done};
 use crate::{
     model::{AuditAction, RequestContext},
     policy::{Permit, RevokeKey},
@@ -18,7 +18,7 @@ pub enum RevokeKeyError {
     Unavailable(#[from] Unavailable),
 }
 
-impl Capykeys {
+impl Management {
     /// Revokes the permit's key, and comes back when no replica accepts it any more. One that is
     /// revoked already stays as it is; an earlier call may still be waiting, so this one waits too.
     ///
@@ -29,12 +29,12 @@ impl Capykeys {
         permit: &Permit<RevokeKey>,
         context: &RequestContext,
     ) -> Result<Revocation, RevokeKeyError> {
-        let id = permit.action().key_id().ok_or(RevokeKeyError::NoSuchKey)?;
-        let (organization, now) = (permit.organization_id(), self.now());
+        let id = permit.action().0.ok_or(RevokeKeyError::NoSuchKey)?;
+        let (organization, now) = (permit.organization_id(), self.environment.now());
         let event = done(AuditAction::RevokeKey, now, permit.actor(), organization, Some(id), context);
-        let revocation = self.ports.keys.revoke(organization, id, now, &event).await?;
+        let revocation = self.keys.revoke(organization, id, now, &event).await?;
         let revocation = revocation.ok_or(RevokeKeyError::NoSuchKey)?;
-        self.ports.replicas.until_obeyed(Change::Key(id)).await;
+        self.replicas.until_obeyed(Change::Key(id)).await;
         Ok(revocation)
     }
 }

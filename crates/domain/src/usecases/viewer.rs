@@ -1,12 +1,10 @@
 //! Who am I?
 
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{string::String, vec::Vec};
 
-use super::Capykeys;
-use crate::model::{Caller, ClerkOrganizationId, Organization, OrganizationId, Role, Scope, Session, UserId};
+use crate::model::{
+    Caller, ClerkOrganizationId, KeyCaller, Organization, OrganizationId, Role, Scope, SessionCaller, UserId,
+};
 
 /// How a caller signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,49 +57,35 @@ pub struct Viewer {
     pub principal: Principal,
 }
 
-impl Capykeys {
-    /// What the caller is told about itself; also where its organization is suspended.
-    #[must_use]
-    pub fn viewer(&self, caller: Caller) -> Viewer {
+impl From<Caller> for Viewer {
+    fn from(caller: Caller) -> Self {
         match caller {
-            Caller::Key(caller) => {
-                let clerk = caller.organization.clerk.as_ref();
+            Caller::Key(KeyCaller { key, organization }) => {
+                let at_clerk = organization.clerk.as_ref();
                 let principal = Principal {
                     auth_source: AuthSource::ApiKey,
-                    scopes: caller.key.scopes.iter().collect(),
-                    organization_id: Some(caller.organization.id),
-                    user_id: caller.key.created_by_user_id,
-                    clerk_organization_id: clerk.map(|clerk| clerk.id.clone()),
+                    scopes: key.scopes.iter().collect(),
+                    organization_id: Some(organization.id),
+                    user_id: key.created_by_user_id,
+                    clerk_organization_id: at_clerk.map(|clerk| clerk.id.clone()),
                     clerk_organization_role: None,
-                    clerk_organization_slug: clerk.and_then(|clerk| clerk.slug.clone()),
+                    clerk_organization_slug: at_clerk.and_then(|clerk| clerk.slug.clone()),
                 };
-                Viewer { organization: Some(caller.organization), principal }
+                Self { organization: Some(organization), principal }
             }
-            Caller::Session(caller) => {
-                let organization_id = caller.organization.as_ref().map(|organization| organization.id);
-                let scopes = self.roles.scopes_of(&caller.session);
-                Viewer {
-                    principal: session_principal(caller.session, scopes, organization_id),
-                    organization: caller.organization,
-                }
+            Caller::Session(SessionCaller { session, organization, scopes }) => {
+                let at_clerk = session.organization;
+                let principal = Principal {
+                    auth_source: AuthSource::ClerkSession,
+                    scopes,
+                    organization_id: organization.as_ref().map(|organization| organization.id),
+                    user_id: Some(session.user_id),
+                    clerk_organization_id: at_clerk.as_ref().map(|one| one.id.clone()),
+                    clerk_organization_slug: at_clerk.as_ref().and_then(|one| one.slug.clone()),
+                    clerk_organization_role: at_clerk.map(|one| one.role),
+                };
+                Self { organization, principal }
             }
         }
-    }
-}
-
-fn session_principal(
-    session: Session,
-    scopes: Vec<Scope>,
-    organization_id: Option<OrganizationId>,
-) -> Principal {
-    let at_clerk = session.organization;
-    Principal {
-        auth_source: AuthSource::ClerkSession,
-        scopes,
-        organization_id,
-        user_id: Some(session.user_id),
-        clerk_organization_id: at_clerk.as_ref().map(|one| one.id.clone()),
-        clerk_organization_slug: at_clerk.as_ref().and_then(|one| one.slug.as_ref().map(ToString::to_string)),
-        clerk_organization_role: at_clerk.map(|one| one.role),
     }
 }

@@ -4,7 +4,7 @@ use capykeys_conformance::fixtures::{self, at};
 use capykeys_domain::{
     model::{Caller, Creator, ProjectId, Scope, ScopeSet},
     policy::Permit,
-    ports::{KeyStore, NewKey},
+    ports::{Entropy, KeyStore, NewKey},
     secret::KeyFormat,
     usecases::{AuthenticateError, Provisioning},
 };
@@ -17,7 +17,7 @@ async fn a_key_is_good_until_the_moment_it_expires() {
     let organization = service.organization().await;
     let expiring = spec(&[Scope::JobsRead]).expiring_at(at(1_000), at(0)).unwrap();
     let permit = Permit::operator_creates_key(&organization);
-    let created = service.app.create_key(&permit, expiring, &fixtures::context()).await.unwrap();
+    let created = service.management.create_key(&permit, expiring, &fixtures::context()).await.unwrap();
     service.clock.set(at(999));
     assert!(matches!(service.sign_in(created.plaintext.expose()).await, Ok(Caller::Key(_))));
     service.clock.set(at(1_000));
@@ -32,7 +32,7 @@ async fn a_revoked_key_is_refused() {
     let created = service.key(&organization, &[Scope::All]).await;
     assert!(service.sign_in(created.plaintext.expose()).await.is_ok());
     let permit = Permit::operator_revokes_key(&organization, created.key.id);
-    let _ = service.app.revoke_key(&permit, &fixtures::context()).await.unwrap();
+    let _ = service.management.revoke_key(&permit, &fixtures::context()).await.unwrap();
     let refused = service.sign_in(created.plaintext.expose()).await;
     assert!(matches!(refused, Err(AuthenticateError::Refused("revoked key"))));
 }
@@ -41,7 +41,8 @@ async fn a_revoked_key_is_refused() {
 async fn a_well_formed_key_that_was_never_issued_is_refused() {
     let service = Service::new(Provisioning::Auto);
     service.organization().await;
-    let never = KeyFormat::default().mint(&fixtures::SeededEntropy::default()).unwrap();
+    let entropy = fixtures::SeededEntropy::default();
+    let never = KeyFormat::default().mint(|buffer| entropy.fill(buffer)).unwrap();
     assert!(matches!(service.sign_in(never.expose()).await, Err(AuthenticateError::Refused("unknown key"))));
 }
 

@@ -21,9 +21,9 @@ async fn authorize(
     token: &str,
     requirement: Requirement,
 ) -> Result<Identity, AuthorizeError> {
-    let credential = Credential::parse(service.app.format(), token);
+    let credential = Credential::parse(service.environment.format(), token);
     let needs = RouteNeeds { requirement, anonymous: false };
-    let who = service.app.authorize(credential.as_ref(), &needs, &context()).await?;
+    let who = service.verdicts.authorize(credential.as_ref(), &needs, &context()).await?;
     assert!(matches!(who, Authorized::Session { .. }), "{who:?}");
     Ok(Identity::from(&who))
 }
@@ -84,7 +84,7 @@ async fn no_session_of_a_suspended_organization_passes() {
     service.add_session("a.b.c", Some("org_2known"), "org:admin", false);
     assert!(authorize(&service, "a.b.c", Requirement::default()).await.is_ok());
     let permit = Permit::operator_manages(organization.id);
-    service.app.suspend_organization(&permit, None, &context()).await.unwrap();
+    service.operators.suspend_organization(&permit, None, &context()).await.unwrap();
     let refused = authorize(&service, "a.b.c", Requirement::default()).await;
     assert!(matches!(refused, Err(AuthorizeError::Forbidden("The organization is suspended."))));
 }
@@ -128,10 +128,10 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let service = Service::new(Provisioning::Registered).with_roles(table);
+            let service = Service::with_roles(Provisioning::Registered, table);
             service.organization().await;
             service.add_session("a.b.c", Some("org_2known"), role, impersonated);
-            let told = service.app.viewer(service.sign_in("a.b.c").await.unwrap()).principal.scopes;
+            let told = service.viewer(service.sign_in("a.b.c").await.unwrap()).await.principal.scopes;
             let passing = passes_with(&service, "a.b.c").await;
             for &scope in Scope::ALL {
                 prop_assert_eq!(passing.contains(&scope), grants(&told, scope), "{:?}", scope);

@@ -3,12 +3,12 @@
 use capykeys_conformance::fixtures::{self, at};
 use capykeys_domain::{
     model::{AuditAction, AuditOutcome, KeyId, Scope},
-    policy::{Denial, Forbidden, Permit},
+    policy::{Denial, Forbidden, ListKeys, Permit, Target},
     ports::AuditLog,
     usecases::{AccessError, CreateKeyError, Provisioning, RevokeKeyError},
 };
 
-use super::service::{Service, spec};
+use super::service::{Service, in_organization, spec};
 
 #[tokio::test]
 async fn a_key_that_would_reach_further_than_its_creator_is_not_created() {
@@ -16,12 +16,13 @@ async fn a_key_that_would_reach_further_than_its_creator_is_not_created() {
     let organization = service.organization().await;
     let (_, permit) = service.creator(&organization, &[Scope::ApiKeysWrite, Scope::JobsRead]).await;
     let before = service.store.counts();
-    let refused = service.app.create_key(&permit, spec(&[Scope::BackupsRead]), &fixtures::context()).await;
+    let refused =
+        service.management.create_key(&permit, spec(&[Scope::BackupsRead]), &fixtures::context()).await;
     let Err(CreateKeyError::Denied(denial)) = refused else { panic!("created") };
     assert_eq!(denial, Denial::Forbidden(Forbidden::ScopeNotHeld(Scope::BackupsRead)));
     assert_eq!((service.store.counts().0, service.store.counts().1), (before.0, before.1));
     let created =
-        service.app.create_key(&permit, spec(&[Scope::JobsRead]), &fixtures::context()).await.unwrap();
+        service.management.create_key(&permit, spec(&[Scope::JobsRead]), &fixtures::context()).await.unwrap();
     assert_eq!(created.key.scopes, spec(&[Scope::JobsRead]).scopes().clone());
 }
 
@@ -32,9 +33,9 @@ async fn a_key_that_is_revoked_after_it_was_let_through_creates_nothing() {
     let (creator, permit) = service.creator(&organization, &[Scope::All]).await;
     let context = fixtures::context();
     let revocation = Permit::operator_revokes_key(&organization, creator.key.id);
-    let _ = service.app.revoke_key(&revocation, &context).await.unwrap();
+    let _ = service.management.revoke_key(&revocation, &context).await.unwrap();
     let before = service.store.counts();
-    let refused = service.app.create_key(&permit, spec(&[Scope::JobsRead]), &context).await;
+    let refused = service.management.create_key(&permit, spec(&[Scope::JobsRead]), &context).await;
     assert!(matches!(refused, Err(CreateKeyError::CreatorInactive)));
     assert_eq!(service.store.counts(), before);
 }
@@ -46,8 +47,8 @@ async fn an_organization_that_is_suspended_after_its_caller_was_let_through_gets
     let (_, permit) = service.creator(&organization, &[Scope::All]).await;
     let context = fixtures::context();
     let manage = Permit::operator_manages(organization.id);
-    service.app.suspend_organization(&manage, None, &context).await.unwrap().unwrap();
-    let refused = service.app.create_key(&permit, spec(&[Scope::JobsRead]), &context).await;
+    service.operators.suspend_organization(&manage, None, &context).await.unwrap().unwrap();
+    let refused = service.management.create_key(&permit, spec(&[Scope::JobsRead]), &context).await;
     let Err(CreateKeyError::Denied(denial)) = refused else { panic!("created") };
     assert_eq!(denial, Denial::Forbidden(Forbidden::OrganizationSuspended));
 }
@@ -60,10 +61,11 @@ async fn what_the_store_refuses_is_a_recorded_denial() {
     service.add_session("an.admins.token", Some("org_2known"), "org:admin", false);
     let caller = service.sign_in("an.admins.token").await.unwrap();
     let context = fixtures::context();
-    let permit = service.app.permit_create_key(&caller, Some(organization.id), &context).await.unwrap();
+    let permit =
+        service.management.permit(&caller, in_organization(organization.id), &context).await.unwrap();
     service.store.link(organization.id, None);
     let before = service.store.counts();
-    let refused = service.app.create_key(&permit, spec(&[Scope::JobsRead]), &context).await;
+    let refused = service.management.create_key(&permit, spec(&[Scope::JobsRead]), &context).await;
     assert!(matches!(refused, Err(CreateKeyError::Denied(Denial::AnotherOrganization))));
     assert_eq!(service.store.counts(), (before.0, before.1, before.2 + 1));
     let records = AuditLog::list(&service.store, organization.id, 0, 100.try_into().unwrap()).await.unwrap();
@@ -90,9 +92,10 @@ async fn a_refusal_is_in_the_audit_log_of_the_callers_organization() {
     let key = service.key(&organization, &[Scope::JobsRead]).await;
     let caller = service.sign_in(key.plaintext.expose()).await.unwrap();
     let (_, permit) = service.creator(&organization, &[Scope::ApiKeysWrite]).await;
-    assert!(service.app.create_key(&permit, spec(&[Scope::All]), &fixtures::context()).await.is_err());
+    assert!(service.management.create_key(&permit, spec(&[Scope::All]), &fixtures::context()).await.is_err());
     for target in [Some(organization.id), Some(other.id), None] {
-        let refused = service.app.permit_list_keys(&caller, target, &fixtures::context()).await;
+        let target = Target { organization: target, key: None };
+        let refused = service.management.permit::<ListKeys>(&caller, target, &fixtures::context()).await;
         assert!(matches!(refused, Err(AccessError::Denied(_))));
     }
     let records = AuditLog::list(&service.store, organization.id, 0, 100.try_into().unwrap()).await.unwrap();
@@ -108,9 +111,10 @@ async fn revoking_a_key_leaves_the_keys_that_it_created_alone() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
     let (parent, permit) = service.creator(&organization, &[Scope::All]).await;
-    let child = service.app.create_key(&permit, spec(&[Scope::All]), &fixtures::context()).await.unwrap();
+    let child =
+        service.management.create_key(&permit, spec(&[Scope::All]), &fixtures::context()).await.unwrap();
     let permit = Permit::operator_revokes_key(&organization, parent.key.id);
-    let _ = service.app.revoke_key(&permit, &fixtures::context()).await.unwrap();
+    let _ = service.management.revoke_key(&permit, &fixtures::context()).await.unwrap();
     assert!(service.sign_in(child.plaintext.expose()).await.is_ok());
     assert!(service.sign_in(parent.plaintext.expose()).await.is_err());
 }
@@ -123,9 +127,9 @@ async fn an_id_that_no_key_can_have_is_an_unknown_key() {
     let caller = service.sign_in(admin.plaintext.expose()).await.unwrap();
     for id in [None, Some(KeyId::new(at(7), [7; 8]))] {
         let context = fixtures::context();
-        let permit =
-            service.app.permit_revoke_key(&caller, Some(organization.id), id, &context).await.unwrap();
-        let refused = service.app.revoke_key(&permit, &context).await;
+        let target = Target { organization: Some(organization.id), key: id };
+        let permit = service.management.permit(&caller, target, &context).await.unwrap();
+        let refused = service.management.revoke_key(&permit, &context).await;
         assert!(matches!(refused, Err(RevokeKeyError::NoSuchKey)));
     }
 }

@@ -12,13 +12,16 @@ use capykeys_conformance::{
 };
 use capykeys_domain::{
     model::{
-        Caller, ClerkOrganizationId, KeyName, KeySpec, Organization, Role, Scope, ScopeSet, Session,
-        SessionOrganization, UserId,
+        Caller, ClerkOrganizationId, KeyName, KeySpec, Organization, OrganizationId, Role, Scope, ScopeSet,
+        Session, SessionOrganization, UserId,
     },
-    policy::{CreateKey, Permit, RoleTable},
+    policy::{CreateKey, Permit, RoleTable, Target},
     ports::{Change, Organizations, Replicas, SessionError, SessionVerifier, Unavailable, Unremembered},
     secret::{BearerToken, Credential, KeyFormat, Pepper, PepperId, Peppers},
-    usecases::{AuthenticateError, Capykeys, CreatedKey, Ports, Provisioning},
+    usecases::{
+        AuthenticateError, CreatedKey, Environment, Management, Operators, Provisioning,
+        Sessions as SigningIn, Verdicts, Viewer,
+    },
 };
 
 /// What a member is granted by default.
@@ -33,7 +36,10 @@ pub(crate) const OF_A_MEMBER: [Scope; 6] = [
 
 /// The service under test and its surroundings.
 pub(crate) struct Service {
-    pub(crate) app: Capykeys,
+    pub(crate) environment: Arc<Environment>,
+    pub(crate) verdicts: Verdicts,
+    pub(crate) management: Management,
+    pub(crate) operators: Operators,
     pub(crate) store: ModelStore,
     pub(crate) uses: Arc<ToldUses>,
     pub(crate) clock: Arc<ManualClock>,
@@ -71,33 +77,55 @@ impl Service {
         Self::with_pepper(provisioning, &ModelStore::default(), &[("1", 1)])
     }
 
+    /// With another table of what sessions are granted.
+    pub(crate) fn with_roles(provisioning: Provisioning, roles: RoleTable) -> Self {
+        Self::with(provisioning, roles, &ModelStore::default(), &[("1", 1)])
+    }
+
     /// With peppers by name and byte, the current one first.
     pub(crate) fn with_pepper(
         provisioning: Provisioning,
         store: &ModelStore,
         peppers: &[(&str, u8)],
     ) -> Self {
+        Self::with(provisioning, RoleTable::default(), store, peppers)
+    }
+
+    fn with(
+        provisioning: Provisioning,
+        roles: RoleTable,
+        store: &ModelStore,
+        peppers: &[(&str, u8)],
+    ) -> Self {
         let (clock, sessions) = (Arc::new(ManualClock::default()), Arc::new(Sessions::default()));
         let (shared, uses) = (Arc::new(store.clone()), Arc::new(ToldUses::default()));
         let replicas = Arc::new(Obedience::default());
-        let ports = Ports {
-            keys: shared.clone(),
-            resolver: Arc::new(Unremembered(shared.clone())),
-            replicas: replicas.clone(),
-            organizations: shared.clone(),
-            organization_resolver: shared.clone(),
-            audit: shared.clone(),
-            readiness: shared,
-            sessions: Some(sessions.clone()),
-            uses: uses.clone(),
-            clock: clock.clone(),
-            entropy: Arc::new(SeededEntropy::default()),
-        };
         let mut peppers =
             peppers.iter().map(|&(id, byte)| Pepper::new(PepperId::parse(id).unwrap(), [byte; 32].into()));
         let peppers = Peppers::new(peppers.next().unwrap(), peppers.collect()).unwrap();
-        let app = Capykeys::new(ports, KeyFormat::default(), peppers, provisioning);
-        Self { app, store: store.clone(), uses, clock, sessions, replicas }
+        let entropy = Arc::new(SeededEntropy::default());
+        let environment = Arc::new(Environment::new(clock.clone(), entropy, KeyFormat::default(), peppers));
+        let signing_in = SigningIn::new(
+            environment.clone(),
+            sessions.clone(),
+            shared.clone(),
+            shared.clone(),
+            provisioning,
+            roles,
+        );
+        let keys = Arc::new(Unremembered(shared.clone()));
+        let verdicts =
+            Verdicts::new(environment.clone(), keys, uses.clone(), shared.clone(), Some(signing_in));
+        let management = Management::new(
+            environment.clone(),
+            shared.clone(),
+            shared.clone(),
+            shared.clone(),
+            replicas.clone(),
+        );
+        let operators = Operators::new(environment.clone(), shared.clone(), shared, replicas.clone());
+        let store = store.clone();
+        Self { environment, verdicts, management, operators, store, uses, clock, sessions, replicas }
     }
 
     pub(crate) async fn organization(&self) -> Organization {
@@ -113,7 +141,7 @@ impl Service {
 
     pub(crate) async fn key(&self, organization: &Organization, scopes: &[Scope]) -> CreatedKey {
         let permit = Permit::operator_creates_key(organization);
-        self.app.create_key(&permit, spec(scopes), &fixtures::context()).await.unwrap()
+        self.management.create_key(&permit, spec(scopes), &fixtures::context()).await.unwrap()
     }
 
     /// A key that was let through to create others, and its permit to do so.
@@ -125,19 +153,19 @@ impl Service {
         let creator = self.key(organization, scopes).await;
         let caller = self.sign_in(creator.plaintext.expose()).await.unwrap();
         let context = fixtures::context();
-        let permit = self.app.permit_create_key(&caller, Some(organization.id), &context).await.unwrap();
+        let target = in_organization(organization.id);
+        let permit = self.management.permit(&caller, target, &context).await.unwrap();
         (creator, permit)
     }
 
     pub(crate) async fn sign_in(&self, text: &str) -> Result<Caller, AuthenticateError> {
-        let credential = Credential::parse(self.app.format(), text).unwrap();
-        self.app.authenticate(&credential, &fixtures::context()).await
+        let credential = Credential::parse(self.environment.format(), text).unwrap();
+        self.verdicts.authenticate(&credential, &fixtures::context()).await
     }
 
-    /// The same with another table of what sessions are granted.
-    pub(crate) fn with_roles(mut self, roles: RoleTable) -> Self {
-        self.app = self.app.with_roles(roles);
-        self
+    /// What the caller is told about itself.
+    pub(crate) async fn viewer(&self, caller: Caller) -> Viewer {
+        self.management.viewer(caller).await.unwrap()
     }
 
     /// Makes `token` stand for a session.
@@ -160,6 +188,11 @@ impl Service {
         }
         self.sessions.0.lock().unwrap().insert(token.to_owned(), session);
     }
+}
+
+/// The organization, as what is asked for.
+pub(crate) fn in_organization(id: OrganizationId) -> Target {
+    Target { organization: Some(id), key: None }
 }
 
 /// A session of a user in an organization at Clerk.

@@ -2,7 +2,11 @@
 
 use capykeys_conformance::fixtures::{self, at};
 use capykeys_domain::{
-    model::Scope, policy::Permit, ports::KeyUse, secret::KeyFormat, usecases::Provisioning,
+    model::Scope,
+    policy::Permit,
+    ports::{Entropy, KeyUse},
+    secret::KeyFormat,
+    usecases::Provisioning,
 };
 
 use super::service::{Service, spec};
@@ -32,7 +36,7 @@ async fn a_key_of_a_suspended_organization_is_used_too() {
     let organization = service.organization().await;
     let created = service.key(&organization, &[Scope::All]).await;
     let permit = Permit::operator_manages(organization.id);
-    service.app.suspend_organization(&permit, None, &fixtures::context()).await.unwrap();
+    service.operators.suspend_organization(&permit, None, &fixtures::context()).await.unwrap();
     service.sign_in(created.plaintext.expose()).await.unwrap();
     assert_eq!(service.uses.told().len(), 1);
 }
@@ -45,18 +49,18 @@ async fn what_is_refused_or_is_no_key_is_no_use() {
 
     let revoked = service.key(&organization, &[Scope::All]).await;
     let permit = Permit::operator_revokes_key(&organization, revoked.key.id);
-    let _ = service.app.revoke_key(&permit, &context).await.unwrap();
+    let _ = service.management.revoke_key(&permit, &context).await.unwrap();
     service.sign_in(revoked.plaintext.expose()).await.unwrap_err();
 
     let expiring = spec(&[Scope::JobsRead]).expiring_at(at(1_000), at(0)).unwrap();
     let permit = Permit::operator_creates_key(&organization);
-    let expired = service.app.create_key(&permit, expiring, &context).await.unwrap();
+    let expired = service.management.create_key(&permit, expiring, &context).await.unwrap();
     service.clock.set(at(1_000));
     service.sign_in(expired.plaintext.expose()).await.unwrap_err();
 
     // It begins with the randomness that the first key was made of.
     let entropy = fixtures::SeededEntropy::default();
-    let minted = [(); 3].map(|()| KeyFormat::default().mint(&entropy).unwrap());
+    let minted = [(); 3].map(|()| KeyFormat::default().mint(|buffer| entropy.fill(buffer)).unwrap());
     service.sign_in(minted[2].expose()).await.unwrap_err();
 
     service.add_session("a.good.session", Some("org_2known"), "org:admin", false);

@@ -20,8 +20,8 @@ fn needs(scopes: &[Scope], project: Option<&str>) -> Requirement {
 }
 
 async fn verdict(service: &Service, key: &str, requirement: &Requirement) -> Result<(), Rejection> {
-    let key = service.app.format().parse(key);
-    service.app.verify_key(key.as_ref(), requirement, Duration::ZERO).await.unwrap().verdict.map(drop)
+    let key = service.environment.format().parse(key);
+    service.verdicts.verify(key.as_ref(), requirement, Duration::ZERO).await.unwrap().verdict.map(drop)
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn a_key_of_one_project_is_good_in_that_one_and_a_key_of_the_organization_
     let organization = service.organization().await;
     let permit = Permit::operator_creates_key(&organization);
     let own = spec(&[Scope::JobsRead]).for_project(ProjectId::parse("p1").unwrap()).unwrap();
-    let own = service.app.create_key(&permit, own, &fixtures::context()).await.unwrap();
+    let own = service.management.create_key(&permit, own, &fixtures::context()).await.unwrap();
     let whole = service.key(&organization, &[Scope::JobsRead]).await;
     for (key, project, expected) in [
         (&own, Some("p1"), Ok(())),
@@ -69,7 +69,7 @@ async fn of_several_reasons_the_first_in_the_order_of_the_api_is_told() {
         .for_project(ProjectId::parse("p1").unwrap())
         .and_then(|spec| spec.expiring_at(at(1_000), at(0)))
         .unwrap();
-    let created = service.app.create_key(&permit, spec, &fixtures::context()).await.unwrap();
+    let created = service.management.create_key(&permit, spec, &fixtures::context()).await.unwrap();
     let key = created.plaintext.expose();
     let wrong = needs(&[Scope::SchemaRead], Some("p2"));
     let own = needs(&[Scope::SchemaRead], Some("p1"));
@@ -77,12 +77,12 @@ async fn of_several_reasons_the_first_in_the_order_of_the_api_is_told() {
     assert_eq!(verdict(&service, key, &own).await, Err(Rejection::InsufficientScope));
     assert_eq!(verdict(&service, key, &wrong).await, Err(Rejection::WrongProject));
     let manage = Permit::operator_manages(organization.id);
-    let _ = service.app.suspend_organization(&manage, None, &fixtures::context()).await.unwrap();
+    let _ = service.operators.suspend_organization(&manage, None, &fixtures::context()).await.unwrap();
     assert_eq!(verdict(&service, key, &wrong).await, Err(Rejection::OrganizationSuspended));
     service.clock.set(at(1_000));
     assert_eq!(verdict(&service, key, &wrong).await, Err(Rejection::Expired));
     let permit = Permit::operator_revokes_key(&organization, created.key.id);
-    let _ = service.app.revoke_key(&permit, &fixtures::context()).await.unwrap();
+    let _ = service.management.revoke_key(&permit, &fixtures::context()).await.unwrap();
     assert_eq!(verdict(&service, key, &wrong).await, Err(Rejection::Revoked));
     assert_eq!(verdict(&service, "capy_live_nonsense", &wrong).await, Err(Rejection::NotFound));
 }
@@ -93,7 +93,7 @@ async fn a_verdict_that_comes_from_no_memory_is_good_for_the_moment_alone() {
     let organization = service.organization().await;
     let key = service.key(&organization, &[Scope::JobsRead]).await;
     let verification =
-        service.app.verify_key(Some(&key.plaintext), &needs(&[], None), Duration::MAX).await.unwrap();
+        service.verdicts.verify(Some(&key.plaintext), &needs(&[], None), Duration::MAX).await.unwrap();
     assert_eq!(verification.reliable_for, Duration::ZERO);
     assert_eq!(verification.verdict.unwrap().key.id, key.key.id);
 }
@@ -105,11 +105,11 @@ async fn whoever_remembers_what_was_changed_is_waited_for_also_where_it_was_chan
     let key = service.key(&organization, &[Scope::All]).await.key.id;
     let permit = Permit::operator_revokes_key(&organization, key);
     for _ in 0..2 {
-        let _ = service.app.revoke_key(&permit, &fixtures::context()).await.unwrap();
+        let _ = service.management.revoke_key(&permit, &fixtures::context()).await.unwrap();
     }
     let manage = Permit::operator_manages(organization.id);
-    let _ = service.app.suspend_organization(&manage, None, &fixtures::context()).await.unwrap();
-    let _ = service.app.resume_organization(&manage, &fixtures::context()).await.unwrap();
+    let _ = service.operators.suspend_organization(&manage, None, &fixtures::context()).await.unwrap();
+    let _ = service.operators.resume_organization(&manage, &fixtures::context()).await.unwrap();
     let (key, organization) = (Change::Key(key), Change::Organization(organization.id));
     assert_eq!(*service.replicas.0.lock().unwrap(), [key, key, organization, organization]);
 }

@@ -12,7 +12,7 @@ async fn a_key_is_told_its_scopes_and_its_organization() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
     let created = service.key(&organization, &[Scope::JobsRead, Scope::ApiKeysRead]).await;
-    let viewer = service.app.viewer(service.sign_in(created.plaintext.expose()).await.unwrap());
+    let viewer = service.viewer(service.sign_in(created.plaintext.expose()).await.unwrap()).await;
     assert_eq!(viewer.organization.as_ref(), Some(&organization));
     assert_eq!(viewer.principal.auth_source, AuthSource::ApiKey);
     assert_eq!(viewer.principal.scopes, [Scope::JobsRead, Scope::ApiKeysRead]);
@@ -22,7 +22,7 @@ async fn a_key_is_told_its_scopes_and_its_organization() {
 
 /// What the session is told that it may do.
 async fn scopes_told(service: &Service, token: &str) -> Vec<Scope> {
-    service.app.viewer(service.sign_in(token).await.unwrap()).principal.scopes
+    service.viewer(service.sign_in(token).await.unwrap()).await.principal.scopes
 }
 
 #[tokio::test]
@@ -31,7 +31,7 @@ async fn an_administrator_is_told_everything_and_a_member_what_reads_but_no_cred
     service.add_session("a.d.m", Some("org_2new"), "admin", false);
     service.add_session("m.e.m", Some("org_2new"), "member", false);
     service.add_session("b.i.ll", Some("org_2new"), "org:billing", false);
-    let admin = service.app.viewer(service.sign_in("a.d.m").await.unwrap());
+    let admin = service.viewer(service.sign_in("a.d.m").await.unwrap()).await;
     assert_eq!(admin.principal.scopes, [Scope::All]);
     assert_eq!(admin.principal.clerk_organization_role.unwrap().as_str(), "org:admin");
     for member in ["m.e.m", "b.i.ll"] {
@@ -50,7 +50,7 @@ async fn whoever_acts_as_an_administrator_is_told_what_a_member_is() {
 async fn a_session_without_an_organization_has_no_role_and_is_told_nothing() {
     let service = Service::new(Provisioning::Auto);
     service.add_session("n.o.ne", None, "", false);
-    let alone = service.app.viewer(service.sign_in("n.o.ne").await.unwrap());
+    let alone = service.viewer(service.sign_in("n.o.ne").await.unwrap()).await;
     assert_eq!((alone.organization, alone.principal.organization_id), (None, None));
     assert_eq!(alone.principal.scopes, []);
 }

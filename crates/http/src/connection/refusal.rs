@@ -45,7 +45,7 @@ pub(super) fn find(written: &[u8]) -> Option<(usize, ApiError)> {
 /// The whole answer to what never became a request, which ends the connection. It gets an id and a
 /// line in the log like any other.
 pub(super) fn answer(shared: &Shared, error: &ApiError) -> String {
-    let request_id = shared.app.request_id(None);
+    let request_id = shared.verdicts.environment().request_id(None);
     let status = error.status_code();
     tracing::info!(
         target: "capykeys::access",
@@ -57,7 +57,7 @@ pub(super) fn answer(shared: &Shared, error: &ApiError) -> String {
         reason = error.reason().as_deref(),
         "request"
     );
-    let micros = u64::try_from(shared.app.now().unix_micros()).unwrap_or(0);
+    let micros = u64::try_from(shared.verdicts.environment().now().unix_micros()).unwrap_or(0);
     let date = HttpDate::from(SystemTime::UNIX_EPOCH + Duration::from_micros(micros));
     let body = error::body(&error.to_string());
     let length = body.len();

@@ -52,9 +52,9 @@ async fn authorize(
 ) -> Result<HttpResponse, ApiError> {
     cluster::prove(exchange, request, TokenHeader::ClusterToken).await?;
     let needs = needs(request, family, gateways.rules.as_ref())?;
-    let app = exchange.app();
-    let credential = credential(app.format(), request.headers()).map_err(AuthorizeError::from)?;
-    let authorized = app.authorize(credential.as_ref(), &needs, &exchange.context).await?;
+    let format = exchange.environment().format();
+    let credential = credential(format, request.headers()).map_err(AuthorizeError::from)?;
+    let authorized = exchange.verdicts().authorize(credential.as_ref(), &needs, &exchange.context).await?;
     if let Some(identity) = Identity::of_authorized(&authorized) {
         exchange.identify(identity);
     }

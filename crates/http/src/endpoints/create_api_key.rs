@@ -1,6 +1,11 @@
 //! `POST /v1/organizations/{orgID}/api-keys`.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Payload};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::StatusCode,
+    web::{Data, Payload},
+};
+use capykeys_domain::usecases::Management;
 
 use crate::{
     answer::{self, CreateApiKeyResponse},
@@ -9,7 +14,7 @@ use crate::{
     openapi::responses::CreationErrors,
     request::{
         body,
-        caller::{authenticate, organization},
+        caller::{authenticate, target},
         create_key::{CreateApiKeyRequest, key_spec},
     },
 };
@@ -35,12 +40,13 @@ pub(crate) async fn create_api_key(
     exchange: Current,
     request: HttpRequest,
     payload: Payload,
+    management: Data<Management>,
 ) -> Result<HttpResponse, ApiError> {
     let caller = authenticate(&exchange, &request).await?;
-    let (app, context) = (exchange.app(), &exchange.context);
-    let permit = app.permit_create_key(&caller, organization(&request), context).await?;
+    let (environment, context) = (exchange.environment(), &exchange.context);
+    let permit = management.permit(&caller, target(&request), context).await?;
     let body = body::receive(&exchange, &request, payload).await?;
-    let spec = key_spec(&body, app.format(), app.now())?;
-    let created = app.create_key(&permit, spec, context).await?;
-    answer::json(StatusCode::CREATED, &CreateApiKeyResponse::new(&created, app.now()))
+    let spec = key_spec(&body, environment.format(), environment.now())?;
+    let created = management.create_key(&permit, spec, context).await?;
+    answer::json(StatusCode::CREATED, &CreateApiKeyResponse::new(&created, environment.now()))
 }

@@ -1,13 +1,14 @@
 //! `GET /v1/organizations/{orgID}`.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
+use capykeys_domain::usecases::Management;
 
 use crate::{
     answer::{self, OrganizationResponse},
     error::ApiError,
     exchange::Current,
     openapi::responses::OwnOrganizationErrors,
-    request::caller::{authenticate, organization},
+    request::caller::{authenticate, target},
 };
 
 /// Get an organization
@@ -28,10 +29,10 @@ use crate::{
 pub(crate) async fn get_organization(
     exchange: Current,
     request: HttpRequest,
+    management: Data<Management>,
 ) -> Result<HttpResponse, ApiError> {
     let caller = authenticate(&exchange, &request).await?;
-    let (app, target) = (exchange.app(), organization(&request));
-    let permit = app.permit_get_organization(&caller, target, &exchange.context).await?;
-    let organization = app.organization(&permit).await?;
+    let permit = management.permit(&caller, target(&request), &exchange.context).await?;
+    let organization = management.organization(&permit).await?;
     answer::json(StatusCode::OK, &OrganizationResponse::from(&organization))
 }

@@ -26,6 +26,6 @@ use crate::{
     ),
 )]
 pub(crate) async fn get_status(exchange: Current) -> Result<HttpResponse, ApiError> {
-    let found = exchange.shared.status.look(exchange.app()).await;
+    let found = exchange.shared.status.look(exchange.verdicts()).await;
     answer::json(StatusCode::OK, &StatusView::new(found.store_is_there, found.at))
 }

@@ -1,6 +1,7 @@
 //! `GET /v1/me`.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
+use capykeys_domain::usecases::Management;
 
 use crate::{
     answer::{self, ViewerResponse},
@@ -21,10 +22,12 @@ use crate::{
     ),
     security(("bearerAuth" = []), ("apiKeyHeader" = [])),
 )]
-pub(crate) async fn get_viewer(exchange: Current, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn get_viewer(
+    exchange: Current,
+    request: HttpRequest,
+    management: Data<Management>,
+) -> Result<HttpResponse, ApiError> {
     let caller = authenticate(&exchange, &request).await?;
-    // What is remembered of it, for verdicts, may still have its old name.
-    let caller = exchange.app().with_stored_organization(caller).await?;
-    let viewer = exchange.app().viewer(caller);
+    let viewer = management.viewer(caller).await?;
     answer::json(StatusCode::OK, &ViewerResponse::from(&viewer))
 }

@@ -5,10 +5,12 @@ use std::{num::NonZeroU32, sync::Arc};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{self, ContentType},
+    web::Data,
 };
 use capykeys_domain::{
     model::{ApiKey, KeyId},
     ports::Unavailable,
+    usecases::Management,
 };
 use futures_util::{Stream, stream};
 
@@ -18,7 +20,7 @@ use crate::{
     exchange::{Current, Exchange},
     openapi::responses::OrganizationErrors,
     request::{
-        caller::{authenticate, organization},
+        caller::{authenticate, target},
         page::Page,
     },
 };
@@ -42,16 +44,19 @@ use crate::{
     ),
     security(("bearerAuth" = []), ("apiKeyHeader" = [])),
 )]
-pub(crate) async fn list_api_keys(exchange: Current, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn list_api_keys(
+    exchange: Current,
+    request: HttpRequest,
+    management: Data<Management>,
+) -> Result<HttpResponse, ApiError> {
     let caller = authenticate(&exchange, &request).await?;
-    let target = organization(&request);
-    let permit = exchange.app().permit_list_keys(&caller, target, &exchange.context).await?;
+    let permit = management.permit(&caller, target(&request), &exchange.context).await?;
     let Page { limit, cursor } = Page::parse(request.query_string())?;
     let Some(limit) = limit else {
-        let pages = exchange.app().list_keys(&permit, cursor).await?;
+        let pages = management.list_keys(&permit, cursor).await?;
         return Ok(listing(&exchange, pages, None));
     };
-    let page = exchange.app().list_key_page(&permit, cursor, limit).await?;
+    let page = management.list_key_page(&permit, cursor, limit).await?;
     let next = page.next.map(|next| next_page(limit, next));
     Ok(listing(&exchange, stream::iter([Ok(page.keys)]), next))
 }
@@ -61,13 +66,13 @@ fn listing(
     pages: impl Stream<Item = Result<Vec<ApiKey>, Unavailable>> + 'static,
     next: Option<String>,
 ) -> HttpResponse {
-    let app = Arc::clone(&exchange.shared.app);
+    let verdicts = Arc::clone(&exchange.shared.verdicts);
     let mut answer = HttpResponse::Ok();
     answer.insert_header(ContentType::json());
     if let Some(next) = next {
         answer.insert_header((header::LINK, next));
     }
-    answer.streaming(answer::key_list(pages, move || app.now()))
+    answer.streaming(answer::key_list(pages, move || verdicts.environment().now()))
 }
 
 /// RFC 8288. A query alone, which is resolved against the address that was asked: a proxy may serve the

@@ -21,7 +21,11 @@ use actix_web::{
     web,
 };
 
-use crate::{BasePath, error::ApiError, exchange::Current, server::Internal};
+use crate::{
+    error::ApiError,
+    exchange::Current,
+    server::{Internal, Public},
+};
 
 const ME: &str = "/v1/me";
 const ORGANIZATION: &str = "/v1/organizations/{orgID}";
@@ -43,8 +47,8 @@ const METRICS: &str = "/metrics";
 
 /// Registers the endpoints of the API; everything else is 404. Health is also asked for at the root,
 /// by who need not know what is set.
-pub(crate) fn configure_public(config: &mut web::ServiceConfig, base: &BasePath) {
-    let api = Endpoints { base: base.as_str() };
+pub(crate) fn configure_public(config: &mut web::ServiceConfig, public: &Public) {
+    let api = Endpoints { base: public.base_path.as_str() };
     config
         .service(api.at(ME, "GET, HEAD", |it| it.route(get().to(get_viewer::get_viewer))))
         .service(
@@ -57,7 +61,8 @@ pub(crate) fn configure_public(config: &mut web::ServiceConfig, base: &BasePath)
         .service(api.at(API_KEY, "DELETE", |it| it.route(web::delete().to(revoke_api_key::revoke_api_key))))
         .service(api.at(OPENAPI, "GET, HEAD", |it| it.route(get().to(openapi::get_openapi))))
         .service(api.at(STATUS, "GET, HEAD", |it| it.route(get().to(get_status::get_status))))
-        .app_data(web::Data::new(base.clone()))
+        .app_data(web::Data::new(public.base_path.clone()))
+        .app_data(web::Data::from(public.management.clone()))
         .configure(configure_health);
     if !api.base.is_empty() {
         api.configure_health(config);

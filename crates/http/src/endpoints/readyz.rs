@@ -23,6 +23,6 @@ pub(crate) async fn get_readyz(exchange: Current) -> Result<HttpResponse, ApiErr
     if exchange.shared.drain.has_begun() {
         return Err(ApiError::Draining);
     }
-    exchange.app().ready().await?;
+    exchange.verdicts().ready().await?;
     answer::json(StatusCode::OK, &HealthResponse { status: "ready" })
 }

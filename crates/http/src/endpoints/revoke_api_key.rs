@@ -1,13 +1,14 @@
 //! `DELETE /v1/organizations/{orgID}/api-keys/{keyID}`.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
+use capykeys_domain::usecases::Management;
 
 use crate::{
     answer::{self, RevokeApiKeyResponse},
     error::ApiError,
     exchange::Current,
     openapi::responses::OrganizationErrors,
-    request::caller::{authenticate, key, organization},
+    request::caller::{authenticate, target},
 };
 
 /// Revoke an API key
@@ -29,11 +30,12 @@ use crate::{
 pub(crate) async fn revoke_api_key(
     exchange: Current,
     request: HttpRequest,
+    management: Data<Management>,
 ) -> Result<HttpResponse, ApiError> {
     let caller = authenticate(&exchange, &request).await?;
-    let (app, context) = (exchange.app(), &exchange.context);
-    let permit = app.permit_revoke_key(&caller, organization(&request), key(&request), context).await?;
+    let context = &exchange.context;
+    let permit = management.permit(&caller, target(&request), context).await?;
     // Whether it was this call or an earlier one is the same to the caller.
-    let _ = app.revoke_key(&permit, context).await?;
+    let _ = management.revoke_key(&permit, context).await?;
     answer::json(StatusCode::OK, &RevokeApiKeyResponse { revoked: true })
 }

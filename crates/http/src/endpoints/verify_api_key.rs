@@ -33,10 +33,10 @@ pub(crate) async fn verify_api_key(
 ) -> Result<HttpResponse, ApiError> {
     cluster::prove(&exchange, &request, TokenHeader::Authorization).await?;
     let body = body::receive(&exchange, &request, payload).await?;
-    let Question { key, requirement, keep } = Question::parse(&body, exchange.app().format())?;
-    let app = exchange.app();
-    let verification = app.verify_key(key.as_ref(), &requirement, keep).await?;
-    let mut answer = answer::json(StatusCode::OK, &VerificationView::new(&verification, app.now()))?;
+    let Question { key, requirement, keep } = Question::parse(&body, exchange.environment().format())?;
+    let verification = exchange.verdicts().verify(key.as_ref(), &requirement, keep).await?;
+    let now = exchange.environment().now();
+    let mut answer = answer::json(StatusCode::OK, &VerificationView::new(&verification, now))?;
     if let Err(rejection) = verification.verdict {
         answer.extensions_mut().insert(Reason(rejection.as_str().into()));
     }

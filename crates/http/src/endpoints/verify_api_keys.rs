@@ -34,13 +34,13 @@ pub(crate) async fn verify_api_keys(
 ) -> Result<HttpResponse, ApiError> {
     cluster::prove(&exchange, &request, TokenHeader::Authorization).await?;
     let body = body::receive(&exchange, &request, payload).await?;
-    let questions = Question::parse_batch(&body, exchange.app().format())?;
-    let app = exchange.app();
-    let verdicts = questions
+    let questions = Question::parse_batch(&body, exchange.environment().format())?;
+    let verdicts = exchange.verdicts();
+    let verifying = questions
         .iter()
-        .map(|Question { key, requirement, keep }| app.verify_key(key.as_ref(), requirement, *keep));
-    let verifications = try_join_all(verdicts).await?;
-    let now = app.now();
+        .map(|Question { key, requirement, keep }| verdicts.verify(key.as_ref(), requirement, *keep));
+    let verifications = try_join_all(verifying).await?;
+    let now = exchange.environment().now();
     let results = verifications.iter().map(|verification| VerificationView::new(verification, now)).collect();
     answer::json(StatusCode::OK, &VerificationsView { results })
 }

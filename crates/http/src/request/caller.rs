@@ -23,9 +23,9 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// 400 where it is not clear which credential is meant, 401 where there is none or it is not good,
 /// 503 where that cannot be known right now.
 pub(crate) async fn authenticate(exchange: &Exchange, request: &HttpRequest) -> Result<Caller, ApiError> {
-    let credential = credential(exchange.app().format(), request.headers())?;
+    let credential = credential(exchange.environment().format(), request.headers())?;
     let credential = credential.ok_or(ApiError::no_credential())?;
-    let caller = exchange.app().authenticate(&credential, &exchange.context).await?;
+    let caller = exchange.verdicts().authenticate(&credential, &exchange.context).await?;
     exchange.identify(Identity::of(&caller));
     Ok(caller)
 }
@@ -42,12 +42,11 @@ pub(crate) fn credential(
     Credential::of_request(format, values(&AUTHORIZATION), values(&API_KEY))
 }
 
-/// The organization of the path; `None` where no organization can have such an id.
-pub(crate) fn organization(request: &HttpRequest) -> Target {
-    request.match_info().get("orgID").and_then(OrganizationId::parse)
-}
-
-/// The key of the path; `None` where no key can have such an id.
-pub(crate) fn key(request: &HttpRequest) -> Option<KeyId> {
-    request.match_info().get("keyID").and_then(KeyId::parse)
+/// The organization and the key that the path names.
+pub(crate) fn target(request: &HttpRequest) -> Target {
+    let path = request.match_info();
+    Target {
+        organization: path.get("orgID").and_then(OrganizationId::parse),
+        key: path.get("keyID").and_then(KeyId::parse),
+    }
 }

@@ -171,14 +171,14 @@ async fn another_organization_and_a_suspended_one_are_403_each_with_its_sentence
         slug: Slug::parse("other").unwrap(),
         clerk: None,
     };
-    let other = site.app.create_organization(new, &context()).await.unwrap();
+    let other = site.operators.create_organization(new, &context()).await.unwrap();
     let path = format!("/v1/organizations/{}/api-keys", other.id);
     assert_eq!(
         site.send_as(&key, "GET", &path, "").error(403),
         "The credential is not for this organization."
     );
     let permit = Permit::operator_manages(site.organization.id);
-    site.app.suspend_organization(&permit, None, &context()).await.unwrap();
+    site.operators.suspend_organization(&permit, None, &context()).await.unwrap();
     for (method, path) in [("GET", site.keys_path()), ("POST", site.keys_path())] {
         assert_eq!(site.send_as(&key, method, &path, "").error(403), "The organization is suspended.");
     }

@@ -1,28 +1,20 @@
 //! `capykeys config`
 
-use super::Error;
-use crate::{
-    cli,
-    config::{Config, StoreKind},
-    output,
-};
+use crate::{clerk, cli, config::Config, error::Error, internal, output, peppers, store::Backend};
 
 /// Checks the configuration and prints what is in force.
-pub(crate) fn run(config: &Config, command: &cli::Config) -> Result<(), Error> {
+pub(crate) fn run(config: &Config, backend: &dyn Backend, command: &cli::Config) -> Result<(), Error> {
     let cli::Config::Check = command;
-    check(config)?;
+    check(config, backend)?;
     output::text(&toml::to_string_pretty(config)?)
 }
 
 /// Checks the files that the configuration names and all else that needs neither the store nor the
 /// network.
-pub(crate) fn check(config: &Config) -> Result<(), Error> {
-    if config.store.kind == StoreKind::Postgres {
-        crate::store::postgres(config)?;
-    }
+pub(crate) fn check(config: &Config, backend: &dyn Backend) -> Result<(), Error> {
     config.internal.authorize.gateways()?;
-    crate::internal::proof(&config.internal)?;
-    crate::app::check_sessions(config)?;
-    crate::peppers::check(config)?;
+    internal::proof(&config.internal)?;
+    clerk::verifier(&config.clerk)?;
+    peppers::check(&config.keys, backend.embedded().map(|embedded| embedded.directory))?;
     Ok(())
 }

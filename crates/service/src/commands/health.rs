@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::Error;
-use crate::{cli, config::Config};
+use crate::{cli, config::Config, error::Error};
 
 const PATIENCE: Duration = Duration::from_secs(3);
 

@@ -3,7 +3,8 @@
 mod config;
 mod health;
 mod keys;
-mod migrate;
+#[cfg(test)]
+mod mistakes;
 mod organizations;
 mod peppers;
 mod rules;
@@ -20,15 +21,16 @@ use tokio::{
 };
 
 use crate::{
+    app,
     cli::{Arguments, Command},
     config::Config,
-    memory, output, store, telemetry,
+    error::Error,
+    memory, output,
+    store::{self, Backend, Role},
+    telemetry,
 };
 
 pub(crate) use config::check;
-
-/// Why a command failed: a sentence for the person who gave it.
-pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// How long a command may take before it says what it waits for.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -46,17 +48,28 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
     if !config.server.core_dumps {
         memory::keep_private()?;
     }
-    store::warn_of_clear_text(&config)?;
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
+        let backend = store::configured(&config)?;
+        let (config, backend) = (&config, &*backend);
+        let app = app::build(config, backend, Role::Command);
         match arguments.command {
-            Command::Serve => serve::run(&config).await,
-            Command::Migrate => migrate::run(&config).await,
-            Command::Keys(command) => patiently(&config, keys::run(&config, command)).await,
-            Command::Organizations(command) => patiently(&config, organizations::run(&config, command)).await,
-            Command::Peppers(command) => patiently(&config, peppers::run(&config, &command)).await,
-            Command::Config(command) => config::run(&config, &command),
-            Command::Health(command) => health::run(&config, command).await,
+            Command::Serve => serve::run(config, backend).await,
+            Command::Migrate => {
+                backend.migrate().await?;
+                output::text("The schema is up to date.\n")
+            }
+            Command::Keys(command) => {
+                patiently(config, backend, async { keys::run(&app.await?, command).await }).await
+            }
+            Command::Organizations(command) => {
+                patiently(config, backend, async { organizations::run(&app.await?, command).await }).await
+            }
+            Command::Peppers(command) => {
+                patiently(config, backend, async { peppers::run(&app.await?, &command).await }).await
+            }
+            Command::Config(command) => config::run(config, backend, &command),
+            Command::Health(command) => health::run(config, command).await,
             Command::Openapi | Command::Rules(_) => Ok(()),
         }
     });
@@ -66,8 +79,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
 }
 
 /// Says what a command waits for, where it does not end at once.
-async fn patiently(config: &Config, command: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
-    let (store, limit) = (config.store.kind, config.store.command_timeout());
+async fn patiently(
+    config: &Config,
+    backend: &dyn Backend,
+    command: impl Future<Output = Result<(), Error>>,
+) -> Result<(), Error> {
+    let (store, limit) = (backend.name(), config.store.command_timeout());
     // On a thread of its own: to open the embedded store blocks this one.
     let note = tokio::spawn(async move {
         sleep(SILENCE).await;

@@ -5,54 +5,47 @@ use std::num::NonZeroU32;
 use capykeys_domain::{
     model::{ClerkLink, Organization, OrganizationId, Renaming, Slug},
     policy::Permit,
-    usecases::{Capykeys, NewOrganization},
+    usecases::{NewOrganization, Operators},
 };
 use capykeys_http::OrganizationView;
 use serde_json::json;
 
-use super::Error;
-use crate::{
-    app::{self, Role},
-    cli,
-    config::Config,
-    output,
-};
+use crate::{adapters::command_context, app::App, cli, error::Error, output};
 
 const PAGE_SIZE: NonZeroU32 = NonZeroU32::new(500).unwrap();
 
 /// Creates, lists, renames, suspends or resumes organizations.
-pub(crate) async fn run(config: &Config, command: cli::Organizations) -> Result<(), Error> {
-    let capykeys = app::build(config, Role::Command).await?.capykeys;
-    let context = app::command_context()?;
+pub(crate) async fn run(app: &App, command: cli::Organizations) -> Result<(), Error> {
+    let (operators, context) = (&app.operators, command_context()?);
     match command {
         cli::Organizations::Create { name, slug, clerk_organization_id } => {
             let slug = slug.unwrap_or_else(|| Slug::from_any(name.as_str()));
             let clerk = clerk_organization_id.map(|id| ClerkLink { id, slug: None });
             let created =
-                capykeys.create_organization(NewOrganization { name, slug, clerk }, &context).await?;
+                operators.create_organization(NewOrganization { name, slug, clerk }, &context).await?;
             print(&created)
         }
-        cli::Organizations::List => list(&capykeys).await,
+        cli::Organizations::List => list(operators).await,
         cli::Organizations::Rename(cli::RenameOrganization { organization, name, slug }) => {
             let (permit, renaming) =
                 (Permit::operator_manages(organization), Renaming { name, slug, clerk_slug: None });
-            changed(organization, capykeys.rename_organization(&permit, &renaming, &context).await?)
+            changed(organization, operators.rename_organization(&permit, &renaming, &context).await?)
         }
         cli::Organizations::Suspend { organization, reason } => {
             let permit = Permit::operator_manages(organization);
-            changed(organization, capykeys.suspend_organization(&permit, reason, &context).await?)
+            changed(organization, operators.suspend_organization(&permit, reason, &context).await?)
         }
         cli::Organizations::Resume { organization } => {
             let permit = Permit::operator_manages(organization);
-            changed(organization, capykeys.resume_organization(&permit, &context).await?)
+            changed(organization, operators.resume_organization(&permit, &context).await?)
         }
     }
 }
 
-async fn list(capykeys: &Capykeys) -> Result<(), Error> {
+async fn list(operators: &Operators) -> Result<(), Error> {
     let mut all: Vec<Organization> = Vec::new();
     loop {
-        let page = capykeys.list_organizations(all.last().map(|one| one.id), PAGE_SIZE).await?;
+        let page = operators.list_organizations(all.last().map(|one| one.id), PAGE_SIZE).await?;
         if page.is_empty() {
             break;
         }

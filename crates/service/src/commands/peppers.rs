@@ -2,19 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::Error;
-use crate::{
-    app::{self, Role},
-    cli,
-    config::Config,
-    output,
-};
+use crate::{app::App, cli, error::Error, output};
 
 /// Prints what is known of each pepper, and nothing of its secret.
-pub(crate) async fn run(config: &Config, command: &cli::Peppers) -> Result<(), Error> {
+pub(crate) async fn run(app: &App, command: &cli::Peppers) -> Result<(), Error> {
     let cli::Peppers::List = command;
-    let app = app::build(config, Role::Command).await?;
-    let peppers = app.peppers.list(app.capykeys.now()).await?;
+    let peppers = app.peppers.list(app.environment.now()).await?;
     let views: Vec<Value> = peppers
         .iter()
         .map(|(id, one)| {

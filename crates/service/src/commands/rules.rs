@@ -1,7 +1,6 @@
 //! `capykeys rules`
 
-use super::Error;
-use crate::{cli, config, output};
+use crate::{cli, config, error::Error, output};
 
 /// Checks a file with rules as `serve` does, and says how many there are.
 pub(crate) fn run(command: &cli::Rules) -> Result<(), Error> {

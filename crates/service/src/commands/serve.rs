@@ -1,26 +1,27 @@
 //! `capykeys serve`
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use capykeys_cache::LONGEST_LEASE;
-use capykeys_http::Internal;
-use capykeys_postgres::SchemaError;
-use capykeys_sqlite::ServerLock;
+use capykeys_http::{Internal, Public};
 use tokio::{
     runtime::Handle,
     signal::unix::{Signal, SignalKind, signal},
     time::timeout,
 };
 
-use super::{Error, reached_at};
+use super::reached_at;
 use crate::{
-    app::{self, App, Role},
-    config::{Config, StoreKind},
+    app::{self, App},
+    config::Config,
+    error::Error,
     first_run,
     internal::{self, Proof},
     listeners::Listeners,
     metrics::metrics,
-    retention, store,
+    retention,
+    room::Room,
+    store::{Backend, Role},
 };
 
 /// How long the end may wait until the last uses of keys are recorded.
@@ -29,22 +30,21 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(3);
 const LEAVE_LIMIT: Duration = LONGEST_LEASE.saturating_add(Duration::from_secs(1));
 
 /// Serves until a signal says to stop; then lets requests end.
-pub(crate) async fn run(config: &Config) -> Result<(), Error> {
+pub(crate) async fn run(config: &Config, backend: &dyn Backend) -> Result<(), Error> {
     // All of it before the store is touched: a mistake must not make an empty one somewhere else.
-    super::check(config)?;
+    super::check(config, backend)?;
     let (proof, gateways) = (internal::proof(&config.internal)?, config.internal.authorize.gateways()?);
     let base_path = config.server.base_path()?;
-    // Held until the end, so that no second server works on the same folder.
-    let _lock = prepare_store(config).await?;
-    // It opens connections, which takes as long as to ask for the schema.
-    let App { capykeys, sessions, cache, uses, peppers, refusals } =
-        app::build(config, Role::Replica).await?;
-    check_schema(config).await?;
+    let app = app::build(config, backend, Role::Replica).await?;
     let listeners = Listeners::bind(config)?;
-    if config.store.kind == StoreKind::Sqlite {
+    if let Some(embedded) = backend.embedded() {
         let url = format!("http://{}{}", reached_at(listeners.address), base_path.as_str());
-        first_run::welcome(&capykeys, &url, config.sqlite.first_key_file.as_deref()).await?;
+        first_run::welcome(&app, &url, embedded.first_key_file).await?;
     }
+    // Named first, so that the lock is let go last.
+    let App {
+        lock: _lock, verdicts, management, operators, sessions, cache, uses, peppers, refusals, ..
+    } = app;
     if let Some(verifier) = &sessions {
         verifier.warm_up();
     }
@@ -53,15 +53,15 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     let following = cache.spawn(&Handle::current());
     let recording = uses.spawn(&Handle::current());
     let counting = refusals.spawn(config.audit.refusal_interval(), &Handle::current());
-    let retention =
-        config.audit.retention().map(|keep| tokio::spawn(retention::run(Arc::clone(&capykeys), keep)));
+    let retention = config.audit.retention().map(|keep| tokio::spawn(retention::run(operators, keep)));
     let missing = peppers.missing();
     let watching = tokio::spawn(peppers.run());
     let (metrics, Proof { callers, tls, .. }) = (metrics(sessions, cache.clone(), missing), proof);
     // Before anybody is told that the service is ready: a signal that came earlier would end it at once.
     let mut signals = Signals::listen()?;
-    let internal = Internal { metrics, gateways, callers, tls };
-    let mut serving = listeners.serve(config, &capykeys, base_path, internal)?;
+    let room = Room::make(config, backend.files());
+    let (public, internal) = (Public { base_path, management }, Internal { metrics, gateways, callers, tls });
+    let mut serving = listeners.serve(config, room, &verdicts, public, internal)?;
     let reason = tokio::select! {
         reason = signals.stop() => reason,
         ended = serving.end() => return Err(ended),
@@ -88,32 +88,6 @@ pub(crate) async fn run(config: &Config) -> Result<(), Error> {
         ended = end => ended,
         reason = signals.stop() => Err(format!("a second signal came, {reason}: ended at once").into()),
     }
-}
-
-/// What a store needs before it is opened: the embedded one a lock, PostgreSQL its schema where that
-/// is asked for.
-async fn prepare_store(config: &Config) -> Result<Option<ServerLock>, Error> {
-    match config.store.kind {
-        StoreKind::Sqlite => Ok(Some(ServerLock::acquire(&config.sqlite.directory)?)),
-        StoreKind::Postgres => {
-            if config.postgres.migrate_at_start {
-                capykeys_postgres::migrate(&store::postgres_settings(&config.postgres)?).await?;
-            }
-            Ok(None)
-        }
-    }
-}
-
-/// PostgreSQL is not served with another schema. One that is away is no reason not to start: requests
-/// get 503 until it is there.
-async fn check_schema(config: &Config) -> Result<(), Error> {
-    if config.store.kind == StoreKind::Postgres {
-        match store::postgres(config)?.check_schema().await {
-            Err(SchemaError::Unavailable(error)) => tracing::warn!(%error, "PostgreSQL is not there yet"),
-            checked => checked?,
-        }
-    }
-    Ok(())
 }
 
 /// The signals that the service knows what to do with. Any other ends it as the system has it.

@@ -5,6 +5,8 @@ use std::{num::NonZeroUsize, time::Duration};
 use capykeys_cache::CacheSettings;
 use serde::{Deserialize, Serialize};
 
+use super::forms::whole_millis;
+
 /// The verification cache. The lease must be the same on every replica.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -23,7 +25,7 @@ impl Default for Cache {
     fn default() -> Self {
         let defaults = CacheSettings::default();
         Self {
-            lease_ms: u64::try_from(defaults.lease.as_millis()).unwrap_or(u64::MAX),
+            lease_ms: whole_millis(defaults.lease),
             commit_wait: true,
             keys: defaults.keys,
             absent: defaults.absent,

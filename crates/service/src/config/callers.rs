@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    clerk::{list, whole_seconds},
+    forms::{list, whole_seconds},
     rule,
 };
 

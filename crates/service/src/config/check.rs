@@ -6,7 +6,7 @@ use capykeys_domain::secret::{KeyFormat, PepperId};
 use url::Url;
 
 use super::{
-    Clerk, Config, ConfigError, Internal, Keys, StoreKind,
+    Clerk, Config, ConfigError, Internal, Keys,
     rule::{broken, issuer, one, origin, trustworthy, within},
 };
 
@@ -78,18 +78,8 @@ impl Config {
     }
 
     fn check_store(&self) -> Result<(), ConfigError> {
-        let names_postgres = self.postgres.url.is_some() || self.postgres.url_file.is_some();
-        if self.store.kind == StoreKind::Sqlite && names_postgres {
-            return Err(broken("postgres.url", "is set, so `store.kind` must be `postgres`"));
-        }
         directory("sqlite.directory", &self.sqlite.directory)?;
-        match &self.sqlite.first_key_file {
-            Some(_) if self.store.kind == StoreKind::Postgres => {
-                Err(broken("sqlite.first_key_file", "is set, and on PostgreSQL there is no first key"))
-            }
-            Some(path) => file("sqlite.first_key_file", path),
-            None => Ok(()),
-        }
+        self.sqlite.first_key_file.as_deref().map_or(Ok(()), |path| file("sqlite.first_key_file", path))
     }
 }
 

@@ -1,12 +1,13 @@
 //! Sessions at Clerk.
 
-use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf};
 
 use capykeys_clerk::InstanceSettings;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
+    forms::{list, whole_seconds},
     roles::{self, Scopes},
     rule,
 };
@@ -86,25 +87,4 @@ pub(crate) struct Instance {
 
 fn max_lifetime_seconds() -> NonZeroU32 {
     whole_seconds(InstanceSettings::DEFAULT_MAX_LIFETIME)
-}
-
-/// A default, as a setting has it.
-pub(super) fn whole_seconds(duration: Duration) -> NonZeroU32 {
-    u32::try_from(duration.as_secs()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MAX)
-}
-
-/// A list, or a text with commas, as an environment variable has it.
-pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Either {
-        List(Vec<String>),
-        Text(String),
-    }
-    Ok(match Either::deserialize(deserializer)? {
-        Either::List(list) => list,
-        Either::Text(text) => {
-            text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
-        }
-    })
 }

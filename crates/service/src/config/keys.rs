@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use capykeys_domain::secret::KeyFormat;
 use serde::{Deserialize, Serialize};
 
 use super::Secret;
@@ -28,7 +29,7 @@ pub(crate) struct Keys {
 impl Default for Keys {
     fn default() -> Self {
         Self {
-            prefix: "capy_live_".to_owned(),
+            prefix: KeyFormat::default().prefix().to_owned(),
             pepper_id: "1".to_owned(),
             pepper: None,
             pepper_file: None,

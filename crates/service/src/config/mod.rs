@@ -8,9 +8,8 @@ mod callers;
 mod check;
 mod clerk;
 mod error;
+mod forms;
 mod keys;
-#[cfg(test)]
-mod mistakes;
 mod roles;
 mod rule;
 mod rules;
@@ -71,7 +70,10 @@ impl Config {
         Self::layered(file, variables.collect::<Result<_, _>>()?)
     }
 
-    fn layered(file: Option<&Path>, variables: HashMap<String, String>) -> Result<Self, ConfigError> {
+    pub(crate) fn layered(
+        file: Option<&Path>,
+        variables: HashMap<String, String>,
+    ) -> Result<Self, ConfigError> {
         values::check_names(variables.keys().map(String::as_str))?;
         let mut builder = config::Config::builder();
         if let Some(path) = file {

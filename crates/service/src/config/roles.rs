@@ -8,7 +8,7 @@ use capykeys_domain::{
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Clerk, ConfigError, clerk::list};
+use super::{Clerk, ConfigError, forms::list};
 
 /// Names of scopes: a list, or a text with commas.
 #[derive(Debug, Deserialize, Serialize)]

@@ -3,15 +3,14 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     num::NonZeroUsize,
-    thread,
     time::Duration,
 };
 
-use capykeys_http::BasePath;
+use capykeys_http::{BasePath, Settings};
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use super::{Authorize, Callers, ClusterToken, ConfigError, InternalTls, rule::broken};
+use super::{Authorize, Callers, ClusterToken, ConfigError, InternalTls, forms::whole_millis, rule::broken};
 
 /// The listener of the API.
 #[derive(Debug, Deserialize, Serialize)]
@@ -42,18 +41,18 @@ pub(crate) struct Server {
 
 impl Default for Server {
     fn default() -> Self {
+        let defaults = Settings::default();
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             base_path: String::new(),
-            workers: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-            request_timeout_ms: 10_000,
+            workers: NonZeroUsize::new(defaults.workers).unwrap_or(NonZeroUsize::MIN),
+            request_timeout_ms: whole_millis(defaults.request_timeout),
             // Kubernetes takes a second or two to remove an endpoint everywhere, clouds' load
             // balancers some more.
             drain_ms: 5_000,
-            shutdown_timeout_ms: 10_000,
-            // Longer than the 60 s that are common.
-            idle_timeout_ms: 75_000,
-            max_connections: 25_000,
+            shutdown_timeout_ms: whole_millis(defaults.shutdown_timeout),
+            idle_timeout_ms: whole_millis(defaults.idle_timeout),
+            max_connections: defaults.max_connections,
             core_dumps: false,
         }
     }
@@ -63,6 +62,10 @@ impl Server {
     pub(crate) fn base_path(&self) -> Result<BasePath, ConfigError> {
         let rule = || ConfigError::Invalid(format!("server.base_path {}", BasePath::RULE));
         BasePath::parse(&self.base_path).ok_or_else(rule)
+    }
+
+    pub(crate) fn workers(&self) -> u64 {
+        u64::try_from(self.workers.get()).unwrap_or(u64::MAX)
     }
 
     pub(crate) const fn request_timeout(&self) -> Duration {

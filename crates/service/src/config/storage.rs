@@ -1,11 +1,11 @@
 //! Where keys are kept.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use capykeys_postgres::UrlSource;
+use capykeys_postgres::{PostgresSettings, UrlSource};
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Secret};
+use super::{ConfigError, Secret, forms::whole_millis};
 
 /// Which store is used.
 #[derive(Debug, Deserialize, Serialize)]
@@ -38,15 +38,6 @@ pub(crate) enum StoreKind {
     Sqlite,
     /// A PostgreSQL server: for any number.
     Postgres,
-}
-
-impl fmt::Display for StoreKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sqlite => "SQLite",
-            Self::Postgres => "PostgreSQL",
-        })
-    }
 }
 
 /// The embedded store.
@@ -91,13 +82,14 @@ pub(crate) struct Postgres {
 
 impl Default for Postgres {
     fn default() -> Self {
+        let defaults = PostgresSettings::new("");
         Self {
             url: None,
             url_file: None,
-            pool_size: 16,
+            pool_size: defaults.pool_size,
             lookup_pool_size: 8,
-            deadline_ms: 450,
-            connect_timeout_ms: 5_000,
+            deadline_ms: whole_millis(defaults.deadline),
+            connect_timeout_ms: whole_millis(defaults.connect_timeout),
             migrate_at_start: false,
         }
     }

@@ -5,6 +5,8 @@ use std::{num::NonZeroU64, time::Duration};
 use capykeys_usage::UsageSettings;
 use serde::{Deserialize, Serialize};
 
+use super::forms::whole_millis;
+
 /// When keys were last used.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -15,7 +17,8 @@ pub(crate) struct Usage {
 
 impl Default for Usage {
     fn default() -> Self {
-        Self { flush_interval_ms: NonZeroU64::MIN.saturating_add(4_999) }
+        let interval = whole_millis(UsageSettings::default().interval);
+        Self { flush_interval_ms: NonZeroU64::new(interval).unwrap_or(NonZeroU64::MIN) }
     }
 }
 

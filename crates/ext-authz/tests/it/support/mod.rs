@@ -21,7 +21,7 @@ use capykeys_domain::{
     policy::Permit,
     ports::{NoReplicas, Unremembered},
     secret::{KeyFormat, Pepper, PepperId, Peppers},
-    usecases::{Capykeys, CreatedKey, Gateways, NewOrganization, Ports, Provisioning},
+    usecases::{CreatedKey, Environment, Gateways, Management, NewOrganization, Operators, Verdicts},
 };
 use capykeys_ext_authz::Settings;
 pub(crate) use certificates::Authority;
@@ -47,7 +47,7 @@ use zeroize::Zeroizing;
 /// A server, its organization, and what a test may turn.
 pub(crate) struct Site {
     pub(crate) address: SocketAddr,
-    pub(crate) app: Arc<Capykeys>,
+    pub(crate) management: Management,
     pub(crate) mood: watch::Sender<Mood>,
     pub(crate) organization: Organization,
     /// Ends when the server has ended.
@@ -75,20 +75,19 @@ impl Site {
     pub(crate) async fn with(gateways: Gateways, settings: Settings) -> Self {
         let clock = Arc::new(ManualClock::default());
         let (mood, receiver) = watch::channel(Mood::Good);
-        let app = Arc::new(capykeys(receiver, &clock));
+        let (verdicts, management, operators) = capykeys(receiver, &clock);
         let new = NewOrganization {
             name: OrganizationName::parse("Acme").unwrap(),
             slug: Slug::parse("acme").unwrap(),
             clerk: None,
         };
-        let organization = app.create_organization(new, &context()).await.unwrap();
+        let organization = operators.create_organization(new, &context()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let ((leave, leaving), (stop, stopped)) = (told(), told());
-        let serving =
-            capykeys_ext_authz::serve(listener, Arc::clone(&app), gateways, settings, leaving, stopped);
+        let serving = capykeys_ext_authz::serve(listener, verdicts, gateways, settings, leaving, stopped);
         let (leave, stop) = (Some(leave), Some(stop));
-        Self { address, app, mood, organization, serving: tokio::spawn(serving), leave, stop, clock }
+        Self { address, management, mood, organization, serving: tokio::spawn(serving), leave, stop, clock }
     }
 
     /// Tells the server that it is about to stop.
@@ -138,29 +137,29 @@ impl Site {
     pub(crate) async fn key_for(&self, spec: KeySpec) -> CreatedKey {
         self.clock.advance(1);
         let permit = Permit::operator_creates_key(&self.organization);
-        self.app.create_key(&permit, spec, &context()).await.unwrap()
+        self.management.create_key(&permit, spec, &context()).await.unwrap()
     }
 }
 
-fn capykeys(mood: watch::Receiver<Mood>, clock: &Arc<ManualClock>) -> Capykeys {
+fn capykeys(mood: watch::Receiver<Mood>, clock: &Arc<ManualClock>) -> (Arc<Verdicts>, Management, Operators) {
     let model = ModelStore::default();
-    let shared = Arc::new(model.clone());
-    let ports = Ports {
-        keys: shared.clone(),
-        resolver: Arc::new(Unremembered(Arc::new(MoodyLookup { model, mood }))),
-        replicas: Arc::new(NoReplicas),
-        organizations: shared.clone(),
-        organization_resolver: shared.clone(),
-        audit: shared.clone(),
-        sessions: None,
-        readiness: shared,
-        uses: Arc::new(ToldUses::default()),
-        clock: clock.clone(),
-        entropy: Arc::new(SeededEntropy::default()),
-    };
+    let store = Arc::new(model.clone());
     let pepper = Pepper::new(PepperId::parse("1").unwrap(), Zeroizing::new([1; 32]));
     let peppers = Peppers::new(pepper, Vec::new()).unwrap();
-    Capykeys::new(ports, KeyFormat::default(), peppers, Provisioning::Auto)
+    let entropy = Arc::new(SeededEntropy::default());
+    let environment = Arc::new(Environment::new(clock.clone(), entropy, KeyFormat::default(), peppers));
+    let keys = Arc::new(Unremembered(Arc::new(MoodyLookup { model, mood })));
+    let uses = Arc::new(ToldUses::default());
+    let verdicts = Verdicts::new(environment.clone(), keys, uses, store.clone(), None);
+    let management = Management::new(
+        environment.clone(),
+        store.clone(),
+        store.clone(),
+        store.clone(),
+        Arc::new(NoReplicas),
+    );
+    let operators = Operators::new(environment, store.clone(), store, Arc::new(NoReplicas));
+    (Arc::new(verdicts), management, operators)
 }
 
 fn told() -> (oneshot::Sender<()>, impl Future<Output = ()>) {

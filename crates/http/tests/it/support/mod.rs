@@ -21,9 +21,9 @@ use capykeys_domain::{
     policy::Permit,
     ports::{NoReplicas, Unremembered},
     secret::{KeyFormat, Pepper, PepperId, Peppers},
-    usecases::{Capykeys, CreatedKey, Gateways, NewOrganization, Ports, Provisioning},
+    usecases::{CreatedKey, Environment, Gateways, Management, NewOrganization, Operators, Verdicts},
 };
-use capykeys_http::{BasePath, Callers, Drain, Internal, Settings, Surface};
+use capykeys_http::{BasePath, Callers, Drain, Internal, Public, Settings, Surface};
 pub(crate) use certificates::Authority;
 pub(crate) use client::{Answer, Connection};
 pub(crate) use moody::{Mood, MoodyStore};
@@ -32,7 +32,8 @@ use zeroize::Zeroizing;
 /// A server, its organization, and what a test may turn.
 pub(crate) struct Site {
     pub(crate) address: SocketAddr,
-    pub(crate) app: Arc<Capykeys>,
+    pub(crate) management: Arc<Management>,
+    pub(crate) operators: Operators,
     pub(crate) store: MoodyStore,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) drain: Drain,
@@ -53,48 +54,49 @@ impl Site {
 
     /// The same with another setup and this time limit for requests.
     pub(crate) async fn internal_with(internal: Internal, request_timeout: Duration) -> Self {
-        Self::serving(Surface::Internal(Box::new(internal)), request_timeout).await
+        Self::serving(|_| Surface::Internal(Box::new(internal)), settings(request_timeout)).await
     }
 
     /// A server with this time limit for requests.
     pub(crate) async fn with_limit(request_timeout: Duration) -> Self {
-        Self::serving(Surface::Public(BasePath::default()), request_timeout).await
+        Self::public(BasePath::default(), request_timeout).await
     }
 
     /// A server below this path.
     pub(crate) async fn below(base_path: &str) -> Self {
         let base_path = BasePath::parse(base_path).unwrap();
-        Self::serving(Surface::Public(base_path), Duration::from_secs(10)).await
+        Self::public(base_path, Duration::from_secs(10)).await
     }
 
     /// The same with room for one connection at a time.
     pub(crate) async fn with_one_connection(internal: Internal, request_timeout: Duration) -> Self {
         let settings = Settings { max_connections: 1, ..settings(request_timeout) };
-        Self::serving_with(Surface::Internal(Box::new(internal)), settings).await
+        Self::serving(|_| Surface::Internal(Box::new(internal)), settings).await
     }
 
-    async fn serving(surface: Surface, request_timeout: Duration) -> Self {
-        Self::serving_with(surface, settings(request_timeout)).await
+    async fn public(base_path: BasePath, request_timeout: Duration) -> Self {
+        let surface = |management| Surface::Public(Public { base_path, management });
+        Self::serving(surface, settings(request_timeout)).await
     }
 
-    async fn serving_with(surface: Surface, settings: Settings) -> Self {
+    async fn serving(surface: impl FnOnce(Arc<Management>) -> Surface, settings: Settings) -> Self {
         let store = MoodyStore::new(ModelStore::default());
         let clock = Arc::new(ManualClock::default());
-        let app = Arc::new(capykeys(&store, &clock));
+        let (verdicts, management, operators) = capykeys(&store, &clock);
         let new = NewOrganization {
             name: OrganizationName::parse("Acme").unwrap(),
             slug: Slug::parse("acme").unwrap(),
             clerk: None,
         };
-        let organization = app.create_organization(new, &context()).await.unwrap();
+        let organization = operators.create_organization(new, &context()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let drain = Drain::new();
-        let server =
-            capykeys_http::serve(listener, surface, Arc::clone(&app), drain.clone(), &settings).unwrap();
+        let surface = surface(Arc::clone(&management));
+        let server = capykeys_http::serve(listener, surface, verdicts, drain.clone(), &settings).unwrap();
         let handle = server.handle();
         tokio::spawn(server);
-        Self { address, app, store, clock, drain, organization, handle }
+        Self { address, management, operators, store, clock, drain, organization, handle }
     }
 
     /// A key of the organization with these scopes, made by an operator.
@@ -107,7 +109,7 @@ impl Site {
     pub(crate) async fn key_for(&self, spec: KeySpec) -> CreatedKey {
         self.clock.advance(1);
         let permit = Permit::operator_creates_key(&self.organization);
-        self.app.create_key(&permit, spec, &context()).await.unwrap()
+        self.management.create_key(&permit, spec, &context()).await.unwrap()
     }
 
     /// The path of the organization's keys.
@@ -154,22 +156,16 @@ pub(crate) fn internal() -> Internal {
     }
 }
 
-fn capykeys(store: &MoodyStore, clock: &Arc<ManualClock>) -> Capykeys {
-    let shared = Arc::new(store.clone());
-    let ports = Ports {
-        keys: shared.clone(),
-        resolver: Arc::new(Unremembered(shared.clone())),
-        replicas: Arc::new(NoReplicas),
-        organizations: Arc::new(store.model.clone()),
-        organization_resolver: Arc::new(store.model.clone()),
-        audit: Arc::new(store.model.clone()),
-        sessions: None,
-        readiness: shared,
-        uses: Arc::new(ToldUses::default()),
-        clock: clock.clone(),
-        entropy: Arc::new(SeededEntropy::default()),
-    };
+fn capykeys(store: &MoodyStore, clock: &Arc<ManualClock>) -> (Arc<Verdicts>, Arc<Management>, Operators) {
+    let (moody, model) = (Arc::new(store.clone()), Arc::new(store.model.clone()));
     let pepper = Pepper::new(PepperId::parse("1").unwrap(), Zeroizing::new([1; 32]));
     let peppers = Peppers::new(pepper, Vec::new()).unwrap();
-    Capykeys::new(ports, KeyFormat::default(), peppers, Provisioning::Auto)
+    let entropy = Arc::new(SeededEntropy::default());
+    let environment = Arc::new(Environment::new(clock.clone(), entropy, KeyFormat::default(), peppers));
+    let (keys, uses) = (Arc::new(Unremembered(moody.clone())), Arc::new(ToldUses::default()));
+    let verdicts = Verdicts::new(environment.clone(), keys, uses, moody.clone(), None);
+    let management =
+        Management::new(environment.clone(), moody, model.clone(), model.clone(), Arc::new(NoReplicas));
+    let operators = Operators::new(environment, model.clone(), model, Arc::new(NoReplicas));
+    (Arc::new(verdicts), Arc::new(management), operators)
 }

@@ -1,16 +1,16 @@
-//! Seeing an organization, and what operators do with them.
+//! What operators do, who have access to the store itself.
 
-use alloc::vec::Vec;
-use core::num::NonZeroU32;
+use alloc::{sync::Arc, vec::Vec};
+use core::{num::NonZeroU32, time::Duration};
 
-use super::{Capykeys, done};
+use super::{Environment, done};
 use crate::{
     model::{
-        AuditAction, Caller, ClerkLink, KeyCaller, Organization, OrganizationId, OrganizationName, Renaming,
-        RequestContext, SessionCaller, Slug, Suspension, SuspensionReason,
+        AuditAction, ClerkLink, Organization, OrganizationId, OrganizationName, Renaming, RequestContext,
+        Slug, Suspension, SuspensionReason, Timestamp,
     },
-    policy::{GetOrganization, ManageOrganizations, Permit},
-    ports::{Change, Unavailable},
+    policy::{ManageOrganizations, Permit},
+    ports::{AuditLog, Change, Organizations, Replicas, Unavailable},
 };
 
 /// An organization to be created by an operator.
@@ -24,7 +24,26 @@ pub struct NewOrganization {
     pub clerk: Option<ClerkLink>,
 }
 
-impl Capykeys {
+/// Managing organizations, and the audit log of all of them.
+pub struct Operators {
+    environment: Arc<Environment>,
+    organizations: Arc<dyn Organizations>,
+    audit: Arc<dyn AuditLog>,
+    replicas: Arc<dyn Replicas>,
+}
+
+impl Operators {
+    /// What is suspended or resumed is acknowledged when all of `replicas` obey.
+    #[must_use]
+    pub const fn new(
+        environment: Arc<Environment>,
+        organizations: Arc<dyn Organizations>,
+        audit: Arc<dyn AuditLog>,
+        replicas: Arc<dyn Replicas>,
+    ) -> Self {
+        Self { environment, organizations, audit, replicas }
+    }
+
     /// Creates an organization; where one has the same id at Clerk already, gives that one back.
     ///
     /// # Errors
@@ -34,9 +53,9 @@ impl Capykeys {
         new: NewOrganization,
         context: &RequestContext,
     ) -> Result<Organization, Unavailable> {
-        let now = self.now();
+        let now = self.environment.now();
         let organization = Organization {
-            id: OrganizationId::new(now, self.random()?),
+            id: OrganizationId::new(now, self.environment.random()?),
             name: new.name,
             slug: new.slug,
             created_at: now,
@@ -47,47 +66,18 @@ impl Capykeys {
         let permit = Permit::operator_manages(organization.id);
         let event =
             done(AuditAction::CreateOrganization, now, permit.actor(), organization.id, None, context);
-        self.ports.organizations.create(&organization, &event).await
+        self.organizations.create(&organization, &event).await
     }
 
-    /// The permit's organization as it is stored now: what is remembered of it may still be called as
-    /// it was before.
-    ///
-    /// # Errors
-    /// [`Unavailable`] where the store did not answer.
-    pub async fn organization(&self, permit: &Permit<GetOrganization>) -> Result<Organization, Unavailable> {
-        self.stored(permit.organization_id()).await
-    }
-
-    /// The caller with its organization as it is stored now.
-    ///
-    /// # Errors
-    /// [`Unavailable`] where the store did not answer.
-    pub async fn with_stored_organization(&self, mut caller: Caller) -> Result<Caller, Unavailable> {
-        match &mut caller {
-            Caller::Key(KeyCaller { organization, .. })
-            | Caller::Session(SessionCaller { organization: Some(organization), .. }) => {
-                *organization = self.stored(organization.id).await?;
-            }
-            Caller::Session(SessionCaller { organization: None, .. }) => {}
-        }
-        Ok(caller)
-    }
-
-    async fn stored(&self, id: OrganizationId) -> Result<Organization, Unavailable> {
-        let found = self.ports.organizations.find(id).await?;
-        found.ok_or_else(|| Unavailable::new("store", "lost the organization"))
-    }
-
-    /// The organization with this id, for an operator.
+    /// The organization with this id.
     ///
     /// # Errors
     /// [`Unavailable`] where the store did not answer.
     pub async fn find_organization(&self, id: OrganizationId) -> Result<Option<Organization>, Unavailable> {
-        self.ports.organizations.find(id).await
+        self.organizations.find(id).await
     }
 
-    /// Up to `limit` organizations after `after`, oldest first, for an operator.
+    /// Up to `limit` organizations after `after`, oldest first.
     ///
     /// # Errors
     /// [`Unavailable`] where the store did not answer.
@@ -96,7 +86,7 @@ impl Capykeys {
         after: Option<OrganizationId>,
         limit: NonZeroU32,
     ) -> Result<Vec<Organization>, Unavailable> {
-        self.ports.organizations.list(after, limit).await
+        self.organizations.list(after, limit).await
     }
 
     /// Calls the permit's organization something else. `None` where there is no such organization.
@@ -109,9 +99,9 @@ impl Capykeys {
         renaming: &Renaming,
         context: &RequestContext,
     ) -> Result<Option<Organization>, Unavailable> {
-        let (id, now) = (permit.organization_id(), self.now());
+        let (id, now) = (permit.organization_id(), self.environment.now());
         let event = done(AuditAction::RenameOrganization, now, permit.actor(), id, None, context);
-        self.ports.organizations.rename(id, renaming, now, &event).await
+        self.organizations.rename(id, renaming, now, &event).await
     }
 
     /// Suspends the permit's organization: when this comes back, all its callers get 403, whichever
@@ -125,11 +115,11 @@ impl Capykeys {
         reason: Option<SuspensionReason>,
         context: &RequestContext,
     ) -> Result<Option<Organization>, Unavailable> {
-        let (id, now) = (permit.organization_id(), self.now());
+        let (id, now) = (permit.organization_id(), self.environment.now());
         let suspension = Suspension { at: now, reason };
         let event = done(AuditAction::SuspendOrganization, now, permit.actor(), id, None, context);
-        let changed = self.ports.organizations.set_suspension(id, Some(&suspension), now, &event).await?;
-        self.ports.replicas.until_obeyed(Change::Organization(id)).await;
+        let changed = self.organizations.set_suspension(id, Some(&suspension), now, &event).await?;
+        self.replicas.until_obeyed(Change::Organization(id)).await;
         Ok(changed)
     }
 
@@ -143,10 +133,25 @@ impl Capykeys {
         permit: &Permit<ManageOrganizations>,
         context: &RequestContext,
     ) -> Result<Option<Organization>, Unavailable> {
-        let (id, now) = (permit.organization_id(), self.now());
+        let (id, now) = (permit.organization_id(), self.environment.now());
         let event = done(AuditAction::ResumeOrganization, now, permit.actor(), id, None, context);
-        let changed = self.ports.organizations.set_suspension(id, None, now, &event).await?;
-        self.ports.replicas.until_obeyed(Change::Organization(id)).await;
+        let changed = self.organizations.set_suspension(id, None, now, &event).await?;
+        self.replicas.until_obeyed(Change::Organization(id)).await;
         Ok(changed)
+    }
+
+    /// Takes up to `at_most` events out of the audit log, the oldest first, that are older than `keep`. How
+    /// many there were.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer in time.
+    pub async fn expire_audit_events(&self, keep: Duration, at_most: NonZeroU32) -> Result<u64, Unavailable> {
+        let keep = i64::try_from(keep.as_micros()).unwrap_or(i64::MAX);
+        let before = self.environment.now().unix_micros().saturating_sub(keep);
+        match Timestamp::from_unix_micros(before) {
+            Some(before) => self.audit.expire(before, at_most).await,
+            // Before there were years.
+            None => Ok(0),
+        }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
-use super::*;
-use crate::commands;
+use super::check;
+use crate::{config::Config, store};
 
 /// What env files, templates and shells leave in any value.
 const IN_ANY: [&str; 6] = ["\"quoted\"", "'quoted'", "carriage\r", " space", "${UNRESOLVED}", ""];
@@ -193,7 +193,8 @@ fn load(settings: &[(&str, &str)]) -> Result<(), String> {
     };
     let config = Config::layered(None, settings.iter().map(variable).collect::<HashMap<_, _>>());
     let config = config.map_err(|error| error.to_string())?;
-    commands::check(&config).map_err(|error| error.to_string())
+    let checked = store::configured(&config).and_then(|backend| check(&config, &*backend));
+    checked.map_err(|error| error.to_string())
 }
 
 fn refusal(name: &str, value: &str) -> String {

@@ -1,24 +1,70 @@
-//! From a session's organization at Clerk to ours.
+//! From a session's token to its caller, and from its organization at Clerk to ours.
 
+use alloc::sync::Arc;
 use core::time::Duration;
 
-use super::{Capykeys, Provisioning, done};
+use super::{Environment, done};
 use crate::{
     model::{
         Actor, AuditAction, ClerkLink, Organization, OrganizationId, OrganizationName, Renaming,
-        RequestContext, Session, SessionOrganization, Slug,
+        RequestContext, Session, SessionCaller, SessionOrganization, Slug,
     },
-    ports::Unavailable,
+    policy::RoleTable,
+    ports::{OrganizationResolver, Organizations, SessionError, SessionVerifier, Unavailable},
+    secret::BearerToken,
 };
 
 /// For so long after an organization was changed, no session changes its slug. Tokens from before a
 /// renaming live on for a minute at Clerk: with those after it, they would change it back and forth.
 const SLUG_SETTLES: Duration = Duration::from_mins(5);
 
-impl Capykeys {
+/// Whether an organization that is known at Clerk alone is created here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provisioning {
+    /// On the first session of one of its administrators.
+    Auto,
+    /// Never: operators register organizations.
+    Registered,
+}
+
+/// Who is signed in at Clerk, and in which organization.
+pub struct Sessions {
+    environment: Arc<Environment>,
+    verifier: Arc<dyn SessionVerifier>,
+    resolver: Arc<dyn OrganizationResolver>,
+    organizations: Arc<dyn Organizations>,
+    provisioning: Provisioning,
+    roles: RoleTable,
+}
+
+impl Sessions {
+    /// Of those whom `verifier` lets in, each granted what `roles` say.
+    #[must_use]
+    pub const fn new(
+        environment: Arc<Environment>,
+        verifier: Arc<dyn SessionVerifier>,
+        resolver: Arc<dyn OrganizationResolver>,
+        organizations: Arc<dyn Organizations>,
+        provisioning: Provisioning,
+        roles: RoleTable,
+    ) -> Self {
+        Self { environment, verifier, resolver, organizations, provisioning, roles }
+    }
+
+    /// Who the token belongs to.
+    pub(super) async fn sign_in(
+        &self,
+        token: &BearerToken,
+        context: &RequestContext,
+    ) -> Result<SessionCaller, SessionError> {
+        let session = self.verifier.verify(token).await?;
+        let organization = self.organization_of(&session, context).await?;
+        Ok(SessionCaller { scopes: self.roles.scopes_of(&session), session, organization })
+    }
+
     /// Our organization for the session's active one; created where an administrator's session is
     /// the first and provisioning is automatic. An impersonated session creates nothing.
-    pub(super) async fn organization_of(
+    async fn organization_of(
         &self,
         session: &Session,
         context: &RequestContext,
@@ -26,7 +72,7 @@ impl Capykeys {
         let Some(at_clerk) = &session.organization else {
             return Ok(None);
         };
-        let known = self.ports.organization_resolver.resolve_organization(&at_clerk.id).await?;
+        let known = self.resolver.resolve_organization(&at_clerk.id).await?;
         let may_create =
             self.provisioning == Provisioning::Auto && at_clerk.role.is_admin() && !session.impersonated;
         if let Some(known) = known {
@@ -45,7 +91,7 @@ impl Capykeys {
             None,
             context,
         );
-        self.ports.organizations.create(&organization, &event).await.map(Some)
+        self.organizations.create(&organization, &event).await.map(Some)
     }
 
     /// The known organization with the slug that the session tells, stored where it is another one. A
@@ -59,7 +105,7 @@ impl Capykeys {
     ) -> Organization {
         let stored = known.clerk.as_ref().and_then(|link| link.slug.as_ref());
         let Some(told) = at_clerk.slug.as_ref().filter(|told| stored != Some(told)) else { return known };
-        let now = self.now();
+        let now = self.environment.now();
         let too_soon = stored.is_some() && now.since(known.updated_at) < SLUG_SETTLES;
         if session.impersonated || too_soon {
             return known;
@@ -67,9 +113,9 @@ impl Capykeys {
         let renaming = Renaming { clerk_slug: Some(told.clone()), ..Renaming::default() };
         let actor = Actor::User(session.user_id.clone());
         let event = done(AuditAction::RenameOrganization, now, &actor, known.id, None, context);
-        match self.ports.organizations.rename(known.id, &renaming, now, &event).await {
+        match self.organizations.rename(known.id, &renaming, now, &event).await {
             Ok(Some(renamed)) => {
-                self.ports.organization_resolver.forget(known.id);
+                self.resolver.forget(known.id);
                 renamed
             }
             // An old slug is no reason to turn anybody away. The next session tries again.
@@ -78,13 +124,13 @@ impl Capykeys {
     }
 
     fn counterpart(&self, at_clerk: &SessionOrganization) -> Result<Organization, Unavailable> {
-        let now = self.now();
+        let now = self.environment.now();
         let label = at_clerk.slug.as_deref().unwrap_or(at_clerk.id.as_str());
         let name = OrganizationName::parse(label)
             .or_else(|_| OrganizationName::parse(at_clerk.id.as_str()))
             .map_err(|invalid| Unavailable::new("clerk", invalid))?;
         Ok(Organization {
-            id: OrganizationId::new(now, self.random()?),
+            id: OrganizationId::new(now, self.environment.random()?),
             name,
             slug: Slug::from_any(label),
             created_at: now,

@@ -1,0 +1,79 @@
+//! What all parts of the service need.
+
+use alloc::sync::Arc;
+
+use crate::{
+    model::{RequestId, Timestamp},
+    ports::{Clock, Entropy, Unavailable},
+    secret::{KeyDigest, KeyFormat, Peppers, PlaintextKey},
+};
+
+/// Time, randomness, and how keys look and are hashed.
+pub struct Environment {
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    format: KeyFormat,
+    pub(super) peppers: Arc<Peppers>,
+}
+
+impl Environment {
+    /// Puts it together.
+    #[must_use]
+    pub fn new(
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        format: KeyFormat,
+        peppers: impl Into<Arc<Peppers>>,
+    ) -> Self {
+        Self { clock, entropy, format, peppers: peppers.into() }
+    }
+
+    /// How keys look.
+    #[must_use]
+    pub const fn format(&self) -> &KeyFormat {
+        &self.format
+    }
+
+    /// The current time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The id of a request: the one that its caller gave, where that can stand in a log, where no key
+    /// may; else a new one. Where there is no randomness to be had, that is the time.
+    #[must_use]
+    pub fn request_id(&self, given: Option<&str>) -> RequestId {
+        let given = given.filter(|id| !self.format.occurs_in(id)).and_then(RequestId::parse);
+        given.unwrap_or_else(|| {
+            let time = || i128::from(self.now().unix_micros()).to_be_bytes();
+            RequestId::from_random(self.random().unwrap_or_else(|_| time()))
+        })
+    }
+
+    pub(super) fn random<const N: usize>(&self) -> Result<[u8; N], Unavailable> {
+        let mut bytes = [0; N];
+        self.entropy.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// A new key's secret.
+    pub(super) fn mint(&self) -> Result<PlaintextKey, Unavailable> {
+        self.format.mint(|buffer| self.entropy.fill(buffer))
+    }
+
+    /// The digest that a new key is stored under.
+    pub(super) fn digest(&self, key: &PlaintextKey) -> Result<KeyDigest, Unavailable> {
+        self.peppers.digest(key).ok_or_else(unknown_peppers)
+    }
+
+    /// Whether the peppers are known to be those that the store's keys need: with others, every key
+    /// would look unknown.
+    pub(super) fn peppers_are_right(&self) -> Result<(), Unavailable> {
+        self.peppers.minting().map(drop).ok_or_else(unknown_peppers)
+    }
+}
+
+fn unknown_peppers() -> Unavailable {
+    Unavailable::new("peppers", "not known to be those that the store's keys need")
+}

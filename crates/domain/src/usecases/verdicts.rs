@@ -1,0 +1,87 @@
+//! Who is who, and what they are good for.
+
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use super::{Environment, Sessions};
+use crate::{
+    policy::{Rejection, Requirement},
+    ports::{FoundKey, KeyResolver, Readiness, Unavailable, Uses},
+    secret::PlaintextKey,
+};
+
+/// Verdicts on credentials: nothing here changes a key.
+pub struct Verdicts {
+    pub(super) environment: Arc<Environment>,
+    pub(super) keys: Arc<dyn KeyResolver>,
+    pub(super) uses: Arc<dyn Uses>,
+    readiness: Arc<dyn Readiness>,
+    pub(super) sessions: Option<Sessions>,
+}
+
+impl Verdicts {
+    /// On the keys that `keys` finds; `uses` is told of each that is good. Without `sessions`, all are
+    /// refused.
+    #[must_use]
+    pub const fn new(
+        environment: Arc<Environment>,
+        keys: Arc<dyn KeyResolver>,
+        uses: Arc<dyn Uses>,
+        readiness: Arc<dyn Readiness>,
+        sessions: Option<Sessions>,
+    ) -> Self {
+        Self { environment, keys, uses, readiness, sessions }
+    }
+
+    /// The time by which verdicts are given, and how keys look.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// Whether verdicts can be given right now.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where something that they need is not there.
+    pub async fn ready(&self) -> Result<(), Unavailable> {
+        self.environment.peppers_are_right()?;
+        self.readiness.check().await
+    }
+
+    /// Is the key good for what is required? `None` is a text that can be no key: it is not asked for,
+    /// and never found. The caller says for how long it would act on the verdict (`keep`, zero where
+    /// it asks each time): changes of the key are acknowledged only when that time is over.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store had to be asked and did not answer: never a wrong verdict.
+    pub async fn verify(
+        &self,
+        key: Option<&PlaintextKey>,
+        requirement: &Requirement,
+        keep: Duration,
+    ) -> Result<Verification, Unavailable> {
+        let Some(key) = key else {
+            return Ok(Verification { verdict: Err(Rejection::NotFound), reliable_for: Duration::ZERO });
+        };
+        let resolved = self.resolve(key, keep).await?;
+        let now = self.environment.now();
+        let verdict = resolved.found.ok_or(Rejection::NotFound).and_then(|found| {
+            requirement.check(&found.key, &found.organization, now)?;
+            self.uses.used(found.key.id, now);
+            Ok(found)
+        });
+        let expiry = verdict.as_ref().ok().and_then(|found| found.key.expires_at);
+        let until_expiry = expiry.map_or(Duration::MAX, |expiry| expiry.since(now));
+        Ok(Verification { verdict, reliable_for: resolved.reliable_for.min(until_expiry) })
+    }
+}
+
+/// A verdict on a key.
+#[derive(Clone, Debug)]
+pub struct Verification {
+    /// The key where it is good for what is required, else why not.
+    pub verdict: Result<Arc<FoundKey>, Rejection>,
+    /// For this long from now on the verdict may be relied on: no revocation that was acknowledged
+    /// can be missing from it, and the key does not expire. Never longer than was asked for.
+    pub reliable_for: Duration,
+}
