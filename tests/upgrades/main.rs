@@ -2,7 +2,6 @@
 //! and today's, on one store.
 #![expect(
     clippy::expect_used,
-    clippy::panic,
     clippy::print_stdout,
     reason = "a test fails by panicking, and says what it has measured"
 )]

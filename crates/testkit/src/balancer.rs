@@ -68,7 +68,8 @@ impl Balancer {
     /// Where it does not start.
     #[must_use]
     pub fn of_ready(program: &Path, servers: &[(SocketAddr, SocketAddr)]) -> Self {
-        let check = "    option httpchk GET /readyz\n    http-check expect status 200\n    \
+        // A busy server is not one that is not ready.
+        let check = "    option httpchk GET /readyz\n    http-check expect status 200\n    timeout check 10s\n    \
              default-server inter 100ms fall 1 rise 1\n";
         let servers = servers.iter().enumerate().map(|(number, (server, health))| {
             format!("    server {number} {server} check addr {} port {}\n", health.ip(), health.port())
