@@ -40,7 +40,9 @@ pub fn faketime() -> PathBuf {
 /// The program as it was released last (`CAPYKEYS_TEST_PREVIOUS`, which is what `scripts/previous` prints).
 pub fn previous_program() -> PathBuf {
     let path = variable("CAPYKEYS_TEST_PREVIOUS").filter(|path| !path.is_empty()).map(PathBuf::from);
-    path.expect("no previous program: run `make test`, or set CAPYKEYS_TEST_PREVIOUS=\"$(scripts/previous)\"")
+    path.expect(
+        "no previous program: run `make upgrades`, or set CAPYKEYS_TEST_PREVIOUS=\"$(scripts/previous)\"",
+    )
 }
 
 /// The number in this variable of the environment, or else the default.

@@ -36,12 +36,14 @@ fn pass_on(programs: &[&PathBuf]) {
 }
 
 #[test]
+#[ignore = "needs the last release's program: `make upgrades`"]
 fn a_store_of_the_last_release_goes_to_todays_program_and_back() {
     let [old, new] = programs();
     pass_on(&[&old, &new, &old, &new]);
 }
 
 #[test]
+#[ignore = "needs the last release's program: `make upgrades`"]
 fn a_store_of_todays_program_goes_to_the_last_release_and_back() {
     let [old, new] = programs();
     pass_on(&[&new, &old, &new]);

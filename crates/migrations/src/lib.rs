@@ -27,16 +27,26 @@ pub const APPLIED: &str = "SELECT version, oldest_schema, checksum FROM schema_m
     SELECT version, version, checksum FROM refinery_schema_history \
     WHERE version NOT IN (SELECT version FROM schema_migrations)";
 
-/// The migrations in the folder `migrations` of the crate that says so, oldest first: `1 "initial"` is
-/// `V1__initial.sql`.
+/// The migrations of the adapter that says so, oldest first. All stores have the same, each in files of
+/// its own: `1 "initial"` is `migrations/V1__initial.sql`.
 #[macro_export]
 macro_rules! migrations {
-    ($($version:literal $name:literal),* $(,)?) => {
+    () => {
+        $crate::migrations![
+            1 "initial",
+            2 "change_feed",
+            3 "changes_by_statement",
+            4 "replicas",
+            5 "restores_and_peppers",
+            6 "operators",
+        ]
+    };
+    ($($version:literal $name:literal,)+) => {
         [$($crate::Migration::new(
             $version,
             $name,
             include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/V", $version, "__", $name, ".sql")),
-        )),*]
+        )),+]
     };
 }
 

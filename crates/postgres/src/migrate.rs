@@ -15,14 +15,7 @@ use crate::{
 };
 
 /// The migrations that this program knows, oldest first.
-pub const MIGRATIONS: &[Migration] = &migrations![
-    1 "initial",
-    2 "change_feed",
-    3 "changes_by_statement",
-    4 "replicas",
-    5 "restores_and_peppers",
-    6 "operators",
-];
+pub const MIGRATIONS: &[Migration] = &migrations!();
 
 /// What the advisory lock of the migrations is called: `capykeys` in ASCII.
 const LOCK: i64 = i64::from_be_bytes(*b"capykeys");

@@ -8,14 +8,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::OpenError;
 
 /// The migrations that this program knows, oldest first.
-const MIGRATIONS: &[Migration] = &migrations![
-    1 "initial",
-    2 "change_feed",
-    3 "changes_by_statement",
-    4 "replicas",
-    5 "restores_and_peppers",
-    6 "operators",
-];
+const MIGRATIONS: &[Migration] = &migrations!();
 
 /// Where migrations are recorded. Programs up to migration 6 read the first table through a library, which
 /// made it just so.
