@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run build test soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential deny
+.PHONY: help run build test upgrades soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential deny
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -22,6 +22,10 @@ postgres: ## Find a PostgreSQL for the tests, or install one
 
 test: build ## Run every test, on a throw-away PostgreSQL too
 	$(TEST_PROGRAMS) cargo test --locked --workspace
+
+upgrades: build ## Replace the last release by today's program under load, and back
+	CAPYKEYS_TEST_PREVIOUS="$$(scripts/previous)" $(TEST_PROGRAMS) \
+		cargo test --locked --package capykeys-tests --test upgrades -- --ignored --nocapture
 
 fmt: ## Format the code
 	cargo fmt --all
@@ -49,7 +53,7 @@ bench: ## Measure: time to ready, idle memory, verification of keys and sessions
 	scripts/bench-verification
 	cargo bench --locked --package capykeys-clerk --package capykeys-usage
 
-ci: lint test schemathesis clerk-differential ## What every change must pass
+ci: lint test upgrades schemathesis clerk-differential ## What every change must pass
 	cargo run --locked --quiet --bin capykeys -- openapi | diff openapi/capykeys.json -
 
 ci-full: ci deny ## The same at full length

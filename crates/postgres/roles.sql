@@ -44,6 +44,11 @@ BEGIN
         GRANT SELECT ON refinery_schema_history TO capykeys_service;
     END IF;
 
+    IF to_regclass('schema_migrations') IS NOT NULL THEN
+        REVOKE ALL ON schema_migrations FROM capykeys_service;
+        GRANT SELECT ON schema_migrations TO capykeys_service;
+    END IF;
+
     IF to_regclass('api_keys') IS NOT NULL THEN
         REVOKE ALL ON organizations, api_keys, audit_events FROM capykeys_service;
         -- No DELETE of these, and of a row only what changes in its life: a key's scopes and organization

@@ -22,6 +22,7 @@ pub struct Installation {
     directory: TempDir,
     environment: BTreeMap<String, String>,
     open_files: Option<u32>,
+    program: PathBuf,
 }
 
 /// How a command ended.
@@ -55,7 +56,7 @@ impl Installation {
     /// What a newcomer has who sets nothing but a port that is free and logs that can be read.
     pub fn bare() -> Self {
         let directory = tempfile::tempdir().expect("a folder of its own");
-        Self { directory, environment: BTreeMap::new(), open_files: None }
+        Self { directory, environment: BTreeMap::new(), open_files: None, program: binary() }
             .set("SERVER__LISTEN", "127.0.0.1:0")
             .set("INTERNAL__LISTEN", "127.0.0.1:0")
             // Servers of tests are stopped all the time, and nobody has to be told first.
@@ -95,6 +96,12 @@ impl Installation {
         Self { open_files: Some(limit), ..self }
     }
 
+    /// The same with another program than [`binary`].
+    #[must_use]
+    pub fn with_program(self, program: &Path) -> Self {
+        Self { program: program.to_owned(), ..self }
+    }
+
     /// The folder in which its commands run.
     pub fn directory(&self) -> &Path {
         self.directory.path()
@@ -103,10 +110,13 @@ impl Installation {
     /// The command line of the binary, ready to be started with nothing but this configuration.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = match self.open_files {
-            None => Command::new(binary()),
+            None => Command::new(&self.program),
             Some(limit) => {
                 let mut shell = Command::new("sh");
-                shell.args(["-c", "ulimit -n \"$0\" && exec \"$@\""]).arg(limit.to_string()).arg(binary());
+                shell
+                    .args(["-c", "ulimit -n \"$0\" && exec \"$@\""])
+                    .arg(limit.to_string())
+                    .arg(&self.program);
                 shell
             }
         };
@@ -193,7 +203,10 @@ impl Output {
 }
 
 /// The binary under test, which is built beside the tests.
-fn binary() -> PathBuf {
+///
+/// # Panics
+/// Where it is missing.
+pub fn binary() -> PathBuf {
     let test = env::current_exe().expect("a test knows where it stands");
     let profile = test.ancestors().nth(2).expect("tests stand in target/<profile>/deps");
     let binary = profile.join(format!("capykeys{}", env::consts::EXE_SUFFIX));

@@ -37,6 +37,14 @@ pub fn faketime() -> PathBuf {
     path.expect("no libfaketime: run `make test`, or set CAPYKEYS_TEST_FAKETIME=\"$(scripts/faketime)\"")
 }
 
+/// The program as it was released last (`CAPYKEYS_TEST_PREVIOUS`, which is what `scripts/previous` prints).
+pub fn previous_program() -> PathBuf {
+    let path = variable("CAPYKEYS_TEST_PREVIOUS").filter(|path| !path.is_empty()).map(PathBuf::from);
+    path.expect(
+        "no previous program: run `make upgrades`, or set CAPYKEYS_TEST_PREVIOUS=\"$(scripts/previous)\"",
+    )
+}
+
 /// The number in this variable of the environment, or else the default.
 pub fn number<T: FromStr>(name: &str, default: T) -> T {
     match variable(name) {

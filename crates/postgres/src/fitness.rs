@@ -3,6 +3,7 @@
 
 use std::{fmt::Write, sync::LazyLock};
 
+use capykeys_migrations::APPLIED;
 use tokio_postgres::Client;
 
 use crate::{failure::Failure, line::answer};
@@ -104,12 +105,9 @@ fn first_of<'a>(faults: impl Iterator<Item = &'a Fault>) -> String {
     case + " END"
 }
 
-/// The schema's version and the first fault, as far as the server may be believed.
+/// What was applied and, beside each, the first fault, as far as the server may be believed.
 pub(crate) static SERVED: LazyLock<String> = LazyLock::new(|| {
-    let (before, after) = answer!("SELECT true AS found, max(version), ? FROM refinery_schema_history")
-        .split_once('?')
-        .unwrap_or_default();
-    [before, &first_of(served()), after].concat()
+    format!(answer!("SELECT true AS found, applied.*, {} FROM ({}) applied"), first_of(served()), APPLIED)
 });
 
 /// Why the database is not served from, by what [`SERVED`] has found.

@@ -8,9 +8,9 @@
 //! - Every operation has a deadline that includes the wait for a connection. Opening one has time of
 //!   its own and goes on when nobody waits any more. A connection whose operation failed is closed;
 //!   one whose operation took too long is used again when the server has ended it.
-//! - A connection to a database whose schema is not the one that this program knows is never used.
+//! - A connection to a database whose schema this program cannot work with is never used.
 //!
-//! [`migrate`] brings a database to that schema.
+//! [`migrate`] brings a database to the newest schema that it knows.
 
 mod audit;
 mod connections;
@@ -34,7 +34,7 @@ mod store;
 mod tls;
 mod url;
 
-pub use migrate::{MigrateError, Migrated, migrate};
-pub use schema::SchemaError;
+pub use migrate::{MIGRATIONS, MigrateError, Migrated, migrate, migrate_with};
+pub use schema::{OLDEST_SCHEMA, SchemaError};
 pub use settings::{PostgresSettings, SettingsError, UrlSource};
 pub use store::PostgresStore;

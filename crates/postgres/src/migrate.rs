@@ -2,21 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use refinery::{Runner, error::Kind};
+use capykeys_migrations::{APPLIED, Migration, Misfit, migrations, pending};
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, types::Type};
 
 use crate::{
     connector::connect,
     failure::Failure,
-    fitness,
+    fitness, schema,
     settings::{PostgresSettings, SettingsError},
     tls::Tls,
 };
 
-mod embedded {
-    refinery::embed_migrations!("migrations");
-}
+/// The migrations that this program knows, oldest first.
+pub const MIGRATIONS: &[Migration] = &migrations!();
 
 /// What the advisory lock of the migrations is called: `capykeys` in ASCII.
 const LOCK: i64 = i64::from_be_bytes(*b"capykeys");
@@ -30,9 +29,17 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// Whatever the database's own settings are: the migrations are read as they are meant, and each waits
 /// for nobody for long.
 const SESSION: &str = "SET lock_timeout = '5s'; SET standard_conforming_strings = on; SET default_transaction_isolation = 'read committed'";
-/// Fails where there is no such table.
-const RECORDED: &str =
-    "SELECT EXISTS (SELECT FROM refinery_schema_history) OR to_regclass('api_keys') IS NULL";
+/// Where migrations are recorded. Programs up to migration 6 read the first table through a library, which
+/// made it just so.
+const RECORDS: &str = "CREATE TABLE IF NOT EXISTS refinery_schema_history (\
+        version int4 PRIMARY KEY, name varchar(255), applied_on varchar(255), checksum varchar(255)); \
+    CREATE TABLE IF NOT EXISTS schema_migrations (\
+        version int4 PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, \
+        applied_at timestamptz NOT NULL DEFAULT now(), oldest_schema int4 NOT NULL)";
+/// The time as RFC 3339 has it.
+const NOW: &str = r#"to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"#;
+/// Has a row where there are tables.
+const IS_MADE: &str = "SELECT WHERE to_regclass('api_keys') IS NOT NULL";
 /// What a restore of single tables leaves behind: the feed without an end, and the audit log's numbers
 /// at their beginning.
 const MEND: &str = "SELECT feed_end(); \
@@ -61,12 +68,9 @@ pub enum MigrateError {
     /// Another program is migrating, and did not end in time.
     #[error("another program is migrating the database and did not end within {}s", PATIENCE.as_secs())]
     Locked,
-    /// An applied migration is not what this program knows under its version.
-    #[error("migration {0} was applied in another form than this program knows")]
-    Divergent(String),
-    /// The database was migrated by a newer program.
-    #[error("migration {0} was applied, which this program does not know: it is too old for the database")]
-    Unknown(String),
+    /// What was applied before does not allow it.
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
     /// The database cannot keep what it will be given, or is not restored completely.
     #[error("the database cannot be migrated: {0}")]
     Unfit(&'static str),
@@ -78,23 +82,7 @@ impl From<Failure> for MigrateError {
     }
 }
 
-impl From<refinery::Error> for MigrateError {
-    fn from(error: refinery::Error) -> Self {
-        match error.kind() {
-            Kind::DivergentVersion(applied, _) => Self::Divergent(applied.to_string()),
-            Kind::MissingVersion(migration) => Self::Unknown(migration.to_string()),
-            Kind::Connection(_, source) => Self::Failed(
-                source
-                    .downcast_ref::<tokio_postgres::Error>()
-                    .and_then(tokio_postgres::Error::code)
-                    .map_or_else(|| "connection lost".to_owned(), |code| format!("SQLSTATE {}", code.code())),
-            ),
-            _ => Self::Failed("the embedded migrations are not valid".to_owned()),
-        }
-    }
-}
-
-/// Applies the migrations that the database lacks, in their order, each in a transaction.
+/// Applies those of [`MIGRATIONS`] that the database lacks, in their order, each in a transaction.
 ///
 /// Several programs may do so at once: one works, the others wait for it. That takes an advisory
 /// lock of a session, so the URL must lead to the server itself and not to a pooler in transaction
@@ -103,42 +91,50 @@ impl From<refinery::Error> for MigrateError {
 /// # Errors
 /// [`MigrateError`].
 pub async fn migrate(settings: &PostgresSettings) -> Result<Migrated, MigrateError> {
+    migrate_with(settings, MIGRATIONS).await
+}
+
+/// [`migrate`] by a program that knows other migrations.
+///
+/// # Errors
+/// [`MigrateError`].
+pub async fn migrate_with(
+    settings: &PostgresSettings,
+    known: &[Migration],
+) -> Result<Migrated, MigrateError> {
     let mut config = settings.driver_config()?;
     config.connect_timeout(CONNECT).application_name("capykeys migrate");
     let tls = Tls::for_config(&config).map_err(SettingsError::from)?;
     let opened = timeout(CONNECT, connect(&config, &tls)).await;
-    let (mut client, driver) = opened.map_err(|_| Failure::Timeout)?.map_err(Failure::from)?;
+    let (client, driver) = opened.map_err(|_| Failure::Timeout)?.map_err(Failure::from)?;
     let mut driver = scopeguard::guard(driver, |driver| driver.abort());
-    let outcome = apply(&mut client).await;
+    let outcome = apply(&client, known).await;
     // The lock is held by the connection, and the server knows of its end when this has ended.
     drop(client);
     let _ = timeout(CONNECT, &mut *driver).await;
     outcome
 }
 
-async fn apply(client: &mut Client) -> Result<Migrated, MigrateError> {
+async fn apply(client: &Client, known: &[Migration]) -> Result<Migrated, MigrateError> {
     lock(client).await?;
     client.batch_execute(SESSION).await.map_err(Failure::from)?;
     if let Some(reason) = fitness::before_migration(client).await? {
         return Err(MigrateError::Unfit(reason));
     }
-    if let Ok(row) = client.query_typed_one(RECORDED, &[]).await
-        && row.try_get(0).ok() == Some(false)
-    {
+    client.batch_execute(RECORDS).await.map_err(Failure::from)?;
+    let rows = client.query_typed(APPLIED, &[]).await.map_err(Failure::from)?;
+    let applied = schema::applied(&rows, 0)?;
+    if applied.is_empty() && !client.query_typed(IS_MADE, &[]).await.map_err(Failure::from)?.is_empty() {
         return Err(MigrateError::Unfit("refinery_schema_history is empty: restore its rows too"));
     }
-    let report = runner().run_async(client).await?;
+    let pending = pending(known, &applied)?;
+    for migration in &pending {
+        // What is sent together is a transaction.
+        let outcome = client.batch_execute(&migration.script(NOW)).await.map_err(Failure::from);
+        outcome.map_err(|failure| MigrateError::Failed(format!("{migration}: {failure}")))?;
+    }
     client.batch_execute(MEND).await.map_err(Failure::from)?;
-    Ok(Migrated { applied: report.applied_migrations().iter().map(ToString::to_string).collect() })
-}
-
-/// The version of the newest migration that this program knows.
-pub(crate) fn latest() -> i32 {
-    runner().get_migrations().iter().map(refinery::Migration::version).max().unwrap_or(0)
-}
-
-fn runner() -> Runner {
-    embedded::migrations::runner().set_abort_divergent(true).set_abort_missing(true)
+    Ok(Migrated { applied: pending.iter().map(ToString::to_string).collect() })
 }
 
 /// Tried again and again, because a statement that waits in the server would hold back a

@@ -2,14 +2,26 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[expect(dead_code, reason = "the databases of the adapter's own tests are on the newest schema")]
 mod support;
 
 use capykeys_conformance::Store;
+use capykeys_postgres::{MIGRATIONS, OLDEST_SCHEMA, migrate_with};
 use capykeys_testkit::shared;
+use tokio::sync::OnceCell;
 
 capykeys_conformance::conformance_suite!(fresh);
 
+/// On the oldest schema that the adapter works with. The end-to-end tests are on the newest.
 async fn fresh() -> Store {
-    let database = support::database().await;
+    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+    let template = TEMPLATE.get_or_init(|| async {
+        let name = shared().create_database();
+        let needed = MIGRATIONS.iter().filter(|migration| migration.version() <= OLDEST_SCHEMA);
+        let settings = support::patient(shared().url(&name));
+        migrate_with(&settings, &needed.copied().collect::<Vec<_>>()).await.unwrap();
+        name
+    });
+    let database = shared().create_database_from(template.await);
     Store::new(support::store(&support::patient(shared().url(&database))), ())
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use capykeys_domain::ports::Unavailable;
+use capykeys_migrations::Misfit;
 use rusqlite::ErrorCode;
 
 use crate::DEPENDENCY;
@@ -78,20 +79,9 @@ pub enum OpenError {
     /// Rows of a table are missing that others need.
     #[error("The database was not restored completely: {0}.")]
     Incomplete(&'static str),
-    /// A newer program has changed the schema.
-    #[error(
-        "The database has schema version {found}, and this program knows versions up to {known}. \
-         Use the newer program."
-    )]
-    NewerSchema {
-        /// The database's version.
-        found: i32,
-        /// The highest version that this program knows.
-        known: i32,
-    },
-    /// The database's history of migrations is not this program's.
-    #[error("The database's schema was not made by this program.")]
-    ForeignSchema,
+    /// This program may not work on the schema as it is.
+    #[error("The database cannot be used: {0}.")]
+    Misfit(#[from] Misfit),
     /// SQLite refused.
     #[error("The database could not be opened: {operation} failed with {code}.")]
     Database {

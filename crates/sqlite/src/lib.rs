@@ -34,7 +34,6 @@ mod writer;
 
 pub use directory::ServerLock;
 pub use error::OpenError;
-pub use schema::SCHEMA_VERSION;
 pub use store::SqliteStore;
 
 /// Names this adapter in errors.

@@ -3,17 +3,14 @@
 use async_trait::async_trait;
 use capykeys_domain::ports::{Readiness, Unavailable};
 
-use crate::{DEPENDENCY, SCHEMA_VERSION, SqliteStore, schema};
+use crate::{DEPENDENCY, SqliteStore, schema};
 
 #[async_trait]
 impl Readiness for SqliteStore {
-    /// That the schema is still the one this program knows, and that the writer gets its turn.
+    /// That the schema is still one that this program may work on, and that the writer gets its turn.
     async fn check(&self) -> Result<(), Unavailable> {
-        let version =
-            self.read("read the schema's version", |connection| Ok(schema::version(connection)?))?;
-        if version != Some(SCHEMA_VERSION) {
-            return Err(Unavailable::new(DEPENDENCY, "the schema is of an unknown version"));
-        }
+        let fits = self.read("check the schema", |connection| Ok(schema::check(connection)?))?;
+        fits.map_err(|misfit| Unavailable::new(DEPENDENCY, misfit))?;
         // A transaction that changes nothing writes nothing either.
         self.write("take a turn at writing", |_| Ok(())).await
     }

@@ -2,24 +2,23 @@
 
 use std::{path::Path, time::Duration};
 
-use refinery::{Migration, Runner, error::Kind};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+use capykeys_migrations::{APPLIED, Applied, Migration, Misfit, fits, migrations, pending};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use crate::{OpenError, error::Failure};
+use crate::OpenError;
 
-/// The migrations by name and text, oldest first. Once released, one is never changed.
-const MIGRATIONS: [(&str, &str); 6] = [
-    ("V1__initial", include_str!("../migrations/V1__initial.sql")),
-    ("V2__change_feed", include_str!("../migrations/V2__change_feed.sql")),
-    ("V3__changes_by_statement", include_str!("../migrations/V3__changes_by_statement.sql")),
-    ("V4__replicas", include_str!("../migrations/V4__replicas.sql")),
-    ("V5__restores_and_peppers", include_str!("../migrations/V5__restores_and_peppers.sql")),
-    ("V6__operators", include_str!("../migrations/V6__operators.sql")),
-];
+/// The migrations that this program knows, oldest first.
+const MIGRATIONS: &[Migration] = &migrations!();
 
-/// The version of the schema that this program works with: that of its last migration.
-pub const SCHEMA_VERSION: i32 = 6;
-
+/// Where migrations are recorded. Programs up to migration 6 read the first table through a library, which
+/// made it just so.
+const RECORDS: &str = "CREATE TABLE IF NOT EXISTS refinery_schema_history (
+        version int4 PRIMARY KEY, name VARCHAR(255), applied_on VARCHAR(255), checksum VARCHAR(255));
+    CREATE TABLE IF NOT EXISTS schema_migrations (
+        version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL,
+        applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')), oldest_schema INTEGER NOT NULL) STRICT";
+/// The time as RFC 3339 has it.
+const NOW: &str = "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')";
 /// How long a migration waits for other processes at least.
 const MIGRATION_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a read waits. In WAL mode it waits for nobody but a process that is recovering the
@@ -28,8 +27,8 @@ const READER_PATIENCE: Duration = Duration::from_millis(200);
 /// What the WAL file is cut to once its content is in the database.
 const WAL_KEPT_BYTES: i64 = 16 * 1024 * 1024;
 
-/// The connection that writes, on a database whose schema is [`SCHEMA_VERSION`]. A write waits this
-/// long for other processes: operators' commands write beside a server.
+/// The connection that writes, on a database that has all of [`MIGRATIONS`]. A write waits this long for
+/// other processes: operators' commands write beside a server.
 pub(crate) fn open_writer(file: &Path, patience: Duration) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection =
@@ -45,7 +44,7 @@ pub(crate) fn open_writer(file: &Path, patience: Duration) -> Result<Connection,
     // Immediate throughout: a deferred transaction that turns to writing fails at once where
     // another process writes, whatever the busy timeout.
     connection.set_transaction_behavior(TransactionBehavior::Immediate);
-    migrate(&mut connection, file)?;
+    migrate(&mut connection, file, MIGRATIONS)?;
     restored(&connection).map_err(OpenError::database(file, "looking for what is missing"))??;
     connection.busy_timeout(patience).map_err(OpenError::database(file, "configuring"))?;
     Ok(connection)
@@ -62,11 +61,6 @@ fn restored(connection: &Connection) -> rusqlite::Result<Result<(), OpenError>> 
     connection.execute(BEGIN, [])?;
     let incomplete: bool = connection.query_row(NO_ORGANIZATION, [], |row| row.get(0))?;
     Ok(if incomplete { Err(OpenError::Incomplete("there are keys and no organizations")) } else { Ok(()) })
-}
-
-/// Whether there are tables whose migrations are not recorded.
-fn is_unrecorded(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'api_keys'")?.exists([])
 }
 
 /// Gives back the journal mode, which is the old one where SQLite cannot change it.
@@ -88,49 +82,34 @@ pub(crate) fn open_reader(file: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// The version of the schema; `None` in a database without a history of migrations.
-pub(crate) fn version(connection: &Connection) -> rusqlite::Result<Option<i32>> {
-    const HISTORY: &str =
-        "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'refinery_schema_history'";
-    if connection.prepare_cached(HISTORY)?.query_row([], |_| Ok(())).optional()?.is_none() {
-        return Ok(None);
-    }
-    let mut statement = connection.prepare_cached("SELECT max(version) FROM refinery_schema_history")?;
-    statement.query_row([], |row| row.get(0))
+/// Whether this program may go on with the schema as it is by now.
+pub(crate) fn check(connection: &Connection) -> rusqlite::Result<Result<(), Misfit>> {
+    Ok(fits(MIGRATIONS, i32::MAX, &applied(connection)?))
 }
 
-fn migrate(connection: &mut Connection, file: &Path) -> Result<(), OpenError> {
-    let found = version(connection).map_err(OpenError::database(file, "reading the schema's version"))?;
-    if let Some(found) = found.filter(|&found| found > SCHEMA_VERSION) {
-        return Err(OpenError::NewerSchema { found, known: SCHEMA_VERSION });
-    }
-    if found.is_none()
-        && is_unrecorded(connection).map_err(OpenError::database(file, "reading the schema"))?
-    {
+fn applied(connection: &Connection) -> rusqlite::Result<Vec<Applied>> {
+    let mut statement = connection.prepare_cached(APPLIED)?;
+    let rows = statement.query_map([], |row| {
+        Ok(Applied { version: row.get(0)?, oldest_schema: row.get(1)?, checksum: row.get(2)? })
+    })?;
+    rows.collect()
+}
+
+/// Applies those of the known migrations that the database lacks, all or none.
+fn migrate(connection: &mut Connection, file: &Path, known: &[Migration]) -> Result<(), OpenError> {
+    const IS_MADE: &str = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'api_keys'";
+    let failed = |error| OpenError::database(file, "migrating")(error);
+    let transaction = connection.transaction().map_err(failed)?;
+    transaction.execute_batch(RECORDS).map_err(failed)?;
+    let applied = applied(&transaction).map_err(failed)?;
+    let is_made = transaction.prepare(IS_MADE).and_then(|mut made| made.exists([])).map_err(failed)?;
+    if applied.is_empty() && is_made {
         return Err(OpenError::Incomplete("the rows of refinery_schema_history are missing"));
     }
-    let migrations: Vec<Migration> = MIGRATIONS
-        .into_iter()
-        .map(|(name, text)| Migration::unapplied(name, text))
-        .collect::<Result<_, _>>()
-        .map_err(|error| migration_error(&error, file))?;
-    // Grouped: all of them in one transaction with the rows that record them.
-    let runner = Runner::new(&migrations).set_grouped(true);
-    runner.run(connection).map(|_| ()).map_err(|error| migration_error(&error, file))
-}
-
-fn migration_error(error: &refinery::Error, file: &Path) -> OpenError {
-    const OPERATION: &str = "migrating";
-    match error.kind() {
-        Kind::DivergentVersion(..) | Kind::MissingVersion(..) => OpenError::ForeignSchema,
-        Kind::Connection(_, cause) => match cause.downcast_ref::<rusqlite::Error>() {
-            Some(rusqlite::Error::SqliteFailure(cause, _)) => {
-                OpenError::database(file, OPERATION)(rusqlite::Error::SqliteFailure(*cause, None))
-            }
-            _ => OpenError::Database { operation: OPERATION, code: Failure::Binding.to_string() },
-        },
-        _ => OpenError::Database { operation: OPERATION, code: Failure::Binding.to_string() },
+    for migration in pending(known, &applied)? {
+        transaction.execute_batch(&migration.script(NOW)).map_err(failed)?;
     }
+    transaction.commit().map_err(failed)
 }
 
 /// How SQLite would answer the query, one line a step.
@@ -138,8 +117,9 @@ fn migration_error(error: &refinery::Error, file: &Path) -> OpenError {
 pub(crate) fn plan(sql: &str) -> Vec<String> {
     use rusqlite::params_from_iter;
     let connection = Connection::open_in_memory().unwrap();
-    for (_, migration) in MIGRATIONS {
-        connection.execute_batch(migration).unwrap();
+    connection.execute_batch(RECORDS).unwrap();
+    for migration in MIGRATIONS {
+        connection.execute_batch(&migration.script(NOW)).unwrap();
     }
     let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
     let nulls = vec![rusqlite::types::Null; statement.parameter_count()];
@@ -148,102 +128,4 @@ pub(crate) fn plan(sql: &str) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_version_is_that_of_the_last_migration() {
-        let versions: Vec<i32> = MIGRATIONS
-            .into_iter()
-            .map(|(name, text)| Migration::unapplied(name, text).unwrap().version())
-            .collect();
-        assert!(versions.is_sorted());
-        assert_eq!(versions.last(), Some(&SCHEMA_VERSION));
-    }
-
-    #[test]
-    fn every_migration_in_the_folder_is_embedded() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
-        let mut files: Vec<String> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
-            .collect();
-        files.sort();
-        let mut embedded = MIGRATIONS.map(|(name, _)| name);
-        embedded.sort_unstable();
-        assert_eq!(files, embedded);
-    }
-
-    #[test]
-    fn a_database_of_the_first_version_is_migrated_when_it_is_opened() {
-        let directory = tempfile::TempDir::new().unwrap();
-        let file = directory.path().join("test.db");
-        let mut old = Connection::open(&file).unwrap();
-        let (name, text) = MIGRATIONS[0];
-        Runner::new(&[Migration::unapplied(name, text).unwrap()]).run(&mut old).unwrap();
-        assert_eq!(version(&old).unwrap(), Some(1));
-        let writer = open_writer(&file, READER_PATIENCE).unwrap();
-        assert_eq!(version(&writer).unwrap(), Some(SCHEMA_VERSION));
-        let changes: i64 = writer.query_row("SELECT count(*) FROM changes", [], |row| row.get(0)).unwrap();
-        assert_eq!(changes, 1, "the start");
-    }
-
-    /// Readers go on where they were: nothing is numbered anew.
-    #[test]
-    fn a_feed_of_the_second_version_is_gone_on_with() {
-        let directory = tempfile::TempDir::new().unwrap();
-        let file = directory.path().join("test.db");
-        let mut old = Connection::open(&file).unwrap();
-        let known = MIGRATIONS[..2].iter().map(|(name, text)| Migration::unapplied(name, text).unwrap());
-        Runner::new(&known.collect::<Vec<_>>()).run(&mut old).unwrap();
-        old.execute_batch(
-            "INSERT INTO organizations (id, name, slug, created_at, updated_at)
-             VALUES (zeroblob(16), 'Acme', 'acme', 0, 0);
-             INSERT INTO api_keys (id, organization_id, name, key_prefix, scopes, source, created_at, pepper_id, digest)
-             VALUES (zeroblob(16), zeroblob(16), 'CI', 'capy', '*', 'api', 0, '1', zeroblob(32));
-             UPDATE api_keys SET revoked_at = 1;",
-        )
-        .unwrap();
-        let feed = |connection: &Connection| {
-            let rows =
-                "SELECT group_concat(sequence || hex(mark) || kind, ' ' ORDER BY sequence) FROM changes";
-            connection.query_row(rows, [], |row| row.get::<_, String>(0)).unwrap()
-        };
-        let before = feed(&old);
-        drop(old);
-        let writer = open_writer(&file, READER_PATIENCE).unwrap();
-        assert_eq!(feed(&writer), before);
-        let change = "UPDATE api_keys SET revoked_at = NULL; UPDATE organizations SET clerk_organization_id = 'org_2a'";
-        writer.execute_batch(change).unwrap();
-        let last: i64 = writer.query_row("SELECT max(sequence) FROM changes", [], |row| row.get(0)).unwrap();
-        assert_eq!(last, 3);
-    }
-
-    #[test]
-    fn the_writer_syncs_every_commit_and_enforces_foreign_keys() {
-        let directory = tempfile::TempDir::new().unwrap();
-        let file = directory.path().join("test.db");
-        std::fs::File::create(&file).unwrap();
-        let writer = open_writer(&file, READER_PATIENCE).unwrap();
-        let pragma = |name| writer.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
-        assert_eq!(pragma("synchronous"), 2, "FULL");
-        assert_eq!(pragma("foreign_keys"), 1);
-        let journal: String = writer.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
-        assert_eq!(journal, "wal");
-    }
-
-    #[test]
-    fn a_reader_cannot_write() {
-        let directory = tempfile::TempDir::new().unwrap();
-        let file = directory.path().join("test.db");
-        std::fs::File::create(&file).unwrap();
-        let _writer = open_writer(&file, READER_PATIENCE).unwrap();
-        let error = open_reader(&file).unwrap().execute("DELETE FROM audit_events", []).unwrap_err();
-        assert_eq!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::ReadOnly));
-    }
-
-    #[test]
-    fn the_bundled_sqlite_is_free_of_the_wal_reset_corruption() {
-        assert!(rusqlite::version_number() >= 3_051_003);
-    }
-}
+mod tests;

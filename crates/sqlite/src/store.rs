@@ -41,13 +41,11 @@ impl Drop for Shared {
 
 impl SqliteStore {
     /// Opens `<directory>/capykeys.db`, made together with the directory where it does not exist
-    /// (mode 0600, the directory 0700), brings its schema up to [`SCHEMA_VERSION`] and starts the
+    /// (mode 0600, the directory 0700), applies the migrations that it lacks and starts the
     /// thread that writes. Processes that open the same directory at once take turns.
     ///
     /// It blocks on the disk, for seconds where another process is migrating: call it before
     /// serving, not from a request.
-    ///
-    /// [`SCHEMA_VERSION`]: crate::SCHEMA_VERSION
     ///
     /// # Errors
     /// [`OpenError`]. Nothing of an existing database is changed then, except that migrations may

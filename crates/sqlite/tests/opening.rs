@@ -17,7 +17,8 @@ use capykeys_domain::{
     model::AuditAction,
     ports::{AuditLog, Insertion, KeyStore, Organizations, Readiness},
 };
-use capykeys_sqlite::{OpenError, SCHEMA_VERSION, ServerLock, SqliteStore};
+use capykeys_migrations::Misfit;
+use capykeys_sqlite::{OpenError, ServerLock, SqliteStore};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -110,7 +111,7 @@ async fn a_newer_schema_is_not_served() {
     beside(&directory).execute(NEWER, []).unwrap();
     assert!(running.check().await.is_err());
     let error = SqliteStore::open(directory.path()).unwrap_err();
-    assert!(matches!(error, OpenError::NewerSchema { found: 99, known: SCHEMA_VERSION }), "{error}");
+    assert!(matches!(error, OpenError::Misfit(Misfit::Newer(99))), "{error}");
 }
 
 #[test]
@@ -119,7 +120,7 @@ fn a_schema_that_was_changed_by_hand_is_refused() {
     drop(SqliteStore::open(directory.path()).unwrap());
     beside(&directory).execute("UPDATE refinery_schema_history SET checksum = '1'", []).unwrap();
     let error = SqliteStore::open(directory.path()).unwrap_err();
-    assert!(matches!(error, OpenError::ForeignSchema), "{error}");
+    assert!(matches!(error, OpenError::Misfit(Misfit::Divergent(_))), "{error}");
 }
 
 #[test]

@@ -61,6 +61,22 @@ impl Balancer {
         Self::run(program, &format!("{check}{}", servers.concat()))
     }
 
+    /// Starts `program` in front of servers, each with the address where it says whether it is ready, which
+    /// it is asked ten times a second. New connections lead to all in turn that are.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    #[must_use]
+    pub fn of_ready(program: &Path, servers: &[(SocketAddr, SocketAddr)]) -> Self {
+        // A busy server is not one that is not ready.
+        let check = "    option httpchk GET /readyz\n    http-check expect status 200\n    timeout check 10s\n    \
+             default-server inter 100ms fall 1 rise 1\n";
+        let servers = servers.iter().enumerate().map(|(number, (server, health))| {
+            format!("    server {number} {server} check addr {} port {}\n", health.ip(), health.port())
+        });
+        Self::run(program, &format!("{check}{}", servers.collect::<String>()))
+    }
+
     fn run(program: &Path, servers: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("capykeys-balancer-").tempdir().expect("a directory");
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
@@ -94,6 +110,18 @@ impl Balancer {
             let verb = if servers.contains(&server) { "enable" } else { "disable" };
             self.tell(&format!("{verb} server all/{server}"));
         }
+    }
+
+    /// Whether new connections lead to this server.
+    ///
+    /// # Panics
+    /// Where it does not say.
+    #[must_use]
+    pub fn leads(&self, server: usize) -> bool {
+        let listing = self.tell("show servers state all");
+        let mut servers = listing.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+        // Its name and its state, 2 of which is up.
+        servers.any(|fields| fields.get(3) == Some(&&*server.to_string()) && fields.get(5) == Some(&"2"))
     }
 
     /// Closes all connections that lead to this server.

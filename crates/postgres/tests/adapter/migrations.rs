@@ -8,23 +8,34 @@ use capykeys_domain::{
         Poll, Readiness, ReplicaRegistry,
     },
 };
-use capykeys_postgres::{MigrateError, PostgresSettings, SchemaError, migrate};
+use capykeys_migrations::{Migration, Misfit};
+use capykeys_postgres::{
+    MIGRATIONS, MigrateError, OLDEST_SCHEMA, PostgresSettings, SchemaError, migrate, migrate_with,
+};
 use capykeys_testkit::shared;
 
 use crate::{
     feed::{self, READER, diverged},
-    scene::{Scene, scene},
+    scene::{connect, scene, scene_at},
     support::{database, patient, store},
 };
 
-const MIGRATIONS: [&str; 6] = [
-    "V1__initial",
-    "V2__change_feed",
-    "V3__changes_by_statement",
-    "V4__replicas",
-    "V5__restores_and_peppers",
-    "V6__operators",
-];
+fn names(migrations: &[Migration]) -> Vec<String> {
+    migrations.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_migration_in_the_folder_is_embedded() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    files.sort();
+    let mut embedded = names(MIGRATIONS);
+    embedded.sort();
+    assert_eq!(files, embedded);
+}
 
 const NEWER: &str = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) \
     VALUES (1000, 'newer', '2030-01-01T00:00:00Z', '1')";
@@ -35,7 +46,7 @@ async fn of_two_migrations_at_once_one_works_and_both_end_well() {
     let (one, other) = tokio::join!(migrate(&settings), migrate(&settings));
     let mut applied = [one.unwrap().applied, other.unwrap().applied];
     applied.sort();
-    assert_eq!(applied, [vec![], MIGRATIONS.map(str::to_owned).to_vec()]);
+    assert_eq!(applied, [vec![], names(MIGRATIONS)]);
     assert!(migrate(&settings).await.unwrap().applied.is_empty());
     store(&settings).check_schema().await.unwrap();
 }
@@ -43,7 +54,7 @@ async fn of_two_migrations_at_once_one_works_and_both_end_well() {
 #[tokio::test]
 async fn a_database_that_was_never_migrated_is_not_used() {
     let store = store(&patient(shared().url(&shared().create_database())));
-    assert!(matches!(store.check_schema().await, Err(SchemaError::NotMigrated)));
+    assert!(matches!(store.check_schema().await, Err(SchemaError::Misfit(Misfit::NotMigrated))));
     let organization = fixtures::organization(fixtures::at(0));
     let error = Organizations::find(&store, organization.id).await.unwrap_err();
     assert!(error.to_string().contains("run `capykeys migrate`"), "{error}");
@@ -55,29 +66,34 @@ async fn a_database_that_a_newer_program_migrated_is_not_used() {
     shared().execute(&database, NEWER);
     let settings = patient(shared().url(&database));
     let store = store(&settings);
-    assert!(matches!(store.check_schema().await, Err(SchemaError::Unknown(1000))));
+    assert!(matches!(store.check_schema().await, Err(SchemaError::Misfit(Misfit::Newer(1000)))));
     let error = store.find_by_digest(&[fixtures::digest([0; 32])]).await.unwrap_err();
     assert!(error.to_string().contains("newer than this program"), "{error}");
-    assert!(matches!(migrate(&settings).await, Err(MigrateError::Unknown(_))));
+    assert!(matches!(migrate(&settings).await, Err(MigrateError::Misfit(Misfit::Newer(1000)))));
+}
+
+/// A new database as a program left it that knew the first `count` of the migrations.
+async fn database_of(count: usize) -> PostgresSettings {
+    let settings = patient(shared().url(&shared().create_database()));
+    // What it does after that is not in such a schema.
+    migrate_with(&settings, &MIGRATIONS[..count]).await.unwrap_err();
+    let other = connect(&settings.url).await;
+    // Programs of that time had none.
+    other.batch_execute("DROP TABLE schema_migrations").await.unwrap();
+    settings
 }
 
 #[tokio::test]
 async fn a_database_of_the_first_version_is_used_once_it_is_migrated() {
-    let scene = scene().await;
-    let back = "DROP FUNCTION keep_revoked, record_changes CASCADE; DROP FUNCTION expire_audit_events; \
-             ALTER TABLE audit_events DROP COLUMN occurrences; DROP FUNCTION current_line, feed_end; \
-             DROP TABLE changes, history_lines, replicas, peppers; \
-        DELETE FROM refinery_schema_history WHERE version > 1";
-    scene.run(back).await;
-    let settings = patient(scene.url.clone());
+    let settings = database_of(1).await;
     let store = store(&settings);
-    assert!(matches!(store.check_schema().await, Err(SchemaError::Outdated)));
+    let refused = store.check_schema().await.unwrap_err();
+    assert!(refused.to_string().contains("run `capykeys migrate`"), "{refused}");
     let error = store.head(READER).await.unwrap_err();
     assert!(error.to_string().contains("run `capykeys migrate`"), "{error}");
-    assert_eq!(migrate(&settings).await.unwrap().applied, MIGRATIONS[1..]);
+    assert_eq!(migrate(&settings).await.unwrap().applied, names(&MIGRATIONS[1..]));
+    let scene = scene_at(settings.url).await;
     let start = store.head(READER).await.unwrap().position;
-    // The scene's own has seen a history that is gone.
-    let scene = Scene { store: store.clone(), ..scene };
     let _ = scene.revoke().await.unwrap();
     let told = store.poll(READER, &start, 10.try_into().unwrap()).await.unwrap();
     assert!(matches!(told, Poll::Changes { changes, .. } if changes == [Change::Key(scene.key.key.id)]));
@@ -86,26 +102,27 @@ async fn a_database_of_the_first_version_is_used_once_it_is_migrated() {
 /// The third version begins the feed anew, since a change may have come before it that was not told.
 #[tokio::test]
 async fn a_feed_of_the_second_version_is_gone_on_with_by_no_reader_and_missed_by_none() {
-    let scene = scene().await;
-    scene
-        .run(
-            "DROP FUNCTION keep_revoked, record_changes CASCADE; DROP FUNCTION expire_audit_events; \
-             ALTER TABLE audit_events DROP COLUMN occurrences; DROP FUNCTION current_line, feed_end; \
-             DROP TABLE changes, history_lines, replicas, peppers; \
-             DELETE FROM refinery_schema_history WHERE version > 2",
+    let settings = database_of(2).await;
+    let other = connect(&settings.url).await;
+    other
+        .batch_execute(
+            "INSERT INTO organizations (id, name, slug, created_at, updated_at) \
+                 VALUES (gen_random_uuid(), 'Acme', 'acme', now(), now()); \
+             INSERT INTO api_keys (id, organization_id, name, key_prefix, scopes, source, created_at, pepper_id, digest) \
+                 SELECT gen_random_uuid(), id, 'CI', 'capy', ARRAY['jobs:read'], 'api', now(), '1', \
+                     sha256(gen_random_uuid()::text::bytea) \
+                 FROM organizations, generate_series(1, 4); \
+             UPDATE api_keys SET revoked_at = '2030-01-01Z'",
         )
-        .await;
-    scene.run(include_str!("../../migrations/V2__change_feed.sql")).await;
-    scene.many_keys(3).await;
-    scene.run("UPDATE api_keys SET revoked_at = '2030-01-01Z'").await;
+        .await
+        .unwrap();
     let told = "SELECT sequence, mark FROM changes ORDER BY sequence";
-    let told = scene.other.query(told, &[]).await.unwrap();
+    let told = other.query(told, &[]).await.unwrap();
     assert_eq!(told.len(), 5, "the start and four keys");
     let stored = "SELECT array_agg(k ORDER BY id)::text FROM api_keys k";
-    let stored: String = scene.other.query_one(stored, &[]).await.unwrap().get(0);
+    let before: String = other.query_one(stored, &[]).await.unwrap().get(0);
 
-    let settings = patient(scene.url.clone());
-    assert_eq!(migrate(&settings).await.unwrap().applied, MIGRATIONS[2..]);
+    assert_eq!(migrate(&settings).await.unwrap().applied, names(&MIGRATIONS[2..]));
     let store = store(&settings);
     let start = store.head(READER).await.unwrap().position;
     assert_eq!(start.sequence, 5);
@@ -114,9 +131,8 @@ async fn a_feed_of_the_second_version_is_gone_on_with_by_no_reader_and_missed_by
         let old = FeedPosition { sequence: row.get(0), mark, ..start };
         assert!(diverged(&store, &old).await, "{old:?}");
     }
-    let after = "SELECT array_agg(k ORDER BY id)::text FROM api_keys k";
-    assert_eq!(scene.other.query_one(after, &[]).await.unwrap().get::<_, String>(0), stored);
-    scene.run("UPDATE api_keys SET revoked_at = NULL").await;
+    assert_eq!(other.query_one(stored, &[]).await.unwrap().get::<_, String>(0), before);
+    other.batch_execute("UPDATE api_keys SET revoked_at = NULL").await.unwrap();
     assert_eq!(feed::told(&store, &start).await.0.len(), 4);
 }
 
@@ -129,12 +145,87 @@ async fn a_database_that_is_migrated_by_a_newer_program_while_in_use_is_not_read
     assert!(store.check().await.unwrap_err().to_string().contains("newer than this program"));
 }
 
+const TOLERATED: Migration = Migration::new(1000, "more", "-- oldest schema: 6\nCREATE TABLE more ()");
+const NOT_TOLERATED: Migration =
+    Migration::new(1001, "less", "-- oldest schema: 1000\nALTER TABLE replicas RENAME TO gone");
+
+/// Migrates as a program does that knows these too.
+async fn migrate_later(settings: &PostgresSettings, later: &[Migration]) -> Vec<String> {
+    migrate_with(settings, &[MIGRATIONS, later].concat()).await.unwrap().applied
+}
+
+#[tokio::test]
+async fn a_later_migration_that_allows_for_this_program_is_gone_on_with() {
+    let scene = scene().await;
+    scene.store.check().await.unwrap();
+    let settings = patient(scene.url.clone());
+    assert_eq!(migrate_later(&settings, &[TOLERATED]).await, ["V1000__more"]);
+    scene.store.check().await.unwrap();
+    let started = store(&settings);
+    started.check_schema().await.unwrap();
+    let found = started.find_by_digest(std::slice::from_ref(&scene.key.digest)).await.unwrap();
+    assert_eq!(found.unwrap().key, scene.key.key);
+    assert!(migrate(&settings).await.unwrap().applied.is_empty());
+}
+
+#[tokio::test]
+async fn a_later_migration_that_does_not_is_refused_and_recorded_where_older_programs_look() {
+    let scene = scene().await;
+    let settings = patient(scene.url.clone());
+    let _ = migrate_later(&settings, &[TOLERATED, NOT_TOLERATED]).await;
+    let not_ready = scene.store.check().await.unwrap_err().to_string();
+    assert!(not_ready.contains("version 1001, is newer than this program"), "{not_ready}");
+    let refused = store(&settings).check_schema().await;
+    assert!(matches!(refused, Err(SchemaError::Misfit(Misfit::Newer(1001)))), "{refused:?}");
+    assert!(matches!(migrate(&settings).await, Err(MigrateError::Misfit(Misfit::Newer(1001)))));
+    let last = "SELECT max(version) FROM refinery_schema_history";
+    assert_eq!(scene.other.query_one(last, &[]).await.unwrap().get::<_, i32>(0), 1001);
+}
+
+#[tokio::test]
+async fn a_migration_that_comes_late_is_applied() {
+    let settings = patient(shared().url(&shared().create_database()));
+    let (last, before) = MIGRATIONS.split_last().unwrap();
+    migrate_with(&settings, &[before, &[TOLERATED]].concat()).await.unwrap();
+    assert_eq!(migrate(&settings).await.unwrap().applied, [last.to_string()]);
+    store(&settings).check_schema().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_migration_that_fails_leaves_those_before_it_and_nothing_of_itself() {
+    let database = database().await;
+    let settings = patient(shared().url(&database));
+    let failing = Migration::new(1001, "failing", "CREATE TABLE half (); SELECT 1 / 0");
+    let outcome = migrate_with(&settings, &[MIGRATIONS, &[TOLERATED, failing]].concat()).await;
+    let reason = outcome.unwrap_err().to_string();
+    assert!(reason.contains("V1001__failing") && reason.contains("22012"), "{reason}");
+    let other = connect(&shared().url(&database)).await;
+    let left = "SELECT to_regclass('half') IS NULL AND to_regclass('more') IS NOT NULL \
+        AND max(version) = 1000 FROM schema_migrations";
+    assert!(other.query_one(left, &[]).await.unwrap().get::<_, bool>(0));
+    store(&settings).check_schema().await.unwrap();
+}
+
+/// As it is when the program is replaced first.
+#[tokio::test]
+async fn a_migration_that_this_program_can_do_without_may_be_missing() {
+    let needed = MIGRATIONS.iter().take_while(|migration| migration.version() <= OLDEST_SCHEMA);
+    let needed: Vec<_> = needed.copied().collect();
+    let settings = patient(shared().url(&shared().create_database()));
+    migrate_with(&settings, &needed).await.unwrap();
+    store(&settings).check_schema().await.unwrap();
+    let settings = patient(shared().url(&shared().create_database()));
+    migrate_with(&settings, &needed[..needed.len() - 1]).await.unwrap();
+    let refused = store(&settings).check_schema().await;
+    assert!(matches!(refused, Err(SchemaError::Misfit(Misfit::Outdated))), "{refused:?}");
+}
+
 #[tokio::test]
 async fn a_migration_that_was_changed_after_it_was_applied_is_noticed() {
     let database = database().await;
     shared().execute(&database, "UPDATE refinery_schema_history SET checksum = '1'");
     let outcome = migrate(&patient(shared().url(&database))).await;
-    assert!(matches!(outcome, Err(MigrateError::Divergent(_))));
+    assert!(matches!(outcome, Err(MigrateError::Misfit(Misfit::Divergent(_)))));
 }
 
 #[tokio::test]
@@ -221,6 +312,7 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
         "INSERT INTO changes SELECT * FROM changes",
         "DELETE FROM changes",
         "UPDATE refinery_schema_history SET version = version",
+        "UPDATE schema_migrations SET oldest_schema = 1",
         "CREATE TABLE more (id int)",
         "ALTER TABLE api_keys DROP COLUMN name",
         "TRUNCATE audit_events",

@@ -1,0 +1,74 @@
+//! Two servers on one database, replaced one by one under load.
+
+use std::time::Instant;
+
+use capykeys_testkit::shared;
+
+use crate::{
+    load::{Load, Report},
+    stand::{Stand, commands, programs},
+};
+
+/// What the next release may do to the database beneath today's program.
+const LATER: &str = "INSERT INTO schema_migrations (version, name, checksum, oldest_schema) \
+    VALUES (1000, 'later', '1', (SELECT max(version) FROM refinery_schema_history))";
+/// What none may that comes before the release after it: recorded as the runner does.
+const TOO_EARLY: &str = "INSERT INTO schema_migrations (version, name, checksum, oldest_schema) \
+        VALUES (1001, 'later', '1', 1000); \
+    INSERT INTO refinery_schema_history VALUES (1001, 'later', '2030-01-01T00:00:00Z', '1')";
+
+#[test]
+#[ignore = "needs the last release's program: `make upgrades`"]
+fn programs_are_replaced_and_replaced_back_under_load_and_no_request_fails() {
+    let ([old, new], begin) = (programs(), Instant::now());
+    let database = shared().create_database();
+    let url = shared().url(&database);
+    let (before, today) = (commands(&old, &url), commands(&new, &url));
+    let _ = before.run(&["migrate"]).expect_success();
+    let mut stand = Stand::new(&old, &url);
+    let load = Load::start(&stand);
+    load.go_on();
+
+    let _ = today.run(&["migrate"]).expect_success();
+    load.go_on();
+    for number in 0..2 {
+        stand.replace(number, &new);
+        load.go_on();
+    }
+    shared().execute(&database, LATER);
+    load.go_on();
+    for commands in [&today, &before] {
+        let _ = commands.run(&["migrate"]).expect_success();
+    }
+    // By now this is the older one.
+    stand.replace(0, &new);
+    for number in 0..2 {
+        load.go_on();
+        stand.replace(number, &old);
+    }
+    load.go_on();
+
+    let Report { requests, refusals, failures } = load.end();
+    let failed = failures.len();
+    println!(
+        "upgrade and back in {:.0?}: {requests} requests, {failed} failed; {refusals} refusals after DELETE",
+        begin.elapsed()
+    );
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+#[ignore = "needs the last release's program: `make upgrades`"]
+fn neither_program_works_on_a_schema_that_does_not_allow_for_it() {
+    let database = shared().create_database();
+    let url = shared().url(&database);
+    let [old, new] = programs();
+    let _ = commands(&new, &url).run(&["migrate"]).expect_success();
+    shared().execute(&database, TOO_EARLY);
+    for program in [new, old] {
+        let commands = commands(&program, &url);
+        let refused = commands.run_briefly(&["serve"]);
+        assert!(refused.expect_failure().contains("newer than this program"), "{}", refused.stderr);
+        let _ = commands.run_briefly(&["migrate"]).expect_failure();
+    }
+}
