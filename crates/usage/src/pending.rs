@@ -1,4 +1,4 @@
-//! The uses that are not recorded yet.
+//! The uses that are pending: not recorded yet.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -12,18 +12,18 @@ use capykeys_domain::{
 
 /// The latest use of each key, of a bounded number of keys.
 #[derive(Debug)]
-pub(crate) struct Noted {
+pub(crate) struct PendingUses {
     capacity: usize,
     latest: HashMap<KeyId, Timestamp>,
     dropped: u64,
 }
 
-impl Noted {
+impl PendingUses {
     pub(crate) fn new(capacity: NonZeroUsize) -> Self {
         Self { capacity: capacity.get(), latest: HashMap::new(), dropped: 0 }
     }
 
-    pub(crate) fn note(&mut self, one: KeyUse) {
+    pub(crate) fn add(&mut self, one: KeyUse) {
         let full = self.latest.len() >= self.capacity;
         match self.latest.entry(one.key) {
             Entry::Occupied(mut known) => *known.get_mut() = one.at.max(*known.get()),
