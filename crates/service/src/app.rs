@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use capykeys_cache::{
     CachedStore, MonotonicClock, OrganizationCache, Propagation, StoreClock, VerificationCache,
 };
-use capykeys_clerk::{ClerkSettings, ClerkVerifier, HttpFetcher, InstanceSettings, KeySource};
+use capykeys_clerk::{ClerkSettings, ClerkVerifier, HttpFetcher, InstanceSettings, PublicKeySource};
 use capykeys_domain::{
     model::{RequestContext, RequestId},
     ports::{Clock, Entropy, ReplicaId, ReplicaRegistry, Replicas, SessionVerifier},
@@ -142,8 +142,8 @@ fn sessions(clerk: &Clerk, clock: &Arc<dyn Clock>) -> Result<Option<ClerkVerifie
 
 fn instance(name: &str, instance: &Instance) -> Result<InstanceSettings, ConfigError> {
     let keys = match (&instance.jwks_url, &instance.pem_file) {
-        (Some(url), None) => KeySource::JwksUrl(url.clone()),
-        (None, Some(path)) => KeySource::Pem(
+        (Some(url), None) => PublicKeySource::JwksUrl(url.clone()),
+        (None, Some(path)) => PublicKeySource::Pem(
             Secret::read(&format!("clerk.instances.{name}.pem_file"), path)?.expose().to_owned(),
         ),
         _ => {

@@ -9,7 +9,7 @@ use crate::refusal::Refusal;
 const MAX_TEXT_BYTES: usize = 200;
 
 /// Version 2: one object, absent where no organization is active.
-pub(super) fn from_object(claim: &Value) -> Result<SessionOrganization, Refusal> {
+pub(crate) fn from_object(claim: &Value) -> Result<SessionOrganization, Refusal> {
     let members: &Map<String, Value> = claim.as_object().ok_or(Refusal::Organization)?;
     let id = members.get("id").ok_or(Refusal::Organization)?;
     // Always without `org:` here: a role that is called `org:admin` all the same is not `org:admin`
@@ -19,7 +19,7 @@ pub(super) fn from_object(claim: &Value) -> Result<SessionOrganization, Refusal>
 }
 
 /// Version 1: three claims. The role is `org:admin`, or `admin` from before roles could be made.
-pub(super) fn from_claims(
+pub(crate) fn from_claims(
     id: &Value,
     role: Option<&Value>,
     slug: Option<&Value>,

@@ -1,11 +1,10 @@
 //! The claims (RFC 7519, section 4, and Clerk's own).
 
 use capykeys_domain::model::{Session, SessionOrganization, Timestamp, UserId};
-use capykeys_jwks::{Object, Times, is_for};
+use capykeys_jwks::{Object, Times, TokenError, check_audience};
 use serde_json::Value;
 
-use super::organization;
-use crate::{refusal::Refusal, settings::InstanceSettings};
+use crate::{organization, refusal::Refusal, settings::InstanceSettings};
 
 /// Which set of claims the organization is in.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,20 +14,19 @@ enum Version {
 }
 
 /// The claims of a session token, each of the right type.
-pub(crate) struct Claims {
-    issuer: String,
-    /// As it stands there: what it must be depends on the instance.
-    audience: Option<Value>,
-    authorized_party: Option<String>,
+pub(crate) struct Claims<'a> {
+    all: &'a Object,
+    issuer: &'a str,
+    authorized_party: Option<&'a str>,
     times: Times,
     version: Version,
     session: Session,
 }
 
-impl Claims {
+impl<'a> Claims<'a> {
     /// Reads the claims. What no setting can make acceptable is refused here.
-    pub(super) fn parse(claims: &Object) -> Result<Self, Refusal> {
-        let issuer = claims.text("iss").ok_or(Refusal::Issuer)?.to_owned();
+    pub(crate) fn parse(claims: &'a Object) -> Result<Self, Refusal> {
+        let issuer = claims.text("iss").ok_or(Refusal::Issuer)?;
         let user_id = claims.text("sub").and_then(UserId::parse).ok_or(Refusal::Subject)?;
         if !claims.text("sid").is_some_and(is_session_id) {
             return Err(Refusal::SessionId);
@@ -38,8 +36,8 @@ impl Claims {
         }
         let version = version(claims)?;
         Ok(Self {
+            all: claims,
             issuer,
-            audience: claims.get("aud").cloned(),
             authorized_party: authorized_party(claims)?,
             times: times(claims)?,
             version,
@@ -53,36 +51,30 @@ impl Claims {
     }
 
     /// `iss`.
-    pub(crate) fn issuer(&self) -> &str {
-        &self.issuer
+    pub(crate) const fn issuer(&self) -> &str {
+        self.issuer
     }
 
     /// The session, where the instance accepts the claims at `now`. It stands for nobody until
     /// the signature is checked.
-    pub(crate) fn check(&self, instance: &InstanceSettings, now: Timestamp) -> Result<&Session, Refusal> {
+    pub(crate) fn check(self, instance: &InstanceSettings, now: Timestamp) -> Result<Session, Refusal> {
         self.times.check(now, instance.max_lifetime)?;
-        let for_us = match &instance.audience {
-            Some(audience) => is_for(audience, self.audience.as_ref()),
-            None => self.audience.is_none(),
-        };
-        if !for_us {
-            return Err(Refusal::Audience);
-        }
+        check_audience(self.all, instance.audience.as_deref())?;
         if self.version == Version::One && !instance.claims_v1 {
             return Err(Refusal::Version);
         }
         let parties = &instance.authorized_parties;
-        let authorized = self.authorized_party.as_ref().is_some_and(|party| parties.contains(party));
+        let authorized = self.authorized_party.is_some_and(|party| parties.iter().any(|one| one == party));
         if !parties.is_empty() && !authorized {
             return Err(Refusal::AuthorizedParty);
         }
-        Ok(&self.session)
+        Ok(self.session)
     }
 }
 
 /// Clerk writes all three.
-fn times(claims: &Object) -> Result<Times, Refusal> {
-    Times::parse(claims).filter(|times| times.not_before.is_some()).ok_or(Refusal::Time)
+fn times(claims: &Object) -> Result<Times, TokenError> {
+    Times::parse(claims).and_then(|times| times.not_before.map(|_| times).ok_or(TokenError::Time))
 }
 
 fn version(claims: &Object) -> Result<Version, Refusal> {
@@ -93,12 +85,8 @@ fn version(claims: &Object) -> Result<Version, Refusal> {
     }
 }
 
-fn authorized_party(claims: &Object) -> Result<Option<String>, Refusal> {
-    match claims.get("azp") {
-        None => Ok(None),
-        Some(Value::String(party)) => Ok(Some(party.clone())),
-        Some(_) => Err(Refusal::AuthorizedParty),
-    }
+fn authorized_party(claims: &Object) -> Result<Option<&str>, Refusal> {
+    claims.get("azp").map(|party| party.as_str().ok_or(Refusal::AuthorizedParty)).transpose()
 }
 
 /// Each version's own claims and no other's: in version 2, `org_id` is a name that anybody may
