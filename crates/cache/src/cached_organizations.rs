@@ -4,15 +4,15 @@ use std::collections::{HashMap, HashSet};
 
 use capykeys_domain::model::{ClerkOrganizationId, Organization, OrganizationId};
 
-/// So many are kept at most, at some hundred bytes each; then they are read anew.
+/// How many are kept at most, at some hundred bytes each; when there are more, all are dropped.
 const CAPACITY: usize = 10_000;
 
-/// Organizations by their ids at Clerk, of which only signed tokens tell: nobody can make them up.
-#[derive(Debug, Default)]
-#[cfg_attr(test, derive(Clone))]
-pub(crate) struct Organizations(HashMap<ClerkOrganizationId, Organization>);
+/// Organizations by their ids at Clerk. Only signed tokens name them, so that nobody can fill the
+/// cache with ids that they have made up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CachedOrganizations(HashMap<ClerkOrganizationId, Organization>);
 
-impl Organizations {
+impl CachedOrganizations {
     pub(crate) fn get(&self, id: &ClerkOrganizationId) -> Option<&Organization> {
         self.0.get(id)
     }
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn their_number_is_bounded_and_changes_remove_the_ones_that_are_meant() {
-        let mut cached = Organizations::default();
+        let mut cached = CachedOrganizations::default();
         let all: Vec<_> = (0..=CAPACITY)
             .map(|number| fixtures::organization_at_clerk(fixtures::at(0), &format!("org_2test{number}")))
             .collect();

@@ -11,7 +11,6 @@ use super::{Micros, ShellBug, messages::Reply, rng::Rng, store::Secret};
 use crate::{
     BootTime, CacheSettings,
     machine::{Machine, SentPoll, SentRead},
-    planted::{Bug, Planted},
     reaper::Reaper,
 };
 
@@ -51,9 +50,9 @@ pub(super) enum Pending {
     Read {
         secret: Secret,
         sent: SentRead,
-        /// Whether others may join it.
-        shared: bool,
         waiting: Vec<Question>,
+        /// Who waits for the read after it.
+        next: Vec<Question>,
     },
     Poll(SentPoll),
     Register,
@@ -92,21 +91,21 @@ pub(super) struct Process {
 const LEASES: [u64; 3] = [200, 500, 2_000];
 
 impl Process {
-    pub(super) fn new(number: u64, bug: Option<Bug>, now: BootTime, rng: &mut Rng) -> Self {
+    pub(super) fn new(number: u64, now: BootTime, rng: &mut Rng) -> Self {
         let lease = Duration::from_millis(LEASES[rng.index(LEASES.len())]);
         let settings = CacheSettings { lease, ..CacheSettings::default() };
         let millis = |from, to, rng: &mut Rng| Duration::from_millis(rng.between(from, to));
         Self {
             id: ReplicaId(u128::from(number).to_be_bytes()),
             lease,
-            machine: Machine::new(&settings, Planted::new(bug)),
+            machine: Machine::new(&settings),
             newest: NewestLine::default(),
             // However short, it costs no more than that the replica has to register again.
-            reaper: Reaper::new(millis(20, 600, rng)),
+            reaper: Reaper::new(millis(20, 300, rng)),
             removals: VecDeque::new(),
             following: false,
             renewed: now,
-            renewal: millis(50, 1_000, rng),
+            renewal: millis(50, 3_000, rng),
             pending: BTreeMap::new(),
         }
     }

@@ -7,7 +7,7 @@ use capykeys_domain::ports::{NewestLine, Poll};
 use super::{
     Violation,
     server::{Registered, Server},
-    world::{LONGEST, Made, Replica, TICK, Told, World},
+    world::{LONGEST, Made, Replica, TICK, World},
 };
 use crate::Answer;
 
@@ -55,9 +55,8 @@ impl World {
             let read = replica.read.as_ref().map(|read| {
                 let found = read.found.as_ref().map(|found| found.key.revoked_at.is_some());
                 let state = replica.machine.read_fingerprint(&read.sent, &self.keys.0[read.key], clock);
-                let mut waiting = read.waiting.clone();
-                waiting.sort_unstable();
-                (read.key, state, number(&read.asked), read.line, (read.shared, waiting, found))
+                let those = (read.waiting.clone(), read.next.clone());
+                (read.key, state, number(&read.asked), read.line, those, found)
             });
             (
                 replica.id,
@@ -91,10 +90,9 @@ impl World {
 }
 
 /// What a poll is told follows from the line, the number and the registration.
-fn told(told: &Told) -> (bool, i64, bool) {
+fn told(told: &Poll) -> (bool, i64, bool) {
     match told {
-        Told::Head(head) => (false, head.position.sequence, head.registered),
-        Told::Poll(Poll::Changes { position, registered, .. }) => (false, position.sequence, *registered),
-        Told::Poll(Poll::Diverged(head)) => (true, head.position.sequence, head.registered),
+        Poll::Changes { position, registered, .. } => (false, position.sequence, *registered),
+        Poll::Diverged(head) => (true, head.position.sequence, head.registered),
     }
 }

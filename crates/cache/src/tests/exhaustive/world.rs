@@ -1,8 +1,8 @@
 //! What there is, and what can happen to it.
 
-use std::{rc::Rc, time::Duration};
+use std::{collections::BTreeSet, rc::Rc, time::Duration};
 
-use capykeys_domain::ports::{FeedHead, FoundKey, NewestLine, Poll};
+use capykeys_domain::ports::{FoundKey, NewestLine, Poll};
 
 use super::{
     Bounds, ShellBug, Violation,
@@ -12,7 +12,6 @@ use crate::{
     BootTime, CacheSettings,
     acknowledgement::Acknowledgement,
     machine::{Machine, SentPoll, SentRead},
-    planted::{Bug, Planted},
     reaper::Reaper,
 };
 
@@ -55,18 +54,12 @@ pub(super) enum Action {
     EndRead(usize),
 }
 
-#[derive(Clone, Debug)]
-pub(super) enum Told {
-    Head(FeedHead),
-    Poll(Poll),
-}
-
 #[derive(Clone)]
 pub(super) struct PendingPoll {
     pub(super) sent: SentPoll,
     pub(super) asked: NewestLine,
     pub(super) line: i64,
-    pub(super) told: Option<Told>,
+    pub(super) told: Option<Poll>,
 }
 
 #[derive(Clone)]
@@ -75,9 +68,10 @@ pub(super) struct PendingRead {
     pub(super) sent: SentRead,
     pub(super) asked: NewestLine,
     pub(super) line: i64,
-    pub(super) shared: bool,
     /// Of everybody who waits, whether the change was acknowledged when they asked.
-    pub(super) waiting: Vec<bool>,
+    pub(super) waiting: BTreeSet<bool>,
+    /// The same of who waits for the read after it.
+    pub(super) next: BTreeSet<bool>,
     pub(super) found: Option<FoundKey>,
 }
 
@@ -109,7 +103,6 @@ pub(super) struct Made {
 #[derive(Clone)]
 pub(super) struct World {
     pub(super) bounds: Bounds,
-    pub(super) rules: Option<Bug>,
     pub(super) shell: Option<ShellBug>,
     pub(super) keys: Rc<Keys>,
     pub(super) now: u32,
@@ -126,12 +119,12 @@ pub(super) struct World {
 }
 
 impl Replica {
-    pub(super) fn new(id: u8, lease: u32, rules: Option<Bug>) -> Self {
+    pub(super) fn new(id: u8, lease: u32) -> Self {
         let settings = CacheSettings { lease: TICK * lease, ..CacheSettings::default() };
         Self {
             id,
             lease,
-            machine: Machine::new(&settings, Planted::new(rules)),
+            machine: Machine::new(&settings),
             newest: NewestLine::default(),
             poll: None,
             read: None,
@@ -141,11 +134,10 @@ impl Replica {
 }
 
 impl World {
-    pub(super) fn new(bounds: Bounds, rules: Option<Bug>, shell: Option<ShellBug>) -> Self {
-        let replica = |number: usize| Replica::new(u8::try_from(number).unwrap(), LEASES[number], rules);
+    pub(super) fn new(bounds: Bounds, shell: Option<ShellBug>) -> Self {
+        let replica = |number: usize| Replica::new(u8::try_from(number).unwrap(), LEASES[number]);
         Self {
             bounds,
-            rules,
             shell,
             keys: Rc::new(Keys::new(bounds.changes)),
             now: 0,

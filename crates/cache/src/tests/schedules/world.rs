@@ -12,7 +12,7 @@ use super::{
     Tally, Violation, below, one_in,
     store::{Clock, REPLICA, Store, pause},
 };
-use crate::{BootClock, BootTime, CacheSettings, VerificationCache, planted::Bug, sync::within};
+use crate::{BootClock, BootTime, CacheSettings, VerificationCache, sync::within};
 
 const VERIFIERS: usize = 3;
 const VERDICTS: usize = 8;
@@ -28,11 +28,14 @@ struct Era {
     number: usize,
     /// Since when the key is not good.
     since: Option<BootTime>,
-    /// Whether the cache has been told of the change, and has come back.
+    /// Whether the change may be acknowledged: the cache has been told of it and has come back, or is not
+    /// waited for.
     told: bool,
 }
 
 pub(super) struct World {
+    /// Whether this replica follows the feed; else it is not registered, and nobody waits for it.
+    follows: bool,
     cache: VerificationCache,
     store: Arc<Store>,
     clock: Arc<Clock>,
@@ -42,18 +45,21 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) async fn run(bug: Option<Bug>) -> Result<Tally, Violation> {
+    pub(super) async fn run() -> Result<Tally, Violation> {
         let (store, clock) = (Arc::new(Store::new()), Arc::new(Clock::default()));
-        let cache = VerificationCache::with_bug(
+        let cache = VerificationCache::with_clock(
             CacheSettings::default(),
             REPLICA,
             store.ports(store.clone()),
             Arc::clone(&clock) as _,
-            bug,
         );
-        // Most of the time there is a lease.
-        let _ = cache.0.catch_up().await;
+        let follows = !one_in(4);
+        if follows {
+            // Most of the time there is a lease.
+            let _ = cache.0.catch_up().await;
+        }
         let world = Arc::new(Self {
+            follows,
             cache,
             key: store.key(),
             store,
@@ -84,8 +90,8 @@ impl World {
             };
             self.store.commit(change);
             let since = (!accepts(&self.store.key())).then(|| self.clock.now());
-            *self.era() = Era { number, since, told: false };
-            if one_in(2) {
+            *self.era() = Era { number, since, told: !self.follows };
+            if one_in(2) || !self.follows {
                 continue;
             }
             pause().await;
@@ -99,7 +105,8 @@ impl World {
     }
 
     async fn follow(self: Arc<Self>) {
-        for _ in 0..POLLS {
+        let polls = if self.follows { POLLS } else { 0 };
+        for _ in 0..polls {
             let before = self.era().number;
             let polled = self.cache.0.catch_up().await;
             if polled.is_ok() {

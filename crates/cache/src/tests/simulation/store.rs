@@ -224,7 +224,7 @@ impl Store {
         }
         let told = match &message.request {
             Request::Read(secret) => Told::Found(self.find(server, *secret).map(Box::new)),
-            Request::Head => Told::Head(self.head(server, message.from, now)),
+            Request::Head => Told::Poll(Poll::Diverged(self.head(server, message.from, now))),
             Request::Poll(position) => Told::Poll(self.poll(server, message.from, position, now)),
             Request::Registry => Told::Registry(self.registry(server)),
             // A server that was replaced gets no commit through: its standby does not take it.

@@ -2,9 +2,9 @@
 
 use super::{
     ATTEMPTS, Event, KEYS, Message, Pending, Process, Question, Reply, Request, SECRETS, Secret, Step, To,
-    Weather, World,
+    Weather, World, micros,
 };
-use crate::{BootTime, machine::Reading, planted::Bug};
+use crate::{BootTime, machine::Reading, tests::simulation::ShellBug};
 
 impl World {
     pub(super) fn new_weather(&mut self, replica: usize) {
@@ -70,8 +70,9 @@ impl World {
             return self.failed(replica, pending);
         }
         match pending {
-            Pending::Read { secret, sent, waiting, .. } => {
+            Pending::Read { secret, sent, waiting, next } => {
                 self.read_answered(replica, secret, &sent, waiting, reply.told);
+                self.read_again(replica, secret, next);
             }
             Pending::Propagation(change) => self.registry_told(replica, change, &reply.told),
             pending => self.followed(replica, number, pending, reply),
@@ -86,7 +87,10 @@ impl World {
 
     fn failed(&mut self, replica: usize, pending: Pending) {
         match pending {
-            Pending::Read { sent, .. } => self.process(replica).machine.abandon_read(&sent),
+            Pending::Read { secret, sent, next, .. } => {
+                self.process(replica).machine.abandon_read(&sent);
+                self.read_again(replica, secret, next);
+            }
             Pending::Propagation(change) => self.registry_not_read(replica, change),
             _ => self.process(replica).following = false,
         }
@@ -122,19 +126,31 @@ impl World {
             self.tally.hits += 1;
             return self.verdict(replica, question, &answer);
         }
-        let joins = has_lease || self.rules == Some(Bug::JoinedWithoutLease);
+        let joins = has_lease || self.shell == Some(ShellBug::JoinedWithoutLease);
         for (pending, _) in self.process(replica).pending.values_mut() {
-            if let Pending::Read { secret, shared: true, waiting, .. } = pending
+            if let Pending::Read { secret, waiting, next, .. } = pending
                 && *secret == question.secret
-                && joins
             {
-                return waiting.push(question);
+                return if joins { waiting.push(question) } else { next.push(question) };
             }
         }
+        self.read(replica, question.secret, vec![question]);
+    }
+
+    fn read(&mut self, replica: usize, secret: Secret, waiting: Vec<Question>) {
+        let clock = self.clock(replica);
         let sent = self.process(replica).machine.begin_read(clock);
-        let secret = question.secret;
-        let pending = Pending::Read { secret, sent, shared: joins, waiting: vec![question] };
-        self.send(replica, Request::Read(secret), pending, 2_000_000);
+        let deadline = micros(self.process(replica).lease);
+        let pending = Pending::Read { secret, sent, waiting, next: Vec::new() };
+        self.send(replica, Request::Read(secret), pending, deadline);
+    }
+
+    /// The read that some have waited for begins, when the one before it has ended.
+    fn read_again(&mut self, replica: usize, secret: Secret, waiting: Vec<Question>) {
+        if !waiting.is_empty() {
+            self.tally.reads_after_another += 1;
+            self.read(replica, secret, waiting);
+        }
     }
 
     fn read_answered(

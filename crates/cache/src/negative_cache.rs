@@ -1,29 +1,28 @@
-//! Digests of which the store has no key.
+//! The negative cache: digests for which the store has no key.
 
 use std::{collections::HashSet, time::Duration};
 
 use crate::{BootTime, CacheSettings};
 
-/// A set in two halves: when the young half is full, or old enough, the old one is dropped and the
-/// young one takes its place. That bounds both the number and the age without a list of times.
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
-pub(crate) struct Absent {
+/// A set of two generations: when the young one is full, or old enough, the old one is dropped and
+/// the young one takes its place. That bounds both the number and the age without a time for each.
+#[derive(Clone, Debug)]
+pub(crate) struct NegativeCache {
     young: HashSet<[u8; 32]>,
     old: HashSet<[u8; 32]>,
     half: usize,
     half_life: Duration,
-    turned: BootTime,
+    rotated: BootTime,
 }
 
-impl Absent {
+impl NegativeCache {
     pub(crate) fn new(settings: &CacheSettings) -> Self {
         Self {
             young: HashSet::new(),
             old: HashSet::new(),
             half: settings.absent / 2,
             half_life: settings.absent_for / 2,
-            turned: BootTime::new(Duration::ZERO),
+            rotated: BootTime::START,
         }
     }
 
@@ -36,20 +35,20 @@ impl Absent {
             return;
         }
         if self.young.len() >= self.half {
-            self.turn();
+            self.rotate();
         }
         self.young.insert(digest);
     }
 
-    /// Drops what is too old. To be called at least as often as ages are to be exact.
-    pub(crate) fn age(&mut self, now: BootTime) {
-        if now.since(self.turned) >= self.half_life {
-            self.turned = now;
-            self.turn();
+    /// Drops what is too old. How exact the ages are depends on how often this is called.
+    pub(crate) fn expire(&mut self, now: BootTime) {
+        if now.since(self.rotated) >= self.half_life {
+            self.rotated = now;
+            self.rotate();
         }
     }
 
-    fn turn(&mut self) {
+    fn rotate(&mut self) {
         std::mem::swap(&mut self.young, &mut self.old);
         self.young.clear();
     }
@@ -76,26 +75,26 @@ mod tests {
 
     #[test]
     fn a_flood_stays_within_the_bound() {
-        let mut absent = Absent::new(&CacheSettings { absent: 1_000, ..CacheSettings::default() });
+        let mut cache = NegativeCache::new(&CacheSettings { absent: 1_000, ..CacheSettings::default() });
         for number in 0..100_000 {
-            absent.insert(digest(number));
-            assert!(absent.contains(&digest(number)));
-            assert!(absent.len() <= 1_000);
+            cache.insert(digest(number));
+            assert!(cache.contains(&digest(number)));
+            assert!(cache.len() <= 1_000);
         }
-        assert!(!absent.contains(&digest(0)));
+        assert!(!cache.contains(&digest(0)));
     }
 
     #[test]
     fn none_is_remembered_for_longer_than_was_set() {
         let settings = CacheSettings::default();
-        let mut absent = Absent::new(&settings);
+        let mut cache = NegativeCache::new(&settings);
         let at = |seconds| BootTime::new(Duration::from_secs(seconds));
-        absent.age(at(1_000));
-        absent.insert(digest(1));
-        absent.age(at(1_004));
-        assert!(absent.contains(&digest(1)));
-        absent.age(at(1_005));
-        absent.age(at(1_010));
-        assert!(!absent.contains(&digest(1)));
+        cache.expire(at(1_000));
+        cache.insert(digest(1));
+        cache.expire(at(1_004));
+        assert!(cache.contains(&digest(1)));
+        cache.expire(at(1_005));
+        cache.expire(at(1_010));
+        assert!(!cache.contains(&digest(1)));
     }
 }

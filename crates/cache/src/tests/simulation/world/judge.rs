@@ -9,7 +9,7 @@ use super::{
     World, micros,
 };
 use crate::{
-    Answer, BootTime, acknowledgement::Acknowledgement, settings::LONGEST_LEASE, simulation::ShellBug,
+    Answer, BootTime, acknowledgement::Acknowledgement, settings::LONGEST_LEASE, tests::simulation::ShellBug,
 };
 
 /// A change that was committed and not acknowledged yet.

@@ -15,16 +15,12 @@ use capykeys_domain::{
     secret::KeyDigest,
 };
 
-use crate::{
-    BootTime,
-    planted::{Bug, Planted},
-};
+use crate::BootTime;
 
 /// A bounded map from digest to key, which evicts with the CLOCK algorithm: a hand goes round and
 /// takes the first entry that was not used since it last came by.
 #[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
-pub(crate) struct Live {
+pub(crate) struct CachedKeys {
     capacity: usize,
     /// Without gaps: the last one takes the place of one that goes.
     slots: Vec<Slot>,
@@ -37,14 +33,14 @@ pub(crate) struct Live {
 #[derive(Debug)]
 struct Slot {
     found: Arc<FoundKey>,
-    /// Kept here too, so that to look through all slots for an organization is to read one array.
+    /// Repeated here, so that looking for an organization's keys reads this one array and follows no pointer.
     organization: OrganizationId,
     used: AtomicBool,
     /// Until when somebody who asked may act on it, in nanoseconds of the boot clock.
     kept_until: AtomicU64,
 }
 
-impl Live {
+impl CachedKeys {
     pub(crate) fn new(capacity: NonZeroUsize) -> Self {
         Self {
             capacity: capacity.get(),
@@ -55,22 +51,12 @@ impl Live {
         }
     }
 
-    /// The key stored under one of `digests`. The map finds it; that it is the right one is then
-    /// seen by comparing the whole digest, in constant time. It is noted that somebody may act on it
-    /// until `kept_until`.
-    pub(crate) fn get(
-        &self,
-        digests: &[KeyDigest],
-        kept_until: Option<BootTime>,
-        planted: &Planted,
-    ) -> Option<&Arc<FoundKey>> {
+    /// The key stored under one of `digests`. What the map finds is compared with the whole digest once
+    /// more, in constant time. Notes that somebody may act on it until `kept_until`.
+    pub(crate) fn get(&self, digests: &[KeyDigest], kept_until: Option<BootTime>) -> Option<&Arc<FoundKey>> {
         let slot = digests.iter().find_map(|digest| {
-            let place = match planted.id_of(digest.as_bytes()) {
-                Some(id) => self.by_key.get(&id),
-                None => self.by_digest.get(digest.as_bytes()),
-            };
-            let slot = self.slots.get(*place?)?;
-            (planted.is(Bug::FoundById) || slot.found.digest == *digest).then_some(slot)
+            let place = self.by_digest.get(digest.as_bytes())?;
+            self.slots.get(*place).filter(|slot| slot.found.digest == *digest)
         })?;
         // Written only when it changes: the line is shared by all cores.
         if !slot.used.load(Ordering::Relaxed) {
@@ -133,19 +119,6 @@ impl Live {
         self.slots.len()
     }
 
-    /// The keys in some order that is always the same, with their states and who keeps them.
-    #[cfg(test)]
-    pub(crate) fn fingerprint(&self, now: BootTime) -> Vec<(KeyId, bool, std::time::Duration)> {
-        let state = |slot: &Slot| {
-            let key = &slot.found.key;
-            let kept_until = BootTime::from_nanos(slot.kept_until.load(Ordering::Relaxed));
-            (key.id, key.revoked_at.is_some(), kept_until.since(now))
-        };
-        let mut keys: Vec<_> = self.slots.iter().map(state).collect();
-        keys.sort_unstable();
-        keys
-    }
-
     fn evict(&mut self) -> BootTime {
         // Ends: the first round clears every mark.
         loop {
@@ -173,18 +146,6 @@ impl Live {
     }
 }
 
-#[cfg(test)]
-impl Clone for Slot {
-    fn clone(&self) -> Self {
-        Self {
-            found: Arc::clone(&self.found),
-            organization: self.organization,
-            used: AtomicBool::new(self.used.load(Ordering::Relaxed)),
-            kept_until: AtomicU64::new(self.kept_until.load(Ordering::Relaxed)),
-        }
-    }
-}
-
 impl Slot {
     fn kept_until(self) -> BootTime {
         BootTime::from_nanos(self.kept_until.into_inner())
@@ -198,71 +159,110 @@ mod tests {
 
     use super::*;
 
+    // For the search through all states, which goes on from copies of a state.
+
+    impl Clone for Slot {
+        fn clone(&self) -> Self {
+            Self {
+                found: Arc::clone(&self.found),
+                organization: self.organization,
+                used: AtomicBool::new(self.used.load(Ordering::Relaxed)),
+                kept_until: AtomicU64::new(self.kept_until.load(Ordering::Relaxed)),
+            }
+        }
+    }
+
+    impl Clone for CachedKeys {
+        fn clone(&self) -> Self {
+            let Self { capacity, slots, by_digest, by_key, hand } = self;
+            Self {
+                capacity: *capacity,
+                slots: slots.clone(),
+                by_digest: by_digest.clone(),
+                by_key: by_key.clone(),
+                hand: *hand,
+            }
+        }
+    }
+
+    impl CachedKeys {
+        /// The keys in some order that is always the same, with their states and who keeps them.
+        pub(crate) fn fingerprint(&self, now: BootTime) -> Vec<(KeyId, bool, std::time::Duration)> {
+            let state = |slot: &Slot| {
+                let key = &slot.found.key;
+                let kept_until = BootTime::from_nanos(slot.kept_until.load(Ordering::Relaxed));
+                (key.id, key.revoked_at.is_some(), kept_until.since(now))
+            };
+            let mut keys: Vec<_> = self.slots.iter().map(state).collect();
+            keys.sort_unstable();
+            keys
+        }
+    }
+
     fn found() -> Arc<FoundKey> {
         let organization = fixtures::organization(fixtures::at(0));
         let new = fixtures::key(organization.id, fixtures::at(0));
         Arc::new(FoundKey { digest: new.digest, key: new.key, organization })
     }
 
-    fn live(capacity: usize) -> Live {
-        Live::new(NonZeroUsize::new(capacity).unwrap())
+    fn keys(capacity: usize) -> CachedKeys {
+        CachedKeys::new(NonZeroUsize::new(capacity).unwrap())
     }
 
-    fn has(live: &Live, found: &FoundKey) -> bool {
-        live.get(std::slice::from_ref(&found.digest), None, &Planted::default()).is_some()
+    fn has(keys: &CachedKeys, found: &FoundKey) -> bool {
+        keys.get(std::slice::from_ref(&found.digest), None).is_some()
     }
 
     #[test]
     fn a_key_is_found_by_any_candidate_and_only_under_its_own_pepper() {
-        let (mut live, one, other) = (live(10), found(), found());
-        live.insert(Arc::clone(&one));
-        let planted = Planted::default();
-        assert!(live.get(&[other.digest.clone(), one.digest.clone()], None, &planted).is_some());
-        assert!(live.get(std::slice::from_ref(&other.digest), None, &planted).is_none());
+        let (mut keys, one, other) = (keys(10), found(), found());
+        keys.insert(Arc::clone(&one));
+        assert!(keys.get(&[other.digest.clone(), one.digest.clone()], None).is_some());
+        assert!(keys.get(std::slice::from_ref(&other.digest), None).is_none());
         let pepper = PepperId::parse("2").unwrap();
         let elsewhere = KeyDigest::from_stored(pepper, *one.digest.as_bytes());
-        assert!(live.get(&[elsewhere], None, &planted).is_none());
+        assert!(keys.get(&[elsewhere], None).is_none());
     }
 
     #[test]
     fn what_is_used_outlives_what_is_not() {
-        let mut live = live(100);
+        let mut keys = keys(100);
         let used: Vec<_> = (0..50).map(|_| found()).collect();
         for one in &used {
-            live.insert(Arc::clone(one));
+            keys.insert(Arc::clone(one));
         }
         for _ in 0..10_000 {
-            assert!(used.iter().all(|one| has(&live, one)));
-            live.insert(found());
-            assert!(live.len() <= 100 && live.by_key.len() == live.len());
+            assert!(used.iter().all(|one| has(&keys, one)));
+            keys.insert(found());
+            assert!(keys.len() <= 100 && keys.by_key.len() == keys.len());
         }
     }
 
     #[test]
     fn a_key_with_a_new_digest_leaves_the_old_one() {
-        let (mut live, old) = (live(10), found());
-        live.insert(Arc::clone(&old));
+        let (mut keys, old) = (keys(10), found());
+        keys.insert(Arc::clone(&old));
         let new = Arc::new(FoundKey { digest: fixtures::digest([9; 32]), ..(*old).clone() });
-        live.insert(Arc::clone(&new));
-        assert!(has(&live, &new) && !has(&live, &old));
-        assert_eq!((live.len(), live.by_digest.len()), (1, 1));
+        keys.insert(Arc::clone(&new));
+        assert!(has(&keys, &new) && !has(&keys, &old));
+        assert_eq!((keys.len(), keys.by_digest.len()), (1, 1));
     }
 
     #[test]
     fn removals_hit_the_ones_that_are_meant_and_no_other() {
-        let mut live = live(1_000);
+        let mut keys = keys(1_000);
         let all: Vec<_> = (0..300).map(|_| found()).collect();
         for one in &all {
-            live.insert(Arc::clone(one));
+            keys.insert(Arc::clone(one));
         }
         let organizations = all[100..200].iter().map(|one| one.organization.id).collect();
-        live.remove_organizations(&organizations);
+        keys.remove_organizations(&organizations);
         for one in &all[..50] {
-            live.remove_key(one.key.id);
+            keys.remove_key(one.key.id);
         }
         for (number, one) in all.iter().enumerate() {
-            assert_eq!(has(&live, one), (50..100).contains(&number) || number >= 200, "{number}");
+            assert_eq!(has(&keys, one), (50..100).contains(&number) || number >= 200, "{number}");
         }
-        assert_eq!((live.len(), live.by_digest.len(), live.by_key.len()), (150, 150, 150));
+        assert_eq!((keys.len(), keys.by_digest.len(), keys.by_key.len()), (150, 150, 150));
     }
 }

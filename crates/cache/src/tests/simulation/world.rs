@@ -22,7 +22,6 @@ use super::{
     rng::Rng,
     store::{KEYS, Mutation, ORGANIZATIONS, SECRETS, Secret, Store, StoreBug},
 };
-use crate::planted::Bug;
 
 /// How long a run is: some go on until the longest lease has run out.
 const END: Micros = 3_000_000;
@@ -39,7 +38,6 @@ pub(super) struct World {
     queue: BinaryHeap<Reverse<(Micros, u64, usize)>>,
     events: Vec<Option<Event>>,
     rng: Rng,
-    rules: Option<Bug>,
     shell: Option<ShellBug>,
     store: Store,
     down: bool,
@@ -53,7 +51,7 @@ pub(super) struct World {
     refused_since: BTreeMap<Secret, Since>,
     /// Since when whoever asks must be refused: a change was acknowledged, and it holds.
     acknowledged: BTreeMap<Secret, Micros>,
-    /// For planted mistakes.
+    /// For mistakes that are made on purpose.
     registry_before: Registry,
     early: BTreeSet<u64>,
     violation: Option<Violation>,
@@ -67,7 +65,7 @@ fn micros(time: Duration) -> Micros {
 impl World {
     pub(super) fn new(seed: u64, fault: Fault) -> Self {
         let mut rng = Rng::new(seed);
-        let (rules, clock, store, shell) = fault.parts();
+        let (clock, store, shell) = fault.parts();
         let replicas = (0..REPLICAS).map(|_| Replica::new(clock, &mut rng)).collect();
         let end = if rng.percent(5) { LONG_END } else { END };
         let registry_fails = end == LONG_END && rng.percent(60);
@@ -78,7 +76,6 @@ impl World {
             queue: BinaryHeap::new(),
             events: Vec::new(),
             rng,
-            rules,
             shell,
             registry_before: store.registry(&store.primary),
             store,

@@ -1,13 +1,15 @@
 //! What can happen next, and what it does.
 
-use capykeys_domain::ports::{FeedProgress, NewestLine, Registry, ReplicaId};
+use std::collections::BTreeSet;
+
+use capykeys_domain::ports::{FeedProgress, NewestLine, Poll, Registry, ReplicaId};
 
 use super::{
     ShellBug,
     server::{Registered, line},
     world::*,
 };
-use crate::{acknowledgement::Acknowledgement, machine::Polled, planted::Bug};
+use crate::{acknowledgement::Acknowledgement, machine::Polled};
 
 impl World {
     pub(super) fn actions(&self) -> Vec<Action> {
@@ -90,7 +92,7 @@ impl World {
             Action::Restart(number) => {
                 self.restarts += 1;
                 let (id, lease) = (self.replicas[number].id + 10, self.replicas[number].lease);
-                self.replicas[number] = Replica::new(id, lease, self.rules);
+                self.replicas[number] = Replica::new(id, lease);
             }
             Action::BeginPoll { replica, elsewhere } => {
                 let line = self.server.line - i64::from(elsewhere);
@@ -103,8 +105,8 @@ impl World {
                 let Some(poll) = &replica.poll else { return };
                 let Some(server) = self.server(replica, &poll.asked, poll.line) else { return };
                 let told = match &poll.sent.position {
-                    None => Told::Head(server.head(replica.id, self.shell)),
-                    Some(from) => Told::Poll(server.poll(&self.keys, replica.id, from, self.shell)),
+                    None => Poll::Diverged(server.head(replica.id, self.shell)),
+                    Some(from) => server.poll(&self.keys, replica.id, from, self.shell),
                 };
                 if let Some(poll) = &mut self.replicas[number].poll {
                     poll.told = Some(told);
@@ -165,7 +167,11 @@ impl World {
         if loses && let Some(key) = self.server.revoked.pop() {
             self.made[key] = None;
             let reads = self.replicas.iter_mut().filter_map(|replica| replica.read.as_mut());
-            reads.filter(|read| read.key == key).for_each(|read| read.waiting = vec![false]);
+            for read in reads.filter(|read| read.key == key) {
+                for those in [&mut read.waiting, &mut read.next] {
+                    *those = those.iter().map(|_| false).collect();
+                }
+            }
         }
         // What was to be written is not.
         self.replicas.iter_mut().for_each(|replica| replica.write = None);
@@ -178,12 +184,8 @@ impl World {
         if !admits(&mut replica.newest, &poll.asked, poll.line, shell) {
             return;
         }
-        let polled = match &poll.told {
-            Some(Told::Head(head)) => replica.machine.end_head(&poll.sent, head, clock),
-            Some(Told::Poll(told)) => replica.machine.end_poll(&poll.sent, told, clock),
-            None => return,
-        };
-        if polled == Polled::Unregistered {
+        let Some(told) = &poll.told else { return };
+        if replica.machine.end_poll(&poll.sent, told, clock) == Polled::Unregistered {
             replica.write = Some(Write::Register);
         }
     }
@@ -220,26 +222,30 @@ impl World {
         if let Some(answer) = recalled.filter(|answer| answer.remaining(clock).is_some()) {
             return self.judge(number, key, &answer, acknowledged);
         }
-        let joins = clock < replica.machine.lease_until() || self.rules == Some(Bug::JoinedWithoutLease);
+        let joins = clock < replica.machine.lease_until() || self.shell == Some(ShellBug::JoinedWithoutLease);
         match &mut replica.read {
-            Some(read) if read.key == key && read.shared && joins => {
-                if !read.waiting.contains(&acknowledged) {
-                    read.waiting.push(acknowledged);
-                }
+            Some(read) if read.key == key => {
+                let those = if joins { &mut read.waiting } else { &mut read.next };
+                those.insert(acknowledged);
             }
-            // One at a time is enough: others are like it.
+            // One key at a time is enough: others are like it.
             Some(_) => {}
             None => {
-                let (sent, asked) = (replica.machine.begin_read(clock), replica.newest);
-                let (line, waiting) = (self.server.line, vec![acknowledged]);
-                replica.read =
-                    Some(PendingRead { key, sent, asked, line, shared: joins, waiting, found: None });
+                self.begin_read(number, key, BTreeSet::from([acknowledged]));
                 if !self.bounds.slow_reads {
                     self.answer_read(number);
                     self.end_read(number);
                 }
             }
         }
+    }
+
+    fn begin_read(&mut self, number: usize, key: usize, waiting: BTreeSet<bool>) {
+        let (clock, line) = (self.clock(), self.server.line);
+        let replica = &mut self.replicas[number];
+        let (sent, asked) = (replica.machine.begin_read(clock), replica.newest);
+        let next = BTreeSet::new();
+        replica.read = Some(PendingRead { key, sent, asked, line, waiting, next, found: None });
     }
 
     fn answer_read(&mut self, number: usize) {
@@ -256,16 +262,20 @@ impl World {
         let (clock, shell) = (self.clock(), self.shell);
         let replica = &mut self.replicas[number];
         let Some(read) = replica.read.take() else { return };
-        if !admits(&mut replica.newest, &read.asked, read.line, shell) {
-            return replica.machine.abandon_read(&read.sent);
-        }
-        let digest = self.keys.0[read.key].digest.clone();
-        let digests = std::slice::from_ref(&digest);
-        let reading = replica.machine.end_read(&read.sent, digests, read.found);
-        if let Some(answer) = replica.machine.conclude(&reading, digests, None, clock) {
-            for acknowledged in read.waiting {
-                self.judge(number, read.key, &answer, acknowledged);
+        if admits(&mut replica.newest, &read.asked, read.line, shell) {
+            let digest = self.keys.0[read.key].digest.clone();
+            let digests = std::slice::from_ref(&digest);
+            let reading = replica.machine.end_read(&read.sent, digests, read.found);
+            if let Some(answer) = replica.machine.conclude(&reading, digests, None, clock) {
+                for acknowledged in read.waiting {
+                    self.judge(number, read.key, &answer, acknowledged);
+                }
             }
+        } else {
+            replica.machine.abandon_read(&read.sent);
+        }
+        if !read.next.is_empty() {
+            self.begin_read(number, read.key, read.next);
         }
     }
 }

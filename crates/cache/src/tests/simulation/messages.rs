@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use capykeys_domain::ports::{
-    FeedHead, FeedPosition, FeedProgress, FoundKey, HistoryLine, Poll, Registry, ReplicaId,
-};
+use capykeys_domain::ports::{FeedPosition, FeedProgress, FoundKey, HistoryLine, Poll, Registry, ReplicaId};
 
 use super::store::Secret;
 
@@ -40,7 +38,6 @@ pub(super) struct Message {
 #[derive(Debug)]
 pub(super) enum Told {
     Found(Option<Box<FoundKey>>),
-    Head(FeedHead),
     Poll(Poll),
     Registry(Registry),
     /// Written, and whether it has changed anything.

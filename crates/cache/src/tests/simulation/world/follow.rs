@@ -3,7 +3,7 @@
 use super::{Event, Pending, Reply, Request, Step, Told, World, micros};
 use crate::{
     machine::Polled,
-    simulation::{ShellBug, replica::Removal},
+    tests::simulation::{ShellBug, replica::Removal},
 };
 
 impl World {
@@ -38,7 +38,6 @@ impl World {
                 if let Some(told) = self.confirmed_first(replica, number, &sent, told) {
                     let machine = &mut self.process(replica).machine;
                     let polled = match &told {
-                        Told::Head(head) => machine.end_head(&sent, head, clock),
                         Told::Poll(poll) => machine.end_poll(&sent, poll, clock),
                         _ => Polled::Ignored,
                     };
@@ -81,7 +80,7 @@ impl World {
         }
     }
 
-    /// A planted mistake: confirms what a poll tells, and only then, or later, obeys it.
+    /// A mistake that is made on purpose: confirms what a poll tells, and only then, or later, obeys it.
     fn confirmed_first(
         &mut self,
         replica: usize,
@@ -158,7 +157,7 @@ impl World {
     pub(super) fn start(&mut self, replica: usize) {
         let number = self.number();
         let clock = self.clock(replica);
-        let process = super::Process::new(number, self.rules, clock, &mut self.rng);
+        let process = super::Process::new(number, clock, &mut self.rng);
         let host = &mut self.replicas[replica];
         host.process = Some(process);
         host.incarnation += 1;
