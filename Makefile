@@ -59,6 +59,7 @@ ci: lint test upgrades schemathesis clerk-differential ## What every change must
 ci-full: ci deny ## The same at full length
 	scripts/schemathesis 2000
 	cargo test --locked --release --package capykeys-cache --lib exhaustive -- --include-ignored --nocapture
+	cargo test --locked --package capykeys-cache --test mutants -- --ignored
 	CAPYKEYS_TEST_KILL_ROUNDS=200 CAPYKEYS_TEST_FAULT_SECONDS=10 $(TEST_PROGRAMS) \
 		cargo test --locked --package capykeys-tests
 	CAPYKEYS_TEST_PATRONI="$$(scripts/patroni)" $(TEST_PROGRAMS) \

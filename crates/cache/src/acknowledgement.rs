@@ -13,8 +13,7 @@ use crate::{
 /// commit, or the registration was there before the commit, where a registry that is read after the
 /// commit shows it. A replica that is not in there has no lease from before the commit: it registers
 /// later, or it was forgotten, which is done once its lease has run out.
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
+#[derive(Clone, Debug)]
 pub(crate) struct Acknowledgement {
     /// This replica, which obeys at once.
     own: Option<ReplicaId>,
@@ -24,8 +23,7 @@ pub(crate) struct Acknowledgement {
     waiting: Option<Waiting>,
 }
 
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
+#[derive(Clone, Debug)]
 struct Waiting {
     /// The end of the feed after the commit.
     target: FeedProgress,
@@ -67,25 +65,6 @@ impl Acknowledgement {
     }
 }
 
-#[cfg(test)]
-impl Acknowledgement {
-    /// Everything that it depends on where no lease is longer than `longest`, with times as what is left
-    /// of them.
-    pub(crate) fn fingerprint(
-        &self,
-        longest: std::time::Duration,
-        now: BootTime,
-    ) -> impl std::hash::Hash + use<> {
-        let waiting = self.waiting.as_ref().map(|waiting| {
-            let left = |(id, until): &(ReplicaId, BootTime)| (id.0, until.since(now));
-            let replicas: Vec<_> = waiting.replicas.iter().map(left).collect();
-            (waiting.target.sequence, waiting.target.history, replicas)
-        });
-        let since = now.since(self.committed).min(run_out(longest));
-        (waiting.is_none().then_some(since), waiting)
-    }
-}
-
 impl Waiting {
     fn told(&mut self, registry: &Registry) {
         if registry.head.history != self.target.history {
@@ -108,6 +87,20 @@ mod tests {
     use capykeys_domain::ports::RegisteredReplica;
 
     use super::*;
+
+    impl Acknowledgement {
+        /// Everything that it depends on where no lease is longer than `longest`, with times as what is left
+        /// of them.
+        pub(crate) fn fingerprint(&self, longest: Duration, now: BootTime) -> impl std::hash::Hash + use<> {
+            let waiting = self.waiting.as_ref().map(|waiting| {
+                let left = |(id, until): &(ReplicaId, BootTime)| (id.0, until.since(now));
+                let replicas: Vec<_> = waiting.replicas.iter().map(left).collect();
+                (waiting.target.sequence, waiting.target.history, replicas)
+            });
+            let since = now.since(self.committed).min(run_out(longest));
+            (waiting.is_none().then_some(since), waiting)
+        }
+    }
 
     const OWN: Option<ReplicaId> = Some(ReplicaId([1; 16]));
     const COMMITTED: BootTime = BootTime::from_nanos(1_000_000_000);

@@ -14,7 +14,7 @@ use crate::{BootTime, settings::DRIFT};
 pub struct Answer {
     /// The key, whatever its state; `None` where the store has none.
     pub found: Option<Arc<FoundKey>>,
-    /// From this reading of the boot clock on it may be outdated by more than the lease.
+    /// From this reading of the boot clock on, it may be outdated by more than the lease.
     pub until: BootTime,
     /// Whoever asked may go on acting on it until then: a change of the key is acknowledged only
     /// after that. Never later than `until`, nor than was asked for.
@@ -22,7 +22,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// How long whoever asked may go on acting on it; zero where the moment is over.
+    /// How long whoever asked may go on acting on it; zero where that time is over.
     #[must_use]
     pub fn keepable(&self, now: BootTime) -> Duration {
         // Without what two clocks may drift apart in that time.

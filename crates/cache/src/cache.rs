@@ -12,22 +12,21 @@ use async_trait::async_trait;
 use capykeys_domain::{
     model::Timestamp,
     ports::{
-        Change, ChangeFeed, FoundKey, KeyLookup, KeyResolver, ReplicaId, ReplicaRegistry, ResolvedKey,
-        Unavailable,
+        Change, ChangeFeed, KeyLookup, KeyResolver, ReplicaId, ReplicaRegistry, ResolvedKey, Unavailable,
     },
     secret::KeyDigest,
 };
-use futures_util::FutureExt;
+use scopeguard::{ScopeGuard, guard};
 
 use crate::{
     Answer, BootClock, BootTime, CacheSettings, DEPENDENCY, SystemBootClock,
-    flights::{Flight, Flights, Landing, Outcome},
-    machine::{Machine, Reading, SentRead},
-    planted::{Bug, Planted},
-    sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, within},
+    machine::{Machine, SentRead},
+    operation::FIND_KEY,
+    single_flight::{Flight, Landing, Outcome, SingleFlight},
+    sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-/// How often a key is read for one question at most, where it keeps changing meanwhile.
+/// How often a key is read for one question at most, where it is changed during every read.
 const ATTEMPTS: usize = 3;
 
 /// A [`KeyResolver`] with a memory, over a [`KeyLookup`]. See the crate for what it promises.
@@ -50,14 +49,13 @@ pub struct CachedStore {
 
 pub(crate) struct Inner {
     machine: RwLock<Machine>,
-    pub(crate) flights: Arc<Flights>,
+    pub(crate) flights: Arc<SingleFlight>,
     pub(crate) id: ReplicaId,
     pub(crate) store: CachedStore,
     pub(crate) clock: Arc<dyn BootClock>,
     pub(crate) settings: CacheSettings,
     hits: AtomicU64,
     reads: AtomicU64,
-    planted: Planted,
 }
 
 /// What the cache holds, for metrics.
@@ -86,52 +84,20 @@ impl Inner {
         self.machine.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A read is about to be sent. It is given up where the guard is dropped.
+    pub(crate) fn begin_read(&self, now: BootTime) -> ScopeGuard<SentRead, impl FnOnce(SentRead) + '_> {
+        guard(self.write().begin_read(now), |read| self.write().abandon_read(&read))
+    }
+
     /// Reads the store. From the moment that the answer is there, nobody may join.
     async fn fly(self: Arc<Self>, landing: Landing, digests: Vec<KeyDigest>) -> Outcome {
         self.reads.fetch_add(1, Ordering::Relaxed);
         let now = self.clock.now();
-        let mut begun = Begun::new(&self, now);
-        let answer = within(self.settings.lease, self.store.lookup.find_by_digest(&digests)).await;
-        if self.planted.is(Bug::FencedFromAnswer) {
-            begun = Begun::new(&self, now);
-        }
-        if !self.planted.is(Bug::JoinedWhenOver) {
-            drop(landing);
-        }
-        match answer {
-            Some(Ok(found)) => Ok(begun.end(&digests, found)),
-            Some(Err(error)) => Err(Arc::from(error.to_string())),
-            None => Err(Arc::from("no answer in time")),
-        }
-    }
-}
-
-/// A read that the machine waits for until it is told otherwise.
-pub(crate) struct Begun<'a> {
-    inner: &'a Inner,
-    pub(crate) read: Option<SentRead>,
-}
-
-impl<'a> Begun<'a> {
-    /// Begins one. `now` must have been read before it is sent.
-    pub(crate) fn new(inner: &'a Inner, now: BootTime) -> Self {
-        Self { inner, read: Some(inner.write().begin_read(now)) }
-    }
-
-    fn end(mut self, digests: &[KeyDigest], found: Option<FoundKey>) -> Reading {
-        let mut machine = self.inner.write();
-        match self.read.take() {
-            Some(read) => machine.end_read(&read, digests, found),
-            None => Reading::default(),
-        }
-    }
-}
-
-impl Drop for Begun<'_> {
-    fn drop(&mut self) {
-        if let Some(read) = self.read.take().filter(|_| !self.inner.planted.is(Bug::NeverAbandoned)) {
-            self.inner.write().abandon_read(&read);
-        }
+        let read = self.begin_read(now);
+        let found = FIND_KEY.perform(self.settings.lease, self.store.lookup.find_by_digest(&digests)).await;
+        drop(landing);
+        let found = found?;
+        Ok(self.write().end_read(&ScopeGuard::into_inner(read), &digests, found))
     }
 }
 
@@ -150,25 +116,14 @@ impl VerificationCache {
         store: CachedStore,
         clock: Arc<dyn BootClock>,
     ) -> Self {
-        Self::with_bug(settings, id, store, clock, None)
-    }
-
-    pub(crate) fn with_bug(
-        settings: CacheSettings,
-        id: ReplicaId,
-        store: CachedStore,
-        clock: Arc<dyn BootClock>,
-        bug: Option<Bug>,
-    ) -> Self {
-        let machine = RwLock::new(Machine::new(&settings, Planted::new(bug)));
+        let machine = RwLock::new(Machine::new(&settings));
         let (flights, hits, reads) = (Arc::default(), AtomicU64::new(0), AtomicU64::new(0));
-        let planted = Planted::new(bug);
-        Self(Arc::new(Inner { machine, flights, id, store, clock, settings, hits, reads, planted }))
+        Self(Arc::new(Inner { machine, flights, id, store, clock, settings, hits, reads }))
     }
 
     /// The key stored under one of `digests`, and until when that may be acted on: from the cache
-    /// while there is a lease, else from the store. Reads of the same digests
-    /// are one read while there is a lease.
+    /// while there is a lease, else from the store. Of the same digests there is one read under way, and
+    /// one that waits for its end.
     ///
     /// Whoever asks says for how long they would act on the answer without asking again, and is told
     /// with it until when they may ([`Answer::kept_until`]).
@@ -185,7 +140,7 @@ impl VerificationCache {
         }
         for _ in 0..ATTEMPTS {
             let reading = self.flight(digests).await;
-            let reading = reading.map_err(|reason| Unavailable::new(DEPENDENCY, reason))?;
+            let reading = reading.map_err(|error| Unavailable::new(DEPENDENCY, error))?;
             let machine = self.0.read();
             let now = self.0.clock.now();
             if let Some(answer) = machine.conclude(&reading, digests, kept_from(now, keep), now) {
@@ -204,15 +159,13 @@ impl VerificationCache {
     }
 
     fn flight(&self, digests: &[KeyDigest]) -> Flight {
-        let start = |landing| Arc::clone(&self.0).fly(landing, digests.to_vec()).boxed().shared();
-        // Who asks after a change was acknowledged must not be given a read from before it. Where there
-        // is a lease, the change is applied here by then, and that read goes nowhere. Where there is
-        // none, nobody may have waited for this replica.
-        let joins = self.lease_remaining().is_some() || self.0.planted.is(Bug::JoinedWithoutLease);
-        if !joins || self.0.planted.is(Bug::NeverShared) {
-            return Arc::<Flights>::default().join_or_start(digests, start);
-        }
-        self.0.flights.join_or_start(digests, start)
+        // Whoever asks after a change was acknowledged must not be given a read that began before it.
+        // While there is a lease, this replica has applied the change by then, and no read from before
+        // it passes the fence. Without a lease nobody may have waited for this replica: then only a read
+        // that begins from now on will do.
+        let any = self.lease_remaining().is_some();
+        let (inner, all) = (Arc::clone(&self.0), digests.to_vec());
+        self.0.flights.join_or_start(digests, any, |landing| inner.fly(landing, all))
     }
 
     /// What is left of the lease; `None` where there is none and every lookup is a read of the store.
@@ -238,9 +191,9 @@ impl VerificationCache {
         machine.store_now(self.0.clock.now())
     }
 
-    /// Obeys a change of this replica's own: to be called after the commit and before the answer, so
-    /// that who asked for the change sees it obeyed. Gives back until when somebody may still act on
-    /// a verdict from before it that they were told they may keep.
+    /// Applies a change of this replica's own: to be called after the commit and before the answer, so
+    /// that whoever asked for the change sees it here at once. Returns until when somebody may still act
+    /// on a verdict from before it that they were told they may keep.
     #[must_use = "who keeps a verdict from before has to be waited for"]
     pub fn invalidate(&self, change: Change) -> BootTime {
         let mut machine = self.0.write();
@@ -248,7 +201,7 @@ impl VerificationCache {
         machine.kept_until()
     }
 
-    /// Forgets everything, also which keys there are none of: after an import.
+    /// Drops everything, the negative cache too: after an import.
     pub fn clear(&self) {
         self.0.write().clear();
     }
@@ -285,7 +238,7 @@ impl KeyResolver for VerificationCache {
             let answer = self.find(digests, keep).await?;
             // Once more, as the last thing: the process may have been stopped since.
             let now = self.now();
-            if answer.remaining(now).is_some() || self.0.planted.is(Bug::NoLastLook) {
+            if answer.remaining(now).is_some() {
                 return Ok(ResolvedKey { reliable_for: answer.keepable(now), found: answer.found });
             }
         }

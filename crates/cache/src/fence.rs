@@ -1,4 +1,4 @@
-//! Which reads may go into the cache.
+//! Fencing: which reads may go into the cache.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,13 +7,12 @@ use capykeys_domain::{
     ports::Change,
 };
 
-/// So many tombstones are kept at most; then the reads in flight do without the cache.
+/// How many tombstones are kept at most; when there are more, no read in flight may go into the cache.
 const TOMBSTONES: usize = 4_096;
 
-/// What a read is given when it begins. A read that is given up hands it back as well.
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
-pub(crate) struct Pass {
+/// What a read is given when it begins, and hands back when it ends or is given up.
+#[derive(Clone, Debug)]
+pub(crate) struct FencingToken {
     number: u64,
     epoch: u64,
     generation: u64,
@@ -21,11 +20,10 @@ pub(crate) struct Pass {
 
 /// Remembers what was changed while reads are in flight.
 ///
-/// A read sees everything that was committed before it began, and a later poll tells everything
-/// that was committed after the last one applied. What is between the two, and may be missing from
-/// both, is what was applied while the read was in flight: a tombstone is kept for each such change.
-#[derive(Debug, Default)]
-#[cfg_attr(test, derive(Clone))]
+/// A read sees everything that was committed before it began, and the polls after it tell everything
+/// that is not applied yet. A change that is applied while the read is in flight may be in neither:
+/// a tombstone is kept for it, and what it touches does not go into the cache.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Fence {
     /// How many changes were applied.
     epoch: u64,
@@ -39,11 +37,11 @@ pub(crate) struct Fence {
 }
 
 impl Fence {
-    pub(crate) fn begin(&mut self) -> Pass {
+    pub(crate) fn begin(&mut self) -> FencingToken {
         let number = self.next;
         self.next += 1;
         self.reads.insert(number, self.epoch);
-        Pass { number, epoch: self.epoch, generation: self.generation }
+        FencingToken { number, epoch: self.epoch, generation: self.generation }
     }
 
     /// Notes that `change` was applied.
@@ -69,33 +67,28 @@ impl Fence {
     }
 
     /// Whether the whole cache is still the one that the read began with.
-    pub(crate) const fn same_generation(&self, pass: &Pass) -> bool {
-        pass.generation == self.generation
+    pub(crate) const fn same_generation(&self, token: &FencingToken) -> bool {
+        token.generation == self.generation
     }
 
     /// Whether nothing that was applied since the read began touches `key`.
-    pub(crate) fn untouched(&self, pass: &Pass, key: &ApiKey) -> bool {
-        self.is_before(pass, &Change::Key(key.id)) && self.untouched_organization(pass, key.organization_id)
+    pub(crate) fn untouched(&self, token: &FencingToken, key: &ApiKey) -> bool {
+        self.is_before(token, &Change::Key(key.id)) && self.untouched_organization(token, key.organization_id)
     }
 
     /// Whether nothing that was applied since the read began touches the organization.
-    pub(crate) fn untouched_organization(&self, pass: &Pass, id: OrganizationId) -> bool {
-        self.is_before(pass, &Change::Organization(id))
+    pub(crate) fn untouched_organization(&self, token: &FencingToken, id: OrganizationId) -> bool {
+        self.is_before(token, &Change::Organization(id))
     }
 
     /// Whether the change, if it was applied, was so before the read began.
-    fn is_before(&self, pass: &Pass, change: &Change) -> bool {
-        self.tombstones.get(change).is_none_or(|epoch| *epoch <= pass.epoch)
-    }
-
-    #[cfg(test)]
-    pub(crate) fn reads_in_flight(&self) -> usize {
-        self.reads.len()
+    fn is_before(&self, token: &FencingToken, change: &Change) -> bool {
+        self.tombstones.get(change).is_none_or(|epoch| *epoch <= token.epoch)
     }
 
     /// Ends the read.
-    pub(crate) fn end(&mut self, pass: &Pass) {
-        self.reads.remove(&pass.number);
+    pub(crate) fn end(&mut self, token: &FencingToken) {
+        self.reads.remove(&token.number);
         if self.reads.is_empty() {
             self.tombstones.clear();
         }
@@ -109,6 +102,12 @@ mod tests {
 
     use super::*;
 
+    impl Fence {
+        pub(crate) fn reads_in_flight(&self) -> usize {
+            self.reads.len()
+        }
+    }
+
     fn key() -> ApiKey {
         let at = fixtures::at(0);
         fixtures::key(fixtures::organization(at).id, at).key
@@ -119,13 +118,13 @@ mod tests {
         let (mut fence, own, other) = (Fence::default(), key(), key());
         let earlier = fence.begin();
         fence.changed(Change::Key(own.id));
-        let pass = fence.begin();
+        let token = fence.begin();
         fence.changed(Change::Key(other.id));
         fence.changed(Change::Organization(other.organization_id));
-        assert!(fence.untouched(&pass, &own));
+        assert!(fence.untouched(&token, &own));
         assert!(!fence.untouched(&earlier, &own));
         fence.changed(Change::Organization(own.organization_id));
-        assert!(!fence.untouched(&pass, &own));
+        assert!(!fence.untouched(&token, &own));
     }
 
     #[test]
@@ -142,11 +141,11 @@ mod tests {
     #[test]
     fn a_storm_of_changes_makes_reads_do_without_the_cache_and_not_the_memory_grow() {
         let mut fence = Fence::default();
-        let pass = fence.begin();
+        let token = fence.begin();
         for number in 0..100_000_u64 {
             fence.changed(Change::Key(KeyId::new(fixtures::at(0), number.to_be_bytes())));
             assert!(fence.tombstones.len() <= TOMBSTONES);
         }
-        assert!(!fence.same_generation(&pass));
+        assert!(!fence.same_generation(&token));
     }
 }

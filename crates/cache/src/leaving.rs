@@ -1,4 +1,4 @@
-//! The end of a replica.
+//! How a replica leaves.
 
 use capykeys_domain::ports::Unavailable;
 use tokio::time::sleep;
@@ -6,11 +6,11 @@ use tokio::time::sleep;
 use crate::{VerificationCache, cache::Inner};
 
 impl VerificationCache {
-    /// Lets nobody wait for this replica any more, once what it has told may no longer be acted on. To
-    /// be called when nobody asks it any more and the feed is not followed: it takes a lease no more.
+    /// Removes this replica's registration, once nobody may act any more on a verdict that it gave. To be
+    /// called when it is asked no more and does not follow the feed, so that it takes no further lease.
     ///
     /// # Errors
-    /// [`Unavailable`] where the store did not answer in time: then the others find out by themselves.
+    /// [`Unavailable`] where the store did not answer in time: then the other replicas remove it.
     pub async fn leave(&self) -> Result<(), Unavailable> {
         let Inner { id, store, clock, .. } = &*self.0;
         let over = {

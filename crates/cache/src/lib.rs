@@ -16,49 +16,49 @@
 //!   clock when the verdict is given. Without a lease every lookup is a read of the store.
 //! - A read is **fenced**: it goes into the cache only if nothing that touches its key or its
 //!   organization was applied since it began. Its own verdict is good for L after it began.
+//! - There is a **single flight** for each key: one read under way, and one that waits for its end.
+//!   Without a lease nobody is given a read that began before they asked.
 //! - Whatever is **unexpected in the feed** empties the cache, and no read from before may go in.
 //! - Every replica is **registered** in the store with its lease before it takes one, and **confirms**
-//!   what it has obeyed. A change is acknowledged when all who were registered after its commit have
+//!   what it has applied. A change is acknowledged when all who were registered after its commit have
 //!   confirmed it, or their leases have run out since. One that is gone is forgotten in two steps.
 //! - A caller that **keeps** a verdict says for how long. It is noted with the cached key, and what
 //!   touches that key is confirmed only when the time is over.
 //! - The clock is one that goes on while the machine sleeps ([`BootClock`]). No two clocks need to
 //!   agree.
 //!
-//! The rules are a state machine without time, I/O or concurrency (`machine`), which a seeded
-//! simulation of two replicas and a store runs through (`simulation`); around it is a thin shell,
-//! which is run under random schedules (`schedules`).
+//! The rules are a state machine without time, I/O or concurrency (`machine`); around it is a thin
+//! shell.
 //!
 //! Memory: see [`CacheSettings::keys`].
 
-mod absent;
 mod acknowledgement;
 mod answer;
 mod boot_clock;
 mod cache;
+mod cached_keys;
+mod cached_organizations;
 mod fence;
-mod flights;
 mod leaving;
-mod live;
 mod machine;
 mod monotonic_clock;
+mod negative_cache;
+mod operation;
 mod organization_cache;
-mod organizations;
-mod planted;
 mod poller;
 mod propagation;
 mod reaper;
 mod settings;
+mod single_flight;
 mod store_clock;
 mod store_time;
+#[cfg(not(test))]
 mod sync;
-
 #[cfg(test)]
-mod exhaustive;
+#[path = "tests/sync.rs"]
+mod sync;
 #[cfg(test)]
-mod schedules;
-#[cfg(test)]
-mod simulation;
+mod tests;
 
 pub use answer::Answer;
 pub use boot_clock::{BootClock, BootTime, SystemBootClock};

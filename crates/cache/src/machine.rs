@@ -1,91 +1,86 @@
-//! The rules, without time, I/O or concurrency: what happens and what the clock shows is told to it.
+//! The rules as a state machine without time, I/O or concurrency: it is told what happens, and what the
+//! clock shows then.
 
 use std::{sync::Arc, time::Duration};
 
 use capykeys_domain::{
     model::{ClerkOrganizationId, Organization, Timestamp},
-    ports::{Change, FeedHead, FeedPosition, FeedProgress, FoundKey, Poll},
+    ports::{FeedPosition, FeedProgress, FoundKey, Poll},
     secret::KeyDigest,
 };
 
 use crate::{
     Answer, BootTime, CacheSettings,
-    absent::Absent,
-    fence::{Fence, Pass},
-    live::Live,
-    organizations::Organizations,
-    planted::{Bug, Planted},
+    cached_keys::CachedKeys,
+    cached_organizations::CachedOrganizations,
+    fence::{Fence, FencingToken},
+    negative_cache::NegativeCache,
     store_time::StoreTime,
 };
 
+mod apply;
 #[cfg(test)]
-mod fingerprint;
-mod obedience;
+mod tests;
 
 /// A poll that was sent.
 #[derive(Clone, Debug)]
 pub(crate) struct SentPoll {
     number: u64,
     sent: BootTime,
-    /// What to poll after; without one, the head is to be asked for.
+    /// What to poll after; `None` asks for the head of the feed.
     pub(crate) position: Option<FeedPosition>,
 }
 
 /// What a poll has led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Polled {
-    /// Everything is known that was committed before it was sent.
+    /// Everything is applied that was committed before the poll was sent.
     Current,
     /// There is more: poll on at once.
     Behind,
     /// The cache was emptied.
     Restarted,
-    /// What it told is obeyed, but it gives no lease: this replica has to register first.
+    /// What it told is applied, but it gives no lease: this replica has to register first.
     Unregistered,
-    /// It had been given up.
+    /// The poll had been given up.
     Ignored,
 }
 
 /// A read that was sent.
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
+#[derive(Clone, Debug)]
 pub(crate) struct SentRead {
-    pass: Pass,
+    token: FencingToken,
     began: BootTime,
 }
 
 /// What a read has found.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reading {
-    /// The read's own answer; `None` where something that touches it was changed meanwhile.
+    /// The read's own answer; `None` where a change that touches it was applied meanwhile.
     answer: Option<Answer>,
 }
 
 /// The state of one replica's cache.
 #[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Machine {
     lease: Duration,
     /// While the clock shows less than this, the cache may be used.
     lease_until: BootTime,
     position: Option<FeedPosition>,
     polls: u64,
-    /// What the store knows to be obeyed here.
+    /// Up to where this replica has told the store that it has applied the feed.
     confirmed: Option<FeedProgress>,
     /// Until when somebody may act on a verdict about a key that is not cached any more.
     kept_until: BootTime,
     store_time: StoreTime,
     fence: Fence,
-    live: Live,
-    absent: Absent,
-    organizations: Organizations,
-    planted: Planted,
-    /// Changes that a planted fault has not applied yet.
-    late: Vec<Change>,
+    keys: CachedKeys,
+    negative: NegativeCache,
+    organizations: CachedOrganizations,
 }
 
 impl Machine {
-    pub(crate) fn new(settings: &CacheSettings, planted: Planted) -> Self {
+    pub(crate) fn new(settings: &CacheSettings) -> Self {
         Self {
             lease: settings.lease,
             lease_until: BootTime::START,
@@ -95,11 +90,9 @@ impl Machine {
             kept_until: BootTime::START,
             store_time: StoreTime::default(),
             fence: Fence::default(),
-            live: Live::new(settings.keys),
-            absent: Absent::new(settings),
-            organizations: Organizations::default(),
-            planted,
-            late: Vec::new(),
+            keys: CachedKeys::new(settings.keys),
+            negative: NegativeCache::new(settings),
+            organizations: CachedOrganizations::default(),
         }
     }
 
@@ -118,31 +111,24 @@ impl Machine {
         match answer {
             Poll::Changes { changes, position, complete, store_time, registered } => {
                 self.apply(changes);
-                // In this order: where something goes wrong on the way, the next poll tells the
-                // same changes again, and there is no lease before they are applied.
+                // In this order: there is no lease before the changes are applied, and should anything
+                // go wrong on the way, the next poll tells the same changes again.
                 self.position = Some(*position);
-                self.absent.age(now);
+                self.negative.expire(now);
                 self.store_time.told(*store_time, sent.sent, now);
-                if !complete && !self.planted.is(Bug::LeaseFromIncompletePoll) {
+                if !complete {
                     return Polled::Behind;
                 }
-                self.extend(sent, *registered, now, Polled::Current)
+                self.extend(sent, *registered, Polled::Current)
             }
-            Poll::Diverged(head) => self.end_head(sent, head, now),
+            // What is cached may be of another history of the store.
+            Poll::Diverged(head) => {
+                self.clear();
+                self.position = Some(head.position);
+                self.store_time.told(head.store_time, sent.sent, now);
+                self.extend(sent, head.registered, Polled::Restarted)
+            }
         }
-    }
-
-    /// The head was asked for and answered, at `now`: what is known is of no use.
-    pub(crate) fn end_head(&mut self, sent: &SentPoll, head: &FeedHead, now: BootTime) -> Polled {
-        if sent.number != self.polls {
-            return Polled::Ignored;
-        }
-        if sent.position.is_none() || !self.planted.is(Bug::DivergenceIgnored) {
-            self.clear();
-        }
-        self.position = Some(head.position);
-        self.store_time.told(head.store_time, sent.sent, now);
-        self.extend(sent, head.registered, now, Polled::Restarted)
     }
 
     /// Until when the cache may be used.
@@ -155,25 +141,23 @@ impl Machine {
         self.store_time.at(now)
     }
 
-    /// What is cached of `digests`, for somebody who may go on acting on it until `keep`. Whether it
-    /// may still be said is seen by comparing [`Answer::until`] with the clock, as the very last
-    /// thing.
+    /// What is cached of `digests`, for somebody who may go on acting on it until `keep`. Whoever hands
+    /// it out compares [`Answer::until`] with the clock as the very last thing.
     pub(crate) fn recall(&self, digests: &[KeyDigest], keep: Option<BootTime>) -> Option<Answer> {
-        let until =
-            if self.planted.is(Bug::NoLease) { BootTime::new(Duration::MAX) } else { self.lease_until };
+        let until = self.lease_until;
         // Noted with the key while the lock is held, so that a change that comes later waits for it.
         let keep = keep.map(|keep| keep.min(until));
         let kept_until = keep.unwrap_or(BootTime::START);
-        if let Some(found) = self.live.get(digests, keep, &self.planted) {
+        if let Some(found) = self.keys.get(digests, keep) {
             return Some(Answer { found: Some(Arc::clone(found)), until, kept_until });
         }
-        let absent = digests.iter().all(|digest| self.absent.contains(digest.as_bytes()));
-        absent.then_some(Answer { found: None, until, kept_until })
+        let unknown = digests.iter().all(|digest| self.negative.contains(digest.as_bytes()));
+        unknown.then_some(Answer { found: None, until, kept_until })
     }
 
     /// A read of the store is about to be sent. `now` must have been read before.
     pub(crate) fn begin_read(&mut self, now: BootTime) -> SentRead {
-        SentRead { pass: self.fence.begin(), began: now }
+        SentRead { token: self.fence.begin(), began: now }
     }
 
     /// A read of `digests` was answered. It goes into the cache where it may.
@@ -184,30 +168,25 @@ impl Machine {
         found: Option<FoundKey>,
     ) -> Reading {
         let found = found.map(Arc::new);
-        let same = self.fence.same_generation(&sent.pass) || self.planted.is(Bug::FillAfterRestart);
-        let untouched = found.as_ref().is_none_or(|found| self.fence.untouched(&sent.pass, &found.key));
-        self.fence.end(&sent.pass);
-        if !same || !(untouched || self.planted.is(Bug::NoFence)) {
+        let same = self.fence.same_generation(&sent.token);
+        let untouched = found.as_ref().is_none_or(|found| self.fence.untouched(&sent.token, &found.key));
+        self.fence.end(&sent.token);
+        if !same || !untouched {
             return Reading { answer: None };
         }
         match &found {
             Some(found) => {
-                self.planted.remember(found.digest.as_bytes(), found.key.id);
-                let kept_until = self.live.insert(Arc::clone(found));
+                let kept_until = self.keys.insert(Arc::clone(found));
                 self.keep(kept_until);
             }
             None => {
                 for digest in digests {
-                    self.absent.insert(*digest.as_bytes());
+                    self.negative.insert(*digest.as_bytes());
                 }
             }
         }
-        let until = if self.planted.is(Bug::NoAgeOfReads) {
-            BootTime::new(Duration::MAX)
-        } else {
-            // It saw what was committed before it began, as a poll does.
-            sent.began.after(self.lease)
-        };
+        // It saw what was committed before it began, as a poll does.
+        let until = sent.began.after(self.lease);
         // Nobody may keep it: it is not in the cache where a change would find it.
         Reading { answer: Some(Answer { found, until, kept_until: BootTime::START }) }
     }
@@ -221,9 +200,9 @@ impl Machine {
     /// A read of an organization of sessions was answered. It goes into the cache where it may;
     /// whether its own answer may be made use of.
     pub(crate) fn end_organization_read(&mut self, sent: &SentRead, found: Option<&Organization>) -> bool {
-        let same = self.fence.same_generation(&sent.pass);
-        let untouched = found.is_none_or(|found| self.fence.untouched_organization(&sent.pass, found.id));
-        self.fence.end(&sent.pass);
+        let same = self.fence.same_generation(&sent.token);
+        let untouched = found.is_none_or(|found| self.fence.untouched_organization(&sent.token, found.id));
+        self.fence.end(&sent.token);
         if let Some(found) = found.filter(|_| same && untouched) {
             self.organizations.insert(found);
         }
@@ -232,7 +211,7 @@ impl Machine {
 
     /// A read has failed, or nobody waits for it any more.
     pub(crate) fn abandon_read(&mut self, sent: &SentRead) {
-        self.fence.end(&sent.pass);
+        self.fence.end(&sent.token);
     }
 
     /// What may be said after a read: what is cached by now, which a later poll may have confirmed,
@@ -248,13 +227,8 @@ impl Machine {
         self.recall(digests, keep).filter(fresh).or_else(|| reading.answer.clone().filter(fresh))
     }
 
-    /// How many keys and how many absent digests are cached.
+    /// How many keys are cached, and how many digests without one.
     pub(crate) fn sizes(&self) -> (usize, usize) {
-        (self.live.len(), self.absent.len())
-    }
-
-    #[cfg(test)]
-    pub(crate) fn reads_in_flight(&self) -> usize {
-        self.fence.reads_in_flight()
+        (self.keys.len(), self.negative.len())
     }
 }

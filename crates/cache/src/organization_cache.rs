@@ -7,21 +7,21 @@ use capykeys_domain::{
     model::{ClerkOrganizationId, Organization, OrganizationId},
     ports::{Change, OrganizationResolver, Organizations, Unavailable},
 };
+use scopeguard::ScopeGuard;
 
-use crate::{DEPENDENCY, VerificationCache, cache::Begun, sync::within};
+use crate::{DEPENDENCY, VerificationCache, operation::FIND_ORGANIZATION};
 
-/// How often an organization is read for one question at most, where it keeps changing meanwhile.
+/// How often an organization is read for one question at most, where it is changed during every read.
 const ATTEMPTS: usize = 3;
 
-/// An [`OrganizationResolver`] with a memory, which lives by the rules and the lease of a
-/// [`VerificationCache`].
+/// An [`OrganizationResolver`] that caches, under the rules and the lease of a [`VerificationCache`].
 pub struct OrganizationCache {
     cache: VerificationCache,
     store: Arc<dyn Organizations>,
 }
 
 impl OrganizationCache {
-    /// Remembers in `cache` what it reads from `store`.
+    /// Keeps in `cache` what it reads from `store`.
     #[must_use]
     pub const fn new(cache: VerificationCache, store: Arc<dyn Organizations>) -> Self {
         Self { cache, store }
@@ -39,14 +39,10 @@ impl OrganizationCache {
     async fn read(&self, id: &ClerkOrganizationId) -> Result<Option<Option<Organization>>, Unavailable> {
         let (inner, lease) = (&self.cache.0, self.cache.settings().lease);
         let sent = self.cache.now();
-        let mut begun = Begun::new(inner, sent);
-        let answer = within(lease, self.store.find_by_clerk_id(id)).await;
-        let found =
-            answer.ok_or_else(|| Unavailable::new(DEPENDENCY, "organization: no answer in time"))??;
-        let good = match begun.read.take() {
-            Some(read) => inner.write().end_organization_read(&read, found.as_ref()),
-            None => false,
-        };
+        let read = inner.begin_read(sent);
+        let found = FIND_ORGANIZATION.perform(lease, self.store.find_by_clerk_id(id)).await?;
+        let read = ScopeGuard::into_inner(read);
+        let good = inner.write().end_organization_read(&read, found.as_ref());
         Ok((good && self.cache.now() < sent.after(lease)).then_some(found))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use capykeys_domain::ports::{FeedHead, Poll, Unavailable};
+use capykeys_domain::ports::{Poll, Unavailable};
 use tokio::{
     runtime::Handle,
     task::JoinHandle,
@@ -10,19 +10,19 @@ use tokio::{
 };
 
 use crate::{
-    BootTime, DEPENDENCY, VerificationCache,
+    BootTime, VerificationCache,
     cache::Inner,
     machine::{Polled, SentPoll},
+    operation::{CONFIRM, FORGET, Operation, POLL_FEED, READ_REGISTRY, REGISTER, RETIRE},
     reaper::Reaper,
     store_time::StoreTimeJump,
-    sync::within,
 };
 
 /// How many changes are taken at once.
 const LIMIT: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
 
-/// How often a replica says that it is there where it has nothing else to say, and looks whether the
-/// others have.
+/// How often a replica renews its registration where it has nothing to confirm, and looks whether the
+/// others have renewed theirs.
 const RENEWAL: Duration = Duration::from_secs(5);
 
 /// Follows the feed in the background until it is dropped.
@@ -34,11 +34,6 @@ impl Drop for Polling {
     fn drop(&mut self) {
         self.0.abort();
     }
-}
-
-enum Told {
-    Head(FeedHead),
-    Poll(Poll),
 }
 
 impl VerificationCache {
@@ -70,7 +65,7 @@ impl VerificationCache {
     }
 }
 
-/// When this replica last said that it is there, and whether the others did.
+/// When this replica last renewed its registration, and what was seen of the others'.
 struct Renewal {
     renewed: BootTime,
     reaper: Reaper,
@@ -85,12 +80,12 @@ impl Renewal {
 impl Inner {
     async fn follow(self: &Arc<Self>, renewal: &mut Renewal) -> Result<(), Unavailable> {
         self.catch_up().await?;
-        let obeyed = self.read().confirmable(self.clock.now());
+        let applied = self.read().confirmable(self.clock.now());
         let due = self.clock.now().since(renewal.renewed) >= RENEWAL;
-        let progress = obeyed.or_else(|| self.read().confirmed().filter(|_| due));
+        let progress = applied.or_else(|| self.read().confirmed().filter(|_| due));
         if let Some(progress) = progress {
             let confirming = self.store.registry.confirm(self.id, &progress);
-            self.in_time("confirm", confirming).await?;
+            self.in_time(CONFIRM, confirming).await?;
             self.write().end_confirm(progress);
         }
         if due {
@@ -100,7 +95,7 @@ impl Inner {
         Ok(())
     }
 
-    /// Polls until everything is known and there is a lease.
+    /// Polls until everything is applied and there is a lease.
     pub(crate) async fn catch_up(self: &Arc<Self>) -> Result<(), Unavailable> {
         loop {
             match self.poll().await? {
@@ -113,7 +108,7 @@ impl Inner {
 
     async fn register(&self) -> Result<(), Unavailable> {
         let registering = self.store.registry.register(self.id, self.settings.lease);
-        self.in_time("register", registering).await?;
+        self.in_time(REGISTER, registering).await?;
         self.write().registered();
         tracing::info!(lease = ?self.settings.lease, "registered as a replica");
         Ok(())
@@ -121,26 +116,21 @@ impl Inner {
 
     async fn in_time<T>(
         &self,
-        what: &'static str,
+        operation: Operation,
         answer: impl Future<Output = Result<T, Unavailable>>,
     ) -> Result<T, Unavailable> {
-        let answer = within(self.settings.poll_deadline(), answer).await;
-        answer.ok_or_else(|| Unavailable::new(DEPENDENCY, format_args!("{what}: no answer in time")))?
+        operation.perform(self.settings.poll_deadline(), answer).await
     }
 
     async fn poll(&self) -> Result<Polled, Unavailable> {
         // Before anything is sent: what is committed after this may be missing from the answer.
         let now = self.clock.now();
         let sent = self.write().begin_poll(now);
-        let told = self.in_time("poll", self.ask(&sent)).await?;
+        let answer = self.in_time(POLL_FEED, self.ask(&sent)).await?;
         let now = self.clock.now();
         let (polled, jump) = {
             let mut machine = self.write();
-            let polled = match &told {
-                Told::Head(head) => machine.end_head(&sent, head, now),
-                Told::Poll(poll) => machine.end_poll(&sent, poll, now),
-            };
-            (polled, machine.take_jump())
+            (machine.end_poll(&sent, &answer, now), machine.take_jump())
         };
         if polled == Polled::Restarted {
             let first = sent.position.is_none();
@@ -154,27 +144,28 @@ impl Inner {
         Ok(polled)
     }
 
-    async fn ask(&self, sent: &SentPoll) -> Result<Told, Unavailable> {
+    async fn ask(&self, sent: &SentPoll) -> Result<Poll, Unavailable> {
         match &sent.position {
-            Some(position) => self.store.feed.poll(self.id, position, LIMIT).await.map(Told::Poll),
-            None => self.store.feed.head(self.id).await.map(Told::Head),
+            Some(position) => self.store.feed.poll(self.id, position, LIMIT).await,
+            // Whoever has no position is as far from the feed as who has one of another history.
+            None => self.store.feed.head(self.id).await.map(Poll::Diverged),
         }
     }
 
-    /// Removes replicas that are gone, in two steps.
+    /// Removes replicas that are gone: retires them, and forgets them when their leases have run out.
     async fn reap(&self, reaper: &mut Reaper) -> Result<(), Unavailable> {
-        let registry = self.in_time("read the registry", self.store.registry.registry()).await?;
+        let registry = self.in_time(READ_REGISTRY, self.store.registry.registry()).await?;
         let steps = reaper.observe(&registry, self.id, self.clock.now());
         for gone in steps.retire {
             let retiring = self.store.registry.retire(gone.id, gone.renewals);
-            if self.in_time("retire a replica", retiring).await? {
+            if self.in_time(RETIRE, retiring).await? {
                 // Only now: its lease may have been taken up to when this was committed.
                 reaper.retired(&gone, self.clock.now());
             }
         }
         for gone in steps.forget {
             let forgetting = self.store.registry.forget(gone.id, gone.renewals);
-            self.in_time("forget a replica", forgetting).await?;
+            self.in_time(FORGET, forgetting).await?;
             tracing::info!("a replica that is gone was forgotten");
         }
         Ok(())

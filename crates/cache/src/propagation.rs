@@ -1,9 +1,9 @@
-//! Waiting until every replica has obeyed a change.
+//! Awaiting the propagation of a change to every replica.
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use capykeys_domain::ports::{Change, Registry, ReplicaRegistry, Replicas, Unavailable};
+use capykeys_domain::ports::{Change, Registry, ReplicaRegistry, Replicas};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
@@ -12,8 +12,8 @@ use tokio::{
 use tracing::Instrument;
 
 use crate::{
-    BootClock, DEPENDENCY, SystemBootClock, VerificationCache, acknowledgement::Acknowledgement,
-    settings::LONGEST_LEASE, sync::within,
+    BootClock, SystemBootClock, VerificationCache, acknowledgement::Acknowledgement,
+    operation::READ_REGISTRY, settings::LONGEST_LEASE, sync::within,
 };
 
 /// How long between two looks at who has confirmed. A replica confirms within the interval of its
@@ -22,8 +22,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// How many changes may wait to be told of one read of the registry.
 const WAITING: usize = 1_024;
 
-/// Lets a change be acknowledged when no replica acts any more on what was before it, and nobody
-/// else who keeps a verdict does.
+/// Lets a change be acknowledged when no replica acts any more on the state before it, and nobody who
+/// keeps a verdict does.
 pub struct Propagation {
     own: Option<VerificationCache>,
     clock: Arc<dyn BootClock>,
@@ -92,15 +92,13 @@ impl Replicas for Propagation {
 }
 
 /// Reads the registry for everybody who waits, one read at a time: whoever asks while one is under
-/// way is told by the next, which begins after they asked.
+/// way gets the answer of the next, which begins after they asked.
 fn start(registry: Arc<dyn ReplicaRegistry>, runtime: &Handle) -> mpsc::Sender<Reply> {
     let (reads, mut asked) = mpsc::channel(WAITING);
     runtime.spawn(async move {
         let mut waiting: Vec<Reply> = Vec::new();
         while asked.recv_many(&mut waiting, WAITING).await > 0 {
-            let read = within(LONGEST_LEASE, registry.registry()).await;
-            let read =
-                read.unwrap_or_else(|| Err(Unavailable::new(DEPENDENCY, "registry: no answer in time")));
+            let read = READ_REGISTRY.perform(LONGEST_LEASE, registry.registry()).await;
             if let Err(error) = &read {
                 tracing::warn!(%error, "the replicas are not known: changes wait for the longest lease");
             }

@@ -1,4 +1,4 @@
-//! Which replicas are gone.
+//! Which replicas are gone: the reaper of their registrations.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -12,8 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Watches the others' registrations. The store's clock plays no part: what counts is how long this
 /// process has seen no renewal.
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
+#[derive(Clone, Debug)]
 pub(crate) struct Reaper {
     patience: Duration,
     seen: HashMap<ReplicaId, Seen>,
@@ -25,8 +24,7 @@ impl Default for Reaper {
     }
 }
 
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
+#[derive(Clone, Debug)]
 struct Seen {
     renewals: i64,
     /// When this number of renewals was seen first.
@@ -68,18 +66,6 @@ impl Reaper {
         steps
     }
 
-    /// What was seen of the replica, if it has not renewed since `renewals`.
-    #[cfg(test)]
-    pub(crate) fn fingerprint(
-        &self,
-        replica: &RegisteredReplica,
-        now: BootTime,
-    ) -> impl std::hash::Hash + use<> {
-        let seen = self.seen.get(&replica.id).filter(|seen| seen.renewals == replica.renewals)?;
-        let retired = seen.retired.map(|retired| now.since(retired).min(run_out(replica.lease)));
-        Some((now.since(seen.since).min(self.patience), retired))
-    }
-
     /// The replica was retired, with what was known of it; that was certain at `now`.
     pub(crate) fn retired(&mut self, replica: &RegisteredReplica, now: BootTime) {
         if let Some(seen) = self.seen.get_mut(&replica.id).filter(|seen| seen.renewals == replica.renewals) {
@@ -93,6 +79,19 @@ mod tests {
     use capykeys_domain::ports::FeedProgress;
 
     use super::*;
+
+    impl Reaper {
+        /// What was seen of the replica, if it has not renewed since `renewals`.
+        pub(crate) fn fingerprint(
+            &self,
+            replica: &RegisteredReplica,
+            now: BootTime,
+        ) -> impl std::hash::Hash + use<> {
+            let seen = self.seen.get(&replica.id).filter(|seen| seen.renewals == replica.renewals)?;
+            let retired = seen.retired.map(|retired| now.since(retired).min(run_out(replica.lease)));
+            Some((now.since(seen.since).min(self.patience), retired))
+        }
+    }
 
     const OWN: ReplicaId = ReplicaId([0; 16]);
     const LEASE: Duration = Duration::from_millis(500);

@@ -9,8 +9,8 @@ pub(crate) const DRIFT: u32 = 1_000;
 /// has to pass since a commit before it may be acknowledged.
 pub const LONGEST_LEASE: Duration = Duration::from_secs(5);
 
-/// How long after a commit a replica with this lease no longer acts on what was before it, whatever it
-/// has heard: the lease, and what its clock may run behind in it.
+/// How long after a commit a replica with this lease acts on the state before it at most, whatever it
+/// has heard: the lease, and what its clock may run behind meanwhile.
 #[must_use]
 pub(crate) fn run_out(lease: Duration) -> Duration {
     lease.saturating_add(lease / DRIFT)
@@ -19,18 +19,18 @@ pub(crate) fn run_out(lease: Duration) -> Duration {
 /// How long the cache may be behind, and how much it may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheSettings {
-    /// L: a change is obeyed at the latest this long after its commit. 500 ms by default, and
+    /// L: no verdict is given on the state before a change later than this after its commit. 500 ms by default, and
     /// [`LONGEST_LEASE`] at most. Replicas may have different ones.
     pub lease: Duration,
     /// How many keys are kept; beyond that, one that was not asked for lately makes room. 100,000
     /// by default, at about 1 kB each where every field is filled (`tests/memory.rs` measures it).
     pub keys: NonZeroUsize,
-    /// How many digests are remembered of which the store has no key, in a space of their own, so
-    /// that a flood of made-up keys takes no room from real ones. 65,536 by default, at about 100
-    /// bytes each; 0 remembers none.
+    /// How many digests without a key the negative cache holds, in a space of its own, so that a flood
+    /// of made-up keys takes no room from real ones. 65,536 by default, at about 100 bytes each; 0 turns
+    /// it off.
     pub absent: usize,
-    /// How long such a digest is remembered at most. A key that is minted cannot have been asked
-    /// for before, but one that is imported can. 10 s by default.
+    /// How long the negative cache holds a digest at most. Nobody can have asked for a key before it was
+    /// minted, but for one that is imported they can. 10 s by default.
     pub absent_for: Duration,
 }
 

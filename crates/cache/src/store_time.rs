@@ -6,7 +6,8 @@ use capykeys_domain::model::Timestamp;
 
 use crate::BootTime;
 
-/// A clock that is further off than this, and than the time that polls take explains, was set.
+/// A clock that differs by more than this from where it should be, the time that polls take aside,
+/// was set.
 const STEP: Duration = Duration::from_secs(1);
 
 /// The store's clock was set, or is another server's.
@@ -21,13 +22,13 @@ pub(crate) enum StoreTimeJump {
 /// The store's time as it was told last.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StoreTime {
-    told: Option<Told>,
+    latest: Option<Sample>,
     jump: Option<StoreTimeJump>,
 }
 
-/// A time that was told between two readings of the boot clock.
+/// A time that the store told between two readings of the boot clock.
 #[derive(Clone, Copy, Debug)]
-struct Told {
+struct Sample {
     time: Timestamp,
     sent: BootTime,
     answered: BootTime,
@@ -36,7 +37,7 @@ struct Told {
 impl StoreTime {
     /// The store told `time` after `sent` and before `answered`.
     pub(crate) fn told(&mut self, time: Timestamp, sent: BootTime, answered: BootTime) {
-        if let Some(before) = self.told {
+        if let Some(before) = self.latest {
             let earliest = before.time.saturating_add(sent.since(before.answered));
             let latest = before.time.saturating_add(answered.since(before.sent));
             let (back, ahead) = (earliest.since(time), time.since(latest));
@@ -46,15 +47,15 @@ impl StoreTime {
                 _ => None,
             };
         }
-        self.told = Some(Told { time, sent, answered });
+        self.latest = Some(Sample { time, sent, answered });
     }
 
     /// The store's time at `now`; `None` before the first was told.
     ///
-    /// It is told at some moment between sending and answer, and taken for that of the sending: so it
-    /// is never late, and early by at most the time that the poll took.
+    /// It is from some moment between sending and answer and is taken for that of the sending: so what
+    /// this gives is never behind the store's clock, and ahead of it by at most the time of the poll.
     pub(crate) fn at(&self, now: BootTime) -> Option<Timestamp> {
-        self.told.map(|told| told.time.saturating_add(now.since(told.sent)))
+        self.latest.map(|sample| sample.time.saturating_add(now.since(sample.sent)))
     }
 
     /// By how much the clock jumped when it was told last.

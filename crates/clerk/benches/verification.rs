@@ -9,7 +9,7 @@ mod support;
 
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use capykeys_clerk::{InstanceSettings, KeySource};
+use capykeys_clerk::{InstanceSettings, PublicKeySource};
 use capykeys_domain::{ports::SessionVerifier, secret::BearerToken};
 use divan::{Bencher, Divan, black_box};
 use tokio::runtime::{Builder, Runtime};
@@ -43,7 +43,7 @@ fn token_with_cached_jwks(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn token_with_pem(bencher: Bencher<'_, '_>) {
-    let keys = KeySource::Pem(signing_key().public_pem());
+    let keys = PublicKeySource::Pem(signing_key().public_pem());
     verify(bencher, InstanceSettings { keys, ..instance() }, &token());
 }
 

@@ -1,19 +1,23 @@
 //! Clerk session tokens: the adapter behind the [`SessionVerifier`] port.
 //!
-//! [`ClerkVerifier`] turns a bearer token into a [`Session`], or refuses it. `capykeys-jwks` fetches
-//! the keys and checks the RS256 signature; every other rule is here, where it can be read: the
-//! token's header and its claims (`token`), and whose keys it must be signed with (`instance`).
+//! [`ClerkVerifier`] turns a bearer token into a [`Session`], or refuses it. `capykeys-jwks` checks what is
+//! the same for every kind of token: its form, its header, its times, and its RS256 signature by the keys
+//! that it fetches. What makes a token one of a Clerk session is here: its category, its claims, and which
+//! instance's keys it must be signed with.
 //!
 //! [`SessionVerifier`]: capykeys_domain::ports::SessionVerifier
 //! [`Session`]: capykeys_domain::model::Session
 
-mod instance;
+mod category;
+mod claims;
+mod organization;
 mod refusal;
 mod settings;
-mod token;
 mod verifier;
 
-pub use capykeys_jwks::{FetchError, FetchJwks, HttpFetcher, KeySource, MAX_JWKS_BYTES, Url, shown};
+pub use capykeys_jwks::{
+    FetchError, FetchJwks, HttpFetcher, MAX_JWKS_BYTES, PublicKeySource, TokenError, Url, shown,
+};
 pub use refusal::Refusal;
 pub use settings::{ClerkSettings, InstanceSettings, SettingsError};
 pub use verifier::ClerkVerifier;

@@ -2,9 +2,10 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use capykeys_jwks::{KeySource, Url, is_trustworthy};
+use capykeys_jwks::{Algorithm, PublicKeySource, PublicKeySourceError, Url, is_trustworthy};
 
-use crate::instance::unusable;
+/// What session tokens are signed with.
+pub(crate) const ALGORITHMS: &[Algorithm] = &[Algorithm::Rs256];
 
 /// A setting that cannot be worked with, as one sentence for the person who wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,7 +13,7 @@ use crate::instance::unusable;
 pub struct SettingsError(String);
 
 impl SettingsError {
-    pub(crate) fn new(sentence: impl Into<String>) -> Self {
+    fn new(sentence: impl Into<String>) -> Self {
         Self(sentence.into())
     }
 }
@@ -30,7 +31,7 @@ pub struct InstanceSettings {
     /// `iss` of its tokens, to the letter: `https://clerk.example.com`.
     pub issuer: String,
     /// Where its public keys come from.
-    pub keys: KeySource,
+    pub keys: PublicKeySource,
     /// What must be in `aud`. Without it, a token that has an `aud` is refused, for it is meant for somebody
     /// else; Clerk writes none unless it is told to.
     pub audience: Option<String>,
@@ -90,7 +91,12 @@ impl InstanceSettings {
                 self.issuer
             )));
         }
-        self.keys.check().map_err(|error| unusable(&self.issuer, error))
+        self.keys.check().map_err(|error| self.unusable(error))
+    }
+
+    /// The sentence for a source of keys that cannot be worked with.
+    pub(crate) fn unusable(&self, error: PublicKeySourceError) -> SettingsError {
+        SettingsError(error.sentence(&format!("`{}`", self.issuer), ALGORITHMS))
     }
 }
 
@@ -101,7 +107,7 @@ mod tests {
     fn instance(issuer: &str, jwks: &str) -> InstanceSettings {
         InstanceSettings {
             issuer: issuer.to_owned(),
-            keys: KeySource::JwksUrl(jwks.parse().unwrap()),
+            keys: PublicKeySource::JwksUrl(jwks.parse().unwrap()),
             audience: None,
             max_lifetime: InstanceSettings::DEFAULT_MAX_LIFETIME,
             authorized_parties: vec!["https://app.example.com".to_owned()],

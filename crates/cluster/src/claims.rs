@@ -1,7 +1,7 @@
 //! The claims (RFC 7519, section 4.1).
 
 use capykeys_domain::model::{ClusterSubject, Timestamp};
-use capykeys_jwks::{Object, Times, is_for};
+use capykeys_jwks::{Object, Times, check_audience};
 
 use crate::{refusal::Refusal, settings::ClusterSettings};
 
@@ -15,11 +15,9 @@ pub(crate) fn accepted_subject(
     if claims.text("iss") != Some(&settings.issuer) {
         return Err(Refusal::Issuer);
     }
-    if !is_for(&settings.audience, claims.get("aud")) {
-        return Err(Refusal::Audience);
-    }
+    check_audience(claims, Some(&settings.audience))?;
     let subject = claims.text("sub").and_then(ClusterSubject::parse).ok_or(Refusal::Subject)?;
-    Times::parse(claims).ok_or(Refusal::Time)?.check(now, settings.max_lifetime)?;
+    Times::parse(claims)?.check(now, settings.max_lifetime)?;
     if !settings.subjects.is_empty() && !settings.subjects.contains(&subject) {
         return Err(Refusal::NotAllowed);
     }

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use capykeys_domain::model::ClusterSubject;
-use capykeys_jwks::{KeySource, KeySourceError};
+use capykeys_jwks::{Algorithm, PublicKeySource, PublicKeySourceError};
+
+/// What a cluster signs with. The API server takes RSA and ECDSA keys alike.
+pub(crate) const ALGORITHMS: &[Algorithm] = &[Algorithm::Rs256, Algorithm::Es256];
 
 /// A setting that cannot be worked with, as one sentence for the person who wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct SettingsError(&'static str);
+pub struct SettingsError(String);
 
 /// Whose tokens are accepted.
 #[derive(Clone, Debug)]
@@ -18,7 +21,7 @@ pub struct ClusterSettings {
     /// What must be in `aud`: a name of this service, which its callers ask their tokens for.
     pub audience: String,
     /// Where the cluster's public keys come from.
-    pub keys: KeySource,
+    pub keys: PublicKeySource,
     /// The `sub` that are accepted. Where it is empty, every workload with a token for the
     /// audience is.
     pub subjects: Vec<ClusterSubject>,
@@ -34,29 +37,18 @@ impl ClusterSettings {
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
         // Compared to the letter: with white space, or without a letter, no token could match.
         let cannot_match = |text: &str| text.is_empty() || text.contains(char::is_whitespace);
-        if cannot_match(&self.issuer) {
-            return Err(SettingsError("The issuer of cluster tokens must be set, without white space."));
-        }
-        if cannot_match(&self.audience) {
-            return Err(SettingsError("The audience of cluster tokens must be set, without white space."));
+        for (name, text) in [("issuer", &self.issuer), ("audience", &self.audience)] {
+            if cannot_match(text) {
+                let sentence = format!("The {name} of cluster tokens must be set, without white space.");
+                return Err(SettingsError(sentence));
+            }
         }
         Ok(())
     }
 }
 
-impl From<KeySourceError> for SettingsError {
-    fn from(error: KeySourceError) -> Self {
-        Self(match error {
-            KeySourceError::Url => {
-                "The JWKS URL of the cluster must be an https URL without user name, password and fragment."
-            }
-            KeySourceError::PrivateKey => {
-                "The PEM of the cluster is a private key: configure the public one, and replace the \
-                 private one."
-            }
-            KeySourceError::NoPublicKey => {
-                "The PEM of the cluster must be an RSA public key of 2048 to 8192 bits, or one on P-256."
-            }
-        })
+impl From<PublicKeySourceError> for SettingsError {
+    fn from(error: PublicKeySourceError) -> Self {
+        Self(error.sentence("the cluster", ALGORITHMS))
     }
 }

@@ -17,8 +17,8 @@ use tokio::{
 };
 
 use crate::{
+    algorithm::Algorithm,
     fetch::{FetchError, FetchJwks, MAX_JWKS_BYTES},
-    key::Algorithm,
     set::{KeySet, KeySetError},
     source::shown,
 };

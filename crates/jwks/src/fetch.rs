@@ -6,6 +6,9 @@ use reqwest::Url;
 /// The longest key set that is read. Clerk's have one to three keys of half a KiB each.
 pub const MAX_JWKS_BYTES: usize = 64 * 1024;
 
+/// The name of the operation, wherever somebody looks on.
+pub const FETCH_JWKS: &str = "fetch_jwks";
+
 /// Why a key set could not be fetched. Holds nothing of what was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {

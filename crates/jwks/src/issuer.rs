@@ -5,52 +5,36 @@ use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 
 use crate::{
     cache::{Environment, KeyCache},
-    key::{Algorithm, VerificationKey},
-    source::{KeySource, KeySourceError},
-    token::Compact,
+    error::TokenError,
+    key::VerificationKey,
+    source::{PublicKeySource, PublicKeySourceError},
+    token::UnverifiedToken,
 };
 
-/// Why a signature does not stand.
-#[derive(Debug, thiserror::Error)]
-pub enum SignatureError {
-    /// The token does not say which key it is signed with, and there may be several.
-    #[error("no key id")]
-    NoKeyId,
-    /// The issuer has no key of this id for this algorithm.
-    #[error("unknown key")]
-    UnknownKey,
-    /// The signature does not match.
-    #[error("bad signature")]
-    Mismatch,
-    /// The keys cannot be had right now.
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
-}
-
 /// The keys of one issuer of tokens: one that was configured, or the set that it publishes.
-pub struct Keys(Kind);
+pub struct IssuerKeys(Kind);
 
 enum Kind {
     Fixed(VerificationKey),
     Fetched(KeyCache),
 }
 
-impl Keys {
+impl IssuerKeys {
     /// Reads a configured key. No key is fetched yet: see [`warm_up`](Self::warm_up).
     ///
     /// # Errors
-    /// [`KeySourceError`] where the source cannot be worked with.
-    pub fn new(source: &KeySource, environment: &Environment) -> Result<Self, KeySourceError> {
+    /// [`PublicKeySourceError`] where the source cannot be worked with.
+    pub fn new(source: &PublicKeySource, environment: &Environment) -> Result<Self, PublicKeySourceError> {
         // Named here, so that no other crate's choice of features leaves it to be guessed. An
         // error says that the process has one already.
         DEFAULT_PROVIDER.install_default().ok();
         source.check()?;
         Ok(Self(match source {
-            KeySource::Pem(pem) => {
+            PublicKeySource::Pem(pem) => {
                 let key = VerificationKey::from_pem(pem, environment.algorithms);
-                Kind::Fixed(key.ok_or(KeySourceError::NoPublicKey)?)
+                Kind::Fixed(key.ok_or(PublicKeySourceError::NoPublicKey)?)
             }
-            KeySource::JwksUrl(url) => Kind::Fetched(KeyCache::new(url.clone(), environment.clone())),
+            PublicKeySource::JwksUrl(url) => Kind::Fetched(KeyCache::new(url.clone(), environment.clone())),
         }))
     }
 
@@ -62,42 +46,32 @@ impl Keys {
         }
     }
 
-    /// Checks that the token is signed with a key of this id and for this algorithm. The id is
-    /// needed where the keys are fetched.
+    /// Checks that the token is signed with a key of its id and for its algorithm. It has to name a key
+    /// where keys are fetched: there may be several.
     ///
     /// # Errors
-    /// [`SignatureError`].
-    pub async fn check(
-        &self,
-        algorithm: Algorithm,
-        key_id: Option<&str>,
-        token: &Compact<'_>,
-    ) -> Result<(), SignatureError> {
+    /// [`Unavailable`] where the keys cannot be had right now; within, the [`TokenError`] where they can.
+    pub async fn check(&self, token: &UnverifiedToken<'_>) -> Result<Result<(), TokenError>, Unavailable> {
         match &self.0 {
-            Kind::Fixed(key) if key.algorithm() != algorithm => Err(SignatureError::UnknownKey),
-            Kind::Fixed(key) if key.has_signed(token) => Ok(()),
-            Kind::Fixed(_) => Err(SignatureError::Mismatch),
-            Kind::Fetched(cache) => {
-                let key_id = key_id.ok_or(SignatureError::NoKeyId)?;
-                check_fetched(cache, algorithm, key_id, token).await
-            }
+            Kind::Fixed(key) => Ok(key.check(token)),
+            Kind::Fetched(cache) => check_fetched(cache, token).await,
         }
     }
 }
 
 async fn check_fetched(
     cache: &KeyCache,
-    algorithm: Algorithm,
-    key_id: &str,
-    token: &Compact<'_>,
-) -> Result<(), SignatureError> {
+    token: &UnverifiedToken<'_>,
+) -> Result<Result<(), TokenError>, Unavailable> {
+    let Some(key_id) = token.key_id() else { return Ok(Err(TokenError::KeyId)) };
     let deadline = KeyCache::deadline();
     let keys = cache.current(deadline).await?;
-    let Err(refusal) = keys.check(algorithm, key_id, token) else { return Ok(()) };
+    let checked = keys.check(key_id, token);
+    if checked.is_ok() {
+        return Ok(checked);
+    }
     // A bad signature may mean a rotation just as an unknown key does: a `kid` can outlive the
     // key, as Clerk's does, which is the instance's id.
-    match cache.newer_than(&keys, deadline).await? {
-        Some(newer) => newer.check(algorithm, key_id, token),
-        None => Err(refusal),
-    }
+    let newer = cache.newer_than(&keys, deadline).await?;
+    Ok(newer.map_or(checked, |newer| newer.check(key_id, token)))
 }

@@ -46,17 +46,6 @@ impl Object {
     }
 }
 
-/// Whether `aud` names `audience` (RFC 7519, section 4.1.3). One audience is a text, several are an array
-/// of texts; an array that holds anything else names nobody.
-#[must_use]
-pub fn is_for(audience: &str, claim: Option<&Value>) -> bool {
-    match claim {
-        Some(Value::String(one)) => one == audience,
-        Some(Value::Array(all)) => all.iter().all(Value::is_string) && all.iter().any(|one| one == audience),
-        _ => false,
-    }
-}
-
 struct Unique(Value);
 
 impl<'de> Deserialize<'de> for Unique {

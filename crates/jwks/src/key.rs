@@ -7,7 +7,7 @@ use jsonwebtoken::{
     crypto::{self, aws_lc::DEFAULT_PROVIDER},
 };
 
-use crate::token::Compact;
+use crate::{algorithm::Algorithm, error::TokenError, token::UnverifiedToken};
 
 /// The sizes of modulus that are accepted, in bits (RFC 7518, section 3.3, sets the lower bound).
 const MODULUS_BITS: RangeInclusive<usize> = 2048..=8192;
@@ -17,42 +17,6 @@ const EXPONENTS: RangeInclusive<u64> = 3..=0x1_ffff_ffff;
 
 /// The length of a coordinate on P-256 (RFC 7518, section 6.2.1.2).
 const COORDINATE_BYTES: usize = 32;
-
-/// The algorithms that tokens may be signed with (RFC 7518, section 3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm {
-    /// RSA, PKCS #1 v1.5, with SHA-256; keys of 2048 to 8192 bits.
-    Rs256,
-    /// ECDSA on P-256 with SHA-256.
-    Es256,
-}
-
-impl Algorithm {
-    /// Its name as `alg`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Rs256 => "RS256",
-            Self::Es256 => "ES256",
-        }
-    }
-
-    /// How long its signatures may be, in bytes.
-    #[must_use]
-    pub const fn signature_bytes(self) -> RangeInclusive<usize> {
-        match self {
-            Self::Rs256 => 256..=1024,
-            Self::Es256 => 64..=64,
-        }
-    }
-
-    const fn of_the_library(self) -> jsonwebtoken::Algorithm {
-        match self {
-            Self::Rs256 => jsonwebtoken::Algorithm::RS256,
-            Self::Es256 => jsonwebtoken::Algorithm::ES256,
-        }
-    }
-}
 
 /// A key to check signatures with, by one algorithm and no other.
 #[derive(Clone)]
@@ -119,10 +83,16 @@ impl VerificationKey {
         self.algorithm
     }
 
-    /// Whether the token is signed with this key.
-    pub(crate) fn has_signed(&self, token: &Compact<'_>) -> bool {
+    /// Checks that the token is signed with this key.
+    pub(crate) fn check(&self, token: &UnverifiedToken<'_>) -> Result<(), TokenError> {
+        if token.algorithm() != self.algorithm {
+            return Err(TokenError::UnknownKey);
+        }
         let algorithm = self.algorithm.of_the_library();
-        crypto::verify(token.signature(), token.signed().as_bytes(), &self.key, algorithm).unwrap_or(false)
+        match crypto::verify(token.signature(), token.signed().as_bytes(), &self.key, algorithm) {
+            Ok(true) => Ok(()),
+            _ => Err(TokenError::Signature),
+        }
     }
 }
 

@@ -4,11 +4,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{
-    issuer::SignatureError,
-    key::{Algorithm, VerificationKey},
-    token::Compact,
-};
+use crate::{algorithm::Algorithm, error::TokenError, key::VerificationKey, token::UnverifiedToken};
 
 /// More keys than any issuer has; what follows them is left out.
 const MAX_KEYS: usize = 16;
@@ -72,19 +68,15 @@ impl KeySet {
         self.0.len()
     }
 
-    /// Checks that the token is signed with a key of this id and for this algorithm.
-    pub(crate) fn check(
-        &self,
-        algorithm: Algorithm,
-        key_id: &str,
-        token: &Compact<'_>,
-    ) -> Result<(), SignatureError> {
-        let mut refusal = SignatureError::UnknownKey;
-        for (_, key) in self.0.iter().filter(|(id, key)| id == key_id && key.algorithm() == algorithm) {
-            if key.has_signed(token) {
-                return Ok(());
+    /// Checks that the token is signed with a key of this id and for its algorithm.
+    pub(crate) fn check(&self, key_id: &str, token: &UnverifiedToken<'_>) -> Result<(), TokenError> {
+        let mut refusal = TokenError::UnknownKey;
+        for (_, key) in self.0.iter().filter(|(id, _)| id == key_id) {
+            match key.check(token) {
+                Err(error @ TokenError::Signature) => refusal = error,
+                Err(_) => {}
+                Ok(()) => return Ok(()),
             }
-            refusal = SignatureError::Mismatch;
         }
         Err(refusal)
     }

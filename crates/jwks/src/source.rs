@@ -4,18 +4,20 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
+use crate::algorithm::Algorithm;
+
 /// Where an issuer's public keys come from.
 #[derive(Clone, Debug)]
-pub enum KeySource {
+pub enum PublicKeySource {
     /// A JWK set (RFC 7517), such as `https://clerk.example.com/.well-known/jwks.json`.
     JwksUrl(Url),
     /// One public key in PEM.
     Pem(String),
 }
 
-/// Why a [`KeySource`] cannot be worked with.
+/// Why a [`PublicKeySource`] cannot be worked with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeySourceError {
+pub enum PublicKeySourceError {
     /// The URL is neither https nor http to this machine, or has more in it than it should.
     #[error("the JWKS URL must be an https URL without user name, password and fragment")]
     Url,
@@ -27,16 +29,37 @@ pub enum KeySourceError {
     NoPublicKey,
 }
 
-impl KeySource {
+impl PublicKeySource {
     /// Checks what can be seen without asking anybody.
     ///
     /// # Errors
-    /// [`KeySourceError`].
-    pub fn check(&self) -> Result<(), KeySourceError> {
+    /// [`PublicKeySourceError`].
+    pub fn check(&self) -> Result<(), PublicKeySourceError> {
         match self {
-            Self::JwksUrl(url) if !is_trustworthy(url) => Err(KeySourceError::Url),
-            Self::Pem(pem) if pem.contains("PRIVATE KEY-----") => Err(KeySourceError::PrivateKey),
+            Self::JwksUrl(url) if !is_trustworthy(url) => Err(PublicKeySourceError::Url),
+            Self::Pem(pem) if pem.contains("PRIVATE KEY-----") => Err(PublicKeySourceError::PrivateKey),
             _ => Ok(()),
+        }
+    }
+}
+
+impl PublicKeySourceError {
+    /// The sentence for the person who has configured the source: whose keys those are, and for which
+    /// algorithms they have to be.
+    #[must_use]
+    pub fn sentence(self, whose: &str, algorithms: &[Algorithm]) -> String {
+        match self {
+            Self::Url => format!(
+                "The JWKS URL of {whose} must be an https URL without user name, password and fragment."
+            ),
+            Self::PrivateKey => format!(
+                "The PEM of {whose} is a private key: configure the public one, and replace the private one."
+            ),
+            Self::NoPublicKey => {
+                let curve = algorithms.contains(&Algorithm::Es256);
+                let or_curve = if curve { ", or one on P-256" } else { "" };
+                format!("The PEM of {whose} must be an RSA public key of 2048 to 8192 bits{or_curve}.")
+            }
         }
     }
 }

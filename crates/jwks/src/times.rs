@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use capykeys_domain::model::Timestamp;
 
-use crate::json::Object;
+use crate::{error::TokenError, json::Object};
 
 /// How far the issuer's clock and ours may be apart.
 const SKEW: Duration = Duration::from_secs(5);
@@ -20,35 +20,15 @@ pub struct Times {
     pub issued_at: Timestamp,
 }
 
-/// Why a token is not valid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TimesError {
-    /// `exp` is past.
-    #[error("expired")]
-    Expired,
-    /// `nbf` is to come.
-    #[error("not yet valid")]
-    NotYetValid,
-    /// `iat` is to come.
-    #[error("issued in the future")]
-    IssuedInTheFuture,
-    /// `exp` is not after both `nbf` and `iat`: there is no time at which it is valid.
-    #[error("never valid")]
-    NeverValid,
-    /// From `iat` to `exp` it is longer than a token may live.
-    #[error("lives too long")]
-    LivesTooLong,
-}
-
 impl Times {
-    /// Reads the claims; `None` where `exp` or `iat` is absent or one of the three is no time.
-    #[must_use]
-    pub fn parse(claims: &Object) -> Option<Self> {
-        let not_before = match claims.get("nbf") {
-            None => None,
-            Some(_) => Some(claims.time("nbf")?),
-        };
-        Some(Self { expires_at: claims.time("exp")?, not_before, issued_at: claims.time("iat")? })
+    /// Reads the claims.
+    ///
+    /// # Errors
+    /// [`TokenError::Time`] where `exp` or `iat` is absent or one of the three is no time.
+    pub fn parse(claims: &Object) -> Result<Self, TokenError> {
+        let time = |name| claims.time(name).ok_or(TokenError::Time);
+        let not_before = claims.get("nbf").map(|_| time("nbf")).transpose()?;
+        Ok(Self { expires_at: time("exp")?, not_before, issued_at: time("iat")? })
     }
 
     /// Whether the token is valid at `now`, give or take five seconds, and meant to be so for no longer
@@ -60,24 +40,24 @@ impl Times {
     /// it makes nothing valid that `iat` does not.
     ///
     /// # Errors
-    /// [`TimesError`].
-    pub fn check(&self, now: Timestamp, max_lifetime: Duration) -> Result<(), TimesError> {
+    /// [`TokenError`].
+    pub fn check(&self, now: Timestamp, max_lifetime: Duration) -> Result<(), TokenError> {
         if now >= self.expires_at.saturating_add(SKEW) {
-            return Err(TimesError::Expired);
+            return Err(TokenError::Expired);
         }
         let latest = now.saturating_add(SKEW);
         if self.not_before.is_some_and(|not_before| not_before > latest) {
-            return Err(TimesError::NotYetValid);
+            return Err(TokenError::NotYetValid);
         }
         if self.issued_at > latest {
-            return Err(TimesError::IssuedInTheFuture);
+            return Err(TokenError::IssuedInTheFuture);
         }
         let begins_at = self.not_before.map_or(self.issued_at, |time| time.max(self.issued_at));
         if self.expires_at <= begins_at {
-            return Err(TimesError::NeverValid);
+            return Err(TokenError::Time);
         }
         if self.expires_at.since(self.issued_at) > max_lifetime {
-            return Err(TimesError::LivesTooLong);
+            return Err(TokenError::Lifetime);
         }
         Ok(())
     }

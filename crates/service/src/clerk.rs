@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use capykeys_clerk::{ClerkSettings, ClerkVerifier, HttpFetcher, InstanceSettings, KeySource};
+use capykeys_clerk::{ClerkSettings, ClerkVerifier, HttpFetcher, InstanceSettings, PublicKeySource};
 use tokio::runtime::Handle;
 
 use crate::{
@@ -26,8 +26,8 @@ pub(crate) fn verifier(clerk: &Clerk) -> Result<Option<Arc<ClerkVerifier>>, Erro
 
 fn instance(name: &str, instance: &Instance) -> Result<InstanceSettings, ConfigError> {
     let keys = match (&instance.jwks_url, &instance.pem_file) {
-        (Some(url), None) => KeySource::JwksUrl(url.clone()),
-        (None, Some(path)) => KeySource::Pem(
+        (Some(url), None) => PublicKeySource::JwksUrl(url.clone()),
+        (None, Some(path)) => PublicKeySource::Pem(
             Secret::read(&format!("clerk.instances.{name}.pem_file"), path)?.expose().to_owned(),
         ),
         _ => {

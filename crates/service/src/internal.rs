@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use capykeys_cluster::{
-    ClusterSettings, ClusterTokens, HttpFetcher, HttpFetcherError, HttpOptions, KeySource,
+    ClusterSettings, ClusterTokens, HttpFetcher, HttpFetcherError, HttpOptions, PublicKeySource,
 };
 use capykeys_domain::model::ClusterSubject;
 use capykeys_http::Callers;
@@ -109,12 +109,12 @@ fn subject_rule() -> ConfigError {
     ConfigError::Invalid(rule.to_owned())
 }
 
-fn keys(token: &ClusterToken) -> Result<KeySource, ConfigError> {
+fn keys(token: &ClusterToken) -> Result<PublicKeySource, ConfigError> {
     let fetched_with = [&token.jwks_ca_file, &token.jwks_token_file];
     let sentence = match (&token.jwks_url, &token.pem_file) {
-        (Some(url), None) => return Ok(KeySource::JwksUrl(url.clone())),
+        (Some(url), None) => return Ok(PublicKeySource::JwksUrl(url.clone())),
         (None, Some(path)) if fetched_with.iter().all(|file| file.is_none()) => {
-            return Ok(KeySource::Pem(read("internal.token.pem_file", path)?));
+            return Ok(PublicKeySource::Pem(read("internal.token.pem_file", path)?));
         }
         (None, Some(_)) => {
             "internal.token.jwks_ca_file and internal.token.jwks_token_file are for internal.token.jwks_url"

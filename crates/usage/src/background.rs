@@ -8,7 +8,7 @@ use crate::UseRecorder;
 /// the keys may have been changed by somebody else just then.
 const NEWS: u32 = 2;
 
-/// Records in the background until it is dropped; what is noted then stays so.
+/// Records in the background until it is dropped; what is pending then is not recorded.
 #[derive(Debug)]
 #[must_use = "nothing is recorded any longer than this is kept"]
 pub struct Recording(JoinHandle<()>);

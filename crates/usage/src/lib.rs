@@ -15,10 +15,10 @@
 //! an older one ([`UseRecorder::rehashing`]).
 
 mod background;
-mod noted;
-mod outdated;
+mod pending;
 mod recorder;
 mod refusals;
+mod rehash;
 mod settings;
 
 pub use background::Recording;

@@ -4,7 +4,9 @@ use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use capykeys_clerk::{ClerkSettings, ClerkVerifier, FetchError, FetchJwks, InstanceSettings, KeySource, Url};
+use capykeys_clerk::{
+    ClerkSettings, ClerkVerifier, FetchError, FetchJwks, InstanceSettings, PublicKeySource, Url,
+};
 use capykeys_domain::{
     model::Timestamp,
     ports::{Clock, SessionVerifier},
@@ -42,7 +44,7 @@ impl FetchJwks for FixedAnswer {
     }
 }
 
-fn instance(issuer: &str, keys: KeySource, parties: &[&str]) -> InstanceSettings {
+fn instance(issuer: &str, keys: PublicKeySource, parties: &[&str]) -> InstanceSettings {
     InstanceSettings {
         issuer: issuer.to_owned(),
         keys,
@@ -56,8 +58,8 @@ fn instance(issuer: &str, keys: KeySource, parties: &[&str]) -> InstanceSettings
 fn verifier(answer: Vec<u8>, runtime: &Runtime) -> ClerkVerifier {
     let url = JWKS_URL.parse().expect("a URL");
     let instances = vec![
-        instance("https://a.example.com", KeySource::Pem(PEM.to_owned()), &["https://app.example.com"]),
-        instance("https://b.example.com", KeySource::JwksUrl(url), &[]),
+        instance("https://a.example.com", PublicKeySource::Pem(PEM.to_owned()), &["https://app.example.com"]),
+        instance("https://b.example.com", PublicKeySource::JwksUrl(url), &[]),
     ];
     let fetcher = Arc::new(FixedAnswer(answer));
     let handle = runtime.handle().clone();

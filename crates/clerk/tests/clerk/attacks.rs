@@ -6,7 +6,7 @@ use aws_lc_rs::{
     rand::SystemRandom,
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA384, RSA_PSS_SHA256},
 };
-use capykeys_clerk::{Refusal, Url};
+use capykeys_clerk::{Refusal, TokenError, Url};
 use capykeys_domain::secret::{Credential, KeyFormat};
 use serde_json::{Value, json};
 
@@ -35,20 +35,32 @@ fn algorithms() -> Vec<Attack> {
     let rs384 = |message: &str| signing_key().sign_with(&RSA_PKCS1_SHA384, message);
     let ps256 = |message: &str| signing_key().sign_with(&RSA_PSS_SHA256, message);
     vec![
-        attack("none", named("none").sign(), Refusal::Algorithm),
-        attack("HS256 keyed with the PEM", named("HS256").sign_with(keyed_with_pem), Refusal::Malformed),
+        attack("none", named("none").sign(), Refusal::Token(TokenError::Algorithm)),
+        attack(
+            "HS256 keyed with the PEM",
+            named("HS256").sign_with(keyed_with_pem),
+            Refusal::Token(TokenError::Malformed),
+        ),
         attack(
             "the same, long enough",
             named("HS256").sign_with(|m| long(keyed_with_pem(m))),
-            Refusal::Algorithm,
+            Refusal::Token(TokenError::Algorithm),
         ),
-        attack("ES256", named("ES256").sign_with(on_curve), Refusal::Malformed),
-        attack("the same, long enough", named("ES256").sign_with(|m| long(on_curve(m))), Refusal::Algorithm),
-        attack("RS384", named("RS384").sign_with(rs384), Refusal::Algorithm),
-        attack("PS256", named("PS256").sign_with(ps256), Refusal::Algorithm),
-        attack("RS384 as RS256", named("RS256").sign_with(rs384), Refusal::Signature),
-        attack("PS256 as RS256", named("RS256").sign_with(ps256), Refusal::Signature),
-        attack("HMAC as RS256", named("RS256").sign_with(|m| long(keyed_with_pem(m))), Refusal::Signature),
+        attack("ES256", named("ES256").sign_with(on_curve), Refusal::Token(TokenError::Malformed)),
+        attack(
+            "the same, long enough",
+            named("ES256").sign_with(|m| long(on_curve(m))),
+            Refusal::Token(TokenError::Algorithm),
+        ),
+        attack("RS384", named("RS384").sign_with(rs384), Refusal::Token(TokenError::Algorithm)),
+        attack("PS256", named("PS256").sign_with(ps256), Refusal::Token(TokenError::Algorithm)),
+        attack("RS384 as RS256", named("RS256").sign_with(rs384), Refusal::Token(TokenError::Signature)),
+        attack("PS256 as RS256", named("RS256").sign_with(ps256), Refusal::Token(TokenError::Signature)),
+        attack(
+            "HMAC as RS256",
+            named("RS256").sign_with(|m| long(keyed_with_pem(m))),
+            Refusal::Token(TokenError::Signature),
+        ),
     ]
 }
 
@@ -62,12 +74,12 @@ fn headers(trap: &Url) -> Vec<Attack> {
         ("x5c", json!(["MIIB"])),
     ] {
         let token = TokenBuilder::new().header(name, value);
-        attacks.push(attack(name, token.sign_by(other_key()), Refusal::EmbeddedKey));
-        attacks.push(attack(name, token.sign(), Refusal::EmbeddedKey));
+        attacks.push(attack(name, token.sign_by(other_key()), Refusal::Token(TokenError::EmbeddedKey)));
+        attacks.push(attack(name, token.sign(), Refusal::Token(TokenError::EmbeddedKey)));
     }
     for value in [json!(["exp"]), json!(["b64"]), json!([]), json!(null), json!("")] {
         let token = TokenBuilder::new().header("crit", value.clone()).sign();
-        attacks.push(attack(format!("crit {value}"), token, Refusal::CriticalExtension));
+        attacks.push(attack(format!("crit {value}"), token, Refusal::Token(TokenError::CriticalExtension)));
     }
     for kind in ["cl_B7d4PD222AAA", "cl_B7d4PD333AAA"] {
         attacks.push(attack(kind, TokenBuilder::new().header("cat", kind).sign(), Refusal::Category));
@@ -84,7 +96,11 @@ fn parties(trap: &Url) -> Vec<Attack> {
     let pointing = TokenBuilder::new().claim("iss", trap.as_str());
     let mut attacks = vec![
         attack("another instance's, same kid", foreign.sign_by(other_key()), Refusal::Issuer),
-        attack("the same as ours", TokenBuilder::new().sign_by(other_key()), Refusal::Signature),
+        attack(
+            "the same as ours",
+            TokenBuilder::new().sign_by(other_key()),
+            Refusal::Token(TokenError::Signature),
+        ),
         attack("an issuer to be asked", pointing.sign_by(other_key()), Refusal::Issuer),
         attack("no azp", TokenBuilder::new().without("azp").sign(), Refusal::AuthorizedParty),
     ];
@@ -93,7 +109,7 @@ fn parties(trap: &Url) -> Vec<Attack> {
         attacks.push(attack(format!("azp {party}"), token, Refusal::AuthorizedParty));
     }
     let elsewhere = TokenBuilder::new().claim("aud", "https://api.example.org").sign();
-    attacks.push(attack("for another service", elsewhere, Refusal::Audience));
+    attacks.push(attack("for another service", elsewhere, Refusal::Token(TokenError::Audience)));
     attacks.push(attack("pending", TokenBuilder::new().claim("sts", "pending").sign(), Refusal::Status));
     attacks
 }
@@ -114,11 +130,11 @@ fn times() -> Vec<Attack> {
     for name in ["exp", "nbf", "iat"] {
         for value in &values {
             let token = TokenBuilder::new().claim(name, value.clone()).sign();
-            attacks.push(attack(format!("{name} {value}"), token, Refusal::Time));
+            attacks.push(attack(format!("{name} {value}"), token, Refusal::Token(TokenError::Time)));
         }
     }
     let a_century = TokenBuilder::new().claim("exp", NOW + 100 * 31_557_600).sign();
-    attacks.push(attack("exp in a hundred years", a_century, Refusal::Lifetime));
+    attacks.push(attack("exp in a hundred years", a_century, Refusal::Token(TokenError::Lifetime)));
     attacks
 }
 
@@ -128,11 +144,11 @@ fn forms() -> Vec<Attack> {
     let mut attacks = vec![attack(
         header,
         TokenBuilder::new().sign_changed(|h, c| (append(&h, header), c)),
-        Refusal::Malformed,
+        Refusal::Token(TokenError::Malformed),
     )];
     for claim in [r#""sub":"user_other""#, r#""exp":9999999999"#, r#""o":{"rol":"member","rol":"admin"}"#] {
         let token = TokenBuilder::new().sign_changed(|h, c| (h, append(&c, claim)));
-        attacks.push(attack(claim, token, Refusal::Malformed));
+        attacks.push(attack(claim, token, Refusal::Token(TokenError::Malformed)));
     }
     for padded in [true, false] {
         let pad = |is_header: bool, part: String| if is_header == padded { part + "=" } else { part };
@@ -142,11 +158,15 @@ fn forms() -> Vec<Attack> {
             |message| signing_key().sign(message),
             |signature| signature,
         );
-        attacks.push(attack("padded, then signed", token, Refusal::Malformed));
+        attacks.push(attack("padded, then signed", token, Refusal::Token(TokenError::Malformed)));
     }
-    attacks.push(attack("padded signature", TokenBuilder::new().sign() + "==", Refusal::Malformed));
+    attacks.push(attack(
+        "padded signature",
+        TokenBuilder::new().sign() + "==",
+        Refusal::Token(TokenError::Malformed),
+    ));
     let huge = TokenBuilder::new().claim("x", "x".repeat(100 * 1024)).sign();
-    attacks.push(attack("100 KiB", huge, Refusal::TooLarge));
+    attacks.push(attack("100 KiB", huge, Refusal::Token(TokenError::TooLarge)));
     attacks
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use capykeys_clerk::{InstanceSettings, Refusal};
+use capykeys_clerk::{InstanceSettings, Refusal, TokenError};
 use serde_json::{Value, json};
 
 use crate::support::{Harness, NOW, TokenBuilder, instance, refusal};
@@ -34,10 +34,16 @@ async fn a_token_lives_no_longer_than_it_may() {
     ] {
         let token = TokenBuilder::new().claim("nbf", issued).claim("iat", issued).claim("exp", expires);
         let outcome = harness.verify(&token.sign()).await;
-        assert_eq!(refusal(outcome), Refusal::Lifetime.as_str(), "{issued} {expires}");
+        assert_eq!(refusal(outcome), Refusal::Token(TokenError::Lifetime).as_str(), "{issued} {expires}");
     }
     let brief = living(Duration::from_mins(1));
-    brief.refuses_unseen(&TokenBuilder::new().claim("exp", NOW + 61).sign(), Refusal::Lifetime, "61 s").await;
+    brief
+        .refuses_unseen(
+            &TokenBuilder::new().claim("exp", NOW + 61).sign(),
+            Refusal::Token(TokenError::Lifetime),
+            "61 s",
+        )
+        .await;
     assert!(brief.verify(&TokenBuilder::new().sign()).await.is_ok());
 }
 
@@ -54,7 +60,7 @@ async fn a_token_that_is_valid_at_no_time_is_refused() {
     ] {
         let token = TokenBuilder::new().claim("iat", issued).claim("nbf", begins).claim("exp", expires);
         let case = format!("iat {issued} nbf {begins} exp {expires}");
-        harness.refuses_unseen(&token.sign(), Refusal::Time, &case).await;
+        harness.refuses_unseen(&token.sign(), Refusal::Token(TokenError::Time), &case).await;
     }
 }
 
@@ -82,7 +88,7 @@ async fn a_token_with_an_audience_is_refused_where_none_is_configured() {
     let well_formed = [json!("https://api.example.com"), json!(["https://api.example.com"])];
     for audience in audiences().iter().chain(&well_formed) {
         let token = TokenBuilder::new().claim("aud", audience.clone()).sign();
-        harness.refuses_unseen(&token, Refusal::Audience, &audience.to_string()).await;
+        harness.refuses_unseen(&token, Refusal::Token(TokenError::Audience), &audience.to_string()).await;
     }
 }
 
@@ -94,9 +100,9 @@ async fn where_an_audience_is_configured_the_token_names_it() {
         audiences().iter().chain(&[json!("https://api.example.com/"), json!("HTTPS://api.example.com")])
     {
         let token = TokenBuilder::new().claim("aud", audience.clone()).sign();
-        harness.refuses_unseen(&token, Refusal::Audience, &audience.to_string()).await;
+        harness.refuses_unseen(&token, Refusal::Token(TokenError::Audience), &audience.to_string()).await;
     }
-    harness.refuses_unseen(&TokenBuilder::new().sign(), Refusal::Audience, "none").await;
+    harness.refuses_unseen(&TokenBuilder::new().sign(), Refusal::Token(TokenError::Audience), "none").await;
     for audience in [json!(ours), json!([ours]), json!(["https://api.example.org", ours])] {
         let token = TokenBuilder::new().claim("aud", audience.clone()).sign();
         assert!(harness.verify(&token).await.is_ok(), "{audience}");

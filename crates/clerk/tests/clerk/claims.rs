@@ -1,6 +1,6 @@
 //! What the claims of a token must be.
 
-use capykeys_clerk::Refusal;
+use capykeys_clerk::{Refusal, TokenError};
 use capykeys_domain::model::{ClerkOrganizationId, Role, SessionOrganization};
 use serde_json::{Value, json};
 
@@ -18,9 +18,9 @@ async fn each_required_claim_is_required_with_its_type() {
         ("iss", Refusal::Issuer),
         ("sub", Refusal::Subject),
         ("sid", Refusal::SessionId),
-        ("exp", Refusal::Time),
-        ("nbf", Refusal::Time),
-        ("iat", Refusal::Time),
+        ("exp", Refusal::Token(TokenError::Time)),
+        ("nbf", Refusal::Token(TokenError::Time)),
+        ("iat", Refusal::Token(TokenError::Time)),
     ] {
         harness.refuses_unseen(&TokenBuilder::new().without(name).sign(), reason, name).await;
         for value in wrong_types() {
@@ -52,14 +52,16 @@ async fn times_are_whole_seconds_that_a_calendar_has() {
             let token = TokenBuilder::new().without(name).sign_changed(|header, claims| {
                 (header, format!("{},\"{name}\":{text}}}", claims.strip_suffix('}').unwrap()))
             });
-            harness.refuses_unseen(&token, Refusal::Time, &format!("{name}: {text}")).await;
+            harness
+                .refuses_unseen(&token, Refusal::Token(TokenError::Time), &format!("{name}: {text}"))
+                .await;
         }
         let text = TokenBuilder::new().claim(name, NOW.to_string()).sign();
-        harness.refuses_unseen(&text, Refusal::Time, name).await;
+        harness.refuses_unseen(&text, Refusal::Token(TokenError::Time), name).await;
     }
     // A calendar has these; what is wrong with them is another matter.
     let latest = TokenBuilder::new().claim("exp", last).sign();
-    harness.refuses_unseen(&latest, Refusal::Lifetime, "the last second").await;
+    harness.refuses_unseen(&latest, Refusal::Token(TokenError::Lifetime), "the last second").await;
     assert!(harness.verify(&TokenBuilder::new().claim("nbf", 0).sign()).await.is_ok());
 }
 
@@ -72,13 +74,13 @@ async fn the_skew_is_five_seconds_to_the_millisecond() {
     let cases = [
         (&expiring, 4_999_000, None),
         (&expiring, 4_999_999, None),
-        (&expiring, 5_000_000, Some(Refusal::Expired)),
+        (&expiring, 5_000_000, Some(Refusal::Token(TokenError::Expired))),
         (&active, -5_000_000, None),
-        (&active, -5_000_001, Some(Refusal::NotYetValid)),
-        (&active, -5_001_000, Some(Refusal::NotYetValid)),
+        (&active, -5_000_001, Some(Refusal::Token(TokenError::NotYetValid))),
+        (&active, -5_001_000, Some(Refusal::Token(TokenError::NotYetValid))),
         (&issued, -5_000_000, None),
-        (&issued, -5_000_001, Some(Refusal::IssuedInTheFuture)),
-        (&issued, -5_001_000, Some(Refusal::IssuedInTheFuture)),
+        (&issued, -5_000_001, Some(Refusal::Token(TokenError::IssuedInTheFuture))),
+        (&issued, -5_001_000, Some(Refusal::Token(TokenError::IssuedInTheFuture))),
     ];
     for (token, micros, expected) in cases {
         harness.clock.set(micros);

@@ -5,7 +5,7 @@ use aws_lc_rs::{
     rand::SystemRandom,
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA384, RSA_PSS_SHA256},
 };
-use capykeys_clerk::Refusal;
+use capykeys_clerk::{Refusal, TokenError};
 use serde_json::{Value, json};
 
 use crate::support::{Harness, TokenBuilder, other_key, signing_key};
@@ -44,7 +44,7 @@ async fn only_rs256_is_accepted() {
         TokenBuilder::new().without_header("alg").sign(),
     ];
     for token in tokens {
-        harness.refuses_unseen(&token, Refusal::Algorithm, &token).await;
+        harness.refuses_unseen(&token, Refusal::Token(TokenError::Algorithm), &token).await;
     }
 }
 
@@ -65,7 +65,7 @@ async fn a_signature_by_another_algorithm_or_key_or_over_another_text_is_refused
         format!("{other_message}.{signature}"),
     ] {
         let reason = crate::support::refusal(harness.verify(&token).await);
-        assert_eq!(reason, Refusal::Signature.as_str());
+        assert_eq!(reason, Refusal::Token(TokenError::Signature).as_str());
     }
 }
 
@@ -76,9 +76,15 @@ async fn the_type_is_jwt_to_the_letter() {
         [json!("jwt"), json!("at+jwt"), json!("application/jwt"), json!(""), json!(null), json!(["JWT"])]
     {
         let token = TokenBuilder::new().header("typ", value.clone()).sign();
-        harness.refuses_unseen(&token, Refusal::Type, &value.to_string()).await;
+        harness.refuses_unseen(&token, Refusal::Token(TokenError::Type), &value.to_string()).await;
     }
-    harness.refuses_unseen(&TokenBuilder::new().without_header("typ").sign(), Refusal::Type, "absent").await;
+    harness
+        .refuses_unseen(
+            &TokenBuilder::new().without_header("typ").sign(),
+            Refusal::Token(TokenError::Type),
+            "absent",
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -107,7 +113,9 @@ async fn headers_that_bring_keys_or_ask_for_extensions_are_refused() {
     let harness = Harness::new();
     for value in [json!(["exp"]), json!([]), json!(null), json!("b64")] {
         let token = TokenBuilder::new().header("crit", value.clone()).sign();
-        harness.refuses_unseen(&token, Refusal::CriticalExtension, &value.to_string()).await;
+        harness
+            .refuses_unseen(&token, Refusal::Token(TokenError::CriticalExtension), &value.to_string())
+            .await;
     }
     let jwk = other_key().jwk("ins_1");
     for (name, value) in [
@@ -118,7 +126,7 @@ async fn headers_that_bring_keys_or_ask_for_extensions_are_refused() {
         ("x5c", json!(["MIIB"])),
     ] {
         let token = TokenBuilder::new().header(name, value).sign_by(other_key());
-        harness.refuses_unseen(&token, Refusal::EmbeddedKey, name).await;
+        harness.refuses_unseen(&token, Refusal::Token(TokenError::EmbeddedKey), name).await;
     }
     // Members without a meaning here are ignored, as RFC 7515 wants it.
     assert!(harness.verify(&TokenBuilder::new().header("oiat", 1).sign()).await.is_ok());
@@ -129,9 +137,15 @@ async fn a_key_id_is_needed_to_choose_a_key() {
     let harness = Harness::new();
     for value in [json!(""), json!(null), json!(1), json!(["ins_1"])] {
         let token = TokenBuilder::new().header("kid", value.clone()).sign();
-        harness.refuses_unseen(&token, Refusal::KeyId, &value.to_string()).await;
+        harness.refuses_unseen(&token, Refusal::Token(TokenError::KeyId), &value.to_string()).await;
     }
-    harness.refuses_unseen(&TokenBuilder::new().without_header("kid").sign(), Refusal::KeyId, "absent").await;
+    harness
+        .refuses_unseen(
+            &TokenBuilder::new().without_header("kid").sign(),
+            Refusal::Token(TokenError::KeyId),
+            "absent",
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -140,7 +154,7 @@ async fn duplicate_members_are_refused_in_the_header_and_in_the_claims() {
     let append = |object: &str, member: &str| format!("{},{member}}}", object.strip_suffix('}').unwrap());
     for member in [r#""alg":"RS256""#, r#""kid":"ins_1""#, r#""\u0061lg":"RS256""#, r#""x":1,"x":1"#] {
         let token = TokenBuilder::new().sign_changed(|header, claims| (append(&header, member), claims));
-        harness.refuses_unseen(&token, Refusal::Malformed, member).await;
+        harness.refuses_unseen(&token, Refusal::Token(TokenError::Malformed), member).await;
     }
     for member in [
         r#""sub":"user_other""#,
@@ -150,7 +164,7 @@ async fn duplicate_members_are_refused_in_the_header_and_in_the_claims() {
         r#""o":{"id":"org_1","rol":"member","rol":"admin"}"#,
     ] {
         let token = TokenBuilder::new().sign_changed(|header, claims| (header, append(&claims, member)));
-        harness.refuses_unseen(&token, Refusal::Malformed, member).await;
+        harness.refuses_unseen(&token, Refusal::Token(TokenError::Malformed), member).await;
     }
 }
 
@@ -175,7 +189,7 @@ async fn parts_that_are_no_unpadded_base64url_of_objects_are_refused() {
         ("claims are null", TokenBuilder::new().sign_changed(|header, _| (header, "null".into()))),
         ("claims go on", TokenBuilder::new().sign_changed(|header, claims| (header, claims + "{}"))),
     ] {
-        harness.refuses_unseen(&token, Refusal::Malformed, case).await;
+        harness.refuses_unseen(&token, Refusal::Token(TokenError::Malformed), case).await;
     }
 }
 
@@ -187,7 +201,7 @@ async fn a_signature_with_other_unused_bits_is_refused() {
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let last = alphabet.find(good.chars().last().unwrap()).unwrap();
     let twisted = format!("{}{}", &good[..good.len() - 1], &alphabet[last + 1..last + 2]);
-    harness.refuses_unseen(&twisted, Refusal::Malformed, "unused bits").await;
+    harness.refuses_unseen(&twisted, Refusal::Token(TokenError::Malformed), "unused bits").await;
     assert!(harness.verify(&good).await.is_ok());
 }
 
@@ -195,7 +209,7 @@ async fn a_signature_with_other_unused_bits_is_refused() {
 async fn tokens_over_16_kib_are_refused() {
     let harness = Harness::new();
     let huge = TokenBuilder::new().claim("x", "x".repeat(100 * 1024)).sign();
-    harness.refuses_unseen(&huge, Refusal::TooLarge, "100 KiB").await;
+    harness.refuses_unseen(&huge, Refusal::Token(TokenError::TooLarge), "100 KiB").await;
     let token = |padding: usize| TokenBuilder::new().claim("x", "x".repeat(padding)).sign();
     let largest = (0..12_000).rev().find(|padding| {
         // Base64 grows by four thirds: find the longest that still fits without signing each.
@@ -205,5 +219,5 @@ async fn tokens_over_16_kib_are_refused() {
     let largest = largest.unwrap();
     assert!(harness.verify(&token(largest)).await.is_ok());
     let reason = crate::support::refusal(harness.verify(&token(largest + 1)).await);
-    assert_eq!(reason, Refusal::TooLarge.as_str());
+    assert_eq!(reason, Refusal::Token(TokenError::TooLarge).as_str());
 }

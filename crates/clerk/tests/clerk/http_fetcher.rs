@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use capykeys_clerk::{
-    ClerkSettings, ClerkVerifier, FetchError, FetchJwks, HttpFetcher, InstanceSettings, KeySource,
-    MAX_JWKS_BYTES,
+    ClerkSettings, ClerkVerifier, FetchError, FetchJwks, HttpFetcher, InstanceSettings, MAX_JWKS_BYTES,
+    PublicKeySource,
 };
 use capykeys_domain::ports::SessionVerifier;
 
@@ -97,7 +97,10 @@ fn tokens_are_verified_from_several_runtimes_with_one_fetch() {
     let answer = Reply::with("200 OK", "", &jwks(&[signing_key().jwk("ins_1")]));
     let server = background.block_on(Server::start(answer));
     let settings = ClerkSettings {
-        instances: vec![InstanceSettings { keys: KeySource::JwksUrl(server.url.clone()), ..instance() }],
+        instances: vec![InstanceSettings {
+            keys: PublicKeySource::JwksUrl(server.url.clone()),
+            ..instance()
+        }],
     };
     let fetcher = Arc::new(HttpFetcher::new().unwrap());
     let handle = background.handle().clone();

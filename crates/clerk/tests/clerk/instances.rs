@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use capykeys_clerk::{ClerkSettings, ClerkVerifier, InstanceSettings, KeySource, Refusal};
+use capykeys_clerk::{ClerkSettings, ClerkVerifier, InstanceSettings, PublicKeySource, Refusal, TokenError};
 use tokio::runtime::Handle;
 
 use crate::support::{
@@ -15,7 +15,7 @@ const OTHER_ISSUER: &str = "https://clerk.example.org";
 fn other_instance() -> InstanceSettings {
     InstanceSettings {
         issuer: OTHER_ISSUER.to_owned(),
-        keys: KeySource::Pem(other_key().public_pem()),
+        keys: PublicKeySource::Pem(other_key().public_pem()),
         audience: Some("https://api.example.org".to_owned()),
         max_lifetime: Duration::from_mins(10),
         authorized_parties: vec!["https://app.example.org".to_owned()],
@@ -41,7 +41,7 @@ async fn each_instance_accepts_its_own_tokens() {
 async fn neither_instances_key_passes_for_the_others_in_spite_of_one_kid() {
     let harness = Harness::with([instance(), other_instance()]);
     for token in [TokenBuilder::new().sign_by(other_key()), other_token().sign_by(signing_key())] {
-        assert_eq!(refusal(harness.verify(&token).await), Refusal::Signature.as_str());
+        assert_eq!(refusal(harness.verify(&token).await), Refusal::Token(TokenError::Signature).as_str());
     }
 }
 
@@ -52,11 +52,11 @@ async fn neither_instances_settings_pass_for_the_others() {
     harness.refuses_unseen(&foreign_party, Refusal::AuthorizedParty, "party").await;
     harness.refuses_unseen(&TokenBuilder::version_1().sign(), Refusal::Version, "version").await;
     let foreign_audience = TokenBuilder::new().claim("aud", "https://api.example.org").sign();
-    harness.refuses_unseen(&foreign_audience, Refusal::Audience, "audience").await;
+    harness.refuses_unseen(&foreign_audience, Refusal::Token(TokenError::Audience), "audience").await;
     let long = TokenBuilder::new().claim("exp", NOW + 601);
     assert!(harness.verify(&long.sign()).await.is_ok());
     let long = other_token().claim("exp", NOW + 601).sign_by(other_key());
-    assert_eq!(refusal(harness.verify(&long).await), Refusal::Lifetime.as_str());
+    assert_eq!(refusal(harness.verify(&long).await), Refusal::Token(TokenError::Lifetime).as_str());
     assert!(harness.verify(&other_token().without("v").sign_by(other_key())).await.is_ok());
 }
 
@@ -78,7 +78,7 @@ async fn the_issuer_is_compared_to_the_letter() {
 }
 
 fn with_pem(pem: &str) -> InstanceSettings {
-    InstanceSettings { keys: KeySource::Pem(pem.to_owned()), ..instance() }
+    InstanceSettings { keys: PublicKeySource::Pem(pem.to_owned()), ..instance() }
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn a_pem_needs_no_fetch_and_no_kid() {
         assert!(harness.verify(&TokenBuilder::new().sign()).await.is_ok());
         assert!(harness.verify(&TokenBuilder::new().without_header("kid").sign()).await.is_ok());
         let forged = TokenBuilder::new().sign_by(other_key());
-        harness.refuses_unseen(&forged, Refusal::Signature, "forged").await;
+        harness.refuses_unseen(&forged, Refusal::Token(TokenError::Signature), "forged").await;
     }
 }
 

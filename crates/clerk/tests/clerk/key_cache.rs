@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use capykeys_clerk::Refusal;
+use capykeys_clerk::{Refusal, TokenError};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -32,7 +32,10 @@ async fn a_thousand_unknown_keys_cause_two_fetches_in_thirty_seconds() {
     let harness = Harness::new();
     let valid = TokenBuilder::new().sign();
     for number in 0..1_000 {
-        assert_eq!(refusal(harness.verify(&unknown(number)).await), Refusal::UnknownKey.as_str());
+        assert_eq!(
+            refusal(harness.verify(&unknown(number)).await),
+            Refusal::Token(TokenError::UnknownKey).as_str()
+        );
         assert!(harness.verify(&valid).await.is_ok());
         if number % 50 == 49 {
             harness.clock.advance(SECOND);
@@ -59,7 +62,7 @@ async fn a_thousand_unknown_keys_at_once_cause_two_fetches() {
     harness.fetcher.began(1).await;
     harness.fetcher.release();
     for reason in requests.join_all().await {
-        assert_eq!(reason, Refusal::UnknownKey.as_str());
+        assert_eq!(reason, Refusal::Token(TokenError::UnknownKey).as_str());
     }
     assert_eq!(harness.fetcher.calls(), 2);
 }
@@ -67,7 +70,7 @@ async fn a_thousand_unknown_keys_at_once_cause_two_fetches() {
 #[tokio::test]
 async fn bad_signatures_and_unknown_keys_share_the_cooldown() {
     let harness = Harness::new();
-    assert_eq!(refusal(harness.verify(&forged()).await), Refusal::Signature.as_str());
+    assert_eq!(refusal(harness.verify(&forged()).await), Refusal::Token(TokenError::Signature).as_str());
     assert_eq!(harness.fetcher.calls(), 2);
     for number in 0..10 {
         refusal(harness.verify(&unknown(number)).await);
@@ -84,7 +87,7 @@ async fn a_rotation_that_keeps_the_kid_is_noticed_by_the_first_new_token() {
     harness.fetcher.answers(Ok(jwks(&[other_key().jwk("ins_1")])));
     assert!(harness.verify(&new).await.is_ok());
     // The whole set was replaced: the old key is gone.
-    assert_eq!(refusal(harness.verify(&old).await), Refusal::Signature.as_str());
+    assert_eq!(refusal(harness.verify(&old).await), Refusal::Token(TokenError::Signature).as_str());
     assert_eq!(harness.fetcher.calls(), 2);
 }
 
@@ -118,7 +121,7 @@ async fn odd_keys_do_not_lose_the_set() {
     harness.fetcher.answers(Ok(jwks(&keys)));
     assert!(harness.verify(&TokenBuilder::new().sign()).await.is_ok());
     let small = TokenBuilder::new().header("kid", "small").sign();
-    assert_eq!(refusal(harness.verify(&small).await), Refusal::UnknownKey.as_str());
+    assert_eq!(refusal(harness.verify(&small).await), Refusal::Token(TokenError::UnknownKey).as_str());
 }
 
 #[tokio::test]
@@ -224,5 +227,8 @@ fn tokens_can_be_verified_from_a_runtime_without_a_timer() {
     let harness = background.block_on(async { Harness::new() });
     let bare = tokio::runtime::Builder::new_current_thread().build().unwrap();
     assert!(bare.block_on(harness.verify(&TokenBuilder::new().sign())).is_ok());
-    assert_eq!(refusal(bare.block_on(harness.verify(&unknown("x")))), Refusal::UnknownKey.as_str());
+    assert_eq!(
+        refusal(bare.block_on(harness.verify(&unknown("x")))),
+        Refusal::Token(TokenError::UnknownKey).as_str()
+    );
 }

@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use capykeys_clerk::{ClerkSettings, ClerkVerifier, FetchError, FetchJwks, MAX_JWKS_BYTES, Refusal, Url};
+use capykeys_clerk::{
+    ClerkSettings, ClerkVerifier, FetchError, FetchJwks, MAX_JWKS_BYTES, Refusal, TokenError, Url,
+};
 use capykeys_domain::ports::{SessionError, SessionVerifier};
 use tokio::runtime::Handle;
 
@@ -53,7 +55,7 @@ async fn what_is_wrong_for_certain_is_refused_even_then() {
     harness.fetcher.answers(Err(FetchError::Connect));
     harness.is_unavailable(&valid()).await;
     let expired = TokenBuilder::new().claim("exp", 1).sign();
-    assert_eq!(refusal(harness.verify(&expired).await), Refusal::Expired.as_str());
+    assert_eq!(refusal(harness.verify(&expired).await), Refusal::Token(TokenError::Expired).as_str());
 }
 
 #[tokio::test]
@@ -98,7 +100,10 @@ async fn while_a_usable_set_is_at_hand_failures_are_thirty_seconds_apart() {
     harness.clock.advance(10 * MINUTE);
     for _ in 0..60 {
         assert!(harness.verify(&valid()).await.is_ok());
-        assert_eq!(refusal(harness.verify(&unknown()).await), Refusal::UnknownKey.as_str());
+        assert_eq!(
+            refusal(harness.verify(&unknown()).await),
+            Refusal::Token(TokenError::UnknownKey).as_str()
+        );
         harness.clock.advance(SECOND);
     }
     assert_eq!(harness.fetcher.calls(), 3);

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::rand::{self, SystemRandom};
-use capykeys_clerk::Refusal;
+use capykeys_clerk::{Refusal, TokenError};
 use tokio::task::JoinSet;
 
 use crate::support::{Live, Server, TokenBuilder, jwks_reply, other_key, refusal, signing_key};
@@ -33,7 +33,10 @@ async fn a_flood_of_unknown_keys_from_fifty_callers_causes_two_fetches_in_thirty
         let (live, valid) = (Arc::clone(&live), signed_by_the_old_key());
         callers.spawn(async move {
             for _ in 0..20 {
-                assert_eq!(refusal(live.verify(&with_a_random_kid()).await), Refusal::UnknownKey.as_str());
+                assert_eq!(
+                    refusal(live.verify(&with_a_random_kid()).await),
+                    Refusal::Token(TokenError::UnknownKey).as_str()
+                );
                 assert!(live.verify(&valid).await.is_ok());
                 // Spread over all but 30 seconds.
                 live.clock.advance(SECOND * 29 / 1_000);
@@ -69,7 +72,7 @@ async fn a_key_that_was_taken_out_of_the_set_stops_to_verify_within_five_minutes
         }
     };
     tokio::time::timeout(10 * SECOND, refused).await.expect("the new set arrives");
-    assert_eq!(refusal(live.verify(&taken_out).await), Refusal::Signature.as_str());
+    assert_eq!(refusal(live.verify(&taken_out).await), Refusal::Token(TokenError::Signature).as_str());
     assert!(live.verify(&kept).await.is_ok());
 }
 
@@ -80,7 +83,10 @@ async fn a_new_modulus_under_the_same_kid_is_picked_up_at_once() {
     assert!(live.verify(&signed_by_the_old_key()).await.is_ok());
     server.answers(jwks_reply(&[other_key().jwk("ins_1")]));
     assert!(live.verify(&signed_by_the_new_key()).await.is_ok());
-    assert_eq!(refusal(live.verify(&signed_by_the_old_key()).await), Refusal::Signature.as_str());
+    assert_eq!(
+        refusal(live.verify(&signed_by_the_old_key()).await),
+        Refusal::Token(TokenError::Signature).as_str()
+    );
     assert_eq!(server.requests(), 2);
 }
 
@@ -92,9 +98,15 @@ async fn a_new_modulus_under_the_same_kid_is_picked_up_within_the_cooldown_of_a_
     assert_eq!(server.requests(), 2);
     server.answers(jwks_reply(&[other_key().jwk("ins_1")]));
     live.clock.advance_to_just_before(30 * SECOND);
-    assert_eq!(refusal(live.verify(&signed_by_the_new_key()).await), Refusal::Signature.as_str());
+    assert_eq!(
+        refusal(live.verify(&signed_by_the_new_key()).await),
+        Refusal::Token(TokenError::Signature).as_str()
+    );
     live.clock.advance(MICROSECOND);
     assert!(live.verify(&signed_by_the_new_key()).await.is_ok());
-    assert_eq!(refusal(live.verify(&signed_by_the_old_key()).await), Refusal::Signature.as_str());
+    assert_eq!(
+        refusal(live.verify(&signed_by_the_old_key()).await),
+        Refusal::Token(TokenError::Signature).as_str()
+    );
     assert_eq!(server.requests(), 3);
 }

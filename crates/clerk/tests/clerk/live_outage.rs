@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use capykeys_clerk::Refusal;
+use capykeys_clerk::{Refusal, TokenError};
 
 use crate::support::{Live, Reply, Server, TokenBuilder, jwks, jwks_reply, other_key, refusal, signing_key};
 
@@ -101,9 +101,17 @@ async fn a_server_that_fails_later_changes_nothing_for_an_hour() {
         live.clock.advance(30 * MINUTE);
         assert!(live.verify(&valid()).await.is_ok(), "{case}");
         // Known keys decide on what they do not verify, so a failure makes no foreign key pass.
-        assert_eq!(refusal(live.verify(&unknown()).await), Refusal::UnknownKey.as_str(), "{case}");
+        assert_eq!(
+            refusal(live.verify(&unknown()).await),
+            Refusal::Token(TokenError::UnknownKey).as_str(),
+            "{case}"
+        );
         let foreign = TokenBuilder::new().claim("exp", 1_900_000_000).sign_by(other_key());
-        assert_eq!(refusal(live.verify(&foreign).await), Refusal::Signature.as_str(), "{case}");
+        assert_eq!(
+            refusal(live.verify(&foreign).await),
+            Refusal::Token(TokenError::Signature).as_str(),
+            "{case}"
+        );
         assert!(live.verify(&valid()).await.is_ok(), "{case}");
         assert_eq!(server.requests(), 2, "{case}");
         live.clock.advance(30 * MINUTE);

@@ -1,6 +1,6 @@
 //! Whose keys count, and what happens while they cannot be had.
 
-use capykeys_cluster::{ClusterSettings, FetchError, KeySource, Refusal};
+use capykeys_cluster::{ClusterSettings, FetchError, PublicKeySource, Refusal, TokenError};
 use capykeys_domain::ports::ClusterCallerError;
 
 use crate::support::{CURVE_KEY, Harness, KEY, OTHER_KEY, TokenBuilder, jwks, settings};
@@ -14,13 +14,19 @@ async fn a_key_that_is_not_known_yet_is_fetched() {
     harness.accepts(&rotated, "the next key").await;
     assert_eq!(harness.fetcher.calls(), 2);
     let unknown = TokenBuilder::new().header("kid", "key_3").sign();
-    harness.refuses_unseen(&unknown, Refusal::UnknownKey, "within the cooldown").await;
+    harness.refuses_unseen(&unknown, Refusal::Token(TokenError::UnknownKey), "within the cooldown").await;
 }
 
 #[tokio::test]
 async fn a_key_id_is_needed_where_there_are_several_keys() {
     let harness = Harness::new();
-    harness.refuses_unseen(&TokenBuilder::new().without_header("kid").sign(), Refusal::KeyId, "none").await;
+    harness
+        .refuses_unseen(
+            &TokenBuilder::new().without_header("kid").sign(),
+            Refusal::Token(TokenError::KeyId),
+            "none",
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -40,7 +46,7 @@ async fn without_keys_nobody_is_refused() {
 #[tokio::test]
 async fn a_configured_key_needs_no_fetch_and_no_id() {
     for (key, algorithm) in [(&*KEY, "RS256"), (&*CURVE_KEY, "ES256")] {
-        let keys = KeySource::Pem(key.public_pem());
+        let keys = PublicKeySource::Pem(key.public_pem());
         let harness = Harness::with(ClusterSettings { keys, ..settings() });
         harness.verifier.warm_up();
         let token = TokenBuilder::new().header("alg", algorithm);
@@ -53,5 +59,9 @@ async fn a_configured_key_needs_no_fetch_and_no_id() {
 
 /// Why a token by RS256 with another key is refused.
 fn wrong_for(algorithm: &str) -> Refusal {
-    if algorithm == "RS256" { Refusal::Signature } else { Refusal::UnknownKey }
+    if algorithm == "RS256" {
+        Refusal::Token(TokenError::Signature)
+    } else {
+        Refusal::Token(TokenError::UnknownKey)
+    }
 }

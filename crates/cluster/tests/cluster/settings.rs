@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use capykeys_cluster::{ClusterSettings, ClusterTokens, HttpFetcher, KeySource};
+use capykeys_cluster::{ClusterSettings, ClusterTokens, HttpFetcher, PublicKeySource};
 use capykeys_conformance::fixtures::ManualClock;
 use tokio::runtime::Handle;
 
@@ -16,9 +16,9 @@ fn error(settings: ClusterSettings) -> String {
 
 #[tokio::test]
 async fn each_thing_that_cannot_work_has_its_sentence() {
-    let with_pem = |pem: String| ClusterSettings { keys: KeySource::Pem(pem), ..settings() };
+    let with_pem = |pem: String| ClusterSettings { keys: PublicKeySource::Pem(pem), ..settings() };
     let with_url =
-        |url: &str| ClusterSettings { keys: KeySource::JwksUrl(url.parse().unwrap()), ..settings() };
+        |url: &str| ClusterSettings { keys: PublicKeySource::JwksUrl(url.parse().unwrap()), ..settings() };
     for (settings, named) in [
         (ClusterSettings { issuer: String::new(), ..settings() }, "issuer"),
         (ClusterSettings { issuer: "https://a ".to_owned(), ..settings() }, "issuer"),

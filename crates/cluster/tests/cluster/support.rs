@@ -16,7 +16,9 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use capykeys_cluster::{ClusterSettings, ClusterTokens, FetchError, FetchJwks, KeySource, Refusal, Url};
+use capykeys_cluster::{
+    ClusterSettings, ClusterTokens, FetchError, FetchJwks, PublicKeySource, Refusal, Url,
+};
 use capykeys_conformance::fixtures::ManualClock;
 use capykeys_domain::{
     model::ClusterCaller,
@@ -188,7 +190,7 @@ pub(crate) fn settings() -> ClusterSettings {
     ClusterSettings {
         issuer: ISSUER.to_owned(),
         audience: AUDIENCE.to_owned(),
-        keys: KeySource::JwksUrl(JWKS_URL.parse().unwrap()),
+        keys: PublicKeySource::JwksUrl(JWKS_URL.parse().unwrap()),
         subjects: Vec::new(),
         max_lifetime: ClusterSettings::DEFAULT_MAX_LIFETIME,
     }

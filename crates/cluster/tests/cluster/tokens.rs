@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use capykeys_cluster::{ClusterSettings, Refusal};
+use capykeys_cluster::{ClusterSettings, Refusal, TokenError};
 use capykeys_domain::model::ClusterSubject;
 use serde_json::{Value, json};
 
@@ -53,9 +53,15 @@ async fn the_audience_must_be_among_those_of_the_token() {
         json!("Capykeys"),
     ] {
         let token = TokenBuilder::new().claim("aud", audience.clone()).sign();
-        harness.refuses_unseen(&token, Refusal::Audience, &audience.to_string()).await;
+        harness.refuses_unseen(&token, Refusal::Token(TokenError::Audience), &audience.to_string()).await;
     }
-    harness.refuses_unseen(&TokenBuilder::new().without("aud").sign(), Refusal::Audience, "none").await;
+    harness
+        .refuses_unseen(
+            &TokenBuilder::new().without("aud").sign(),
+            Refusal::Token(TokenError::Audience),
+            "none",
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -86,9 +92,9 @@ async fn where_subjects_are_listed_no_other_is_accepted() {
 async fn a_token_is_valid_from_nbf_and_iat_until_exp_give_or_take_five_seconds() {
     let harness = Harness::new();
     for (name, good, bad, reason) in [
-        ("exp", NOW - 4, NOW - 5, Refusal::Expired),
-        ("nbf", NOW + 5, NOW + 6, Refusal::NotYetValid),
-        ("iat", NOW + 5, NOW + 6, Refusal::IssuedInTheFuture),
+        ("exp", NOW - 4, NOW - 5, Refusal::Token(TokenError::Expired)),
+        ("nbf", NOW + 5, NOW + 6, Refusal::Token(TokenError::NotYetValid)),
+        ("iat", NOW + 5, NOW + 6, Refusal::Token(TokenError::IssuedInTheFuture)),
     ] {
         let token = TokenBuilder::new().claim("nbf", NOW - 60).claim("iat", NOW - 60);
         harness.accepts(&token.clone().claim(name, good).sign(), name).await;
@@ -112,10 +118,10 @@ async fn a_token_lives_no_longer_than_it_may() {
         (NOW, 253_402_300_799),
     ] {
         let token = TokenBuilder::new().without("nbf").claim("iat", issued).claim("exp", expires).sign();
-        harness.refuses(&token, Refusal::Lifetime, &format!("{issued} {expires}")).await;
+        harness.refuses(&token, Refusal::Token(TokenError::Lifetime), &format!("{issued} {expires}")).await;
     }
     let brief = Harness::with(ClusterSettings { max_lifetime: Duration::from_mins(10), ..settings() });
-    brief.refuses_unseen(&TokenBuilder::new().sign(), Refusal::Lifetime, "an hour").await;
+    brief.refuses_unseen(&TokenBuilder::new().sign(), Refusal::Token(TokenError::Lifetime), "an hour").await;
 }
 
 #[tokio::test]
@@ -128,10 +134,16 @@ async fn a_token_that_is_valid_at_no_time_is_refused() {
         (NOW, NOW - 10, NOW),
     ] {
         let token = TokenBuilder::new().claim("iat", issued).claim("nbf", begins).claim("exp", expires);
-        harness.refuses_unseen(&token.sign(), Refusal::Time, &format!("{issued} {begins} {expires}")).await;
+        harness
+            .refuses_unseen(
+                &token.sign(),
+                Refusal::Token(TokenError::Time),
+                &format!("{issued} {begins} {expires}"),
+            )
+            .await;
     }
     let without = TokenBuilder::new().without("nbf").claim("exp", NOW).sign();
-    harness.refuses_unseen(&without, Refusal::Time, "without nbf").await;
+    harness.refuses_unseen(&without, Refusal::Token(TokenError::Time), "without nbf").await;
 }
 
 #[tokio::test]
@@ -140,7 +152,7 @@ async fn the_clock_is_asked_for_each_token() {
     let token = TokenBuilder::new().sign();
     harness.accepts(&token, "now").await;
     harness.clock.advance(3_612 * 1_000_000);
-    harness.refuses(&token, Refusal::Expired, "an hour later").await;
+    harness.refuses(&token, Refusal::Token(TokenError::Expired), "an hour later").await;
 }
 
 #[tokio::test]
@@ -148,14 +160,18 @@ async fn exp_and_iat_are_required_and_nbf_may_be_left_out() {
     let harness = Harness::new();
     harness.accepts(&TokenBuilder::new().without("nbf").sign(), "nbf").await;
     for name in ["exp", "iat"] {
-        harness.refuses_unseen(&TokenBuilder::new().without(name).sign(), Refusal::Time, name).await;
+        harness
+            .refuses_unseen(&TokenBuilder::new().without(name).sign(), Refusal::Token(TokenError::Time), name)
+            .await;
     }
     let odd: [Value; 6] =
         [json!(NOW.to_string()), json!(null), json!(-1), json!(u64::MAX), json!(1e300), json!([NOW])];
     for name in ["exp", "nbf", "iat"] {
         for value in &odd {
             let token = TokenBuilder::new().claim(name, value.clone()).sign();
-            harness.refuses_unseen(&token, Refusal::Time, &format!("{name} {value}")).await;
+            harness
+                .refuses_unseen(&token, Refusal::Token(TokenError::Time), &format!("{name} {value}"))
+                .await;
         }
     }
 }

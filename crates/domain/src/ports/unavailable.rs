@@ -9,7 +9,7 @@ use core::fmt;
 /// Its text is for the operator's log. An adapter must put nothing of a row into it: a database's
 /// own message can hold a digest (PostgreSQL's `DETAIL: Key (digest)=(…) already exists`), so
 /// say what was tried and the error's code.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{dependency}: {reason}")]
 pub struct Unavailable {
     dependency: &'static str,

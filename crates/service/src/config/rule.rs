@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, ops::RangeInclusive};
 
-use capykeys_clerk::{KeySource, shown};
+use capykeys_clerk::{PublicKeySource, shown};
 use serde::{Serialize, Serializer};
 use url::Url;
 
@@ -64,7 +64,7 @@ pub(super) fn issuer(name: &str, text: &str) -> Result<(), ConfigError> {
 /// Where keys are fetched, or whose tokens are believed: https, or http to this machine.
 pub(super) fn trustworthy(name: &str, url: &Url) -> Result<(), ConfigError> {
     let rule = "must be an https URL (http to this machine alone), without user name, password and fragment";
-    KeySource::JwksUrl(url.clone()).check().map_err(|_| broken(name, rule))
+    PublicKeySource::JwksUrl(url.clone()).check().map_err(|_| broken(name, rule))
 }
 
 /// The origin of a front end as a browser or an app writes it (RFC 6454): scheme, host and a port that

@@ -12,7 +12,7 @@ mod strictness;
 
 use std::collections::{BTreeMap, HashMap};
 
-use capykeys_clerk::{InstanceSettings, KeySource, Refusal};
+use capykeys_clerk::{InstanceSettings, PublicKeySource, Refusal, TokenError};
 use capykeys_domain::{
     model::{Role, Session},
     ports::{SessionError, SessionVerifier},
@@ -43,14 +43,12 @@ impl Ours {
         let harness = &self.0[&case.settings];
         harness.clock.set(case.clock_ms * 1_000);
         let Some(Credential::Session(token)) = Credential::parse(&KeyFormat::default(), &case.token) else {
-            return Err(Refusal::Malformed);
+            return Err(Refusal::Token(TokenError::Malformed));
         };
         let outcome = harness.verifier.verify(&token).await;
         assert_eq!(harness.fetcher.calls(), 0);
         outcome.map_err(|error| match error {
-            SessionError::Refused(words) => {
-                Refusal::ALL.into_iter().find(|refusal| refusal.as_str() == words).unwrap()
-            }
+            SessionError::Refused(words) => Refusal::all().find(|refusal| refusal.as_str() == words).unwrap(),
             SessionError::Unavailable(_) => panic!("with a PEM nothing can be unavailable: {case:?}"),
         })
     }
@@ -58,7 +56,7 @@ impl Ours {
 
 fn configured(settings: Settings) -> InstanceSettings {
     let mut configured = instance();
-    configured.keys = KeySource::Pem(signing_key().public_pem());
+    configured.keys = PublicKeySource::Pem(signing_key().public_pem());
     configured.max_lifetime = InstanceSettings::DEFAULT_MAX_LIFETIME;
     configured.claims_v1 = settings.claims_v1;
     configured.audience = settings.audience.then(|| pools::AUDIENCE.to_owned());
@@ -135,7 +133,7 @@ async fn whatever_is_accepted_here_clerks_own_sdk_accepts_as_the_same_session() 
     );
     // What never happens proves nothing: both verdicts and each reason on the list must occur.
     assert!(both > 500 && neither > 500, "too one-sided");
-    for refusal in Refusal::ALL {
+    for refusal in Refusal::all() {
         let occurs = stricter.contains_key(refusal.as_str());
         assert_eq!(occurs, strictness::reason(refusal).is_some(), "{refusal:?}");
     }

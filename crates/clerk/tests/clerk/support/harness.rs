@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use capykeys_clerk::{ClerkSettings, ClerkVerifier, InstanceSettings, KeySource, Refusal};
+use capykeys_clerk::{ClerkSettings, ClerkVerifier, InstanceSettings, PublicKeySource, Refusal};
 use capykeys_domain::{
     model::Session,
     ports::{SessionError, SessionVerifier},
@@ -23,7 +23,7 @@ const TEN_YEARS: Duration = Duration::from_hours(10 * 365 * 24);
 pub(crate) fn instance() -> InstanceSettings {
     InstanceSettings {
         issuer: ISSUER.to_owned(),
-        keys: KeySource::JwksUrl(JWKS_URL.parse().unwrap()),
+        keys: PublicKeySource::JwksUrl(JWKS_URL.parse().unwrap()),
         audience: None,
         max_lifetime: TEN_YEARS,
         authorized_parties: vec!["https://first.example.com".to_owned(), PARTY.to_owned()],

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use capykeys_clerk::{ClerkSettings, ClerkVerifier, HttpFetcher, InstanceSettings, KeySource, Url};
+use capykeys_clerk::{ClerkSettings, ClerkVerifier, HttpFetcher, InstanceSettings, PublicKeySource, Url};
 use capykeys_domain::{
     model::Session,
     ports::{SessionError, SessionVerifier},
@@ -19,7 +19,7 @@ pub(crate) struct Live {
 
 impl Live {
     pub(crate) fn new(jwks_url: &Url) -> Self {
-        let keys = KeySource::JwksUrl(jwks_url.clone());
+        let keys = PublicKeySource::JwksUrl(jwks_url.clone());
         let settings = ClerkSettings { instances: vec![InstanceSettings { keys, ..instance() }] };
         let clock = Arc::new(FakeClock::new());
         let fetcher = Arc::new(HttpFetcher::new().unwrap());

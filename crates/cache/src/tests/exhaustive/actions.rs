@@ -1,0 +1,289 @@
+//! What can happen next, and what it does.
+
+use std::collections::BTreeSet;
+
+use capykeys_domain::ports::{FeedProgress, NewestLine, Poll, Registry, ReplicaId};
+
+use super::{
+    ShellBug,
+    server::{Registered, line},
+    world::*,
+};
+use crate::{acknowledgement::Acknowledgement, machine::Polled};
+
+impl World {
+    pub(super) fn actions(&self) -> Vec<Action> {
+        let mut actions = vec![Action::Tick];
+        for (key, made) in self.made.iter().enumerate() {
+            match made {
+                None => actions.push(Action::Commit(key)),
+                Some(made) if made.acknowledged => {}
+                Some(made) if self.fast_clock() >= made.acknowledgement.latest() => {
+                    actions.push(Action::Acknowledge(key));
+                }
+                Some(_) => {}
+            }
+        }
+        if self.made.iter().flatten().any(|made| !made.acknowledged) {
+            actions.push(Action::ReadRegistry);
+        }
+        if self.bounds.removals && !self.server.replicas.is_empty() {
+            actions.push(Action::Reap);
+        }
+        if self.failovers < self.bounds.failovers {
+            actions.extend([false, true].map(|loses| Action::Failover { loses }));
+        }
+        for (number, replica) in self.replicas.iter().enumerate() {
+            self.actions_of(number, replica, &mut actions);
+        }
+        actions
+    }
+
+    fn actions_of(&self, number: usize, replica: &Replica, actions: &mut Vec<Action>) {
+        if self.restarts < self.bounds.restarts {
+            actions.push(Action::Restart(number));
+        }
+        // One that is under way is given up for it.
+        actions.push(Action::BeginPoll { replica: number, elsewhere: false });
+        if self.replaced.is_some() {
+            actions.push(Action::BeginPoll { replica: number, elsewhere: true });
+        }
+        if let Some(poll) = &replica.poll {
+            if poll.told.is_some() {
+                actions.push(Action::EndPoll(number));
+            } else if self.server(replica, &poll.asked, poll.line).is_some() {
+                actions.push(Action::AnswerPoll(number));
+            }
+        }
+        if replica.write.is_some() {
+            actions.push(Action::Write(number));
+        } else if replica.machine.confirmable(self.clock()).is_some() {
+            actions.push(Action::Confirm(number));
+        }
+        for key in 0..self.bounds.changes {
+            actions.push(Action::Ask { replica: number, key, keeps: false });
+            if self.bounds.keeping {
+                actions.push(Action::Ask { replica: number, key, keeps: true });
+            }
+        }
+        match &replica.read {
+            Some(read) if read.found.is_some() => actions.push(Action::EndRead(number)),
+            Some(read) if self.server(replica, &read.asked, read.line).is_some() => {
+                actions.push(Action::AnswerRead(number));
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn act(&mut self, action: Action) {
+        let clock = self.clock();
+        match action {
+            Action::Tick => self.now += 1,
+            Action::Commit(key) => self.commit(key),
+            Action::ReadRegistry => {
+                let registry = self.server.registry(self.shell);
+                for made in self.made.iter_mut().flatten().filter(|made| !made.acknowledged) {
+                    made.acknowledgement.told(&registry);
+                }
+            }
+            Action::Acknowledge(key) => self.acknowledge(key),
+            Action::Reap => self.reap(),
+            Action::Failover { loses } => self.fail_over(loses),
+            Action::Restart(number) => {
+                self.restarts += 1;
+                let (id, lease) = (self.replicas[number].id + 10, self.replicas[number].lease);
+                self.replicas[number] = Replica::new(id, lease);
+            }
+            Action::BeginPoll { replica, elsewhere } => {
+                let line = self.server.line - i64::from(elsewhere);
+                let replica = &mut self.replicas[replica];
+                let (sent, asked) = (replica.machine.begin_poll(clock), replica.newest);
+                replica.poll = Some(PendingPoll { sent, asked, line, told: None });
+            }
+            Action::AnswerPoll(number) => {
+                let replica = &self.replicas[number];
+                let Some(poll) = &replica.poll else { return };
+                let Some(server) = self.server(replica, &poll.asked, poll.line) else { return };
+                let told = match &poll.sent.position {
+                    None => Poll::Diverged(server.head(replica.id, self.shell)),
+                    Some(from) => server.poll(&self.keys, replica.id, from, self.shell),
+                };
+                if let Some(poll) = &mut self.replicas[number].poll {
+                    poll.told = Some(told);
+                }
+            }
+            Action::EndPoll(number) => self.end_poll(number),
+            Action::Write(number) => self.write(number),
+            Action::Confirm(number) => {
+                let replica = &mut self.replicas[number];
+                let progress = replica.machine.confirmable(clock);
+                replica.write =
+                    progress.map(|progress| Write::Confirm(progress.sequence, line_of(&progress)));
+            }
+            Action::Ask { replica, key, keeps } => self.ask(replica, key, keeps),
+            Action::AnswerRead(number) => self.answer_read(number),
+            Action::EndRead(number) => self.end_read(number),
+        }
+    }
+
+    fn commit(&mut self, key: usize) {
+        let mut acknowledgement = Acknowledgement::new(None, self.fast_clock());
+        match self.shell {
+            Some(ShellBug::RegistryReadBeforeCommit) => {
+                acknowledgement.told(&self.server.registry(self.shell));
+            }
+            Some(ShellBug::NobodyWhereUnread) => {
+                let head = self.server.registry(self.shell).head;
+                acknowledgement.told(&Registry { head, replicas: Vec::new() });
+            }
+            _ => {}
+        }
+        self.server.revoked.push(key);
+        self.made[key] = Some(Made { committed: self.now, acknowledgement, acknowledged: false });
+    }
+
+    fn reap(&mut self) {
+        let (registry, now) = (self.server.registry(self.shell), self.fast_clock());
+        // Whoever looks is none of the replicas.
+        let steps = self.reaper.observe(&registry, ReplicaId([0xff; 16]), now);
+        for gone in steps.retire {
+            if let Some(replica) = self.server.replicas.get_mut(&gone.id.0[0]) {
+                replica.retired = true;
+                self.reaper.retired(&gone, now);
+                if self.shell == Some(ShellBug::ForgottenAtOnce) {
+                    self.server.replicas.remove(&gone.id.0[0]);
+                }
+            }
+        }
+        for gone in steps.forget {
+            self.server.replicas.retain(|id, replica| *id != gone.id.0[0] || !replica.retired);
+        }
+    }
+
+    fn fail_over(&mut self, loses: bool) {
+        self.failovers += 1;
+        self.replaced = Some(self.server.clone());
+        self.server.line += 1;
+        if loses && let Some(key) = self.server.revoked.pop() {
+            self.made[key] = None;
+            let reads = self.replicas.iter_mut().filter_map(|replica| replica.read.as_mut());
+            for read in reads.filter(|read| read.key == key) {
+                for those in [&mut read.waiting, &mut read.next] {
+                    *those = those.iter().map(|_| false).collect();
+                }
+            }
+        }
+        // What was to be written is not.
+        self.replicas.iter_mut().for_each(|replica| replica.write = None);
+    }
+
+    fn end_poll(&mut self, number: usize) {
+        let (clock, shell) = (self.clock(), self.shell);
+        let replica = &mut self.replicas[number];
+        let Some(poll) = replica.poll.take() else { return };
+        if !admits(&mut replica.newest, &poll.asked, poll.line, shell) {
+            return;
+        }
+        let Some(told) = &poll.told else { return };
+        if replica.machine.end_poll(&poll.sent, told, clock) == Polled::Unregistered {
+            replica.write = Some(Write::Register);
+        }
+    }
+
+    fn write(&mut self, number: usize) {
+        let replica = &mut self.replicas[number];
+        let lease = TICK * replica.lease;
+        match replica.write.take() {
+            Some(Write::Register) => {
+                let new = Registered { lease, confirmed: None, renewals: 0, retired: false };
+                let registered = self.server.replicas.entry(replica.id).or_insert(new);
+                registered.retired = false;
+                registered.renewals += 1;
+                replica.machine.registered();
+            }
+            Some(Write::Confirm(sequence, line)) => {
+                if let Some(registered) = self.server.replicas.get_mut(&replica.id) {
+                    registered.confirmed = Some((sequence, line));
+                    registered.renewals += 1;
+                }
+                let history = super::server::line(line).id;
+                replica.machine.end_confirm(FeedProgress { sequence, history });
+            }
+            None => {}
+        }
+    }
+
+    fn ask(&mut self, number: usize, key: usize, keeps: bool) {
+        let (clock, acknowledged) = (self.clock(), self.is_acknowledged(key));
+        let digest = self.keys.0[key].digest.clone();
+        let replica = &mut self.replicas[number];
+        let keep = keeps.then(|| clock.after(TICK * KEEP));
+        let recalled = replica.machine.recall(std::slice::from_ref(&digest), keep);
+        if let Some(answer) = recalled.filter(|answer| answer.remaining(clock).is_some()) {
+            return self.judge(number, key, &answer, acknowledged);
+        }
+        let joins = clock < replica.machine.lease_until() || self.shell == Some(ShellBug::JoinedWithoutLease);
+        match &mut replica.read {
+            Some(read) if read.key == key => {
+                let those = if joins { &mut read.waiting } else { &mut read.next };
+                those.insert(acknowledged);
+            }
+            // One key at a time is enough: others are like it.
+            Some(_) => {}
+            None => {
+                self.begin_read(number, key, BTreeSet::from([acknowledged]));
+                if !self.bounds.slow_reads {
+                    self.answer_read(number);
+                    self.end_read(number);
+                }
+            }
+        }
+    }
+
+    fn begin_read(&mut self, number: usize, key: usize, waiting: BTreeSet<bool>) {
+        let (clock, line) = (self.clock(), self.server.line);
+        let replica = &mut self.replicas[number];
+        let (sent, asked) = (replica.machine.begin_read(clock), replica.newest);
+        let next = BTreeSet::new();
+        replica.read = Some(PendingRead { key, sent, asked, line, waiting, next, found: None });
+    }
+
+    fn answer_read(&mut self, number: usize) {
+        let replica = &self.replicas[number];
+        let Some(read) = &replica.read else { return };
+        let Some(server) = self.server(replica, &read.asked, read.line) else { return };
+        let found = server.find(&self.keys, read.key);
+        if let Some(read) = &mut self.replicas[number].read {
+            read.found = Some(found);
+        }
+    }
+
+    fn end_read(&mut self, number: usize) {
+        let (clock, shell) = (self.clock(), self.shell);
+        let replica = &mut self.replicas[number];
+        let Some(read) = replica.read.take() else { return };
+        if admits(&mut replica.newest, &read.asked, read.line, shell) {
+            let digest = self.keys.0[read.key].digest.clone();
+            let digests = std::slice::from_ref(&digest);
+            let reading = replica.machine.end_read(&read.sent, digests, read.found);
+            if let Some(answer) = replica.machine.conclude(&reading, digests, None, clock) {
+                for acknowledged in read.waiting {
+                    self.judge(number, read.key, &answer, acknowledged);
+                }
+            }
+        } else {
+            replica.machine.abandon_read(&read.sent);
+        }
+        if !read.next.is_empty() {
+            self.begin_read(number, read.key, read.next);
+        }
+    }
+}
+
+fn admits(newest: &mut NewestLine, asked: &NewestLine, told: i64, bug: Option<ShellBug>) -> bool {
+    newest.admits(asked.line(), line(told)) || bug == Some(ShellBug::AnyLineTaken)
+}
+
+fn line_of(progress: &FeedProgress) -> i64 {
+    i64::try_from(u128::from_be_bytes(progress.history)).unwrap()
+}

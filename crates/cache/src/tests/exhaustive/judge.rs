@@ -1,0 +1,98 @@
+//! The promise, and when two states are the same.
+
+use std::hash::Hash;
+
+use capykeys_domain::ports::{NewestLine, Poll};
+
+use super::{
+    Violation,
+    server::{Registered, Server},
+    world::{LONGEST, Made, Replica, TICK, World},
+};
+use crate::Answer;
+
+impl World {
+    pub(super) fn is_acknowledged(&self, key: usize) -> bool {
+        self.made[key].as_ref().is_some_and(|made| made.acknowledged)
+    }
+
+    pub(super) fn judge(&mut self, number: usize, key: usize, answer: &Answer, acknowledged: bool) {
+        if answer.found.as_ref().is_none_or(|found| found.key.revoked_at.is_some()) {
+            return;
+        }
+        let clock = self.clock();
+        self.kept[key] = self.kept[key].max(clock.after(answer.keepable(clock)));
+        let Some(made) = &self.made[key] else { return };
+        if acknowledged && made.acknowledged {
+            self.violation = Some(Violation::AcceptedAfterDelete);
+        } else if self.now - made.committed > self.replicas[number].lease {
+            self.violation = Some(Violation::AcceptedTooLate);
+        }
+    }
+
+    pub(super) fn acknowledge(&mut self, key: usize) {
+        if let Some(made) = &mut self.made[key] {
+            made.acknowledged = true;
+            if self.kept[key] > self.clock() {
+                self.violation = Some(Violation::KeptAfterDelete);
+            }
+        }
+    }
+
+    /// Everything that what happens next depends on, and nothing that only counts.
+    pub(super) fn fingerprint(&self) -> impl Hash + use<> {
+        let clock = self.clock();
+        let number = |newest: &NewestLine| newest.line().map(|line| line.number);
+        let replica = |replica: &Replica| {
+            let poll = replica.poll.as_ref().map(|poll| {
+                (
+                    poll.sent.fingerprint(TICK * replica.lease, clock),
+                    number(&poll.asked),
+                    poll.line,
+                    poll.told.as_ref().map(told),
+                )
+            });
+            let read = replica.read.as_ref().map(|read| {
+                let found = read.found.as_ref().map(|found| found.key.revoked_at.is_some());
+                let state = replica.machine.read_fingerprint(&read.sent, &self.keys.0[read.key], clock);
+                let those = (read.waiting.clone(), read.next.clone());
+                (read.key, state, number(&read.asked), read.line, those, found)
+            });
+            (
+                replica.id,
+                replica.machine.fingerprint(clock),
+                number(&replica.newest),
+                poll,
+                read,
+                replica.write,
+            )
+        };
+        let made = |made: &Option<Made>| {
+            let made = made.as_ref()?;
+            let waits = (!made.acknowledged)
+                .then(|| made.acknowledgement.fingerprint(TICK * LONGEST, self.fast_clock()));
+            Some(((self.now - made.committed).min(LONGEST + 1), made.acknowledged, waits))
+        };
+        let registered = |(id, one): (&u8, &Registered)| {
+            let seen = self.reaper.fingerprint(&one.known(*id), self.fast_clock());
+            (*id, one.confirmed, one.retired, seen)
+        };
+        let replicas: Vec<_> = self.replicas.iter().map(replica).collect();
+        let made: Vec<_> = self.made.iter().map(made).collect();
+        let kept: Vec<_> = self.kept.iter().map(|kept| kept.since(clock)).collect();
+        let server = |server: &Server| {
+            let registered: Vec<_> = server.replicas.iter().map(registered).collect();
+            (server.line, server.revoked.clone(), registered)
+        };
+        let servers = (server(&self.server), self.replaced.as_ref().map(server));
+        (self.restarts, self.failovers, servers, replicas, made, kept)
+    }
+}
+
+/// What a poll is told follows from the line, the number and the registration.
+fn told(told: &Poll) -> (bool, i64, bool) {
+    match told {
+        Poll::Changes { position, registered, .. } => (false, position.sequence, *registered),
+        Poll::Diverged(head) => (true, head.position.sequence, head.registered),
+    }
+}

@@ -1,0 +1,177 @@
+//! What there is, and what can happen to it.
+
+use std::{collections::BTreeSet, rc::Rc, time::Duration};
+
+use capykeys_domain::ports::{FoundKey, NewestLine, Poll};
+
+use super::{
+    Bounds, ShellBug, Violation,
+    server::{Keys, Server},
+};
+use crate::{
+    BootTime, CacheSettings,
+    acknowledgement::Acknowledgement,
+    machine::{Machine, SentPoll, SentRead},
+    reaper::Reaper,
+};
+
+pub(super) const TICK: Duration = Duration::from_millis(1);
+pub(super) const LEASES: [u32; 2] = [2, 1];
+pub(super) const LONGEST: u32 = 2;
+/// Longer than the shorter lease, so that it is the lease that ends it.
+pub(super) const KEEP: u32 = 3;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    Tick,
+    Commit(usize),
+    /// Whoever has made the changes reads the registry for all that are not acknowledged.
+    ReadRegistry,
+    Acknowledge(usize),
+    /// Somebody looks for replicas that are gone.
+    Reap,
+    Failover {
+        loses: bool,
+    },
+    Restart(usize),
+    BeginPoll {
+        replica: usize,
+        /// By a connection to the server that was replaced.
+        elsewhere: bool,
+    },
+    /// The store answers it.
+    AnswerPoll(usize),
+    EndPoll(usize),
+    /// What the replica wants to be written is.
+    Write(usize),
+    Confirm(usize),
+    Ask {
+        replica: usize,
+        key: usize,
+        keeps: bool,
+    },
+    AnswerRead(usize),
+    EndRead(usize),
+}
+
+#[derive(Clone)]
+pub(super) struct PendingPoll {
+    pub(super) sent: SentPoll,
+    pub(super) asked: NewestLine,
+    pub(super) line: i64,
+    pub(super) told: Option<Poll>,
+}
+
+#[derive(Clone)]
+pub(super) struct PendingRead {
+    pub(super) key: usize,
+    pub(super) sent: SentRead,
+    pub(super) asked: NewestLine,
+    pub(super) line: i64,
+    /// Of everybody who waits, whether the change was acknowledged when they asked.
+    pub(super) waiting: BTreeSet<bool>,
+    /// The same of who waits for the read after it.
+    pub(super) next: BTreeSet<bool>,
+    pub(super) found: Option<FoundKey>,
+}
+
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+pub(super) enum Write {
+    Register,
+    Confirm(i64, i64),
+}
+
+#[derive(Clone)]
+pub(super) struct Replica {
+    pub(super) id: u8,
+    pub(super) lease: u32,
+    pub(super) machine: Machine,
+    pub(super) newest: NewestLine,
+    pub(super) poll: Option<PendingPoll>,
+    pub(super) read: Option<PendingRead>,
+    pub(super) write: Option<Write>,
+}
+
+/// A change, as who has made it sees it.
+#[derive(Clone)]
+pub(super) struct Made {
+    pub(super) committed: u32,
+    pub(super) acknowledgement: Acknowledgement,
+    pub(super) acknowledged: bool,
+}
+
+#[derive(Clone)]
+pub(super) struct World {
+    pub(super) bounds: Bounds,
+    pub(super) shell: Option<ShellBug>,
+    pub(super) keys: Rc<Keys>,
+    pub(super) now: u32,
+    pub(super) server: Server,
+    pub(super) replaced: Option<Server>,
+    pub(super) replicas: Vec<Replica>,
+    pub(super) reaper: Reaper,
+    pub(super) made: Vec<Option<Made>>,
+    /// Until when somebody acts on a verdict about a key.
+    pub(super) kept: Vec<BootTime>,
+    pub(super) restarts: u32,
+    pub(super) failovers: u32,
+    pub(super) violation: Option<Violation>,
+}
+
+impl Replica {
+    pub(super) fn new(id: u8, lease: u32) -> Self {
+        let settings = CacheSettings { lease: TICK * lease, ..CacheSettings::default() };
+        Self {
+            id,
+            lease,
+            machine: Machine::new(&settings),
+            newest: NewestLine::default(),
+            poll: None,
+            read: None,
+            write: None,
+        }
+    }
+}
+
+impl World {
+    pub(super) fn new(bounds: Bounds, shell: Option<ShellBug>) -> Self {
+        let replica = |number: usize| Replica::new(u8::try_from(number).unwrap(), LEASES[number]);
+        Self {
+            bounds,
+            shell,
+            keys: Rc::new(Keys::new(bounds.changes)),
+            now: 0,
+            server: Server { line: 1, revoked: Vec::new(), replicas: std::collections::BTreeMap::new() },
+            replaced: None,
+            replicas: (0..bounds.replicas).map(replica).collect(),
+            reaper: Reaper::new(TICK),
+            made: vec![None; bounds.changes],
+            kept: vec![BootTime::START; bounds.changes],
+            restarts: 0,
+            failovers: 0,
+            violation: None,
+        }
+    }
+
+    /// The clock of the replicas, which is as slow as one may be.
+    pub(super) fn clock(&self) -> BootTime {
+        BootTime::new(TICK * self.now)
+    }
+
+    /// The clock of who waits, which is as fast as one may be.
+    pub(super) fn fast_clock(&self) -> BootTime {
+        let now = TICK * self.now;
+        BootTime::new(now + now / crate::settings::DRIFT)
+    }
+
+    /// The server on this line, where it answers this replica: one that was replaced is fenced off from
+    /// whoever has not heard of the next line.
+    pub(super) fn server(&self, replica: &Replica, asked: &NewestLine, number: i64) -> Option<&Server> {
+        if number == self.server.line {
+            return Some(&self.server);
+        }
+        let vouches = asked.line().is_none_or(|asked| asked.number <= number);
+        let fenced = replica.newest.line().is_none_or(|newest| newest.number <= number);
+        self.replaced.as_ref().filter(|server| server.line == number && vouches && !fenced)
+    }
+}
