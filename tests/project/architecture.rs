@@ -9,7 +9,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Each crate with those of the project's crates that its production code may use. A crate that
 /// is not here fails.
-const ALLOWED: [(&str, &[&str]); 15] = [
+const ALLOWED: [(&str, &[&str]); 16] = [
     ("capykeys-domain", &[]),
     ("capykeys-conformance", &["capykeys-domain"]),
     ("capykeys-postgres", &["capykeys-domain"]),
@@ -20,8 +20,9 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     ("capykeys-cluster", &["capykeys-domain", "capykeys-jwks"]),
     ("capykeys-usage", &["capykeys-domain"]),
     ("capykeys-tls", &["capykeys-domain"]),
-    ("capykeys-http", &["capykeys-domain", "capykeys-tls"]),
-    ("capykeys-ext-authz", &["capykeys-domain", "capykeys-tls"]),
+    ("capykeys-gateway", &["capykeys-domain"]),
+    ("capykeys-http", &["capykeys-domain", "capykeys-gateway", "capykeys-tls"]),
+    ("capykeys-ext-authz", &["capykeys-domain", "capykeys-gateway", "capykeys-tls"]),
     (
         "capykeys-service",
         &[
@@ -30,6 +31,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
             "capykeys-cluster",
             "capykeys-domain",
             "capykeys-ext-authz",
+            "capykeys-gateway",
             "capykeys-http",
             "capykeys-postgres",
             "capykeys-sqlite",

@@ -9,16 +9,11 @@ mod operator;
 mod permit;
 mod requirement;
 mod roles;
-mod route;
 
 pub use denial::{Denial, Forbidden};
 pub use permit::{Ceiling, CreateKey, GetOrganization, ListKeys, ManageOrganizations, Permit, RevokeKey};
 pub use requirement::{Rejection, Requirement};
 pub use roles::RoleTable;
-pub use route::{
-    Fit, HostPattern, OriginalRequest, PathPattern, RequestHost, RequestMethod, RequestPath, RouteError,
-    RouteNeeds, RouteRule, RouteRules,
-};
 
 use crate::model::{
     ApiKey, Caller, Creator, KeyCaller, KeyId, KeySource, Organization, OrganizationId, Scope, SessionCaller,

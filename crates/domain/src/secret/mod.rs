@@ -4,10 +4,8 @@ mod credential;
 mod digest;
 mod format;
 mod plaintext;
-mod presented;
 
 pub use credential::{BearerToken, Credential};
 pub use digest::{KeyDigest, Pepper, PepperCheck, PepperFault, PepperId, Peppers};
 pub use format::{KeyFormat, KeyPrefix};
 pub use plaintext::PlaintextKey;
-pub use presented::{CredentialError, Presented, only_value};

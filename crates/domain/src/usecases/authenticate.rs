@@ -95,7 +95,11 @@ impl Capykeys {
         }
     }
 
-    pub(super) async fn authenticate_session(
+    /// Who the session belongs to, as [`authenticate`](Self::authenticate) says it.
+    ///
+    /// # Errors
+    /// [`AuthenticateError`].
+    pub async fn authenticate_session(
         &self,
         token: &BearerToken,
         context: &RequestContext,

@@ -2,14 +2,11 @@
 
 mod access;
 mod authenticate;
-mod authorize;
 mod create_key;
-mod identity;
 mod list_keys;
 mod organizations;
 mod provision;
 mod revoke_key;
-pub mod sentences;
 mod verify_key;
 mod viewer;
 
@@ -18,9 +15,7 @@ use core::{num::NonZeroU32, time::Duration};
 
 pub use access::AccessError;
 pub use authenticate::AuthenticateError;
-pub use authorize::{AuthorizeError, Authorized};
 pub use create_key::{CreateKeyError, CreatedKey};
-pub use identity::{Gateways, Identity, IdentityHeaders};
 pub use list_keys::{KeyPage, PAGE_SIZE};
 pub use organizations::NewOrganization;
 pub use revoke_key::RevokeKeyError;
@@ -102,6 +97,12 @@ impl Capykeys {
     pub fn with_roles(mut self, roles: RoleTable) -> Self {
         self.roles = roles;
         self
+    }
+
+    /// What sessions are granted.
+    #[must_use]
+    pub const fn roles(&self) -> &RoleTable {
+        &self.roles
     }
 
     /// How keys look.

@@ -15,7 +15,7 @@ use capykeys_domain::{
         Caller, ClerkOrganizationId, KeyName, KeySpec, Organization, Role, Scope, ScopeSet, Session,
         SessionOrganization, UserId,
     },
-    policy::{CreateKey, Permit, RoleTable},
+    policy::{CreateKey, Permit},
     ports::{Change, Organizations, Replicas, SessionError, SessionVerifier, Unavailable, Unremembered},
     secret::{BearerToken, Credential, KeyFormat, Pepper, PepperId, Peppers},
     usecases::{AuthenticateError, Capykeys, CreatedKey, Ports, Provisioning},
@@ -132,12 +132,6 @@ impl Service {
     pub(crate) async fn sign_in(&self, text: &str) -> Result<Caller, AuthenticateError> {
         let credential = Credential::parse(self.app.format(), text).unwrap();
         self.app.authenticate(&credential, &fixtures::context()).await
-    }
-
-    /// The same with another table of what sessions are granted.
-    pub(crate) fn with_roles(mut self, roles: RoleTable) -> Self {
-        self.app = self.app.with_roles(roles);
-        self
     }
 
     /// Makes `token` stand for a session.

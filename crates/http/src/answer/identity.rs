@@ -4,7 +4,7 @@ use actix_web::{
     HttpResponse,
     http::header::{HeaderName, HeaderValue},
 };
-use capykeys_domain::usecases::{Authorized, Identity, IdentityHeaders};
+use capykeys_gateway::{Authorized, Identity, IdentityHeaders};
 
 use crate::error::ApiError;
 

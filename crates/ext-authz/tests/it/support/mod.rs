@@ -21,9 +21,10 @@ use capykeys_domain::{
     policy::Permit,
     ports::{NoReplicas, Unremembered},
     secret::{KeyFormat, Pepper, PepperId, Peppers},
-    usecases::{Capykeys, CreatedKey, Gateways, NewOrganization, Ports, Provisioning},
+    usecases::{Capykeys, CreatedKey, NewOrganization, Ports, Provisioning},
 };
 use capykeys_ext_authz::Settings;
+use capykeys_gateway::Gateways;
 pub(crate) use certificates::Authority;
 use envoy_types::{
     ext_authz::v3::pb::{CheckRequest, CheckResponse},

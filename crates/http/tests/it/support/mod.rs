@@ -21,8 +21,9 @@ use capykeys_domain::{
     policy::Permit,
     ports::{NoReplicas, Unremembered},
     secret::{KeyFormat, Pepper, PepperId, Peppers},
-    usecases::{Capykeys, CreatedKey, Gateways, NewOrganization, Ports, Provisioning},
+    usecases::{Capykeys, CreatedKey, NewOrganization, Ports, Provisioning},
 };
+use capykeys_gateway::Gateways;
 use capykeys_http::{BasePath, Callers, Drain, Internal, Settings, Surface};
 pub(crate) use certificates::Authority;
 pub(crate) use client::{Answer, Connection};

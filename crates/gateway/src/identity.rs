@@ -1,26 +1,43 @@
-//! Who was let through a gateway, for the service behind it.
+//! Who was let through a gateway, for the service behind it and for the log.
 
-use alloc::{
-    borrow::ToOwned,
-    string::{String, ToString},
-    vec::Vec,
+use std::sync::Arc;
+
+use capykeys_domain::{
+    model::{Actor, Invalid, OrganizationId, Scope, UserId},
+    ports::FoundKey,
+    usecases::AuthSource,
 };
 
-use super::{AuthSource, Authorized};
-use crate::{
-    model::{Invalid, Scope},
-    policy::RouteRules,
-};
+/// Who was let through.
+#[derive(Clone, Debug)]
+pub enum Authorized {
+    /// Nobody in particular, where that is allowed.
+    Anonymous,
+    /// A program with a key.
+    Key(Arc<FoundKey>),
+    /// A person with a session.
+    Session {
+        /// Who it is.
+        user_id: UserId,
+        /// Our id of the session's organization.
+        organization_id: OrganizationId,
+        /// What the session is granted.
+        scopes: Vec<Scope>,
+    },
+}
 
-/// How requests behind gateways are authorized, and how their callers are named to the services
-/// there.
-#[derive(Clone, Debug, Default)]
-pub struct Gateways {
-    /// What each request needs. Without rules, and where the gateway itself says nothing, any good
-    /// credential is enough.
-    pub rules: Option<RouteRules>,
-    /// What the headers are called that say who was let through.
-    pub headers: IdentityHeaders,
+impl Authorized {
+    /// Who it is, for the log; `None` for nobody in particular.
+    #[must_use]
+    pub fn actor(&self) -> Option<(Actor, OrganizationId)> {
+        match self {
+            Self::Anonymous => None,
+            Self::Key(found) => Some((Actor::Key(found.key.id), found.key.organization_id)),
+            Self::Session { user_id, organization_id, .. } => {
+                Some((Actor::User(user_id.clone()), *organization_id))
+            }
+        }
+    }
 }
 
 /// Who was let through, as texts of visible ASCII and spaces. What is unknown is empty.
@@ -81,12 +98,21 @@ pub struct IdentityHeaders([String; 6]);
 
 impl Default for IdentityHeaders {
     fn default() -> Self {
-        let name = |rest: &str| alloc::format!("x-capy-{rest}");
-        Self(["organization-id", "project-id", "key-id", "user-id", "scopes", "auth-source"].map(name))
+        Self(Self::DEFAULT.map(str::to_ascii_lowercase))
     }
 }
 
 impl IdentityHeaders {
+    /// What they are called where nothing else is configured.
+    pub const DEFAULT: [&'static str; 6] = [
+        "X-Capy-Organization-Id",
+        "X-Capy-Project-Id",
+        "X-Capy-Key-Id",
+        "X-Capy-User-Id",
+        "X-Capy-Scopes",
+        "X-Capy-Auth-Source",
+    ];
+
     /// Names of one's own, in that order.
     ///
     /// # Errors
@@ -118,8 +144,6 @@ fn is_token(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::vec::Vec;
-
     use super::*;
 
     #[test]
