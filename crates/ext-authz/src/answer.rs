@@ -1,7 +1,7 @@
 //! What a gateway is answered.
 
 use capykeys_domain::model::RequestId;
-use capykeys_gateway::{Authorized, CREDENTIAL_HEADERS, Identity, IdentityHeaders, Refusal};
+use capykeys_gateway::{Authorized, CREDENTIAL_HEADERS, IdentityHeaders, Refusal};
 use envoy_types::{
     ext_authz::v3::pb::{
         CheckResponse, DeniedHttpResponse, HeaderAppendAction, HeaderValue, HeaderValueOption, HttpResponse,
@@ -14,9 +14,8 @@ use tonic::Code;
 /// Lets the request through. Every header is set, empty where there is nothing to say, so that none
 /// of the same name from outside takes its place.
 pub(crate) fn let_through(names: &IdentityHeaders, who: &Authorized) -> CheckResponse {
-    let identity = Identity::from(who);
     let answer = OkHttpResponse {
-        headers: names.of(&identity).map(|(name, text)| set(name, text)).collect(),
+        headers: names.of(who).map(|(name, text)| set(name, text)).collect(),
         headers_to_remove: CREDENTIAL_HEADERS.map(str::to_owned).to_vec(),
         ..OkHttpResponse::default()
     };
@@ -50,8 +49,8 @@ fn response(code: Code, answer: HttpResponse) -> CheckResponse {
     CheckResponse { status: Some(status), http_response: Some(answer), ..CheckResponse::default() }
 }
 
-fn set(name: &str, text: &str) -> HeaderValueOption {
-    let header = HeaderValue { key: name.to_owned(), value: text.to_owned(), ..HeaderValue::default() };
+fn set(name: &str, text: impl Into<String>) -> HeaderValueOption {
+    let header = HeaderValue { key: name.to_owned(), value: text.into(), ..HeaderValue::default() };
     HeaderValueOption {
         header: Some(header),
         append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),

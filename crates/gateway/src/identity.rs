@@ -40,57 +40,6 @@ impl Authorized {
     }
 }
 
-/// Who was let through, as texts of visible ASCII and spaces. What is unknown is empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identity {
-    /// The organization.
-    pub organization_id: String,
-    /// The project of a key that is for one alone.
-    pub project_id: String,
-    /// The key.
-    pub key_id: String,
-    /// The user, or the user behind the key.
-    pub user_id: String,
-    /// The scopes, as OAuth writes them (RFC 6749, section 3.3): with spaces between them.
-    pub scopes: String,
-    /// How the caller signed in.
-    pub auth_source: &'static str,
-}
-
-impl From<&Authorized> for Identity {
-    fn from(who: &Authorized) -> Self {
-        match who {
-            Authorized::Anonymous => Self::default(),
-            Authorized::Key(found) => {
-                let key = &found.key;
-                Self {
-                    organization_id: key.organization_id.to_string(),
-                    project_id: key.project_id.as_ref().map_or_else(String::new, ToString::to_string),
-                    key_id: key.id.to_string(),
-                    user_id: key
-                        .created_by_user_id
-                        .as_ref()
-                        .map_or_else(String::new, |user| user.as_str().to_owned()),
-                    scopes: joined(key.scopes.iter()),
-                    auth_source: AuthSource::ApiKey.as_str(),
-                }
-            }
-            // No project, also where the path names one: that would say that somebody has checked it.
-            Authorized::Session { user_id, organization_id, scopes } => Self {
-                organization_id: organization_id.to_string(),
-                user_id: user_id.as_str().to_owned(),
-                scopes: joined(scopes.iter().copied()),
-                auth_source: AuthSource::ClerkSession.as_str(),
-                ..Self::default()
-            },
-        }
-    }
-}
-
-fn joined(scopes: impl Iterator<Item = Scope>) -> String {
-    scopes.map(Scope::as_str).collect::<Vec<_>>().join(" ")
-}
-
 /// The names of the headers that say who was let through, in lower case: organization, project, key,
 /// user, scopes, source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,13 +76,40 @@ impl IdentityHeaders {
         Ok(Self(names))
     }
 
-    /// Every header, with what it says of `identity`. All are to be set, also to nothing, so that
-    /// none of the same name from outside takes its place.
-    pub fn of<'a>(&'a self, identity: &'a Identity) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let Identity { organization_id, project_id, key_id, user_id, scopes, auth_source } = identity;
-        let texts: [&str; 6] = [organization_id, project_id, key_id, user_id, scopes, auth_source];
+    /// Every header, with what it says of `who`: visible ASCII and spaces, or nothing where that is
+    /// unknown. All are to be set, also to nothing, so that none of the same name from outside takes its
+    /// place.
+    pub fn of(&self, who: &Authorized) -> impl Iterator<Item = (&str, String)> {
+        let texts = match who {
+            Authorized::Anonymous => Default::default(),
+            Authorized::Key(found) => {
+                let key = &found.key;
+                [
+                    key.organization_id.to_string(),
+                    key.project_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+                    key.id.to_string(),
+                    key.created_by_user_id.as_ref().map(|user| user.as_str().to_owned()).unwrap_or_default(),
+                    joined(key.scopes.iter()),
+                    AuthSource::ApiKey.as_str().to_owned(),
+                ]
+            }
+            Authorized::Session { user_id, organization_id, scopes } => [
+                organization_id.to_string(),
+                // Also where the path names one: that would say that somebody has checked it.
+                String::new(),
+                String::new(),
+                user_id.as_str().to_owned(),
+                joined(scopes.iter().copied()),
+                AuthSource::ClerkSession.as_str().to_owned(),
+            ],
+        };
         self.0.iter().map(String::as_str).zip(texts)
     }
+}
+
+/// As OAuth writes scopes (RFC 6749, section 3.3): with spaces between them.
+fn joined(scopes: impl Iterator<Item = Scope>) -> String {
+    scopes.map(Scope::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// RFC 9110, section 5.6.2.
@@ -148,8 +124,8 @@ mod tests {
 
     #[test]
     fn nobody_in_particular_is_named_by_six_empty_headers() {
-        let (names, nobody) = (IdentityHeaders::default(), Identity::from(&Authorized::Anonymous));
-        let headers: Vec<_> = names.of(&nobody).collect();
+        let names = IdentityHeaders::default();
+        let headers: Vec<_> = names.of(&Authorized::Anonymous).collect();
         assert_eq!(headers.len(), 6);
         assert!(headers.iter().all(|(name, text)| name.starts_with("x-capy-") && text.is_empty()));
     }
@@ -158,7 +134,7 @@ mod tests {
     fn six_different_names_are_needed() {
         let names = ["A", "b", "c", "d", "e", "f"];
         let accepted = IdentityHeaders::new(names).unwrap();
-        assert_eq!(accepted.of(&Identity::default()).next(), Some(("a", "")));
+        assert_eq!(accepted.of(&Authorized::Anonymous).next(), Some(("a", String::new())));
         for wrong in ["", "B", "a b", "a:", "é", "a\n"] {
             let mut names = names;
             names[5] = wrong;

@@ -19,7 +19,7 @@ pub mod sentences;
 pub use authorize::Gateways;
 pub use credential::{CREDENTIAL_HEADERS, CredentialError, Presented, only_value, read_credential};
 pub use headers::Headers;
-pub use identity::{Authorized, Identity, IdentityHeaders};
+pub use identity::{Authorized, IdentityHeaders};
 pub use question::{Family, Question};
 pub use refusal::Refusal;
 pub use route::{HostPattern, OriginalRequest, PathPattern, RouteError, RouteNeeds, RouteRule, RouteRules};

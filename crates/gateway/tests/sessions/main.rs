@@ -3,13 +3,15 @@
 
 mod service;
 
+use std::collections::HashMap;
+
 use capykeys_conformance::fixtures::context;
 use capykeys_domain::{
     model::{Role, Scope},
     policy::{Permit, RoleTable},
     secret::Credential,
 };
-use capykeys_gateway::{Authorized, Gateways, Headers, Identity, OriginalRequest, Question, Refusal};
+use capykeys_gateway::{Authorized, Gateways, Headers, OriginalRequest, Question, Refusal};
 use proptest::{
     collection::vec,
     prelude::{Strategy, any, prop_assert_eq, proptest},
@@ -38,12 +40,13 @@ impl Headers for Bearer {
     }
 }
 
-/// Whether the session may send a request in this project that needs this scope, and as whom the API sees it.
+/// Whether the session may send a request in this project that needs this scope, and in which headers it is
+/// named to the API.
 async fn authorize(
     service: &Service,
     scope: Option<Scope>,
     project: Option<&str>,
-) -> Result<Identity, Refusal> {
+) -> Result<HashMap<String, String>, Refusal> {
     let target = format!("/p/{}", project.unwrap_or_default());
     let scope = scope.map(|scope| ("scopes".into(), scope.as_str().into()));
     let path = project.map(|_| ("project_path".into(), "/p/{project}".into()));
@@ -52,9 +55,10 @@ async fn authorize(
         settings: scope.into_iter().chain(path).collect(),
         headers: &Bearer,
     };
-    let who = Gateways::default().authorize(&service.app, &question, &context()).await?;
+    let gateways = Gateways::default();
+    let who = gateways.authorize(&service.app, &question, &context()).await?;
     assert!(matches!(who, Authorized::Session { .. }), "{who:?}");
-    Ok(Identity::from(&who))
+    Ok(gateways.headers.of(&who).map(|(name, text)| (name.to_owned(), text)).collect())
 }
 
 /// The scopes by which the session gets through, tried one by one.
@@ -88,9 +92,9 @@ async fn a_session_is_good_in_every_project_and_is_named_with_none() {
     let service = Service::new(RoleTable::default()).await;
     service.add_session(TOKEN, "org:member", false);
     for project in ["p1", "of-somebody-else"] {
-        let identity = authorize(&service, Some(Scope::JobsRead), Some(project)).await.unwrap();
-        assert_eq!(identity.organization_id, service.organization.id.to_string());
-        assert_eq!(identity.project_id, "", "{project}");
+        let named = authorize(&service, Some(Scope::JobsRead), Some(project)).await.unwrap();
+        assert_eq!(named["x-capy-organization-id"], service.organization.id.to_string());
+        assert_eq!(named["x-capy-project-id"], "", "{project}");
         let refused = authorize(&service, Some(Scope::CredentialsRead), Some(project)).await;
         assert!(matches!(refused, Err(Refusal::Forbidden(_))), "{project}: {refused:?}");
     }
@@ -155,9 +159,9 @@ proptest! {
             for &scope in Scope::ALL {
                 prop_assert_eq!(passing.contains(&scope), grants(&told, scope), "{:?}", scope);
             }
-            let identity = authorize(&service, None, None).await.unwrap();
+            let named = authorize(&service, None, None).await.unwrap();
             let names: Vec<_> = told.iter().map(|scope| scope.as_str()).collect();
-            prop_assert_eq!(identity.scopes, names.join(" "));
+            prop_assert_eq!(&named["x-capy-scopes"], &names.join(" "));
             Ok(())
         })?;
     }
