@@ -9,7 +9,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Each crate with those of the project's crates that its production code may use. A crate that
 /// is not here fails.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("capykeys-domain", &[]),
     ("capykeys-conformance", &["capykeys-domain"]),
     ("capykeys-migrations", &[]),
@@ -21,8 +21,9 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("capykeys-cluster", &["capykeys-domain", "capykeys-jwks"]),
     ("capykeys-usage", &["capykeys-domain"]),
     ("capykeys-tls", &["capykeys-domain"]),
-    ("capykeys-http", &["capykeys-domain", "capykeys-tls"]),
-    ("capykeys-ext-authz", &["capykeys-domain", "capykeys-tls"]),
+    ("capykeys-gateway", &["capykeys-domain"]),
+    ("capykeys-http", &["capykeys-domain", "capykeys-gateway", "capykeys-tls"]),
+    ("capykeys-ext-authz", &["capykeys-domain", "capykeys-gateway", "capykeys-tls"]),
     (
         "capykeys-service",
         &[
@@ -31,6 +32,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
             "capykeys-cluster",
             "capykeys-domain",
             "capykeys-ext-authz",
+            "capykeys-gateway",
             "capykeys-http",
             "capykeys-postgres",
             "capykeys-sqlite",

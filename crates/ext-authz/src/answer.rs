@@ -1,9 +1,7 @@
 //! What a gateway is answered.
 
-use capykeys_domain::{
-    model::RequestId,
-    usecases::{Authorized, Identity, IdentityHeaders},
-};
+use capykeys_domain::model::RequestId;
+use capykeys_gateway::{Authorized, CREDENTIAL_HEADERS, IdentityHeaders, Refusal};
 use envoy_types::{
     ext_authz::v3::pb::{
         CheckResponse, DeniedHttpResponse, HeaderAppendAction, HeaderValue, HeaderValueOption, HttpResponse,
@@ -13,25 +11,19 @@ use envoy_types::{
 };
 use tonic::Code;
 
-use crate::failure::Failure;
-
-/// What is for this service alone, and goes no further.
-const CREDENTIALS: [&str; 2] = ["authorization", "x-api-key"];
-
 /// Lets the request through. Every header is set, empty where there is nothing to say, so that none
 /// of the same name from outside takes its place.
 pub(crate) fn let_through(names: &IdentityHeaders, who: &Authorized) -> CheckResponse {
-    let identity = Identity::from(who);
     let answer = OkHttpResponse {
-        headers: names.of(&identity).map(|(name, text)| set(name, text)).collect(),
-        headers_to_remove: CREDENTIALS.map(str::to_owned).to_vec(),
+        headers: names.of(who).map(|(name, text)| set(name, text)).collect(),
+        headers_to_remove: CREDENTIAL_HEADERS.map(str::to_owned).to_vec(),
         ..OkHttpResponse::default()
     };
     response(Code::Ok, HttpResponse::OkResponse(answer))
 }
 
 /// Refuses the request, with the answer that the HTTP interface gives as well.
-pub(crate) fn refuse(failure: &Failure, request_id: &RequestId) -> CheckResponse {
+pub(crate) fn refuse(refusal: &Refusal, request_id: &RequestId) -> CheckResponse {
     let always = [
         ("content-type", "application/json"),
         ("x-request-id", request_id.as_str()),
@@ -39,11 +31,17 @@ pub(crate) fn refuse(failure: &Failure, request_id: &RequestId) -> CheckResponse
         ("x-content-type-options", "nosniff"),
     ];
     let answer = DeniedHttpResponse {
-        status: Some(HttpStatus { code: failure.status().into() }),
-        headers: always.into_iter().chain(failure.header()).map(|(name, text)| set(name, text)).collect(),
-        body: serde_json::json!({ "error": failure.to_string() }).to_string(),
+        status: Some(HttpStatus { code: refusal.status().into() }),
+        headers: always.into_iter().chain(refusal.header()).map(|(name, text)| set(name, text)).collect(),
+        body: serde_json::json!({ "error": refusal.to_string() }).to_string(),
     };
-    response(failure.code(), HttpResponse::DeniedResponse(answer))
+    // To the gateway itself, anything but `Ok` is a refusal.
+    let code = match refusal.status() {
+        401 => Code::Unauthenticated,
+        403 => Code::PermissionDenied,
+        _ => Code::Unavailable,
+    };
+    response(code, HttpResponse::DeniedResponse(answer))
 }
 
 fn response(code: Code, answer: HttpResponse) -> CheckResponse {
@@ -51,8 +49,8 @@ fn response(code: Code, answer: HttpResponse) -> CheckResponse {
     CheckResponse { status: Some(status), http_response: Some(answer), ..CheckResponse::default() }
 }
 
-fn set(name: &str, text: &str) -> HeaderValueOption {
-    let header = HeaderValue { key: name.to_owned(), value: text.to_owned(), ..HeaderValue::default() };
+fn set(name: &str, text: impl Into<String>) -> HeaderValueOption {
+    let header = HeaderValue { key: name.to_owned(), value: text.into(), ..HeaderValue::default() };
     HeaderValueOption {
         header: Some(header),
         append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),

@@ -2,11 +2,8 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use capykeys_domain::{
-    model::RequestContext,
-    policy::RouteNeeds,
-    usecases::{AuthorizeError, Authorized, Gateways, Verdicts},
-};
+use capykeys_domain::{model::RequestContext, usecases::Verdicts};
+use capykeys_gateway::{Authorized, Gateways, Refusal};
 use envoy_types::ext_authz::v3::pb::{Authorization, CheckRequest, CheckResponse};
 use futures_util::FutureExt;
 use tonic::{Request, Response, Status};
@@ -15,7 +12,6 @@ use tracing::Instrument;
 use crate::{
     answer::{let_through, refuse},
     connection::Caller,
-    failure::Failure,
     original::Original,
     record::Record,
 };
@@ -41,30 +37,20 @@ impl Authorization for Checks {
         record.answered(&outcome);
         Ok(Response::new(match outcome {
             Ok(who) => let_through(&self.gateways.headers, &who),
-            Err(failure) => refuse(&failure, &context.request_id),
+            Err(refusal) => refuse(&refusal, &context.request_id),
         }))
     }
 }
 
 impl Checks {
     /// Whoever is let through, whatever becomes of the work.
-    async fn outcome(&self, original: &Original, context: &RequestContext) -> Result<Authorized, Failure> {
-        let work = AssertUnwindSafe(self.authorize(original, context)).catch_unwind();
-        match tokio::time::timeout(self.time_limit, work).await {
-            Ok(Ok(authorized)) => Ok(authorized?),
-            Ok(Err(_panic)) => Err(Failure::Internal),
-            Err(_elapsed) => Err(Failure::Overdue),
+    async fn outcome(&self, original: &Original, context: &RequestContext) -> Result<Authorized, Refusal> {
+        let question = original.question();
+        let work = self.gateways.authorize(&self.verdicts, &question, context);
+        match tokio::time::timeout(self.time_limit, AssertUnwindSafe(work).catch_unwind()).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_panic)) => Err(Refusal::Internal),
+            Err(_elapsed) => Err(Refusal::Overdue),
         }
-    }
-
-    async fn authorize(
-        &self,
-        original: &Original,
-        context: &RequestContext,
-    ) -> Result<Authorized, AuthorizeError> {
-        let rules = self.gateways.rules.as_ref();
-        let needs = RouteNeeds::find(original.settings(), original.request().as_ref(), rules)?;
-        let credential = original.credential(self.verdicts.environment().format())?;
-        self.verdicts.authorize(credential.as_ref(), &needs, context).await
     }
 }

@@ -11,7 +11,6 @@
 mod answer;
 mod checks;
 mod connection;
-mod failure;
 mod original;
 mod record;
 mod server;

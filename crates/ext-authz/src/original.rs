@@ -2,10 +2,7 @@
 
 use std::iter;
 
-use capykeys_domain::{
-    policy::OriginalRequest,
-    secret::{Credential, CredentialError, KeyFormat},
-};
+use capykeys_gateway::{Headers, OriginalRequest, Question};
 use envoy_types::pb::envoy::{
     config::core::v3::HeaderValue,
     service::auth::v3::{AttributeContext, CheckRequest, attribute_context::HttpRequest},
@@ -27,31 +24,21 @@ impl Original {
         self.attributes.request.as_ref()?.http.as_ref()
     }
 
-    /// The request as rules know it; `None` where it is no HTTP request.
-    pub(crate) fn request(&self) -> Option<OriginalRequest<'_>> {
-        let http = self.http()?;
-        let host = Some(http.host.as_str()).filter(|host| !host.is_empty());
-        Some(OriginalRequest { method: &http.method, host, target: &http.path })
-    }
-
-    /// The gateway's own settings for the route (`context_extensions`), which clients have no hand in.
-    pub(crate) fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.attributes.context_extensions.iter().map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-
-    /// The credential; `None` where there is none.
-    ///
-    /// # Errors
-    /// [`CredentialError`].
-    pub(crate) fn credential(&self, format: &KeyFormat) -> Result<Option<Credential>, CredentialError> {
-        // Envoy joins the values of a header that was given more than once.
-        let apart = |name| self.values(name).flat_map(|value| value.split(|byte| *byte == b','));
-        Credential::of_request(format, apart("authorization"), apart("x-api-key"))
+    /// What is asked. The gateway's settings for the route are `context_extensions`.
+    pub(crate) fn question(&self) -> Question<'_, Self> {
+        let original = self.http().map(|http| OriginalRequest {
+            method: &http.method,
+            host: Some(http.host.as_str()).filter(|host| !host.is_empty()),
+            target: &http.path,
+        });
+        let settings = &self.attributes.context_extensions;
+        let settings = settings.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Question { original, settings, headers: self }
     }
 
     /// The id that the request already has.
     pub(crate) fn request_id(&self) -> Option<&str> {
-        self.values("x-request-id").next().and_then(|id| str::from_utf8(id).ok())
+        self.sent("x-request-id").next().and_then(|id| str::from_utf8(id).ok())
     }
 
     /// The method, for the log. One that is not known could be anything, and is not repeated.
@@ -63,12 +50,19 @@ impl Original {
     }
 
     /// The values of a header, in whichever of the two forms the gateway is set up to send them.
-    fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+    fn sent(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
         let texts = self.http().into_iter().flat_map(|http| &http.headers);
         let texts = texts.map(|(name, value)| (name, value.as_bytes()));
         let raw = self.http().and_then(|http| http.header_map.as_ref());
         let raw = raw.into_iter().flat_map(|map| &map.headers).map(|header| (&header.key, bytes(header)));
         iter::chain(texts, raw).filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+}
+
+impl Headers for Original {
+    fn values(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
+        // Envoy joins the values of a header that was given more than once.
+        self.sent(name).flat_map(|value| value.split(|byte| *byte == b','))
     }
 }
 
@@ -78,6 +72,8 @@ fn bytes(header: &HeaderValue) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use capykeys_domain::secret::{Credential, KeyFormat};
+    use capykeys_gateway::{CredentialError, read_credential};
     use envoy_types::pb::envoy::{config::core::v3::HeaderMap, service::auth::v3::attribute_context};
 
     use super::*;
@@ -105,7 +101,7 @@ mod tests {
     }
 
     fn credential(original: &Original) -> Result<Option<Credential>, CredentialError> {
-        original.credential(&KeyFormat::default())
+        read_credential(&KeyFormat::default(), original)
     }
 
     #[test]
@@ -144,11 +140,11 @@ mod tests {
     fn a_request_is_told_with_its_query_and_a_host_that_is_there() {
         let http = HttpRequest { method: "GET".into(), path: "/a?b=c".into(), ..Default::default() };
         let told = original(http);
-        let request = told.request().unwrap();
+        let request = told.question().original.unwrap();
         assert_eq!((request.method, request.host, request.target), ("GET", None, "/a?b=c"));
         assert_eq!(told.method(), "GET");
         let nothing = Original::from(CheckRequest::default());
-        assert!(nothing.request().is_none() && nothing.request_id().is_none());
+        assert!(nothing.question().original.is_none() && nothing.request_id().is_none());
         assert_eq!(nothing.method(), "-");
         assert_eq!(original(HttpRequest { method: KEY.into(), ..Default::default() }).method(), "OTHER");
     }

@@ -2,14 +2,9 @@
 
 use std::{borrow::Cow, time::Instant};
 
-use capykeys_domain::{
-    model::{Actor, ClusterSubject, OrganizationId, RequestId},
-    usecases::Authorized,
-};
-use envoy_types::ext_authz::v3::pb::HttpStatusCode;
+use capykeys_domain::model::{Actor, ClusterSubject, OrganizationId, RequestId};
+use capykeys_gateway::{Authorized, Refusal};
 use tracing::Span;
-
-use crate::failure::Failure;
 
 const ROUTE: &str = "envoy.service.auth.v3.Authorization/Check";
 
@@ -21,7 +16,7 @@ pub(crate) struct Record {
     method: &'static str,
     workload: Option<ClusterSubject>,
     started: Instant,
-    status: Option<HttpStatusCode>,
+    status: Option<u16>,
     who: Option<(Actor, OrganizationId)>,
     reason: Option<Cow<'static, str>>,
 }
@@ -44,10 +39,10 @@ impl Record {
     }
 
     /// Remembers the outcome.
-    pub(crate) fn answered(&mut self, outcome: &Result<Authorized, Failure>) {
+    pub(crate) fn answered(&mut self, outcome: &Result<Authorized, Refusal>) {
         match outcome {
-            Ok(who) => (self.status, self.who) = (Some(HttpStatusCode::Ok), who.actor()),
-            Err(failure) => (self.status, self.reason) = (Some(failure.status()), Some(failure.reason())),
+            Ok(who) => (self.status, self.who) = (Some(200), who.actor()),
+            Err(refusal) => (self.status, self.reason) = (Some(refusal.status()), Some(refusal.reason())),
         }
     }
 }
@@ -66,7 +61,7 @@ impl Drop for Record {
                     target: "capykeys::access",
                     method = self.method,
                     route = ROUTE,
-                    status = self.status.map(i32::from),
+                    status = self.status,
                     complete = self.status.is_some(),
                     duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
                     request_id = self.request_id.as_str(),
@@ -80,7 +75,7 @@ impl Drop for Record {
                 )
             };
         }
-        let failed = self.status.is_none_or(|status| i32::from(status) >= 500);
+        let failed = self.status.is_none_or(|status| status >= 500);
         if failed { line!(info) } else { line!(debug) }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::{io, net::TcpListener, pin::pin, sync::Arc, time::Duration};
 
-use capykeys_domain::usecases::{Gateways, Verdicts};
+use capykeys_domain::usecases::Verdicts;
+use capykeys_gateway::Gateways;
 use envoy_types::ext_authz::v3::pb::AuthorizationServer;
 use tokio::sync::oneshot;
 use tonic::{server::NamedService, transport::Server};

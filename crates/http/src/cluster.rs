@@ -8,8 +8,9 @@ use actix_web::{
 };
 use capykeys_domain::{
     ports::{ClusterCallerError, ClusterCallers},
-    secret::{BearerToken, Credential, KeyFormat, Presented, only_value},
+    secret::{BearerToken, Credential, KeyFormat},
 };
+use capykeys_gateway::{Presented, only_value};
 
 use crate::{error::ApiError, exchange::Exchange};
 

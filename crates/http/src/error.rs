@@ -10,11 +10,11 @@ use capykeys_domain::{
     model::Invalid,
     policy::Denial,
     ports::Unavailable,
-    secret::CredentialError,
-    usecases::{
-        AccessError, AuthenticateError, AuthorizeError, CreateKeyError, RevokeKeyError,
-        sentences::{INTERNAL, OVERDUE, UNAUTHENTICATED, UNAVAILABLE},
-    },
+    usecases::{AccessError, AuthenticateError, CreateKeyError, RevokeKeyError},
+};
+use capykeys_gateway::{
+    CredentialError, Refusal,
+    sentences::{INTERNAL, OVERDUE, UNAUTHENTICATED, UNAVAILABLE},
 };
 
 /// Every way in which a request fails. `Display` gives the sentence that the caller is told; none
@@ -245,15 +245,15 @@ impl From<AuthenticateError> for ApiError {
     }
 }
 
-impl From<AuthorizeError> for ApiError {
-    fn from(error: AuthorizeError) -> Self {
-        match error {
-            AuthorizeError::NoCredential => Self::no_credential(),
-            AuthorizeError::Unauthenticated(reason) => {
-                Self::Unauthenticated { credential_given: true, reason }
-            }
-            AuthorizeError::Forbidden(sentence) => Self::NotLetThrough(sentence),
-            AuthorizeError::Unavailable(unavailable) => Self::Unavailable(unavailable),
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NoCredential => Self::no_credential(),
+            Refusal::Unauthenticated(reason) => Self::Unauthenticated { credential_given: true, reason },
+            Refusal::Forbidden(sentence) => Self::NotLetThrough(sentence),
+            Refusal::Unavailable(unavailable) => Self::Unavailable(unavailable),
+            Refusal::Overdue => Self::Overdue,
+            Refusal::Internal => Self::Internal.for_gateway(),
         }
     }
 }

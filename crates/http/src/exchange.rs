@@ -15,8 +15,9 @@ use actix_web::{
 };
 use capykeys_domain::{
     model::{Actor, Caller, ClusterSubject, OrganizationId, RequestContext},
-    usecases::{Authorized, Environment, Verdicts},
+    usecases::{Environment, Verdicts},
 };
+use capykeys_gateway::Authorized;
 
 use crate::{Drain, endpoints, error::ApiError, status::StatusBoard};
 

@@ -5,7 +5,8 @@ use std::{io, net::TcpListener, sync::Arc, time::Duration};
 use actix_http::{HttpService, KeepAlive, error::DispatchError};
 use actix_service::{ServiceFactory, ServiceFactoryExt, fn_service};
 use actix_web::{App, ResponseError, dev::Server, rt::net::TcpStream};
-use capykeys_domain::usecases::{Gateways, Management, Verdicts};
+use capykeys_domain::usecases::{Management, Verdicts};
+use capykeys_gateway::Gateways;
 use capykeys_tls::Transport;
 use tokio_rustls::rustls::ServerConfig;
 

@@ -2,8 +2,9 @@
 
 use std::{io, net::TcpListener, sync::Arc};
 
-use capykeys_domain::usecases::{Gateways, Verdicts};
+use capykeys_domain::usecases::Verdicts;
 use capykeys_ext_authz::Settings;
+use capykeys_gateway::Gateways;
 use rustls::ServerConfig;
 use tokio::{
     runtime::{Builder, Runtime},

@@ -9,7 +9,6 @@ mod operator;
 mod permit;
 mod requirement;
 mod roles;
-mod route;
 
 pub use denial::{Denial, Forbidden};
 pub use permit::{
@@ -17,10 +16,6 @@ pub use permit::{
 };
 pub use requirement::{Rejection, Requirement};
 pub use roles::RoleTable;
-pub use route::{
-    Fit, HostPattern, OriginalRequest, PathPattern, RequestHost, RequestMethod, RequestPath, RouteError,
-    RouteNeeds, RouteRule, RouteRules,
-};
 
 use crate::model::{
     ApiKey, AuditAction, Caller, Creator, KeyCaller, KeyId, KeySource, Organization, OrganizationId, Scope,

@@ -4,12 +4,10 @@ mod credential;
 mod digest;
 mod format;
 mod plaintext;
-mod presented;
 
 pub use credential::{BearerToken, Credential};
 pub use digest::{KeyDigest, Pepper, PepperCheck, PepperFault, PepperId, Peppers, RecordedPepper};
 pub use format::KeyFormat;
 pub use plaintext::PlaintextKey;
-pub use presented::{CredentialError, Presented, only_value};
 
 pub use crate::model::KeyPrefix;

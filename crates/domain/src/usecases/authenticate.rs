@@ -77,7 +77,11 @@ impl Verdicts {
         }
     }
 
-    pub(super) async fn authenticate_session(
+    /// Who the session belongs to, as [`authenticate`](Self::authenticate) says it.
+    ///
+    /// # Errors
+    /// [`AuthenticateError`].
+    pub async fn authenticate_session(
         &self,
         token: &BearerToken,
         context: &RequestContext,

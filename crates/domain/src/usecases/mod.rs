@@ -8,15 +8,12 @@
 
 mod access;
 mod authenticate;
-mod authorize;
 mod create_key;
 mod environment;
-mod identity;
 mod list_keys;
 mod management;
 mod operators;
 mod revoke_key;
-pub mod sentences;
 mod sessions;
 mod verdicts;
 mod viewer;
@@ -25,10 +22,8 @@ use core::num::NonZeroU32;
 
 pub use access::AccessError;
 pub use authenticate::AuthenticateError;
-pub use authorize::{AuthorizeError, Authorized};
 pub use create_key::{CreateKeyError, CreatedKey};
 pub use environment::Environment;
-pub use identity::{Gateways, Identity, IdentityHeaders};
 pub use list_keys::{KeyPage, PAGE_SIZE};
 pub use management::Management;
 pub use operators::{NewOrganization, Operators};

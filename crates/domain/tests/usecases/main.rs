@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod authenticate;
-mod authorize;
 mod create_key;
 mod list_keys;
 mod provision;

@@ -77,11 +77,6 @@ impl Service {
         Self::with_pepper(provisioning, &ModelStore::default(), &[("1", 1)])
     }
 
-    /// With another table of what sessions are granted.
-    pub(crate) fn with_roles(provisioning: Provisioning, roles: RoleTable) -> Self {
-        Self::with(provisioning, roles, &ModelStore::default(), &[("1", 1)])
-    }
-
     /// With peppers by name and byte, the current one first.
     pub(crate) fn with_pepper(
         provisioning: Provisioning,

@@ -1,10 +1,7 @@
 //! Who is let through.
 
-use capykeys_domain::{
-    model::{KeyName, KeySpec, ProjectId, ScopeSet},
-    policy::{PathPattern, RouteRule, RouteRules},
-    usecases::Gateways,
-};
+use capykeys_domain::model::{KeyName, KeySpec, ProjectId, ScopeSet};
+use capykeys_gateway::{Gateways, PathPattern, RouteRule, RouteRules};
 
 use crate::support::{SETTINGS, Site, ask, header, let_through, refused};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use capykeys_domain::usecases::Gateways;
 use capykeys_ext_authz::Settings;
+use capykeys_gateway::Gateways;
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 
 use crate::support::{Mood, SETTINGS, Site, ask, header, let_through, refused};

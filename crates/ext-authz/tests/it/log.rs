@@ -5,8 +5,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use capykeys_domain::usecases::Gateways;
 use capykeys_ext_authz::Settings;
+use capykeys_gateway::Gateways;
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use serde_json::Value;
 

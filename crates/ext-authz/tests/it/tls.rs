@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use capykeys_domain::usecases::Gateways;
 use capykeys_ext_authz::Settings;
+use capykeys_gateway::Gateways;
 use envoy_types::{
     ext_authz::v3::pb::CheckResponse, pb::envoy::service::auth::v3::authorization_client::AuthorizationClient,
 };

@@ -4,7 +4,7 @@ use actix_web::{
     HttpResponse,
     http::header::{HeaderName, HeaderValue},
 };
-use capykeys_domain::usecases::{Authorized, Identity, IdentityHeaders};
+use capykeys_gateway::{Authorized, IdentityHeaders};
 
 use crate::error::ApiError;
 
@@ -14,9 +14,9 @@ use crate::error::ApiError;
 /// Exactly 200: Envoy takes any other status for a refusal.
 pub(crate) fn let_through(names: &IdentityHeaders, who: &Authorized) -> Result<HttpResponse, ApiError> {
     let mut answer = HttpResponse::Ok().finish();
-    for (name, text) in names.of(&Identity::from(who)) {
+    for (name, text) in names.of(who) {
         let name = HeaderName::try_from(name).map_err(|_| ApiError::Internal)?;
-        let text = HeaderValue::from_str(text).map_err(|_| ApiError::Internal)?;
+        let text = HeaderValue::try_from(text).map_err(|_| ApiError::Internal)?;
         answer.headers_mut().insert(name, text);
     }
     Ok(answer)

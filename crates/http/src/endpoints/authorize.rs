@@ -3,18 +3,15 @@
 //! One endpoint for each family of gateways, in any method; none reads a body. They are not in the
 //! OpenAPI document: gateways are set up by hand, as `docs/gateways.md` says.
 
-use actix_web::{HttpRequest, HttpResponse, web::Data};
-use capykeys_domain::usecases::{AuthorizeError, Gateways};
+use actix_web::{HttpRequest, HttpResponse, http::uri::PathAndQuery, web::Data};
+use capykeys_gateway::{Family, Gateways, Refusal};
 
 use crate::{
     answer::let_through,
     cluster::{self, TokenHeader},
     error::ApiError,
     exchange::{Current, Identity},
-    request::{
-        caller::credential,
-        original::{Family, needs},
-    },
+    request::headers::Sent,
 };
 
 /// Traefik and Caddy.
@@ -51,10 +48,11 @@ async fn authorize(
     gateways: &Gateways,
 ) -> Result<HttpResponse, ApiError> {
     cluster::prove(exchange, request, TokenHeader::ClusterToken).await?;
-    let needs = needs(request, family, gateways.rules.as_ref())?;
-    let format = exchange.environment().format();
-    let credential = credential(format, request.headers()).map_err(AuthorizeError::from)?;
-    let authorized = exchange.verdicts().authorize(credential.as_ref(), &needs, &exchange.context).await?;
+    let headers = Sent(request.headers());
+    // As it was sent: what routing found has been decoded.
+    let target = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
+    let question = family.question(request.method().as_str(), target, &headers).map_err(Refusal::from)?;
+    let authorized = gateways.authorize(exchange.verdicts(), &question, &exchange.context).await?;
     if let Some(identity) = Identity::of_authorized(&authorized) {
         exchange.identify(identity);
     }

@@ -3,7 +3,7 @@
 pub(crate) mod body;
 pub(crate) mod caller;
 pub(crate) mod create_key;
+pub(crate) mod headers;
 pub(crate) mod members;
-pub(crate) mod original;
 pub(crate) mod page;
 pub(crate) mod verification;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use capykeys_domain::usecases::{Gateways, IdentityHeaders};
+use capykeys_gateway::{Gateways, IdentityHeaders};
 use reqwest::header::HeaderName;
 use serde::{Deserialize, Serialize};
 
@@ -51,23 +51,16 @@ pub(crate) struct Headers {
 
 impl Default for Headers {
     fn default() -> Self {
-        let name = |rest: &str| format!("X-Capy-{rest}");
-        Self {
-            organization_id: name("Organization-Id"),
-            project_id: name("Project-Id"),
-            key_id: name("Key-Id"),
-            user_id: name("User-Id"),
-            scopes: name("Scopes"),
-            auth_source: name("Auth-Source"),
-        }
+        let [organization_id, project_id, key_id, user_id, scopes, auth_source] =
+            IdentityHeaders::DEFAULT.map(str::to_owned);
+        Self { organization_id, project_id, key_id, user_id, scopes, auth_source }
     }
 }
 
 impl Authorize {
     pub(crate) fn gateways(&self) -> Result<Gateways, ConfigError> {
         let headers = IdentityHeaders::new(self.headers.names().map(|(_, name)| name));
-        let headers = headers
-            .map_err(|_| broken("internal.authorize.headers", "must be six different names of headers"))?;
+        let headers = headers.map_err(|invalid| broken("internal.authorize.headers", invalid.rule()))?;
         let rules = self.rules_file.as_deref().map(|path| load_rules("internal.authorize.rules_file", path));
         let rules = rules.transpose()?;
         Ok(Gateways { rules, headers })

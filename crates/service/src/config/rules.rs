@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
-use capykeys_domain::{
-    model::{Invalid, ScopeSet},
-    policy::{HostPattern, PathPattern, RouteRule, RouteRules},
-};
+use capykeys_domain::model::{Invalid, ScopeSet};
+use capykeys_gateway::{HostPattern, PathPattern, RouteRule, RouteRules};
 use serde::Deserialize;
 
 use super::{ConfigError, error};

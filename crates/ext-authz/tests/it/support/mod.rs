@@ -21,9 +21,10 @@ use capykeys_domain::{
     policy::Permit,
     ports::{NoReplicas, Unremembered},
     secret::{KeyFormat, Pepper, PepperId, Peppers},
-    usecases::{CreatedKey, Environment, Gateways, Management, NewOrganization, Operators, Verdicts},
+    usecases::{CreatedKey, Environment, Management, NewOrganization, Operators, Verdicts},
 };
 use capykeys_ext_authz::Settings;
+use capykeys_gateway::Gateways;
 pub(crate) use certificates::Authority;
 use envoy_types::{
     ext_authz::v3::pb::{CheckRequest, CheckResponse},

@@ -21,8 +21,9 @@ use capykeys_domain::{
     policy::Permit,
     ports::{NoReplicas, Unremembered},
     secret::{KeyFormat, Pepper, PepperId, Peppers},
-    usecases::{CreatedKey, Environment, Gateways, Management, NewOrganization, Operators, Verdicts},
+    usecases::{CreatedKey, Environment, Management, NewOrganization, Operators, Verdicts},
 };
+use capykeys_gateway::Gateways;
 use capykeys_http::{BasePath, Callers, Drain, Internal, Public, Settings, Surface};
 pub(crate) use certificates::Authority;
 pub(crate) use client::{Answer, Connection};

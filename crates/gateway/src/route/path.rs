@@ -1,6 +1,6 @@
 //! Paths.
 
-use alloc::{borrow::Cow, vec::Vec};
+use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 /// Gateways and servers decode, merge and shorten paths in ways of their own, so a path that leaves
 /// room for that could be judged as one and served as another. Such a path is none of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestPath<'a>(pub(super) Vec<Cow<'a, str>>);
+pub(super) struct RequestPath<'a>(pub(super) Vec<Cow<'a, str>>);
 
 impl<'a> RequestPath<'a> {
     /// From a request's target (RFC 9112, section 3.2.1). One `/` at the end says nothing. `None` where
@@ -20,8 +20,7 @@ impl<'a> RequestPath<'a> {
     /// - an escape is malformed, is no UTF-8, or stands for one of `.`, `/`, `\`, `;`, `?`, `#`, `%` or a
     ///   control character. Other characters may be escaped or not: it is the same path (RFC 3986,
     ///   section 6.2.2.2).
-    #[must_use]
-    pub fn parse(target: &'a str) -> Option<Self> {
+    pub(super) fn parse(target: &'a str) -> Option<Self> {
         if !target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
             return None;
         }
@@ -62,7 +61,6 @@ fn may_be_escaped(byte: u8) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::string::String;
 
     #[test]
     fn a_path_that_could_be_read_in_two_ways_is_none() {

@@ -3,20 +3,18 @@
 /// The method of a request that means the same to everybody. Methods differ by case (RFC 9110, section
 /// 9.1), but some servers turn all letters into capital ones; so what is not written in these is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RequestMethod<'a>(&'a str);
+pub(super) struct RequestMethod<'a>(&'a str);
 
 impl<'a> RequestMethod<'a> {
     /// `None` where it is no method in capital letters.
-    #[must_use]
-    pub fn parse(text: &'a str) -> Option<Self> {
+    pub(super) fn parse(text: &'a str) -> Option<Self> {
         let allowed = |byte: u8| byte.is_ascii_uppercase() || byte == b'-';
         (!text.is_empty() && text.bytes().all(allowed)).then_some(Self(text))
     }
 
     /// Whether a rule for the method `name` is one for this. `HEAD` is a `GET` whose answer has no body
     /// (RFC 9110, section 9.3.2), and many servers let the same code answer both.
-    #[must_use]
-    pub fn is(self, name: &str) -> bool {
+    pub(super) fn is(self, name: &str) -> bool {
         self.0 == name || (self.0 == "HEAD" && name == "GET")
     }
 }

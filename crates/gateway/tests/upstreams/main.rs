@@ -13,10 +13,8 @@ use std::{
     thread,
 };
 
-use capykeys_domain::{
-    model::ScopeSet,
-    policy::{HostPattern, OriginalRequest, PathPattern, RouteRule, RouteRules},
-};
+use capykeys_domain::model::ScopeSet;
+use capykeys_gateway::{HostPattern, OriginalRequest, PathPattern, RouteRule, RouteRules};
 use percent_encoding::percent_decode_str;
 use proptest::{
     collection::vec, option, prelude::*, sample::select, strategy::ValueTree, test_runner::TestRunner,

@@ -1,8 +1,11 @@
 //! The credential in a request's headers. Cookies and the query are never looked at.
 
-use core::str;
+use capykeys_domain::secret::{Credential, KeyFormat};
 
-use super::{Credential, KeyFormat};
+use crate::Headers;
+
+/// The headers in which a credential may stand. It is for this service alone, and for no API behind it.
+pub const CREDENTIAL_HEADERS: [&str; 2] = ["authorization", "x-api-key"];
 
 /// Why a request has no credential that could be good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,29 +45,26 @@ impl<'a> Presented<'a> {
     }
 }
 
-impl Credential {
-    /// What a request signs in with that has these values of the headers `Authorization` and
-    /// `X-API-Key`; `None` where it does not.
-    ///
-    /// # Errors
-    /// [`CredentialError`].
-    pub fn of_request<'a>(
-        format: &KeyFormat,
-        authorization: impl IntoIterator<Item = &'a [u8]>,
-        api_key: impl IntoIterator<Item = &'a [u8]>,
-    ) -> Result<Option<Self>, CredentialError> {
-        let refused = CredentialError::Refused;
-        let parse = |bytes| str::from_utf8(bytes).ok().and_then(|text| Self::parse(format, text));
-        let malformed = "neither an API key nor a session token";
-        match presented(authorization, api_key)? {
-            None => Ok(None),
-            Some(Presented::OtherScheme) => Err(refused("not a bearer token")),
-            Some(Presented::Bearer(token)) => parse(token).ok_or(refused(malformed)).map(Some),
-            Some(Presented::ApiKey(key)) => match parse(key) {
-                Some(Self::Session(_)) => Err(refused("a session token as API key")),
-                other => other.ok_or(refused(malformed)).map(Some),
-            },
-        }
+/// What a request signs in with, by its headers `Authorization` and `X-API-Key`; `None` where it does not.
+///
+/// # Errors
+/// [`CredentialError`].
+pub fn read_credential(
+    format: &KeyFormat,
+    headers: &impl Headers,
+) -> Result<Option<Credential>, CredentialError> {
+    let refused = CredentialError::Refused;
+    let parse = |bytes| str::from_utf8(bytes).ok().and_then(|text| Credential::parse(format, text));
+    let malformed = "neither an API key nor a session token";
+    let [authorization, api_key] = CREDENTIAL_HEADERS.map(|name| headers.values(name));
+    match presented(authorization, api_key)? {
+        None => Ok(None),
+        Some(Presented::OtherScheme) => Err(refused("not a bearer token")),
+        Some(Presented::Bearer(token)) => parse(token).ok_or(refused(malformed)).map(Some),
+        Some(Presented::ApiKey(key)) => match parse(key) {
+            Some(Credential::Session(_)) => Err(refused("a session token as API key")),
+            other => other.ok_or(refused(malformed)).map(Some),
+        },
     }
 }
 
@@ -105,7 +105,6 @@ pub fn only_value<'a>(
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use std::vec::Vec;
 
     use super::*;
 
@@ -152,7 +151,9 @@ mod tests {
     #[test]
     fn a_session_is_no_api_key_and_neither_is_in_another_encoding() {
         let format = KeyFormat::default();
-        let of = |authorization: &[u8], key: &[u8]| Credential::of_request(&format, [authorization], [key]);
+        let of = |authorization: &[u8], key: &[u8]| {
+            read_credential(&format, &vec![("authorization", authorization), ("x-api-key", key)])
+        };
         assert!(matches!(of(b"", KEY.as_bytes()), Ok(Some(Credential::ApiKey(_)))));
         assert!(matches!(of(b"Bearer a.b.c", b""), Ok(Some(Credential::Session(_)))));
         for (authorization, key) in [(&b""[..], &b"a.b.c"[..]), (b"Bearer \xff", b""), (b"", b"capy_live_0")]
@@ -164,7 +165,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_header_makes_it_panic(authorization: Vec<u8>, key: Vec<u8>) {
-            let _ = Credential::of_request(&KeyFormat::default(), [&authorization[..]], [&key[..]]);
+            let headers = vec![("authorization", authorization), ("x-api-key", key)];
+            let _ = read_credential(&KeyFormat::default(), &headers);
         }
     }
 }

@@ -1,12 +1,11 @@
 //! Rules: which requests need what.
 
-use alloc::{string::String, vec::Vec};
-
-use super::{Fit, HostPattern, PathPattern, RequestHost, RequestMethod, RequestPath, RouteError};
-use crate::{
+use capykeys_domain::{
     model::{Invalid, ProjectId, ScopeSet},
     policy::Requirement,
 };
+
+use super::{Fit, HostPattern, PathPattern, RequestHost, RequestMethod, RequestPath, RouteError};
 
 /// The request that a gateway asks about.
 #[derive(Clone, Copy, Debug)]
@@ -171,8 +170,6 @@ impl RouteRules {
 
 #[cfg(test)]
 mod tests {
-    use std::{borrow::ToOwned, vec};
-
     use super::*;
 
     fn rule(path: &str, scope: &str) -> RouteRule {
@@ -186,7 +183,11 @@ mod tests {
         target: &str,
     ) -> Option<&'static str> {
         let needs = rules.needs(&OriginalRequest { method, host, target }).ok()?;
-        needs.requirement.scopes.and_then(|scopes| scopes.iter().next()).map(crate::model::Scope::as_str)
+        needs
+            .requirement
+            .scopes
+            .and_then(|scopes| scopes.iter().next())
+            .map(capykeys_domain::model::Scope::as_str)
     }
 
     #[test]

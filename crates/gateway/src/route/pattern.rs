@@ -1,12 +1,11 @@
 //! Patterns of paths.
 
-use alloc::{string::String, vec::Vec};
+use capykeys_domain::model::{Invalid, ProjectId};
 
 use super::{
     Fit, RequestPath,
     path::{decoded, segments},
 };
-use crate::model::{Invalid, ProjectId};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Segment {
@@ -47,16 +46,14 @@ impl PathPattern {
     }
 
     /// Whether the pattern names a project.
-    #[must_use]
-    pub fn names_project(&self) -> bool {
+    pub(super) fn names_project(&self) -> bool {
         self.segments.contains(&Segment::Project)
     }
 
     /// Whether the path is of this form. It nearly is where a segment differs by its case alone, by
     /// white space around it or by an extension, which some servers do not look at, or stands for a
     /// project and cannot be a project's id.
-    #[must_use]
-    pub fn fit(&self, path: &RequestPath<'_>) -> Fit {
+    pub(super) fn fit(&self, path: &RequestPath<'_>) -> Fit {
         let (own, others) = (self.segments.len(), path.0.len());
         if others < own || (others > own && !self.open) {
             return Fit::Not;
@@ -69,8 +66,7 @@ impl PathPattern {
     }
 
     /// Whether every path of the other form is of this one too, in whatever spelling.
-    #[must_use]
-    pub fn covers(&self, other: &Self) -> bool {
+    pub(super) fn covers(&self, other: &Self) -> bool {
         let (own, others) = (self.segments.len(), other.segments.len());
         let long_enough = others >= own && (self.open || (!other.open && others == own));
         long_enough && self.segments.iter().zip(&other.segments).all(|(own, other)| own.covers(other))
@@ -123,7 +119,6 @@ fn segment(text: &str) -> Option<Segment> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use std::string::String;
 
     use super::*;
 

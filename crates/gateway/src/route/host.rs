@@ -1,13 +1,10 @@
 //! Hosts.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-};
-use core::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use capykeys_domain::model::Invalid;
 
 use super::Fit;
-use crate::model::Invalid;
 
 /// The longest name and the longest part of one (RFC 1035, section 2.3.4).
 const MAX_NAME: usize = 253;
@@ -16,13 +13,12 @@ const MAX_LABEL: usize = 63;
 /// The host that a request is for, in the one way in which everybody reads it: without its port and
 /// a final dot, in small letters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestHost(String);
+pub(super) struct RequestHost(String);
 
 impl RequestHost {
     /// From the value of `Host` (RFC 9110, section 7.2). `None` where it is neither a host name nor an
     /// IP address in its usual form, or what follows it is no port.
-    #[must_use]
-    pub fn parse(value: &str) -> Option<Self> {
+    pub(super) fn parse(value: &str) -> Option<Self> {
         // Within brackets a colon belongs to an IPv6 address.
         let split = value.rfind(']').map_or(0, |bracket| bracket + 1);
         let (name, port) = match value[split..].split_once(':') {
@@ -82,8 +78,7 @@ impl HostPattern {
     }
 
     /// Whether the host is meant. It may be where the gateway does not say which one it is.
-    #[must_use]
-    pub fn fit(&self, host: Option<&RequestHost>) -> Fit {
+    pub(super) fn fit(&self, host: Option<&RequestHost>) -> Fit {
         match host {
             None => Fit::Nearly,
             Some(RequestHost(host)) if self.means(host) => Fit::Exactly(None),
@@ -92,8 +87,7 @@ impl HostPattern {
     }
 
     /// Whether every host that the other means is meant by this one too.
-    #[must_use]
-    pub fn covers(&self, other: &Self) -> bool {
+    pub(super) fn covers(&self, other: &Self) -> bool {
         self == other || (self.below && self.means(&other.name))
     }
 

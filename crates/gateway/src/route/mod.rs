@@ -2,6 +2,7 @@
 //!
 //! It is configured by whoever configures the gateway, and never taken from what a client sends.
 
+mod error;
 mod fit;
 mod host;
 mod method;
@@ -10,10 +11,11 @@ mod pattern;
 mod rule;
 mod settings;
 
-pub use fit::Fit;
-pub use host::{HostPattern, RequestHost};
-pub use method::RequestMethod;
-pub use path::RequestPath;
+pub use error::RouteError;
+use fit::Fit;
+pub use host::HostPattern;
+use host::RequestHost;
+use method::RequestMethod;
+use path::RequestPath;
 pub use pattern::PathPattern;
 pub use rule::{OriginalRequest, RouteNeeds, RouteRule, RouteRules};
-pub use settings::RouteError;

@@ -1,30 +1,8 @@
 //! What a gateway's own settings for a route say.
 
-use super::{Fit, OriginalRequest, PathPattern, RouteNeeds, RouteRules, rule::PlainRequest};
-use crate::{model::ScopeSet, policy::Requirement};
+use capykeys_domain::{model::ScopeSet, policy::Requirement};
 
-/// Why a request is let through for nobody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RouteError {
-    /// What the gateway says of the route makes no sense.
-    Misconfigured,
-    /// Neither the settings nor the rules fit it.
-    NotForAnybody,
-    /// Its method, its host or its path can be read in two ways.
-    Unclear,
-}
-
-impl RouteError {
-    /// What the caller is told.
-    #[must_use]
-    pub const fn sentence(self) -> &'static str {
-        match self {
-            Self::Misconfigured => "The gateway's settings for this route cannot be used.",
-            Self::NotForAnybody => "No rule lets this request through.",
-            Self::Unclear => "The method, the host or the path can be read in more than one way.",
-        }
-    }
-}
+use super::{Fit, OriginalRequest, PathPattern, RouteError, RouteNeeds, RouteRules, rule::PlainRequest};
 
 impl RouteNeeds {
     /// What the request needs: what the gateway's own settings for the route say, else what the rules
@@ -36,27 +14,27 @@ impl RouteNeeds {
     ///
     /// # Errors
     /// [`RouteError`].
-    pub fn find<'a>(
-        settings: impl IntoIterator<Item = (&'a str, &'a str)>,
+    pub fn find<S: AsRef<str>>(
+        settings: &[(S, S)],
         original: Option<&OriginalRequest<'_>>,
         rules: Option<&RouteRules>,
     ) -> Result<Self, RouteError> {
-        let mut settings = settings.into_iter().peekable();
-        if settings.peek().is_some() {
+        if !settings.is_empty() {
             return Self::from_settings(settings, original.ok_or(RouteError::Misconfigured)?);
         }
         let Some(rules) = rules else { return Ok(Self::default()) };
         rules.needs(original.ok_or(RouteError::NotForAnybody)?)
     }
 
-    fn from_settings<'a>(
-        settings: impl Iterator<Item = (&'a str, &'a str)>,
+    fn from_settings<S: AsRef<str>>(
+        settings: &[(S, S)],
         original: &OriginalRequest<'_>,
     ) -> Result<Self, RouteError> {
         // Also where the path decides nothing here: it may have decided which route this is.
         let request = PlainRequest::parse(original)?;
         let mut needs = Self::default();
         for (name, value) in settings {
+            let (name, value) = (name.as_ref(), value.as_ref());
             match name {
                 "scopes" if needs.requirement.scopes.is_none() => {
                     let scopes = ScopeSet::parse(value.split(',')).map_err(|_| RouteError::Misconfigured)?;
@@ -83,14 +61,12 @@ impl RouteNeeds {
 
 #[cfg(test)]
 mod tests {
-    use std::vec;
-
     use super::*;
-    use crate::policy::RouteRule;
+    use crate::route::RouteRule;
 
     fn find(settings: &[(&str, &str)], target: &str) -> Result<RouteNeeds, RouteError> {
         let original = OriginalRequest { method: "GET", host: None, target };
-        RouteNeeds::find(settings.iter().copied(), Some(&original), None)
+        RouteNeeds::find(settings, Some(&original), None)
     }
 
     #[test]
@@ -145,7 +121,7 @@ mod tests {
         let rules = RouteRules::new(vec![RouteRule::new(PathPattern::parse("/open").unwrap(), None)]);
         let of = |settings: &[(&'static str, &'static str)], target: Option<&str>| {
             let original = target.map(|target| OriginalRequest { method: "GET", host: None, target });
-            RouteNeeds::find(settings.iter().copied(), original.as_ref(), Some(&rules))
+            RouteNeeds::find(settings, original.as_ref(), Some(&rules))
         };
         assert_eq!(of(&[], Some("/open")), Ok(RouteNeeds::default()));
         assert_eq!(of(&[], Some("/closed")), Err(RouteError::NotForAnybody));
