@@ -19,9 +19,9 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     ("capykeys-clerk", &["capykeys-domain", "capykeys-jwks"]),
     ("capykeys-cluster", &["capykeys-domain", "capykeys-jwks"]),
     ("capykeys-usage", &["capykeys-domain"]),
-    ("capykeys-tls", &["capykeys-domain"]),
-    ("capykeys-http", &["capykeys-domain", "capykeys-tls"]),
-    ("capykeys-ext-authz", &["capykeys-domain", "capykeys-tls"]),
+    ("capykeys-listener", &["capykeys-domain"]),
+    ("capykeys-http", &["capykeys-domain", "capykeys-listener"]),
+    ("capykeys-ext-authz", &["capykeys-domain", "capykeys-listener"]),
     (
         "capykeys-service",
         &[

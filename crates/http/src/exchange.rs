@@ -1,7 +1,7 @@
 //! One request and its answer.
 
 use std::{
-    cell::{Cell, OnceCell},
+    cell::Cell,
     future::{Ready, ready},
     net::IpAddr,
     ops::Deref,
@@ -71,9 +71,9 @@ pub(crate) struct Exchange {
     /// Whether its body was received to its end.
     pub(crate) received: Cell<bool>,
     /// Who it came from, once that is known.
-    pub(crate) identity: OnceCell<Identity>,
+    pub(crate) identity: Cell<Option<Identity>>,
     /// The workload of the cluster that asks, once it has proved itself.
-    pub(crate) workload: OnceCell<ClusterSubject>,
+    pub(crate) workload: Cell<Option<ClusterSubject>>,
 }
 
 impl Exchange {
@@ -89,19 +89,19 @@ impl Exchange {
             route: Cell::new("-"),
             receiving: Cell::new(false),
             received: Cell::new(false),
-            identity: OnceCell::new(),
-            workload: OnceCell::new(),
+            identity: Cell::default(),
+            workload: Cell::default(),
         }
     }
 
     /// Remembers who it came from.
     pub(crate) fn identify(&self, identity: Identity) {
-        self.identity.get_or_init(|| identity);
+        self.identity.set(Some(identity));
     }
 
     /// Remembers which workload has proved itself.
     pub(crate) fn prove(&self, workload: ClusterSubject) {
-        self.workload.get_or_init(|| workload);
+        self.workload.set(Some(workload));
     }
 
     /// The answer to a request of which nothing came.

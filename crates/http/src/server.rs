@@ -6,7 +6,7 @@ use actix_http::{HttpService, KeepAlive, error::DispatchError};
 use actix_service::{ServiceFactory, ServiceFactoryExt, fn_service};
 use actix_web::{App, ResponseError, dev::Server, rt::net::TcpStream};
 use capykeys_domain::usecases::{Capykeys, Gateways};
-use capykeys_tls::Transport;
+use capykeys_listener::Transport;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
