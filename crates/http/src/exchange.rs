@@ -6,7 +6,7 @@ use std::{
     net::IpAddr,
     ops::Deref,
     rc::Rc,
-    sync::{Arc, OnceLock},
+    sync::{Arc, LazyLock},
 };
 
 use actix_web::{
@@ -18,7 +18,13 @@ use capykeys_domain::{
     usecases::{Authorized, Capykeys},
 };
 
-use crate::{Drain, endpoints, error::ApiError, status::StatusBoard};
+use crate::{drain::Drain, error::ApiError, status::StatusBoard};
+
+/// What the paths begin with at which gateways ask.
+pub(crate) const AUTHORIZE: &str = "/authorize/";
+
+/// The OpenAPI document, which is put together when it is first asked for.
+pub(crate) type Document = LazyLock<Bytes, Box<dyn FnOnce() -> Bytes + Send>>;
 
 /// What all requests share.
 #[derive(Clone)]
@@ -29,8 +35,8 @@ pub(crate) struct Shared {
     pub(crate) drain: Drain,
     /// How it is, for everybody who asks.
     pub(crate) status: Arc<StatusBoard>,
-    /// Its OpenAPI document, once it was asked for.
-    pub(crate) document: Arc<OnceLock<Bytes>>,
+    /// Its OpenAPI document.
+    pub(crate) document: Arc<Document>,
     /// Whether it is the cluster that asks. Its requests are logged for debugging alone, unless they fail
     /// here: a line for each of them would cost more than the answer.
     pub(crate) internal: bool,
@@ -85,7 +91,7 @@ impl Exchange {
         Self {
             shared: shared.clone(),
             context: RequestContext { request_id, peer },
-            of_gateway: shared.internal && path.starts_with(endpoints::AUTHORIZE),
+            of_gateway: shared.internal && path.starts_with(AUTHORIZE),
             route: Cell::new("-"),
             receiving: Cell::new(false),
             received: Cell::new(false),

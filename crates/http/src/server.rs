@@ -1,21 +1,28 @@
 //! Putting the server together.
 
-use std::{io, net::TcpListener, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::TcpListener,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use actix_http::{HttpService, KeepAlive, error::DispatchError};
 use actix_service::{ServiceFactory, ServiceFactoryExt, fn_service};
 use actix_web::{App, ResponseError, dev::Server, rt::net::TcpStream};
-use capykeys_domain::usecases::{Capykeys, Gateways};
+use capykeys_domain::usecases::Capykeys;
 use capykeys_listener::Transport;
-use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
-    BasePath, Callers, Drain, Settings,
+    base_path::BasePath,
     connection::{Guarded, Limits, expectations},
+    drain::Drain,
     endpoints,
     error::ApiError,
-    exchange::Shared,
-    layer,
+    exchange::{Document, Shared},
+    layer, openapi,
+    settings::Settings,
+    surface::Surface,
 };
 
 /// How long the rest of a body is taken in after its request was refused.
@@ -23,31 +30,6 @@ const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The most workers that actix-server runs.
 const MAX_WORKERS: usize = 512;
-
-/// Writes the metrics in the text format of Prometheus; `None` where that fails.
-pub type Metrics = Arc<dyn Fn() -> Option<String> + Send + Sync>;
-
-/// What a listener serves.
-#[derive(Clone)]
-pub enum Surface {
-    /// The API, for callers who sign in, below this path.
-    Public(BasePath),
-    /// What is for the cluster alone: verdicts on keys, metrics, and health.
-    Internal(Box<Internal>),
-}
-
-/// What the listener for the cluster is set up with.
-#[derive(Clone)]
-pub struct Internal {
-    /// Writes the metrics.
-    pub metrics: Metrics,
-    /// How requests behind gateways are authorized.
-    pub gateways: Gateways,
-    /// How callers prove themselves.
-    pub callers: Callers,
-    /// TLS, where the listener has any. HTTP/1.1 is all that is spoken inside.
-    pub tls: Option<Arc<ServerConfig>>,
-}
 
 /// Serves `surface` of `app` on `listener`. Nothing is served before the returned future is polled; it ends
 /// when its handle is told to stop. Signals of the operating system are left to the caller.
@@ -64,7 +46,7 @@ pub fn serve(
     let workers = settings.workers.clamp(1, MAX_WORKERS);
     let limits = Limits { request: settings.request_timeout, idle: settings.idle_timeout };
     let internal = matches!(surface, Surface::Internal(_));
-    let shared = Shared { app, drain, status: Arc::default(), document: Arc::default(), internal };
+    let shared = Shared { app, drain, status: Arc::default(), document: document(&surface), internal };
     let builder = Server::build();
     let stopping = builder.graceful_shutdown_signal();
     let builder = builder
@@ -128,6 +110,15 @@ where
         }
     })
     .and_then(http)
+}
+
+/// What a public listener tells about itself.
+fn document(surface: &Surface) -> Arc<Document> {
+    let base = match surface {
+        Surface::Public(base) => base.clone(),
+        Surface::Internal(_) => BasePath::default(),
+    };
+    Arc::new(LazyLock::new(Box::new(move || openapi::openapi_json_below(&base).into())))
 }
 
 fn whole_seconds(duration: Duration) -> u64 {

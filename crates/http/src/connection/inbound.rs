@@ -6,7 +6,7 @@
 
 use std::mem;
 
-use crate::{endpoints::AUTHORIZE, error::ApiError};
+use crate::{error::ApiError, exchange::AUTHORIZE};
 
 /// The most bytes that a head may have. The dispatcher panics on the name of a header of 64 KiB or
 /// more (actix-http 3.20, `h1/decoder.rs`), so it never gets to see one.

@@ -7,7 +7,7 @@ use utoipa::{
     openapi::{Content, Header, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Type, schema::Schema},
 };
 
-use crate::answer::ErrorResponse;
+use super::ErrorResponse;
 
 /// An answer as the document's components describe it.
 struct Shared {
@@ -125,7 +125,7 @@ fn references(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
 }
 
 /// All of them, for the document's components.
-pub(super) fn all() -> impl Iterator<Item = (String, RefOr<Response>)> {
+pub(crate) fn all() -> impl Iterator<Item = (String, RefOr<Response>)> {
     ALL.iter().chain([&UNPROVEN]).map(|one| (one.name.to_owned(), RefOr::T(error(one))))
 }
 
@@ -141,7 +141,7 @@ fn error(shared: &Shared) -> Response {
 }
 
 /// A header that is text.
-pub(super) fn header(description: &str) -> Header {
+pub(crate) fn header(description: &str) -> Header {
     let text: Schema = ObjectBuilder::new().schema_type(Type::String).into();
     let mut header = Header::new(text);
     header.description = Some(description.to_owned());
