@@ -14,8 +14,8 @@ mod verification;
 mod viewer;
 
 use actix_web::{HttpResponse, http::StatusCode, http::header::ContentType};
-pub use api_key::{ApiKeyView, CreateApiKeyResponse, RevokeApiKeyResponse};
 pub(crate) use api_key::ListApiKeysResponse;
+pub use api_key::{ApiKeyView, CreateApiKeyResponse, RevokeApiKeyResponse};
 pub(crate) use health::HealthResponse;
 pub(crate) use identity::let_through;
 pub(crate) use organization::OrganizationResponse;
