@@ -1,5 +1,7 @@
 //! How requests find their endpoint.
 
+use std::future::ready;
+
 use actix_web::{
     FromRequest, Handler, Responder, Route,
     dev::{HttpServiceFactory, Service},
@@ -98,15 +100,11 @@ fn resource(base: &str, path: &'static str, endpoints: Vec<Endpoint>) -> impl Ht
         resource = resource.route(route.guard(fn_guard(move |request| accepts(&request.head().method))));
     }
     let allowed = allowed.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
-    let refusal = move || method_not_allowed(allowed.clone());
+    let refusal = move || ready(Err::<&str, _>(ApiError::MethodNotAllowed(allowed.clone())));
     resource.default_service(web::to(refusal)).wrap_fn(move |request, service| {
         if let Some(exchange) = Current::of(&request) {
             exchange.route.set(path);
         }
         service.call(request)
     })
-}
-
-async fn method_not_allowed(allowed: String) -> Result<&'static str, ApiError> {
-    Err(ApiError::MethodNotAllowed(allowed))
 }

@@ -166,13 +166,6 @@ impl Connection {
         bytes
     }
 
-    /// The same where it must not be a reset, by which an answer can be lost.
-    pub(crate) fn read_to_orderly_end(&mut self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        self.stream.read_to_end(&mut bytes).unwrap();
-        bytes
-    }
-
     /// Reads nothing, until the server has given the connection up.
     pub(crate) fn wait_for_reset(&mut self) {
         let gone = (0..3_000).any(|_| {
