@@ -25,7 +25,8 @@ pub(crate) struct Endpoint {
     /// None at all stand for every method.
     methods: Vec<Method>,
     route: Route,
-    describe: fn(&mut OpenApi),
+    /// Adds it to the document.
+    pub(crate) describe: fn(&mut OpenApi),
 }
 
 impl Endpoint {
@@ -50,16 +51,11 @@ impl Endpoint {
     {
         Self { path, methods, route: web::to(handler), describe: |_| {} }
     }
-
-    /// Adds it to the document.
-    pub(crate) fn describe(&self, document: &mut OpenApi) {
-        (self.describe)(document);
-    }
 }
 
 /// The methods of an operation. With GET comes HEAD, whose answer is the same without the body
 /// (RFC 9110, section 9.1).
-pub(crate) fn methods(of: &HttpMethod) -> Vec<Method> {
+fn methods(of: &HttpMethod) -> Vec<Method> {
     match of {
         HttpMethod::Get => vec![Method::GET, Method::HEAD],
         HttpMethod::Post => vec![Method::POST],

@@ -20,7 +20,8 @@ use crate::{
     endpoints,
     error::ApiError,
     exchange::{Document, Shared},
-    layer, openapi,
+    layer,
+    openapi::openapi_json_below,
     settings::Settings,
     surface::Surface,
 };
@@ -45,8 +46,12 @@ pub fn serve(
 ) -> io::Result<Server> {
     let workers = settings.workers.clamp(1, MAX_WORKERS);
     let limits = Limits { request: settings.request_timeout, idle: settings.idle_timeout };
-    let internal = matches!(surface, Surface::Internal(_));
-    let shared = Shared { app, drain, status: Arc::default(), document: document(&surface), internal };
+    let (internal, base) = match &surface {
+        Surface::Public(base) => (false, base.clone()),
+        Surface::Internal(_) => (true, BasePath::default()),
+    };
+    let document: Document = LazyLock::new(Box::new(move || openapi_json_below(&base).into()));
+    let shared = Shared { app, drain, status: Arc::default(), document: Arc::new(document), internal };
     let builder = Server::build();
     let stopping = builder.graceful_shutdown_signal();
     let builder = builder
@@ -110,15 +115,6 @@ where
         }
     })
     .and_then(http)
-}
-
-/// What a public listener tells about itself.
-fn document(surface: &Surface) -> Arc<Document> {
-    let base = match surface {
-        Surface::Public(base) => base.clone(),
-        Surface::Internal(_) => BasePath::default(),
-    };
-    Arc::new(LazyLock::new(Box::new(move || openapi::openapi_json_below(&base).into())))
 }
 
 fn whole_seconds(duration: Duration) -> u64 {

@@ -13,7 +13,6 @@ use crate::{
     },
 };
 
-/// The endpoint in the document.
 pub(crate) struct Operation;
 
 /// Create an API key
@@ -22,8 +21,7 @@ pub(crate) struct Operation;
 /// itself: neither scopes nor life. Created with an API key that expires, a key without `expires_at`
 /// expires when that one does: look at the answer's `expires_at`.
 #[utoipa::path(
-    post, path = "/v1/organizations/{orgID}/api-keys", impl_for = Operation,
-    operation_id = "createApiKey", tag = "api-keys",
+    post, path = "/v1/organizations/{orgID}/api-keys", impl_for = Operation, operation_id = "createApiKey", tag = "api-keys",
     params(
         ("orgID" = String, Path, description = "The id of the organization.", example = "org_01h455vb4pex5vsknk084sn02q"),
     ),

@@ -7,15 +7,13 @@ use crate::{
     error::ApiError,
 };
 
-/// The endpoint in the document.
 pub(crate) struct Operation;
 
 /// Is the process alive?
 ///
 /// Asks nothing of anything else: a process that answers need not be restarted.
 #[utoipa::path(
-    get, path = "/livez", impl_for = Operation,
-    operation_id = "getLivez", tag = "health",
+    get, path = "/livez", impl_for = Operation, operation_id = "getLivez", tag = "health",
     responses(
         (status = 200, description = "It is.", body = HealthResponse, example = json!({"status": "ok"})),
         PublicErrors,

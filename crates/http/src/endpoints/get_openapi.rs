@@ -4,13 +4,11 @@ use actix_web::{HttpResponse, http::header::ContentType};
 
 use crate::{answer::errors::CountedErrors, exchange::Current};
 
-/// The endpoint in the document.
 pub(crate) struct Operation;
 
 /// This document
 #[utoipa::path(
-    get, path = "/v1/openapi.json", impl_for = Operation,
-    operation_id = "getOpenApi", tag = "meta",
+    get, path = "/v1/openapi.json", impl_for = Operation, operation_id = "getOpenApi", tag = "meta",
     responses(
         (status = 200, description = "The OpenAPI document of this API.", body = Object, content_type = "application/json"),
         CountedErrors,

@@ -9,7 +9,6 @@ use crate::{
     request::caller::{authenticate, organization},
 };
 
-/// The endpoint in the document.
 pub(crate) struct Operation;
 
 /// Get an organization
@@ -17,8 +16,7 @@ pub(crate) struct Operation;
 /// The caller's own, with any good credential of it: no scope is needed, and a key of one project will
 /// do.
 #[utoipa::path(
-    get, path = "/v1/organizations/{orgID}", impl_for = Operation,
-    operation_id = "getOrganization", tag = "organizations",
+    get, path = "/v1/organizations/{orgID}", impl_for = Operation, operation_id = "getOrganization", tag = "organizations",
     params(
         ("orgID" = String, Path, description = "The id of the organization.", example = "org_01h455vb4pex5vsknk084sn02q"),
     ),

@@ -8,15 +8,13 @@ use crate::{
     exchange::Current,
 };
 
-/// The endpoint in the document.
 pub(crate) struct Operation;
 
 /// Is the server ready for requests?
 ///
 /// It is not while its store is out of reach, nor once it is going out of service.
 #[utoipa::path(
-    get, path = "/readyz", impl_for = Operation,
-    operation_id = "getReadyz", tag = "health",
+    get, path = "/readyz", impl_for = Operation, operation_id = "getReadyz", tag = "health",
     responses(
         (status = 200, description = "It is.", body = HealthResponse, example = json!({"status": "ready"})),
         PublicErrors,

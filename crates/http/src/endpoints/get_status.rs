@@ -8,7 +8,6 @@ use crate::{
     exchange::Current,
 };
 
-/// The endpoint in the document.
 pub(crate) struct Operation;
 
 /// How is the service?
@@ -16,8 +15,7 @@ pub(crate) struct Operation;
 /// For people and their tools. It is always 200, is found out every few seconds at most, and tells
 /// nothing that is not for everybody. Load balancers ask `/readyz`.
 #[utoipa::path(
-    get, path = "/status", impl_for = Operation,
-    operation_id = "getStatus", tag = "health",
+    get, path = "/status", impl_for = Operation, operation_id = "getStatus", tag = "health",
     responses(
         (status = 200, description = "How it is.", body = StatusView, example = json!({
             "service": "capykeys",

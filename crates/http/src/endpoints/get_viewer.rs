@@ -9,15 +9,13 @@ use crate::{
     request::caller::authenticate,
 };
 
-/// The endpoint in the document.
 pub(crate) struct Operation;
 
 /// Who am I?
 ///
 /// Tells the caller who it is and which organization it belongs to, also where that is suspended.
 #[utoipa::path(
-    get, path = "/v1/me", impl_for = Operation,
-    operation_id = "getViewer", tag = "viewer",
+    get, path = "/v1/me", impl_for = Operation, operation_id = "getViewer", tag = "viewer",
     responses(
         (status = 200, description = "The caller and its organization.", body = ViewerResponse<'_>),
         CallerErrors,

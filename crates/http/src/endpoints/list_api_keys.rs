@@ -22,7 +22,6 @@ use crate::{
     },
 };
 
-/// The endpoint in the document.
 pub(crate) struct Operation;
 
 /// List the API keys of an organization
@@ -30,8 +29,7 @@ pub(crate) struct Operation;
 /// All of them, newest first, revoked and expired ones too. With `limit`, one page; the next one is
 /// named in the `Link` header where there is one.
 #[utoipa::path(
-    get, path = "/v1/organizations/{orgID}/api-keys", impl_for = Operation,
-    operation_id = "listApiKeys", tag = "api-keys",
+    get, path = "/v1/organizations/{orgID}/api-keys", impl_for = Operation, operation_id = "listApiKeys", tag = "api-keys",
     params(
         ("orgID" = String, Path, description = "The id of the organization.", example = "org_01h455vb4pex5vsknk084sn02q"),
         ("limit" = Option<u32>, Query, description = "How many keys at most; all where it is left out or empty.", minimum = 1, maximum = 1000, nullable = false),

@@ -9,7 +9,6 @@ use crate::{
     request::caller::{authenticate, key, organization},
 };
 
-/// The endpoint in the document.
 pub(crate) struct Operation;
 
 /// Revoke an API key
@@ -17,8 +16,7 @@ pub(crate) struct Operation;
 /// Revoking a key again changes nothing. Keys that it created are left alone. Every key may revoke
 /// itself, whatever its scopes.
 #[utoipa::path(
-    delete, path = "/v1/organizations/{orgID}/api-keys/{keyID}", impl_for = Operation,
-    operation_id = "revokeApiKey", tag = "api-keys",
+    delete, path = "/v1/organizations/{orgID}/api-keys/{keyID}", impl_for = Operation, operation_id = "revokeApiKey", tag = "api-keys",
     params(
         ("orgID" = String, Path, description = "The id of the organization.", example = "org_01h455vb4pex5vsknk084sn02q"),
         ("keyID" = String, Path, description = "The id of the key.", example = "key_01h455vb4pex5vsknk084sn02q"),

@@ -13,15 +13,13 @@ use crate::{
     },
 };
 
-/// The endpoint in the document.
 pub(crate) struct Operation;
 
 /// Verify an API key
 ///
 /// On the internal listener alone. Whether the key is good or not, the status is 200.
 #[utoipa::path(
-    post, path = "/v1/api-keys/verify", impl_for = Operation,
-    operation_id = "verifyApiKey", tag = "verification",
+    post, path = "/v1/api-keys/verify", impl_for = Operation, operation_id = "verifyApiKey", tag = "verification",
     request_body(content = VerifyApiKeyRequest, description = "The key, and what it has to be good for.", content_type = "application/json"),
     responses(
         (status = 200, description = "The verdict.", body = VerificationView<'_>),

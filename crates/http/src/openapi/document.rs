@@ -68,7 +68,7 @@ pub(crate) fn openapi_json_below(base: &BasePath) -> String {
 }
 
 fn describe(endpoints: impl IntoIterator<Item = Endpoint>, document: &mut Document) {
-    endpoints.into_iter().for_each(|endpoint| endpoint.describe(document));
+    endpoints.into_iter().for_each(|endpoint| (endpoint.describe)(document));
 }
 
 /// A relative address would be that of the listener for everybody.
