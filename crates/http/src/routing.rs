@@ -40,16 +40,12 @@ impl Endpoint {
         let methods = P::methods().iter().flat_map(methods).collect();
         // Once for each worker, which goes on as long as the process.
         let path = P::path().leak();
-        Self { describe: describe::<P>, ..Self::undocumented(path, methods, handler) }
+        Self { path, methods, route: web::to(handler), describe: describe::<P> }
     }
 
     /// What is not in the document: it is set up by hand.
-    pub(crate) fn undocumented<H, A>(path: &'static str, methods: Vec<Method>, handler: H) -> Self
-    where
-        H: Handler<A, Output: Responder + 'static>,
-        A: FromRequest + 'static,
-    {
-        Self { path, methods, route: web::to(handler), describe: |_| {} }
+    pub(crate) fn undocumented(path: &'static str, methods: Vec<Method>, route: Route) -> Self {
+        Self { path, methods, route, describe: |_| {} }
     }
 }
 

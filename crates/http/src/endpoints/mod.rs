@@ -43,13 +43,13 @@ pub(crate) fn cluster() -> Vec<Endpoint> {
     let any = Vec::new;
     let get = vec![Method::GET, Method::HEAD];
     vec![
-        Endpoint::undocumented("/authorize/forward-auth", any(), authorize::forward_auth),
-        Endpoint::undocumented("/authorize/auth-request", any(), authorize::auth_request),
+        Endpoint::undocumented("/authorize/forward-auth", any(), web::to(authorize::forward_auth)),
+        Endpoint::undocumented("/authorize/auth-request", any(), web::to(authorize::auth_request)),
         Endpoint::of(verify_api_key::Operation, verify_api_key::verify_api_key),
         Endpoint::of(verify_api_keys::Operation, verify_api_keys::verify_api_keys),
-        Endpoint::undocumented("/metrics", get, get_metrics::get_metrics),
+        Endpoint::undocumented("/metrics", get, web::to(get_metrics::get_metrics)),
         // Behind the others: they are tried in their order, and this one is a pattern.
-        Endpoint::undocumented("/authorize/ext-authz{path:.*}", any(), authorize::ext_authz),
+        Endpoint::undocumented("/authorize/ext-authz{path:.*}", any(), web::to(authorize::ext_authz)),
     ]
 }
 
