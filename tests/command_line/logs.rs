@@ -1,19 +1,79 @@
-//! No secret in any log, whatever is asked and however much is logged.
+//! What is logged: the same of every request, and no secret, whatever is asked and however much is logged.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use capykeys_tests::{
     Installation, Server, Store, Tenant,
     clerk::{self, Session},
+    envoy::Check,
     on_both_stores, raw, secrets,
 };
 use reqwest::Method;
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 on_both_stores![no_secret_is_logged_at_any_level];
 
 const LIMIT: Duration = Duration::from_secs(20);
+
+const OPERATIONS: &str = include_str!("../../docs/operations.md");
+
+/// The fields of the access log, and whether they are always there, as the documentation has them.
+fn documented() -> impl Iterator<Item = (&'static str, bool)> {
+    let (_, table) = OPERATIONS.split_once("| field | there | means |").expect("the table of fields");
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    rows.map(|row| {
+        let (field, rest) = row.trim_start_matches("| `").split_once("` | ").expect("a field");
+        (field, rest.starts_with("always"))
+    })
+}
+
+#[test]
+fn every_listener_says_the_same_of_a_request_and_each_of_it_once() {
+    let server = Server::start(&Arc::new(Installation::new(Store::Sqlite)));
+    let at_clerk = clerk::organization_id();
+    let acme = Tenant::with_clerk(&server, &at_clerk);
+    let session = Session::admin(&at_clerk).sign();
+    let line = |id: &str| {
+        let line = server.log.wait_for(LIMIT, |line| {
+            let fields: Map<String, Value> = serde_json::from_str(line).ok()?;
+            let found = fields["target"] == "capykeys::access" && fields.get("request_id")? == id;
+            found.then(|| {
+                assert_eq!(line.matches(id).count(), 1, "{line}");
+                fields
+            })
+        });
+        let mut fields = line.expect("a line of the access log");
+        for of_every_line in ["timestamp", "level", "message", "target"] {
+            assert!(fields.remove(of_every_line).is_some(), "{of_every_line}");
+        }
+        fields.into_iter().map(|(field, _)| field).collect::<BTreeSet<_>>()
+    };
+
+    for (kind, credential, of_whom) in [
+        ("key", acme.admin.as_str(), "key_id"),
+        ("session", session.as_str(), "user_id"),
+        ("nobody", "x", "reason"),
+    ] {
+        let id = |listener: &str| format!("{kind}-at-{listener}");
+        server.get("/v1/me").header("x-request-id", id("public")).bearer(credential).send();
+        let internal = server.call_internal(Method::GET, "/authorize/forward-auth");
+        internal.header("x-request-id", id("internal")).bearer(credential).send();
+        Check::of("/").header("x-request-id", &id("grpc")).bearer(credential).ask(&server);
+        let public = line(&id("public"));
+        assert!(public.contains(of_whom), "{kind}: {public:?}");
+        assert_eq!(line(&id("internal")), public, "{kind}");
+        assert_eq!(line(&id("grpc")), public, "{kind}");
+        for (field, always) in documented().filter(|(_, always)| *always) {
+            assert_eq!(public.contains(field), always, "{kind}: {field}");
+        }
+        let known: Vec<_> = documented().map(|(field, _)| field).collect();
+        assert!(public.iter().all(|field| known.contains(&field.as_str())), "{kind}: {public:?}");
+    }
+    let refused = raw::exchange(&server, "no request\r\n\r\n");
+    let refused = line(refused.header("x-request-id").expect("an id"));
+    assert_eq!(refused, line("nobody-at-public"), "what never became a request");
+}
 
 fn no_secret_is_logged_at_any_level(store: Store) {
     let installation = Arc::new(Installation::new(store).set("LOG__LEVEL", "trace"));

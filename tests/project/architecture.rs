@@ -20,10 +20,10 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     ("capykeys-clerk", &["capykeys-domain", "capykeys-jwks"]),
     ("capykeys-cluster", &["capykeys-domain", "capykeys-jwks"]),
     ("capykeys-usage", &["capykeys-domain"]),
-    ("capykeys-tls", &["capykeys-domain"]),
+    ("capykeys-listener", &["capykeys-domain"]),
     ("capykeys-gateway", &["capykeys-domain"]),
-    ("capykeys-http", &["capykeys-domain", "capykeys-gateway", "capykeys-tls"]),
-    ("capykeys-ext-authz", &["capykeys-domain", "capykeys-gateway", "capykeys-tls"]),
+    ("capykeys-http", &["capykeys-domain", "capykeys-gateway", "capykeys-listener"]),
+    ("capykeys-ext-authz", &["capykeys-domain", "capykeys-gateway", "capykeys-listener"]),
     (
         "capykeys-service",
         &[

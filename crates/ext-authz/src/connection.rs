@@ -10,7 +10,7 @@ use std::{
 };
 
 use capykeys_domain::model::ClusterSubject;
-use capykeys_tls::Transport;
+use capykeys_listener::Transport;
 use futures_util::{Stream, StreamExt, stream};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},

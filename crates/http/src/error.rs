@@ -46,7 +46,7 @@ pub(crate) enum ApiError {
     /// 404: the organization has no such key.
     NoSuchKey,
     /// 405: the path is served, with other methods.
-    MethodNotAllowed(&'static str),
+    MethodNotAllowed(String),
     /// 408: the request took too long to arrive.
     TooSlow,
     /// 413: the body is too large.
@@ -153,7 +153,7 @@ impl ApiError {
                 answer.insert_header((header::WWW_AUTHENTICATE, challenge));
             }
             Self::MethodNotAllowed(allowed) => {
-                answer.insert_header((header::ALLOW, *allowed));
+                answer.insert_header((header::ALLOW, allowed.as_str()));
             }
             Self::Unavailable(_) | Self::Overdue | Self::Draining => {
                 answer.insert_header((header::RETRY_AFTER, "1"));

@@ -1,12 +1,12 @@
 //! One request and its answer.
 
 use std::{
-    cell::{Cell, OnceCell},
+    cell::Cell,
     future::{Ready, ready},
     net::IpAddr,
     ops::Deref,
     rc::Rc,
-    sync::{Arc, OnceLock},
+    sync::{Arc, LazyLock},
 };
 
 use actix_web::{
@@ -19,7 +19,13 @@ use capykeys_domain::{
 };
 use capykeys_gateway::Authorized;
 
-use crate::{Drain, endpoints, error::ApiError, status::StatusBoard};
+use crate::{drain::Drain, error::ApiError, status::StatusBoard};
+
+/// What the paths begin with at which gateways ask.
+pub(crate) const AUTHORIZE: &str = "/authorize/";
+
+/// The OpenAPI document, which is put together when it is first asked for.
+pub(crate) type Document = LazyLock<Bytes, Box<dyn FnOnce() -> Bytes + Send>>;
 
 /// What all requests share.
 #[derive(Clone)]
@@ -30,8 +36,8 @@ pub(crate) struct Shared {
     pub(crate) drain: Drain,
     /// How it is, for everybody who asks.
     pub(crate) status: Arc<StatusBoard>,
-    /// Its OpenAPI document, once it was asked for.
-    pub(crate) document: Arc<OnceLock<Bytes>>,
+    /// Its OpenAPI document.
+    pub(crate) document: Arc<Document>,
     /// Whether it is the cluster that asks. Its requests are logged for debugging alone, unless they fail
     /// here: a line for each of them would cost more than the answer.
     pub(crate) internal: bool,
@@ -72,9 +78,9 @@ pub(crate) struct Exchange {
     /// Whether its body was received to its end.
     pub(crate) received: Cell<bool>,
     /// Who it came from, once that is known.
-    pub(crate) identity: OnceCell<Identity>,
+    pub(crate) identity: Cell<Option<Identity>>,
     /// The workload of the cluster that asks, once it has proved itself.
-    pub(crate) workload: OnceCell<ClusterSubject>,
+    pub(crate) workload: Cell<Option<ClusterSubject>>,
 }
 
 impl Exchange {
@@ -86,23 +92,23 @@ impl Exchange {
         Self {
             shared: shared.clone(),
             context: RequestContext { request_id, peer },
-            of_gateway: shared.internal && path.starts_with(endpoints::AUTHORIZE),
+            of_gateway: shared.internal && path.starts_with(AUTHORIZE),
             route: Cell::new("-"),
             receiving: Cell::new(false),
             received: Cell::new(false),
-            identity: OnceCell::new(),
-            workload: OnceCell::new(),
+            identity: Cell::default(),
+            workload: Cell::default(),
         }
     }
 
     /// Remembers who it came from.
     pub(crate) fn identify(&self, identity: Identity) {
-        self.identity.get_or_init(|| identity);
+        self.identity.set(Some(identity));
     }
 
     /// Remembers which workload has proved itself.
     pub(crate) fn prove(&self, workload: ClusterSubject) {
-        self.workload.get_or_init(|| workload);
+        self.workload.set(Some(workload));
     }
 
     /// The answer to a request of which nothing came.

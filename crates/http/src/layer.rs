@@ -31,6 +31,7 @@ use crate::{
     connection::Connection,
     error::{ApiError, Reason},
     exchange::{Exchange, Shared},
+    request::body::has_body,
 };
 
 mod record;
@@ -146,12 +147,6 @@ async fn outcome<B: MessageBody + 'static>(
 
 fn header_bytes(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
-}
-
-/// RFC 9112, section 6.3.
-pub(crate) fn has_body(headers: &HeaderMap) -> bool {
-    let announced = headers.get(header::CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
-    announced || headers.contains_key(header::TRANSFER_ENCODING)
 }
 
 fn must_close(answer: &HttpResponse) -> bool {

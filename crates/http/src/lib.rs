@@ -1,6 +1,6 @@
 //! The HTTP interface of capykeys: actix-web over the [use cases](capykeys_domain::usecases).
 //!
-//! One endpoint a file, in `endpoints`; the OpenAPI document is generated from them. A request
+//! One endpoint a file, in `endpoints`, each declared once (`routing`); the OpenAPI document is generated from them. A request
 //! passes through three layers, from the outside in:
 //!
 //! - `connection`: the stream itself, which bounds how long a client may take, and gives a JSON
@@ -19,9 +19,11 @@ mod exchange;
 mod layer;
 mod openapi;
 mod request;
+mod routing;
 mod server;
 mod settings;
 mod status;
+mod surface;
 
 pub use actix_web::dev::{Server, ServerHandle};
 pub use answer::{ApiKeyView, CreateApiKeyResponse, OrganizationView, RevokeApiKeyResponse};
@@ -29,5 +31,6 @@ pub use base_path::BasePath;
 pub use cluster::Callers;
 pub use drain::Drain;
 pub use openapi::openapi_json;
-pub use server::{Internal, Metrics, Public, Surface, serve};
+pub use server::serve;
 pub use settings::Settings;
+pub use surface::{Internal, Metrics, Public, Surface};

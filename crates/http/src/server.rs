@@ -1,22 +1,29 @@
 //! Putting the server together.
 
-use std::{io, net::TcpListener, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::TcpListener,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use actix_http::{HttpService, KeepAlive, error::DispatchError};
 use actix_service::{ServiceFactory, ServiceFactoryExt, fn_service};
 use actix_web::{App, ResponseError, dev::Server, rt::net::TcpStream};
-use capykeys_domain::usecases::{Management, Verdicts};
-use capykeys_gateway::Gateways;
-use capykeys_tls::Transport;
-use tokio_rustls::rustls::ServerConfig;
+use capykeys_domain::usecases::Verdicts;
+use capykeys_listener::Transport;
 
 use crate::{
-    BasePath, Callers, Drain, Settings,
+    base_path::BasePath,
     connection::{Guarded, Limits, expectations},
+    drain::Drain,
     endpoints,
     error::ApiError,
-    exchange::Shared,
+    exchange::{Document, Shared},
     layer,
+    openapi::openapi_json_below,
+    settings::Settings,
+    surface::Surface,
 };
 
 /// How long the rest of a body is taken in after its request was refused.
@@ -24,40 +31,6 @@ const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The most workers that actix-server runs.
 const MAX_WORKERS: usize = 512;
-
-/// Writes the metrics in the text format of Prometheus; `None` where that fails.
-pub type Metrics = Arc<dyn Fn() -> Option<String> + Send + Sync>;
-
-/// What a listener serves.
-#[derive(Clone)]
-pub enum Surface {
-    /// The API, for callers who sign in.
-    Public(Public),
-    /// What is for the cluster alone: verdicts on keys, metrics, and health.
-    Internal(Box<Internal>),
-}
-
-/// What the listener of the API is set up with.
-#[derive(Clone)]
-pub struct Public {
-    /// Below which path it is served.
-    pub base_path: BasePath,
-    /// What its callers do with keys.
-    pub management: Arc<Management>,
-}
-
-/// What the listener for the cluster is set up with.
-#[derive(Clone)]
-pub struct Internal {
-    /// Writes the metrics.
-    pub metrics: Metrics,
-    /// How requests behind gateways are authorized.
-    pub gateways: Gateways,
-    /// How callers prove themselves.
-    pub callers: Callers,
-    /// TLS, where the listener has any. HTTP/1.1 is all that is spoken inside.
-    pub tls: Option<Arc<ServerConfig>>,
-}
 
 /// Serves `surface` on `listener`, to whom `verdicts` let in. Nothing is served before the returned future is polled; it ends
 /// when its handle is told to stop. Signals of the operating system are left to the caller.
@@ -73,8 +46,13 @@ pub fn serve(
 ) -> io::Result<Server> {
     let workers = settings.workers.clamp(1, MAX_WORKERS);
     let limits = Limits { request: settings.request_timeout, idle: settings.idle_timeout };
-    let internal = matches!(surface, Surface::Internal(_));
-    let shared = Shared { verdicts, drain, status: Arc::default(), document: Arc::default(), internal };
+    let (internal, base) = match &surface {
+        Surface::Public(public) => (false, public.base_path.clone()),
+        Surface::Internal(_) => (true, BasePath::default()),
+    };
+    let document: Document = LazyLock::new(Box::new(move || openapi_json_below(&base).into()));
+    let document = Arc::new(document);
+    let shared = Shared { verdicts, drain, status: Arc::default(), document, internal };
     let builder = Server::build();
     let stopping = builder.graceful_shutdown_signal();
     let builder = builder

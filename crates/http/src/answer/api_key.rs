@@ -5,12 +5,9 @@ use capykeys_domain::{
     usecases::CreatedKey,
 };
 use serde::Serialize;
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{RefOr, Schema},
-};
+use utoipa::ToSchema;
 
-use super::shown::{ScopeName, Scopes, Shown, names};
+use super::shown::{ScopeName, Scopes, Shown, closed_set};
 
 /// An API key, without its secret.
 #[derive(Serialize, ToSchema)]
@@ -96,20 +93,12 @@ impl<'a> ApiKeyView<'a> {
     }
 }
 
-/// Describes a [`KeySource`].
-pub(crate) struct KeySourceName;
-
-impl PartialSchema for KeySourceName {
-    fn schema() -> RefOr<Schema> {
-        names("How a key came to be.", KeySource::ALL.into_iter().map(KeySource::as_str))
-    }
-}
-
-impl ToSchema for KeySourceName {
-    fn name() -> std::borrow::Cow<'static, str> {
-        "KeySource".into()
-    }
-}
+closed_set!(
+    KeySourceName,
+    "KeySource",
+    "How a key came to be.",
+    KeySource::ALL.into_iter().map(KeySource::as_str)
+);
 
 /// The keys of an organization, newest first.
 #[derive(ToSchema)]

@@ -3,6 +3,7 @@
 //! The order of the fields is the contract's. What is optional is left out, never `null`.
 
 mod api_key;
+pub(crate) mod errors;
 mod health;
 mod identity;
 mod organization;
@@ -13,19 +14,19 @@ mod verification;
 mod viewer;
 
 use actix_web::{HttpResponse, http::StatusCode, http::header::ContentType};
+pub(crate) use api_key::ListApiKeysResponse;
 pub use api_key::{ApiKeyView, CreateApiKeyResponse, RevokeApiKeyResponse};
-pub(crate) use api_key::{KeySourceName, ListApiKeysResponse};
 pub(crate) use health::HealthResponse;
 pub(crate) use identity::let_through;
 pub(crate) use organization::OrganizationResponse;
 pub use organization::OrganizationView;
 use serde::Serialize;
 pub(crate) use shown::ScopeName;
-pub(crate) use status::{ComponentView, StatusView};
+pub(crate) use status::StatusView;
 pub(crate) use stream::key_list;
 use utoipa::ToSchema;
-pub(crate) use verification::{RejectionCode, VerificationView, VerificationsView};
-pub(crate) use viewer::{AuthSourceName, PrincipalView, ViewerResponse};
+pub(crate) use verification::{VerificationView, VerificationsView};
+pub(crate) use viewer::ViewerResponse;
 
 use crate::error::ApiError;
 

@@ -4,12 +4,9 @@ use std::time::Duration;
 
 use capykeys_domain::{model::Timestamp, policy::Rejection, usecases::Verification};
 use serde::Serialize;
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{RefOr, Schema},
-};
+use utoipa::ToSchema;
 
-use super::{ApiKeyView, shown::names};
+use super::{ApiKeyView, shown::closed_set};
 
 /// A verdict on a key.
 #[derive(Serialize, ToSchema)]
@@ -56,20 +53,9 @@ pub(crate) struct VerificationsView<'a> {
     pub(crate) results: Vec<VerificationView<'a>>,
 }
 
-/// Describes a [`Rejection`].
-pub(crate) struct RejectionCode;
-
-impl PartialSchema for RejectionCode {
-    fn schema() -> RefOr<Schema> {
-        names(
-            "Why a key is not good for what is required.",
-            Rejection::ALL.into_iter().map(Rejection::as_str),
-        )
-    }
-}
-
-impl ToSchema for RejectionCode {
-    fn name() -> std::borrow::Cow<'static, str> {
-        "RejectionCode".into()
-    }
-}
+closed_set!(
+    RejectionCode,
+    "RejectionCode",
+    "Why a key is not good for what is required.",
+    Rejection::ALL.into_iter().map(Rejection::as_str)
+);

@@ -5,14 +5,11 @@ use capykeys_domain::{
     usecases::{AuthSource, Principal, Viewer},
 };
 use serde::Serialize;
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{RefOr, Schema},
-};
+use utoipa::ToSchema;
 
 use super::{
     organization::OrganizationView,
-    shown::{ScopeName, Shown, names},
+    shown::{ScopeName, Shown, closed_set},
 };
 
 /// The caller and its organization.
@@ -90,17 +87,9 @@ impl<'a> From<&'a Principal> for PrincipalView<'a> {
     }
 }
 
-/// Describes an [`AuthSource`].
-pub(crate) struct AuthSourceName;
-
-impl PartialSchema for AuthSourceName {
-    fn schema() -> RefOr<Schema> {
-        names("How a caller signed in.", AuthSource::ALL.into_iter().map(AuthSource::as_str))
-    }
-}
-
-impl ToSchema for AuthSourceName {
-    fn name() -> std::borrow::Cow<'static, str> {
-        "AuthSource".into()
-    }
-}
+closed_set!(
+    AuthSourceName,
+    "AuthSource",
+    "How a caller signed in.",
+    AuthSource::ALL.into_iter().map(AuthSource::as_str)
+);

@@ -6,7 +6,7 @@ use actix_http::{Error, HttpMessage, Request};
 use actix_service::{IntoServiceFactory, ServiceFactory, fn_service};
 
 use super::Connection;
-use crate::layer::has_body;
+use crate::request::body::has_body;
 
 /// What the dispatcher writes to whoever expects it, with a body or without.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";

@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-use capykeys_tls::Transport;
+use capykeys_listener::Transport;
 
 use super::{
     Connection, Limits,

@@ -4,9 +4,7 @@
 //! takes a `#` in a target for the end of it. A proxy in front may do neither, and would then have seen
 //! another request than the one that is answered here. Both are refused.
 
-use std::mem;
-
-use crate::{endpoints::AUTHORIZE, error::ApiError};
+use crate::{error::ApiError, exchange::AUTHORIZE};
 
 /// The most bytes that a head may have. The dispatcher panics on the name of a header of 64 KiB or
 /// more (actix-http 3.20, `h1/decoder.rs`), so it never gets to see one.
@@ -18,7 +16,7 @@ enum Next {
     /// A line of a head.
     #[default]
     Head,
-    /// So many bytes of a body.
+    /// So many bytes of a body; no end of them where the dispatcher refuses what it should be.
     Body(u64),
     /// The line before a chunk.
     Size,
@@ -26,9 +24,9 @@ enum Next {
     Chunk(u64),
     /// A line behind the last chunk.
     Trailer,
-    /// What the dispatcher refuses, or what is no HTTP any more.
-    Anything,
 }
+
+const NO_END: Next = Next::Body(u64::MAX);
 
 /// How far a client's requests have come.
 #[derive(Debug, Default)]
@@ -65,7 +63,6 @@ impl Inbound {
         let (mut rest, mut sound) = (arrived, 0);
         while !rest.is_empty() {
             rest = match self.next {
-                Next::Anything => return Ok(()),
                 Next::Body(left) => self.skip(rest, left, Next::Body, Next::Head),
                 Next::Chunk(left) => self.skip(rest, left, Next::Chunk, Next::Size),
                 Next::Head | Next::Size | Next::Trailer => {
@@ -111,14 +108,13 @@ impl Inbound {
 
     fn end_line(&mut self) {
         let is_empty = self.text[self.line..] == *b"\r\n";
-        let is_first = mem::take(&mut self.line) == 0;
+        self.line = 0;
         self.next = match self.next {
             Next::Head if !is_empty => {
                 self.line = self.text.len();
                 return;
             }
-            // Empty lines before a request (RFC 9112, section 2.2) are none of it.
-            Next::Head if is_first => Next::Head,
+            // Also of an empty line before a request (RFC 9112, section 2.2), which is none of it.
             Next::Head => after_head(&self.text),
             Next::Size => after_size(&self.text),
             Next::Trailer if is_empty => Next::Head,
@@ -133,29 +129,21 @@ fn is_of_gateway(head: &[u8]) -> bool {
     target.is_some_and(|target| target.starts_with(AUTHORIZE.as_bytes()))
 }
 
-/// What follows a head, in the order in which the dispatcher decides.
+/// What follows a head, in the order in which the dispatcher decides. Where it takes all that follows
+/// for a stream, no request comes any more, and it does not matter.
 fn after_head(head: &[u8]) -> Next {
-    let mut length = None;
-    let (mut is_chunked, mut is_websocket) = (false, false);
+    let mut next = Next::Head;
     for line in head.split(|&byte| byte == b'\n').skip(1) {
         let Some(colon) = line.iter().position(|&byte| byte == b':') else { continue };
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            is_chunked = true;
+            return Next::Size;
         } else if name.eq_ignore_ascii_case(b"content-length") {
-            length = Some(str::from_utf8(value).ok().and_then(|value| value.parse().ok()));
-        } else if name.eq_ignore_ascii_case(b"upgrade") {
-            is_websocket |= value.eq_ignore_ascii_case(b"websocket");
+            let length = str::from_utf8(value).ok().and_then(|value| value.parse().ok());
+            next = length.map_or(NO_END, Next::Body);
         }
     }
-    match length {
-        _ if is_chunked => Next::Size,
-        _ if is_websocket => Next::Anything,
-        None | Some(Some(0)) if head.starts_with(b"CONNECT ") => Next::Anything,
-        None | Some(Some(0)) => Next::Head,
-        Some(Some(length)) => Next::Body(length),
-        Some(None) => Next::Anything,
-    }
+    next
 }
 
 fn after_size(line: &[u8]) -> Next {
@@ -163,8 +151,8 @@ fn after_size(line: &[u8]) -> Next {
     let size = str::from_utf8(&line[..digits]).ok().and_then(|digits| u64::from_str_radix(digits, 16).ok());
     match size {
         Some(0) => Next::Trailer,
-        Some(size) => size.checked_add(2).map_or(Next::Anything, Next::Chunk),
-        None => Next::Anything,
+        Some(size) => size.checked_add(2).map_or(NO_END, Next::Chunk),
+        None => NO_END,
     }
 }
 

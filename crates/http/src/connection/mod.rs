@@ -5,7 +5,7 @@
 //! limit to how long the head of a connection's second request may take, nor to how long a client
 //! may take nothing of its answer, and it ends lines where others do not. [`Guarded`] stands between the dispatcher and the socket and
 //! makes good for all of that. The socket may have TLS around it:
-//! [`Transport`](capykeys_tls::Transport).
+//! [`Transport`](capykeys_listener::Transport).
 
 mod ending;
 mod expect;

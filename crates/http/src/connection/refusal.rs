@@ -6,6 +6,7 @@ use actix_web::{
     ResponseError,
     http::{StatusCode, header::HttpDate},
 };
+use capykeys_listener::AccessRecord;
 
 use crate::{
     error::{self, ApiError},
@@ -47,16 +48,8 @@ pub(super) fn find(written: &[u8]) -> Option<(usize, ApiError)> {
 pub(super) fn answer(shared: &Shared, error: &ApiError) -> String {
     let request_id = shared.verdicts.environment().request_id(None);
     let status = error.status_code();
-    tracing::info!(
-        target: "capykeys::access",
-        method = "-",
-        route = "-",
-        status = status.as_u16(),
-        complete = true,
-        request_id = request_id.as_str(),
-        reason = error.reason().as_deref(),
-        "request"
-    );
+    let mut record = AccessRecord::begin(request_id.clone(), shared.internal);
+    (record.status, record.complete, record.reason) = (Some(status.as_u16()), true, error.reason());
     let micros = u64::try_from(shared.verdicts.environment().now().unix_micros()).unwrap_or(0);
     let date = HttpDate::from(SystemTime::UNIX_EPOCH + Duration::from_micros(micros));
     let body = error::body(&error.to_string());

@@ -8,10 +8,9 @@ use actix_web::{
 use capykeys_domain::usecases::Management;
 
 use crate::{
-    answer::{self, CreateApiKeyResponse},
+    answer::{self, CreateApiKeyResponse, errors::CreationErrors},
     error::ApiError,
     exchange::Current,
-    openapi::responses::CreationErrors,
     request::{
         body,
         caller::{authenticate, target},
@@ -19,19 +18,26 @@ use crate::{
     },
 };
 
+pub(crate) struct Operation;
+
 /// Create an API key
 ///
 /// The answer holds the secret, which is shown this once. A key never hands on more than it has
 /// itself: neither scopes nor life. Created with an API key that expires, a key without `expires_at`
 /// expires when that one does: look at the answer's `expires_at`.
 #[utoipa::path(
-    post, path = super::API_KEYS, operation_id = "createApiKey", tag = "api-keys",
+    post, path = "/v1/organizations/{orgID}/api-keys", impl_for = Operation, operation_id = "createApiKey", tag = "api-keys",
     params(
         ("orgID" = String, Path, description = "The id of the organization.", example = "org_01h455vb4pex5vsknk084sn02q"),
     ),
     request_body(content = CreateApiKeyRequest, description = "What the key is to be. At most 64 KiB.", content_type = "application/json"),
     responses(
-        (status = 201, description = "The key and its secret.", body = CreateApiKeyResponse<'_>),
+        (status = 201, description = "The key and its secret.", body = CreateApiKeyResponse<'_>, links(
+            ("revokeApiKey" = (
+                operation_id = "revokeApiKey", description = "Revokes the key.",
+                parameters(("orgID" = "$request.path.orgID"), ("keyID" = "$response.body#/api_key/id")),
+            )),
+        )),
         CreationErrors,
     ),
     security(("bearerAuth" = []), ("apiKeyHeader" = [])),

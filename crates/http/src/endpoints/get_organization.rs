@@ -4,19 +4,20 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
 use capykeys_domain::usecases::Management;
 
 use crate::{
-    answer::{self, OrganizationResponse},
+    answer::{self, OrganizationResponse, errors::OwnOrganizationErrors},
     error::ApiError,
     exchange::Current,
-    openapi::responses::OwnOrganizationErrors,
     request::caller::{authenticate, target},
 };
+
+pub(crate) struct Operation;
 
 /// Get an organization
 ///
 /// The caller's own, with any good credential of it: no scope is needed, and a key of one project will
 /// do.
 #[utoipa::path(
-    get, path = super::ORGANIZATION, operation_id = "getOrganization", tag = "organizations",
+    get, path = "/v1/organizations/{orgID}", impl_for = Operation, operation_id = "getOrganization", tag = "organizations",
     params(
         ("orgID" = String, Path, description = "The id of the organization.", example = "org_01h455vb4pex5vsknk084sn02q"),
     ),

@@ -3,18 +3,19 @@
 use actix_web::{HttpResponse, http::StatusCode};
 
 use crate::{
-    answer::{self, StatusView},
+    answer::{self, StatusView, errors::PublicErrors},
     error::ApiError,
     exchange::Current,
-    openapi::responses::PublicErrors,
 };
+
+pub(crate) struct Operation;
 
 /// How is the service?
 ///
 /// For people and their tools. It is always 200, is found out every few seconds at most, and tells
 /// nothing that is not for everybody. Load balancers ask `/readyz`.
 #[utoipa::path(
-    get, path = super::STATUS, operation_id = "getStatus", tag = "health",
+    get, path = "/status", impl_for = Operation, operation_id = "getStatus", tag = "health",
     responses(
         (status = 200, description = "How it is.", body = StatusView, example = json!({
             "service": "capykeys",

@@ -4,18 +4,19 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
 use capykeys_domain::usecases::Management;
 
 use crate::{
-    answer::{self, ViewerResponse},
+    answer::{self, ViewerResponse, errors::CallerErrors},
     error::ApiError,
     exchange::Current,
-    openapi::responses::CallerErrors,
     request::caller::authenticate,
 };
+
+pub(crate) struct Operation;
 
 /// Who am I?
 ///
 /// Tells the caller who it is and which organization it belongs to, also where that is suspended.
 #[utoipa::path(
-    get, path = super::ME, operation_id = "getViewer", tag = "viewer",
+    get, path = "/v1/me", impl_for = Operation, operation_id = "getViewer", tag = "viewer",
     responses(
         (status = 200, description = "The caller and its organization.", body = ViewerResponse<'_>),
         CallerErrors,

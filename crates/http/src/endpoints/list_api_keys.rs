@@ -15,22 +15,23 @@ use capykeys_domain::{
 use futures_util::{Stream, stream};
 
 use crate::{
-    answer::{self, ListApiKeysResponse},
+    answer::{self, ListApiKeysResponse, errors::OrganizationErrors},
     error::ApiError,
     exchange::{Current, Exchange},
-    openapi::responses::OrganizationErrors,
     request::{
         caller::{authenticate, target},
         page::Page,
     },
 };
 
+pub(crate) struct Operation;
+
 /// List the API keys of an organization
 ///
 /// All of them, newest first, revoked and expired ones too. With `limit`, one page; the next one is
 /// named in the `Link` header where there is one.
 #[utoipa::path(
-    get, path = super::API_KEYS, operation_id = "listApiKeys", tag = "api-keys",
+    get, path = "/v1/organizations/{orgID}/api-keys", impl_for = Operation, operation_id = "listApiKeys", tag = "api-keys",
     params(
         ("orgID" = String, Path, description = "The id of the organization.", example = "org_01h455vb4pex5vsknk084sn02q"),
         ("limit" = Option<u32>, Query, description = "How many keys at most; all where it is left out or empty.", minimum = 1, maximum = 1000, nullable = false),

@@ -4,19 +4,20 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
 use capykeys_domain::usecases::Management;
 
 use crate::{
-    answer::{self, RevokeApiKeyResponse},
+    answer::{self, RevokeApiKeyResponse, errors::OrganizationErrors},
     error::ApiError,
     exchange::Current,
-    openapi::responses::OrganizationErrors,
     request::caller::{authenticate, target},
 };
+
+pub(crate) struct Operation;
 
 /// Revoke an API key
 ///
 /// Revoking a key again changes nothing. Keys that it created are left alone. Every key may revoke
 /// itself, whatever its scopes.
 #[utoipa::path(
-    delete, path = super::API_KEY, operation_id = "revokeApiKey", tag = "api-keys",
+    delete, path = "/v1/organizations/{orgID}/api-keys/{keyID}", impl_for = Operation, operation_id = "revokeApiKey", tag = "api-keys",
     params(
         ("orgID" = String, Path, description = "The id of the organization.", example = "org_01h455vb4pex5vsknk084sn02q"),
         ("keyID" = String, Path, description = "The id of the key.", example = "key_01h455vb4pex5vsknk084sn02q"),

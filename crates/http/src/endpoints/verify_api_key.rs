@@ -3,22 +3,23 @@
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Payload};
 
 use crate::{
-    answer::{self, VerificationView},
+    answer::{self, VerificationView, errors::ClusterErrors},
     cluster::{self, TokenHeader},
     error::{ApiError, Reason},
     exchange::Current,
-    openapi::responses::ClusterErrors,
     request::{
         body,
         verification::{Question, VerifyApiKeyRequest},
     },
 };
 
+pub(crate) struct Operation;
+
 /// Verify an API key
 ///
 /// On the internal listener alone. Whether the key is good or not, the status is 200.
 #[utoipa::path(
-    post, path = super::VERIFY, operation_id = "verifyApiKey", tag = "verification",
+    post, path = "/v1/api-keys/verify", impl_for = Operation, operation_id = "verifyApiKey", tag = "verification",
     request_body(content = VerifyApiKeyRequest, description = "The key, and what it has to be good for.", content_type = "application/json"),
     responses(
         (status = 200, description = "The verdict.", body = VerificationView<'_>),

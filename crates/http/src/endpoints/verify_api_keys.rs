@@ -4,22 +4,23 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Payload};
 use futures_util::future::try_join_all;
 
 use crate::{
-    answer::{self, VerificationView, VerificationsView},
+    answer::{self, VerificationView, VerificationsView, errors::ClusterErrors},
     cluster::{self, TokenHeader},
     error::ApiError,
     exchange::Current,
-    openapi::responses::ClusterErrors,
     request::{
         body,
         verification::{Question, VerifyApiKeysRequest},
     },
 };
 
+pub(crate) struct Operation;
+
 /// Verify up to 100 API keys
 ///
 /// On the internal listener alone. Where one of the verdicts cannot be known, none is given.
 #[utoipa::path(
-    post, path = super::VERIFY_BATCH, operation_id = "verifyApiKeys", tag = "verification",
+    post, path = "/v1/api-keys/verify-batch", impl_for = Operation, operation_id = "verifyApiKeys", tag = "verification",
     request_body(content = VerifyApiKeysRequest, description = "The keys, each with what it has to be good for. At most 64 KiB.", content_type = "application/json"),
     responses(
         (status = 200, description = "The verdicts.", body = VerificationsView<'_>),

@@ -1,19 +1,24 @@
 //! Putting the document together.
 
 use utoipa::{
-    Modify, OpenApi,
+    OpenApi,
     openapi::{
-        OpenApi as Document, RefOr, Response,
+        OpenApi as Document, RefOr, Response, Server,
         path::{Operation, PathItem},
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
 
-use super::{
-    refine,
-    responses::{self, header},
+use super::refine;
+use crate::{
+    answer::{
+        ErrorResponse,
+        errors::{self, header},
+    },
+    base_path::BasePath,
+    endpoints,
+    routing::Endpoint,
 };
-use crate::{BasePath, answer, endpoints, request::create_key::CreateApiKeyRequest};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -32,35 +37,7 @@ use crate::{BasePath, answer, endpoints, request::create_key::CreateApiKeyReques
         (name = "health", description = "For load balancers and orchestrators."),
         (name = "meta", description = "About this API."),
     ),
-    paths(
-        endpoints::get_viewer::get_viewer,
-        endpoints::get_organization::get_organization,
-        endpoints::list_api_keys::list_api_keys,
-        endpoints::create_api_key::create_api_key,
-        endpoints::revoke_api_key::revoke_api_key,
-        endpoints::verify_api_key::verify_api_key,
-        endpoints::verify_api_keys::verify_api_keys,
-        endpoints::openapi::get_openapi,
-        endpoints::get_status::get_status,
-        endpoints::livez::get_livez,
-        endpoints::readyz::get_readyz,
-    ),
-    components(schemas(
-        answer::ErrorResponse,
-        answer::ScopeName,
-        answer::KeySourceName,
-        answer::AuthSourceName,
-        answer::ApiKeyView<'_>,
-        answer::OrganizationView<'_>,
-        answer::PrincipalView<'_>,
-        answer::RejectionCode,
-        answer::StatusView,
-        answer::ComponentView,
-        answer::VerificationView<'_>,
-        answer::VerificationsView<'_>,
-        CreateApiKeyRequest,
-    )),
-    modifiers(&SharedParts),
+    components(schemas(ErrorResponse)),
 )]
 struct ApiDocument;
 
@@ -73,7 +50,16 @@ pub fn openapi_json() -> String {
 
 /// The same of an API that is served below a path.
 pub(crate) fn openapi_json_below(base: &BasePath) -> String {
-    let mut document = serde_json::to_value(ApiDocument::openapi()).unwrap_or_default();
+    let mut document = ApiDocument::openapi();
+    describe(endpoints::api().into_iter().chain(endpoints::health()), &mut document);
+    let mut cluster = Document::default();
+    describe(endpoints::cluster(), &mut cluster);
+    for operation in cluster.paths.paths.values_mut().flat_map(operations) {
+        operation.servers = Some(vec![internal_listener()]);
+    }
+    document.merge(cluster);
+    share_parts(&mut document);
+    let mut document = serde_json::to_value(document).unwrap_or_default();
     refine::refine(&mut document);
     if !base.as_str().is_empty() {
         document["servers"][0]["url"] = base.as_str().into();
@@ -81,25 +67,32 @@ pub(crate) fn openapi_json_below(base: &BasePath) -> String {
     format!("{document:#}\n")
 }
 
-/// What all operations share.
-struct SharedParts;
+fn describe(endpoints: impl IntoIterator<Item = Endpoint>, document: &mut Document) {
+    endpoints.into_iter().for_each(|endpoint| (endpoint.describe)(document));
+}
 
-impl Modify for SharedParts {
-    fn modify(&self, document: &mut Document) {
-        let components = document.components.get_or_insert_default();
-        components.add_security_scheme("bearerAuth", SecurityScheme::Http(bearer()));
-        components.add_security_scheme("apiKeyHeader", SecurityScheme::ApiKey(ApiKey::Header(api_key())));
-        components.add_security_scheme("clusterToken", SecurityScheme::Http(cluster_token()));
-        components.responses.extend(responses::all());
-        let operations = document.paths.paths.values_mut().flat_map(operations);
-        let inline = operations.flat_map(|operation| {
-            operation.security.get_or_insert_default();
-            operation.responses.responses.values_mut()
-        });
-        for response in inline.chain(components.responses.values_mut()) {
-            if let RefOr::T(response) = response {
-                add_headers(response);
-            }
+/// A relative address would be that of the listener for everybody.
+fn internal_listener() -> Server {
+    let mut server = Server::new("http://127.0.0.1:8081");
+    server.description = Some("The internal listener, for the cluster alone.".to_owned());
+    server
+}
+
+/// Adds what all operations share.
+fn share_parts(document: &mut Document) {
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("bearerAuth", SecurityScheme::Http(bearer()));
+    components.add_security_scheme("apiKeyHeader", SecurityScheme::ApiKey(ApiKey::Header(api_key())));
+    components.add_security_scheme("clusterToken", SecurityScheme::Http(cluster_token()));
+    components.responses.extend(errors::all());
+    let operations = document.paths.paths.values_mut().flat_map(operations);
+    let inline = operations.flat_map(|operation| {
+        operation.security.get_or_insert_default();
+        operation.responses.responses.values_mut()
+    });
+    for response in inline.chain(components.responses.values_mut()) {
+        if let RefOr::T(response) = response {
+            add_headers(response);
         }
     }
 }
@@ -124,7 +117,7 @@ fn api_key() -> ApiKeyValue {
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten()
+    [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
 }
 
 fn add_headers(response: &mut Response) {

@@ -2,7 +2,6 @@
 
 mod document;
 mod refine;
-pub(crate) mod responses;
 
 pub use document::openapi_json;
 pub(crate) use document::openapi_json_below;

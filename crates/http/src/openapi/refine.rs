@@ -3,8 +3,6 @@
 use capykeys_domain::model::Scope;
 use serde_json::{Value, json};
 
-use crate::endpoints::{VERIFY, VERIFY_BATCH};
-
 /// Completes the document.
 pub(super) fn refine(document: &mut Value) {
     let schemas = &mut document["components"]["schemas"];
@@ -19,13 +17,6 @@ pub(super) fn refine(document: &mut Value) {
         let seconds = json!({ "type": "integer", "format": "int32", "minimum": 0 });
         responses[name]["headers"]["Retry-After"]["schema"] = seconds;
     }
-    for path in [VERIFY, VERIFY_BATCH] {
-        // A relative address would be that of the listener for everybody.
-        document["paths"][path]["post"]["servers"] = json!([{
-            "url": "http://127.0.0.1:8081", "description": "The internal listener, for the cluster alone."
-        }]);
-    }
-    link_to_revocation(&mut document["paths"]["/v1/organizations/{orgID}/api-keys"]["post"]);
 }
 
 /// A key of one project carries no scope that reaches beyond it. Of the ways to say so, this is the
@@ -70,13 +61,4 @@ fn add_examples(schemas: &mut Value) {
     schemas["VerifyApiKeysResponse"]["example"] = json!({ "results": [good, bad] });
     schemas["OrganizationResponse"]["example"] = json!({ "organization": organization });
     schemas["Viewer"]["example"] = json!({ "organization": organization, "principal": principal });
-}
-
-/// What can be done with a key that was created.
-fn link_to_revocation(create: &mut Value) {
-    create["responses"]["201"]["links"] = json!({ "revokeApiKey": {
-        "operationId": "revokeApiKey",
-        "description": "Revokes the key.",
-        "parameters": { "orgID": "$request.path.orgID", "keyID": "$response.body#/api_key/id" },
-    }});
 }

@@ -12,6 +12,12 @@ use crate::{error::ApiError, exchange::Exchange};
 /// The largest body, in bytes.
 pub(crate) const MAX_BYTES: usize = 64 * 1024;
 
+/// Whether the request has a body (RFC 9112, section 6.3).
+pub(crate) fn has_body(headers: &HeaderMap) -> bool {
+    let announced = headers.get(header::CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
+    announced || headers.contains_key(header::TRANSFER_ENCODING)
+}
+
 /// The whole body. How long that may take is up to the time limit of the request, which is told
 /// that it is waiting for the body.
 ///

@@ -4,17 +4,17 @@ use capykeys_domain::{
     model::{DeviceName, KeyName, KeySpec, ProjectId, ScopeSet, Timestamp},
     secret::KeyFormat,
 };
+use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::members::{Members, rule};
+use super::members::{Members, present, rule};
 use crate::{answer::ScopeName, error::ApiError};
 
 /// An API key to be created. Members that are not listed here are ignored.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[schema(as = CreateApiKeyRequest, example = json!({
     "name": "CI", "scopes": ["projects:read", "jobs:read"], "expires_at": "2027-01-31T12:00:00Z"
 }))]
-#[expect(dead_code, reason = "describes the body for the OpenAPI document; it is parsed by hand")]
 pub(crate) struct CreateApiKeyRequest {
     /// What a person calls the key; kept byte for byte. No control characters, and not white space and
     /// invisible characters alone.
@@ -29,16 +29,19 @@ pub(crate) struct CreateApiKeyRequest {
     #[schema(value_type = Vec<ScopeName>, min_items = 1)]
     scopes: Vec<String>,
     /// Restricts the key to one project. The id belongs to another service and is not checked.
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, pattern = "^[A-Za-z0-9_-]{1,64}$")]
     project_id: Option<String>,
     /// When the key stops to work: an RFC 3339 time in the future, within ten years. Where it is
     /// left out, and the key is created with an API key that expires, it gets that one's expiry, which
     /// the answer's `expires_at` shows; else it lives without end. It comes back in UTC, cut to
     /// microseconds.
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, format = DateTime)]
     expires_at: Option<String>,
     /// The device that the key is made on. No control characters, and not white space and invisible
     /// characters alone.
+    #[serde(default, deserialize_with = "present")]
     #[schema(
         nullable = false,
         min_length = 1,
@@ -53,22 +56,21 @@ pub(crate) struct CreateApiKeyRequest {
 /// # Errors
 /// 400 with a sentence that names the member and the rule.
 pub(crate) fn key_spec(body: &[u8], format: &KeyFormat, now: Timestamp) -> Result<KeySpec, ApiError> {
-    let members = Members::parse(body)?;
-    for field in ["name", "device_name"] {
-        if members.text(field)?.is_some_and(|text| format.occurs_in(text)) {
+    let asked: CreateApiKeyRequest = Members::parse(body)?.read()?;
+    for (field, text) in [("name", Some(&asked.name)), ("device_name", asked.device_name.as_ref())] {
+        if text.is_some_and(|text| format.occurs_in(text)) {
             return Err(rule(field, "must not contain an API key"));
         }
     }
-    let name = KeyName::parse(members.required_text("name")?)?;
-    let scopes = members.texts("scopes")?.ok_or_else(|| rule("scopes", "is required"))?;
-    let mut spec = KeySpec::new(name, ScopeSet::parse(scopes)?);
-    if let Some(project_id) = members.text("project_id")? {
+    let name = KeyName::parse(&asked.name)?;
+    let mut spec = KeySpec::new(name, ScopeSet::parse(asked.scopes.iter().map(String::as_str))?);
+    if let Some(project_id) = &asked.project_id {
         spec = spec.for_project(ProjectId::parse(project_id)?)?;
     }
-    if let Some(expires_at) = members.text("expires_at")? {
+    if let Some(expires_at) = &asked.expires_at {
         spec = spec.expiring_at(Timestamp::parse("expires_at", expires_at)?, now)?;
     }
-    if let Some(device_name) = members.text("device_name")? {
+    if let Some(device_name) = &asked.device_name {
         spec = spec.on_device(DeviceName::parse(device_name)?);
     }
     Ok(spec)
@@ -164,6 +166,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn of_a_wrong_type_nothing_is_repeated(text: String) {
+            for text in [text.clone(), format!("{text}, expected {text}"), format!("missing field `{text}`")] {
+                let body = serde_json::json!({"name": "a", "scopes": text}).to_string();
+                prop_assert_eq!(parse(&body).unwrap_err(), "`scopes` must be an array of strings.");
+            }
+        }
+
         #[test]
         fn no_body_makes_it_panic(body: Vec<u8>, text: String) {
             let now = Timestamp::MAX;

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapDeserializer},
 };
 use serde_json::{Value, error::Category};
 
@@ -42,60 +42,36 @@ impl Members {
         Ok(self)
     }
 
-    /// The member `name`.
-    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
-        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value)
-    }
-
-    /// The member `name`, a string where it is there.
+    /// What the members mean.
     ///
     /// # Errors
-    /// 400 where it is something else.
-    pub(crate) fn text(&self, name: &str) -> Result<Option<&str>, ApiError> {
-        match self.get(name) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(rule(name, "must be a string")),
-        }
+    /// 400 that names a member which is missing or has another type.
+    pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T, ApiError> {
+        let members = MapDeserializer::new(self.0.into_iter());
+        serde_path_to_error::deserialize(members).map_err(|error| refusal(&error))
     }
+}
 
-    /// The member `name`, a string.
-    ///
-    /// # Errors
-    /// 400 where it is missing or something else.
-    pub(crate) fn required_text(&self, name: &str) -> Result<&str, ApiError> {
-        self.text(name)?.ok_or_else(|| rule(name, "is required"))
+/// Says which member is wrong, and what it must be. The client's value, which the error repeats as well,
+/// stands before that and is left out: a key may be in it.
+fn refusal(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+    let told = error.inner().to_string();
+    let place = error.path().to_string();
+    match (told.rsplit_once(", expected "), told.strip_prefix("missing field `")) {
+        (Some((_, "a sequence")), _) => rule(&place, "must be an array of strings"),
+        (Some((_, expected)), _) => rule(&place, &format!("must be {expected}")),
+        (None, Some(name)) => rule(name.trim_end_matches('`'), "is required"),
+        (None, None) => ApiError::Internal,
     }
+}
 
-    /// The member `name`, a whole number up to `largest`, where it is there. JSON knows no integers:
-    /// `3.0` is one too (JSON Schema, validation, section 6.1.1).
-    ///
-    /// # Errors
-    /// 400 where it is something else.
-    pub(crate) fn whole_number(&self, name: &str, largest: u32) -> Result<Option<u32>, ApiError> {
-        let number = |value: &Value| {
-            let number = value.as_f64().filter(|number| number.fract() == 0.0);
-            let number = number.filter(|number| (0.0..=f64::from(largest)).contains(number));
-            // Every whole number up to there has exactly one `f64`, which Rust writes without a fraction.
-            let number = number.and_then(|number| format!("{:.0}", number.abs()).parse().ok());
-            number.ok_or_else(|| rule(name, &format!("must be a whole number from 0 to {largest}")))
-        };
-        self.get(name).map(number).transpose()
-    }
-
-    /// The member `name`, an array of strings where it is there.
-    ///
-    /// # Errors
-    /// 400 where it is something else.
-    pub(crate) fn texts(&self, name: &str) -> Result<Option<Vec<&str>>, ApiError> {
-        let Some(value) = self.get(name) else { return Ok(None) };
-        let items = value.as_array().ok_or_else(|| rule(name, "must be an array of strings"))?;
-        let mut texts = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
-            texts.push(item.as_str().ok_or_else(|| rule(&format!("{name}[{index}]"), "must be a string"))?);
-        }
-        Ok(Some(texts))
-    }
+/// Reads an optional member: to leave it out is not the same as `null`.
+pub(crate) fn present<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }
 
 /// Parses a body whose type, where it is another one, breaks the rule that `otherwise` says.

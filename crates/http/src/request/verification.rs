@@ -7,10 +7,14 @@ use capykeys_domain::{
     policy::Requirement,
     secret::{KeyFormat, PlaintextKey},
 };
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, Unexpected},
+};
+use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::members::{Members, deserialize};
+use super::members::{Members, deserialize, present};
 use crate::{answer::ScopeName, error::ApiError};
 
 /// For how many milliseconds a caller may ask to keep a verdict; it is granted far less.
@@ -21,39 +25,52 @@ pub(crate) const MAX_BATCH: usize = 100;
 
 /// A key to be verified, and what it has to be good for. Members that are not listed here are
 /// ignored.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[schema(as = VerifyApiKeyRequest, example = json!({
     "api_key": "capy_live_4fQz0000000000000000000000000000000000",
     "scopes": ["jobs:read"],
     "project_id": "prj_1",
     "max_age_ms": 300
 }))]
-#[expect(dead_code, reason = "describes the body for the OpenAPI document; it is parsed by hand")]
 pub(crate) struct VerifyApiKeyRequest {
     /// The plaintext of the key, as it was presented. A text that is no key is `not_found`.
     #[schema(format = Password)]
     api_key: String,
     /// The scopes that the key must grant, all of them; none where it is left out or empty.
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Vec<ScopeName>>, nullable = false)]
     scopes: Option<Vec<String>>,
     /// The project that it is to be used in. Where it is left out, the project is not checked: look at
     /// the key's `project_id`.
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, pattern = "^[A-Za-z0-9_-]{1,64}$")]
     project_id: Option<String>,
     /// For how many milliseconds the caller would keep the verdict without asking again. The answer
     /// grants that or less. A revocation of the key is acknowledged only when that time is over; where
     /// this is left out or 0, the verdict is for the moment alone and delays nobody.
+    #[serde(default, deserialize_with = "whole_milliseconds")]
     #[schema(nullable = false, minimum = 0, maximum = 3_600_000, default = 0)]
     max_age_ms: Option<u32>,
 }
 
 /// Several keys to be verified.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body for the OpenAPI document; it is parsed by hand")]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct VerifyApiKeysRequest {
     /// The keys, each with what it has to be good for.
-    #[schema(min_items = 1, max_items = 100)]
-    verifications: Vec<VerifyApiKeyRequest>,
+    #[schema(value_type = Vec<VerifyApiKeyRequest>, min_items = 1, max_items = 100)]
+    verifications: Vec<Members>,
+}
+
+/// JSON knows no integers: `3.0` is a whole number too (JSON Schema, validation, section 6.1.1).
+fn whole_milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let number = Value::deserialize(deserializer)?.as_f64().filter(|number| number.fract() == 0.0);
+    let number = number.filter(|number| (0.0..=f64::from(LONGEST_KEPT_MS)).contains(number));
+    // Every whole number up to there has exactly one `f64`, which Rust writes without a fraction.
+    let number = number.and_then(|number| format!("{:.0}", number.abs()).parse().ok());
+    let expected = format!("a whole number from 0 to {LONGEST_KEPT_MS}");
+    number
+        .ok_or_else(|| D::Error::invalid_value(Unexpected::Other("another value"), &expected.as_str()))
+        .map(Some)
 }
 
 /// A key's plaintext, and what it has to be good for.
@@ -70,7 +87,7 @@ impl Question {
     /// # Errors
     /// 400 with a sentence that names the member and the rule.
     pub(crate) fn parse(body: &[u8], format: &KeyFormat) -> Result<Self, ApiError> {
-        Self::read(&Members::parse(body)?, format)
+        Self::read(Members::parse(body)?, format)
     }
 
     /// Up to [`MAX_BATCH`] of them.
@@ -78,34 +95,30 @@ impl Question {
     /// # Errors
     /// The same, with the member's place.
     pub(crate) fn parse_batch(body: &[u8], format: &KeyFormat) -> Result<Vec<Self>, ApiError> {
-        #[derive(Deserialize)]
-        struct Batch {
-            verifications: Vec<Members>,
-        }
         let otherwise = "`verifications` is required, and must be an array of objects.";
-        let Batch { verifications } = deserialize(body, otherwise)?;
+        deserialize::<Members>(body, otherwise)?.unique()?;
+        let VerifyApiKeysRequest { verifications } = deserialize(body, otherwise)?;
         if !(1..=MAX_BATCH).contains(&verifications.len()) {
             return Err(ApiError::invalid("`verifications` must have 1 to 100 items."));
         }
         let read = |(index, members): (usize, Members)| {
             members
                 .unique()
-                .and_then(|members| Self::read(&members, format))
+                .and_then(|members| Self::read(members, format))
                 .map_err(|error| error.within(format_args!("verifications[{index}]")))
         };
         verifications.into_iter().enumerate().map(read).collect()
     }
 
-    fn read(members: &Members, format: &KeyFormat) -> Result<Self, ApiError> {
-        let key = format.parse(members.required_text("api_key")?);
-        let scopes = members.texts("scopes")?.filter(|scopes| !scopes.is_empty());
+    fn read(members: Members, format: &KeyFormat) -> Result<Self, ApiError> {
+        let VerifyApiKeyRequest { api_key, scopes, project_id, max_age_ms } = members.read()?;
+        let scopes = scopes.filter(|scopes| !scopes.is_empty());
         let requirement = Requirement {
-            scopes: scopes.map(ScopeSet::parse).transpose()?,
-            project_id: members.text("project_id")?.map(ProjectId::parse).transpose()?,
+            scopes: scopes.map(|scopes| ScopeSet::parse(scopes.iter().map(String::as_str))).transpose()?,
+            project_id: project_id.as_deref().map(ProjectId::parse).transpose()?,
         };
-        let keep = members.whole_number("max_age_ms", LONGEST_KEPT_MS)?.unwrap_or(0);
-        let keep = Duration::from_millis(keep.into());
-        Ok(Self { key, requirement, keep })
+        let keep = Duration::from_millis(max_age_ms.unwrap_or(0).into());
+        Ok(Self { key: format.parse(&api_key), requirement, keep })
     }
 }
 
@@ -184,6 +197,8 @@ mod tests {
                 r#"{"verifications":[{"api_key":"x","api_key":"y"}]}"#,
                 "The body must not name a member twice.",
             ),
+            (r#"[[{"api_key":"x"}]]"#, "`verifications` is required, and must be an array of objects."),
+            (r#"{"verifications":[{"api_key":"x"}],"a":1,"a":2}"#, "The body must not name a member twice."),
         ] {
             assert_eq!(refusal(body), sentence, "{body}");
         }

@@ -56,6 +56,39 @@ async fn a_head_that_is_too_large_is_431_and_the_client_gets_to_read_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_refused_while_it_sends_is_not_reset() {
+    let site = Site::new().await;
+    let mut connection = site.connect();
+    // More than the buffers of both sides can hold.
+    connection.send(&[b"GET /livez HTTP/1.1\r\nhost: test\r\nx: ", &b"a".repeat(8_000_000)[..]].concat());
+    connection.half_close();
+    Connection::parse(&connection.read_to_end()).error(431);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_refused_and_stays_keeps_no_room() {
+    let site = Site::with_one_connection(internal(), Duration::from_secs(10)).await;
+    let mut stays = site.connect();
+    stays.send(b"nonsense\r\n\r\n");
+    stays.read_some();
+    let next = b"GET /livez HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n";
+    assert_eq!(site.connect().finish(next).status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_behind_the_last_answer_is_not_answered() {
+    let site = Site::new().await;
+    for (request, status) in [
+        ("POST /v1/me HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", 405),
+        ("GET /livez HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\nnonsense\r\n\r\n", 200),
+        ("GET /livez HTTP/1.0\r\nhost: test\r\n\r\nGET\r\n\r\n", 200),
+    ] {
+        let answer = site.connect().finish(request.as_bytes());
+        assert_eq!((answer.status, answer.rest.is_empty()), (status, true), "{request} {answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_done_after_the_last_request_of_a_connection() {
     let site = Site::new().await;
     let key = site.key(&["*"]).await;
@@ -291,8 +324,10 @@ async fn a_line_feed_alone_is_refused_behind_a_body_and_allowed_in_it() {
         assert_eq!(answer.status, 201);
         Connection::parse(&answer.rest).error(400);
     }
-    // As the end of a trailer, it would show others a second request there.
-    for trailers in ["\n\r\n", "x: y\n\r\n"] {
+    // As the end of a trailer, it would show others a second request there. Nor is a trailer without end.
+    let hidden = "x: y\n\r\nGET /livez HTTP/1.1\r\nhost: test\r\n\r\n";
+    let endless = format!("x: {}\r\n\r\n", "a".repeat(70_000));
+    for trailers in ["\n\r\n", "x: y\n\r\n", hidden, &endless] {
         let keys = site.store.model.counts().0;
         let answer = answers(&site, format!("{head}{chunked}{trailers}").as_bytes());
         answer.error(400);

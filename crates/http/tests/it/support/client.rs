@@ -1,7 +1,7 @@
 //! A client that sends any bytes and reads answers as they come.
 
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
     sync::Arc,
     time::Duration,
@@ -159,7 +159,10 @@ impl Connection {
     pub(crate) fn read_to_end(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         // A reset after the answer is an end as well; what matters is what was read.
-        let _ = self.stream.read_to_end(&mut bytes);
+        if let Err(error) = self.stream.read_to_end(&mut bytes) {
+            let still_there = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+            assert!(!still_there, "the connection is still there");
+        }
         bytes
     }
 

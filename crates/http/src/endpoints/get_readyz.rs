@@ -3,17 +3,18 @@
 use actix_web::{HttpResponse, http::StatusCode};
 
 use crate::{
-    answer::{self, HealthResponse},
+    answer::{self, HealthResponse, errors::PublicErrors},
     error::ApiError,
     exchange::Current,
-    openapi::responses::PublicErrors,
 };
+
+pub(crate) struct Operation;
 
 /// Is the server ready for requests?
 ///
 /// It is not while its store is out of reach, nor once it is going out of service.
 #[utoipa::path(
-    get, path = super::READYZ, operation_id = "getReadyz", tag = "health",
+    get, path = "/readyz", impl_for = Operation, operation_id = "getReadyz", tag = "health",
     responses(
         (status = 200, description = "It is.", body = HealthResponse, example = json!({"status": "ready"})),
         PublicErrors,

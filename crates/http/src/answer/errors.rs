@@ -7,7 +7,7 @@ use utoipa::{
     openapi::{Content, Header, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Type, schema::Schema},
 };
 
-use crate::answer::ErrorResponse;
+use super::ErrorResponse;
 
 /// An answer as the document's components describe it.
 struct Shared {
@@ -19,16 +19,6 @@ struct Shared {
     header: Option<(&'static str, &'static str)>,
 }
 
-const fn shared(
-    status: u16,
-    name: &'static str,
-    description: &'static str,
-    example: &'static str,
-    header: Option<(&'static str, &'static str)>,
-) -> Shared {
-    Shared { status, name, description, example, header }
-}
-
 const RETRY_AFTER: Option<(&str, &str)> = Some(("Retry-After", "After how many seconds to try again."));
 const ALLOW: Option<(&str, &str)> = Some(("Allow", "The methods that it takes."));
 const WWW_AUTHENTICATE: Option<(&str, &str)> = Some((
@@ -38,32 +28,32 @@ const WWW_AUTHENTICATE: Option<(&str, &str)> = Some((
 
 #[rustfmt::skip]
 const ALL: [Shared; 13] = [
-    shared(400, "BadRequest", "The request is malformed, or an input breaks a rule.",
-        "`name` is required.", None),
-    shared(401, "Unauthorized", "There is no credential, or it is not good; which of the two, and why, is not said.",
-        "A valid API key or session token is required.", WWW_AUTHENTICATE),
-    shared(403, "Forbidden", "The caller may not do this, or the organization is not the caller's; whether it exists is not said.",
-        "The API key lacks the scope api_keys:write.", None),
-    shared(404, "NotFound", "The organization has no such key, or there is nothing at the path.",
-        "There is no such API key.", None),
-    shared(405, "MethodNotAllowed", "The path does not take this method.",
-        "The method is not allowed here.", ALLOW),
-    shared(408, "RequestTimeout", "The request took too long to arrive.",
-        "The request took too long to arrive.", None),
-    shared(409, "Conflict", "Reserved: the request contradicts an earlier one with the same idempotency key.",
-        "The idempotency key was used for another request.", None),
-    shared(413, "PayloadTooLarge", "The body is larger than 64 KiB.",
-        "The body is larger than 64 KiB.", None),
-    shared(415, "UnsupportedMediaType", "The body is not sent as `application/json`.",
-        "The body must be sent as application/json.", None),
-    shared(429, "TooManyRequests", "Too many requests; try again later. Given by the gateway in front.",
-        "Too many requests.", RETRY_AFTER),
-    shared(431, "HeadersTooLarge", "The header fields are too large.",
-        "The header fields are too large.", None),
-    shared(500, "InternalError", "A fault of the server.",
-        "Something went wrong here.", None),
-    shared(503, "ServiceUnavailable", "Something that the service needs is not there right now.",
-        "The service is not available right now.", RETRY_AFTER),
+    Shared { status: 400, name: "BadRequest", description: "The request is malformed, or an input breaks a rule.",
+        example: "`name` is required.", header: None },
+    Shared { status: 401, name: "Unauthorized", description: "There is no credential, or it is not good; which of the two, and why, is not said.",
+        example: "A valid API key or session token is required.", header: WWW_AUTHENTICATE },
+    Shared { status: 403, name: "Forbidden", description: "The caller may not do this, or the organization is not the caller's; whether it exists is not said.",
+        example: "The API key lacks the scope api_keys:write.", header: None },
+    Shared { status: 404, name: "NotFound", description: "The organization has no such key, or there is nothing at the path.",
+        example: "There is no such API key.", header: None },
+    Shared { status: 405, name: "MethodNotAllowed", description: "The path does not take this method.",
+        example: "The method is not allowed here.", header: ALLOW },
+    Shared { status: 408, name: "RequestTimeout", description: "The request took too long to arrive.",
+        example: "The request took too long to arrive.", header: None },
+    Shared { status: 409, name: "Conflict", description: "Reserved: the request contradicts an earlier one with the same idempotency key.",
+        example: "The idempotency key was used for another request.", header: None },
+    Shared { status: 413, name: "PayloadTooLarge", description: "The body is larger than 64 KiB.",
+        example: "The body is larger than 64 KiB.", header: None },
+    Shared { status: 415, name: "UnsupportedMediaType", description: "The body is not sent as `application/json`.",
+        example: "The body must be sent as application/json.", header: None },
+    Shared { status: 429, name: "TooManyRequests", description: "Too many requests; try again later. Given by the gateway in front.",
+        example: "Too many requests.", header: RETRY_AFTER },
+    Shared { status: 431, name: "HeadersTooLarge", description: "The header fields are too large.",
+        example: "The header fields are too large.", header: None },
+    Shared { status: 500, name: "InternalError", description: "A fault of the server.",
+        example: "Something went wrong here.", header: None },
+    Shared { status: 503, name: "ServiceUnavailable", description: "Something that the service needs is not there right now.",
+        example: "The service is not available right now.", header: RETRY_AFTER },
 ];
 
 macro_rules! sets {
@@ -97,16 +87,16 @@ sets! {
 }
 
 /// A 401 that says nothing of a key.
-const UNPROVEN: Shared = shared(
-    401,
-    "Unproven",
-    "The caller has not proved that it belongs to the cluster; which of the ways was asked for is not said.",
-    "A valid token of the cluster is required.",
-    Some((
+const UNPROVEN: Shared = Shared {
+    status: 401,
+    name: "Unproven",
+    description: "The caller has not proved that it belongs to the cluster; which of the ways was asked for is not said.",
+    example: "A valid token of the cluster is required.",
+    header: Some((
         "WWW-Authenticate",
         "`Bearer realm=\"cluster\"`, with `error=\"invalid_token\"` where a token was given.",
     )),
-);
+};
 
 /// What a caller of the cluster may be answered.
 pub(crate) struct ClusterErrors;
@@ -125,7 +115,7 @@ fn references(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
 }
 
 /// All of them, for the document's components.
-pub(super) fn all() -> impl Iterator<Item = (String, RefOr<Response>)> {
+pub(crate) fn all() -> impl Iterator<Item = (String, RefOr<Response>)> {
     ALL.iter().chain([&UNPROVEN]).map(|one| (one.name.to_owned(), RefOr::T(error(one))))
 }
 
@@ -141,7 +131,7 @@ fn error(shared: &Shared) -> Response {
 }
 
 /// A header that is text.
-pub(super) fn header(description: &str) -> Header {
+pub(crate) fn header(description: &str) -> Header {
     let text: Schema = ObjectBuilder::new().schema_type(Type::String).into();
     let mut header = Header::new(text);
     header.description = Some(description.to_owned());

@@ -3,16 +3,17 @@
 use actix_web::{HttpResponse, http::StatusCode};
 
 use crate::{
-    answer::{self, HealthResponse},
+    answer::{self, HealthResponse, errors::PublicErrors},
     error::ApiError,
-    openapi::responses::PublicErrors,
 };
+
+pub(crate) struct Operation;
 
 /// Is the process alive?
 ///
 /// Asks nothing of anything else: a process that answers need not be restarted.
 #[utoipa::path(
-    get, path = super::LIVEZ, operation_id = "getLivez", tag = "health",
+    get, path = "/livez", impl_for = Operation, operation_id = "getLivez", tag = "health",
     responses(
         (status = 200, description = "It is.", body = HealthResponse, example = json!({"status": "ok"})),
         PublicErrors,

@@ -1,0 +1,20 @@
+//! `GET /v1/openapi.json`.
+
+use actix_web::{HttpResponse, http::header::ContentType};
+
+use crate::{answer::errors::CountedErrors, exchange::Current};
+
+pub(crate) struct Operation;
+
+/// This document
+#[utoipa::path(
+    get, path = "/v1/openapi.json", impl_for = Operation, operation_id = "getOpenApi", tag = "meta",
+    responses(
+        (status = 200, description = "The OpenAPI document of this API.", body = Object, content_type = "application/json"),
+        CountedErrors,
+    ),
+)]
+pub(crate) async fn get_openapi(exchange: Current) -> HttpResponse {
+    let document = (*exchange.shared.document).clone();
+    HttpResponse::Ok().insert_header(ContentType::json()).body(document)
+}

@@ -1,0 +1,8 @@
+//! What the listeners have in common, whatever they speak: connections, with or without TLS, and the
+//! access log.
+
+mod access;
+mod transport;
+
+pub use access::AccessRecord;
+pub use transport::Transport;
