@@ -1,7 +1,7 @@
 //! The HTTP interface of capykeys: actix-web over the [use cases](capykeys_domain::usecases).
 //!
-//! One endpoint a file, in `endpoints`, each declared once (`routing`); the OpenAPI document is generated from them. A request
-//! passes through three layers, from the outside in:
+//! One endpoint a file, in `endpoints`, each declared once (`routing`); the OpenAPI document is generated
+//! from them. A request passes through three layers, from the outside in:
 //!
 //! - `connection`: the stream itself, which bounds how long a client may take, and gives a JSON
 //!   body to what actix refuses before there is a request;
