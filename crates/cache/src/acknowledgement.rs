@@ -7,7 +7,7 @@ use crate::{
     settings::{LONGEST_LEASE, run_out},
 };
 
-/// Waits for every replica that may act on what was before a commit.
+/// Waits for every replica that may act on the state before a commit.
 ///
 /// A replica that is registered takes its lease from polls that tell it so. Such a poll either saw the
 /// commit, or the registration was there before the commit, where a registry that is read after the
@@ -15,7 +15,7 @@ use crate::{
 /// later, or it was forgotten, which is done once its lease has run out.
 #[derive(Clone, Debug)]
 pub(crate) struct Acknowledgement {
-    /// This replica, which obeys at once.
+    /// This replica, which has applied the change already.
     own: Option<ReplicaId>,
     /// A reading of the clock after the commit.
     committed: BootTime,

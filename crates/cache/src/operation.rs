@@ -6,7 +6,7 @@ use capykeys_domain::ports::Unavailable;
 
 use crate::sync::within;
 
-/// An operation of a port, by the name that it has in errors and for whoever observes it.
+/// An operation of a port, by the name that it has in errors, and is to have in traces and metrics.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Operation(&'static str);
 

@@ -6,7 +6,7 @@ use reqwest::Url;
 /// The longest key set that is read. Clerk's have one to three keys of half a KiB each.
 pub const MAX_JWKS_BYTES: usize = 64 * 1024;
 
-/// The name of the operation, wherever somebody looks on.
+/// The name of a fetch as an operation, for traces and metrics.
 pub const FETCH_JWKS: &str = "fetch_jwks";
 
 /// Why a key set could not be fetched. Holds nothing of what was answered.
