@@ -1,6 +1,6 @@
 //! Who may do what, as pure functions.
 //!
-//! [`permit`] answers for every operation ([`Action`]) and gives a [`Permit`], without which the use case
+//! [`permit()`] answers for every operation ([`Action`]) and gives a [`Permit`], without which the use case
 //! of that operation cannot be called. First of all an organization that is not the caller's is refused,
 //! in the same words whether it exists or not.
 
