@@ -3,9 +3,10 @@
 
 use std::{fmt::Write, sync::LazyLock};
 
+use capykeys_storage::Columns;
 use tokio_postgres::Client;
 
-use crate::{failure::Failure, line::answer};
+use crate::{failure::Failure, line::answer, statement::Statement};
 
 /// A condition in SQL under which the database is not used, and why.
 type Fault = (&'static str, &'static str);
@@ -83,12 +84,13 @@ const IN_SERVICE: [Fault; 7] = [
 ];
 
 /// The settings with which the server may lose what it has acknowledged.
-pub(crate) const RISKS: &str = answer!(
-    "SELECT true AS found, concat_ws(', ', \
-         CASE WHEN current_setting('fsync') = 'off' THEN 'fsync' END, \
-         CASE WHEN current_setting('synchronous_commit') = 'off' THEN 'synchronous_commit' END, \
-         CASE WHEN current_setting('full_page_writes') = 'off' THEN 'full_page_writes' END)"
-);
+pub(crate) static RISKS: LazyLock<Statement> = LazyLock::new(|| {
+    let query = "SELECT true AS found, concat_ws(', ', \
+        CASE WHEN current_setting('fsync') = 'off' THEN 'fsync' END, \
+        CASE WHEN current_setting('synchronous_commit') = 'off' THEN 'synchronous_commit' END, \
+        CASE WHEN current_setting('full_page_writes') = 'off' THEN 'full_page_writes' END) AS off";
+    Statement::new("look at the settings", &answer(&Columns::named(&["off"]), query))
+});
 
 fn served() -> impl Iterator<Item = &'static Fault> {
     BY_ITS_NATURE.iter().chain(&IN_SERVICE)
@@ -105,11 +107,12 @@ fn first_of<'a>(faults: impl Iterator<Item = &'a Fault>) -> String {
 }
 
 /// The schema's version and the first fault, as far as the server may be believed.
-pub(crate) static SERVED: LazyLock<String> = LazyLock::new(|| {
-    let (before, after) = answer!("SELECT true AS found, max(version), ? FROM refinery_schema_history")
-        .split_once('?')
-        .unwrap_or_default();
-    [before, &first_of(served()), after].concat()
+pub(crate) static SERVED: LazyLock<Statement> = LazyLock::new(|| {
+    let query = format!(
+        "SELECT true AS found, max(version) AS version, {} AS fault FROM refinery_schema_history",
+        first_of(served())
+    );
+    Statement::new("check the schema", &answer(&Columns::named(&["version", "fault"]), &query))
 });
 
 /// Why the database is not served from, by what [`SERVED`] has found.

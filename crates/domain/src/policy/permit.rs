@@ -78,8 +78,8 @@ impl CreateKey {
 
     /// How the new key came to be.
     #[must_use]
-    pub const fn source(&self) -> KeySource {
-        self.source
+    pub fn source(&self) -> KeySource {
+        self.source.clone()
     }
 
     /// By whose right.

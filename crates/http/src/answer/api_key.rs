@@ -41,7 +41,7 @@ pub struct ApiKeyView<'a> {
     scopes: Scopes<'a>,
     /// How it came to be.
     #[schema(value_type = KeySourceName)]
-    source: &'static str,
+    source: &'a str,
     /// Whether it can be used: it is neither revoked nor expired.
     is_active: bool,
     /// When it was created.
@@ -101,7 +101,7 @@ pub(crate) struct KeySourceName;
 
 impl PartialSchema for KeySourceName {
     fn schema() -> RefOr<Schema> {
-        names("How a key came to be.", KeySource::ALL.into_iter().map(KeySource::as_str))
+        names("How a key came to be.", KeySource::ALL.iter().map(KeySource::as_str))
     }
 }
 
