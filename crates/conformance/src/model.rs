@@ -1,6 +1,7 @@
 //! The reference model: what a store does, as a program small enough to be checked by reading.
 
 mod feed;
+mod peppers;
 mod registry;
 
 use std::{
@@ -18,9 +19,9 @@ use capykeys_domain::{
     },
     ports::{
         AuditLog, Change, FoundKey, Insertion, KeyLookup, KeyStore, KeyUse, NewKey, Organizations, Readiness,
-        ReplicaId, Revocation, Unavailable,
+        RecordedPepper, ReplicaId, Revocation, Unavailable,
     },
-    secret::KeyDigest,
+    secret::{KeyDigest, PepperId},
 };
 
 /// A store in memory that does what the ports promise. For tests alone: it forgets everything.
@@ -35,6 +36,7 @@ struct State {
     changes: Vec<Change>,
     feed: feed::Feed,
     replicas: HashMap<ReplicaId, registry::Replica>,
+    peppers: BTreeMap<PepperId, RecordedPepper>,
 }
 
 impl ModelStore {

@@ -3,7 +3,7 @@
 use std::{any::Any, sync::Arc};
 
 use capykeys_domain::ports::{
-    AuditLog, ChangeFeed, KeyLookup, KeyStore, Organizations, Readiness, ReplicaRegistry,
+    AuditLog, ChangeFeed, KeyLookup, KeyStore, Organizations, PepperRegistry, Readiness, ReplicaRegistry,
 };
 
 /// A store under test: empty, and nobody else's.
@@ -20,6 +20,8 @@ pub struct Store {
     pub feed: Arc<dyn ChangeFeed>,
     /// Who may remember its keys.
     pub registry: Arc<dyn ReplicaRegistry>,
+    /// Which peppers its keys need.
+    pub peppers: Arc<dyn PepperRegistry>,
     /// Whether it is there.
     pub readiness: Arc<dyn Readiness>,
     /// What must live as long as the store, such as its temporary folder.
@@ -36,6 +38,7 @@ impl Store {
             + AuditLog
             + ChangeFeed
             + ReplicaRegistry
+            + PepperRegistry
             + Readiness
             + 'static,
     {
@@ -47,6 +50,7 @@ impl Store {
             audit: store.clone(),
             feed: store.clone(),
             registry: store.clone(),
+            peppers: store.clone(),
             readiness: store,
             guard: Box::new(guard),
         }

@@ -76,6 +76,15 @@ macro_rules! for_each_case {
             registry: many_replicas_at_once_lose_nothing_of_each_other;
             registry: a_replica_that_comes_back_while_it_is_removed_is_there_or_is_told;
             registry: a_dropped_registration_or_confirmation_is_whole_or_absent;
+            peppers: a_pepper_is_recorded_once_and_never_changes;
+            peppers: of_many_announcements_of_a_pepper_at_once_one_is_recorded;
+            peppers: a_pepper_has_its_turn_when_every_other_replica_has_it;
+            peppers: only_a_registered_replica_is_noted_to_have_peppers;
+            peppers: the_last_turn_is_the_highest;
+            peppers: keys_are_counted_by_pepper_while_they_are_good;
+            peppers: a_rehashed_key_is_found_under_its_new_digest_alone;
+            peppers: a_key_that_is_not_as_it_was_or_is_revoked_is_not_rehashed;
+            peppers: of_a_rehash_and_a_revocation_at_once_the_revocation_stays;
             ready: a_fresh_store_is_ready;
         }
     };

@@ -24,6 +24,8 @@ pub(crate) enum Failure {
     Superseded,
     /// A row is not what the domain allows.
     UnreadableRow,
+    /// A statement takes a value that it was not given.
+    Binding,
 }
 
 impl Failure {
@@ -85,6 +87,7 @@ impl fmt::Display for Failure {
                  restored to an older state (then restart capykeys)",
             ),
             Self::UnreadableRow => f.write_str("a row that cannot be read"),
+            Self::Binding => f.write_str("a value of the statement is missing"),
         }
     }
 }

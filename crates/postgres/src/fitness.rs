@@ -4,9 +4,10 @@
 use std::{fmt::Write, sync::LazyLock};
 
 use capykeys_migrations::APPLIED;
+use capykeys_storage::Columns;
 use tokio_postgres::Client;
 
-use crate::{failure::Failure, line::answer};
+use crate::{failure::Failure, line::answer, statement::Statement};
 
 /// A condition in SQL under which the database is not used, and why.
 type Fault = (&'static str, &'static str);
@@ -84,12 +85,16 @@ const IN_SERVICE: [Fault; 7] = [
 ];
 
 /// The settings with which the server may lose what it has acknowledged.
-pub(crate) const RISKS: &str = answer!(
-    "SELECT true AS found, concat_ws(', ', \
-         CASE WHEN current_setting('fsync') = 'off' THEN 'fsync' END, \
-         CASE WHEN current_setting('synchronous_commit') = 'off' THEN 'synchronous_commit' END, \
-         CASE WHEN current_setting('full_page_writes') = 'off' THEN 'full_page_writes' END)"
-);
+pub(crate) static RISKS: LazyLock<Statement> = LazyLock::new(|| {
+    Statement::of_value(
+        "look at the settings",
+        "",
+        "concat_ws(', ', \
+             CASE WHEN current_setting('fsync') = 'off' THEN 'fsync' END, \
+             CASE WHEN current_setting('synchronous_commit') = 'off' THEN 'synchronous_commit' END, \
+             CASE WHEN current_setting('full_page_writes') = 'off' THEN 'full_page_writes' END)",
+    )
+});
 
 fn served() -> impl Iterator<Item = &'static Fault> {
     BY_ITS_NATURE.iter().chain(&IN_SERVICE)
@@ -106,8 +111,13 @@ fn first_of<'a>(faults: impl Iterator<Item = &'a Fault>) -> String {
 }
 
 /// What was applied and, beside each, the first fault, as far as the server may be believed.
-pub(crate) static SERVED: LazyLock<String> = LazyLock::new(|| {
-    format!(answer!("SELECT true AS found, applied.*, {} FROM ({}) applied"), first_of(served()), APPLIED)
+pub(crate) static SERVED: LazyLock<Statement> = LazyLock::new(|| {
+    let query = format!(
+        "SELECT true AS found, version, oldest_schema, checksum, {} AS fault FROM ({APPLIED}) applied",
+        first_of(served())
+    );
+    let columns = Columns::named(&["version", "oldest_schema", "checksum", "fault"]);
+    Statement::new("check the schema", &answer(&columns, &query))
 });
 
 /// Why the database is not served from, by what [`SERVED`] has found.

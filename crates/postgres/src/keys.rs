@@ -1,175 +1,152 @@
 //! The keys of an organization.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, sync::LazyLock};
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{
-        ApiKey, AuditEvent, Creator, DeviceName, KeyId, OrganizationId, ProjectId, Scope, Timestamp, UserId,
-    },
+    model::{ApiKey, AuditEvent, Creator, KeyId, OrganizationId, Scope, Timestamp},
     policy::{Denial, Forbidden},
     ports::{Insertion, KeyStore, KeyUse, NewKey, Revocation, Unavailable},
+    secret::KeyDigest,
 };
-use tokio_postgres::{Row, types::Type};
+use capykeys_storage::{Columns, Row as _, Values};
+use tokio_postgres::Row;
 
 use crate::{
-    audit::{EventValues, insert_event},
-    failure::Failure,
-    instant::Instant,
-    line::answer,
-    pool::Param,
-    rows::{Reader, key_columns},
-    store::PostgresStore,
+    audit::insert_event, failure::Failure, line::answer, rows, statement::Statement, store::PostgresStore,
 };
 
 /// What stood in the way, if anything did, and whether the key was stored: [`NewKey::obstacle`] in
-/// SQL, with `$25` for the key and `$26` for the session that it is created by.
+/// SQL, with `$created_with` for the key and `$signed_in_to` for the session that it is created by.
 ///
 /// The rows of the organization and of the creating key are locked before they are looked at, as
 /// in [`REVOKE`]: a change of either comes before this or after it. A conflict is not made an error:
 /// the server would log the error with the digest in it.
-const INSERT: &str = concat!(
-    ", organization AS (\
-         SELECT clerk_organization_id, suspended_at FROM organizations, line WHERE organizations.id = $11 \
-         FOR SHARE OF organizations\
-     ), creator AS (\
-         SELECT scopes, expires_at, project_id, revoked_at FROM api_keys \
-         WHERE organization_id = $11 AND id = $25 FOR SHARE\
-     ), refused_scope AS (\
-         SELECT scope FROM creator, unnest($14) WITH ORDINALITY AS asked (scope, place) \
-         WHERE NOT scopes && ARRAY[scope, '*'] ORDER BY place LIMIT 1\
-     ), verdict AS (\
-         SELECT CASE \
-             WHEN NOT EXISTS (SELECT FROM organization) THEN 'no organization' \
-             WHEN $26 <> COALESCE((SELECT clerk_organization_id FROM organization), '') THEN 'not its own' \
-             WHEN (SELECT suspended_at FROM organization) IS NOT NULL THEN 'suspended' \
-             WHEN $25 IS NULL THEN NULL \
-             WHEN NOT EXISTS (SELECT FROM creator WHERE revoked_at IS NULL \
-                 AND (expires_at IS NULL OR expires_at > $16)) THEN 'inactive' \
-             WHEN (SELECT project_id FROM creator) IS NOT NULL THEN 'project' \
-             WHEN (SELECT NOT scopes && ARRAY['api_keys:write', '*'] FROM creator) THEN 'no right' \
-             WHEN EXISTS (SELECT FROM refused_scope) THEN 'scope' \
-             WHEN (SELECT expires_at < COALESCE($19, 'infinity') FROM creator) THEN 'outlives' \
-         END AS obstacle FROM line\
-     ), inserted AS (\
-         INSERT INTO api_keys \
-             (id, organization_id, name, key_prefix, scopes, source, created_at, created_by_user_id, \
-              device_name, expires_at, last_used_at, project_id, revoked_at, pepper_id, digest) \
-         SELECT $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24 \
-         FROM verdict WHERE obstacle IS NULL \
-         ON CONFLICT DO NOTHING RETURNING id\
-     ), logged AS (",
-    insert_event!(),
-    "FROM inserted)",
-    answer!(
-        "SELECT true AS found, obstacle, EXISTS (SELECT FROM inserted), (SELECT scope FROM refused_scope) \
-         FROM verdict"
+static INSERT: LazyLock<Statement> = LazyLock::new(|| {
+    let key = Columns::of::<ApiKey>("").with(Columns::of::<KeyDigest>(""));
+    let (names, parameters, insert_event) = (key.names(), key.parameters(), insert_event());
+    let answer = answer(
+        &Columns::named(&["obstacle", "inserted", "scope"]),
+        "SELECT true AS found, obstacle, EXISTS (SELECT FROM inserted) AS inserted, \
+             (SELECT scope FROM refused_scope) AS scope FROM verdict",
+    );
+    Statement::new(
+        "insert a key",
+        &format!(
+            ", organization AS (\
+                 SELECT clerk_organization_id, suspended_at FROM organizations, line \
+                 WHERE organizations.id = $organization_id FOR SHARE OF organizations\
+             ), creator AS (\
+                 SELECT scopes, expires_at, project_id, revoked_at FROM api_keys \
+                 WHERE organization_id = $organization_id AND id = $created_with FOR SHARE\
+             ), refused_scope AS (\
+                 SELECT scope FROM creator, unnest($scopes) WITH ORDINALITY AS asked (scope, place) \
+                 WHERE NOT scopes && ARRAY[scope, '*'] ORDER BY place LIMIT 1\
+             ), verdict AS (\
+                 SELECT CASE \
+                     WHEN NOT EXISTS (SELECT FROM organization) THEN 'no organization' \
+                     WHEN $signed_in_to <> COALESCE((SELECT clerk_organization_id FROM organization), '') \
+                         THEN 'not its own' \
+                     WHEN (SELECT suspended_at FROM organization) IS NOT NULL THEN 'suspended' \
+                     WHEN $created_with IS NULL THEN NULL \
+                     WHEN NOT EXISTS (SELECT FROM creator WHERE revoked_at IS NULL \
+                         AND (expires_at IS NULL OR expires_at > $created_at)) THEN 'inactive' \
+                     WHEN (SELECT project_id FROM creator) IS NOT NULL THEN 'project' \
+                     WHEN (SELECT NOT scopes && ARRAY['api_keys:write', '*'] FROM creator) THEN 'no right' \
+                     WHEN EXISTS (SELECT FROM refused_scope) THEN 'scope' \
+                     WHEN (SELECT expires_at < COALESCE($expires_at, 'infinity') FROM creator) THEN 'outlives' \
+                 END AS obstacle FROM line\
+             ), inserted AS (\
+                 INSERT INTO api_keys ({names}) SELECT {parameters} FROM verdict WHERE obstacle IS NULL \
+                 ON CONFLICT DO NOTHING RETURNING id\
+             ), logged AS ({insert_event} FROM inserted){answer}"
+        ),
     )
-);
+});
 
-const FIND: &str = answer!(
-    "SELECT true AS found, ",
-    key_columns!("k"),
-    " FROM api_keys k WHERE k.organization_id = $1 AND k.id = $2"
-);
+static FIND: LazyLock<Statement> = LazyLock::new(|| {
+    let key = Columns::of::<ApiKey>("");
+    let query = format!(
+        "SELECT true AS found, {} FROM api_keys k WHERE k.organization_id = $organization_id AND k.id = $id",
+        key.from("k")
+    );
+    Statement::new("find a key", &answer(&key, &query))
+});
 
-const LIST: &str = concat!(
-    answer!(
-        "SELECT true AS found, ",
-        key_columns!("k"),
-        " FROM api_keys k WHERE k.organization_id = $1 AND ($2 IS NULL OR k.id < $2) \
-         ORDER BY k.id DESC LIMIT $3"
-    ),
-    " ORDER BY answer.id DESC"
-);
+static LIST: LazyLock<Statement> = LazyLock::new(|| {
+    let key = Columns::of::<ApiKey>("");
+    let query = format!(
+        "SELECT true AS found, {} FROM api_keys k \
+         WHERE k.organization_id = $organization_id AND ($before IS NULL OR k.id < $before) \
+         ORDER BY k.id DESC LIMIT $limit",
+        key.from("k")
+    );
+    Statement::new("list keys", &(answer(&key, &query) + " ORDER BY answer.id DESC"))
+});
 
 /// The row is locked before it is looked at: of two at once, the second waits for the first and
 /// then reads what the first committed, which the snapshot of its own statement does not show.
-const REVOKE: &str = concat!(
-    ", target AS (\
-         SELECT k.id, k.revoked_at FROM api_keys k, line WHERE k.organization_id = $10 AND k.id = $11 \
-         FOR NO KEY UPDATE OF k\
-     ), revoked AS (\
-         UPDATE api_keys k SET revoked_at = $12 FROM target \
-         WHERE k.id = target.id AND target.revoked_at IS NULL RETURNING k.revoked_at\
-     ), logged AS (",
-    insert_event!(),
-    "FROM revoked)",
-    answer!(
-        "SELECT true AS found, COALESCE(target.revoked_at, revoked.revoked_at), target.revoked_at IS NULL \
-         FROM target LEFT JOIN revoked ON true"
+static REVOKE: LazyLock<Statement> = LazyLock::new(|| {
+    let (insert_event, columns) = (insert_event(), Columns::of::<Revocation>(""));
+    let answer = answer(
+        &columns,
+        "SELECT true AS found, COALESCE(target.revoked_at, revoked.revoked_at) AS revoked_at, \
+             target.revoked_at IS NULL AS newly FROM target LEFT JOIN revoked ON true",
+    );
+    Statement::new(
+        "revoke a key",
+        &format!(
+            ", target AS (\
+                 SELECT k.id, k.revoked_at FROM api_keys k, line \
+                 WHERE k.organization_id = $organization_id AND k.id = $id FOR NO KEY UPDATE OF k\
+             ), revoked AS (\
+                 UPDATE api_keys k SET revoked_at = $at FROM target \
+                 WHERE k.id = target.id AND target.revoked_at IS NULL RETURNING k.revoked_at\
+             ), logged AS ({insert_event} FROM revoked){answer}"
+        ),
     )
-);
+});
 
 /// How many of the keys are left because somebody else has locked them.
 ///
 /// It takes the locks in the order of the ids and waits for none: a statement that holds a thousand keys
 /// and waits for one more would hold up the revocations of the thousand, and two such statements
 /// could wait for each other. A key with a later time is not written, so nothing is where nothing is new.
-const RECORD_USES: &str = concat!(
-    ", used AS (\
-         SELECT used.id, max(at) AS at FROM line, unnest($1, $2) AS used (id, at) GROUP BY used.id\
-     ), late AS (\
-         SELECT k.id, used.at FROM api_keys k JOIN used USING (id) \
-         WHERE k.last_used_at IS NULL OR k.last_used_at < used.at\
-     ), target AS (\
-         SELECT k.id, late.at FROM api_keys k JOIN late USING (id) \
-         WHERE k.last_used_at IS NULL OR k.last_used_at < late.at \
-         ORDER BY k.id FOR NO KEY UPDATE OF k SKIP LOCKED\
-     ), recorded AS (\
-         UPDATE api_keys k SET last_used_at = target.at FROM target WHERE k.id = target.id RETURNING k.id\
-     )",
-    answer!("SELECT true AS found, (SELECT count(*) FROM late) - (SELECT count(*) FROM recorded)")
-);
+static RECORD_USES: LazyLock<Statement> = LazyLock::new(|| {
+    Statement::of_value(
+        "record uses",
+        ", used AS (\
+             SELECT used.id, max(at) AS at FROM line, unnest($ids, $times) AS used (id, at) GROUP BY used.id\
+         ), late AS (\
+             SELECT k.id, used.at FROM api_keys k JOIN used USING (id) \
+             WHERE k.last_used_at IS NULL OR k.last_used_at < used.at\
+         ), target AS (\
+             SELECT k.id, late.at FROM api_keys k JOIN late USING (id) \
+             WHERE k.last_used_at IS NULL OR k.last_used_at < late.at \
+             ORDER BY k.id FOR NO KEY UPDATE OF k SKIP LOCKED\
+         ), recorded AS (\
+             UPDATE api_keys k SET last_used_at = target.at FROM target WHERE k.id = target.id RETURNING k.id\
+         )",
+        "(SELECT count(*) FROM late) - (SELECT count(*) FROM recorded)",
+    )
+});
 
 #[async_trait]
 impl KeyStore for PostgresStore {
     async fn insert(&self, new: &NewKey, event: &AuditEvent) -> Result<Insertion, Unavailable> {
-        let key = &new.key;
-        let (id, organization_id) = (key.id.uuid(), key.organization_id.uuid());
-        let (name, key_prefix, source) = (key.name.as_str(), key.key_prefix.as_str(), key.source.as_str());
-        let scopes: Vec<&str> = key.scopes.iter().map(Scope::as_str).collect();
-        let [created_at, expires_at, last_used_at, revoked_at] =
-            [Some(key.created_at), key.expires_at, key.last_used_at, key.revoked_at]
-                .map(|time| time.map(Instant));
-        let created_by = key.created_by_user_id.as_ref().map(UserId::as_str);
-        let device_name = key.device_name.as_ref().map(DeviceName::as_str);
-        let project_id = key.project_id.as_ref().map(ProjectId::as_str);
-        let (pepper_id, digest) = (new.digest.pepper_id().as_str(), new.digest.as_bytes().as_slice());
         let (created_with, signed_in_to) = match &new.creator {
-            Creator::Key(id) => (Some(id.uuid()), None),
-            Creator::Session(organization) => (None, Some(organization.as_str())),
+            Creator::Key(id) => (Some(*id), None),
+            Creator::Session(organization) => (None, Some(organization.clone())),
             Creator::Operator => (None, None),
         };
-        let params: [Param<'_>; 17] = [
-            (&id, Type::UUID),
-            (&organization_id, Type::UUID),
-            (&name, Type::TEXT),
-            (&key_prefix, Type::TEXT),
-            (&scopes, Type::TEXT_ARRAY),
-            (&source, Type::TEXT),
-            (&created_at, Type::TIMESTAMPTZ),
-            (&created_by, Type::TEXT),
-            (&device_name, Type::TEXT),
-            (&expires_at, Type::TIMESTAMPTZ),
-            (&last_used_at, Type::TIMESTAMPTZ),
-            (&project_id, Type::TEXT),
-            (&revoked_at, Type::TIMESTAMPTZ),
-            (&pepper_id, Type::TEXT),
-            (&digest, Type::BYTEA),
-            (&created_with, Type::UUID),
-            (&signed_in_to, Type::TEXT),
-        ];
-        let rows = self.pool.run(INSERT, &EventValues::new(event).params(params)).await;
-        rows.and_then(|rows| read_insertion(&rows)).map_err(|failure| failure.during("insert a key"))
+        let by = Values::of("created_with", &created_with).and("signed_in_to", &signed_in_to);
+        let values = by.record("", &new.key).record("", &new.digest).record("event_", event);
+        self.pool.run(&INSERT, values, read_insertion).await
     }
 
     async fn find(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
-        let (organization, id) = (organization.uuid(), id.uuid());
-        let params: [Param<'_>; 2] = [(&organization, Type::UUID), (&id, Type::UUID)];
-        let rows = self.pool.run(FIND, &params).await;
-        let keys = rows.and_then(|rows| read_keys(&rows)).map_err(|failure| failure.during("find a key"))?;
-        Ok(keys.into_iter().next())
+        let values = Values::of("organization_id", &organization).and("id", &id);
+        self.pool.run(&FIND, values, rows::first).await
     }
 
     async fn list(
@@ -178,12 +155,8 @@ impl KeyStore for PostgresStore {
         before: Option<KeyId>,
         limit: NonZeroU32,
     ) -> Result<Vec<ApiKey>, Unavailable> {
-        let (organization, before) = (organization.uuid(), before.map(KeyId::uuid));
-        let limit = i64::from(limit.get());
-        let params: [Param<'_>; 3] =
-            [(&organization, Type::UUID), (&before, Type::UUID), (&limit, Type::INT8)];
-        let rows = self.pool.run(LIST, &params).await;
-        rows.and_then(|rows| read_keys(&rows)).map_err(|failure| failure.during("list keys"))
+        let values = Values::of("organization_id", &organization).and("before", &before).and("limit", &limit);
+        self.pool.run(&LIST, values, rows::all).await
     }
 
     async fn revoke(
@@ -193,56 +166,38 @@ impl KeyStore for PostgresStore {
         at: Timestamp,
         event: &AuditEvent,
     ) -> Result<Option<Revocation>, Unavailable> {
-        let (organization, id, at) = (organization.uuid(), id.uuid(), Instant(at));
-        let params: [Param<'_>; 3] =
-            [(&organization, Type::UUID), (&id, Type::UUID), (&at, Type::TIMESTAMPTZ)];
-        let rows = self.pool.run(REVOKE, &EventValues::new(event).params(params)).await;
-        rows.and_then(|rows| rows.first().map(read_revocation).transpose())
-            .map_err(|failure| failure.during("revoke a key"))
+        let values = Values::of("organization_id", &organization).and("id", &id).and("at", &at);
+        self.pool.run(&REVOKE, values.record("event_", event), rows::first).await
     }
 
     async fn record_uses(&self, uses: &[KeyUse]) -> Result<(), Unavailable> {
-        const OPERATION: &str = "record uses";
-        let (ids, times): (Vec<_>, Vec<_>) = uses.iter().map(|one| (one.key.uuid(), Instant(one.at))).unzip();
-        let params: [Param<'_>; 2] = [(&ids, Type::UUID_ARRAY), (&times, Type::TIMESTAMPTZ_ARRAY)];
-        let rows = self.pool.run(RECORD_USES, &params).await;
-        let left = rows.and_then(|rows| read_count(&rows)).map_err(|failure| failure.during(OPERATION))?;
-        if left == 0 {
-            return Ok(());
+        let (ids, times): (Vec<_>, Vec<_>) = uses.iter().map(|one| (one.key, one.at)).unzip();
+        let values = Values::of("ids", &ids).and("times", &times);
+        match self.pool.run(&RECORD_USES, values, rows::value::<i64>).await? {
+            0 => Ok(()),
+            left => {
+                let operation = RECORD_USES.operation;
+                Err(Unavailable::new("postgres", format_args!("{operation}: {left} of the keys are locked")))
+            }
         }
-        Err(Unavailable::new("postgres", format_args!("{OPERATION}: {left} of the keys are locked")))
     }
 }
 
-fn read_count(rows: &[Row]) -> Result<i64, Failure> {
-    Reader::new(rows.first().ok_or(Failure::UnreadableRow)?).value()
-}
-
-fn read_keys(rows: &[Row]) -> Result<Vec<ApiKey>, Failure> {
-    rows.iter().map(|row| Reader::new(row).key()).collect()
-}
-
 fn read_insertion(rows: &[Row]) -> Result<Insertion, Failure> {
-    let mut reader = Reader::new(rows.first().ok_or(Failure::UnreadableRow)?);
-    let (obstacle, inserted): (Option<&str>, bool) = (reader.value()?, reader.value()?);
-    let Some(obstacle) = obstacle else {
-        return Ok(if inserted { Insertion::Inserted } else { Insertion::Duplicate });
+    let row = rows::only(rows)?;
+    let Some(obstacle) = row.field::<Option<String>>("obstacle")? else {
+        return Ok(if row.field("inserted")? { Insertion::Inserted } else { Insertion::Duplicate });
     };
-    let forbidden = match obstacle {
+    let forbidden = match obstacle.as_str() {
         "no organization" => return Ok(Insertion::NoOrganization),
         "not its own" => return Ok(Insertion::Denied(Denial::AnotherOrganization)),
         "inactive" => return Ok(Insertion::CreatorInactive),
         "suspended" => Forbidden::OrganizationSuspended,
         "project" => Forbidden::ProjectKey,
         "no right" => Forbidden::MissingScope(Scope::ApiKeysWrite),
-        "scope" => Forbidden::ScopeNotHeld(reader.scope()?),
+        "scope" => Forbidden::ScopeNotHeld(row.field("scope")?),
         "outlives" => Forbidden::OutlivesCreator,
         _ => return Err(Failure::UnreadableRow),
     };
     Ok(Insertion::Denied(forbidden.into()))
-}
-
-fn read_revocation(row: &Row) -> Result<Revocation, Failure> {
-    let mut reader = Reader::new(row);
-    Ok(Revocation { revoked_at: reader.time()?, newly: reader.value()? })
 }

@@ -4,27 +4,24 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use capykeys_domain::ports::{HistoryLine, NewestLine};
+use capykeys_storage::Columns;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::failure::Failure;
 
-/// Where a statement's own columns begin: after `number` and `id` of the line, and `found`.
-pub(crate) const OWN_COLUMNS: usize = 3;
+/// The id of the line of history, in each row of an answer.
+pub(crate) const LINE_ID: &str = "line_id";
 
-/// What a statement ends with: the line, and beside it the rows of the query, whose first column is
-/// `true AS found`. Without rows there is the line alone; without a line there is nothing at all.
-macro_rules! answer {
-    ($($query:tt)*) => {
-        concat!(
-            " SELECT line.number, line.id, answer.* FROM line LEFT JOIN LATERAL (",
-            $($query)*,
-            ") answer ON true"
-        )
-    };
+/// What a statement ends with: the line, and beside it the rows of the query, which has `true AS found`
+/// and these columns. Without rows there is the line alone; without a line there is nothing at all.
+pub(crate) fn answer(columns: &Columns, query: &str) -> String {
+    let own = Columns::named(&["found"]).with(columns.clone()).again("answer");
+    format!(
+        " SELECT line.number AS line_number, line.id AS {LINE_ID}, {own} \
+         FROM line LEFT JOIN LATERAL ({query}) answer ON true"
+    )
 }
-
-pub(crate) use answer;
 
 /// The newest line that this process has seen, on whichever connection.
 #[derive(Debug, Default)]

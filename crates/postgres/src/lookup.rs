@@ -1,42 +1,38 @@
 //! Finding a key by its secret.
 
+use std::sync::LazyLock;
+
 use async_trait::async_trait;
 use capykeys_domain::{
+    model::{ApiKey, Organization},
     ports::{FoundKey, KeyLookup, Unavailable},
     secret::KeyDigest,
 };
-use tokio_postgres::{Row, types::Type};
+use capykeys_storage::{BESIDE, Columns, Values, found_key};
+use tokio_postgres::Row;
 
-use crate::{
-    failure::Failure,
-    line::answer,
-    rows::{Reader, key_columns, organization_columns},
-    store::PostgresStore,
-};
+use crate::{line::answer, rows::Answer, statement::Statement, store::PostgresStore};
 
 /// A key whose organization is missing is found and cannot be read: it is not an unknown one.
-const FIND: &str = answer!(
-    "SELECT true AS found, k.pepper_id, k.digest, ",
-    key_columns!("k"),
-    ", ",
-    organization_columns!("o"),
-    " FROM api_keys k LEFT JOIN organizations o ON o.id = k.organization_id WHERE k.digest = ANY($1)"
-);
+static FIND: LazyLock<Statement> = LazyLock::new(|| {
+    let key = Columns::of::<KeyDigest>("").with(Columns::of::<ApiKey>(""));
+    let organization = Columns::of::<Organization>(BESIDE);
+    let query = format!(
+        "SELECT true AS found, {}, {} FROM api_keys k LEFT JOIN organizations o ON o.id = k.organization_id \
+         WHERE k.digest = ANY($digests)",
+        key.from("k"),
+        organization.from("o")
+    );
+    Statement::new("find a key by its digest", &answer(&key.with(organization), &query))
+});
 
 #[async_trait]
 impl KeyLookup for PostgresStore {
     async fn find_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
-        let bytes: Vec<&[u8]> = digests.iter().map(|digest| digest.as_bytes().as_slice()).collect();
-        let rows = self.pool.run(FIND, &[(&bytes, Type::BYTEA_ARRAY)]).await;
-        let found: Vec<FoundKey> = rows
-            .and_then(|rows| rows.iter().map(read).collect())
-            .map_err(|failure| failure.during("find a key by its digest"))?;
+        let bytes: Vec<_> = digests.iter().map(|digest| *digest.as_bytes()).collect();
+        let read = |rows: &[Row]| rows.iter().map(|row| Ok(found_key(&Answer(row))?)).collect();
+        let found: Vec<FoundKey> = self.pool.run(&FIND, Values::of("digests", &bytes), read).await?;
         // The bytes are found by the index; that the pepper is the same too is looked at here.
         Ok(found.into_iter().find(|key| digests.contains(&key.digest)))
     }
-}
-
-fn read(row: &Row) -> Result<FoundKey, Failure> {
-    let mut reader = Reader::new(row);
-    Ok(FoundKey { digest: reader.digest()?, key: reader.key()?, organization: reader.organization()? })
 }

@@ -123,7 +123,7 @@ async fn apply(client: &Client, known: &[Migration]) -> Result<Migrated, Migrate
     }
     client.batch_execute(RECORDS).await.map_err(Failure::from)?;
     let rows = client.query_typed(APPLIED, &[]).await.map_err(Failure::from)?;
-    let applied = schema::applied(&rows, 0)?;
+    let applied = schema::applied(&rows)?;
     if applied.is_empty() && !client.query_typed(IS_MADE, &[]).await.map_err(Failure::from)?.is_empty() {
         return Err(MigrateError::Unfit("refinery_schema_history is empty: restore its rows too"));
     }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use capykeys_domain::ports::Unavailable;
+use capykeys_storage::Values;
 use deadpool::unmanaged::Object;
 use scopeguard::ScopeGuard;
 use tokio::{
@@ -24,13 +25,14 @@ use crate::{
     line::Line,
     schema::SchemaError,
     settings::{PostgresSettings, SettingsError},
+    statement::Statement,
 };
 
 /// When an operation has to have ended.
 type End = tokio::time::Instant;
 
 /// A parameter of a statement, with its type, so that the server need not be asked for it.
-pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// A connection that was used this recently is taken to be alive. It saves busy services a round
 /// trip an operation; one that dies within that time costs one operation its deadline.
@@ -87,11 +89,27 @@ impl Pool {
         self.connections.open_for(connections);
     }
 
+    /// Runs a statement and reads its rows. A failure says what was being done.
+    pub(crate) async fn run<T>(
+        &self,
+        statement: &Statement,
+        values: Values<'_>,
+        read: impl FnOnce(&[Row]) -> Result<T, Failure>,
+    ) -> Result<T, Unavailable> {
+        let rows = self.rows(statement, &values).await;
+        rows.and_then(|rows| read(&rows)).map_err(|failure| failure.during(statement.operation))
+    }
+
     /// Runs one statement in one round trip and gives its rows back, all within the deadline. It
-    /// follows `WITH line AS (…)` and ends with [`answer!`](crate::line::answer): a server that does
+    /// follows `WITH line AS (…)` and ends with [`answer`](crate::line::answer): a server that does
     /// not have the newest line of history does nothing and gives no answer.
-    pub(crate) async fn run(&self, statement: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Failure> {
+    ///
+    /// Every operation passes here, with its name in [`Statement::operation`].
+    pub(crate) async fn rows(&self, statement: &Statement, values: &Values<'_>) -> Result<Vec<Row>, Failure> {
         let end = tokio::time::Instant::now() + self.settings.deadline;
+        let bound = statement.bind(values)?;
+        let params: Vec<Param<'_>> = bound.iter().map(|(value, ty)| (value as _, ty.clone())).collect();
+        let (statement, params) = (statement.text.as_str(), params.as_slice());
         match self.ask(end, statement, params).await {
             // Nothing was done: the server's line may have to be begun, which the connection is kept for.
             Err(Failure::NoLine) => {}

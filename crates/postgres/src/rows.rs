@@ -1,209 +1,111 @@
-//! From rows to the domain's types.
+//! Rows of an answer, read by the names of their columns.
 
-use std::num::NonZeroU32;
+use std::error::Error;
 
-use capykeys_domain::{
-    model::{
-        Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, AuditRecord, ClerkLink, ClerkOrganizationId,
-        DeviceName, KeyId, KeyName, KeySource, Organization, OrganizationId, OrganizationName, ProjectId,
-        RequestContext, RequestId, Scope, ScopeSet, Slug, Suspension, SuspensionReason, Timestamp, UserId,
-    },
-    secret::{KeyDigest, KeyPrefix, PepperId},
+use capykeys_domain::model::Timestamp;
+use capykeys_storage::{Corrupt, Field, Kind, Record, Row as _, Value};
+use tokio_postgres::{
+    Row,
+    types::{FromSql, Type},
 };
-use tokio_postgres::{Row, types::FromSql};
-use uuid::Uuid;
 
-use crate::{failure::Failure, instant::Instant, line::OWN_COLUMNS};
+use crate::{failure::Failure, statement::EPOCH};
 
-/// The columns that [`Reader::key`] reads, of the table or query named so.
-macro_rules! key_columns {
-    ($of:literal) => {
-        concat!(
-            $of,
-            ".id, ",
-            $of,
-            ".organization_id, ",
-            $of,
-            ".name, ",
-            $of,
-            ".key_prefix, ",
-            $of,
-            ".scopes, ",
-            $of,
-            ".source, ",
-            $of,
-            ".created_at, ",
-            $of,
-            ".created_by_user_id, ",
-            $of,
-            ".device_name, ",
-            $of,
-            ".expires_at, ",
-            $of,
-            ".last_used_at, ",
-            $of,
-            ".project_id, ",
-            $of,
-            ".revoked_at"
-        )
-    };
+/// A row as the records are read from it.
+pub(crate) struct Answer<'r>(pub(crate) &'r Row);
+
+impl capykeys_storage::Row for Answer<'_> {
+    fn value(&self, column: &str, _: Kind) -> Option<Value<'_>> {
+        let place = self.0.columns().iter().position(|own| own.name() == column)?;
+        self.0.try_get(place).ok().map(|Read(value)| value)
+    }
 }
 
-/// The columns that [`Reader::organization`] reads, of the table or query named so.
-macro_rules! organization_columns {
-    ($of:literal) => {
-        concat!(
-            $of,
-            ".id, ",
-            $of,
-            ".name, ",
-            $of,
-            ".slug, ",
-            $of,
-            ".created_at, ",
-            $of,
-            ".updated_at, ",
-            $of,
-            ".clerk_organization_id, ",
-            $of,
-            ".clerk_organization_slug, ",
-            $of,
-            ".suspended_at, ",
-            $of,
-            ".suspended_reason"
-        )
-    };
+/// A value as the server's type says.
+struct Read<'r>(Value<'r>);
+
+impl<'r> FromSql<'r> for Read<'r> {
+    fn from_sql(ty: &Type, raw: &'r [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(match *ty {
+            Type::UUID => Value::Id(FromSql::from_sql(ty, raw)?),
+            Type::TEXT => Value::Text(<&str>::from_sql(ty, raw)?.into()),
+            Type::TIMESTAMPTZ => Value::Time(time(i64::from_sql(ty, raw)?)?),
+            Type::BYTEA => Value::Bytes(raw),
+            Type::INT8 => Value::Number(FromSql::from_sql(ty, raw)?),
+            Type::BOOL => Value::Flag(FromSql::from_sql(ty, raw)?),
+            Type::INET => Value::Address(FromSql::from_sql(ty, raw)?),
+            Type::TEXT_ARRAY => {
+                Value::Many(Vec::<Self>::from_sql(ty, raw)?.into_iter().map(|Self(value)| value).collect())
+            }
+            _ => return Err("a type that no column of ours has".into()),
+        }))
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(Value::Null))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
 }
 
-pub(crate) use {key_columns, organization_columns};
-
-/// Reads a row's own columns one after the other.
-pub(crate) struct Reader<'r> {
-    row: &'r Row,
-    next: usize,
+/// `infinity` and what lies beyond the year 9999 are no times for us.
+fn time(since_epoch: i64) -> Result<Timestamp, &'static str> {
+    since_epoch.checked_add(EPOCH).and_then(Timestamp::from_unix_micros).ok_or("a time out of range")
 }
 
-/// What a value that the domain does not allow comes to.
-fn unreadable<E>(_: E) -> Failure {
-    Failure::UnreadableRow
+impl From<Corrupt> for Failure {
+    fn from(_: Corrupt) -> Self {
+        Self::UnreadableRow
+    }
 }
 
-fn readable<T>(value: Option<T>) -> Result<T, Failure> {
-    value.ok_or(Failure::UnreadableRow)
+/// What each row holds.
+pub(crate) fn all<R: Record>(rows: &[Row]) -> Result<Vec<R>, Failure> {
+    rows.iter().map(|row| Ok(Answer(row).record("")?)).collect()
 }
 
-impl<'r> Reader<'r> {
-    pub(crate) const fn new(row: &'r Row) -> Self {
-        Self { row, next: OWN_COLUMNS }
+/// What the first row holds, where there is one.
+pub(crate) fn first<R: Record>(rows: &[Row]) -> Result<Option<R>, Failure> {
+    Ok(all(rows)?.into_iter().next())
+}
+
+/// The one value that a [`Statement::of_value`](crate::statement::Statement::of_value) answers.
+pub(crate) fn value<T: Field>(rows: &[Row]) -> Result<T, Failure> {
+    Ok(only(rows)?.field("value")?)
+}
+
+/// The row that there has to be.
+pub(crate) fn only(rows: &[Row]) -> Result<Answer<'_>, Failure> {
+    rows.first().map(Answer).ok_or(Failure::UnreadableRow)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+    use capykeys_storage::Values;
+    use tokio_postgres::types::ToSql;
+
+    use super::*;
+    use crate::statement::Statement;
+
+    #[test]
+    fn every_time_comes_back_as_it_went() {
+        let statement = Statement::new("try", "$time");
+        for time in [Timestamp::MIN, Timestamp::MAX, Timestamp::from_unix_micros(0).unwrap()] {
+            let (values, mut bytes) = (Values::of("time", &time), BytesMut::new());
+            let (bound, ty) = &statement.bind(&values).unwrap()[0];
+            bound.to_sql(ty, &mut bytes).unwrap();
+            let Read(value) = Read::from_sql(ty, &bytes).unwrap();
+            assert!(value == Value::Time(time), "{time}");
+        }
     }
 
-    pub(crate) fn value<T: FromSql<'r>>(&mut self) -> Result<T, Failure> {
-        let index = self.next;
-        self.next += 1;
-        self.row.try_get(index).map_err(unreadable)
-    }
-
-    pub(crate) fn time(&mut self) -> Result<Timestamp, Failure> {
-        self.value::<Instant>().map(|time| time.0)
-    }
-
-    fn optional_time(&mut self) -> Result<Option<Timestamp>, Failure> {
-        Ok(self.value::<Option<Instant>>()?.map(|time| time.0))
-    }
-
-    /// A text that `parse` must accept.
-    fn text<T, E>(&mut self, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, Failure> {
-        parse(self.value()?).map_err(unreadable)
-    }
-
-    /// The same where there may be none.
-    fn optional_text<T, E>(
-        &mut self,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Result<Option<T>, Failure> {
-        self.value::<Option<&str>>()?.map(parse).transpose().map_err(unreadable)
-    }
-
-    pub(crate) fn scope(&mut self) -> Result<Scope, Failure> {
-        self.text(|name| Scope::from_name(name).ok_or(()))
-    }
-
-    pub(crate) fn key(&mut self) -> Result<ApiKey, Failure> {
-        Ok(ApiKey {
-            id: KeyId::from_uuid(self.value()?),
-            organization_id: OrganizationId::from_uuid(self.value()?),
-            name: self.text(KeyName::from_stored)?,
-            key_prefix: KeyPrefix::from_stored(self.value()?),
-            scopes: ScopeSet::parse(self.value::<Vec<&str>>()?).map_err(unreadable)?,
-            source: readable(KeySource::from_name(self.value()?))?,
-            created_at: self.time()?,
-            created_by_user_id: self.optional_text(|text| UserId::parse(text).ok_or(()))?,
-            device_name: self.optional_text(DeviceName::from_stored)?,
-            expires_at: self.optional_time()?,
-            last_used_at: self.optional_time()?,
-            project_id: self.optional_text(ProjectId::parse)?,
-            revoked_at: self.optional_time()?,
-        })
-    }
-
-    pub(crate) fn organization(&mut self) -> Result<Organization, Failure> {
-        Ok(Organization {
-            id: OrganizationId::from_uuid(self.value()?),
-            name: self.text(OrganizationName::from_stored)?,
-            slug: self.text(Slug::parse)?,
-            created_at: self.time()?,
-            updated_at: self.time()?,
-            clerk: self.clerk_link()?,
-            suspension: self.suspension()?,
-        })
-    }
-
-    fn clerk_link(&mut self) -> Result<Option<ClerkLink>, Failure> {
-        let id = self.optional_text(|text| ClerkOrganizationId::parse(text).ok_or(()))?;
-        let slug = self.value()?;
-        Ok(id.map(|id| ClerkLink { id, slug }))
-    }
-
-    fn suspension(&mut self) -> Result<Option<Suspension>, Failure> {
-        let at = self.optional_time()?;
-        let reason = self.optional_text(SuspensionReason::from_stored)?;
-        Ok(at.map(|at| Suspension { at, reason }))
-    }
-
-    /// `pepper_id` and `digest`.
-    pub(crate) fn digest(&mut self) -> Result<KeyDigest, Failure> {
-        let pepper_id = self.text(PepperId::parse)?;
-        let bytes = self.value::<&[u8]>()?.try_into().map_err(unreadable)?;
-        Ok(KeyDigest::from_stored(pepper_id, bytes))
-    }
-
-    /// The mark of an event of the feed.
-    pub(crate) fn mark(&mut self) -> Result<[u8; 16], Failure> {
-        self.value::<&[u8]>()?.try_into().map_err(unreadable)
-    }
-
-    /// The id of the line of history that the row is of.
-    pub(crate) fn line(&self) -> Result<[u8; 16], Failure> {
-        self.row.try_get::<_, Uuid>(OWN_COLUMNS - 2).map(Uuid::into_bytes).map_err(unreadable)
-    }
-
-    /// The columns of `audit_events` in their order.
-    pub(crate) fn audit_record(&mut self) -> Result<AuditRecord, Failure> {
-        Ok(AuditRecord {
-            sequence: self.value()?,
-            event: AuditEvent {
-                at: self.time()?,
-                action: readable(AuditAction::from_name(self.value()?))?,
-                outcome: readable(AuditOutcome::from_name(self.value()?))?,
-                actor: readable(Actor::from_stored(self.value()?, self.value()?))?,
-                organization_id: self.value::<Option<_>>()?.map(OrganizationId::from_uuid),
-                key_id: self.value::<Option<_>>()?.map(KeyId::from_uuid),
-                request: RequestContext {
-                    request_id: readable(RequestId::parse(self.value()?))?,
-                    peer: self.value()?,
-                },
-                occurrences: readable(u32::try_from(self.value::<i64>()?).ok().and_then(NonZeroU32::new))?,
-            },
-        })
+    #[test]
+    fn infinity_is_no_time() {
+        for raw in [i64::MAX, i64::MIN] {
+            assert!(Read::from_sql(&Type::TIMESTAMPTZ, &raw.to_be_bytes()).is_err());
+        }
     }
 }

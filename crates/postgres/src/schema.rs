@@ -4,7 +4,7 @@ use capykeys_domain::ports::Unavailable;
 use capykeys_migrations::{APPLIED, Applied, Misfit, fits};
 use tokio_postgres::{Client, Row, error::SqlState};
 
-use crate::{failure::Failure, fitness, line::OWN_COLUMNS, migrate::MIGRATIONS};
+use crate::{failure::Failure, fitness, migrate::MIGRATIONS};
 
 /// The last migration without which this program does not work. Those after it may be missing.
 pub const OLDEST_SCHEMA: i32 = 6;
@@ -27,35 +27,35 @@ pub enum SchemaError {
 
 /// What to make of the outcome of [`fitness::SERVED`].
 pub(crate) fn judge(outcome: Result<Vec<Row>, Failure>) -> Result<(), SchemaError> {
-    let rows = fitting(outcome, OWN_COLUMNS)?;
-    let place = rows.first().and_then(|row| row.try_get(OWN_COLUMNS + 3).ok());
+    let rows = fitting(outcome)?;
+    let place = rows.first().and_then(|row| row.try_get("fault").ok());
     let place = place.ok_or_else(|| Failure::UnreadableRow.during(OPERATION))?;
     fitness::fault(place).map_or(Ok(()), |reason| Err(SchemaError::Unfit(reason)))
 }
 
 /// Asks on a connection of its own right.
 pub(crate) async fn check(client: &Client) -> Result<(), SchemaError> {
-    fitting(client.query_typed(APPLIED, &[]).await.map_err(Failure::from), 0).map(drop)
+    fitting(client.query_typed(APPLIED, &[]).await.map_err(Failure::from)).map(drop)
 }
 
-/// The outcome of [`APPLIED`], whose columns begin at `column`, where what was applied fits.
-fn fitting(outcome: Result<Vec<Row>, Failure>, column: usize) -> Result<Vec<Row>, SchemaError> {
+/// The outcome of [`APPLIED`], where what was applied fits.
+fn fitting(outcome: Result<Vec<Row>, Failure>) -> Result<Vec<Row>, SchemaError> {
     let rows = match outcome {
         Err(failure) if failure.is(&SqlState::UNDEFINED_TABLE) => Ok(Vec::new()),
         outcome => outcome.map_err(|failure| failure.during(OPERATION)),
     }?;
-    let applied = applied(&rows, column).map_err(|failure| failure.during(OPERATION))?;
+    let applied = applied(&rows).map_err(|failure| failure.during(OPERATION))?;
     fits(MIGRATIONS, OLDEST_SCHEMA, &applied)?;
     Ok(rows)
 }
 
 /// What the rows of [`APPLIED`] say.
-pub(crate) fn applied(rows: &[Row], column: usize) -> Result<Vec<Applied>, Failure> {
+pub(crate) fn applied(rows: &[Row]) -> Result<Vec<Applied>, Failure> {
     let read = |row: &Row| {
         Ok(Applied {
-            version: row.try_get(column)?,
-            oldest_schema: row.try_get(column + 1)?,
-            checksum: row.try_get(column + 2)?,
+            version: row.try_get("version")?,
+            oldest_schema: row.try_get("oldest_schema")?,
+            checksum: row.try_get("checksum")?,
         })
     };
     rows.iter().map(read).collect::<Result<_, tokio_postgres::Error>>().map_err(|_| Failure::UnreadableRow)

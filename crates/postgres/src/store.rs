@@ -4,12 +4,13 @@ use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use capykeys_domain::ports::{Readiness, Unavailable};
+use capykeys_storage::Values;
 use tokio::runtime::Handle;
 
 use crate::{
     fitness,
-    line::OWN_COLUMNS,
     pool::Pool,
+    rows,
     schema::{self, SchemaError},
     settings::{PostgresSettings, SettingsError},
 };
@@ -63,10 +64,8 @@ impl PostgresStore {
     pub async fn check_schema(&self) -> Result<(), SchemaError> {
         self.pool.check_schema().await?;
         // Not at every connection: it costs some milliseconds, and many may be opened at once.
-        schema::judge(self.pool.run(&fitness::SERVED, &[]).await)?;
-        let rows = self.pool.run(fitness::RISKS, &[]).await;
-        let rows = rows.map_err(|failure| failure.during("look at the settings"))?;
-        let off = rows.first().and_then(|row| row.try_get::<_, String>(OWN_COLUMNS).ok()).unwrap_or_default();
+        schema::judge(self.pool.rows(&fitness::SERVED, &Values::default()).await)?;
+        let off: String = self.pool.run(&fitness::RISKS, Values::default(), rows::value).await?;
         if !off.is_empty() {
             tracing::warn!(off, "PostgreSQL may lose what it has acknowledged");
         }
@@ -83,7 +82,7 @@ impl fmt::Debug for PostgresStore {
 #[async_trait]
 impl Readiness for PostgresStore {
     async fn check(&self) -> Result<(), Unavailable> {
-        match schema::judge(self.pool.run(&fitness::SERVED, &[]).await) {
+        match schema::judge(self.pool.rows(&fitness::SERVED, &Values::default()).await) {
             Ok(()) => Ok(()),
             Err(SchemaError::Unavailable(unavailable)) => Err(unavailable),
             Err(error) => Err(Unavailable::new("postgres", error)),

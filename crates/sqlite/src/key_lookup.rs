@@ -1,29 +1,16 @@
 //! Keys by their digest.
 
-use std::fmt::Write;
+use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
+    model::{ApiKey, Organization},
     ports::{FoundKey, KeyLookup, Unavailable},
-    secret::{KeyDigest, PepperId},
+    secret::KeyDigest,
 };
-use rusqlite::params_from_iter;
+use capykeys_storage::{BESIDE, Columns, Values, found_key};
 
-use crate::{
-    SqliteStore,
-    error::Failure,
-    rows::{self, key_columns, organization_columns},
-    sql::{self, Columns},
-};
-
-/// A key whose organization is missing is found and cannot be read: it is not an unknown one.
-const FIND: &str = concat!(
-    "SELECT k.pepper_id, k.digest, ",
-    key_columns!(),
-    ", ",
-    organization_columns!(),
-    " FROM api_keys AS k LEFT JOIN organizations AS o ON o.id = k.organization_id WHERE k.digest IN ("
-);
+use crate::{SqliteStore, sql};
 
 #[async_trait]
 impl KeyLookup for SqliteStore {
@@ -32,31 +19,34 @@ impl KeyLookup for SqliteStore {
             return Ok(None);
         }
         let found = self.read("find key by digest", |connection| {
-            let parameters = params_from_iter(digests.iter().map(KeyDigest::as_bytes));
-            sql::all(connection, &find_any_of(digests.len()), parameters, found_key)
+            let named = (1..).zip(digests).map(|(number, digest)| (parameter(number), digest.as_bytes()));
+            let values = named.fold(Values::default(), |values, (name, digest)| values.and(name, digest));
+            sql::each(connection, &find_any_of(digests.len()), &values, |row| found_key(row))
         })?;
         // The index knows the bytes alone; the pepper they were made with must be the same too.
         Ok(found.into_iter().find(|found| digests.contains(&found.digest)))
     }
 }
 
+fn parameter(number: usize) -> String {
+    format!("digest_{number}")
+}
+
+/// A key whose organization is missing is found and cannot be read: it is not an unknown one.
+static FIND: LazyLock<String> = LazyLock::new(|| {
+    let key = Columns::of::<KeyDigest>("").with(Columns::of::<ApiKey>("")).from("k");
+    let organization = Columns::of::<Organization>(BESIDE).from("o");
+    format!(
+        "SELECT {key}, {organization} FROM api_keys AS k LEFT JOIN organizations AS o ON o.id = k.organization_id \
+         WHERE k.digest IN ("
+    )
+});
+
 /// One statement for all candidates, so that they are looked up in one state of the store: a key
 /// that moves from one pepper to another meanwhile is found under either.
 fn find_any_of(count: usize) -> String {
-    let mut sql = FIND.to_owned();
-    for number in 1..=count {
-        let separator = if number == 1 { "" } else { ", " };
-        // Writing to a string does not fail.
-        let _ = write!(sql, "{separator}?{number}");
-    }
-    sql.push(')');
-    sql
-}
-
-fn found_key(columns: &mut Columns<'_>) -> Result<FoundKey, Failure> {
-    let pepper = columns.text("pepper_id", |text| PepperId::parse(text).ok())?;
-    let digest = KeyDigest::from_stored(pepper, columns.bytes("digest")?);
-    Ok(FoundKey { digest, key: rows::api_key(columns)?, organization: rows::organization(columns)? })
+    let digests: Vec<_> = (1..=count).map(|number| format!("${}", parameter(number))).collect();
+    [FIND.as_str(), &digests.join(", "), ")"].concat()
 }
 
 #[cfg(test)]

@@ -1,40 +1,40 @@
 //! The keys of an organization.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, sync::LazyLock};
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ApiKey, AuditEvent, Creator, DeviceName, KeyId, OrganizationId, ProjectId, Timestamp, UserId},
+    model::{ApiKey, AuditEvent, Creator, KeyId, OrganizationId, Timestamp},
     ports::{Insertion, KeyStore, KeyUse, NewKey, Revocation, Unavailable},
+    secret::KeyDigest,
 };
-use rusqlite::{Connection, params};
+use capykeys_storage::{Columns, Values};
+use rusqlite::Connection;
 
-use crate::{
-    SqliteStore,
-    audit_log::record,
-    error::Failure,
-    organizations,
-    rows::{self, key_columns},
-    sql::{self, AFTER_EVERY_ID},
-};
+use crate::{SqliteStore, audit_log::record, error::Failure, organizations, sql};
 
-const INSERT: &str = "INSERT INTO api_keys (id, organization_id, name, key_prefix, scopes, source, \
-     created_at, created_by_user_id, device_name, expires_at, last_used_at, project_id, revoked_at, \
-     pepper_id, digest) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT DO NOTHING";
-const FIND: &str =
-    concat!("SELECT ", key_columns!(), " FROM api_keys AS k WHERE k.id = ?2 AND k.organization_id = ?1");
-const LIST: &str = concat!(
-    "SELECT ",
-    key_columns!(),
-    " FROM api_keys AS k WHERE k.organization_id = ?1 AND k.id < ?2 ORDER BY k.id DESC LIMIT ?3"
-);
-const REVOKE: &str = "UPDATE api_keys SET revoked_at = ?3 \
-     WHERE id = ?2 AND organization_id = ?1 AND revoked_at IS NULL";
+static INSERT: LazyLock<String> = LazyLock::new(|| {
+    let key = Columns::of::<ApiKey>("").with(Columns::of::<KeyDigest>(""));
+    format!("INSERT INTO api_keys ({}) VALUES ({}) ON CONFLICT DO NOTHING", key.names(), key.parameters())
+});
+static FIND: LazyLock<String> = LazyLock::new(|| select("k.id = $id"));
+/// Blobs compare by their bytes, and the longer one is the higher: what stands there is after every id.
+static LIST: LazyLock<String> = LazyLock::new(|| {
+    select("k.id < coalesce($before, x'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF') ORDER BY k.id DESC LIMIT $limit")
+});
+const REVOKE: &str = "UPDATE api_keys SET revoked_at = $at \
+     WHERE id = $id AND organization_id = $organization_id AND revoked_at IS NULL";
 /// Writes only where there is something to write.
-const USED: &str = "UPDATE api_keys SET last_used_at = ?2 \
-     WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at < ?2)";
-const REVOKED_AT: &str = "SELECT revoked_at FROM api_keys WHERE id = ?2 AND organization_id = ?1";
+const USED: &str = "UPDATE api_keys SET last_used_at = $at \
+     WHERE id = $id AND (last_used_at IS NULL OR last_used_at < $at)";
+const REVOKED: &str = "SELECT revoked_at, 0 AS newly FROM api_keys \
+     WHERE id = $id AND organization_id = $organization_id";
+
+/// Finds those of the organization for which `condition` is true of `k`.
+fn select(condition: &str) -> String {
+    let columns = Columns::of::<ApiKey>("").from("k");
+    format!("SELECT {columns} FROM api_keys AS k WHERE k.organization_id = $organization_id AND {condition}")
+}
 
 #[async_trait]
 impl KeyStore for SqliteStore {
@@ -61,10 +61,9 @@ impl KeyStore for SqliteStore {
         limit: NonZeroU32,
     ) -> Result<Vec<ApiKey>, Unavailable> {
         self.read_many("list keys", move |connection| {
-            let before = before.map(KeyId::uuid);
-            let before = before.as_ref().map_or(AFTER_EVERY_ID, |id| id.as_bytes());
-            let parameters = params![organization.uuid().into_bytes(), before, limit.get()];
-            sql::all(connection, LIST, parameters, rows::api_key)
+            let values =
+                Values::of("organization_id", &organization).and("before", &before).and("limit", &limit);
+            sql::all(connection, &LIST, &values)
         })
         .await
     }
@@ -78,16 +77,12 @@ impl KeyStore for SqliteStore {
     ) -> Result<Option<Revocation>, Unavailable> {
         let event = event.clone();
         self.write("revoke key", move |connection| {
-            let (organization, id) = (organization.uuid().into_bytes(), id.uuid().into_bytes());
-            let parameters = params![organization, id, at.unix_micros()];
-            if sql::execute(connection, REVOKE, parameters)? > 0 {
+            let values = Values::of("organization_id", &organization).and("id", &id).and("at", &at);
+            if sql::execute(connection, REVOKE, &values)? > 0 {
                 record(connection, &event)?;
                 return Ok(Some(Revocation { revoked_at: at, newly: true }));
             }
-            let parameters = params![organization, id];
-            let revoked_at =
-                sql::first(connection, REVOKED_AT, parameters, |columns| columns.time("revoked_at"))?;
-            Ok(revoked_at.map(|revoked_at| Revocation { revoked_at, newly: false }))
+            sql::first(connection, REVOKED, &values)
         })
         .await
     }
@@ -95,8 +90,8 @@ impl KeyStore for SqliteStore {
     async fn record_uses(&self, uses: &[KeyUse]) -> Result<(), Unavailable> {
         let uses = uses.to_vec();
         self.write("record uses", move |connection| {
-            for one in &uses {
-                sql::execute(connection, USED, params![one.key.uuid().into_bytes(), one.at.unix_micros()])?;
+            for KeyUse { key, at } in &uses {
+                sql::execute(connection, USED, &Values::of("id", key).and("at", at))?;
             }
             Ok(())
         })
@@ -105,8 +100,7 @@ impl KeyStore for SqliteStore {
 }
 
 fn find(connection: &Connection, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Failure> {
-    let parameters = params![organization.uuid().into_bytes(), id.uuid().into_bytes()];
-    sql::first(connection, FIND, parameters, rows::api_key)
+    sql::first(connection, &FIND, &Values::of("organization_id", &organization).and("id", &id))
 }
 
 /// What keeps the key from being stored. The writer's transaction holds everybody else off meanwhile.
@@ -123,28 +117,8 @@ fn insert(connection: &Connection, new: &NewKey) -> Result<Insertion, Failure> {
     if let Some(obstacle) = obstacle(connection, new)? {
         return Ok(obstacle);
     }
-    let key = &new.key;
-    let inserted = sql::execute(
-        connection,
-        INSERT,
-        params![
-            key.id.uuid().into_bytes(),
-            key.organization_id.uuid().into_bytes(),
-            key.name.as_str(),
-            key.key_prefix.as_str(),
-            rows::scopes_text(&key.scopes),
-            key.source.as_str(),
-            key.created_at.unix_micros(),
-            key.created_by_user_id.as_ref().map(UserId::as_str),
-            key.device_name.as_ref().map(DeviceName::as_str),
-            key.expires_at.map(Timestamp::unix_micros),
-            key.last_used_at.map(Timestamp::unix_micros),
-            key.project_id.as_ref().map(ProjectId::as_str),
-            key.revoked_at.map(Timestamp::unix_micros),
-            new.digest.pepper_id().as_str(),
-            new.digest.as_bytes(),
-        ],
-    )?;
+    let values = Values::default().record("", &new.key).record("", &new.digest);
+    let inserted = sql::execute(connection, &INSERT, &values)?;
     Ok(if inserted == 0 { Insertion::Duplicate } else { Insertion::Inserted })
 }
 
@@ -155,7 +129,7 @@ mod tests {
     #[test]
     fn a_page_is_read_off_the_index_without_sorting() {
         assert_eq!(
-            crate::schema::plan(LIST),
+            crate::schema::plan(&LIST),
             ["SEARCH k USING INDEX api_keys_of_organization (organization_id=? AND id<?)"]
         );
     }

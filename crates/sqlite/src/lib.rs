@@ -26,7 +26,6 @@ mod peppers;
 mod readers;
 mod readiness;
 mod registry;
-mod rows;
 mod schema;
 mod sql;
 mod store;

@@ -6,25 +6,22 @@ use capykeys_domain::{
     ports::{PepperRegistry, PepperUse, RecordedPepper, Rehash, ReplicaId, Unavailable},
     secret::{PepperCheck, PepperId},
 };
-use rusqlite::params;
+use capykeys_storage::Values;
 
-use crate::{
-    SqliteStore,
-    error::Failure,
-    sql::{self, Columns},
-};
+use crate::{SqliteStore, sql};
 
-const RECORD: &str = "INSERT INTO peppers (id, check_value) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-const ANNOUNCE: &str = "UPDATE replicas SET peppers = ?2 WHERE id = ?1 AND peppers <> ?2";
+const RECORD: &str =
+    "INSERT INTO peppers (id, check_value) VALUES ($id, $check_value) ON CONFLICT DO NOTHING";
+const ANNOUNCE: &str = "UPDATE replicas SET peppers = $peppers WHERE id = $replica AND peppers <> $peppers";
 const RECORDED: &str = "SELECT id, check_value, turn FROM peppers";
 const TAKE_TURN: &str = "UPDATE peppers SET turn = (SELECT coalesce(max(turn), 0) + 1 FROM peppers) \
-     WHERE id = ?2 AND NOT EXISTS (\
-         SELECT 1 FROM replicas WHERE id <> ?1 AND instr(' ' || peppers || ' ', ' ' || ?2 || ' ') = 0\
+     WHERE id = $pepper AND NOT EXISTS (\
+         SELECT 1 FROM replicas WHERE id <> $replica AND instr(' ' || peppers || ' ', ' ' || $pepper || ' ') = 0\
      )";
-const USES: &str = "SELECT pepper_id, count(*) FROM api_keys \
-     WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?1) GROUP BY pepper_id";
-const REHASH: &str = "UPDATE api_keys SET pepper_id = ?3, digest = ?4 \
-     WHERE id = ?1 AND digest = ?2 AND revoked_at IS NULL";
+const USES: &str = "SELECT pepper_id, count(*) AS active_keys FROM api_keys \
+     WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $at) GROUP BY pepper_id";
+const REHASH: &str = "UPDATE api_keys SET pepper_id = $pepper_id, digest = $digest \
+     WHERE id = $id AND digest = $from AND revoked_at IS NULL";
 
 #[async_trait]
 impl PepperRegistry for SqliteStore {
@@ -35,12 +32,12 @@ impl PepperRegistry for SqliteStore {
     ) -> Result<Vec<RecordedPepper>, Unavailable> {
         let peppers = peppers.to_vec();
         self.write("announce peppers", move |connection| {
-            for PepperCheck { id, value } in &peppers {
-                sql::execute(connection, RECORD, params![id.as_str(), value])?;
+            for pepper in &peppers {
+                sql::execute(connection, RECORD, &Values::default().record("", pepper))?;
             }
-            let ids: Vec<&str> = peppers.iter().map(|pepper| pepper.id.as_str()).collect();
-            sql::execute(connection, ANNOUNCE, params![replica.0, ids.join(" ")])?;
-            sql::all(connection, RECORDED, [], recorded)
+            let ids: Vec<PepperId> = peppers.into_iter().map(|pepper| pepper.id).collect();
+            sql::execute(connection, ANNOUNCE, &Values::of("replica", &replica).and("peppers", &ids))?;
+            sql::all(connection, RECORDED, &Values::default())
         })
         .await
     }
@@ -48,13 +45,14 @@ impl PepperRegistry for SqliteStore {
     async fn take_turn(&self, replica: ReplicaId, pepper: &PepperId) -> Result<bool, Unavailable> {
         let pepper = pepper.clone();
         self.write("give a pepper its turn", move |connection| {
-            sql::execute(connection, TAKE_TURN, params![replica.0, pepper.as_str()]).map(|rows| rows > 0)
+            let values = Values::of("replica", &replica).and("pepper", &pepper);
+            sql::execute(connection, TAKE_TURN, &values).map(|rows| rows > 0)
         })
         .await
     }
 
     async fn uses(&self, at: Timestamp) -> Result<Vec<PepperUse>, Unavailable> {
-        let uses = move |connection: &_| sql::all(connection, USES, params![at.unix_micros()], used);
+        let uses = move |connection: &_| sql::all(connection, USES, &Values::of("at", &at));
         self.read_many("count the keys of each pepper", uses).await
     }
 
@@ -62,27 +60,11 @@ impl PepperRegistry for SqliteStore {
         let keys = keys.to_vec();
         self.write("rehash keys", move |connection| {
             for Rehash { key, from, to } in &keys {
-                let id = key.uuid().into_bytes();
-                let values = params![id, from.as_bytes(), to.pepper_id().as_str(), to.as_bytes()];
-                sql::execute(connection, REHASH, values)?;
+                let values = Values::of("id", key).and("from", from.as_bytes()).record("", to);
+                sql::execute(connection, REHASH, &values)?;
             }
             Ok(())
         })
         .await
     }
-}
-
-fn pepper_id(columns: &mut Columns<'_>) -> Result<PepperId, Failure> {
-    columns.text("id", |text| PepperId::parse(text).ok())
-}
-
-fn recorded(columns: &mut Columns<'_>) -> Result<RecordedPepper, Failure> {
-    let check = PepperCheck { id: pepper_id(columns)?, value: columns.bytes("check_value")? };
-    Ok(RecordedPepper { check, turn: columns.optional_integer("turn")? })
-}
-
-fn used(columns: &mut Columns<'_>) -> Result<PepperUse, Failure> {
-    let id = pepper_id(columns)?;
-    let active_keys = u64::try_from(columns.integer("count")?).map_err(|_| Failure::CorruptRow("count"))?;
-    Ok(PepperUse { id, active_keys })
 }

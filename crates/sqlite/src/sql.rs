@@ -1,123 +1,141 @@
-//! Running statements and taking the columns of their rows.
+//! Running statements with named parameters, and reading the columns of their rows by name.
+
+use std::cell::Cell;
 
 use capykeys_domain::model::Timestamp;
-use rusqlite::{Connection, Params, Row, types::ValueRef};
+use capykeys_storage::{Corrupt, Kind, Record, Row as _, Value, Values};
+use rusqlite::{
+    CachedStatement, Connection, Row, Rows, ToSql,
+    types::{ToSqlOutput, ValueRef},
+};
 use uuid::Uuid;
 
 use crate::error::Failure;
 
-/// A bound before every id, for lists that begin at the start.
-pub(crate) const BEFORE_EVERY_ID: &[u8] = &[];
-/// A bound after every id: blobs compare by their bytes, and the longer one is the higher.
-pub(crate) const AFTER_EVERY_ID: &[u8] = &[0xFF; 17];
-
-/// The first row of a query, if it has one.
-pub(crate) fn first<T>(
+/// The one row of a query, if it has one.
+pub(crate) fn first<R: Record>(
     connection: &Connection,
     sql: &str,
-    parameters: impl Params,
-    parse: impl FnOnce(&mut Columns<'_>) -> Result<T, Failure>,
-) -> Result<Option<T>, Failure> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(parameters)?;
-    rows.next()?.map(|row| parse(&mut Columns::of(row))).transpose()
+    values: &Values<'_>,
+) -> Result<Option<R>, Failure> {
+    Ok(all(connection, sql, values)?.into_iter().next())
 }
 
 /// All rows of a query.
-pub(crate) fn all<T>(
+pub(crate) fn all<R: Record>(
     connection: &Connection,
     sql: &str,
-    parameters: impl Params,
-    parse: impl Fn(&mut Columns<'_>) -> Result<T, Failure>,
+    values: &Values<'_>,
+) -> Result<Vec<R>, Failure> {
+    each(connection, sql, values, |columns| columns.record(""))
+}
+
+/// The same, read by `read`.
+pub(crate) fn each<T>(
+    connection: &Connection,
+    sql: &str,
+    values: &Values<'_>,
+    read: impl Fn(&Columns<'_>) -> Result<T, Corrupt>,
 ) -> Result<Vec<T>, Failure> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_and_then(parameters, |row| parse(&mut Columns::of(row)))?;
-    rows.collect()
+    let mut statement = prepare(connection, sql, values)?;
+    let (mut rows, mut all) = (statement.raw_query(), Vec::new());
+    while let Some(row) = Rows::next(&mut rows)? {
+        all.push(read(&Columns::of(row))?);
+    }
+    Ok(all)
 }
 
 /// Runs a statement that gives no rows; how many it changed.
-pub(crate) fn execute(connection: &Connection, sql: &str, parameters: impl Params) -> Result<usize, Failure> {
-    Ok(connection.prepare_cached(sql)?.execute(parameters)?)
+pub(crate) fn execute(connection: &Connection, sql: &str, values: &Values<'_>) -> Result<usize, Failure> {
+    Ok(prepare(connection, sql, values)?.raw_execute()?)
 }
 
-/// The columns of a row, taken from left to right. Each is named for the error alone.
+/// The statement with the values that it takes.
+fn prepare<'c>(
+    connection: &'c Connection,
+    sql: &str,
+    values: &Values<'_>,
+) -> Result<CachedStatement<'c>, Failure> {
+    let mut statement = connection.prepare_cached(sql)?;
+    for number in 1..=statement.parameter_count() {
+        let name = statement.parameter_name(number).and_then(|name| name.strip_prefix('$'));
+        let (_, value) = name.and_then(|name| values.get(name)).ok_or(Failure::Binding)?;
+        statement.raw_bind_parameter(number, Bound(value))?;
+    }
+    Ok(statement)
+}
+
+/// A value on its way into the database.
+struct Bound<'v>(&'v Value<'v>);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Null => ValueRef::Null,
+            Value::Id(id) => ValueRef::Blob(id.as_bytes()),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Time(time) => ValueRef::Integer(time.unix_micros()),
+            Value::Bytes(bytes) => ValueRef::Blob(bytes),
+            Value::Number(number) => ValueRef::Integer(*number),
+            Value::Flag(flag) => ValueRef::Integer((*flag).into()),
+            Value::Address(address) => return Ok(address.to_string().into()),
+            // One space between each two.
+            Value::Many(values) => {
+                let texts = values.iter().map(|value| match value {
+                    Value::Text(text) => Ok(text.as_ref()),
+                    _ => Err(rusqlite::Error::ToSqlConversionFailure(
+                        "a list of something else than texts".into(),
+                    )),
+                });
+                return Ok(texts.collect::<Result<Vec<_>, _>>()?.join(" ").into());
+            }
+        }))
+    }
+}
+
+/// The columns of a row.
 pub(crate) struct Columns<'r> {
     row: &'r Row<'r>,
-    next: usize,
+    /// Where the next one is looked for first: they are mostly read in their order.
+    next: Cell<usize>,
 }
 
 impl<'r> Columns<'r> {
     const fn of(row: &'r Row<'r>) -> Self {
-        Self { row, next: 0 }
+        Self { row, next: Cell::new(0) }
     }
+}
 
-    /// The next value, which may be null.
-    fn value(&mut self) -> Result<ValueRef<'r>, Failure> {
-        let value = self.row.get_ref(self.next)?;
-        self.next += 1;
-        Ok(value)
+impl capykeys_storage::Row for Columns<'_> {
+    fn value(&self, column: &str, kind: Kind) -> Option<Value<'_>> {
+        let (statement, next) = (self.row.as_ref(), self.next.get());
+        let count = statement.column_count();
+        let places = (next..count).chain(0..next.min(count));
+        let place = places.into_iter().find(|place| statement.column_name(*place) == Ok(column))?;
+        self.next.set(place + 1);
+        read(self.row.get_ref(place).ok()?, kind)
     }
+}
 
-    pub(crate) fn optional_text<T>(
-        &mut self,
-        column: &'static str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<Option<T>, Failure> {
-        let text = self.value()?.as_str_or_null().map_err(|_| Failure::CorruptRow(column))?;
-        text.map(|text| parse(text).ok_or(Failure::CorruptRow(column))).transpose()
-    }
+fn read(stored: ValueRef<'_>, kind: Kind) -> Option<Value<'_>> {
+    Some(match (kind, stored) {
+        (_, ValueRef::Null) => Value::Null,
+        (Kind::Id, ValueRef::Blob(bytes)) => Value::Id(Uuid::from_slice(bytes).ok()?),
+        (Kind::Bytes, ValueRef::Blob(bytes)) => Value::Bytes(bytes),
+        (Kind::Time, ValueRef::Integer(micros)) => Value::Time(Timestamp::from_unix_micros(micros)?),
+        (Kind::Number, ValueRef::Integer(number)) => Value::Number(number),
+        (Kind::Flag, ValueRef::Integer(flag)) => Value::Flag(flag != 0),
+        (Kind::Text, ValueRef::Text(text)) => Value::Text(str::from_utf8(text).ok()?.into()),
+        (Kind::Address, ValueRef::Text(text)) => Value::Address(str::from_utf8(text).ok()?.parse().ok()?),
+        (Kind::Many(Kind::Text), ValueRef::Text(text)) => {
+            Value::Many(str::from_utf8(text).ok()?.split(' ').map(|text| Value::Text(text.into())).collect())
+        }
+        _ => return None,
+    })
+}
 
-    pub(crate) fn text<T>(
-        &mut self,
-        column: &'static str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<T, Failure> {
-        self.optional_text(column, parse)?.ok_or(Failure::CorruptRow(column))
-    }
-
-    pub(crate) fn optional_bytes<const N: usize>(
-        &mut self,
-        column: &'static str,
-    ) -> Result<Option<[u8; N]>, Failure> {
-        let bytes = self.value()?.as_blob_or_null().map_err(|_| Failure::CorruptRow(column))?;
-        bytes.map(|bytes| bytes.try_into().map_err(|_| Failure::CorruptRow(column))).transpose()
-    }
-
-    pub(crate) fn bytes<const N: usize>(&mut self, column: &'static str) -> Result<[u8; N], Failure> {
-        self.optional_bytes(column)?.ok_or(Failure::CorruptRow(column))
-    }
-
-    pub(crate) fn optional_id<T>(
-        &mut self,
-        column: &'static str,
-        from_uuid: impl FnOnce(Uuid) -> T,
-    ) -> Result<Option<T>, Failure> {
-        Ok(self.optional_bytes(column)?.map(Uuid::from_bytes).map(from_uuid))
-    }
-
-    pub(crate) fn id<T>(
-        &mut self,
-        column: &'static str,
-        from_uuid: impl FnOnce(Uuid) -> T,
-    ) -> Result<T, Failure> {
-        Ok(from_uuid(Uuid::from_bytes(self.bytes(column)?)))
-    }
-
-    pub(crate) fn integer(&mut self, column: &'static str) -> Result<i64, Failure> {
-        self.value()?.as_i64().map_err(|_| Failure::CorruptRow(column))
-    }
-
-    pub(crate) fn optional_integer(&mut self, column: &'static str) -> Result<Option<i64>, Failure> {
-        self.value()?.as_i64_or_null().map_err(|_| Failure::CorruptRow(column))
-    }
-
-    pub(crate) fn optional_time(&mut self, column: &'static str) -> Result<Option<Timestamp>, Failure> {
-        let micros = self.optional_integer(column)?;
-        let time = |micros| Timestamp::from_unix_micros(micros).ok_or(Failure::CorruptRow(column));
-        micros.map(time).transpose()
-    }
-
-    pub(crate) fn time(&mut self, column: &'static str) -> Result<Timestamp, Failure> {
-        self.optional_time(column)?.ok_or(Failure::CorruptRow(column))
+impl From<Corrupt> for Failure {
+    fn from(Corrupt(column): Corrupt) -> Self {
+        Self::CorruptRow(column)
     }
 }

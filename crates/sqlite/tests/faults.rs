@@ -6,7 +6,7 @@ use std::{error::Error as _, num::NonZeroU32, slice};
 
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
-    model::{AuditAction, Organization, Scope, ScopeSet},
+    model::{ApiKey, AuditAction, KeySource, Organization, Scope, ScopeSet},
     ports::{AuditLog, Insertion, KeyLookup, KeyStore, NewKey, Organizations, Readiness},
 };
 use capykeys_sqlite::SqliteStore;
@@ -49,7 +49,6 @@ async fn a_row_that_the_domain_does_not_accept_is_unavailable_and_not_repeated()
         ("scopes", "jobs:read jobs:read"),
         ("name", "hunter2\n"),
         ("project_id", "hunter2 hunter2"),
-        ("source", "hunter2"),
         ("created_by_user_id", "hunter2"),
     ] {
         let setting = Setting::new().await;
@@ -68,6 +67,19 @@ async fn a_row_that_the_domain_does_not_accept_is_unavailable_and_not_repeated()
         }
         store.check().await.unwrap();
     }
+}
+
+/// A newer server has stored it: one such key must not hide what is listed beside it, nor stop working.
+#[tokio::test]
+async fn a_source_that_is_not_known_is_read_as_it_is() {
+    let setting = Setting::new().await;
+    setting.beside().execute("UPDATE api_keys SET source = 'robot'", []).unwrap();
+    let (store, id, organization) = (&setting.store, setting.new.key.id, setting.organization.id);
+    let expected = ApiKey { source: KeySource::Other("robot".to_owned()), ..setting.new.key.clone() };
+    assert_eq!(KeyStore::find(store, organization, id).await.unwrap().as_ref(), Some(&expected));
+    assert_eq!(KeyStore::list(store, organization, None, TEN).await.unwrap(), slice::from_ref(&expected));
+    let found = store.find_by_digest(slice::from_ref(&setting.new.digest)).await.unwrap().unwrap();
+    assert_eq!(found.key, expected);
 }
 
 #[tokio::test]

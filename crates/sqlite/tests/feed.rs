@@ -112,6 +112,30 @@ async fn each_column_is_told_of_or_no_verdict_depends_on_it() {
     }
 }
 
+/// A newer server has told it, of whatever.
+#[tokio::test]
+async fn a_kind_of_change_that_is_not_known_concerns_all_that_it_can() {
+    let scene = Scene::new().await;
+    scene.run("PRAGMA ignore_check_constraints = ON");
+    for (key, organization, expected) in [
+        ("NULL", "id", Some(vec![Change::Organization(scene.organization.id)])),
+        ("id", "id", Some(vec![Change::Organization(scene.organization.id)])),
+        ("id", "NULL", None),
+        ("NULL", "NULL", None),
+    ] {
+        let start = scene.end().await;
+        scene.run(&format!(
+            "INSERT INTO changes (sequence, mark, kind, key_id, organization_id, at) \
+             SELECT (SELECT max(sequence) + 1 FROM changes), randomblob(16), 'policy', {key}, {organization}, 0 \
+             FROM organizations"
+        ));
+        assert_eq!(scene.told(&start).await, expected, "{key}, {organization}");
+        let next = scene.end().await;
+        scene.run("UPDATE api_keys SET revoked_at = coalesce(revoked_at, 0) + 1");
+        assert_eq!(scene.told(&next).await, Some(vec![Change::Key(scene.key.key.id)]), "read on from there");
+    }
+}
+
 /// SQLite deletes what REPLACE replaces without a trigger of the deletion.
 #[tokio::test]
 async fn what_is_replaced_is_told() {

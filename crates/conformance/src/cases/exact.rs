@@ -93,7 +93,7 @@ pub async fn every_optional_field_is_kept_or_absent(store: &Store) {
     let organization = store.organization().await;
     for (index, source) in (0_i64..).zip(KeySource::ALL) {
         let mut new = fixtures::key(organization.id, fixtures::at(index));
-        new.key.source = source;
+        new.key.source = source.clone();
         new.key.created_by_user_id = UserId::parse("user_2abcDEF");
         new.key.device_name = Some(DeviceName::parse("laptop").unwrap());
         new.key.expires_at = Some(fixtures::at(1_000_000));

@@ -33,7 +33,7 @@ impl Store {
     }
 
     /// All that was committed after the position.
-    async fn changes_after(&self, position: &FeedPosition) -> Vec<Change> {
+    pub(super) async fn changes_after(&self, position: &FeedPosition) -> Vec<Change> {
         let (changes, end, complete) = self.page(position, ALL.get()).await;
         assert!(complete);
         assert_eq!(end, self.end_of_feed().await);

@@ -9,6 +9,7 @@ pub mod insert;
 pub mod list;
 pub mod lookup;
 pub mod organizations;
+pub mod peppers;
 pub mod random;
 pub mod ready;
 pub mod registry;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use capykeys_domain::ports::{
-    FeedProgress, RegisteredReplica, Registry, ReplicaId, ReplicaRegistry, Unavailable,
+use capykeys_domain::{
+    ports::{FeedProgress, RegisteredReplica, Registry, ReplicaId, ReplicaRegistry, Unavailable},
+    secret::PepperId,
 };
 
 use super::{ModelStore, State};
@@ -13,6 +14,8 @@ use super::{ModelStore, State};
 pub(super) struct Replica {
     known: RegisteredReplica,
     retired: bool,
+    /// Those that it has said that it has.
+    pub(super) peppers: Vec<PepperId>,
 }
 
 impl State {
@@ -31,7 +34,8 @@ impl ReplicaRegistry for ModelStore {
     async fn register(&self, id: ReplicaId, lease: Duration) -> Result<(), Unavailable> {
         let mut state = self.state();
         let known = RegisteredReplica { id, lease, confirmed: None, renewals: 0 };
-        let replica = state.replicas.entry(id).or_insert(Replica { known, retired: false });
+        let replica =
+            state.replicas.entry(id).or_insert(Replica { known, retired: false, peppers: Vec::new() });
         replica.retired = false;
         replica.known.renewals += 1;
         Ok(())

@@ -23,7 +23,7 @@ impl KeyPrefix {
 }
 
 /// How a key came to be. The server alone sets it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum KeySource {
     /// By a person signed in with Clerk.
     Dashboard,
@@ -37,16 +37,18 @@ pub enum KeySource {
     Operator,
     /// Taken over from another system.
     Import,
+    /// In a way that only a newer server knows, by its name.
+    Other(String),
 }
 
 impl KeySource {
-    /// Every source there is.
-    pub const ALL: [Self; 6] =
-        [Self::Dashboard, Self::Api, Self::Cli, Self::Agent, Self::Operator, Self::Import];
+    /// Every source that is known.
+    pub const ALL: &'static [Self] =
+        &[Self::Dashboard, Self::Api, Self::Cli, Self::Agent, Self::Operator, Self::Import];
 
     /// As it is written in the API.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn as_str(&self) -> &str {
         match self {
             Self::Dashboard => "dashboard",
             Self::Api => "api",
@@ -54,13 +56,15 @@ impl KeySource {
             Self::Agent => "agent",
             Self::Operator => "operator",
             Self::Import => "import",
+            Self::Other(name) => name.as_str(),
         }
     }
 
     /// The source with exactly this name.
     #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|source| source.as_str() == name)
+    pub fn from_name(name: &str) -> Self {
+        let known = Self::ALL.iter().find(|source| source.as_str() == name);
+        known.cloned().unwrap_or_else(|| Self::Other(name.to_owned()))
     }
 }
 
@@ -123,5 +127,20 @@ impl ApiKey {
     #[must_use]
     pub fn reaches_beyond_its_project(&self) -> bool {
         self.project_id.is_some() && !self.scopes.fits_a_project()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_of_any_name_is_written_as_it_was_read() {
+        for name in ["dashboard", "api", "cli", "agent", "operator", "import", "robot", "API", ""] {
+            assert_eq!(KeySource::from_name(name).as_str(), name);
+        }
+        for source in KeySource::ALL {
+            assert_eq!(&KeySource::from_name(source.as_str()), source);
+        }
     }
 }

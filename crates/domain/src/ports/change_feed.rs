@@ -32,8 +32,9 @@ pub enum Change {
     /// Of this key: it was revoked, or its end, its scopes or whom it stands for were changed.
     Key(KeyId),
     /// Of this organization: it was suspended, its suspension ended, or it was linked to another one at
-    /// Clerk. Or any number of its keys have changed: a store may tell so of many at once. Whoever
-    /// remembers any of its keys, or the organization itself, forgets them.
+    /// Clerk. Or any number of its keys have changed: a store may tell so of many at once, and of what
+    /// only a newer server knows. Whoever remembers any of its keys, or the organization itself, forgets
+    /// them.
     Organization(OrganizationId),
 }
 
@@ -68,7 +69,8 @@ pub enum Poll {
     },
     /// The feed has no event with the reader's number and mark, or is on another line of history:
     /// what the reader knows is of another store, or of a state that was lost, or older than what is
-    /// kept. It must forget everything and start at the head.
+    /// kept. Or the feed tells something that only a newer server knows, and that names no organization
+    /// which it may concern. The reader must forget everything and start at the head.
     Diverged(FeedHead),
 }
 

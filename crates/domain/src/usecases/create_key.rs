@@ -97,7 +97,7 @@ impl Management {
             name: spec.name().clone(),
             key_prefix: self.environment.format().shown(&plaintext),
             scopes: spec.scopes().clone(),
-            source: permit.action().source,
+            source: permit.action().source.clone(),
             created_at: now,
             created_by_user_id: permit.action().created_by.clone(),
             device_name: spec.device_name().cloned(),

@@ -38,7 +38,7 @@ pub struct ApiKeyView<'a> {
     scopes: Scopes<'a>,
     /// How it came to be.
     #[schema(value_type = KeySourceName)]
-    source: &'static str,
+    source: &'a str,
     /// Whether it can be used: it is neither revoked nor expired.
     is_active: bool,
     /// When it was created.
@@ -97,7 +97,7 @@ closed_set!(
     KeySourceName,
     "KeySource",
     "How a key came to be.",
-    KeySource::ALL.into_iter().map(KeySource::as_str)
+    KeySource::ALL.iter().map(KeySource::as_str)
 );
 
 /// The keys of an organization, newest first.

@@ -95,6 +95,39 @@ async fn whatever_changes_a_verdict_is_told_and_nothing_else_is() {
     assert_eq!(told(&scene.store, &start).await.0, []);
 }
 
+/// A newer server has told it, of whatever.
+#[tokio::test]
+async fn a_kind_of_change_that_is_not_known_concerns_all_that_it_can() {
+    let scene = scene().await;
+    let unchecked = ["changes_kind_check", "changes_check", "changes_check1"];
+    for constraint in unchecked {
+        scene.run(&format!("ALTER TABLE changes DROP CONSTRAINT {constraint}")).await;
+    }
+    let organization = Change::Organization(scene.organization.id);
+    for (key, of, expected) in [
+        ("NULL", "id", Some(organization)),
+        ("id", "id", Some(organization)),
+        ("id", "NULL", None),
+        ("NULL", "NULL", None),
+    ] {
+        let start = end(&scene.store).await;
+        scene
+            .run(&format!(
+                "INSERT INTO changes (sequence, mark, kind, key_id, organization_id, at) \
+                 SELECT feed_end() + 1, uuid_send(gen_random_uuid()), 'policy', {key}, {of}, clock_timestamp() \
+                 FROM organizations"
+            ))
+            .await;
+        match expected {
+            Some(change) => assert_eq!(told(&scene.store, &start).await.0, [change], "{key}, {of}"),
+            None => assert!(diverged(&scene.store, &start).await, "{key}, {of}"),
+        }
+        let next = end(&scene.store).await;
+        scene.run("UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) + interval '1 day'").await;
+        assert_eq!(told(&scene.store, &next).await.0, [Change::Key(scene.key.key.id)], "read on from there");
+    }
+}
+
 /// A reader below the oldest open transaction would be told nothing for as long.
 #[tokio::test]
 async fn an_unrelated_open_transaction_holds_nothing_back() {

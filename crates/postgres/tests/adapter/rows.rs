@@ -2,12 +2,15 @@
 
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
-    model::{AuditAction, ProjectId, Scope, ScopeSet},
-    ports::{Insertion, KeyStore, Organizations},
+    model::{ApiKey, AuditAction, KeySource, ProjectId, Scope, ScopeSet},
+    ports::{Insertion, KeyLookup, KeyStore, Organizations},
 };
 use capykeys_testkit::shared;
 
-use crate::support::{database, patient, store};
+use crate::{
+    scene::scene,
+    support::{database, patient, store},
+};
 
 #[tokio::test]
 async fn a_row_that_cannot_be_read_is_reported_without_its_values() {
@@ -36,4 +39,19 @@ async fn a_key_of_one_project_may_be_stored_with_scopes_that_reach_beyond_it() {
     new.key.scopes = ScopeSet::new(Scope::ALL.iter().copied()).unwrap();
     assert_eq!(store.insert(&new, &fixtures::created(&new)).await.unwrap(), Insertion::Inserted);
     assert_eq!(KeyStore::find(&store, organization.id, new.key.id).await.unwrap(), Some(new.key));
+}
+
+/// A newer server has stored it: one such key must not hide what is listed beside it, nor stop working.
+#[tokio::test]
+async fn a_source_that_is_not_known_is_read_as_it_is() {
+    let scene = scene().await;
+    scene.run("ALTER TABLE api_keys DROP CONSTRAINT api_keys_source_check").await;
+    scene.run("UPDATE api_keys SET source = 'robot'").await;
+    let (id, organization) = (scene.key.key.id, scene.organization.id);
+    let expected = ApiKey { source: KeySource::Other("robot".to_owned()), ..scene.key.key.clone() };
+    assert_eq!(KeyStore::find(&scene.store, organization, id).await.unwrap().as_ref(), Some(&expected));
+    let listed = KeyStore::list(&scene.store, organization, None, 10.try_into().unwrap()).await.unwrap();
+    assert_eq!(listed, std::slice::from_ref(&expected));
+    let found = scene.store.find_by_digest(&[scene.key.digest]).await.unwrap().unwrap();
+    assert_eq!(found.key, expected);
 }

@@ -6,9 +6,10 @@ use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{AuditAction, Renaming, Slug, Suspension},
     ports::{
-        AuditLog, ChangeFeed, KeyLookup, KeyStore, KeyUse, Organizations, Poll, Readiness, ReplicaId,
-        ReplicaRegistry,
+        AuditLog, ChangeFeed, KeyLookup, KeyStore, KeyUse, Organizations, PepperRegistry, Poll, Readiness,
+        Rehash, ReplicaId, ReplicaRegistry,
     },
+    secret::{PepperCheck, PepperId},
 };
 use capykeys_testkit::shared;
 
@@ -16,18 +17,24 @@ use crate::support::{database, patient, store};
 
 const READER: ReplicaId = ReplicaId([7; 16]);
 
-/// How many statements the server has logged for this database.
-fn statements(database: &str) -> usize {
+/// The statements that the server has logged for this database.
+fn logged(database: &str) -> Vec<String> {
     let (executed, simple) =
         (format!(" {database} LOG:  execute "), format!(" {database} LOG:  statement: "));
-    shared().log().lines().filter(|line| line.contains(&executed) || line.contains(&simple)).count()
+    let log = shared().log();
+    let statements = log.lines().filter(|line| line.contains(&executed) || line.contains(&simple));
+    statements.map(str::to_owned).collect()
+}
+
+fn statements(database: &str) -> usize {
+    logged(database).len()
 }
 
 macro_rules! takes_one {
     ($database:expr, $operation:expr) => {{
         let before = statements($database);
         let outcome = $operation.await.unwrap();
-        assert_eq!(statements($database) - before, 1, stringify!($operation));
+        assert_eq!(statements($database) - before, 1, "{}", stringify!($operation));
         outcome
     }};
 }
@@ -82,4 +89,18 @@ async fn every_operation_is_one_statement() {
     takes_one!(database, store.registry());
     assert!(takes_one!(database, store.retire(READER, 2)));
     takes_one!(database, store.forget(READER, 2));
+
+    let pepper = PepperId::parse("2").unwrap();
+    takes_one!(database, store.announce(READER, &[PepperCheck { id: pepper.clone(), value: [2; 32] }]));
+    assert!(takes_one!(database, store.take_turn(READER, &pepper)));
+    takes_one!(database, store.uses(at));
+    let rehash = Rehash { key: another.key.id, from: another.digest.clone(), to: fixtures::digest([1; 32]) };
+    takes_one!(database, store.rehash(&[rehash]));
+    takes_one!(database, store.expire(at, limit));
+
+    // A statement that a pooler has prepared must outlive a column that is added: it names its own.
+    for statement in logged(database) {
+        let names_its_columns = !statement.replace("count(*)", "").replace("'*'", "").contains('*');
+        assert!(names_its_columns, "{statement}");
+    }
 }

@@ -1,0 +1,55 @@
+//! The change feed, as the stores' answers tell it.
+
+use capykeys_domain::{
+    model::{KeyId, OrganizationId},
+    ports::{Change, FeedHead, FeedPosition, Poll},
+};
+
+use crate::{Corrupt, Row, record::records};
+
+/// An event of the feed, as it is stored.
+pub struct Event {
+    sequence: i64,
+    mark: [u8; 16],
+    kind: String,
+    key_id: Option<KeyId>,
+    organization_id: Option<OrganizationId>,
+}
+
+records! {
+    Event { sequence, mark, kind, key_id, organization_id }
+}
+
+impl Event {
+    /// What has changed; `None` where that can be anything. A kind that this program does not know is a
+    /// newer one's: it concerns the organization that it names, with whatever that has.
+    fn change(&self) -> Option<Change> {
+        match (self.kind.as_str(), self.key_id) {
+            ("key", Some(key)) => Some(Change::Key(key)),
+            _ => self.organization_id.map(Change::Organization),
+        }
+    }
+}
+
+/// The head of the feed, of the columns `sequence`, `mark`, `now` and `registered`.
+///
+/// # Errors
+/// [`Corrupt`] where one of them cannot be read.
+pub fn head(row: &impl Row, history: [u8; 16]) -> Result<FeedHead, Corrupt> {
+    let position = FeedPosition { sequence: row.field("sequence")?, mark: row.field("mark")?, history };
+    Ok(FeedHead { position, store_time: row.field("now")?, registered: row.field("registered")? })
+}
+
+/// What a reader is told that asked after `asked`: `events` begin with its own. It has diverged where
+/// its own is not there any more, and where something is told that can concern anything.
+pub fn poll(asked: &FeedPosition, head: FeedHead, events: &[Event]) -> Poll {
+    let at = |event: &Event| FeedPosition { sequence: event.sequence, mark: event.mark, ..head.position };
+    let Some((own, later)) = events.split_first().filter(|(own, _)| at(own) == *asked) else {
+        return Poll::Diverged(head);
+    };
+    let Some(changes) = later.iter().map(Event::change).collect() else { return Poll::Diverged(head) };
+    let position = at(later.last().unwrap_or(own));
+    let complete = position == head.position;
+    let FeedHead { store_time, registered, .. } = head;
+    Poll::Changes { changes, position, complete, store_time, registered }
+}

@@ -1,0 +1,21 @@
+//! How the domain's types stand in the columns of a database, whatever its driver.
+//!
+//! A [`Record`] is described once: the names of its columns, the values that go into them and how they
+//! are read back, by name. The storage adapters take from it the lists in their statements
+//! ([`Columns`]), the values of named parameters ([`Values`]) and what they read from a [`Row`]. What is
+//! theirs is the type that each [`Kind`] of value has in their database.
+
+mod feed;
+mod field;
+mod record;
+mod records;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub use feed::{Event, head, poll};
+pub use field::{Field, Kind, Value};
+pub use record::{Columns, Corrupt, Record, Row};
+pub use records::{BESIDE, found_key};
+pub use values::Values;

@@ -1,0 +1,180 @@
+//! That what is stored comes back, and which text statements get.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use capykeys_conformance::fixtures;
+use capykeys_domain::{
+    model::{ApiKey, DeviceName, KeySource, Organization, ProjectId, Suspension, UserId},
+    ports::{Change, FeedHead, FeedPosition, FeedProgress, Poll, RegisteredReplica, ReplicaId},
+    secret::KeyDigest,
+};
+
+use crate::{Columns, Corrupt, Event, Kind, Record, Row, Value, Values, poll};
+
+/// A row in memory.
+#[derive(Clone, Default)]
+struct Kept(BTreeMap<String, (Kind, Value<'static>)>);
+
+impl Kept {
+    fn of<R: Record>(prefix: &str, record: &R) -> Self {
+        let named = R::columns().into_iter().zip(record.values());
+        Self(named.map(|((name, kind), value)| ([prefix, name].concat(), (kind, owned(value)))).collect())
+    }
+
+    fn with(mut self, name: &str, value: Value<'static>) -> Self {
+        self.0.get_mut(name).unwrap().1 = value;
+        self
+    }
+}
+
+impl Row for Kept {
+    fn value(&self, column: &str, kind: Kind) -> Option<Value<'_>> {
+        let (own, value) = self.0.get(column)?;
+        (*own == kind).then(|| value.clone())
+    }
+}
+
+fn owned(value: Value<'_>) -> Value<'static> {
+    match value {
+        Value::Null => Value::Null,
+        Value::Id(id) => Value::Id(id),
+        Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+        Value::Time(time) => Value::Time(time),
+        Value::Bytes(bytes) => Value::Bytes(bytes.to_vec().leak()),
+        Value::Number(number) => Value::Number(number),
+        Value::Flag(flag) => Value::Flag(flag),
+        Value::Address(address) => Value::Address(address),
+        Value::Many(values) => Value::Many(values.into_iter().map(owned).collect()),
+    }
+}
+
+fn full_key() -> ApiKey {
+    let organization = fixtures::organization(fixtures::at(0));
+    ApiKey {
+        source: KeySource::Other("robot".to_owned()),
+        created_by_user_id: UserId::parse("user_2a"),
+        device_name: DeviceName::parse("laptop").ok(),
+        expires_at: Some(fixtures::at(5)),
+        last_used_at: Some(fixtures::at(4)),
+        project_id: ProjectId::parse("p1").ok(),
+        revoked_at: Some(fixtures::at(6)),
+        ..fixtures::key(organization.id, fixtures::at(1)).key
+    }
+}
+
+#[test]
+fn a_record_comes_back_from_its_columns_whatever_their_prefix() {
+    let key = full_key();
+    let bare = fixtures::key(key.organization_id, fixtures::at(2)).key;
+    for prefix in ["", "k_"] {
+        for key in [&key, &bare] {
+            assert_eq!(&Kept::of(prefix, key).record::<ApiKey>(prefix).unwrap(), key);
+        }
+    }
+    assert_eq!(Kept::of("", &key).record::<ApiKey>("k_"), Err(Corrupt("id")));
+}
+
+#[test]
+fn a_part_is_absent_where_its_first_column_is_empty() {
+    let plain = fixtures::organization(fixtures::at(0));
+    let suspension = Some(Suspension { at: fixtures::at(3), reason: None });
+    let linked = Organization { suspension, ..fixtures::organization_at_clerk(fixtures::at(0), "org_2a") };
+    for organization in [plain, linked] {
+        assert_eq!(Kept::of("", &organization).record(""), Ok(organization));
+    }
+    let confirmed = Some(FeedProgress { sequence: 7, history: [9; 16] });
+    for confirmed in [None, confirmed] {
+        let lease = std::time::Duration::from_micros(1_234_567);
+        let replica = RegisteredReplica { id: ReplicaId([1; 16]), lease, confirmed, renewals: 3 };
+        assert_eq!(Kept::of("", &replica).record(""), Ok(Some(replica)));
+    }
+}
+
+#[test]
+fn a_value_that_the_domain_does_not_accept_is_named_by_its_column() {
+    let kept = Kept::of("", &full_key());
+    for (column, value) in [
+        ("name", Value::Text("a\nb".into())),
+        ("created_by_user_id", Value::Text("hunter2".into())),
+        ("project_id", Value::Text("hunter2 hunter2".into())),
+        ("created_at", Value::Null),
+        ("id", Value::Text("hunter2".into())),
+        ("scopes", Value::Many(vec![])),
+        ("scopes", Value::Many(vec![Value::Number(1)])),
+    ] {
+        let read = kept.clone().with(column, value).record::<ApiKey>("");
+        assert_eq!(read, Err(Corrupt(column)));
+    }
+}
+
+#[test]
+fn every_column_has_a_value_of_its_own_name_and_kind() {
+    let new = fixtures::key(full_key().organization_id, fixtures::at(1));
+    let key = full_key();
+    let values = Values::of("id", &new.key.id).record("key_", &key).record("", &new.digest);
+    for (prefix, columns) in [("key_", ApiKey::columns()), ("", KeyDigest::columns())] {
+        for (name, kind) in columns {
+            assert_eq!(values.get(&[prefix, name].concat()).map(|(kind, _)| kind), Some(kind), "{name}");
+        }
+    }
+    assert!(values.get("name").is_none());
+}
+
+#[test]
+fn statements_get_the_same_columns_in_each_of_their_lists() {
+    let columns = Columns::of::<KeyDigest>("old_").with(Columns::named(&["turn"]));
+    assert_eq!(columns.names(), "pepper_id, digest, turn");
+    assert_eq!(columns.parameters(), "$old_pepper_id, $old_digest, $turn");
+    assert_eq!(columns.from("k"), "k.pepper_id AS old_pepper_id, k.digest AS old_digest, k.turn AS turn");
+    assert_eq!(columns.again("a"), "a.old_pepper_id, a.old_digest, a.turn");
+}
+
+/// The events after the reader's own, as kind, key and organization.
+fn told(events: &[(&str, bool, bool)]) -> Poll {
+    let key = full_key();
+    let event = |sequence: i64, (kind, of_key, of_organization): (&str, bool, bool)| {
+        let row = Kept::default();
+        let fields = [
+            ("sequence", Kind::Number, Value::Number(sequence)),
+            ("mark", Kind::Id, Value::Bytes(&[5; 16])),
+            ("kind", Kind::Text, Value::Text(kind.to_owned().into())),
+            ("key_id", Kind::Id, if of_key { Value::Id(key.id.uuid()) } else { Value::Null }),
+            (
+                "organization_id",
+                Kind::Id,
+                if of_organization { Value::Id(key.organization_id.uuid()) } else { Value::Null },
+            ),
+        ];
+        let named = fields.map(|(name, kind, value)| (name.to_owned(), (kind, value)));
+        Kept(row.0.into_iter().chain(named).collect()).record::<Event>("").unwrap()
+    };
+    let asked = FeedPosition { sequence: 10, mark: [5; 16], history: [0; 16] };
+    let events: Vec<_> =
+        (10..).zip([("key", true, true)].iter().chain(events)).map(|(at, one)| event(at, *one)).collect();
+    let end = 10 + i64::try_from(events.len()).unwrap() - 1;
+    let head = FeedHead {
+        position: FeedPosition { sequence: end, ..asked },
+        store_time: fixtures::at(0),
+        registered: true,
+    };
+    poll(&asked, head, &events)
+}
+
+#[test]
+fn a_kind_of_change_that_is_not_known_concerns_all_that_it_can() {
+    let (known, unknown) = (("key", true, true), "policy");
+    let changes = |events: &[_]| match told(events) {
+        Poll::Changes { changes, complete: true, .. } => Some(changes.len()),
+        Poll::Changes { .. } => panic!("cut off"),
+        Poll::Diverged(_) => None,
+    };
+    assert_eq!(changes(&[]), Some(0));
+    assert_eq!(changes(&[known, ("organization", false, true), (unknown, true, true)]), Some(3));
+    assert!(matches!(
+        told(&[(unknown, true, true)]),
+        Poll::Changes { changes, .. } if matches!(changes[..], [Change::Organization(_)])
+    ));
+    for anything in [(unknown, true, false), (unknown, false, false), ("start", false, false)] {
+        assert_eq!(changes(&[known, anything, known]), None, "{anything:?}");
+    }
+}
