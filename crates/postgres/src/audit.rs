@@ -7,8 +7,7 @@ use capykeys_domain::{
     model::{AuditEvent, AuditRecord, OrganizationId, Timestamp},
     ports::{AuditLog, Unavailable},
 };
-use capykeys_storage::{Columns, Row as _, Values};
-use tokio_postgres::Row;
+use capykeys_storage::{Columns, Values};
 
 use crate::{line::answer, rows, statement::Statement, store::PostgresStore};
 
@@ -21,14 +20,12 @@ pub(crate) fn insert_event() -> String {
 
 /// Stores an event and nothing else.
 static APPEND: LazyLock<Statement> = LazyLock::new(|| {
-    let answer = answer(&Columns::default(), "SELECT true AS found");
-    Statement::new("append to the audit log", &format!(", logged AS ({} FROM line){answer}", insert_event()))
+    Statement::of_change("append to the audit log", &format!("{} FROM line", insert_event()))
 });
 
 /// With the rights of the table's owner; it leaves what is younger than a day.
 static EXPIRE: LazyLock<Statement> = LazyLock::new(|| {
-    let gone = "SELECT true AS found, expire_audit_events($before, $at_most) AS gone";
-    Statement::new("take old events out of the audit log", &answer(&Columns::named(&["gone"]), gone))
+    Statement::of_value("take old events out of the audit log", "", "expire_audit_events($before, $at_most)")
 });
 
 static LIST: LazyLock<Statement> = LazyLock::new(|| {
@@ -44,12 +41,11 @@ static LIST: LazyLock<Statement> = LazyLock::new(|| {
 #[async_trait]
 impl AuditLog for PostgresStore {
     async fn append(&self, event: &AuditEvent) -> Result<(), Unavailable> {
-        self.pool.run(&APPEND, Values::none().record("event_", event), rows::done).await
+        self.pool.run(&APPEND, Values::default().record("event_", event), |_| Ok(())).await
     }
 
     async fn expire(&self, before: Timestamp, at_most: NonZeroU32) -> Result<u64, Unavailable> {
-        let gone = |rows: &[Row]| Ok(rows::only(rows)?.field("gone")?);
-        self.pool.run(&EXPIRE, Values::of("before", &before).and("at_most", &at_most), gone).await
+        self.pool.run(&EXPIRE, Values::of("before", &before).and("at_most", &at_most), rows::value).await
     }
 
     async fn list(

@@ -10,7 +10,7 @@ use tokio_postgres::Row;
 use crate::{
     failure::Failure,
     line::{LINE_ID, answer},
-    rows::{self, Answer},
+    rows::Answer,
     statement::Statement,
     store::PostgresStore,
 };
@@ -43,10 +43,8 @@ static POLL: LazyLock<Statement> = LazyLock::new(|| {
     Statement::new("poll the feed", &(answer(&columns, &query) + " ORDER BY answer.event_sequence"))
 });
 
-static BEGIN: LazyLock<Statement> = LazyLock::new(|| {
-    let query = "SELECT true AS found, feed_end() AS sequence";
-    Statement::new("begin the feed anew", &answer(&Columns::named(&["sequence"]), query))
-});
+static BEGIN: LazyLock<Statement> =
+    LazyLock::new(|| Statement::of_value("begin the feed anew", "", "feed_end()"));
 
 #[async_trait]
 impl ChangeFeed for PostgresStore {
@@ -59,7 +57,7 @@ impl ChangeFeed for PostgresStore {
         if let Some(head) = head().await? {
             return Ok(head);
         }
-        self.pool.run(&BEGIN, Values::none(), rows::done).await?;
+        self.pool.run(&BEGIN, Values::default(), |_| Ok(())).await?;
         head().await?.ok_or_else(|| Failure::UnreadableRow.during(HEAD.operation))
     }
 

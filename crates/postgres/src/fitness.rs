@@ -85,11 +85,14 @@ const IN_SERVICE: [Fault; 7] = [
 
 /// The settings with which the server may lose what it has acknowledged.
 pub(crate) static RISKS: LazyLock<Statement> = LazyLock::new(|| {
-    let query = "SELECT true AS found, concat_ws(', ', \
-        CASE WHEN current_setting('fsync') = 'off' THEN 'fsync' END, \
-        CASE WHEN current_setting('synchronous_commit') = 'off' THEN 'synchronous_commit' END, \
-        CASE WHEN current_setting('full_page_writes') = 'off' THEN 'full_page_writes' END) AS off";
-    Statement::new("look at the settings", &answer(&Columns::named(&["off"]), query))
+    Statement::of_value(
+        "look at the settings",
+        "",
+        "concat_ws(', ', \
+             CASE WHEN current_setting('fsync') = 'off' THEN 'fsync' END, \
+             CASE WHEN current_setting('synchronous_commit') = 'off' THEN 'synchronous_commit' END, \
+             CASE WHEN current_setting('full_page_writes') = 'off' THEN 'full_page_writes' END)",
+    )
 });
 
 fn served() -> impl Iterator<Item = &'static Fault> {

@@ -23,7 +23,7 @@ use crate::{
 /// in [`REVOKE`]: a change of either comes before this or after it. A conflict is not made an error:
 /// the server would log the error with the digest in it.
 static INSERT: LazyLock<Statement> = LazyLock::new(|| {
-    let key = Columns::of::<ApiKey>("").and::<KeyDigest>("");
+    let key = Columns::of::<ApiKey>("").with(Columns::of::<KeyDigest>(""));
     let (names, parameters, insert_event) = (key.names(), key.parameters(), insert_event());
     let answer = answer(
         &Columns::named(&["obstacle", "inserted", "scope"]),
@@ -113,26 +113,21 @@ static REVOKE: LazyLock<Statement> = LazyLock::new(|| {
 /// and waits for one more would hold up the revocations of the thousand, and two such statements
 /// could wait for each other. A key with a later time is not written, so nothing is where nothing is new.
 static RECORD_USES: LazyLock<Statement> = LazyLock::new(|| {
-    let answer = answer(
-        &Columns::named(&["left_out"]),
-        "SELECT true AS found, (SELECT count(*) FROM late) - (SELECT count(*) FROM recorded) AS left_out",
-    );
-    Statement::new(
+    Statement::of_value(
         "record uses",
-        &format!(
-            ", used AS (\
-                 SELECT used.id, max(at) AS at FROM line, unnest($ids, $times) AS used (id, at) GROUP BY used.id\
-             ), late AS (\
-                 SELECT k.id, used.at FROM api_keys k JOIN used USING (id) \
-                 WHERE k.last_used_at IS NULL OR k.last_used_at < used.at\
-             ), target AS (\
-                 SELECT k.id, late.at FROM api_keys k JOIN late USING (id) \
-                 WHERE k.last_used_at IS NULL OR k.last_used_at < late.at \
-                 ORDER BY k.id FOR NO KEY UPDATE OF k SKIP LOCKED\
-             ), recorded AS (\
-                 UPDATE api_keys k SET last_used_at = target.at FROM target WHERE k.id = target.id RETURNING k.id\
-             ){answer}"
-        ),
+        ", used AS (\
+             SELECT used.id, max(at) AS at FROM line, unnest($ids, $times) AS used (id, at) GROUP BY used.id\
+         ), late AS (\
+             SELECT k.id, used.at FROM api_keys k JOIN used USING (id) \
+             WHERE k.last_used_at IS NULL OR k.last_used_at < used.at\
+         ), target AS (\
+             SELECT k.id, late.at FROM api_keys k JOIN late USING (id) \
+             WHERE k.last_used_at IS NULL OR k.last_used_at < late.at \
+             ORDER BY k.id FOR NO KEY UPDATE OF k SKIP LOCKED\
+         ), recorded AS (\
+             UPDATE api_keys k SET last_used_at = target.at FROM target WHERE k.id = target.id RETURNING k.id\
+         )",
+        "(SELECT count(*) FROM late) - (SELECT count(*) FROM recorded)",
     )
 });
 
@@ -178,8 +173,7 @@ impl KeyStore for PostgresStore {
     async fn record_uses(&self, uses: &[KeyUse]) -> Result<(), Unavailable> {
         let (ids, times): (Vec<_>, Vec<_>) = uses.iter().map(|one| (one.key, one.at)).unzip();
         let values = Values::of("ids", &ids).and("times", &times);
-        let left = |rows: &[Row]| Ok(rows::only(rows)?.field::<i64>("left_out")?);
-        match self.pool.run(&RECORD_USES, values, left).await? {
+        match self.pool.run(&RECORD_USES, values, rows::value::<i64>).await? {
             0 => Ok(()),
             left => {
                 let operation = RECORD_USES.operation;

@@ -15,7 +15,7 @@ use crate::{line::answer, rows::Answer, statement::Statement, store::PostgresSto
 
 /// A key whose organization is missing is found and cannot be read: it is not an unknown one.
 static FIND: LazyLock<Statement> = LazyLock::new(|| {
-    let key = Columns::of::<KeyDigest>("").and::<ApiKey>("");
+    let key = Columns::of::<KeyDigest>("").with(Columns::of::<ApiKey>(""));
     let organization = Columns::of::<Organization>(BESIDE);
     let query = format!(
         "SELECT true AS found, {}, {} FROM api_keys k LEFT JOIN organizations o ON o.id = k.organization_id \

@@ -127,7 +127,7 @@ impl Organizations for PostgresStore {
         organization: &Organization,
         event: &AuditEvent,
     ) -> Result<Organization, Unavailable> {
-        let values = Values::none().record("", organization).record("event_", event);
+        let values = Values::default().record("", organization).record("event_", event);
         let stored = self.pool.run(&CREATE, values, rows::first).await?;
         let stored = match (stored, &organization.clerk) {
             (None, Some(clerk)) => self.find_by_clerk_id(&clerk.id).await?,

@@ -8,8 +8,7 @@ use capykeys_domain::{
     ports::{PepperRegistry, PepperUse, RecordedPepper, Rehash, ReplicaId, Unavailable},
     secret::{PepperCheck, PepperId},
 };
-use capykeys_storage::{Columns, Row as _, Values};
-use tokio_postgres::Row;
+use capykeys_storage::{Columns, Values};
 
 use crate::{line::answer, rows, statement::Statement, store::PostgresStore};
 
@@ -39,18 +38,15 @@ static ANNOUNCE: LazyLock<Statement> = LazyLock::new(|| {
 });
 
 static TAKE_TURN: LazyLock<Statement> = LazyLock::new(|| {
-    let answer =
-        answer(&Columns::named(&["given"]), "SELECT true AS found, EXISTS (SELECT FROM taken) AS given");
-    Statement::new(
+    Statement::of_value(
         "give a pepper its turn",
-        &format!(
-            ", taken AS (\
-                 UPDATE peppers SET turn = (SELECT COALESCE(max(turn), 0) + 1 FROM peppers) FROM line \
-                 WHERE peppers.id = $pepper \
-                     AND NOT EXISTS (SELECT FROM replicas r WHERE r.id <> $replica AND $pepper <> ALL (r.peppers)) \
-                 RETURNING 1\
-             ){answer}"
-        ),
+        ", taken AS (\
+             UPDATE peppers SET turn = (SELECT COALESCE(max(turn), 0) + 1 FROM peppers) FROM line \
+             WHERE peppers.id = $pepper \
+                 AND NOT EXISTS (SELECT FROM replicas r WHERE r.id <> $replica AND $pepper <> ALL (r.peppers)) \
+             RETURNING 1\
+         )",
+        "EXISTS (SELECT FROM taken)",
     )
 });
 
@@ -62,20 +58,14 @@ static USES: LazyLock<Statement> = LazyLock::new(|| {
 
 /// It waits for no lock, as the recording of uses does not.
 static REHASH: LazyLock<Statement> = LazyLock::new(|| {
-    let answer = answer(&Columns::default(), "SELECT true AS found");
-    Statement::new(
+    Statement::of_change(
         "rehash keys",
-        &format!(
-            ", target AS (\
-                 SELECT k.id, moved.pepper, moved.digest \
-                 FROM line, unnest($ids, $old, $peppers, $new) AS moved (id, old, pepper, digest) \
-                 JOIN api_keys k ON k.id = moved.id AND k.digest = moved.old AND k.revoked_at IS NULL \
-                 ORDER BY k.id FOR UPDATE OF k SKIP LOCKED\
-             ), rehashed AS (\
-                 UPDATE api_keys k SET pepper_id = target.pepper, digest = target.digest \
-                 FROM target WHERE k.id = target.id\
-             ){answer}"
-        ),
+        "WITH target AS (\
+             SELECT k.id, moved.pepper, moved.digest \
+             FROM line, unnest($ids, $old, $peppers, $new) AS moved (id, old, pepper, digest) \
+             JOIN api_keys k ON k.id = moved.id AND k.digest = moved.old AND k.revoked_at IS NULL \
+             ORDER BY k.id FOR UPDATE OF k SKIP LOCKED\
+         ) UPDATE api_keys k SET pepper_id = target.pepper, digest = target.digest FROM target WHERE k.id = target.id",
     )
 });
 
@@ -93,8 +83,7 @@ impl PepperRegistry for PostgresStore {
     }
 
     async fn take_turn(&self, replica: ReplicaId, pepper: &PepperId) -> Result<bool, Unavailable> {
-        let given = |rows: &[Row]| Ok(rows::only(rows)?.field("given")?);
-        self.pool.run(&TAKE_TURN, Values::of("replica", &replica).and("pepper", pepper), given).await
+        self.pool.run(&TAKE_TURN, Values::of("replica", &replica).and("pepper", pepper), rows::value).await
     }
 
     async fn uses(&self, at: Timestamp) -> Result<Vec<PepperUse>, Unavailable> {
@@ -107,6 +96,6 @@ impl PepperRegistry for PostgresStore {
         let peppers: Vec<_> = keys.iter().map(|key| key.to.pepper_id().clone()).collect();
         let new: Vec<_> = keys.iter().map(|key| *key.to.as_bytes()).collect();
         let values = Values::of("ids", &ids).and("old", &old).and("peppers", &peppers).and("new", &new);
-        self.pool.run(&REHASH, values, rows::done).await
+        self.pool.run(&REHASH, values, |_| Ok(())).await
     }
 }

@@ -17,16 +17,8 @@ use crate::{
     store::PostgresStore,
 };
 
-/// A statement that answers nothing but that it was done.
-fn silent(operation: &'static str, change: &str) -> Statement {
-    Statement::new(
-        operation,
-        &format!(", done AS ({change}){}", answer(&Columns::default(), "SELECT true AS found")),
-    )
-}
-
 static REGISTER: LazyLock<Statement> = LazyLock::new(|| {
-    silent(
+    Statement::of_change(
         "register a replica",
         "INSERT INTO replicas AS r (id, lease, renewals, retired) SELECT $id, $lease, 1, false FROM line \
          ON CONFLICT (id) DO UPDATE SET renewals = r.renewals + 1, retired = false",
@@ -36,7 +28,7 @@ static REGISTER: LazyLock<Statement> = LazyLock::new(|| {
 /// Without waiting for the disk: what a crash makes of it delays somebody at the most. It is told to
 /// the server in the statement itself, since behind a pooler there is no session to set it for.
 static CONFIRM: LazyLock<Statement> = LazyLock::new(|| {
-    silent(
+    Statement::of_change(
         "confirm changes",
         "UPDATE replicas SET confirmed_sequence = $confirmed_sequence, confirmed_history = $confirmed_history, \
              renewals = renewals + 1 \
@@ -57,21 +49,18 @@ static REGISTRY: LazyLock<Statement> = LazyLock::new(|| {
 });
 
 static RETIRE: LazyLock<Statement> = LazyLock::new(|| {
-    let columns = Columns::named(&["retired"]);
-    let answer = answer(&columns, "SELECT true AS found, EXISTS (SELECT FROM retired) AS retired");
-    Statement::new(
+    Statement::of_value(
         "retire a replica",
-        &format!(
-            ", retired AS (\
-                 UPDATE replicas SET retired = true FROM line \
-                 WHERE replicas.id = $id AND renewals = $renewals RETURNING 1\
-             ){answer}"
-        ),
+        ", retired AS (\
+             UPDATE replicas SET retired = true FROM line \
+             WHERE replicas.id = $id AND renewals = $renewals RETURNING 1\
+         )",
+        "EXISTS (SELECT FROM retired)",
     )
 });
 
 static FORGET: LazyLock<Statement> = LazyLock::new(|| {
-    silent(
+    Statement::of_change(
         "forget a replica",
         "DELETE FROM replicas USING line WHERE replicas.id = $id AND renewals = $renewals AND retired",
     )
@@ -80,24 +69,23 @@ static FORGET: LazyLock<Statement> = LazyLock::new(|| {
 #[async_trait]
 impl ReplicaRegistry for PostgresStore {
     async fn register(&self, id: ReplicaId, lease: Duration) -> Result<(), Unavailable> {
-        self.pool.run(&REGISTER, Values::of("id", &id).and("lease", &lease), rows::done).await
+        self.pool.run(&REGISTER, Values::of("id", &id).and("lease", &lease), |_| Ok(())).await
     }
 
     async fn confirm(&self, id: ReplicaId, progress: &FeedProgress) -> Result<(), Unavailable> {
-        self.pool.run(&CONFIRM, Values::of("id", &id).record("", progress), rows::done).await
+        self.pool.run(&CONFIRM, Values::of("id", &id).record("", progress), |_| Ok(())).await
     }
 
     async fn registry(&self) -> Result<Registry, Unavailable> {
-        self.pool.run(&REGISTRY, Values::none(), read).await
+        self.pool.run(&REGISTRY, Values::default(), read).await
     }
 
     async fn retire(&self, id: ReplicaId, renewals: i64) -> Result<bool, Unavailable> {
-        let retired = |rows: &[Row]| Ok(rows::only(rows)?.field("retired")?);
-        self.pool.run(&RETIRE, Values::of("id", &id).and("renewals", &renewals), retired).await
+        self.pool.run(&RETIRE, Values::of("id", &id).and("renewals", &renewals), rows::value).await
     }
 
     async fn forget(&self, id: ReplicaId, renewals: i64) -> Result<(), Unavailable> {
-        self.pool.run(&FORGET, Values::of("id", &id).and("renewals", &renewals), rows::done).await
+        self.pool.run(&FORGET, Values::of("id", &id).and("renewals", &renewals), |_| Ok(())).await
     }
 }
 

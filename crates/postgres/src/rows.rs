@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use capykeys_domain::model::Timestamp;
-use capykeys_storage::{Corrupt, Kind, Record, Row as _, Value};
+use capykeys_storage::{Corrupt, Field, Kind, Record, Row as _, Value};
 use tokio_postgres::{
     Row,
     types::{FromSql, Type},
@@ -68,18 +68,17 @@ pub(crate) fn all<R: Record>(rows: &[Row]) -> Result<Vec<R>, Failure> {
 
 /// What the first row holds, where there is one.
 pub(crate) fn first<R: Record>(rows: &[Row]) -> Result<Option<R>, Failure> {
-    rows.first().map(|row| Ok(Answer(row).record("")?)).transpose()
+    Ok(all(rows)?.into_iter().next())
+}
+
+/// The one value that a [`Statement::of_value`](crate::statement::Statement::of_value) answers.
+pub(crate) fn value<T: Field>(rows: &[Row]) -> Result<T, Failure> {
+    Ok(only(rows)?.field("value")?)
 }
 
 /// The row that there has to be.
 pub(crate) fn only(rows: &[Row]) -> Result<Answer<'_>, Failure> {
     rows.first().map(Answer).ok_or(Failure::UnreadableRow)
-}
-
-/// Of what is done and answers nothing.
-#[expect(clippy::unnecessary_wraps, reason = "stands where others can fail")]
-pub(crate) const fn done(_: &[Row]) -> Result<(), Failure> {
-    Ok(())
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use std::{error::Error, fmt};
 
 use bytes::BytesMut;
-use capykeys_storage::{Kind, Value, Values};
+use capykeys_storage::{Columns, Kind, Value, Values};
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, line::answer};
 
 /// 2000-01-01T00:00:00Z, from which `timestamptz` counts, in microseconds since the Unix epoch.
 pub(crate) const EPOCH: i64 = 946_684_800_000_000;
@@ -35,6 +35,17 @@ impl Statement {
             statement.text.extend(["$", &number, rest]);
         }
         statement
+    }
+
+    /// One that answers one `value` of its own, beside what `change` does: CTEs, each with a comma before it.
+    pub(crate) fn of_value(operation: &'static str, change: &str, value: &str) -> Self {
+        let query = format!("SELECT true AS found, {value} AS value");
+        Self::new(operation, &format!("{change}{}", answer(&Columns::named(&["value"]), &query)))
+    }
+
+    /// One that does something and answers nothing else.
+    pub(crate) fn of_change(operation: &'static str, change: &str) -> Self {
+        Self::of_value(operation, &format!(", done AS ({change})"), "true")
     }
 
     fn number(&mut self, name: &str) -> usize {

@@ -4,9 +4,8 @@ use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use capykeys_domain::ports::{Readiness, Unavailable};
-use capykeys_storage::{Row as _, Values};
+use capykeys_storage::Values;
 use tokio::runtime::Handle;
-use tokio_postgres::Row;
 
 use crate::{
     fitness,
@@ -65,9 +64,8 @@ impl PostgresStore {
     pub async fn check_schema(&self) -> Result<(), SchemaError> {
         self.pool.check_schema().await?;
         // Not at every connection: it costs some milliseconds, and many may be opened at once.
-        schema::judge(self.pool.rows(&fitness::SERVED, &Values::none()).await)?;
-        let off = |rows: &[Row]| Ok(rows::only(rows)?.field::<String>("off")?);
-        let off = self.pool.run(&fitness::RISKS, Values::none(), off).await?;
+        schema::judge(self.pool.rows(&fitness::SERVED, &Values::default()).await)?;
+        let off: String = self.pool.run(&fitness::RISKS, Values::default(), rows::value).await?;
         if !off.is_empty() {
             tracing::warn!(off, "PostgreSQL may lose what it has acknowledged");
         }
@@ -84,7 +82,7 @@ impl fmt::Debug for PostgresStore {
 #[async_trait]
 impl Readiness for PostgresStore {
     async fn check(&self) -> Result<(), Unavailable> {
-        match schema::judge(self.pool.rows(&fitness::SERVED, &Values::none()).await) {
+        match schema::judge(self.pool.rows(&fitness::SERVED, &Values::default()).await) {
             Ok(()) => Ok(()),
             Err(SchemaError::Unavailable(unavailable)) => Err(unavailable),
             Err(error) => Err(Unavailable::new("postgres", error)),

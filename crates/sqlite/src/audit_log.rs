@@ -57,7 +57,7 @@ impl AuditLog for SqliteStore {
 
 /// Adds the event, within the transaction of what it tells of.
 pub(crate) fn record(connection: &Connection, event: &AuditEvent) -> Result<(), Failure> {
-    sql::execute(connection, &INSERT, &Values::none().record("", event)).map(drop)
+    sql::execute(connection, &INSERT, &Values::default().record("", event)).map(drop)
 }
 
 #[cfg(test)]

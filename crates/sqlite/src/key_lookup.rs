@@ -20,7 +20,7 @@ impl KeyLookup for SqliteStore {
         }
         let found = self.read("find key by digest", |connection| {
             let named = (1..).zip(digests).map(|(number, digest)| (parameter(number), digest.as_bytes()));
-            let values = named.fold(Values::none(), |values, (name, digest)| values.and(name, digest));
+            let values = named.fold(Values::default(), |values, (name, digest)| values.and(name, digest));
             sql::each(connection, &find_any_of(digests.len()), &values, |row| found_key(row))
         })?;
         // The index knows the bytes alone; the pepper they were made with must be the same too.
@@ -34,7 +34,7 @@ fn parameter(number: usize) -> String {
 
 /// A key whose organization is missing is found and cannot be read: it is not an unknown one.
 static FIND: LazyLock<String> = LazyLock::new(|| {
-    let key = Columns::of::<KeyDigest>("").and::<ApiKey>("").from("k");
+    let key = Columns::of::<KeyDigest>("").with(Columns::of::<ApiKey>("")).from("k");
     let organization = Columns::of::<Organization>(BESIDE).from("o");
     format!(
         "SELECT {key}, {organization} FROM api_keys AS k LEFT JOIN organizations AS o ON o.id = k.organization_id \

@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use crate::{SqliteStore, audit_log::record, error::Failure, organizations, sql};
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
-    let key = Columns::of::<ApiKey>("").and::<KeyDigest>("");
+    let key = Columns::of::<ApiKey>("").with(Columns::of::<KeyDigest>(""));
     format!("INSERT INTO api_keys ({}) VALUES ({}) ON CONFLICT DO NOTHING", key.names(), key.parameters())
 });
 static FIND: LazyLock<String> = LazyLock::new(|| select("k.id = $id"));
@@ -117,7 +117,7 @@ fn insert(connection: &Connection, new: &NewKey) -> Result<Insertion, Failure> {
     if let Some(obstacle) = obstacle(connection, new)? {
         return Ok(obstacle);
     }
-    let values = Values::none().record("", &new.key).record("", &new.digest);
+    let values = Values::default().record("", &new.key).record("", &new.digest);
     let inserted = sql::execute(connection, &INSERT, &values)?;
     Ok(if inserted == 0 { Insertion::Duplicate } else { Insertion::Inserted })
 }

@@ -67,7 +67,7 @@ impl Organizations for SqliteStore {
             if let Some(known) = known {
                 return Ok(known);
             }
-            sql::execute(connection, &INSERT, &Values::none().record("", &organization))?;
+            sql::execute(connection, &INSERT, &Values::default().record("", &organization))?;
             record(connection, &event)?;
             Ok(organization)
         })
@@ -85,7 +85,7 @@ impl Organizations for SqliteStore {
         self.write("rename organization", move |connection| {
             let Some(known) = find(connection, id)? else { return Ok(None) };
             let Some(renamed) = known.renamed(&renaming, at) else { return Ok(Some(known)) };
-            sql::execute(connection, RENAME, &Values::none().record("", &renamed))?;
+            sql::execute(connection, RENAME, &Values::default().record("", &renamed))?;
             record(connection, &event)?;
             Ok(Some(renamed))
         })
@@ -106,7 +106,7 @@ impl Organizations for SqliteStore {
                 return Ok(Some(known));
             }
             let suspended = Organization { updated_at: at, suspension, ..known };
-            sql::execute(connection, SET_SUSPENSION, &Values::none().record("", &suspended))?;
+            sql::execute(connection, SET_SUSPENSION, &Values::default().record("", &suspended))?;
             record(connection, &event)?;
             Ok(Some(suspended))
         })

@@ -33,11 +33,11 @@ impl PepperRegistry for SqliteStore {
         let peppers = peppers.to_vec();
         self.write("announce peppers", move |connection| {
             for pepper in &peppers {
-                sql::execute(connection, RECORD, &Values::none().record("", pepper))?;
+                sql::execute(connection, RECORD, &Values::default().record("", pepper))?;
             }
             let ids: Vec<PepperId> = peppers.into_iter().map(|pepper| pepper.id).collect();
             sql::execute(connection, ANNOUNCE, &Values::of("replica", &replica).and("peppers", &ids))?;
-            sql::all(connection, RECORDED, &Values::none())
+            sql::all(connection, RECORDED, &Values::default())
         })
         .await
     }

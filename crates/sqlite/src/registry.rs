@@ -46,7 +46,7 @@ impl ReplicaRegistry for SqliteStore {
     async fn registry(&self) -> Result<Registry, Unavailable> {
         self.read_many("read the registry of replicas", |connection| {
             // Where there is no replica, the head stands alone.
-            let rows = sql::each(connection, &REGISTRY, &Values::none(), |columns| {
+            let rows = sql::each(connection, &REGISTRY, &Values::default(), |columns| {
                 Ok((columns.field("sequence")?, columns.record::<Option<_>>("")?))
             })?;
             let sequence = rows.first().map_or(0, |(sequence, _)| *sequence);

@@ -12,14 +12,13 @@ use uuid::Uuid;
 
 use crate::error::Failure;
 
-/// The first row of a query, if it has one.
+/// The one row of a query, if it has one.
 pub(crate) fn first<R: Record>(
     connection: &Connection,
     sql: &str,
     values: &Values<'_>,
 ) -> Result<Option<R>, Failure> {
-    let mut statement = prepare(connection, sql, values)?;
-    statement.raw_query().next()?.map(|row| Ok(Columns::of(row).record("")?)).transpose()
+    Ok(all(connection, sql, values)?.into_iter().next())
 }
 
 /// All rows of a query.

@@ -139,12 +139,6 @@ impl Columns {
         Self(columns.map(|(name, _)| (name, prefixed(prefix, name))).collect())
     }
 
-    /// Those of another record too.
-    #[must_use]
-    pub fn and<R: Record>(self, prefix: &'static str) -> Self {
-        self.with(Self::of::<R>(prefix))
-    }
-
     /// These too.
     #[must_use]
     pub fn with(self, more: Self) -> Self {

@@ -9,15 +9,9 @@ use crate::{Field, Kind, Record, Value};
 pub struct Values<'v>(Vec<(Cow<'static, str>, Kind, Value<'v>)>);
 
 impl<'v> Values<'v> {
-    /// For a statement without parameters.
-    #[must_use]
-    pub fn none() -> Self {
-        Self::default()
-    }
-
     /// This value.
     pub fn of(name: impl Into<Cow<'static, str>>, value: &'v impl Field) -> Self {
-        Self::none().and(name, value)
+        Self::default().and(name, value)
     }
 
     /// One more.
