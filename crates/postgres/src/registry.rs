@@ -20,7 +20,7 @@ use crate::{
 static REGISTER: LazyLock<Statement> = LazyLock::new(|| {
     Statement::of_change(
         "register a replica",
-        "INSERT INTO replicas AS r (id, lease, renewals, rows::value) SELECT $id, $lease, 1, false FROM line \
+        "INSERT INTO replicas AS r (id, lease, renewals, retired) SELECT $id, $lease, 1, false FROM line \
          ON CONFLICT (id) DO UPDATE SET renewals = r.renewals + 1, retired = false",
     )
 });
