@@ -100,7 +100,8 @@ async fn every_operation_is_one_statement() {
 
     // A statement that a pooler has prepared must outlive a column that is added: it names its own.
     for statement in logged(database) {
-        let names_its_columns = !statement.replace("count(*)", "").replace("'*'", "").contains('*');
+        let names_its_columns =
+            !statement.replace("count(*)", "").replace("'*'", "").replace("() * ", "").contains('*');
         assert!(names_its_columns, "{statement}");
     }
 }
