@@ -17,13 +17,14 @@ use crate::{
     support::{database, patient, store},
 };
 
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     "V1__initial",
     "V2__change_feed",
     "V3__changes_by_statement",
     "V4__replicas",
     "V5__restores_and_peppers",
     "V6__operators",
+    "V7__scopes_by_name",
 ];
 
 const NEWER: &str = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) \
