@@ -62,7 +62,8 @@ impl Checks {
         context: &RequestContext,
     ) -> Result<Authorized, AuthorizeError> {
         let rules = self.gateways.rules.as_ref();
-        let needs = RouteNeeds::find(original.settings(), original.request().as_ref(), rules)?;
+        let needs =
+            RouteNeeds::find(original.settings(), original.request().as_ref(), rules, self.app.scopes())?;
         let credential = original.credential(self.app.format())?;
         self.app.authorize(credential.as_ref(), &needs, context).await
     }

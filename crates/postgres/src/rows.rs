@@ -125,7 +125,7 @@ impl<'r> Reader<'r> {
     }
 
     pub(crate) fn scope(&mut self) -> Result<Scope, Failure> {
-        self.text(|name| Scope::from_name(name).ok_or(()))
+        self.text(|name| Scope::parse(name).ok_or(()))
     }
 
     pub(crate) fn key(&mut self) -> Result<ApiKey, Failure> {
@@ -134,7 +134,7 @@ impl<'r> Reader<'r> {
             organization_id: OrganizationId::from_uuid(self.value()?),
             name: self.text(KeyName::from_stored)?,
             key_prefix: KeyPrefix::from_stored(self.value()?),
-            scopes: ScopeSet::parse(self.value::<Vec<&str>>()?).map_err(unreadable)?,
+            scopes: ScopeSet::from_stored(self.value::<Vec<&str>>()?).map_err(unreadable)?,
             source: readable(KeySource::from_name(self.value()?))?,
             created_at: self.time()?,
             created_by_user_id: self.optional_text(|text| UserId::parse(text).ok_or(()))?,

@@ -53,7 +53,7 @@ pub(crate) enum Role {
 pub(crate) async fn build(config: &Config, role: Role) -> Result<App, Error> {
     let format = KeyFormat::new(&config.keys.prefix)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let roles = config.clerk.role_table()?;
+    let roles = config.role_table()?;
     let sessions = sessions(&config.clerk, &clock)?.map(Arc::new);
     // The store first: it makes the folder that a new pepper is put into.
     let store = Store::open(config, role)?;

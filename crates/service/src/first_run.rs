@@ -28,7 +28,7 @@ pub(crate) async fn welcome(capykeys: &Capykeys, url: &str, file: Option<&Path>)
     };
     // Opened first: a key that can be handed to nobody must not be made.
     let opened = file.map(open).transpose()?;
-    let spec = KeySpec::new(KeyName::parse("first key")?, ScopeSet::new([Scope::All])?);
+    let spec = KeySpec::new(KeyName::parse("first key")?, ScopeSet::new([Scope::ALL])?);
     let permit = Permit::operator_creates_key(&organization);
     let created = capykeys.create_key(&permit, spec, &app::command_context()?).await?;
     let key = created.plaintext.expose();

@@ -132,7 +132,7 @@ fn insert(connection: &Connection, new: &NewKey) -> Result<Insertion, Failure> {
             key.organization_id.uuid().into_bytes(),
             key.name.as_str(),
             key.key_prefix.as_str(),
-            rows::scopes_text(&key.scopes),
+            key.scopes.to_string(),
             key.source.as_str(),
             key.created_at.unix_micros(),
             key.created_by_user_id.as_ref().map(UserId::as_str),

@@ -3,8 +3,7 @@
 use capykeys_domain::{
     model::{
         ApiKey, ClerkLink, ClerkOrganizationId, DeviceName, KeyId, KeyName, KeySource, Organization,
-        OrganizationId, OrganizationName, ProjectId, Scope, ScopeSet, Slug, Suspension, SuspensionReason,
-        UserId,
+        OrganizationId, OrganizationName, ProjectId, ScopeSet, Slug, Suspension, SuspensionReason, UserId,
     },
     secret::KeyPrefix,
 };
@@ -36,7 +35,7 @@ pub(crate) fn api_key(columns: &mut Columns<'_>) -> Result<ApiKey, Failure> {
         organization_id: columns.id("organization_id", OrganizationId::from_uuid)?,
         name: columns.text("name", |text| KeyName::from_stored(text).ok())?,
         key_prefix: columns.text("key_prefix", |text| Some(KeyPrefix::from_stored(text)))?,
-        scopes: columns.text("scopes", |text| ScopeSet::parse(text.split(' ')).ok())?,
+        scopes: columns.text("scopes", |text| ScopeSet::from_stored(text.split(' ')).ok())?,
         source: columns.text("source", KeySource::from_name)?,
         created_at: columns.time("created_at")?,
         created_by_user_id: columns.optional_text("created_by_user_id", UserId::parse)?,
@@ -80,9 +79,4 @@ fn suspension(columns: &mut Columns<'_>) -> Result<Option<Suspension>, Failure> 
         (None, None) => Ok(None),
         (None, Some(_)) => Err(Failure::CorruptRow("suspended_reason")),
     }
-}
-
-/// The scopes as they are stored: their names in the order given, one space between each two.
-pub(crate) fn scopes_text(scopes: &ScopeSet) -> String {
-    scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
 }

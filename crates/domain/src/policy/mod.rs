@@ -46,7 +46,7 @@ pub fn list_keys(caller: &Caller, target: Target) -> Result<Permit<ListKeys>, De
     let organization = own(caller, target)?;
     if let Caller::Key(caller) = caller {
         whole_organization(&caller.key)?;
-        holds(&caller.key, Scope::ApiKeysRead)?;
+        holds(&caller.key, Scope::API_KEYS_READ)?;
     }
     Ok(Permit::new(organization.id, caller.actor(), ListKeys(())))
 }
@@ -81,7 +81,7 @@ pub fn create_key(caller: &Caller, target: Target) -> Result<Permit<CreateKey>, 
 /// [`Denial`] where it may create none.
 pub fn key_ceiling(creator: &ApiKey) -> Result<Ceiling, Denial> {
     whole_organization(creator)?;
-    holds(creator, Scope::ApiKeysWrite)?;
+    holds(creator, Scope::API_KEYS_WRITE)?;
     Ok(Ceiling::Key { scopes: creator.scopes.clone(), expires_at: creator.expires_at })
 }
 
@@ -96,7 +96,7 @@ pub fn revoke_key(caller: &Caller, target: Target, key: Option<KeyId>) -> Result
         Caller::Key(caller) if key == Some(caller.key.id) => {}
         Caller::Key(caller) => {
             whole_organization(&caller.key)?;
-            holds(&caller.key, Scope::ApiKeysWrite)?;
+            holds(&caller.key, Scope::API_KEYS_WRITE)?;
         }
         Caller::Session(caller) => {
             administers(caller)?;
@@ -134,7 +134,7 @@ fn whole_organization(key: &ApiKey) -> Result<(), Denial> {
 }
 
 fn holds(key: &ApiKey, scope: Scope) -> Result<(), Denial> {
-    if key.scopes.grants(scope) { Ok(()) } else { Err(Denial::Forbidden(Forbidden::MissingScope(scope))) }
+    if key.scopes.grants(&scope) { Ok(()) } else { Err(Denial::Forbidden(Forbidden::MissingScope(scope))) }
 }
 
 /// The organization at Clerk that the caller administers.

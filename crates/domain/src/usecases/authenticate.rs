@@ -57,7 +57,7 @@ impl Capykeys {
         let found = self.resolve(plaintext, Duration::ZERO).await?.found;
         let found = found.ok_or(AuthenticateError::Refused("unknown key"))?;
         match found.key.state(self.now()) {
-            KeyState::Active if found.key.reaches_beyond_its_project() => {
+            KeyState::Active if found.key.reaches_beyond_its_project(self.scopes()) => {
                 Err(AuthenticateError::Refused("project key with a scope beyond its project"))
             }
             KeyState::Active => {
@@ -69,7 +69,9 @@ impl Capykeys {
         }
     }
 
-    /// What is known of the key, for a caller that may go on acting on it for as long as `keep`.
+    /// What is known of the key, for a caller that may go on acting on it for as long as `keep`. Of its
+    /// scopes, those that were removed from the catalogue are left out: whoever is told of it is to grant
+    /// nothing for them.
     pub(super) async fn resolve(
         &self,
         plaintext: &PlaintextKey,
@@ -79,6 +81,12 @@ impl Capykeys {
         let mut resolved = self.ports.resolver.resolve(&candidates, keep).await?;
         // Compared once more, in constant time: the index that found it gives no such promise.
         resolved.found = resolved.found.filter(|found| candidates.contains(&found.digest));
+        if let Some(found) = &mut resolved.found
+            && !self.scopes().has_all(&found.key.scopes)
+        {
+            let scopes = self.scopes().in_force(&found.key.scopes);
+            Arc::make_mut(found).key.scopes = scopes;
+        }
         match &resolved.found {
             Some(found) => self.note_outdated(found, &candidates),
             // With other peppers than the store's keys need, every key would look unknown.

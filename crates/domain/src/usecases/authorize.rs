@@ -1,6 +1,6 @@
 //! Letting requests through a gateway.
 
-use alloc::{borrow::Cow, string::ToString, sync::Arc, vec::Vec};
+use alloc::{borrow::Cow, string::ToString, sync::Arc};
 use core::time::Duration;
 
 use super::{
@@ -8,7 +8,7 @@ use super::{
     sentences::{UNAUTHENTICATED, UNAVAILABLE},
 };
 use crate::{
-    model::{Actor, OrganizationId, RequestContext, Scope, SessionCaller, UserId},
+    model::{Actor, OrganizationId, RequestContext, ScopeSet, SessionCaller, UserId},
     policy::{Rejection, RouteError, RouteNeeds},
     ports::{FoundKey, Unavailable},
     secret::{BearerToken, Credential, CredentialError, PlaintextKey},
@@ -28,7 +28,7 @@ pub enum Authorized {
         /// Our id of the session's organization.
         organization_id: OrganizationId,
         /// What the session is granted.
-        scopes: Vec<Scope>,
+        scopes: ScopeSet,
     },
 }
 

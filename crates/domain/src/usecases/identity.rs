@@ -3,14 +3,10 @@
 use alloc::{
     borrow::ToOwned,
     string::{String, ToString},
-    vec::Vec,
 };
 
 use super::{AuthSource, Authorized};
-use crate::{
-    model::{Invalid, Scope},
-    policy::RouteRules,
-};
+use crate::{model::Invalid, policy::RouteRules};
 
 /// How requests behind gateways are authorized, and how their callers are named to the services
 /// there.
@@ -54,7 +50,7 @@ impl From<&Authorized> for Identity {
                         .created_by_user_id
                         .as_ref()
                         .map_or_else(String::new, |user| user.as_str().to_owned()),
-                    scopes: joined(key.scopes.iter()),
+                    scopes: key.scopes.to_string(),
                     auth_source: AuthSource::ApiKey.as_str(),
                 }
             }
@@ -62,16 +58,12 @@ impl From<&Authorized> for Identity {
             Authorized::Session { user_id, organization_id, scopes } => Self {
                 organization_id: organization_id.to_string(),
                 user_id: user_id.as_str().to_owned(),
-                scopes: joined(scopes.iter().copied()),
+                scopes: scopes.to_string(),
                 auth_source: AuthSource::ClerkSession.as_str(),
                 ..Self::default()
             },
         }
     }
-}
-
-fn joined(scopes: impl Iterator<Item = Scope>) -> String {
-    scopes.map(Scope::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// The names of the headers that say who was let through, in lower case: organization, project, key,

@@ -30,7 +30,7 @@ pub use viewer::{AuthSource, Principal, Viewer};
 use crate::{
     model::{
         Actor, AuditAction, AuditEvent, AuditOutcome, KeyId, OrganizationId, RequestContext, RequestId,
-        Timestamp,
+        ScopeCatalogue, Timestamp,
     },
     policy::RoleTable,
     ports::{
@@ -97,11 +97,17 @@ impl Capykeys {
         Self { ports, format, peppers: peppers.into(), provisioning, roles: RoleTable::default() }
     }
 
-    /// The same with another table of what sessions are granted.
+    /// The same with other scopes, and another table of what sessions are granted.
     #[must_use]
     pub fn with_roles(mut self, roles: RoleTable) -> Self {
         self.roles = roles;
         self
+    }
+
+    /// The scopes that there are.
+    #[must_use]
+    pub const fn scopes(&self) -> &ScopeCatalogue {
+        self.roles.catalogue()
     }
 
     /// How keys look.

@@ -39,7 +39,7 @@ impl Capykeys {
         let resolved = self.resolve(key, keep).await?;
         let now = self.now();
         let verdict = resolved.found.ok_or(Rejection::NotFound).and_then(|found| {
-            requirement.check(&found, now)?;
+            requirement.check(&found, self.scopes(), now)?;
             self.ports.uses.used(found.key.id, now);
             Ok(found)
         });

@@ -1,12 +1,11 @@
 //! Who am I?
 
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::string::{String, ToString};
 
 use super::Capykeys;
-use crate::model::{Caller, ClerkOrganizationId, Organization, OrganizationId, Role, Scope, Session, UserId};
+use crate::model::{
+    Caller, ClerkOrganizationId, Organization, OrganizationId, Role, ScopeSet, Session, UserId,
+};
 
 /// How a caller signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +36,7 @@ pub struct Principal {
     /// How it signed in.
     pub auth_source: AuthSource,
     /// What it may be used for.
-    pub scopes: Vec<Scope>,
+    pub scopes: ScopeSet,
     /// Our id of its organization.
     pub organization_id: Option<OrganizationId>,
     /// The user, or the user behind the key.
@@ -68,7 +67,7 @@ impl Capykeys {
                 let clerk = caller.organization.clerk.as_ref();
                 let principal = Principal {
                     auth_source: AuthSource::ApiKey,
-                    scopes: caller.key.scopes.iter().collect(),
+                    scopes: caller.key.scopes,
                     organization_id: Some(caller.organization.id),
                     user_id: caller.key.created_by_user_id,
                     clerk_organization_id: clerk.map(|clerk| clerk.id.clone()),
@@ -91,7 +90,7 @@ impl Capykeys {
 
 fn session_principal(
     session: Session,
-    scopes: Vec<Scope>,
+    scopes: ScopeSet,
     organization_id: Option<OrganizationId>,
 ) -> Principal {
     let at_clerk = session.organization;

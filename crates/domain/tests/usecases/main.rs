@@ -6,6 +6,7 @@ mod authorize;
 mod create_key;
 mod list_keys;
 mod provision;
+mod scopes;
 mod service;
 mod uses;
 mod verify_key;

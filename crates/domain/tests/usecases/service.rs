@@ -12,8 +12,8 @@ use capykeys_conformance::{
 };
 use capykeys_domain::{
     model::{
-        Caller, ClerkOrganizationId, KeyName, KeySpec, Organization, Role, Scope, ScopeSet, Session,
-        SessionOrganization, UserId,
+        Caller, ClerkOrganizationId, KeyName, KeySpec, Organization, Role, Session, SessionOrganization,
+        UserId,
     },
     policy::{CreateKey, Permit, RoleTable},
     ports::{Change, Organizations, Replicas, SessionError, SessionVerifier, Unavailable, Unremembered},
@@ -22,14 +22,8 @@ use capykeys_domain::{
 };
 
 /// What a member is granted by default.
-pub(crate) const OF_A_MEMBER: [Scope; 6] = [
-    Scope::ProjectsRead,
-    Scope::BackupsRead,
-    Scope::JobsRead,
-    Scope::SchemaRead,
-    Scope::OrganizationsRead,
-    Scope::ApiKeysRead,
-];
+pub(crate) const OF_A_MEMBER: [&str; 6] =
+    ["projects:read", "backups:read", "jobs:read", "schema:read", "organizations:read", "api_keys:read"];
 
 /// The service under test and its surroundings.
 pub(crate) struct Service {
@@ -111,7 +105,7 @@ impl Service {
         self.store.create(&new, &event).await.unwrap()
     }
 
-    pub(crate) async fn key(&self, organization: &Organization, scopes: &[Scope]) -> CreatedKey {
+    pub(crate) async fn key(&self, organization: &Organization, scopes: &[&str]) -> CreatedKey {
         let permit = Permit::operator_creates_key(organization);
         self.app.create_key(&permit, spec(scopes), &fixtures::context()).await.unwrap()
     }
@@ -120,7 +114,7 @@ impl Service {
     pub(crate) async fn creator(
         &self,
         organization: &Organization,
-        scopes: &[Scope],
+        scopes: &[&str],
     ) -> (CreatedKey, Permit<CreateKey>) {
         let creator = self.key(organization, scopes).await;
         let caller = self.sign_in(creator.plaintext.expose()).await.unwrap();
@@ -172,6 +166,6 @@ pub(crate) fn session(clerk_id: Option<&str>, role: &str, impersonated: bool) ->
     Session { user_id: UserId::parse("user_2abc").unwrap(), organization, impersonated }
 }
 
-pub(crate) fn spec(scopes: &[Scope]) -> KeySpec {
-    KeySpec::new(KeyName::parse("CI").unwrap(), ScopeSet::new(scopes.iter().copied()).unwrap())
+pub(crate) fn spec(scopes: &[&str]) -> KeySpec {
+    KeySpec::new(KeyName::parse("CI").unwrap(), fixtures::scopes(scopes))
 }

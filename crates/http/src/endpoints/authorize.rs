@@ -51,8 +51,8 @@ async fn authorize(
     gateways: &Gateways,
 ) -> Result<HttpResponse, ApiError> {
     cluster::prove(exchange, request, TokenHeader::ClusterToken).await?;
-    let needs = needs(request, family, gateways.rules.as_ref())?;
     let app = exchange.app();
+    let needs = needs(request, family, gateways.rules.as_ref(), app.scopes())?;
     let credential = credential(app.format(), request.headers()).map_err(AuthorizeError::from)?;
     let authorized = app.authorize(credential.as_ref(), &needs, &exchange.context).await?;
     if let Some(identity) = Identity::of_authorized(&authorized) {

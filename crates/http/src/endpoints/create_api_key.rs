@@ -40,7 +40,7 @@ pub(crate) async fn create_api_key(
     let (app, context) = (exchange.app(), &exchange.context);
     let permit = app.permit_create_key(&caller, organization(&request), context).await?;
     let body = body::receive(&exchange, &request, payload).await?;
-    let spec = key_spec(&body, app.format(), app.now())?;
+    let spec = key_spec(&body, app.format(), app.scopes(), app.now())?;
     let created = app.create_key(&permit, spec, context).await?;
     answer::json(StatusCode::CREATED, &CreateApiKeyResponse::new(&created, app.now()))
 }

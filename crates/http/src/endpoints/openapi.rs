@@ -9,7 +9,7 @@ use actix_web::{
 use crate::{
     BasePath,
     exchange::Current,
-    openapi::{openapi_json_below, responses::CountedErrors},
+    openapi::{openapi_json_of, responses::CountedErrors},
 };
 
 /// This document
@@ -21,6 +21,7 @@ use crate::{
     ),
 )]
 pub(crate) async fn get_openapi(exchange: Current, base: Data<BasePath>) -> HttpResponse {
-    let document = exchange.shared.document.get_or_init(|| Bytes::from(openapi_json_below(&base)));
+    let scopes = exchange.app().scopes();
+    let document = exchange.shared.document.get_or_init(|| Bytes::from(openapi_json_of(&base, scopes)));
     HttpResponse::Ok().insert_header(ContentType::json()).body(document.clone())
 }

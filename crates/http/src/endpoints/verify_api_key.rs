@@ -33,8 +33,8 @@ pub(crate) async fn verify_api_key(
 ) -> Result<HttpResponse, ApiError> {
     cluster::prove(&exchange, &request, TokenHeader::Authorization).await?;
     let body = body::receive(&exchange, &request, payload).await?;
-    let Question { key, requirement, keep } = Question::parse(&body, exchange.app().format())?;
     let app = exchange.app();
+    let Question { key, requirement, keep } = Question::parse(&body, app.format(), app.scopes())?;
     let verification = app.verify_key(key.as_ref(), &requirement, keep).await?;
     let mut answer = answer::json(StatusCode::OK, &VerificationView::new(&verification, app.now()))?;
     if let Err(rejection) = verification.verdict {

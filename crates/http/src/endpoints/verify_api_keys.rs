@@ -34,8 +34,8 @@ pub(crate) async fn verify_api_keys(
 ) -> Result<HttpResponse, ApiError> {
     cluster::prove(&exchange, &request, TokenHeader::Authorization).await?;
     let body = body::receive(&exchange, &request, payload).await?;
-    let questions = Question::parse_batch(&body, exchange.app().format())?;
     let app = exchange.app();
+    let questions = Question::parse_batch(&body, app.format(), app.scopes())?;
     let verdicts = questions
         .iter()
         .map(|Question { key, requirement, keep }| app.verify_key(key.as_ref(), requirement, *keep));

@@ -5,4 +5,4 @@ mod refine;
 pub(crate) mod responses;
 
 pub use document::openapi_json;
-pub(crate) use document::openapi_json_below;
+pub(crate) use document::openapi_json_of;

@@ -6,6 +6,7 @@ use actix_web::{
     web::Query,
 };
 use capykeys_domain::{
+    model::ScopeCatalogue,
     policy::{OriginalRequest, RouteError, RouteNeeds, RouteRules},
     usecases::AuthorizeError,
 };
@@ -33,6 +34,7 @@ pub(crate) fn needs(
     request: &HttpRequest,
     family: Family,
     rules: Option<&RouteRules>,
+    catalogue: &ScopeCatalogue,
 ) -> Result<RouteNeeds, AuthorizeError> {
     let original = original(request, family);
     let query = if matches!(family, Family::ExtAuthz(_)) { "" } else { request.query_string() };
@@ -41,7 +43,7 @@ pub(crate) fn needs(
         return Err(RouteError::Misconfigured.into());
     }
     let settings = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    Ok(RouteNeeds::find(settings, original.as_ref(), rules)?)
+    Ok(RouteNeeds::find(settings, original.as_ref(), rules, catalogue)?)
 }
 
 fn original(request: &HttpRequest, family: Family) -> Option<OriginalRequest<'_>> {
@@ -96,7 +98,8 @@ mod tests {
             .insert_header(("x-forwarded-method", "GET"))
             .insert_header(("x-forwarded-uri", target))
             .to_http_request();
-        needs(&request, Family::ForwardAuth, None).map_err(|error| error.to_string())
+        needs(&request, Family::ForwardAuth, None, &ScopeCatalogue::default())
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -143,7 +146,7 @@ mod tests {
             for header in headers {
                 request = request.append_header(*header);
             }
-            needs(&request.to_http_request(), family, Some(&rules)).is_ok()
+            needs(&request.to_http_request(), family, Some(&rules), &ScopeCatalogue::default()).is_ok()
         };
         let forwarded = [("x-forwarded-method", "GET"), ("x-forwarded-uri", "/open")];
         let originally = [("x-original-method", "GET"), ("x-original-uri", "/open")];

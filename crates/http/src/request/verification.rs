@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use capykeys_domain::{
-    model::{ProjectId, ScopeSet},
+    model::{ProjectId, ScopeCatalogue},
     policy::Requirement,
     secret::{KeyFormat, PlaintextKey},
 };
@@ -69,15 +69,23 @@ pub(crate) struct Question {
 impl Question {
     /// # Errors
     /// 400 with a sentence that names the member and the rule.
-    pub(crate) fn parse(body: &[u8], format: &KeyFormat) -> Result<Self, ApiError> {
-        Self::read(&Members::parse(body)?, format)
+    pub(crate) fn parse(
+        body: &[u8],
+        format: &KeyFormat,
+        catalogue: &ScopeCatalogue,
+    ) -> Result<Self, ApiError> {
+        Self::read(&Members::parse(body)?, format, catalogue)
     }
 
     /// Up to [`MAX_BATCH`] of them.
     ///
     /// # Errors
     /// The same, with the member's place.
-    pub(crate) fn parse_batch(body: &[u8], format: &KeyFormat) -> Result<Vec<Self>, ApiError> {
+    pub(crate) fn parse_batch(
+        body: &[u8],
+        format: &KeyFormat,
+        catalogue: &ScopeCatalogue,
+    ) -> Result<Vec<Self>, ApiError> {
         #[derive(Deserialize)]
         struct Batch {
             verifications: Vec<Members>,
@@ -90,17 +98,17 @@ impl Question {
         let read = |(index, members): (usize, Members)| {
             members
                 .unique()
-                .and_then(|members| Self::read(&members, format))
+                .and_then(|members| Self::read(&members, format, catalogue))
                 .map_err(|error| error.within(format_args!("verifications[{index}]")))
         };
         verifications.into_iter().enumerate().map(read).collect()
     }
 
-    fn read(members: &Members, format: &KeyFormat) -> Result<Self, ApiError> {
+    fn read(members: &Members, format: &KeyFormat, catalogue: &ScopeCatalogue) -> Result<Self, ApiError> {
         let key = format.parse(members.required_text("api_key")?);
         let scopes = members.texts("scopes")?.filter(|scopes| !scopes.is_empty());
         let requirement = Requirement {
-            scopes: scopes.map(ScopeSet::parse).transpose()?,
+            scopes: scopes.map(|names| catalogue.parse(names)).transpose()?,
             project_id: members.text("project_id")?.map(ProjectId::parse).transpose()?,
         };
         let keep = members.whole_number("max_age_ms", LONGEST_KEPT_MS)?.unwrap_or(0);
@@ -115,13 +123,21 @@ mod tests {
 
     use super::*;
 
+    fn parsed(body: &[u8]) -> Result<Question, ApiError> {
+        Question::parse(body, &KeyFormat::default(), &ScopeCatalogue::default())
+    }
+
+    fn parsed_batch(body: &[u8]) -> Result<Vec<Question>, ApiError> {
+        Question::parse_batch(body, &KeyFormat::default(), &ScopeCatalogue::default())
+    }
+
     fn refusal(body: &str) -> String {
-        Question::parse(body.as_bytes(), &KeyFormat::default()).unwrap_err().to_string()
+        parsed(body.as_bytes()).unwrap_err().to_string()
     }
 
     #[test]
     fn what_is_not_required_may_be_left_out() {
-        let parse = |body: &str| Question::parse(body.as_bytes(), &KeyFormat::default()).unwrap();
+        let parse = |body: &str| parsed(body.as_bytes()).unwrap();
         let question = parse(r#"{"api_key":"x","scopes":[],"newer":{"a":null}}"#);
         assert!(question.key.is_none(), "a text that can be no key");
         assert_eq!(question.keep, Duration::ZERO);
@@ -144,7 +160,7 @@ mod tests {
     fn a_key_is_taken_whole_and_not_shown() {
         let key = "capy_live_000000000000000000000000000000003UFVO5";
         let body = format!(r#"{{"api_key":"{key}","name":"hush"}}"#);
-        let question = Question::parse(body.as_bytes(), &KeyFormat::default()).unwrap();
+        let question = parsed(body.as_bytes()).unwrap();
         assert_eq!(question.key.as_ref().unwrap().expose(), key);
         let shown = format!("{question:?} {:?}", Members::parse(body.as_bytes()).unwrap());
         assert!(!shown.contains(key) && !shown.contains("hush"), "{shown}");
@@ -168,9 +184,7 @@ mod tests {
 
     #[test]
     fn in_a_batch_the_place_is_named_too() {
-        let refusal = |body: &str| {
-            Question::parse_batch(body.as_bytes(), &KeyFormat::default()).unwrap_err().to_string()
-        };
+        let refusal = |body: &str| parsed_batch(body.as_bytes()).unwrap_err().to_string();
         for (body, sentence) in [
             (r"{}", "`verifications` is required, and must be an array of objects."),
             (r#"{"verifications":[1]}"#, "`verifications` is required, and must be an array of objects."),
@@ -197,7 +211,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_body_makes_it_panic(body: Vec<u8>) {
-            let _ = (Question::parse(&body, &KeyFormat::default()), Question::parse_batch(&body, &KeyFormat::default()));
+            let _ = (parsed(&body), parsed_batch(&body));
         }
     }
 }

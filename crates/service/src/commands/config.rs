@@ -20,7 +20,7 @@ pub(crate) fn check(config: &Config) -> Result<(), Error> {
     if config.store.kind == StoreKind::Postgres {
         crate::store::postgres(config)?;
     }
-    config.internal.authorize.gateways()?;
+    config.internal.authorize.gateways(&config.catalogue()?)?;
     crate::internal::proof(&config.internal)?;
     crate::app::check_sessions(config)?;
     crate::peppers::check(config)?;

@@ -1,7 +1,7 @@
 //! `capykeys keys`: an operator works directly on the store.
 
 use capykeys_domain::{
-    model::{ApiKey, Invalid, KeyId, KeySpec, Organization, OrganizationId, ScopeSet},
+    model::{ApiKey, Invalid, KeyId, KeySpec, Organization, OrganizationId},
     policy::Permit,
     usecases::Capykeys,
 };
@@ -36,9 +36,10 @@ async fn create(capykeys: &Capykeys, command: cli::CreateKey) -> Result<(), Erro
 }
 
 fn spec(capykeys: &Capykeys, command: cli::CreateKey) -> Result<KeySpec, Invalid> {
-    let mut spec = KeySpec::new(command.name, ScopeSet::new(command.scopes)?);
+    let scopes = capykeys.scopes().parse(command.scopes.iter().map(String::as_str))?;
+    let mut spec = KeySpec::new(command.name, scopes);
     if let Some(project_id) = command.project_id {
-        spec = spec.for_project(project_id)?;
+        spec = spec.for_project(project_id, capykeys.scopes())?;
     }
     if let Some(expires_at) = command.expires_at {
         spec = spec.expiring_at(expires_at, capykeys.now())?;

@@ -32,7 +32,8 @@ const LEAVE_LIMIT: Duration = LONGEST_LEASE.saturating_add(Duration::from_secs(1
 pub(crate) async fn run(config: &Config) -> Result<(), Error> {
     // All of it before the store is touched: a mistake must not make an empty one somewhere else.
     super::check(config)?;
-    let (proof, gateways) = (internal::proof(&config.internal)?, config.internal.authorize.gateways()?);
+    let proof = internal::proof(&config.internal)?;
+    let gateways = config.internal.authorize.gateways(&config.catalogue()?)?;
     let base_path = config.server.base_path()?;
     // Held until the end, so that no second server works on the same folder.
     let _lock = prepare_store(config).await?;

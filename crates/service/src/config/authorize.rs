@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use capykeys_domain::usecases::{Gateways, IdentityHeaders};
+use capykeys_domain::{
+    model::ScopeCatalogue,
+    usecases::{Gateways, IdentityHeaders},
+};
 use reqwest::header::HeaderName;
 use serde::{Deserialize, Serialize};
 
@@ -64,12 +67,12 @@ impl Default for Headers {
 }
 
 impl Authorize {
-    pub(crate) fn gateways(&self) -> Result<Gateways, ConfigError> {
+    pub(crate) fn gateways(&self, catalogue: &ScopeCatalogue) -> Result<Gateways, ConfigError> {
         let headers = IdentityHeaders::new(self.headers.names().map(|(_, name)| name));
         let headers = headers
             .map_err(|_| broken("internal.authorize.headers", "must be six different names of headers"))?;
-        let rules = self.rules_file.as_deref().map(|path| load_rules("internal.authorize.rules_file", path));
-        let rules = rules.transpose()?;
+        let load = |path| load_rules("internal.authorize.rules_file", path, catalogue);
+        let rules = self.rules_file.as_deref().map(load).transpose()?;
         Ok(Gateways { rules, headers })
     }
 

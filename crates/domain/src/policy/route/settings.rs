@@ -1,7 +1,7 @@
 //! What a gateway's own settings for a route say.
 
 use super::{Fit, OriginalRequest, PathPattern, RouteNeeds, RouteRules, rule::PlainRequest};
-use crate::{model::ScopeSet, policy::Requirement};
+use crate::{model::ScopeCatalogue, policy::Requirement};
 
 /// Why a request is let through for nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl RouteNeeds {
     /// say, else a good credential. `original` is `None` where the gateway does not tell of the
     /// request.
     ///
-    /// There are three settings: `scopes` with commas between them, `project_path`, which is a
+    /// There are three settings: `scopes` of the catalogue with commas between them, `project_path`, which is a
     /// [`PathPattern`] with `{project}`, and `anonymous`, which can only be `allow`.
     ///
     /// # Errors
@@ -40,10 +40,11 @@ impl RouteNeeds {
         settings: impl IntoIterator<Item = (&'a str, &'a str)>,
         original: Option<&OriginalRequest<'_>>,
         rules: Option<&RouteRules>,
+        catalogue: &ScopeCatalogue,
     ) -> Result<Self, RouteError> {
         let mut settings = settings.into_iter().peekable();
         if settings.peek().is_some() {
-            return Self::from_settings(settings, original.ok_or(RouteError::Misconfigured)?);
+            return Self::from_settings(settings, original.ok_or(RouteError::Misconfigured)?, catalogue);
         }
         let Some(rules) = rules else { return Ok(Self::default()) };
         rules.needs(original.ok_or(RouteError::NotForAnybody)?)
@@ -52,6 +53,7 @@ impl RouteNeeds {
     fn from_settings<'a>(
         settings: impl Iterator<Item = (&'a str, &'a str)>,
         original: &OriginalRequest<'_>,
+        catalogue: &ScopeCatalogue,
     ) -> Result<Self, RouteError> {
         // Also where the path decides nothing here: it may have decided which route this is.
         let request = PlainRequest::parse(original)?;
@@ -59,7 +61,7 @@ impl RouteNeeds {
         for (name, value) in settings {
             match name {
                 "scopes" if needs.requirement.scopes.is_none() => {
-                    let scopes = ScopeSet::parse(value.split(',')).map_err(|_| RouteError::Misconfigured)?;
+                    let scopes = catalogue.parse(value.split(',')).map_err(|_| RouteError::Misconfigured)?;
                     needs.requirement.scopes = Some(scopes);
                 }
                 "project_path" if needs.requirement.project_id.is_none() => {
@@ -90,7 +92,7 @@ mod tests {
 
     fn find(settings: &[(&str, &str)], target: &str) -> Result<RouteNeeds, RouteError> {
         let original = OriginalRequest { method: "GET", host: None, target };
-        RouteNeeds::find(settings.iter().copied(), Some(&original), None)
+        RouteNeeds::find(settings.iter().copied(), Some(&original), None, &ScopeCatalogue::default())
     }
 
     #[test]
@@ -145,7 +147,8 @@ mod tests {
         let rules = RouteRules::new(vec![RouteRule::new(PathPattern::parse("/open").unwrap(), None)]);
         let of = |settings: &[(&'static str, &'static str)], target: Option<&str>| {
             let original = target.map(|target| OriginalRequest { method: "GET", host: None, target });
-            RouteNeeds::find(settings.iter().copied(), original.as_ref(), Some(&rules))
+            let catalogue = ScopeCatalogue::default();
+            RouteNeeds::find(settings.iter().copied(), original.as_ref(), Some(&rules), &catalogue)
         };
         assert_eq!(of(&[], Some("/open")), Ok(RouteNeeds::default()));
         assert_eq!(of(&[], Some("/closed")), Err(RouteError::NotForAnybody));

@@ -99,7 +99,7 @@ impl Site {
 
     /// A key of the organization with these scopes, made by an operator.
     pub(crate) async fn key(&self, scopes: &[&str]) -> CreatedKey {
-        let scopes = ScopeSet::parse(scopes.iter().copied()).unwrap();
+        let scopes = ScopeSet::from_stored(scopes.iter().copied()).unwrap();
         self.key_for(KeySpec::new(KeyName::parse("operator's").unwrap(), scopes)).await
     }
 
