@@ -165,6 +165,7 @@ impl ScopeCatalogue {
 mod tests {
     use std::{borrow::ToOwned, vec};
 
+    use capykeys_conformance::fixtures::SCOPES;
     use proptest::prelude::*;
 
     use super::*;
@@ -185,23 +186,7 @@ mod tests {
     fn the_default_is_the_contracts_in_its_order() {
         let catalogue = ScopeCatalogue::default();
         let names: Vec<_> = catalogue.definitions().iter().map(|one| one.scope.as_str()).collect();
-        assert_eq!(
-            names,
-            [
-                "projects:read",
-                "projects:write",
-                "credentials:read",
-                "backups:read",
-                "backups:write",
-                "jobs:read",
-                "schema:read",
-                "organizations:read",
-                "organizations:write",
-                "api_keys:read",
-                "api_keys:write",
-                "*"
-            ]
-        );
+        assert_eq!(names, SCOPES);
         let fitting =
             names.iter().filter(|name| catalogue.fits_a_project(&catalogue.parse([**name]).unwrap()));
         assert_eq!(fitting.copied().collect::<Vec<_>>(), names[..7]);
