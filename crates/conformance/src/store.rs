@@ -3,7 +3,7 @@
 use std::{any::Any, sync::Arc};
 
 use capykeys_domain::ports::{
-    AuditLog, ChangeFeed, KeyLookup, KeyStore, Organizations, Readiness, ReplicaRegistry,
+    AuditLog, ChangeFeed, EventLog, KeyLookup, KeyStore, Organizations, Readiness, ReplicaRegistry,
 };
 
 /// A store under test: empty, and nobody else's.
@@ -16,6 +16,8 @@ pub struct Store {
     pub organizations: Arc<dyn Organizations>,
     /// Its audit log.
     pub audit: Arc<dyn AuditLog>,
+    /// The same, for readers that follow it.
+    pub events: Arc<dyn EventLog>,
     /// What changed in it.
     pub feed: Arc<dyn ChangeFeed>,
     /// Who may remember its keys.
@@ -34,6 +36,7 @@ impl Store {
             + KeyLookup
             + Organizations
             + AuditLog
+            + EventLog
             + ChangeFeed
             + ReplicaRegistry
             + Readiness
@@ -45,6 +48,7 @@ impl Store {
             lookup: store.clone(),
             organizations: store.clone(),
             audit: store.clone(),
+            events: store.clone(),
             feed: store.clone(),
             registry: store.clone(),
             readiness: store,

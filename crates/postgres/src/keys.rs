@@ -13,7 +13,7 @@ use capykeys_domain::{
 use tokio_postgres::{Row, types::Type};
 
 use crate::{
-    audit::{EventValues, insert_event},
+    audit::{EventValues, given_details, insert_event},
     failure::Failure,
     instant::Instant,
     line::answer,
@@ -57,9 +57,9 @@ const INSERT: &str = concat!(
               device_name, expires_at, last_used_at, project_id, revoked_at, pepper_id, digest) \
          SELECT $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24 \
          FROM verdict WHERE obstacle IS NULL \
-         ON CONFLICT DO NOTHING RETURNING id\
+         ON CONFLICT DO NOTHING RETURNING project_id\
      ), logged AS (",
-    insert_event!(),
+    insert_event!("project_id", given_details!()),
     "FROM inserted)",
     answer!(
         "SELECT true AS found, obstacle, EXISTS (SELECT FROM inserted), (SELECT scope FROM refused_scope) \
@@ -91,9 +91,9 @@ const REVOKE: &str = concat!(
          FOR NO KEY UPDATE OF k\
      ), revoked AS (\
          UPDATE api_keys k SET revoked_at = $12 FROM target \
-         WHERE k.id = target.id AND target.revoked_at IS NULL RETURNING k.revoked_at\
+         WHERE k.id = target.id AND target.revoked_at IS NULL RETURNING k.revoked_at, k.project_id\
      ), logged AS (",
-    insert_event!(),
+    insert_event!("project_id", given_details!()),
     "FROM revoked)",
     answer!(
         "SELECT true AS found, COALESCE(target.revoked_at, revoked.revoked_at), target.revoked_at IS NULL \

@@ -13,7 +13,7 @@ use capykeys_domain::{
 use tokio_postgres::{Row, types::Type};
 
 use crate::{
-    audit::{EventValues, insert_event},
+    audit::{EventValues, given_details, insert_event},
     failure::Failure,
     instant::Instant,
     line::answer,
@@ -51,7 +51,7 @@ const CREATE: &str = concat!(
          ON CONFLICT (clerk_organization_id) DO NOTHING RETURNING ",
     organization_columns!("o"),
     "), logged AS (",
-    insert_event!(),
+    insert_event!("NULL", given_details!()),
     "FROM inserted)",
     answer!(
         "SELECT true AS found, * FROM inserted UNION ALL \
@@ -81,10 +81,35 @@ const SET_SUSPENSION: &str = concat!(
          WHERE o.id = target.id AND (target.suspended_at IS NULL) <> ($11 IS NULL) RETURNING ",
     organization_columns!("o"),
     "), logged AS (",
-    insert_event!(),
+    insert_event!("NULL", given_details!()),
     "FROM changed)",
     changed_or_target!()
 );
+
+/// A name that has changed, as it is and as it was: `EventDetails::of_renaming`.
+macro_rules! names {
+    ($name:literal) => {
+        concat!(
+            "'",
+            $name,
+            "', CASE WHEN changed.",
+            $name,
+            " IS DISTINCT FROM target.",
+            $name,
+            " THEN changed.",
+            $name,
+            " END, 'previous_",
+            $name,
+            "', CASE WHEN changed.",
+            $name,
+            " IS DISTINCT FROM target.",
+            $name,
+            " THEN target.",
+            $name,
+            " END"
+        )
+    };
+}
 
 /// What is not given stays; without a counterpart at Clerk there is no slug there.
 const RENAME: &str = concat!(
@@ -104,8 +129,19 @@ const RENAME: &str = concat!(
              IS DISTINCT FROM (o.name, o.slug, o.clerk_organization_slug) RETURNING ",
     organization_columns!("o"),
     "), logged AS (",
-    insert_event!(),
-    "FROM changed)",
+    insert_event!(
+        "NULL",
+        concat!(
+            "jsonb_strip_nulls(jsonb_build_object(",
+            names!("name"),
+            ", ",
+            names!("slug"),
+            ", ",
+            names!("clerk_organization_slug"),
+            "))"
+        )
+    ),
+    "FROM changed, target)",
     changed_or_target!()
 );
 

@@ -1,12 +1,10 @@
 //! From rows to the domain's types.
 
-use std::num::NonZeroU32;
-
 use capykeys_domain::{
     model::{
-        Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, AuditRecord, ClerkLink, ClerkOrganizationId,
-        DeviceName, KeyId, KeyName, KeySource, Organization, OrganizationId, OrganizationName, ProjectId,
-        RequestContext, RequestId, Scope, ScopeSet, Slug, Suspension, SuspensionReason, Timestamp, UserId,
+        ApiKey, ClerkLink, ClerkOrganizationId, DeviceName, KeyId, KeyName, KeySource, Organization,
+        OrganizationId, OrganizationName, ProjectId, Scope, ScopeSet, Slug, Suspension, SuspensionReason,
+        Timestamp, UserId,
     },
     secret::{KeyDigest, KeyPrefix, PepperId},
 };
@@ -94,7 +92,12 @@ fn readable<T>(value: Option<T>) -> Result<T, Failure> {
 
 impl<'r> Reader<'r> {
     pub(crate) const fn new(row: &'r Row) -> Self {
-        Self { row, next: OWN_COLUMNS }
+        Self::after(row, 0)
+    }
+
+    /// Without the first columns of its own.
+    pub(crate) const fn after(row: &'r Row, columns: usize) -> Self {
+        Self { row, next: OWN_COLUMNS + columns }
     }
 
     pub(crate) fn value<T: FromSql<'r>>(&mut self) -> Result<T, Failure> {
@@ -117,7 +120,7 @@ impl<'r> Reader<'r> {
     }
 
     /// The same where there may be none.
-    fn optional_text<T, E>(
+    pub(crate) fn optional_text<T, E>(
         &mut self,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<Option<T>, Failure> {
@@ -185,25 +188,5 @@ impl<'r> Reader<'r> {
     /// The id of the line of history that the row is of.
     pub(crate) fn line(&self) -> Result<[u8; 16], Failure> {
         self.row.try_get::<_, Uuid>(OWN_COLUMNS - 2).map(Uuid::into_bytes).map_err(unreadable)
-    }
-
-    /// The columns of `audit_events` in their order.
-    pub(crate) fn audit_record(&mut self) -> Result<AuditRecord, Failure> {
-        Ok(AuditRecord {
-            sequence: self.value()?,
-            event: AuditEvent {
-                at: self.time()?,
-                action: readable(AuditAction::from_name(self.value()?))?,
-                outcome: readable(AuditOutcome::from_name(self.value()?))?,
-                actor: readable(Actor::from_stored(self.value()?, self.value()?))?,
-                organization_id: self.value::<Option<_>>()?.map(OrganizationId::from_uuid),
-                key_id: self.value::<Option<_>>()?.map(KeyId::from_uuid),
-                request: RequestContext {
-                    request_id: readable(RequestId::parse(self.value()?))?,
-                    peer: self.value()?,
-                },
-                occurrences: readable(u32::try_from(self.value::<i64>()?).ok().and_then(NonZeroU32::new))?,
-            },
-        })
     }
 }

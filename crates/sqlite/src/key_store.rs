@@ -15,7 +15,7 @@ use crate::{
     error::Failure,
     organizations,
     rows::{self, key_columns},
-    sql::{self, AFTER_EVERY_ID},
+    sql::{self, AFTER_EVERY_ID, Columns},
 };
 
 const INSERT: &str = "INSERT INTO api_keys (id, organization_id, name, key_prefix, scopes, source, \
@@ -30,7 +30,7 @@ const LIST: &str = concat!(
     " FROM api_keys AS k WHERE k.organization_id = ?1 AND k.id < ?2 ORDER BY k.id DESC LIMIT ?3"
 );
 const REVOKE: &str = "UPDATE api_keys SET revoked_at = ?3 \
-     WHERE id = ?2 AND organization_id = ?1 AND revoked_at IS NULL";
+     WHERE id = ?2 AND organization_id = ?1 AND revoked_at IS NULL RETURNING project_id";
 /// Writes only where there is something to write.
 const USED: &str = "UPDATE api_keys SET last_used_at = ?2 \
      WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at < ?2)";
@@ -43,7 +43,7 @@ impl KeyStore for SqliteStore {
         self.write("insert key", move |connection| {
             let insertion = insert(connection, &new)?;
             if insertion == Insertion::Inserted {
-                record(connection, &event)?;
+                record(connection, &AuditEvent { project_id: new.key.project_id, ..event })?;
             }
             Ok(insertion)
         })
@@ -80,8 +80,11 @@ impl KeyStore for SqliteStore {
         self.write("revoke key", move |connection| {
             let (organization, id) = (organization.uuid().into_bytes(), id.uuid().into_bytes());
             let parameters = params![organization, id, at.unix_micros()];
-            if sql::execute(connection, REVOKE, parameters)? > 0 {
-                record(connection, &event)?;
+            let project_id = |columns: &mut Columns<'_>| {
+                columns.optional_text("project_id", |text| ProjectId::parse(text).ok())
+            };
+            if let Some(project_id) = sql::first(connection, REVOKE, parameters, project_id)? {
+                record(connection, &AuditEvent { project_id, ..event })?;
                 return Ok(Some(Revocation { revoked_at: at, newly: true }));
             }
             let parameters = params![organization, id];

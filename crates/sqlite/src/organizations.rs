@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use async_trait::async_trait;
 use capykeys_domain::{
     model::{
-        AuditEvent, ClerkOrganizationId, Organization, OrganizationId, Renaming, Suspension,
+        AuditEvent, ClerkOrganizationId, EventDetails, Organization, OrganizationId, Renaming, Suspension,
         SuspensionReason, Timestamp,
     },
     ports::{Organizations, Unavailable},
@@ -103,7 +103,8 @@ impl Organizations for SqliteStore {
                 at.unix_micros()
             ];
             sql::execute(connection, RENAME, parameters)?;
-            record(connection, &event)?;
+            let details = EventDetails::of_renaming(&known, &renamed);
+            record(connection, &AuditEvent { details, ..event })?;
             Ok(Some(renamed))
         })
         .await

@@ -8,17 +8,18 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 use crate::{OpenError, error::Failure};
 
 /// The migrations by name and text, oldest first. Once released, one is never changed.
-const MIGRATIONS: [(&str, &str); 6] = [
+const MIGRATIONS: [(&str, &str); 7] = [
     ("V1__initial", include_str!("../migrations/V1__initial.sql")),
     ("V2__change_feed", include_str!("../migrations/V2__change_feed.sql")),
     ("V3__changes_by_statement", include_str!("../migrations/V3__changes_by_statement.sql")),
     ("V4__replicas", include_str!("../migrations/V4__replicas.sql")),
     ("V5__restores_and_peppers", include_str!("../migrations/V5__restores_and_peppers.sql")),
     ("V6__operators", include_str!("../migrations/V6__operators.sql")),
+    ("V8__events", include_str!("../migrations/V8__events.sql")),
 ];
 
 /// The version of the schema that this program works with: that of its last migration.
-pub const SCHEMA_VERSION: i32 = 6;
+pub const SCHEMA_VERSION: i32 = 8;
 
 /// How long a migration waits for other processes at least.
 const MIGRATION_PATIENCE: Duration = Duration::from_secs(5);

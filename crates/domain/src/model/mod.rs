@@ -16,7 +16,7 @@ mod text;
 mod timestamp;
 
 pub use api_key::{ApiKey, KeySource, KeyState};
-pub use audit::{Actor, AuditAction, AuditEvent, AuditOutcome, AuditRecord};
+pub use audit::{Actor, AuditAction, AuditEvent, AuditOutcome, AuditRecord, EventDetails};
 pub use caller::{Caller, Creator, KeyCaller, SessionCaller};
 pub use cluster::{ClusterCaller, ClusterSubject};
 pub use id::{KeyId, OrganizationId};

@@ -4,7 +4,10 @@ use core::num::NonZeroU32;
 
 use super::Capykeys;
 use crate::{
-    model::{Actor, AuditAction, AuditEvent, AuditOutcome, Caller, KeyId, OrganizationId, RequestContext},
+    model::{
+        Actor, AuditAction, AuditEvent, AuditOutcome, Caller, EventDetails, KeyId, OrganizationId,
+        RequestContext,
+    },
     policy::{self, CreateKey, Denial, GetOrganization, ListKeys, Permit, RevokeKey, Target},
     ports::Unavailable,
 };
@@ -34,7 +37,7 @@ impl Capykeys {
         match policy::get_organization(caller, target) {
             Ok(permit) => Ok(permit),
             Err(denial) => {
-                Err(self.denied(denial, AuditAction::GetOrganization, caller, None, context).await)
+                Err(self.denied(denial, AuditAction::GetOrganization, caller, (target, None), context).await)
             }
         }
     }
@@ -51,7 +54,9 @@ impl Capykeys {
     ) -> Result<Permit<ListKeys>, AccessError> {
         match policy::list_keys(caller, target) {
             Ok(permit) => Ok(permit),
-            Err(denial) => Err(self.denied(denial, AuditAction::ListKeys, caller, None, context).await),
+            Err(denial) => {
+                Err(self.denied(denial, AuditAction::ListKeys, caller, (target, None), context).await)
+            }
         }
     }
 
@@ -67,7 +72,9 @@ impl Capykeys {
     ) -> Result<Permit<CreateKey>, AccessError> {
         match policy::create_key(caller, target) {
             Ok(permit) => Ok(permit),
-            Err(denial) => Err(self.denied(denial, AuditAction::CreateKey, caller, None, context).await),
+            Err(denial) => {
+                Err(self.denied(denial, AuditAction::CreateKey, caller, (target, None), context).await)
+            }
         }
     }
 
@@ -84,7 +91,9 @@ impl Capykeys {
     ) -> Result<Permit<RevokeKey>, AccessError> {
         match policy::revoke_key(caller, target, key) {
             Ok(permit) => Ok(permit),
-            Err(denial) => Err(self.denied(denial, AuditAction::RevokeKey, caller, key, context).await),
+            Err(denial) => {
+                Err(self.denied(denial, AuditAction::RevokeKey, caller, (target, key), context).await)
+            }
         }
     }
 
@@ -93,11 +102,11 @@ impl Capykeys {
         denial: Denial,
         action: AuditAction,
         caller: &Caller,
-        key_id: Option<KeyId>,
+        (target, key_id): (Target, Option<KeyId>),
         context: &RequestContext,
     ) -> AccessError {
-        let refusal =
-            Refusal { action, actor: caller.actor(), organization_id: caller.organization_id(), key_id };
+        let (actor, organization_id) = (caller.actor(), caller.organization_id());
+        let refusal = Refusal { action, actor, organization_id, target, key_id, denial };
         match self.record(refusal, context).await {
             Ok(()) => denial.into(),
             Err(unavailable) => unavailable.into(),
@@ -106,19 +115,30 @@ impl Capykeys {
 
     /// Records that something was refused.
     pub(super) async fn record(&self, refusal: Refusal, context: &RequestContext) -> Result<(), Unavailable> {
-        let Refusal { action, actor, organization_id, key_id } = refusal;
-        let outcome = AuditOutcome::Denied;
-        let request = context.clone();
-        let (at, occurrences) = (self.now(), NonZeroU32::MIN);
-        let event = AuditEvent { at, action, outcome, actor, organization_id, key_id, request, occurrences };
+        let Refusal { action, actor, organization_id, target, key_id, denial } = refusal;
+        let event = AuditEvent {
+            at: self.now(),
+            action,
+            outcome: AuditOutcome::Denied,
+            actor,
+            organization_id,
+            target_organization_id: target.filter(|_| target != organization_id),
+            key_id,
+            project_id: None,
+            details: EventDetails::because(&denial),
+            request: context.clone(),
+            occurrences: NonZeroU32::MIN,
+        };
         self.ports.audit.append(&event).await
     }
 }
 
-/// What was refused, and to whom.
+/// What was refused, to whom, and why.
 pub(super) struct Refusal {
     pub(super) action: AuditAction,
     pub(super) actor: Actor,
     pub(super) organization_id: Option<OrganizationId>,
+    pub(super) target: Target,
     pub(super) key_id: Option<KeyId>,
+    pub(super) denial: Denial,
 }

@@ -2,7 +2,7 @@
 
 use super::{Capykeys, access::Refusal, done};
 use crate::{
-    model::{ApiKey, AuditAction, KeyId, KeySpec, RequestContext, Timestamp},
+    model::{ApiKey, AuditAction, AuditEvent, EventDetails, KeyId, KeySpec, RequestContext, Timestamp},
     policy::{CreateKey, Denial, Permit},
     ports::{Insertion, NewKey, Unavailable},
     secret::PlaintextKey,
@@ -57,6 +57,7 @@ impl Capykeys {
             Some(key.id),
             context,
         );
+        let event = AuditEvent { details: EventDetails::of_key(key), ..event };
         match self.ports.keys.insert(&new, &event).await? {
             Insertion::Inserted => Ok(CreatedKey { key: new.key, plaintext }),
             Insertion::Denied(denial) => Err(self.creation_denied(denial, permit, context).await),
@@ -104,7 +105,9 @@ impl Capykeys {
             action: AuditAction::CreateKey,
             actor: permit.actor().clone(),
             organization_id: Some(permit.organization_id()),
+            target: Some(permit.organization_id()),
             key_id: None,
+            denial,
         };
         match self.record(refusal, context).await {
             Ok(()) => denial.into(),

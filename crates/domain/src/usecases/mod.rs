@@ -29,8 +29,8 @@ pub use viewer::{AuthSource, Principal, Viewer};
 
 use crate::{
     model::{
-        Actor, AuditAction, AuditEvent, AuditOutcome, KeyId, OrganizationId, RequestContext, RequestId,
-        Timestamp,
+        Actor, AuditAction, AuditEvent, AuditOutcome, EventDetails, KeyId, OrganizationId, RequestContext,
+        RequestId, Timestamp,
     },
     policy::RoleTable,
     ports::{
@@ -173,7 +173,10 @@ fn done(
         outcome: AuditOutcome::Done,
         actor: actor.clone(),
         organization_id: Some(organization_id),
+        target_organization_id: None,
         key_id,
+        project_id: None,
+        details: EventDetails::default(),
         request: context.clone(),
         occurrences: NonZeroU32::MIN,
     }

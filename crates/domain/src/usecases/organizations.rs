@@ -6,8 +6,8 @@ use core::num::NonZeroU32;
 use super::{Capykeys, done};
 use crate::{
     model::{
-        AuditAction, Caller, ClerkLink, KeyCaller, Organization, OrganizationId, OrganizationName, Renaming,
-        RequestContext, SessionCaller, Slug, Suspension, SuspensionReason,
+        AuditAction, AuditEvent, Caller, ClerkLink, EventDetails, KeyCaller, Organization, OrganizationId,
+        OrganizationName, Renaming, RequestContext, SessionCaller, Slug, Suspension, SuspensionReason,
     },
     policy::{GetOrganization, ManageOrganizations, Permit},
     ports::{Change, Unavailable},
@@ -47,6 +47,7 @@ impl Capykeys {
         let permit = Permit::operator_manages(organization.id);
         let event =
             done(AuditAction::CreateOrganization, now, permit.actor(), organization.id, None, context);
+        let event = AuditEvent { details: EventDetails::of_organization(&organization), ..event };
         self.ports.organizations.create(&organization, &event).await
     }
 
@@ -128,6 +129,8 @@ impl Capykeys {
         let (id, now) = (permit.organization_id(), self.now());
         let suspension = Suspension { at: now, reason };
         let event = done(AuditAction::SuspendOrganization, now, permit.actor(), id, None, context);
+        let details = suspension.reason.as_ref().map(|reason| EventDetails::because(reason));
+        let event = AuditEvent { details: details.unwrap_or_default(), ..event };
         let changed = self.ports.organizations.set_suspension(id, Some(&suspension), now, &event).await?;
         self.ports.replicas.until_obeyed(Change::Organization(id)).await;
         Ok(changed)

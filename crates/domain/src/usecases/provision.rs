@@ -5,8 +5,8 @@ use core::time::Duration;
 use super::{Capykeys, Provisioning, done};
 use crate::{
     model::{
-        Actor, AuditAction, ClerkLink, Organization, OrganizationId, OrganizationName, Renaming,
-        RequestContext, Session, SessionOrganization, Slug,
+        Actor, AuditAction, AuditEvent, ClerkLink, EventDetails, Organization, OrganizationId,
+        OrganizationName, Renaming, RequestContext, Session, SessionOrganization, Slug,
     },
     ports::Unavailable,
 };
@@ -45,6 +45,7 @@ impl Capykeys {
             None,
             context,
         );
+        let event = AuditEvent { details: EventDetails::of_organization(&organization), ..event };
         self.ports.organizations.create(&organization, &event).await.map(Some)
     }
 

@@ -4,8 +4,8 @@ use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{AuditAction, OrganizationName, Renaming, Slug, Suspension},
     ports::{
-        AuditLog, Change, ChangeFeed, FeedPosition, Insertion, KeyLookup, KeyStore, KeyUse, Organizations,
-        Poll, Readiness, ReplicaRegistry,
+        AuditLog, Change, ChangeFeed, EventLog, FeedPosition, Followed, Insertion, KeyLookup, KeyStore,
+        KeyUse, Organizations, Poll, Readiness, ReplicaRegistry,
     },
 };
 use capykeys_postgres::{MigrateError, PostgresSettings, SchemaError, migrate};
@@ -17,13 +17,14 @@ use crate::{
     support::{database, patient, store},
 };
 
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     "V1__initial",
     "V2__change_feed",
     "V3__changes_by_statement",
     "V4__replicas",
     "V5__restores_and_peppers",
     "V6__operators",
+    "V8__events",
 ];
 
 const NEWER: &str = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) \
@@ -65,8 +66,11 @@ async fn a_database_that_a_newer_program_migrated_is_not_used() {
 async fn a_database_of_the_first_version_is_used_once_it_is_migrated() {
     let scene = scene().await;
     let back = "DROP FUNCTION keep_revoked, record_changes CASCADE; DROP FUNCTION expire_audit_events; \
-             ALTER TABLE audit_events DROP COLUMN occurrences; DROP FUNCTION current_line, feed_end; \
-             DROP TABLE changes, history_lines, replicas, peppers; \
+             DROP FUNCTION record_expired_events CASCADE; \
+             ALTER TABLE audit_events DROP COLUMN occurrences, DROP COLUMN project_id, \
+                 DROP COLUMN target_organization_id, DROP COLUMN details; DROP FUNCTION current_line, feed_end; \
+             DROP TABLE changes, history_lines, replicas, peppers, audit_retention; \
+             DROP FUNCTION last_audit_event; \
         DELETE FROM refinery_schema_history WHERE version > 1";
     scene.run(back).await;
     let settings = patient(scene.url.clone());
@@ -90,8 +94,11 @@ async fn a_feed_of_the_second_version_is_gone_on_with_by_no_reader_and_missed_by
     scene
         .run(
             "DROP FUNCTION keep_revoked, record_changes CASCADE; DROP FUNCTION expire_audit_events; \
-             ALTER TABLE audit_events DROP COLUMN occurrences; DROP FUNCTION current_line, feed_end; \
-             DROP TABLE changes, history_lines, replicas, peppers; \
+             DROP FUNCTION record_expired_events CASCADE; \
+             ALTER TABLE audit_events DROP COLUMN occurrences, DROP COLUMN project_id, \
+                 DROP COLUMN target_organization_id, DROP COLUMN details; DROP FUNCTION current_line, feed_end; \
+             DROP TABLE changes, history_lines, replicas, peppers, audit_retention; \
+             DROP FUNCTION last_audit_event; \
              DELETE FROM refinery_schema_history WHERE version > 2",
         )
         .await;
@@ -190,6 +197,8 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
     assert_eq!(renamed.clerk.unwrap().slug.as_deref(), Some("there"));
     store.append(&event).await.unwrap();
     assert_eq!(AuditLog::list(&store, id, 0, limit).await.unwrap().len(), 6);
+    let followed = store.follow(None, limit).await.unwrap();
+    assert!(matches!(followed, Followed::Events { events, .. } if events.len() == 6));
     let told = store.poll(READER, &start, limit).await.unwrap();
     assert!(matches!(told, Poll::Changes { changes, .. } if changes.len() == 2));
     store.register(READER, std::time::Duration::from_secs(1)).await.unwrap();
@@ -212,6 +221,8 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
         "DELETE FROM history_lines",
         "UPDATE peppers SET check_value = check_value",
         "DELETE FROM peppers",
+        "INSERT INTO audit_retention VALUES (1, 1)",
+        "DELETE FROM audit_retention",
         "UPDATE api_keys SET scopes = scopes",
         "UPDATE audit_events SET at = at",
         "DELETE FROM audit_events",

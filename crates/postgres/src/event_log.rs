@@ -1,0 +1,175 @@
+//! Following the audit log, whose numbers are given before their transactions commit.
+//!
+//! A number that is missing below one that is there may still appear. Whoever draws a number holds a lock on the
+//! table from before that until the end of the transaction, committed or not, and a lock is given up after the
+//! transaction can be seen. So of a number that is missing in one look at the table, a later look has the last
+//! word if it begins when everybody who held the lock after the first look has let it go.
+
+use std::num::NonZeroU32;
+
+use async_trait::async_trait;
+use capykeys_domain::{
+    model::AuditRecord,
+    ports::{EventLag, EventLog, EventPosition, Followed, Unavailable},
+};
+use tokio_postgres::{Row, types::Type};
+use uuid::Uuid;
+
+use crate::{
+    audit::{event_columns, record},
+    failure::Failure,
+    line::answer,
+    pool::Param,
+    rows::Reader,
+    store::PostgresStore,
+};
+
+/// The events after `$1`, of the line of history `$2`, and beside them what is known of all events. Where one is
+/// missing between these, also who may write some now. The locks are looked at after the statement's snapshot was
+/// taken.
+const FOLLOW: &str = concat!(
+    ", place AS MATERIALIZED (\
+         SELECT CASE WHEN $2 IS NULL OR $2 = line.id THEN $1 \
+                 ELSE LEAST($1, COALESCE((\
+                     SELECT min(later.events_end) FROM history_lines known \
+                     JOIN history_lines later ON later.number > known.number WHERE known.id = $2\
+                 ), 0)) END AS after, \
+             COALESCE((SELECT max(e.sequence) FROM audit_events e), 0) AS newest, \
+             (SELECT q.last_value - CASE WHEN q.is_called THEN 0 ELSE 1 END \
+                 FROM audit_events_sequence_seq q) AS drawn, \
+             COALESCE((SELECT r.expired_through FROM audit_retention r), 0) AS expired_through \
+         FROM line\
+     ), page AS MATERIALIZED (\
+         SELECT ",
+    event_columns!("e"),
+    " FROM audit_events e WHERE e.sequence > (SELECT place.after FROM place) ORDER BY e.sequence LIMIT $3)",
+    answer!(
+        "SELECT true AS found, place.after, place.newest, place.drawn, place.expired_through, \
+             CASE WHEN (SELECT max(p.sequence) - count(*) FROM page p) > place.after THEN ARRAY(\
+                 SELECT l.virtualtransaction FROM pg_locks l \
+                 WHERE l.locktype = 'relation' AND l.relation = 'audit_events'::regclass \
+                     AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) \
+                     AND l.mode = 'RowExclusiveLock' AND l.granted\
+             ) END AS writers, \
+             page.sequence, page.at, page.action, page.outcome, page.actor_kind, page.actor_id, \
+             page.organization_id, page.target_organization_id, page.key_id, page.project_id, page.details, \
+             page.request_id, page.peer, page.occurrences \
+         FROM place LEFT JOIN page ON true"
+    ),
+    " ORDER BY answer.sequence"
+);
+
+/// What this process knows of missing numbers, whoever reads. It is in memory alone, and of one line of history.
+#[derive(Debug, Default)]
+pub(crate) struct Gaps {
+    history: [u8; 16],
+    /// What is missing up to this number stays so.
+    settled: i64,
+    watched: Option<Watched>,
+}
+
+/// Of the numbers up to this one, those that are missing can be of these transactions alone.
+#[derive(Debug)]
+struct Watched {
+    through: i64,
+    writers: Vec<String>,
+}
+
+/// What one look at the table has shown.
+struct Look {
+    position: EventPosition,
+    newest: i64,
+    drawn: i64,
+    expired_through: i64,
+    writers: Option<Vec<String>>,
+    records: Vec<AuditRecord>,
+}
+
+impl Gaps {
+    /// Takes note of who wrote after a look at numbers up to `newest`.
+    fn note(&mut self, newest: i64, writers: Vec<String>) {
+        if let Some(Watched { through, writers: watched }) = &mut self.watched {
+            // One that was prepared, and outlived a restart, is called by another name than before.
+            let is_left = |one: &&String| watched.contains(*one) || one.starts_with("-1/");
+            *watched = writers.iter().filter(is_left).cloned().collect();
+            if !watched.is_empty() {
+                return;
+            }
+            self.settled = *through;
+        }
+        if writers.is_empty() {
+            (self.settled, self.watched) = (self.settled.max(newest), None);
+        } else {
+            self.watched = Some(Watched { through: newest, writers });
+        }
+    }
+}
+
+#[async_trait]
+impl EventLog for PostgresStore {
+    async fn follow(
+        &self,
+        after: Option<&EventPosition>,
+        at_most: NonZeroU32,
+    ) -> Result<Followed, Unavailable> {
+        // Held meanwhile: what one look has shown is noted before the next begins.
+        let mut gaps = self.gaps.lock().await;
+        let sequence = after.map_or(0, |position| position.sequence);
+        let history = after.map(|position| Uuid::from_bytes(position.history));
+        // One more, for the lag.
+        let limit = i64::from(at_most.get()) + 1;
+        let params: [Param<'_>; 3] = [(&sequence, Type::INT8), (&history, Type::UUID), (&limit, Type::INT8)];
+        let rows = self.pool.run(FOLLOW, &params).await;
+        let look =
+            rows.and_then(|rows| read(&rows)).map_err(|failure| failure.during("follow the audit log"))?;
+        if gaps.history != look.position.history {
+            *gaps = Gaps { history: look.position.history, ..Gaps::default() };
+        }
+        Ok(tell(look, after, at_most, &mut gaps))
+    }
+}
+
+fn tell(look: Look, asked: Option<&EventPosition>, at_most: NonZeroU32, gaps: &mut Gaps) -> Followed {
+    let Look { position: start, newest, drawn, expired_through, writers, records } = look;
+    let settled = gaps.settled;
+    if let Some(writers) = writers {
+        // A number above the last that was drawn was put there by hand; those below it are still to come.
+        gaps.note(newest.min(drawn), writers);
+    }
+    if asked.is_some_and(|asked| asked.history != start.history) {
+        return Followed::Diverged(start);
+    }
+    // Nothing has this number, and nothing had it that was taken out: the numbers have begun anew.
+    if start.sequence > newest.max(expired_through) {
+        return Followed::Diverged(EventPosition { sequence: 0, ..start });
+    }
+    let mut position = start;
+    let mut left = records.into_iter().peekable();
+    let mut events = Vec::new();
+    while events.len() < at_most.get() as usize
+        && let Some(record) = left.next_if(|next| next.sequence <= settled.max(position.sequence) + 1)
+    {
+        position.sequence = record.sequence;
+        events.push(record);
+    }
+    let numbers = newest.saturating_sub(position.sequence).try_into().unwrap_or(0);
+    let lag = EventLag { numbers, oldest: left.peek().map(|next| next.event.at) };
+    Followed::Events { events, position, expired: start.sequence < expired_through, lag }
+}
+
+fn read(rows: &[Row]) -> Result<Look, Failure> {
+    let mut reader = Reader::new(rows.first().ok_or(Failure::UnreadableRow)?);
+    let history = reader.line()?;
+    let mut look = Look {
+        position: EventPosition { sequence: reader.value()?, history },
+        newest: reader.value()?,
+        drawn: reader.value()?,
+        expired_through: reader.value()?,
+        writers: reader.value()?,
+        records: Vec::with_capacity(rows.len()),
+    };
+    for row in rows {
+        look.records.extend(record(&mut Reader::after(row, 5))?);
+    }
+    Ok(look)
+}
