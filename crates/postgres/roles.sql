@@ -61,8 +61,9 @@ BEGIN
     END IF;
 
     IF to_regclass('audit_retention') IS NOT NULL THEN
-        REVOKE ALL ON audit_retention FROM capykeys_service;
-        GRANT SELECT ON audit_retention TO capykeys_service;
+        -- Both are written by triggers.
+        REVOKE ALL ON audit_retention, audit_lines FROM capykeys_service;
+        GRANT SELECT ON audit_retention, audit_lines TO capykeys_service;
         GRANT INSERT (project_id, target_organization_id, details) ON audit_events TO capykeys_service;
     END IF;
 

@@ -28,21 +28,29 @@ CREATE TRIGGER audit_events_delete AFTER DELETE ON audit_events REFERENCING OLD 
 FOR EACH STATEMENT EXECUTE FUNCTION record_expired_events();
 
 -- How far the log went when a line of history was begun. After a failover that has lost events, the numbers up to
--- this one are those of both lines, and the later ones may be other events.
-CREATE FUNCTION last_audit_event() RETURNS bigint LANGUAGE sql STABLE AS $$
-    SELECT COALESCE(max(sequence), 0) FROM audit_events
-$$;
+-- this one are those of both lines, and the later ones may be other events. Not a column of the lines: adding it
+-- would keep every statement waiting.
+CREATE TABLE audit_lines (
+    number bigint PRIMARY KEY,
+    events_end bigint NOT NULL
+);
 
--- Nobody followed the lines that are there before the last of them.
-ALTER TABLE history_lines ADD COLUMN events_end bigint NOT NULL DEFAULT 0;
-
-REVOKE ALL ON FUNCTION record_expired_events() FROM PUBLIC;
-DO $$
+-- A trigger, so that servers of the version before write it too. A restore may have put the row there.
+CREATE FUNCTION record_events_end() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
-    EXECUTE format('ALTER FUNCTION record_expired_events() SET search_path = %I, pg_temp', current_schema());
-    EXECUTE format('ALTER FUNCTION last_audit_event() SET search_path = %I, pg_temp', current_schema());
+    INSERT INTO audit_lines (number, events_end)
+    SELECT NEW.number, COALESCE(max(sequence), 0) FROM audit_events
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
 END
 $$;
 
--- A default, so that servers of the version before write it too.
-ALTER TABLE history_lines ALTER COLUMN events_end SET DEFAULT last_audit_event();
+CREATE TRIGGER history_lines_insert AFTER INSERT ON history_lines FOR EACH ROW EXECUTE FUNCTION record_events_end();
+
+REVOKE ALL ON FUNCTION record_expired_events(), record_events_end() FROM PUBLIC;
+DO $$
+BEGIN
+    EXECUTE format('ALTER FUNCTION record_expired_events() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION record_events_end() SET search_path = %I, pg_temp', current_schema());
+END
+$$;

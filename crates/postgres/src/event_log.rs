@@ -5,7 +5,10 @@
 //! transaction can be seen. So of a number that is missing in one look at the table, a later look has the last
 //! word if it begins when everybody who held the lock after the first look has let it go.
 
-use std::num::NonZeroU32;
+use std::{
+    num::NonZeroU32,
+    sync::{MutexGuard, PoisonError},
+};
 
 use async_trait::async_trait;
 use capykeys_domain::{
@@ -31,8 +34,9 @@ const FOLLOW: &str = concat!(
     ", place AS MATERIALIZED (\
          SELECT CASE WHEN $2 IS NULL OR $2 = line.id THEN $1 \
                  ELSE LEAST($1, COALESCE((\
-                     SELECT min(later.events_end) FROM history_lines known \
-                     JOIN history_lines later ON later.number > known.number WHERE known.id = $2\
+                     SELECT min(COALESCE(l.events_end, 0)) FROM history_lines known \
+                     JOIN history_lines later ON later.number > known.number \
+                     LEFT JOIN audit_lines l ON l.number = later.number WHERE known.id = $2\
                  ), 0)) END AS after, \
              COALESCE((SELECT max(e.sequence) FROM audit_events e), 0) AS newest, \
              (SELECT q.last_value - CASE WHEN q.is_called THEN 0 ELSE 1 END \
@@ -63,9 +67,11 @@ const FOLLOW: &str = concat!(
 #[derive(Debug, Default)]
 pub(crate) struct Gaps {
     history: [u8; 16],
-    /// What is missing up to this number stays so.
+    /// What is missing up to this number stays so, for looks that begin from now on.
     settled: i64,
     watched: Option<Watched>,
+    /// How many looks have left something here.
+    looks: u64,
 }
 
 /// Of the numbers up to this one, those that are missing can be of these transactions alone.
@@ -86,8 +92,15 @@ struct Look {
 }
 
 impl Gaps {
-    /// Takes note of who wrote after a look at numbers up to `newest`.
-    fn note(&mut self, newest: i64, writers: Vec<String>) {
+    /// Takes note of a look that began after the last that was noted.
+    fn note(&mut self, look: &Look) {
+        let Some(writers) = &look.writers else { return };
+        if self.history != look.position.history {
+            *self = Self { history: look.position.history, looks: self.looks, ..Self::default() };
+        }
+        self.looks += 1;
+        // A number above the last that was drawn was put there by hand; those below it are still to come.
+        let newest = look.newest.min(look.drawn);
         if let Some(Watched { through, writers: watched }) = &mut self.watched {
             // One that was prepared, and outlived a restart, is called by another name than before.
             let is_left = |one: &&String| watched.contains(*one) || one.starts_with("-1/");
@@ -100,7 +113,7 @@ impl Gaps {
         if writers.is_empty() {
             (self.settled, self.watched) = (self.settled.max(newest), None);
         } else {
-            self.watched = Some(Watched { through: newest, writers });
+            self.watched = Some(Watched { through: newest, writers: writers.clone() });
         }
     }
 }
@@ -112,8 +125,10 @@ impl EventLog for PostgresStore {
         after: Option<&EventPosition>,
         at_most: NonZeroU32,
     ) -> Result<Followed, Unavailable> {
-        // Held meanwhile: what one look has shown is noted before the next begins.
-        let mut gaps = self.gaps.lock().await;
+        let (known, settled, looks) = {
+            let gaps = self.gaps();
+            (gaps.history, gaps.settled, gaps.looks)
+        };
         let sequence = after.map_or(0, |position| position.sequence);
         let history = after.map(|position| Uuid::from_bytes(position.history));
         // One more, for the lag.
@@ -122,20 +137,24 @@ impl EventLog for PostgresStore {
         let rows = self.pool.run(FOLLOW, &params).await;
         let look =
             rows.and_then(|rows| read(&rows)).map_err(|failure| failure.during("follow the audit log"))?;
-        if gaps.history != look.position.history {
-            *gaps = Gaps { history: look.position.history, ..Gaps::default() };
+        // A look that began before the last that was noted says nothing about whom that one saw.
+        let mut gaps = self.gaps();
+        if gaps.looks == looks {
+            gaps.note(&look);
         }
-        Ok(tell(look, after, at_most, &mut gaps))
+        let settled = if known == look.position.history { settled } else { 0 };
+        Ok(tell(look, after, at_most, settled))
     }
 }
 
-fn tell(look: Look, asked: Option<&EventPosition>, at_most: NonZeroU32, gaps: &mut Gaps) -> Followed {
-    let Look { position: start, newest, drawn, expired_through, writers, records } = look;
-    let settled = gaps.settled;
-    if let Some(writers) = writers {
-        // A number above the last that was drawn was put there by hand; those below it are still to come.
-        gaps.note(newest.min(drawn), writers);
+impl PostgresStore {
+    fn gaps(&self) -> MutexGuard<'_, Gaps> {
+        self.gaps.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn tell(look: Look, asked: Option<&EventPosition>, at_most: NonZeroU32, settled: i64) -> Followed {
+    let Look { position: start, newest, expired_through, records, .. } = look;
     if asked.is_some_and(|asked| asked.history != start.history) {
         return Followed::Diverged(start);
     }

@@ -1,10 +1,14 @@
 //! The store: one type for all ports.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use capykeys_domain::ports::{Readiness, Unavailable};
-use tokio::{runtime::Handle, sync::Mutex};
+use tokio::runtime::Handle;
 
 use crate::{
     event_log::Gaps,

@@ -66,11 +66,10 @@ async fn a_database_that_a_newer_program_migrated_is_not_used() {
 async fn a_database_of_the_first_version_is_used_once_it_is_migrated() {
     let scene = scene().await;
     let back = "DROP FUNCTION keep_revoked, record_changes CASCADE; DROP FUNCTION expire_audit_events; \
-             DROP FUNCTION record_expired_events CASCADE; \
+             DROP FUNCTION record_expired_events, record_events_end CASCADE; \
              ALTER TABLE audit_events DROP COLUMN occurrences, DROP COLUMN project_id, \
                  DROP COLUMN target_organization_id, DROP COLUMN details; DROP FUNCTION current_line, feed_end; \
-             DROP TABLE changes, history_lines, replicas, peppers, audit_retention; \
-             DROP FUNCTION last_audit_event; \
+             DROP TABLE changes, history_lines, replicas, peppers, audit_retention, audit_lines; \
         DELETE FROM refinery_schema_history WHERE version > 1";
     scene.run(back).await;
     let settings = patient(scene.url.clone());
@@ -94,11 +93,10 @@ async fn a_feed_of_the_second_version_is_gone_on_with_by_no_reader_and_missed_by
     scene
         .run(
             "DROP FUNCTION keep_revoked, record_changes CASCADE; DROP FUNCTION expire_audit_events; \
-             DROP FUNCTION record_expired_events CASCADE; \
+             DROP FUNCTION record_expired_events, record_events_end CASCADE; \
              ALTER TABLE audit_events DROP COLUMN occurrences, DROP COLUMN project_id, \
                  DROP COLUMN target_organization_id, DROP COLUMN details; DROP FUNCTION current_line, feed_end; \
-             DROP TABLE changes, history_lines, replicas, peppers, audit_retention; \
-             DROP FUNCTION last_audit_event; \
+             DROP TABLE changes, history_lines, replicas, peppers, audit_retention, audit_lines; \
              DELETE FROM refinery_schema_history WHERE version > 2",
         )
         .await;
@@ -223,6 +221,7 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
         "DELETE FROM peppers",
         "INSERT INTO audit_retention VALUES (1, 1)",
         "DELETE FROM audit_retention",
+        "INSERT INTO audit_lines VALUES (1000, 0)",
         "UPDATE api_keys SET scopes = scopes",
         "UPDATE audit_events SET at = at",
         "DELETE FROM audit_events",
