@@ -66,10 +66,16 @@ const FOLLOW: &str = concat!(
 /// What this process knows of missing numbers, whoever reads. It is in memory alone, and of one line of history.
 #[derive(Debug, Default)]
 pub(crate) struct Gaps {
+    known: Known,
+    watched: Option<Watched>,
+}
+
+/// What is known when a look begins.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
     history: [u8; 16],
     /// What is missing up to this number stays so, for looks that begin from now on.
     settled: i64,
-    watched: Option<Watched>,
     /// How many looks have left something here.
     looks: u64,
 }
@@ -92,13 +98,29 @@ struct Look {
 }
 
 impl Gaps {
-    /// Takes note of a look that began after the last that was noted.
+    /// What a reader is told of a look that began with what was known then.
+    fn tell(
+        &mut self,
+        look: Look,
+        known: Known,
+        asked: Option<&EventPosition>,
+        at_most: NonZeroU32,
+    ) -> Followed {
+        // One that began before the last that was noted says nothing about whom that one saw.
+        if self.known.looks == known.looks {
+            self.note(&look);
+        }
+        let settled = if known.history == look.position.history { known.settled } else { 0 };
+        tell(look, settled, asked, at_most)
+    }
+
     fn note(&mut self, look: &Look) {
         let Some(writers) = &look.writers else { return };
-        if self.history != look.position.history {
-            *self = Self { history: look.position.history, looks: self.looks, ..Self::default() };
+        let history = look.position.history;
+        if self.known.history != history {
+            *self = Self { known: Known { history, settled: 0, ..self.known }, watched: None };
         }
-        self.looks += 1;
+        self.known.looks += 1;
         // A number above the last that was drawn was put there by hand; those below it are still to come.
         let newest = look.newest.min(look.drawn);
         if let Some(Watched { through, writers: watched }) = &mut self.watched {
@@ -108,10 +130,10 @@ impl Gaps {
             if !watched.is_empty() {
                 return;
             }
-            self.settled = *through;
+            self.known.settled = *through;
         }
         if writers.is_empty() {
-            (self.settled, self.watched) = (self.settled.max(newest), None);
+            (self.known.settled, self.watched) = (self.known.settled.max(newest), None);
         } else {
             self.watched = Some(Watched { through: newest, writers: writers.clone() });
         }
@@ -125,10 +147,7 @@ impl EventLog for PostgresStore {
         after: Option<&EventPosition>,
         at_most: NonZeroU32,
     ) -> Result<Followed, Unavailable> {
-        let (known, settled, looks) = {
-            let gaps = self.gaps();
-            (gaps.history, gaps.settled, gaps.looks)
-        };
+        let known = self.gaps().known;
         let sequence = after.map_or(0, |position| position.sequence);
         let history = after.map(|position| Uuid::from_bytes(position.history));
         // One more, for the lag.
@@ -137,13 +156,7 @@ impl EventLog for PostgresStore {
         let rows = self.pool.run(FOLLOW, &params).await;
         let look =
             rows.and_then(|rows| read(&rows)).map_err(|failure| failure.during("follow the audit log"))?;
-        // A look that began before the last that was noted says nothing about whom that one saw.
-        let mut gaps = self.gaps();
-        if gaps.looks == looks {
-            gaps.note(&look);
-        }
-        let settled = if known == look.position.history { settled } else { 0 };
-        Ok(tell(look, after, at_most, settled))
+        Ok(self.gaps().tell(look, known, after, at_most))
     }
 }
 
@@ -153,7 +166,7 @@ impl PostgresStore {
     }
 }
 
-fn tell(look: Look, asked: Option<&EventPosition>, at_most: NonZeroU32, settled: i64) -> Followed {
+fn tell(look: Look, settled: i64, asked: Option<&EventPosition>, at_most: NonZeroU32) -> Followed {
     let Look { position: start, newest, expired_through, records, .. } = look;
     if asked.is_some_and(|asked| asked.history != start.history) {
         return Followed::Diverged(start);
@@ -192,3 +205,6 @@ fn read(rows: &[Row]) -> Result<Look, Failure> {
     }
     Ok(look)
 }
+
+#[cfg(test)]
+mod tests;
