@@ -39,6 +39,7 @@ macro_rules! migrations {
             4 "replicas",
             5 "restores_and_peppers",
             6 "operators",
+            8 "events",
         ]
     };
     ($($version:literal $name:literal,)+) => {

@@ -44,6 +44,7 @@ fn owned(value: Value<'_>) -> Value<'static> {
         Value::Number(number) => Value::Number(number),
         Value::Flag(flag) => Value::Flag(flag),
         Value::Address(address) => Value::Address(address),
+        Value::Json(json) => Value::Json(Cow::Owned(json.into_owned())),
         Value::Many(values) => Value::Many(values.into_iter().map(owned).collect()),
     }
 }
