@@ -29,28 +29,22 @@ const CLIENTS: usize = 8;
 /// How many requests each phase of a restart has to see.
 const LOAD: u64 = 300;
 
-/// What `docs/gateways.md` says of several servers.
+const CONFIGURATION: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/gateways/nginx/several-servers.conf");
+
 fn configuration(clients: SocketAddr, servers: [SocketAddr; 2]) -> String {
-    let [one, other] = servers;
-    format!(
-        "pid nginx.pid; worker_processes 2; events {{ worker_connections 1024; }}
-         http {{
-             access_log off;
-             upstream capykeys_api {{
-                 server {one} max_fails=0;
-                 server {other} max_fails=0;
-                 keepalive 32;
-             }}
-             server {{
-                 listen {clients};
-                 location / {{
-                     proxy_pass http://capykeys_api;
-                     proxy_http_version 1.1;
-                     proxy_set_header Connection \"\";
-                 }}
-             }}
-         }}"
-    )
+    let mut text = fs::read_to_string(CONFIGURATION).expect("the configuration");
+    let replacements = [
+        ("/run/nginx.pid", "nginx.pid".to_owned()),
+        ("0.0.0.0:8000", clients.to_string()),
+        ("capykeys-1:8080", servers[0].to_string()),
+        ("capykeys-2:8080", servers[1].to_string()),
+    ];
+    for (from, to) in replacements {
+        assert!(text.contains(from), "{from} is not in the configuration");
+        text = text.replace(from, &to);
+    }
+    text
 }
 
 struct Nginx {

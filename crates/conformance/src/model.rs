@@ -37,6 +37,7 @@ struct State {
     changes: Vec<Change>,
     feed: feed::Feed,
     replicas: HashMap<ReplicaId, registry::Replica>,
+    registrations: i64,
     peppers: BTreeMap<PepperId, RecordedPepper>,
 }
 

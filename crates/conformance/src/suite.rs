@@ -77,6 +77,7 @@ macro_rules! for_each_case {
             registry: a_replica_that_registers_again_is_not_retired_any_more;
             registry: a_replica_that_has_renewed_since_is_neither_retired_nor_forgotten;
             registry: a_replica_that_is_not_retired_is_not_forgotten;
+            registry: a_replica_that_registers_anew_is_not_taken_for_what_it_was;
             registry: of_a_replica_that_is_not_registered_nothing_is_stored;
             registry: the_registry_shows_what_was_committed_before_it_was_read;
             registry: many_replicas_at_once_lose_nothing_of_each_other;

@@ -17,10 +17,12 @@ use crate::{
     store::PostgresStore,
 };
 
+/// The number of a new registration begins anywhere, as [`RegisteredReplica::renewals`] has to.
 static REGISTER: LazyLock<Statement> = LazyLock::new(|| {
     Statement::of_change(
         "register a replica",
-        "INSERT INTO replicas AS r (id, lease, renewals, rows::value) SELECT $id, $lease, 1, false FROM line \
+        "INSERT INTO replicas AS r (id, lease, renewals, retired) \
+         SELECT $id, $lease, (random() * 4611686018427387904)::bigint, false FROM line \
          ON CONFLICT (id) DO UPDATE SET renewals = r.renewals + 1, retired = false",
     )
 });

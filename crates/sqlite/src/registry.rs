@@ -10,7 +10,8 @@ use capykeys_storage::{Columns, Row as _, Values};
 
 use crate::{SqliteStore, change_feed::HISTORY, sql};
 
-const REGISTER: &str = "INSERT INTO replicas (id, lease, renewals, retired) VALUES ($id, $lease, 1, 0) \
+/// The number of a new registration begins anywhere, as [`RegisteredReplica::renewals`] has to.
+const REGISTER: &str = "INSERT INTO replicas (id, lease, renewals, retired) VALUES ($id, $lease, abs(random() / 4), 0) \
      ON CONFLICT (id) DO UPDATE SET renewals = renewals + 1, retired = 0";
 const CONFIRM: &str = "UPDATE replicas \
      SET confirmed_sequence = $confirmed_sequence, confirmed_history = $confirmed_history, \

@@ -1,6 +1,6 @@
 //! The replicas that may remember keys.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use capykeys_domain::ports::{FeedHead, FeedProgress, Poll, RegisteredReplica, Registry, ReplicaId};
 use futures_util::future::join_all;
@@ -205,6 +205,11 @@ pub async fn the_registry_shows_what_was_committed_before_it_was_read(store: &St
 /// Sixteen register and confirm, each for itself.
 pub async fn many_replicas_at_once_lose_nothing_of_each_other(store: &Store) {
     let progress = store.progress().await;
+    let mut begun = HashMap::new();
+    for number in 1..=16_u8 {
+        store.register(ReplicaId([number; 16])).await;
+        begun.insert(ReplicaId([number; 16]), store.renewals(ReplicaId([number; 16])).await);
+    }
     let replicas = (1..=16_u8).map(|number| {
         let registry = Arc::clone(&store.registry);
         tokio::spawn(async move {
@@ -222,7 +227,21 @@ pub async fn many_replicas_at_once_lose_nothing_of_each_other(store: &Store) {
     assert_eq!(replicas.len(), 16);
     let last = FeedProgress { sequence: 20, ..progress };
     assert!(replicas.iter().all(|replica| replica.confirmed == Some(last)), "{replicas:?}");
-    assert!(replicas.iter().all(|replica| replica.renewals == replicas[0].renewals), "{replicas:?}");
+    assert!(replicas.iter().all(|replica| replica.renewals == begun[&replica.id] + 21), "{replicas:?}");
+}
+
+/// Or whoever is late, and means the registration before, would remove the new one before its lease has
+/// run out.
+pub async fn a_replica_that_registers_anew_is_not_taken_for_what_it_was(store: &Store) {
+    store.register(ONE).await;
+    let before = store.renewals(ONE).await;
+    store.retire(ONE).await;
+    store.forget(ONE).await;
+    store.register(ONE).await;
+    assert!(!store.registry.retire(ONE, before).await.unwrap());
+    store.retire(ONE).await;
+    store.registry.forget(ONE, before).await.unwrap();
+    assert!(store.replica(ONE).await.is_some());
 }
 
 /// Each time that one is told that it has retired the replica, the replica is told that it is not

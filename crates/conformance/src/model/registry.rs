@@ -33,7 +33,9 @@ impl State {
 impl ReplicaRegistry for ModelStore {
     async fn register(&self, id: ReplicaId, lease: Duration) -> Result<(), Unavailable> {
         let mut state = self.state();
-        let known = RegisteredReplica { id, lease, confirmed: None, renewals: 0 };
+        // No two registrations have a number in common.
+        state.registrations += 1 << 32;
+        let known = RegisteredReplica { id, lease, confirmed: None, renewals: state.registrations };
         let replica =
             state.replicas.entry(id).or_insert(Replica { known, retired: false, peppers: Vec::new() });
         replica.retired = false;

@@ -44,8 +44,9 @@ pub struct RegisteredReplica {
     pub lease: Duration,
     /// What it has obeyed; `None` before it has confirmed anything.
     pub confirmed: Option<FeedProgress>,
-    /// How often it has registered, renewed or confirmed: one that does not change any more belongs
-    /// to a replica that is gone or cut off.
+    /// One more each time that it registers, renews or confirms: one that does not change any more belongs
+    /// to a replica that is gone or cut off. It begins where no registration of the replica before has
+    /// been: whoever is late and means that one must not remove this one.
     pub renewals: i64,
 }
 

@@ -287,10 +287,11 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
     assert!(matches!(told, Poll::Changes { changes, .. } if changes.len() == 2));
     store.register(READER, std::time::Duration::from_secs(1)).await.unwrap();
     store.confirm(READER, &start.into()).await.unwrap();
-    assert_eq!(store.registry().await.unwrap().replicas.len(), 1);
+    let replicas = store.registry().await.unwrap().replicas;
+    assert_eq!(replicas.len(), 1);
     assert_eq!(store.expire(fixtures::at(0), limit).await.unwrap(), 0);
-    assert!(store.retire(READER, 2).await.unwrap());
-    store.forget(READER, 2).await.unwrap();
+    assert!(store.retire(READER, replicas[0].renewals).await.unwrap());
+    store.forget(READER, replicas[0].renewals).await.unwrap();
     assert!(store.registry().await.unwrap().replicas.is_empty());
 
     let (client, connection) = tokio_postgres::connect(&service, tokio_postgres::NoTls).await.unwrap();
