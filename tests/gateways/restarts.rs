@@ -24,7 +24,7 @@ use crate::{
     stand::free_address,
 };
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 const CLIENTS: usize = 8;
 /// How many requests each phase of a restart has to see.
 const LOAD: u64 = 300;
