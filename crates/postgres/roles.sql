@@ -65,6 +65,13 @@ BEGIN
         GRANT SELECT ON SEQUENCE audit_events_sequence_seq TO capykeys_service;
     END IF;
 
+    IF to_regclass('audit_retention') IS NOT NULL THEN
+        -- Both are written by triggers.
+        REVOKE ALL ON audit_retention, audit_lines FROM capykeys_service;
+        GRANT SELECT ON audit_retention, audit_lines TO capykeys_service;
+        GRANT INSERT (project_id, target_organization_id, details) ON audit_events TO capykeys_service;
+    END IF;
+
     IF to_regprocedure('expire_audit_events(timestamptz, bigint)') IS NOT NULL THEN
         -- The oldest may go, where the operator has set for how long they are kept.
         GRANT EXECUTE ON FUNCTION expire_audit_events(timestamptz, bigint) TO capykeys_service;

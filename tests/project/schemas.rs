@@ -27,9 +27,17 @@ const HISTORY: &str = "refinery_schema_history";
 fn both_stores_have_the_same_tables_columns_and_keys() {
     let (sqlite, mut postgres) = (of_sqlite(), of_postgres());
     // A file is on one line of history for as long as it is open.
-    assert!(postgres.remove("history_lines").is_some());
-    let tables =
-        ["api_keys", "audit_events", "changes", "organizations", "peppers", "replicas", "schema_migrations"];
+    assert!(postgres.remove("history_lines").is_some() && postgres.remove("audit_lines").is_some());
+    let tables = [
+        "api_keys",
+        "audit_events",
+        "audit_retention",
+        "changes",
+        "organizations",
+        "peppers",
+        "replicas",
+        "schema_migrations",
+    ];
     assert_eq!(sqlite.keys().collect::<Vec<_>>(), tables);
     assert_eq!(sqlite, postgres);
 }

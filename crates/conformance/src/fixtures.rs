@@ -10,9 +10,9 @@ use std::{
 
 use capykeys_domain::{
     model::{
-        Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkLink, ClerkOrganizationId, Creator, KeyId,
-        KeyName, KeySource, Organization, OrganizationId, OrganizationName, RequestContext, RequestId, Scope,
-        ScopeSet, Slug, Timestamp,
+        Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkLink, ClerkOrganizationId, Creator,
+        EventDetails, KeyId, KeyName, KeySource, Organization, OrganizationId, OrganizationName,
+        RequestContext, RequestId, Scope, ScopeSet, Slug, Timestamp,
     },
     ports::{Clock, Entropy, KeyUse, NewKey, Unavailable, Uses},
     secret::{KeyDigest, KeyPrefix, PepperId},
@@ -217,7 +217,10 @@ pub fn event(
         outcome: AuditOutcome::Done,
         actor: Actor::Operator,
         organization_id: Some(organization),
+        target_organization_id: None,
         key_id: key,
+        project_id: None,
+        details: EventDetails::default(),
         request: context(),
         occurrences: NonZeroU32::MIN,
     }
@@ -227,7 +230,8 @@ pub fn event(
 #[must_use]
 pub fn created(new: &NewKey) -> AuditEvent {
     let key = &new.key;
-    event(AuditAction::CreateKey, key.created_at, key.organization_id, Some(key.id))
+    let event = event(AuditAction::CreateKey, key.created_at, key.organization_id, Some(key.id));
+    AuditEvent { details: EventDetails::of_key(key), ..event }
 }
 
 /// The event of revoking this key.

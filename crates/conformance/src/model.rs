@@ -1,5 +1,6 @@
 //! The reference model: what a store does, as a program small enough to be checked by reading.
 
+mod audit;
 mod feed;
 mod peppers;
 mod registry;
@@ -14,11 +15,11 @@ use std::{
 use async_trait::async_trait;
 use capykeys_domain::{
     model::{
-        ApiKey, AuditEvent, AuditRecord, ClerkLink, ClerkOrganizationId, Creator, KeyId, Organization,
+        ApiKey, AuditEvent, ClerkLink, ClerkOrganizationId, Creator, EventDetails, KeyId, Organization,
         OrganizationId, Renaming, Suspension, Timestamp,
     },
     ports::{
-        AuditLog, Change, FoundKey, Insertion, KeyLookup, KeyStore, KeyUse, NewKey, Organizations, Readiness,
+        Change, FoundKey, Insertion, KeyLookup, KeyStore, KeyUse, NewKey, Organizations, Readiness,
         RecordedPepper, ReplicaId, Revocation, Unavailable,
     },
     secret::{KeyDigest, PepperId},
@@ -32,7 +33,7 @@ pub struct ModelStore(Arc<Mutex<State>>);
 struct State {
     organizations: BTreeMap<OrganizationId, Organization>,
     keys: BTreeMap<KeyId, NewKey>,
-    events: Vec<AuditEvent>,
+    log: audit::Log,
     changes: Vec<Change>,
     feed: feed::Feed,
     replicas: HashMap<ReplicaId, registry::Replica>,
@@ -59,7 +60,7 @@ impl ModelStore {
     #[must_use]
     pub fn counts(&self) -> (usize, usize, usize) {
         let state = self.state();
-        (state.keys.len(), state.organizations.len(), state.events.len())
+        (state.keys.len(), state.organizations.len(), state.log.len())
     }
 }
 
@@ -84,7 +85,7 @@ impl KeyStore for ModelStore {
             return Ok(Insertion::Duplicate);
         }
         state.keys.insert(new.key.id, new.clone());
-        state.events.push(event.clone());
+        state.log.push(&AuditEvent { project_id: new.key.project_id.clone(), ..event.clone() });
         Ok(Insertion::Inserted)
     }
 
@@ -123,7 +124,8 @@ impl KeyStore for ModelStore {
             return Ok(Some(Revocation { revoked_at, newly: false }));
         }
         stored.key.revoked_at = Some(at);
-        state.events.push(event.clone());
+        let project_id = stored.key.project_id.clone();
+        state.log.push(&AuditEvent { project_id, ..event.clone() });
         state.changes.push(Change::Key(id));
         Ok(Some(Revocation { revoked_at: at, newly: true }))
     }
@@ -189,7 +191,7 @@ impl Organizations for ModelStore {
             return Err(Unavailable::new("model", "organization exists"));
         }
         state.organizations.insert(organization.id, organization.clone());
-        state.events.push(event.clone());
+        state.log.push(event);
         Ok(organization.clone())
     }
 
@@ -207,8 +209,9 @@ impl Organizations for ModelStore {
         let Some(renamed) = stored.renamed(renaming, at) else {
             return Ok(Some(stored.clone()));
         };
+        let details = EventDetails::of_renaming(stored, &renamed);
         *stored = renamed.clone();
-        state.events.push(event.clone());
+        state.log.push(&AuditEvent { details, ..event.clone() });
         Ok(Some(renamed))
     }
 
@@ -227,44 +230,11 @@ impl Organizations for ModelStore {
             stored.suspension = suspension.cloned();
             stored.updated_at = at;
             let stored = stored.clone();
-            state.events.push(event.clone());
+            state.log.push(event);
             state.changes.push(Change::Organization(id));
             return Ok(Some(stored));
         }
         Ok(Some(stored.clone()))
-    }
-}
-
-#[async_trait]
-impl AuditLog for ModelStore {
-    async fn append(&self, event: &AuditEvent) -> Result<(), Unavailable> {
-        self.state().events.push(event.clone());
-        Ok(())
-    }
-
-    async fn expire(&self, before: Timestamp, at_most: NonZeroU32) -> Result<u64, Unavailable> {
-        let mut state = self.state();
-        let oldest = take(at_most).min(state.events.len());
-        let (total, mut place) = (state.events.len(), 0);
-        state.events.retain(|event| {
-            place += 1;
-            place > oldest || event.at >= before
-        });
-        Ok((total - state.events.len()).try_into().unwrap_or(u64::MAX))
-    }
-
-    async fn list(
-        &self,
-        organization: OrganizationId,
-        after: i64,
-        limit: NonZeroU32,
-    ) -> Result<Vec<AuditRecord>, Unavailable> {
-        let state = self.state();
-        let records =
-            (1..).zip(&state.events).map(|(sequence, event)| AuditRecord { sequence, event: event.clone() });
-        let own =
-            records.filter(|one| one.event.organization_id == Some(organization) && one.sequence > after);
-        Ok(own.take(take(limit)).collect())
     }
 }
 

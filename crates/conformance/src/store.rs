@@ -3,7 +3,8 @@
 use std::{any::Any, sync::Arc};
 
 use capykeys_domain::ports::{
-    AuditLog, ChangeFeed, KeyLookup, KeyStore, Organizations, PepperRegistry, Readiness, ReplicaRegistry,
+    AuditLog, ChangeFeed, EventLog, KeyLookup, KeyStore, Organizations, PepperRegistry, Readiness,
+    ReplicaRegistry,
 };
 
 /// A store under test: empty, and nobody else's.
@@ -16,6 +17,8 @@ pub struct Store {
     pub organizations: Arc<dyn Organizations>,
     /// Its audit log.
     pub audit: Arc<dyn AuditLog>,
+    /// The same, for readers that follow it.
+    pub events: Arc<dyn EventLog>,
     /// What changed in it.
     pub feed: Arc<dyn ChangeFeed>,
     /// Who may remember its keys.
@@ -36,6 +39,7 @@ impl Store {
             + KeyLookup
             + Organizations
             + AuditLog
+            + EventLog
             + ChangeFeed
             + ReplicaRegistry
             + PepperRegistry
@@ -48,6 +52,7 @@ impl Store {
             lookup: store.clone(),
             organizations: store.clone(),
             audit: store.clone(),
+            events: store.clone(),
             feed: store.clone(),
             registry: store.clone(),
             peppers: store.clone(),

@@ -44,6 +44,12 @@ macro_rules! for_each_case {
             organizations: organizations_are_listed_oldest_first;
             audit: events_are_kept_as_given_in_ascending_order;
             audit: a_closed_range_of_events_never_changes;
+            audit: events_name_the_project_and_what_changed;
+            audit: an_event_of_another_version_is_shown_as_it_is;
+            follow: every_reader_is_told_every_event_once_and_in_one_order;
+            follow: a_reader_goes_on_where_it_was_and_learns_how_far_it_is_behind;
+            follow: a_reader_is_told_that_events_were_taken_out_before_it_read_them;
+            follow: a_reader_of_another_history_is_told_where_to_go_on;
             cancel: a_dropped_insert_is_whole_or_absent;
             cancel: a_dropped_revocation_is_whole_or_absent;
             feed: every_change_is_told_once_and_in_its_order;

@@ -40,6 +40,7 @@ macro_rules! migrations {
             5 "restores_and_peppers",
             6 "operators",
             7 "scopes_by_name",
+            8 "events",
         ]
     };
     ($($version:literal $name:literal,)+) => {

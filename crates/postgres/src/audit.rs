@@ -12,15 +12,24 @@ use capykeys_storage::{Columns, Values};
 use crate::{line::answer, rows, statement::Statement, store::PostgresStore};
 
 /// The first part of a statement that stores an event, whose values have the prefix `event_`. What
-/// follows says where from, and thereby whether: ` FROM …`.
-pub(crate) fn insert_event() -> String {
-    let event = Columns::of::<AuditEvent>("event_");
-    format!("INSERT INTO audit_events ({}) SELECT {}", event.names(), event.parameters())
+/// follows says where from, and thereby whether: ` FROM …`. The project and the details may be expressions
+/// over that.
+pub(crate) fn insert_event(project_id: &str, details: &str) -> String {
+    let event = Columns::of::<AuditEvent>("event_").without(&["project_id", "details"]);
+    format!(
+        "INSERT INTO audit_events ({}, project_id, details) SELECT {}, {project_id}, {details}",
+        event.names(),
+        event.parameters()
+    )
 }
+
+/// The details that the caller gives.
+pub(crate) const GIVEN_DETAILS: &str = "$event_details";
 
 /// Stores an event and nothing else.
 static APPEND: LazyLock<Statement> = LazyLock::new(|| {
-    Statement::of_change("append to the audit log", &format!("{} FROM line", insert_event()))
+    let insert_event = insert_event("$event_project_id", GIVEN_DETAILS);
+    Statement::of_change("append to the audit log", &format!("{insert_event} FROM line"))
 });
 
 /// With the rights of the table's owner; it leaves what is younger than a day.

@@ -34,7 +34,7 @@ const BEFORE_MIGRATION: [Fault; 3] = [
 ];
 
 /// What must hold while the database is served from.
-const IN_SERVICE: [Fault; 7] = [
+const IN_SERVICE: [Fault; 8] = [
     (
         "current_setting('default_transaction_isolation') <> 'read committed'",
         "default_transaction_isolation is not `read committed`: set it so for this role",
@@ -66,13 +66,21 @@ const IN_SERVICE: [Fault; 7] = [
         "the audit log's numbers begin below those that are there: run `capykeys migrate`",
     ),
     (
+        // Whoever follows the log relies on it.
+        "EXISTS (SELECT FROM pg_sequences s WHERE s.schemaname = current_schema() \
+             AND s.sequencename = 'audit_events_sequence_seq' \
+             AND (s.cache_size <> 1 OR s.increment_by <> 1 OR s.cycle))",
+        "the audit log's numbers are not given one after the other: run ALTER TABLE audit_events ALTER COLUMN sequence \
+         SET CACHE 1 SET INCREMENT 1 SET NO CYCLE",
+    ),
+    (
         "NOT (has_table_privilege('organizations', 'INSERT') AND has_table_privilege('api_keys', 'INSERT') \
          AND has_column_privilege('organizations', 'slug', 'UPDATE') \
          AND has_column_privilege('organizations', 'suspended_at', 'UPDATE') \
          AND has_column_privilege('api_keys', 'revoked_at', 'UPDATE') \
          AND has_column_privilege('api_keys', 'last_used_at', 'UPDATE') \
          AND has_column_privilege('api_keys', 'digest', 'UPDATE') \
-         AND has_column_privilege('audit_events', 'occurrences', 'INSERT') AND has_table_privilege('changes', 'SELECT') \
+         AND has_column_privilege('audit_events', 'details', 'INSERT') AND has_table_privilege('changes', 'SELECT') \
          AND has_table_privilege('history_lines', 'INSERT') AND has_table_privilege('replicas', 'UPDATE') \
          AND has_table_privilege('replicas', 'DELETE') AND has_table_privilege('peppers', 'INSERT') \
          AND has_column_privilege('peppers', 'turn', 'UPDATE'))",

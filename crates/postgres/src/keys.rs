@@ -13,7 +13,12 @@ use capykeys_storage::{Columns, Row as _, Values};
 use tokio_postgres::Row;
 
 use crate::{
-    audit::insert_event, failure::Failure, line::answer, rows, statement::Statement, store::PostgresStore,
+    audit::{GIVEN_DETAILS, insert_event},
+    failure::Failure,
+    line::answer,
+    rows,
+    statement::Statement,
+    store::PostgresStore,
 };
 
 /// What stood in the way, if anything did, and whether the key was stored: [`NewKey::obstacle`] in
@@ -24,7 +29,8 @@ use crate::{
 /// the server would log the error with the digest in it.
 static INSERT: LazyLock<Statement> = LazyLock::new(|| {
     let key = Columns::of::<ApiKey>("").with(Columns::of::<KeyDigest>(""));
-    let (names, parameters, insert_event) = (key.names(), key.parameters(), insert_event());
+    let (names, parameters) = (key.names(), key.parameters());
+    let insert_event = insert_event("$project_id", GIVEN_DETAILS);
     let answer = answer(
         &Columns::named(&["obstacle", "inserted", "scope"]),
         "SELECT true AS found, obstacle, EXISTS (SELECT FROM inserted) AS inserted, \
@@ -87,9 +93,9 @@ static LIST: LazyLock<Statement> = LazyLock::new(|| {
 /// The row is locked before it is looked at: of two at once, the second waits for the first and
 /// then reads what the first committed, which the snapshot of its own statement does not show.
 static REVOKE: LazyLock<Statement> = LazyLock::new(|| {
-    let (insert_event, columns) = (insert_event(), Columns::of::<Revocation>(""));
+    let insert_event = insert_event("project_id", GIVEN_DETAILS);
     let answer = answer(
-        &columns,
+        &Columns::of::<Revocation>(""),
         "SELECT true AS found, COALESCE(target.revoked_at, revoked.revoked_at) AS revoked_at, \
              target.revoked_at IS NULL AS newly FROM target LEFT JOIN revoked ON true",
     );
@@ -101,7 +107,7 @@ static REVOKE: LazyLock<Statement> = LazyLock::new(|| {
                  WHERE k.organization_id = $organization_id AND k.id = $id FOR NO KEY UPDATE OF k\
              ), revoked AS (\
                  UPDATE api_keys k SET revoked_at = $at FROM target \
-                 WHERE k.id = target.id AND target.revoked_at IS NULL RETURNING k.revoked_at\
+                 WHERE k.id = target.id AND target.revoked_at IS NULL RETURNING k.revoked_at, k.project_id\
              ), logged AS ({insert_event} FROM revoked){answer}"
         ),
     )

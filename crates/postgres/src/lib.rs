@@ -15,6 +15,7 @@
 mod audit;
 mod connections;
 mod connector;
+mod event_log;
 mod failure;
 mod feed;
 mod fitness;

@@ -9,7 +9,13 @@ use capykeys_domain::{
 };
 use capykeys_storage::{Columns, Values};
 
-use crate::{audit::insert_event, line::answer, rows, statement::Statement, store::PostgresStore};
+use crate::{
+    audit::{GIVEN_DETAILS, insert_event},
+    line::answer,
+    rows,
+    statement::Statement,
+    store::PostgresStore,
+};
 
 fn columns() -> Columns {
     Columns::of::<Organization>("")
@@ -36,7 +42,8 @@ static LIST: LazyLock<Statement> = LazyLock::new(|| {
 /// The organization that was stored, or the one that was there. No row where another transaction
 /// stored it after this statement began: the conflict is seen, the row is not.
 static CREATE: LazyLock<Statement> = LazyLock::new(|| {
-    let (names, parameters, insert_event) = (columns().names(), columns().parameters(), insert_event());
+    let (names, parameters) = (columns().names(), columns().parameters());
+    let insert_event = insert_event("NULL", GIVEN_DETAILS);
     let query = format!(
         "SELECT true AS found, {} FROM inserted UNION ALL SELECT true, {} FROM organizations o \
          WHERE o.clerk_organization_id = $clerk_organization_id AND NOT EXISTS (SELECT FROM inserted)",
@@ -57,9 +64,9 @@ static CREATE: LazyLock<Statement> = LazyLock::new(|| {
 });
 
 /// Locks the row, as that of a key is that is to be revoked; lets `changed` change it; and answers with
-/// what it is then. The lock lets keys be inserted meanwhile.
-fn change(operation: &'static str, changed: &str) -> Statement {
-    let (own, insert_event) = (columns().from("o"), insert_event());
+/// what it is then. The lock lets keys be inserted meanwhile. The event has these `details`.
+fn change(operation: &'static str, changed: &str, details: &str) -> Statement {
+    let (own, insert_event) = (columns().from("o"), insert_event("NULL", details));
     let query = format!(
         "SELECT true AS found, {} FROM changed UNION ALL \
          SELECT true, {} FROM target WHERE NOT EXISTS (SELECT FROM changed)",
@@ -70,7 +77,7 @@ fn change(operation: &'static str, changed: &str) -> Statement {
         operation,
         &format!(
             ", target AS (SELECT {own} FROM organizations o, line WHERE o.id = $id FOR NO KEY UPDATE OF o), \
-             {changed} RETURNING {own}), logged AS ({insert_event} FROM changed){}",
+             {changed} RETURNING {own}), logged AS ({insert_event} FROM changed, target){}",
             answer(&columns(), &query)
         ),
     )
@@ -83,6 +90,7 @@ static SET_SUSPENSION: LazyLock<Statement> = LazyLock::new(|| {
              UPDATE organizations o SET suspended_at = $suspended_at, suspended_reason = $suspended_reason, \
                  updated_at = $at \
              FROM target WHERE o.id = target.id AND (target.suspended_at IS NULL) <> ($suspended_at IS NULL)",
+        GIVEN_DETAILS,
     )
 });
 
@@ -101,8 +109,18 @@ static RENAME: LazyLock<Statement> = LazyLock::new(|| {
                  clerk_organization_slug = called.clerk_organization_slug, updated_at = $at \
              FROM called WHERE o.id = $id AND (called.name, called.slug, called.clerk_organization_slug) \
                  IS DISTINCT FROM (o.name, o.slug, o.clerk_organization_slug)",
+        &of_renaming(),
     )
 });
+
+/// Each name that has changed, as it is and as it was: `EventDetails::of_renaming`.
+fn of_renaming() -> String {
+    let names = ["name", "slug", "clerk_organization_slug"].map(|name| {
+        let is_new = format!("CASE WHEN changed.{name} IS DISTINCT FROM target.{name} THEN");
+        format!("'{name}', {is_new} changed.{name} END, 'previous_{name}', {is_new} target.{name} END")
+    });
+    format!("jsonb_strip_nulls(jsonb_build_object({}))", names.join(", "))
+}
 
 #[async_trait]
 impl Organizations for PostgresStore {

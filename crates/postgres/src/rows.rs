@@ -9,7 +9,10 @@ use tokio_postgres::{
     types::{FromSql, Type},
 };
 
-use crate::{failure::Failure, statement::EPOCH};
+use crate::{
+    failure::Failure,
+    statement::{EPOCH, JSONB_VERSION},
+};
 
 /// A row as the records are read from it.
 pub(crate) struct Answer<'r>(pub(crate) &'r Row);
@@ -34,6 +37,10 @@ impl<'r> FromSql<'r> for Read<'r> {
             Type::INT8 => Value::Number(FromSql::from_sql(ty, raw)?),
             Type::BOOL => Value::Flag(FromSql::from_sql(ty, raw)?),
             Type::INET => Value::Address(FromSql::from_sql(ty, raw)?),
+            Type::JSONB => match raw {
+                [JSONB_VERSION, text @ ..] => Value::Json(str::from_utf8(text)?.into()),
+                _ => return Err("JSON in another form".into()),
+            },
             Type::TEXT_ARRAY => {
                 Value::Many(Vec::<Self>::from_sql(ty, raw)?.into_iter().map(|Self(value)| value).collect())
             }

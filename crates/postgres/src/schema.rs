@@ -7,7 +7,7 @@ use tokio_postgres::{Client, Row, error::SqlState};
 use crate::{failure::Failure, fitness, migrate::MIGRATIONS};
 
 /// The last migration without which this program does not work. Those after it may be missing.
-pub const OLDEST_SCHEMA: i32 = 7;
+pub const OLDEST_SCHEMA: i32 = 8;
 
 const OPERATION: &str = "check the schema";
 

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use bytes::BytesMut;
+use bytes::{BufMut as _, BytesMut};
 use capykeys_storage::{Columns, Kind, Value, Values};
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
@@ -10,6 +10,9 @@ use crate::{failure::Failure, line::answer};
 
 /// 2000-01-01T00:00:00Z, from which `timestamptz` counts, in microseconds since the Unix epoch.
 pub(crate) const EPOCH: i64 = 946_684_800_000_000;
+
+/// What comes before the text of a `jsonb`.
+pub(crate) const JSONB_VERSION: u8 = 1;
 
 /// A statement, made once and asked many times.
 pub(crate) struct Statement {
@@ -78,6 +81,10 @@ impl ToSql for Bound<'_> {
             Value::Number(number) => number.to_sql(ty, out),
             Value::Flag(flag) => flag.to_sql(ty, out),
             Value::Address(address) => address.to_sql(ty, out),
+            Value::Json(json) => {
+                out.put_u8(JSONB_VERSION);
+                json.to_sql(ty, out)
+            }
             Value::Many(values) => values.iter().map(Bound).collect::<Vec<_>>().to_sql(ty, out),
         }
     }
@@ -105,6 +112,7 @@ fn sql_type(kind: Kind) -> Type {
         Kind::Number => Type::INT8,
         Kind::Flag => Type::BOOL,
         Kind::Address => Type::INET,
+        Kind::Json => Type::JSONB,
         Kind::Many(Kind::Id) => Type::UUID_ARRAY,
         Kind::Many(Kind::Time) => Type::TIMESTAMPTZ_ARRAY,
         Kind::Many(Kind::Bytes) => Type::BYTEA_ARRAY,

@@ -1,6 +1,10 @@
 //! The store: one type for all ports.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use capykeys_domain::ports::{Readiness, Unavailable};
@@ -8,6 +12,7 @@ use capykeys_storage::Values;
 use tokio::runtime::Handle;
 
 use crate::{
+    event_log::Gaps,
     fitness,
     pool::Pool,
     rows,
@@ -21,6 +26,7 @@ use crate::{
 #[derive(Clone)]
 pub struct PostgresStore {
     pub(crate) pool: Pool,
+    pub(crate) gaps: Arc<Mutex<Gaps>>,
 }
 
 impl PostgresStore {
@@ -32,7 +38,7 @@ impl PostgresStore {
     /// # Errors
     /// [`SettingsError`] where the settings cannot be used.
     pub fn new(settings: &PostgresSettings, runtime: Handle) -> Result<Self, SettingsError> {
-        Ok(Self { pool: Pool::new(settings, runtime)? })
+        Ok(Self { pool: Pool::new(settings, runtime)?, gaps: Arc::default() })
     }
 
     /// Other connections to the same database. Neither store believes a server that is behind what
@@ -42,13 +48,13 @@ impl PostgresStore {
     /// # Errors
     /// [`SettingsError`] where the settings cannot be used.
     pub fn beside(&self, settings: &PostgresSettings, runtime: Handle) -> Result<Self, SettingsError> {
-        Ok(Self { pool: self.pool.beside(settings, runtime)? })
+        Ok(Self { pool: self.pool.beside(settings, runtime)?, gaps: Arc::default() })
     }
 
     /// The same connections, for operations that may take so long.
     #[must_use]
     pub fn with_deadline(&self, deadline: Duration) -> Self {
-        Self { pool: self.pool.with_deadline(deadline) }
+        Self { pool: self.pool.with_deadline(deadline), ..self.clone() }
     }
 
     /// Opens so many connections now, without waiting for it, so that the first operations need not.

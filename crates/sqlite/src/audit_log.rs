@@ -5,12 +5,12 @@ use std::{num::NonZeroU32, sync::LazyLock};
 use async_trait::async_trait;
 use capykeys_domain::{
     model::{AuditEvent, AuditRecord, OrganizationId, Timestamp},
-    ports::{AuditLog, Unavailable},
+    ports::{AuditLog, EventLag, EventLog, EventPosition, Followed, Unavailable},
 };
-use capykeys_storage::{Columns, Values};
+use capykeys_storage::{Columns, Row as _, Values};
 use rusqlite::Connection;
 
-use crate::{SqliteStore, error::Failure, sql};
+use crate::{SqliteStore, change_feed::HISTORY, error::Failure, sql};
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
     let event = Columns::of::<AuditEvent>("");
@@ -25,6 +25,21 @@ static LIST: LazyLock<String> = LazyLock::new(|| {
 });
 const EXPIRE: &str = "DELETE FROM audit_events \
      WHERE sequence IN (SELECT sequence FROM audit_events ORDER BY sequence LIMIT $at_most) AND at < $before";
+
+/// The newest number and the last that was taken out, and beside them the events. One snapshot shows both.
+static FOLLOW: LazyLock<String> = LazyLock::new(|| {
+    let record = Columns::of::<AuditRecord>("");
+    format!(
+        "SELECT h.newest AS newest, h.expired_through AS expired_through, {} \
+         FROM (SELECT coalesce((SELECT max(sequence) FROM audit_events), 0) AS newest, \
+             coalesce((SELECT expired_through FROM audit_retention), 0) AS expired_through) AS h \
+         LEFT JOIN (\
+             SELECT {} FROM audit_events WHERE sequence > $after ORDER BY sequence LIMIT $limit\
+         ) AS e ORDER BY e.sequence",
+        record.from("e"),
+        record.names()
+    )
+});
 
 #[async_trait]
 impl AuditLog for SqliteStore {
@@ -55,6 +70,45 @@ impl AuditLog for SqliteStore {
     }
 }
 
+/// There is one writer at a time, so a number that is missing stays so.
+#[async_trait]
+impl EventLog for SqliteStore {
+    async fn follow(
+        &self,
+        after: Option<&EventPosition>,
+        at_most: NonZeroU32,
+    ) -> Result<Followed, Unavailable> {
+        let after = after.copied().unwrap_or(EventPosition { sequence: 0, history: HISTORY });
+        self.read_many("follow the audit log", move |connection| follow(connection, after, at_most)).await
+    }
+}
+
+fn follow(connection: &Connection, after: EventPosition, at_most: NonZeroU32) -> Result<Followed, Failure> {
+    // One more, for the lag.
+    let limit = i64::from(at_most.get()) + 1;
+    let values = Values::of("after", &after.sequence).and("limit", &limit);
+    let rows = sql::each(connection, &FOLLOW, &values, |row| {
+        let head = (row.field::<i64>("newest")?, row.field::<i64>("expired_through")?);
+        Ok((head, row.record::<Option<AuditRecord>>("")?))
+    })?;
+    let (newest, expired_through) = rows.first().map_or((0, 0), |(head, _)| *head);
+    // Nothing has this number, and nothing had it that was taken out: another file is in the place of the one
+    // that was read.
+    if after.history != HISTORY || after.sequence > newest.max(expired_through) {
+        return Ok(Followed::Diverged(EventPosition { sequence: 0, history: HISTORY }));
+    }
+    let mut events: Vec<_> = rows.into_iter().filter_map(|(_, record)| record).collect();
+    let left = events.split_off(events.len().min(at_most.get() as usize));
+    let sequence = events.last().map_or(after.sequence, |last| last.sequence);
+    let numbers = newest.saturating_sub(sequence).try_into().unwrap_or(0);
+    Ok(Followed::Events {
+        events,
+        position: EventPosition { sequence, ..after },
+        expired: after.sequence < expired_through,
+        lag: EventLag { numbers, oldest: left.first().map(|next| next.event.at) },
+    })
+}
+
 /// Adds the event, within the transaction of what it tells of.
 pub(crate) fn record(connection: &Connection, event: &AuditEvent) -> Result<(), Failure> {
     sql::execute(connection, &INSERT, &Values::default().record("", event)).map(drop)
@@ -63,6 +117,13 @@ pub(crate) fn record(connection: &Connection, event: &AuditEvent) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reader_passes_no_event_before_its_position() {
+        let plan = crate::schema::plan(&FOLLOW);
+        let search = "SEARCH audit_events USING INTEGER PRIMARY KEY (rowid>?)";
+        assert!(plan.contains(&search.to_owned()), "{plan:?}");
+    }
 
     #[test]
     fn a_page_is_read_off_the_index_without_sorting() {

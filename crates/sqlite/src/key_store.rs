@@ -8,7 +8,7 @@ use capykeys_domain::{
     ports::{Insertion, KeyStore, KeyUse, NewKey, Revocation, Unavailable},
     secret::KeyDigest,
 };
-use capykeys_storage::{Columns, Values};
+use capykeys_storage::{Columns, Row as _, Values};
 use rusqlite::Connection;
 
 use crate::{SqliteStore, audit_log::record, error::Failure, organizations, sql};
@@ -23,7 +23,7 @@ static LIST: LazyLock<String> = LazyLock::new(|| {
     select("k.id < coalesce($before, x'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF') ORDER BY k.id DESC LIMIT $limit")
 });
 const REVOKE: &str = "UPDATE api_keys SET revoked_at = $at \
-     WHERE id = $id AND organization_id = $organization_id AND revoked_at IS NULL";
+     WHERE id = $id AND organization_id = $organization_id AND revoked_at IS NULL RETURNING project_id";
 /// Writes only where there is something to write.
 const USED: &str = "UPDATE api_keys SET last_used_at = $at \
      WHERE id = $id AND (last_used_at IS NULL OR last_used_at < $at)";
@@ -43,7 +43,7 @@ impl KeyStore for SqliteStore {
         self.write("insert key", move |connection| {
             let insertion = insert(connection, &new)?;
             if insertion == Insertion::Inserted {
-                record(connection, &event)?;
+                record(connection, &AuditEvent { project_id: new.key.project_id, ..event })?;
             }
             Ok(insertion)
         })
@@ -78,8 +78,9 @@ impl KeyStore for SqliteStore {
         let event = event.clone();
         self.write("revoke key", move |connection| {
             let values = Values::of("organization_id", &organization).and("id", &id).and("at", &at);
-            if sql::execute(connection, REVOKE, &values)? > 0 {
-                record(connection, &event)?;
+            let revoked = sql::each(connection, REVOKE, &values, |key| key.field("project_id"))?;
+            if let Some(project_id) = revoked.into_iter().next() {
+                record(connection, &AuditEvent { project_id, ..event })?;
                 return Ok(Some(Revocation { revoked_at: at, newly: true }));
             }
             sql::first(connection, REVOKED, &values)

@@ -4,7 +4,10 @@ use std::{num::NonZeroU32, sync::LazyLock};
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{AuditEvent, ClerkOrganizationId, Organization, OrganizationId, Renaming, Suspension, Timestamp},
+    model::{
+        AuditEvent, ClerkOrganizationId, EventDetails, Organization, OrganizationId, Renaming, Suspension,
+        Timestamp,
+    },
     ports::{Organizations, Unavailable},
 };
 use capykeys_storage::{Columns, Values};
@@ -86,7 +89,8 @@ impl Organizations for SqliteStore {
             let Some(known) = find(connection, id)? else { return Ok(None) };
             let Some(renamed) = known.renamed(&renaming, at) else { return Ok(Some(known)) };
             sql::execute(connection, RENAME, &Values::default().record("", &renamed))?;
-            record(connection, &event)?;
+            let details = EventDetails::of_renaming(&known, &renamed);
+            record(connection, &AuditEvent { details, ..event })?;
             Ok(Some(renamed))
         })
         .await

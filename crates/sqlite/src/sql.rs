@@ -73,7 +73,7 @@ impl ToSql for Bound<'_> {
         Ok(ToSqlOutput::Borrowed(match self.0 {
             Value::Null => ValueRef::Null,
             Value::Id(id) => ValueRef::Blob(id.as_bytes()),
-            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Text(text) | Value::Json(text) => ValueRef::Text(text.as_bytes()),
             Value::Time(time) => ValueRef::Integer(time.unix_micros()),
             Value::Bytes(bytes) => ValueRef::Blob(bytes),
             Value::Number(number) => ValueRef::Integer(*number),
@@ -126,6 +126,7 @@ fn read(stored: ValueRef<'_>, kind: Kind) -> Option<Value<'_>> {
         (Kind::Number, ValueRef::Integer(number)) => Value::Number(number),
         (Kind::Flag, ValueRef::Integer(flag)) => Value::Flag(flag != 0),
         (Kind::Text, ValueRef::Text(text)) => Value::Text(str::from_utf8(text).ok()?.into()),
+        (Kind::Json, ValueRef::Text(text)) => Value::Json(str::from_utf8(text).ok()?.into()),
         (Kind::Address, ValueRef::Text(text)) => Value::Address(str::from_utf8(text).ok()?.parse().ok()?),
         (Kind::Many(Kind::Text), ValueRef::Text(text)) => {
             Value::Many(str::from_utf8(text).ok()?.split(' ').map(|text| Value::Text(text.into())).collect())

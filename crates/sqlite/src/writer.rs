@@ -218,7 +218,7 @@ mod tests {
         let told =
             commit_all(&mut connection, ["INSERT INTO parent VALUES (1)", "INSERT INTO child VALUES (99)"]);
         assert_eq!(told, [false, false]);
-        assert_eq!(parents(&connection), []);
+        assert_eq!(parents(&connection), Vec::<i64>::new());
         assert_eq!(commit_all(&mut connection, ["INSERT INTO parent VALUES (2)"]), [true]);
     }
 
@@ -234,7 +234,7 @@ mod tests {
             ],
         );
         assert_eq!(told, [false, false, false]);
-        assert_eq!(parents(&connection), []);
+        assert_eq!(parents(&connection), Vec::<i64>::new());
     }
 
     #[test]

@@ -4,13 +4,14 @@ use std::{borrow::Cow, net::IpAddr, num::NonZeroU32, time::Duration};
 
 use capykeys_domain::{
     model::{
-        AuditAction, AuditOutcome, ClerkOrganizationId, DeviceName, KeyId, KeyName, KeySource,
+        AuditOutcome, ClerkOrganizationId, DeviceName, EventDetails, KeyId, KeyName, KeySource,
         OrganizationId, OrganizationName, ProjectId, RequestId, Scope, ScopeSet, Slug, SuspensionReason,
         Timestamp, UserId,
     },
     ports::ReplicaId,
     secret::{KeyPrefix, PepperId},
 };
+use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 /// Which type a column has; each database has one of its own for it.
@@ -30,6 +31,8 @@ pub enum Kind {
     Flag,
     /// An address of a network.
     Address,
+    /// JSON, as its text.
+    Json,
     /// Any number of one kind, in their order.
     Many(&'static Self),
 }
@@ -46,6 +49,7 @@ pub enum Value<'v> {
     Number(i64),
     Flag(bool),
     Address(IpAddr),
+    Json(Cow<'v, str>),
     Many(Vec<Self>),
 }
 
@@ -150,8 +154,7 @@ macro_rules! texts {
 }
 
 texts! {
-    AuditAction: Self::from_name;
-    AuditOutcome: Self::from_name;
+    AuditOutcome: |text| Some(Self::from_stored(text));
     ClerkOrganizationId: Self::parse;
     DeviceName: |text| Self::from_stored(text).ok();
     KeyName: |text| Self::from_stored(text).ok();
@@ -178,5 +181,29 @@ impl Field for ScopeSet {
     fn read(value: Value<'_>) -> Option<Self> {
         let names = Vec::<String>::read(value)?;
         Self::from_stored(names.iter().map(String::as_str)).ok()
+    }
+}
+
+/// An object of texts. What else another version has put there is shown as JSON, where it is in an object.
+impl Field for EventDetails {
+    const KIND: Kind = Kind::Json;
+
+    fn value(&self) -> Value<'_> {
+        let texts = self.iter().map(|(name, text)| (name.to_owned(), Json::from(text)));
+        Value::Json(Json::Object(texts.collect()).to_string().into())
+    }
+
+    fn read(value: Value<'_>) -> Option<Self> {
+        let object = match value {
+            Value::Null => None,
+            Value::Json(text) => serde_json::from_str::<Map<String, Json>>(&text).ok(),
+            _ => return None,
+        };
+        let shown = object.unwrap_or_default().into_iter().filter_map(|(name, value)| match value {
+            Json::Null => None,
+            Json::String(text) => Some((name, text)),
+            other => Some((name, other.to_string())),
+        });
+        Some(shown.collect())
     }
 }

@@ -151,6 +151,13 @@ impl Columns {
         Self(names.iter().map(|name| (*name, Cow::Borrowed(*name))).collect())
     }
 
+    /// Without these.
+    #[must_use]
+    pub fn without(mut self, names: &[&str]) -> Self {
+        self.0.retain(|(name, _)| !names.contains(name));
+        self
+    }
+
     fn list(&self, one: impl Fn(&str, &str) -> String) -> String {
         self.0.iter().map(|(name, prefixed)| one(name, prefixed)).collect::<Vec<_>>().join(", ")
     }

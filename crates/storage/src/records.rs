@@ -1,7 +1,12 @@
 //! Every record there is, once.
 
+use std::num::NonZeroU32;
+
 use capykeys_domain::{
-    model::{Actor, ApiKey, AuditEvent, AuditRecord, ClerkLink, Organization, RequestContext, Suspension},
+    model::{
+        Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, AuditRecord, ClerkLink, EventDetails, KeyId,
+        Organization, OrganizationId, ProjectId, RequestContext, Suspension, Timestamp,
+    },
     ports::{FeedProgress, FoundKey, PepperUse, RecordedPepper, RegisteredReplica, Revocation},
     secret::{KeyDigest, PepperCheck, PepperId},
 };
@@ -19,7 +24,6 @@ records! {
     Revocation { revoked_at, newly }
 
     AuditRecord { sequence } + { event }
-    AuditEvent { at, action, outcome, organization_id, key_id, occurrences } + { actor, request }
     RequestContext { request_id, peer }
 
     RegisteredReplica { id, lease, renewals } + { confirmed }
@@ -55,6 +59,57 @@ impl Record for KeyDigest {
     }
 }
 
+/// What an action is called depends on how it ended.
+impl Record for AuditEvent {
+    fn columns() -> Vec<(&'static str, Kind)> {
+        let own = [
+            ("at", Timestamp::KIND),
+            ("action", Kind::Text),
+            ("outcome", AuditOutcome::KIND),
+            ("organization_id", OrganizationId::KIND),
+            ("target_organization_id", OrganizationId::KIND),
+            ("key_id", KeyId::KIND),
+            ("project_id", ProjectId::KIND),
+            ("details", EventDetails::KIND),
+            ("occurrences", NonZeroU32::KIND),
+        ];
+        own.into_iter().chain(Actor::columns()).chain(RequestContext::columns()).collect()
+    }
+
+    fn values(&self) -> Vec<Value<'_>> {
+        let own = [
+            self.at.value(),
+            Value::Text(self.action.name(&self.outcome).into()),
+            self.outcome.value(),
+            self.organization_id.value(),
+            self.target_organization_id.value(),
+            self.key_id.value(),
+            self.project_id.value(),
+            self.details.value(),
+            self.occurrences.value(),
+        ];
+        own.into_iter().chain(self.actor.values()).chain(self.request.values()).collect()
+    }
+
+    fn read(row: &impl Row) -> Result<Self, Corrupt> {
+        let (at, action) = (row.field("at")?, row.field::<String>("action")?);
+        let outcome = row.field("outcome")?;
+        Ok(Self {
+            at,
+            action: AuditAction::from_stored(&action, &outcome),
+            outcome,
+            organization_id: row.field("organization_id")?,
+            target_organization_id: row.field("target_organization_id")?,
+            key_id: row.field("key_id")?,
+            project_id: row.field("project_id")?,
+            details: row.field("details")?,
+            occurrences: row.field("occurrences")?,
+            actor: Record::read(row)?,
+            request: Record::read(row)?,
+        })
+    }
+}
+
 impl Record for Actor {
     fn columns() -> Vec<(&'static str, Kind)> {
         vec![("actor_kind", Kind::Text), ("actor_id", Kind::Text)]
@@ -66,6 +121,6 @@ impl Record for Actor {
 
     fn read(row: &impl Row) -> Result<Self, Corrupt> {
         let (kind, id) = (row.field::<String>("actor_kind")?, row.field::<Option<String>>("actor_id")?);
-        Self::from_stored(&kind, id.as_deref()).ok_or(Corrupt("actor_id"))
+        Ok(Self::from_stored(&kind, id.as_deref()))
     }
 }

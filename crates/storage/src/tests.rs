@@ -4,12 +4,15 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
-    model::{ApiKey, DeviceName, KeySource, Organization, ProjectId, Suspension, UserId},
+    model::{
+        Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, AuditRecord, DeviceName, EventDetails,
+        KeySource, Organization, ProjectId, Suspension, UserId,
+    },
     ports::{Change, FeedHead, FeedPosition, FeedProgress, Poll, RegisteredReplica, ReplicaId},
     secret::KeyDigest,
 };
 
-use crate::{Columns, Corrupt, Event, Kind, Record, Row, Value, Values, poll};
+use crate::{Columns, Corrupt, Event, Field, Kind, Record, Row, Value, Values, poll};
 
 /// A row in memory.
 #[derive(Clone, Default)]
@@ -44,6 +47,7 @@ fn owned(value: Value<'_>) -> Value<'static> {
         Value::Number(number) => Value::Number(number),
         Value::Flag(flag) => Value::Flag(flag),
         Value::Address(address) => Value::Address(address),
+        Value::Json(json) => Value::Json(Cow::Owned(json.into_owned())),
         Value::Many(values) => Value::Many(values.into_iter().map(owned).collect()),
     }
 }
@@ -91,6 +95,40 @@ fn a_part_is_absent_where_its_first_column_is_empty() {
 }
 
 #[test]
+fn an_event_comes_back_whatever_is_in_it() {
+    let odd = [("", " "), ("\"}", "\\ \u{202e}'{}[]"), ("name", "Ümläut 👩‍👩‍👧‍👦")];
+    let odd = odd.map(|(name, text)| (name.to_owned(), text.to_owned())).into_iter().collect();
+    let id = full_key().organization_id;
+    let bare = fixtures::event(AuditAction::CreateKey, fixtures::at(1), id, None);
+    let full = AuditEvent {
+        outcome: AuditOutcome::Denied,
+        actor: Actor::Other { kind: "robot".to_owned(), id: None },
+        target_organization_id: Some(id),
+        key_id: Some(full_key().id),
+        project_id: ProjectId::parse("p1").ok(),
+        details: odd,
+        ..bare.clone()
+    };
+    let other = AuditEvent { action: AuditAction::Other("api_key.rotated".to_owned()), ..full.clone() };
+    for event in [bare, full, other] {
+        let record = Some(AuditRecord { sequence: 3, event });
+        assert_eq!(Kept::of("e_", &record).record("e_"), Ok(record));
+    }
+    assert_eq!(Kept::of("", &None::<AuditRecord>).record(""), Ok(None::<AuditRecord>));
+}
+
+#[test]
+fn details_of_another_version_are_shown_where_they_have_names() {
+    let read = |json: &'static str| EventDetails::read(Value::Json(json.into())).unwrap();
+    let told = read(r#"{"name": "CI", "of": {"a": [1]}, "turn": 3, "no": null}"#);
+    assert_eq!(told.iter().collect::<Vec<_>>(), [("name", "CI"), ("of", r#"{"a":[1]}"#), ("turn", "3")]);
+    for nothing in ["[1, 2]", "7", "null", "{", ""] {
+        assert_eq!(read(nothing), EventDetails::default(), "{nothing}");
+    }
+    assert_eq!(EventDetails::read(Value::Null), Some(EventDetails::default()));
+}
+
+#[test]
 fn a_value_that_the_domain_does_not_accept_is_named_by_its_column() {
     let kept = Kept::of("", &full_key());
     for (column, value) in [
@@ -127,6 +165,7 @@ fn statements_get_the_same_columns_in_each_of_their_lists() {
     assert_eq!(columns.parameters(), "$old_pepper_id, $old_digest, $turn");
     assert_eq!(columns.from("k"), "k.pepper_id AS old_pepper_id, k.digest AS old_digest, k.turn AS turn");
     assert_eq!(columns.again("a"), "a.old_pepper_id, a.old_digest, a.turn");
+    assert_eq!(columns.without(&["digest"]).parameters(), "$old_pepper_id, $turn");
 }
 
 /// The events after the reader's own, as kind, key and organization.

@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{AuditAction, AuditEvent, AuditOutcome, AuditRecord, OrganizationId, Timestamp},
+    model::{Actor, AuditAction, AuditEvent, AuditOutcome, AuditRecord, OrganizationId, Timestamp},
     ports::{AuditLog, Unavailable},
 };
 use tokio::{
@@ -52,14 +52,14 @@ struct Counted {
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Refused {
     action: AuditAction,
-    actor: (&'static str, Option<String>),
+    actor: Actor,
     organization_id: Option<OrganizationId>,
 }
 
 impl Refused {
     fn of(event: &AuditEvent) -> Self {
-        let actor = (event.actor.kind(), event.actor.id());
-        Self { action: event.action, actor, organization_id: event.organization_id }
+        let (action, actor) = (event.action.clone(), event.actor.clone());
+        Self { action, actor, organization_id: event.organization_id }
     }
 }
 
@@ -75,12 +75,15 @@ impl Counted {
     }
 }
 
-/// The newer event, with the number of both. Of different keys none is named.
+/// The newer event, with the number of both. Of different keys or organizations asked for none is named.
 fn merge(later: &mut Option<AuditEvent>, event: &AuditEvent) {
     let mut merged = event.clone();
     if let Some(before) = later.take() {
         merged.occurrences = before.occurrences.saturating_add(event.occurrences.get());
-        merged.key_id = event.key_id.filter(|key| before.key_id.as_ref() == Some(key));
+        merged.key_id = event.key_id.filter(|_| before.key_id == event.key_id);
+        merged.target_organization_id = event
+            .target_organization_id
+            .filter(|_| before.target_organization_id == event.target_organization_id);
     }
     *later = Some(merged);
 }

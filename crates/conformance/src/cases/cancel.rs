@@ -68,7 +68,7 @@ async fn settled(
     let find = || async { done(store.keys.find(key.organization_id, key.id).await.unwrap()) };
     loop {
         let before = find().await;
-        let events = store.count_events(key, action).await;
+        let events = store.count_events(key, &action).await;
         if find().await == before {
             return (before, events);
         }

@@ -45,7 +45,7 @@ pub async fn an_id_is_unique(store: &Store) {
     let insertion = store.keys.insert(&second, &fixtures::created(&second)).await.unwrap();
     assert_eq!(insertion, Insertion::Duplicate);
     assert!(store.lookup.find_by_digest(&[second.digest]).await.unwrap().is_none());
-    assert_eq!(store.count_events(&first.key, AuditAction::CreateKey).await, 1);
+    assert_eq!(store.count_events(&first.key, &AuditAction::CreateKey).await, 1);
 }
 
 /// A key belongs to an organization that exists.
@@ -199,7 +199,7 @@ pub async fn of_a_revocation_and_creations_at_once_none_is_created_after_it(stor
 pub async fn a_key_is_there_if_and_only_if_its_event_is(store: &Store) {
     let organization = store.organization().await;
     let first = store.key(&organization, 1).await;
-    assert_eq!(store.count_events(&first.key, AuditAction::CreateKey).await, 1);
+    assert_eq!(store.count_events(&first.key, &AuditAction::CreateKey).await, 1);
     let duplicate = NewKey { digest: first.digest, ..fixtures::key(organization.id, fixtures::at(2)) };
     refused(store, &duplicate, Insertion::Duplicate).await;
     assert_eq!(store.listed(organization.id).await, [first.key]);
@@ -239,5 +239,5 @@ async fn refused(store: &Store, new: &NewKey, expected: Insertion) {
     let insertion = store.keys.insert(new, &fixtures::created(new)).await.unwrap();
     assert_eq!(insertion, expected);
     assert_eq!(store.keys.find(new.key.organization_id, new.key.id).await.unwrap(), None);
-    assert_eq!(store.count_events(&new.key, AuditAction::CreateKey).await, 0);
+    assert_eq!(store.count_events(&new.key, &AuditAction::CreateKey).await, 0);
 }

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod cancel;
 pub mod exact;
 pub mod feed;
+pub mod follow;
 pub mod insert;
 pub mod list;
 pub mod lookup;

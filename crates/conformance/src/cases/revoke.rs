@@ -22,7 +22,7 @@ pub async fn revoking_again_keeps_the_first_time_and_adds_no_event(store: &Store
     }
     let found = store.keys.find(organization.id, new.key.id).await.unwrap().unwrap();
     assert_eq!(found.revoked_at, Some(fixtures::at(10)));
-    assert_eq!(store.count_events(&new.key, AuditAction::RevokeKey).await, 1);
+    assert_eq!(store.count_events(&new.key, &AuditAction::RevokeKey).await, 1);
 }
 
 /// All are told the same time, one that it did it, and one event says so.
@@ -42,7 +42,7 @@ pub async fn of_many_revocations_at_once_one_wins(store: &Store) {
         assert!(outcomes.iter().all(|one| one.revoked_at == winner.revoked_at), "{outcomes:?}");
         let stored = store.keys.find(organization, id).await.unwrap().unwrap();
         assert_eq!(stored.revoked_at, Some(winner.revoked_at));
-        assert_eq!(store.count_events(&new.key, AuditAction::RevokeKey).await, 1);
+        assert_eq!(store.count_events(&new.key, &AuditAction::RevokeKey).await, 1);
     }
 }
 
@@ -62,7 +62,7 @@ pub async fn an_unknown_key_cannot_be_revoked(store: &Store) {
     let never = fixtures::key(organization.id, fixtures::at(1)).key;
     let event = fixtures::revoked(&never, fixtures::at(2));
     assert_eq!(store.keys.revoke(organization.id, never.id, fixtures::at(2), &event).await.unwrap(), None);
-    assert_eq!(store.count_events(&never, AuditAction::RevokeKey).await, 0);
+    assert_eq!(store.count_events(&never, &AuditAction::RevokeKey).await, 0);
 }
 
 /// No read after the acknowledgement sees the key as it was.

@@ -22,5 +22,5 @@ pub async fn another_organizations_key_cannot_be_revoked(store: &Store) {
     let event = fixtures::revoked(&new.key, fixtures::at(2));
     assert_eq!(store.keys.revoke(other.id, new.key.id, fixtures::at(2), &event).await.unwrap(), None);
     assert_eq!(store.keys.find(own.id, new.key.id).await.unwrap().unwrap().revoked_at, None);
-    assert_eq!(store.count_events(&new.key, AuditAction::RevokeKey).await, 0);
+    assert_eq!(store.count_events(&new.key, &AuditAction::RevokeKey).await, 0);
 }

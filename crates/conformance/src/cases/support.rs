@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use capykeys_domain::{
     model::{ApiKey, AuditAction, AuditRecord, Organization, OrganizationId},
-    ports::{Insertion, NewKey, ReplicaId},
+    ports::{EventLag, EventPosition, Followed, Insertion, NewKey, ReplicaId},
 };
 
 use crate::{Store, fixtures};
@@ -51,9 +51,30 @@ impl Store {
         self.audit.list(organization, 0, ALL).await.unwrap()
     }
 
+    /// The log after this position, which is of its history: the next events, where the reader is then,
+    /// whether it has missed any, and how far it is behind. A store may want to be asked some times before it
+    /// passes numbers that nothing has.
+    pub(super) async fn followed(
+        &self,
+        after: Option<EventPosition>,
+        limit: u32,
+    ) -> (Vec<AuditRecord>, EventPosition, bool, EventLag) {
+        let limit = NonZeroU32::new(limit).unwrap();
+        for _ in 0..100 {
+            match self.events.follow(after.as_ref(), limit).await.unwrap() {
+                Followed::Events { events, lag, .. } if events.is_empty() && lag.numbers > 0 => {}
+                Followed::Events { events, position, expired, lag } => {
+                    return (events, position, expired, lag);
+                }
+                Followed::Diverged(position) => panic!("diverged: {position:?}"),
+            }
+        }
+        panic!("what waits is not told");
+    }
+
     /// How many events of this kind there are for the key.
-    pub(super) async fn count_events(&self, key: &ApiKey, action: AuditAction) -> usize {
+    pub(super) async fn count_events(&self, key: &ApiKey, action: &AuditAction) -> usize {
         let events = self.events(key.organization_id).await;
-        events.iter().filter(|one| one.event.key_id == Some(key.id) && one.event.action == action).count()
+        events.iter().filter(|one| one.event.key_id == Some(key.id) && one.event.action == *action).count()
     }
 }

@@ -4,7 +4,9 @@ use core::num::NonZeroU32;
 
 use super::Management;
 use crate::{
-    model::{Actor, AuditAction, AuditEvent, AuditOutcome, Caller, KeyId, OrganizationId, RequestContext},
+    model::{
+        Actor, AuditAction, AuditEvent, AuditOutcome, Caller, EventDetails, OrganizationId, RequestContext,
+    },
     policy::{self, Action, Denial, Permit, Target},
     ports::Unavailable,
 };
@@ -32,12 +34,13 @@ impl Management {
         context: &RequestContext,
     ) -> Result<Permit<A>, AccessError> {
         let permitted = policy::permit(caller, target);
-        if permitted.is_err() {
+        if let Err(denial) = &permitted {
             let refusal = Refusal {
                 action: A::AUDITED_AS,
                 actor: caller.actor(),
                 organization_id: caller.organization_id(),
-                key_id: target.key,
+                target,
+                denial: denial.clone(),
             };
             self.record(refusal, context).await?;
         }
@@ -46,19 +49,29 @@ impl Management {
 
     /// Records that something was refused.
     pub(super) async fn record(&self, refusal: Refusal, context: &RequestContext) -> Result<(), Unavailable> {
-        let Refusal { action, actor, organization_id, key_id } = refusal;
-        let outcome = AuditOutcome::Denied;
-        let request = context.clone();
-        let (at, occurrences) = (self.environment.now(), NonZeroU32::MIN);
-        let event = AuditEvent { at, action, outcome, actor, organization_id, key_id, request, occurrences };
+        let Refusal { action, actor, organization_id, target, denial } = refusal;
+        let event = AuditEvent {
+            at: self.environment.now(),
+            action,
+            outcome: AuditOutcome::Denied,
+            actor,
+            organization_id,
+            target_organization_id: target.organization.filter(|_| target.organization != organization_id),
+            key_id: target.key,
+            project_id: None,
+            details: EventDetails::because(&denial),
+            request: context.clone(),
+            occurrences: NonZeroU32::MIN,
+        };
         self.audit.append(&event).await
     }
 }
 
-/// What was refused, and to whom.
+/// What was refused, to whom, and why.
 pub(super) struct Refusal {
     pub(super) action: AuditAction,
     pub(super) actor: Actor,
     pub(super) organization_id: Option<OrganizationId>,
-    pub(super) key_id: Option<KeyId>,
+    pub(super) target: Target,
+    pub(super) denial: Denial,
 }

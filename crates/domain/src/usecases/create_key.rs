@@ -2,8 +2,8 @@
 
 use super::{Management, access::Refusal, done};
 use crate::{
-    model::{ApiKey, AuditAction, KeyId, KeySpec, RequestContext, Timestamp},
-    policy::{CreateKey, Denial, Permit},
+    model::{ApiKey, AuditAction, AuditEvent, EventDetails, KeyId, KeySpec, RequestContext, Timestamp},
+    policy::{CreateKey, Denial, Permit, Target},
     ports::{Insertion, NewKey, Unavailable},
     secret::PlaintextKey,
 };
@@ -44,12 +44,14 @@ impl Management {
         context: &RequestContext,
     ) -> Result<CreatedKey, CreateKeyError> {
         let created = self.create(permit, &spec, context).await;
-        if let Err(CreateKeyError::Denied(_)) = created {
+        if let Err(CreateKeyError::Denied(denial)) = &created {
+            let organization = Some(permit.organization_id());
             let refusal = Refusal {
                 action: AuditAction::CreateKey,
                 actor: permit.actor().clone(),
-                organization_id: Some(permit.organization_id()),
-                key_id: None,
+                organization_id: organization,
+                target: Target { organization, key: None },
+                denial: denial.clone(),
             };
             self.record(refusal, context).await?;
         }
@@ -73,6 +75,7 @@ impl Management {
             Some(key.id),
             context,
         );
+        let event = AuditEvent { details: EventDetails::of_key(key), ..event };
         match self.keys.insert(&new, &event).await? {
             Insertion::Inserted => Ok(CreatedKey { key: new.key, plaintext }),
             Insertion::Denied(denial) => Err(denial.into()),

@@ -33,7 +33,8 @@ pub use verdicts::{Verdicts, Verification};
 pub use viewer::{AuthSource, Principal, Viewer};
 
 use crate::model::{
-    Actor, AuditAction, AuditEvent, AuditOutcome, KeyId, OrganizationId, RequestContext, Timestamp,
+    Actor, AuditAction, AuditEvent, AuditOutcome, EventDetails, KeyId, OrganizationId, RequestContext,
+    Timestamp,
 };
 
 /// The event of something that was done.
@@ -51,7 +52,10 @@ fn done(
         outcome: AuditOutcome::Done,
         actor: actor.clone(),
         organization_id: Some(organization_id),
+        target_organization_id: None,
         key_id,
+        project_id: None,
+        details: EventDetails::default(),
         request: context.clone(),
         occurrences: NonZeroU32::MIN,
     }

@@ -6,8 +6,8 @@ use core::{num::NonZeroU32, time::Duration};
 use super::{Environment, done};
 use crate::{
     model::{
-        AuditAction, ClerkLink, Organization, OrganizationId, OrganizationName, Renaming, RequestContext,
-        Slug, Suspension, SuspensionReason, Timestamp,
+        AuditAction, AuditEvent, ClerkLink, EventDetails, Organization, OrganizationId, OrganizationName,
+        Renaming, RequestContext, Slug, Suspension, SuspensionReason, Timestamp,
     },
     policy::{ManageOrganizations, Permit},
     ports::{AuditLog, Change, Organizations, Replicas, Unavailable},
@@ -66,6 +66,7 @@ impl Operators {
         let permit = Permit::operator_manages(organization.id);
         let event =
             done(AuditAction::CreateOrganization, now, permit.actor(), organization.id, None, context);
+        let event = AuditEvent { details: EventDetails::of_organization(&organization), ..event };
         self.organizations.create(&organization, &event).await
     }
 
@@ -118,6 +119,8 @@ impl Operators {
         let (id, now) = (permit.organization_id(), self.environment.now());
         let suspension = Suspension { at: now, reason };
         let event = done(AuditAction::SuspendOrganization, now, permit.actor(), id, None, context);
+        let details = suspension.reason.as_ref().map(|reason| EventDetails::because(reason));
+        let event = AuditEvent { details: details.unwrap_or_default(), ..event };
         let changed = self.organizations.set_suspension(id, Some(&suspension), now, &event).await?;
         self.replicas.until_obeyed(Change::Organization(id)).await;
         Ok(changed)

@@ -6,8 +6,8 @@ use core::time::Duration;
 use super::{Environment, done};
 use crate::{
     model::{
-        Actor, AuditAction, ClerkLink, Organization, OrganizationId, OrganizationName, Renaming,
-        RequestContext, Session, SessionCaller, SessionOrganization, Slug,
+        Actor, AuditAction, AuditEvent, ClerkLink, EventDetails, Organization, OrganizationId,
+        OrganizationName, Renaming, RequestContext, Session, SessionCaller, SessionOrganization, Slug,
     },
     policy::RoleTable,
     ports::{OrganizationResolver, Organizations, SessionError, SessionVerifier, Unavailable},
@@ -91,6 +91,7 @@ impl Sessions {
             None,
             context,
         );
+        let event = AuditEvent { details: EventDetails::of_organization(&organization), ..event };
         self.organizations.create(&organization, &event).await.map(Some)
     }
 

@@ -69,7 +69,7 @@ async fn what_the_store_refuses_is_a_recorded_denial() {
     assert_eq!(service.store.counts(), (before.0, before.1, before.2 + 1));
     let records = AuditLog::list(&service.store, organization.id, 0, 100.try_into().unwrap()).await.unwrap();
     let last = &records.last().unwrap().event;
-    assert_eq!((last.action, last.outcome), (AuditAction::CreateKey, AuditOutcome::Denied));
+    assert_eq!((&last.action, &last.outcome), (&AuditAction::CreateKey, &AuditOutcome::Denied));
     assert_eq!(last.actor, caller.actor());
 }
 
@@ -99,7 +99,12 @@ async fn a_refusal_is_in_the_audit_log_of_the_callers_organization() {
     }
     let records = AuditLog::list(&service.store, organization.id, 0, 100.try_into().unwrap()).await.unwrap();
     let denials = records.iter().filter(|one| one.event.outcome == AuditOutcome::Denied);
-    let denials: Vec<_> = denials.map(|one| (one.event.action, one.event.actor.clone())).collect();
+    let asked_for: Vec<_> = denials.clone().map(|one| one.event.target_organization_id).collect();
+    assert_eq!(asked_for, [None, None, Some(other.id), None]);
+    let reasons: Vec<_> = denials.clone().flat_map(|one| one.event.details.iter()).collect();
+    assert_eq!(reasons[0].1, "The API key cannot grant the scope *, which it does not hold itself.");
+    assert_eq!(reasons[2], ("reason", "The credential is not for this organization."));
+    let denials: Vec<_> = denials.map(|one| (one.event.action.clone(), one.event.actor.clone())).collect();
     let mut expected = vec![(AuditAction::ListKeys, caller.actor()); 3];
     expected.insert(0, (AuditAction::CreateKey, permit.actor().clone()));
     assert_eq!(denials, expected);

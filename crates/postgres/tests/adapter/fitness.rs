@@ -80,6 +80,7 @@ async fn what_keeps_a_database_from_being_served_is_told() {
         ("ALTER TABLE api_keys DROP CONSTRAINT api_keys_organization_id_fkey", "references"),
         ("ALTER TABLE api_keys DROP CONSTRAINT api_keys_digest_key", "keys"),
         ("ALTER TABLE changes DROP CONSTRAINT changes_pkey", "keys"),
+        ("ALTER TABLE audit_events ALTER COLUMN sequence SET CACHE 20", "one after the other"),
     ] {
         let name = database().await;
         shared().execute(&name, &fault.replace('$', &name));

@@ -4,8 +4,8 @@ use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{AuditAction, Renaming, Suspension},
     ports::{
-        AuditLog, ChangeFeed, FeedPosition, FeedProgress, KeyLookup, KeyStore, KeyUse, Organizations,
-        Readiness, ReplicaId, ReplicaRegistry,
+        AuditLog, ChangeFeed, EventLog, FeedPosition, FeedProgress, KeyLookup, KeyStore, KeyUse,
+        Organizations, Readiness, ReplicaId, ReplicaRegistry,
     },
 };
 use capykeys_postgres::PostgresStore;
@@ -46,6 +46,7 @@ async fn believes_nothing(store: &PostgresStore, scene: &Scene, reason: &str) {
         ("rename", store.rename(id, &Renaming::default(), at, &event).await.err()),
         ("append", store.append(&event).await.err()),
         ("list events", AuditLog::list(store, id, 0, limit).await.err()),
+        ("follow", store.follow(None, limit).await.err()),
         ("head", store.head(READER).await.err()),
         ("poll", store.poll(READER, &position, limit).await.err()),
         ("register", store.register(READER, std::time::Duration::from_secs(1)).await.err()),

@@ -12,6 +12,7 @@ mod distance;
 mod faults;
 mod feed;
 mod fitness;
+mod follow;
 mod line;
 mod migrations;
 mod rows;

@@ -4,8 +4,8 @@ use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{AuditAction, OrganizationName, Renaming, Slug, Suspension},
     ports::{
-        AuditLog, Change, ChangeFeed, FeedPosition, Insertion, KeyLookup, KeyStore, KeyUse, Organizations,
-        Poll, Readiness, ReplicaRegistry,
+        AuditLog, Change, ChangeFeed, EventLog, FeedPosition, Followed, Insertion, KeyLookup, KeyStore,
+        KeyUse, Organizations, Poll, Readiness, ReplicaRegistry,
     },
 };
 use capykeys_migrations::{Migration, Misfit};
@@ -281,6 +281,8 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
     assert_eq!(renamed.clerk.unwrap().slug.as_deref(), Some("there"));
     store.append(&event).await.unwrap();
     assert_eq!(AuditLog::list(&store, id, 0, limit).await.unwrap().len(), 6);
+    let followed = store.follow(None, limit).await.unwrap();
+    assert!(matches!(followed, Followed::Events { events, .. } if events.len() == 6));
     let told = store.poll(READER, &start, limit).await.unwrap();
     assert!(matches!(told, Poll::Changes { changes, .. } if changes.len() == 2));
     store.register(READER, std::time::Duration::from_secs(1)).await.unwrap();
@@ -304,6 +306,9 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
         "DELETE FROM history_lines",
         "UPDATE peppers SET check_value = check_value",
         "DELETE FROM peppers",
+        "INSERT INTO audit_retention VALUES (1, 1)",
+        "DELETE FROM audit_retention",
+        "INSERT INTO audit_lines VALUES (1000, 0)",
         "UPDATE api_keys SET scopes = scopes",
         "UPDATE audit_events SET at = at",
         "DELETE FROM audit_events",

@@ -6,8 +6,8 @@ use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{AuditAction, Renaming, Slug, Suspension},
     ports::{
-        AuditLog, ChangeFeed, KeyLookup, KeyStore, KeyUse, Organizations, PepperRegistry, Poll, Readiness,
-        Rehash, ReplicaId, ReplicaRegistry,
+        AuditLog, ChangeFeed, EventLog, KeyLookup, KeyStore, KeyUse, Organizations, PepperRegistry, Poll,
+        Readiness, Rehash, ReplicaId, ReplicaRegistry,
     },
     secret::{PepperCheck, PepperId},
 };
@@ -80,6 +80,7 @@ async fn every_operation_is_one_statement() {
     takes_one!(database, store.rename(id, &renaming, at, &event));
     takes_one!(database, store.append(&event));
     takes_one!(database, AuditLog::list(&store, id, 0, limit));
+    takes_one!(database, store.follow(None, limit));
 
     let told = takes_one!(database, store.poll(READER, &head.position, limit));
     assert!(matches!(told, Poll::Changes { changes, .. } if changes.len() == 2));

@@ -125,6 +125,23 @@ async fn the_key_is_named_where_it_was_the_same_each_time() {
 }
 
 #[tokio::test]
+async fn the_organization_asked_for_is_named_where_it_was_the_same_each_time() {
+    let asked = |of: u8| OrganizationId::new(fixtures::at(1), [of; 8]);
+    for (organizations, named) in [([7, 7, 7], true), ([7, 8, 7], false)] {
+        let scene = Scene::new();
+        for of in organizations {
+            let target_organization_id = Some(asked(of));
+            let event = AuditEvent { target_organization_id, ..scene.refusal(1, 0, None) };
+            scene.refusals.append(&event).await.unwrap();
+        }
+        scene.end_interval().await;
+        let records = scene.log.list(scene.organization, 1, NonZeroU32::MAX).await.unwrap();
+        assert_eq!(records.len(), 1, "however many were asked for");
+        assert_eq!(records[0].event.target_organization_id.is_some(), named, "{organizations:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_done_is_never_counted() {
     let scene = Scene::new();
     let done = AuditEvent { outcome: AuditOutcome::Done, ..scene.refusal(1, 0, None) };

@@ -1,0 +1,79 @@
+//! What was changed, or why something was refused.
+
+use alloc::{
+    borrow::ToOwned,
+    collections::BTreeMap,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::fmt::Display;
+
+use super::{ApiKey, Organization, Scope};
+
+/// What an event says besides: texts by the names that they have in the API. Never a secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventDetails(BTreeMap<String, String>);
+
+impl EventDetails {
+    fn new<const N: usize>(texts: [(&str, Option<&dyn Display>); N]) -> Self {
+        texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.to_string()))).collect()
+    }
+
+    /// Of a key that is created.
+    #[must_use]
+    pub fn of_key(key: &ApiKey) -> Self {
+        let scopes = key.scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ");
+        let expires_at = key.expires_at.as_ref().map(|time| time as &dyn Display);
+        Self::new([("name", Some(&key.name)), ("scopes", Some(&scopes)), ("expires_at", expires_at)])
+    }
+
+    /// Of an organization that is created.
+    #[must_use]
+    pub fn of_organization(organization: &Organization) -> Self {
+        let at_clerk = organization.clerk.as_ref().map(|link| &link.id as &dyn Display);
+        let slug = organization.slug.as_str();
+        Self::new([
+            ("name", Some(&organization.name)),
+            ("slug", Some(&slug)),
+            ("clerk_organization_id", at_clerk),
+        ])
+    }
+
+    /// Of a renaming: each name that is another one, with the one before it.
+    #[must_use]
+    pub fn of_renaming(before: &Organization, after: &Organization) -> Self {
+        let slug_at_clerk = |of: &Organization| of.clerk.as_ref()?.slug.clone();
+        let names = |of: &Organization| {
+            [
+                ("name", Some(of.name.to_string())),
+                ("slug", Some(of.slug.as_str().to_owned())),
+                ("clerk_organization_slug", slug_at_clerk(of)),
+            ]
+        };
+        let changed = names(before).into_iter().zip(names(after)).filter(|(before, after)| before != after);
+        changed
+            .flat_map(|((name, before), (_, after))| {
+                [(name.to_owned(), after), (format!("previous_{name}"), before)]
+            })
+            .filter_map(|(name, text)| Some((name, text?)))
+            .collect()
+    }
+
+    /// Why it was done or refused.
+    #[must_use]
+    pub fn because(reason: &dyn Display) -> Self {
+        Self::new([("reason", Some(reason))])
+    }
+
+    /// The names with their texts, in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+}
+
+impl FromIterator<(String, String)> for EventDetails {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(texts: I) -> Self {
+        Self(texts.into_iter().collect())
+    }
+}
