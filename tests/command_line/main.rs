@@ -13,5 +13,6 @@ mod logs;
 mod organizations;
 mod patience;
 mod peppers;
+mod scopes;
 mod serving;
 mod stopping;

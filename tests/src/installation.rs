@@ -21,6 +21,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 pub struct Installation {
     directory: TempDir,
     environment: BTreeMap<String, String>,
+    file: Option<PathBuf>,
     open_files: Option<u32>,
     program: PathBuf,
 }
@@ -56,7 +57,7 @@ impl Installation {
     /// What a newcomer has who sets nothing but a port that is free and logs that can be read.
     pub fn bare() -> Self {
         let directory = tempfile::tempdir().expect("a folder of its own");
-        Self { directory, environment: BTreeMap::new(), open_files: None, program: binary() }
+        Self { directory, environment: BTreeMap::new(), file: None, open_files: None, program: binary() }
             .set("SERVER__LISTEN", "127.0.0.1:0")
             .set("INTERNAL__LISTEN", "127.0.0.1:0")
             // Servers of tests are stopped all the time, and nobody has to be told first.
@@ -81,6 +82,14 @@ impl Installation {
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.environment.insert(format!("CAPYKEYS__{name}"), value.to_owned());
         self
+    }
+
+    /// The same with this configuration file.
+    #[must_use]
+    pub fn with_file(self, text: &str) -> Self {
+        let file = self.directory().join("capykeys.toml");
+        fs::write(&file, text).expect("the configuration is written");
+        Self { file: Some(file), ..self }
     }
 
     /// The same without a setting.
@@ -120,6 +129,9 @@ impl Installation {
                 shell
             }
         };
+        if let Some(file) = &self.file {
+            command.arg("--config").arg(file);
+        }
         command
             .args(arguments)
             .current_dir(self.directory())

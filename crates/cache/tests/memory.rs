@@ -12,9 +12,7 @@ use std::{sync::Arc, time::Duration};
 use capykeys_cache::{CacheSettings, CachedStore, SystemBootClock, VerificationCache};
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
-    model::{
-        ClerkLink, ClerkOrganizationId, DeviceName, KeyName, Organization, ProjectId, Scope, ScopeSet, UserId,
-    },
+    model::{ClerkLink, ClerkOrganizationId, DeviceName, KeyName, Organization, ProjectId, UserId},
     ports::{FoundKey, KeyLookup, KeyResolver},
 };
 use resident::resident;
@@ -33,7 +31,7 @@ fn full(number: u64) -> FoundKey {
     let organization = Organization { clerk: Some(clerk), ..fixtures::organization(at) };
     let mut key = fixtures::key(organization.id, at).key;
     key.name = KeyName::parse("Continuous integration, main branch").unwrap();
-    key.scopes = ScopeSet::new(Scope::ALL[..6].iter().copied()).unwrap();
+    key.scopes = fixtures::scopes(&fixtures::SCOPES[..6]);
     key.created_by_user_id = UserId::parse("user_2abcdefghijklmnopqrstuvwxyz");
     key.device_name = DeviceName::parse("Ada's notebook").ok();
     key.project_id = ProjectId::parse("prj_1234567890abcdef").ok();

@@ -130,13 +130,38 @@ pub fn organization_at_clerk(created_at: Timestamp, clerk_id: &str) -> Organizat
     Organization { clerk: Some(ClerkLink { id, slug: Some("acme".into()) }), ..organization(created_at) }
 }
 
-/// These scopes.
+/// The names of the scopes of the wire contract.
+pub const SCOPES: [&str; 12] = [
+    "projects:read",
+    "projects:write",
+    "credentials:read",
+    "backups:read",
+    "backups:write",
+    "jobs:read",
+    "schema:read",
+    "organizations:read",
+    "organizations:write",
+    "api_keys:read",
+    "api_keys:write",
+    "*",
+];
+
+/// The scope of this name.
 ///
 /// # Panics
-/// Where there is none, or one twice.
+/// Where that is no name of a scope.
 #[must_use]
-pub fn scopes(scopes: &[Scope]) -> ScopeSet {
-    ScopeSet::new(scopes.iter().copied()).expect("valid")
+pub fn scope(name: &str) -> Scope {
+    Scope::parse(name).expect("a name")
+}
+
+/// The scopes of these names.
+///
+/// # Panics
+/// Where there is none, one that is no name, or one twice.
+#[must_use]
+pub fn scopes(names: &[&str]) -> ScopeSet {
+    ScopeSet::from_stored(names.iter().copied()).expect("valid")
 }
 
 /// A key of `organization`, created at `created_at`, with a digest of its own.
@@ -154,7 +179,7 @@ pub fn key(organization: OrganizationId, created_at: Timestamp) -> NewKey {
             organization_id: organization,
             name: KeyName::parse("CI").expect("valid"),
             key_prefix: KeyPrefix::from_stored("capy_live_0aZ9"),
-            scopes: scopes(&[Scope::ProjectsRead]),
+            scopes: scopes(&["projects:read"]),
             source: KeySource::Api,
             created_at,
             created_by_user_id: None,

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use capykeys_domain::model::{KeyName, Scope};
+use capykeys_domain::model::KeyName;
 use proptest::prelude::*;
 
 /// One step; the numbers choose from the few things of a [`World`], so that steps meet.
@@ -29,7 +29,7 @@ pub(crate) struct Insert {
     pub(crate) key: usize,
     pub(crate) digest: usize,
     pub(crate) name: String,
-    pub(crate) scopes: &'static [Scope],
+    pub(crate) scopes: &'static [&'static str],
     pub(crate) project: bool,
     pub(crate) expires: Option<i64>,
     pub(crate) creator: By,
@@ -44,8 +44,8 @@ pub(crate) enum By {
 }
 
 /// Of each what a creator may hold: all, enough to create, and not even that.
-pub(crate) const SCOPES: [&[Scope]; 4] =
-    [&[Scope::All], &[Scope::ApiKeysWrite], &[Scope::JobsRead, Scope::ApiKeysWrite], &[Scope::JobsRead]];
+pub(crate) const SCOPES: [&[&str]; 4] =
+    [&["*"], &["api_keys:write"], &["jobs:read", "api_keys:write"], &["jobs:read"]];
 
 pub(crate) const ORGANIZATIONS: usize = 4;
 pub(crate) const KEYS: usize = 8;

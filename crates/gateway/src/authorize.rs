@@ -41,8 +41,9 @@ impl Gateways {
         context: &RequestContext,
     ) -> Result<Authorized, Refusal> {
         let Question { original, settings, headers } = question;
-        let needs = RouteNeeds::find(settings, original.as_ref(), self.rules.as_ref())?;
-        match read_credential(verdicts.environment().format(), *headers)? {
+        let environment = verdicts.environment();
+        let needs = RouteNeeds::find(settings, original.as_ref(), self.rules.as_ref(), environment.scopes())?;
+        match read_credential(environment.format(), *headers)? {
             None if needs.anonymous => Ok(Authorized::Anonymous),
             None => Err(Refusal::NoCredential),
             Some(Credential::ApiKey(key)) => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use capykeys_domain::{
-    model::{Actor, Invalid, OrganizationId, Scope, UserId},
+    model::{Actor, Invalid, OrganizationId, ScopeSet, UserId},
     ports::FoundKey,
     usecases::AuthSource,
 };
@@ -22,7 +22,7 @@ pub enum Authorized {
         /// Our id of the session's organization.
         organization_id: OrganizationId,
         /// What the session is granted.
-        scopes: Vec<Scope>,
+        scopes: ScopeSet,
     },
 }
 
@@ -89,7 +89,7 @@ impl IdentityHeaders {
                     key.project_id.as_ref().map(ToString::to_string).unwrap_or_default(),
                     key.id.to_string(),
                     key.created_by_user_id.as_ref().map(|user| user.as_str().to_owned()).unwrap_or_default(),
-                    joined(key.scopes.iter()),
+                    key.scopes.to_string(),
                     AuthSource::ApiKey.as_str().to_owned(),
                 ]
             }
@@ -99,17 +99,12 @@ impl IdentityHeaders {
                 String::new(),
                 String::new(),
                 user_id.as_str().to_owned(),
-                joined(scopes.iter().copied()),
+                scopes.to_string(),
                 AuthSource::ClerkSession.as_str().to_owned(),
             ],
         };
         self.0.iter().map(String::as_str).zip(texts)
     }
-}
-
-/// As OAuth writes scopes (RFC 6749, section 3.3): with spaces between them.
-fn joined(scopes: impl Iterator<Item = Scope>) -> String {
-    scopes.map(Scope::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// RFC 9110, section 5.6.2.

@@ -95,6 +95,8 @@ fn may_send_one_of(settings: &[Setting<'_>], target: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use capykeys_domain::model::ScopeCatalogue;
+
     use super::*;
     use crate::route::{PathPattern, RouteNeeds, RouteRule, RouteRules};
 
@@ -107,7 +109,7 @@ mod tests {
         rules: Option<&RouteRules>,
     ) -> Result<RouteNeeds, RouteError> {
         let Question { original, settings, .. } = family.question("GET", target, headers)?;
-        RouteNeeds::find(&settings, original.as_ref(), rules)
+        RouteNeeds::find(&settings, original.as_ref(), rules, &ScopeCatalogue::default())
     }
 
     fn forwarded(query: &str, target: &str) -> Result<RouteNeeds, RouteError> {

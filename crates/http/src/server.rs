@@ -21,7 +21,7 @@ use crate::{
     error::ApiError,
     exchange::{Document, Shared},
     layer,
-    openapi::openapi_json_below,
+    openapi::openapi_json_of,
     settings::Settings,
     surface::Surface,
 };
@@ -50,7 +50,9 @@ pub fn serve(
         Surface::Public(public) => (false, public.base_path.clone()),
         Surface::Internal(_) => (true, BasePath::default()),
     };
-    let document: Document = LazyLock::new(Box::new(move || openapi_json_below(&base).into()));
+    let asked = Arc::clone(&verdicts);
+    let document: Document =
+        LazyLock::new(Box::new(move || openapi_json_of(&base, asked.environment().scopes()).into()));
     let document = Arc::new(document);
     let shared = Shared { verdicts, drain, status: Arc::default(), document, internal };
     let builder = Server::build();

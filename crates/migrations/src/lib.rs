@@ -39,6 +39,7 @@ macro_rules! migrations {
             4 "replicas",
             5 "restores_and_peppers",
             6 "operators",
+            7 "scopes_by_name",
             8 "events",
         ]
     };

@@ -200,7 +200,7 @@ fn read_insertion(rows: &[Row]) -> Result<Insertion, Failure> {
         "inactive" => return Ok(Insertion::CreatorInactive),
         "suspended" => Forbidden::OrganizationSuspended,
         "project" => Forbidden::ProjectKey,
-        "no right" => Forbidden::MissingScope(Scope::ApiKeysWrite),
+        "no right" => Forbidden::MissingScope(Scope::API_KEYS_WRITE),
         "scope" => Forbidden::ScopeNotHeld(row.field("scope")?),
         "outlives" => Forbidden::OutlivesCreator,
         _ => return Err(Failure::UnreadableRow),

@@ -51,7 +51,8 @@ pub(crate) struct App {
 /// The service over the configured store and the configured Clerk instances.
 pub(crate) async fn build(config: &Config, backend: &dyn Backend, role: Role) -> Result<App, Error> {
     let format = KeyFormat::new(&config.keys.prefix)?;
-    let roles = config.clerk.role_table()?;
+    let catalogue = config.catalogue()?;
+    let roles = config.role_table(&catalogue)?;
     let verifier = clerk::verifier(&config.clerk)?;
     // The store before the peppers: it makes the folder that a new one is put into.
     let store = backend.open(role).await?;
@@ -70,7 +71,7 @@ pub(crate) async fn build(config: &Config, backend: &dyn Backend, role: Role) ->
 
     let follows_store = store.own_clock && role == Role::Replica;
     let clock = clock(follows_store.then(|| cache.clone()));
-    let environment = Arc::new(Environment::new(clock, Arc::new(SystemEntropy), format, peppers));
+    let environment = Arc::new(Environment::new(clock, Arc::new(SystemEntropy), format, peppers, catalogue));
     let sessions = verifier.clone().map(|verifier| {
         let remembered = Arc::new(OrganizationCache::new(cache.clone(), Arc::clone(&organizations)));
         let (environment, organizations) = (Arc::clone(&environment), Arc::clone(&organizations));

@@ -28,7 +28,7 @@ pub(crate) async fn welcome(app: &App, url: &str, file: Option<&Path>) -> Result
     };
     // Opened first: a key that can be handed to nobody must not be made.
     let opened = file.map(open).transpose()?;
-    let spec = KeySpec::new(KeyName::parse("first key")?, ScopeSet::new([Scope::All])?);
+    let spec = KeySpec::new(KeyName::parse("first key")?, ScopeSet::new([Scope::ALL])?);
     let permit = Permit::operator_creates_key(&organization);
     let created = app.management.create_key(&permit, spec, &command_context()?).await?;
     let key = created.plaintext.expose();

@@ -6,7 +6,7 @@ use std::{error::Error as _, num::NonZeroU32, slice};
 
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
-    model::{ApiKey, AuditAction, KeySource, Organization, Scope, ScopeSet},
+    model::{ApiKey, AuditAction, KeySource, Organization},
     ports::{AuditLog, Insertion, KeyLookup, KeyStore, NewKey, Organizations, Readiness},
 };
 use capykeys_sqlite::SqliteStore;
@@ -45,7 +45,7 @@ impl Setting {
 #[tokio::test]
 async fn a_row_that_the_domain_does_not_accept_is_unavailable_and_not_repeated() {
     for (column, value) in [
-        ("scopes", "hunter2:read"),
+        ("scopes", "Hunter2:read"),
         ("scopes", "jobs:read jobs:read"),
         ("name", "hunter2\n"),
         ("project_id", "hunter2 hunter2"),
@@ -83,11 +83,30 @@ async fn a_source_that_is_not_known_is_read_as_it_is() {
 }
 
 #[tokio::test]
+async fn the_table_takes_every_name_of_a_scope_and_nothing_else() {
+    let setting = Setting::new().await;
+    let strict = Connection::open(setting.directory.path().join("capykeys.db")).unwrap();
+    let set = |scopes: &str| strict.execute("UPDATE api_keys SET scopes = ?1", [scopes]);
+    for names in ["*", "repo", "read:user jobs:read *", "a.b-c_d:1 *"] {
+        assert_eq!(set(names), Ok(1), "{names}");
+    }
+    for wrong in
+        ["", " ", "a ", " a", "a  b", "a,b", "Jobs:read", "jobs:*", "*a", "**", "1a", "a -b", "a\nb", "é"]
+    {
+        let refused = set(wrong).unwrap_err();
+        assert_eq!(refused.sqlite_error_code(), Some(rusqlite::ErrorCode::ConstraintViolation), "{wrong:?}");
+    }
+    let change = "SELECT count(*) FROM changes WHERE kind = 'key'";
+    let told: i64 = strict.query_row(change, [], |row| row.get(0)).unwrap();
+    assert_eq!(told, 4, "the triggers have stayed");
+}
+
+#[tokio::test]
 async fn a_project_key_with_a_scope_beyond_its_project_is_found_as_it_is_stored() {
     let setting = Setting::new().await;
     setting.beside().execute("UPDATE api_keys SET project_id = 'p1', scopes = '*'", []).unwrap();
     let found = setting.store.find_by_digest(slice::from_ref(&setting.new.digest)).await.unwrap().unwrap();
-    assert_eq!(found.key.scopes, ScopeSet::new([Scope::All]).unwrap());
+    assert_eq!(found.key.scopes, fixtures::scopes(&["*"]));
     assert!(found.key.project_id.is_some());
 }
 

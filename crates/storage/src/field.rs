@@ -164,7 +164,7 @@ texts! {
     PepperId: |text| Self::parse(text).ok();
     ProjectId: |text| Self::parse(text).ok();
     RequestId: Self::parse;
-    Scope: Self::from_name;
+    Scope: Self::parse;
     Slug: |text| Self::parse(text).ok();
     SuspensionReason: |text| Self::from_stored(text).ok();
     UserId: Self::parse;
@@ -180,7 +180,7 @@ impl Field for ScopeSet {
 
     fn read(value: Value<'_>) -> Option<Self> {
         let names = Vec::<String>::read(value)?;
-        Self::parse(names.iter().map(String::as_str)).ok()
+        Self::from_stored(names.iter().map(String::as_str)).ok()
     }
 }
 

@@ -1,11 +1,13 @@
 //! What is stored comes back as it was given.
 
 use capykeys_domain::model::{
-    DeviceName, KeyName, KeySource, Organization, OrganizationName, ProjectId, Scope, ScopeSet, Timestamp,
-    UserId,
+    DeviceName, KeyName, KeySource, Organization, OrganizationName, ProjectId, Timestamp, UserId,
 };
 
-use crate::{Store, fixtures};
+use crate::{
+    Store,
+    fixtures::{self, SCOPES},
+};
 
 /// No trimming, folding or normalising.
 pub async fn names_are_kept_byte_for_byte(store: &Store) {
@@ -48,15 +50,19 @@ pub async fn texts_that_show_as_nothing_are_read_back(store: &Store) {
     assert_eq!(store.organizations.find(organization.id).await.unwrap(), Some(organization));
 }
 
-/// Terraform replaces a key whose scopes come back in another order.
+/// Terraform replaces a key whose scopes come back in another order. Which scopes there are is for the
+/// service to say: a store keeps every name.
 pub async fn scopes_are_kept_in_their_order(store: &Store) {
     let organization = store.organization().await;
-    let mut orders: Vec<Vec<Scope>> = Scope::ALL.iter().map(|&scope| vec![scope]).collect();
-    orders.push(Scope::ALL.to_vec());
-    orders.push(Scope::ALL.iter().rev().copied().collect());
+    let longest = format!("{}:read", "a".repeat(59));
+    let names_of_others = vec!["repo", "read:user", "a.b-c_d:1", &longest, "*"];
+    let many: Vec<String> = (0..100).rev().map(|number| format!("s{number}:read")).collect();
+    let mut orders: Vec<Vec<&str>> = SCOPES.iter().map(|name| vec![*name]).collect();
+    orders.extend([SCOPES.to_vec(), SCOPES.iter().rev().copied().collect(), names_of_others]);
+    orders.push(many.iter().map(String::as_str).collect());
     for order in orders {
         let mut new = fixtures::key(organization.id, fixtures::at(1));
-        new.key.scopes = ScopeSet::new(order).unwrap();
+        new.key.scopes = fixtures::scopes(&order);
         store.add_key(&new).await;
         let found = store.keys.find(organization.id, new.key.id).await.unwrap().unwrap();
         assert_eq!(found.scopes, new.key.scopes);

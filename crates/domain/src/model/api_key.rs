@@ -2,7 +2,9 @@
 
 use alloc::{borrow::ToOwned, string::String};
 
-use super::{DeviceName, KeyId, KeyName, OrganizationId, ProjectId, ScopeSet, Timestamp, UserId};
+use super::{
+    DeviceName, KeyId, KeyName, OrganizationId, ProjectId, ScopeCatalogue, ScopeSet, Timestamp, UserId,
+};
 
 /// The start of a key's plaintext, by which a person recognises it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,8 +127,8 @@ impl ApiKey {
     /// Whether it is for one project and has a scope that is not. No such key can be created, but a
     /// row may come from elsewhere; there is nothing that it is good for.
     #[must_use]
-    pub fn reaches_beyond_its_project(&self) -> bool {
-        self.project_id.is_some() && !self.scopes.fits_a_project()
+    pub fn reaches_beyond_its_project(&self, catalogue: &ScopeCatalogue) -> bool {
+        self.project_id.is_some() && !catalogue.fits_a_project(&self.scopes)
     }
 }
 

@@ -1,8 +1,6 @@
 //! Who asks: the result of authentication.
 
-use alloc::vec::Vec;
-
-use super::{Actor, ApiKey, ClerkOrganizationId, KeyId, Organization, OrganizationId, Scope, Session};
+use super::{Actor, ApiKey, ClerkOrganizationId, KeyId, Organization, OrganizationId, ScopeSet, Session};
 
 /// A caller with an API key that was good when it was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +19,7 @@ pub struct SessionCaller {
     /// Our organization for the session's active one, where there is one.
     pub organization: Option<Organization>,
     /// What the session is granted behind gateways, by its role there.
-    pub scopes: Vec<Scope>,
+    pub scopes: ScopeSet,
 }
 
 /// By whose right a key is created, as far as the store can judge it.

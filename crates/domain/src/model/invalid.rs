@@ -10,13 +10,13 @@ use alloc::borrow::Cow;
 #[error("`{field}` {rule}.")]
 pub struct Invalid {
     field: Cow<'static, str>,
-    rule: &'static str,
+    rule: Cow<'static, str>,
 }
 
 impl Invalid {
     /// `field` is the JSON path of the input, `rule` completes the sentence "`field` …".
-    pub fn new(field: impl Into<Cow<'static, str>>, rule: &'static str) -> Self {
-        Self { field: field.into(), rule }
+    pub fn new(field: impl Into<Cow<'static, str>>, rule: impl Into<Cow<'static, str>>) -> Self {
+        Self { field: field.into(), rule: rule.into() }
     }
 
     /// The JSON path of the input that was refused, such as `scopes[1]`.
@@ -27,7 +27,7 @@ impl Invalid {
 
     /// What completes the sentence, for whoever has another name for the input.
     #[must_use]
-    pub const fn rule(&self) -> &'static str {
-        self.rule
+    pub fn rule(&self) -> &str {
+        &self.rule
     }
 }

@@ -1,8 +1,9 @@
 //! What a caller asks for when creating a key.
 
+use alloc::format;
 use core::time::Duration;
 
-use super::{DeviceName, Invalid, KeyName, ProjectId, ScopeSet, Timestamp};
+use super::{DeviceName, Invalid, KeyName, ProjectId, ScopeCatalogue, ScopeSet, Timestamp};
 
 /// The longest that a key may live: ten years with their leap days.
 pub const MAX_LIFETIME_DAYS: u64 = 3_653;
@@ -28,12 +29,13 @@ impl KeySpec {
     ///
     /// # Errors
     /// [`Invalid`] where a scope reaches beyond a project.
-    pub fn for_project(self, project_id: ProjectId) -> Result<Self, Invalid> {
-        if !self.scopes.fits_a_project() {
-            return Err(Invalid::new(
-                "scopes",
-                "must not contain *, organizations:… or api_keys:… for a key of one project",
-            ));
+    pub fn for_project(self, project_id: ProjectId, catalogue: &ScopeCatalogue) -> Result<Self, Invalid> {
+        if !catalogue.fits_a_project(&self.scopes) {
+            let mut beyond = catalogue.beyond_a_project();
+            let last = beyond.pop().unwrap_or_default();
+            let beyond = beyond.join(", ");
+            let rule = format!("must not contain {beyond} or {last} for a key of one project");
+            return Err(Invalid::new("scopes", rule));
         }
         Ok(Self { project_id: Some(project_id), ..self })
     }
@@ -93,27 +95,34 @@ impl KeySpec {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::model::Scope;
+    use std::string::ToString;
 
-    fn spec(scopes: &[Scope]) -> KeySpec {
-        KeySpec::new(KeyName::parse("CI").unwrap(), ScopeSet::new(scopes.iter().copied()).unwrap())
+    use super::*;
+
+    fn spec(scopes: &[&str]) -> KeySpec {
+        let scopes = ScopeCatalogue::default().parse(scopes.iter().copied()).unwrap();
+        KeySpec::new(KeyName::parse("CI").unwrap(), scopes)
     }
 
     #[test]
     fn a_project_key_carries_no_scope_that_reaches_beyond_it() {
-        let project = || ProjectId::parse("p1").unwrap();
-        for &scope in Scope::ALL {
-            let made = spec(&[Scope::JobsRead, scope][usize::from(scope == Scope::JobsRead)..])
-                .for_project(project());
-            assert_eq!(made.is_ok(), scope.fits_a_project(), "{}", scope.as_str());
+        let (catalogue, project) = (ScopeCatalogue::default(), || ProjectId::parse("p1").unwrap());
+        for one in catalogue.definitions() {
+            let name = one.scope.as_str();
+            let scopes = ["jobs:read", name];
+            let made = spec(&scopes[usize::from(name == "jobs:read")..]).for_project(project(), &catalogue);
+            assert_eq!(made.is_ok(), one.for_projects, "{name}");
         }
+        assert_eq!(
+            spec(&["*"]).for_project(project(), &catalogue).unwrap_err().to_string(),
+            "`scopes` must not contain *, organizations:… or api_keys:… for a key of one project."
+        );
     }
 
     #[test]
     fn the_end_lies_after_now_and_within_ten_years() {
         let now = Timestamp::parse("t", "2026-01-01T00:00:00Z").unwrap();
-        let at = |text| spec(&[Scope::JobsRead]).expiring_at(Timestamp::parse("t", text).unwrap(), now);
+        let at = |text| spec(&["jobs:read"]).expiring_at(Timestamp::parse("t", text).unwrap(), now);
         assert!(at("2025-12-31T23:59:59Z").is_err());
         assert!(at("2026-01-01T00:00:00Z").is_err());
         assert!(at("2026-01-01T00:00:00.000001Z").is_ok());

@@ -3,7 +3,7 @@
 use crate::model::Scope;
 
 /// A refusal, with the sentence that the caller is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
     /// The organization is not the caller's. Whether it exists is not said; nor is it 404, which
     /// clients take for "gone", so that they forget what they hold.
@@ -15,7 +15,7 @@ pub enum Denial {
 }
 
 /// Why a caller may not do something in its own organization.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Forbidden {
     /// A session in which no organization is chosen.
     #[error("The session has no active organization.")]

@@ -55,7 +55,7 @@ impl Action for ListKeys {
     fn judge(caller: &Caller, _: Option<KeyId>) -> Result<Self, Denial> {
         if let Caller::Key(caller) = caller {
             whole_organization(&caller.key)?;
-            holds(&caller.key, Scope::ApiKeysRead)?;
+            holds(&caller.key, Scope::API_KEYS_READ)?;
         }
         Ok(Self)
     }
@@ -89,7 +89,7 @@ impl Action for CreateKey {
 /// [`Denial`] where it may create none.
 pub fn key_ceiling(creator: &ApiKey) -> Result<Ceiling, Denial> {
     whole_organization(creator)?;
-    holds(creator, Scope::ApiKeysWrite)?;
+    holds(creator, Scope::API_KEYS_WRITE)?;
     Ok(Ceiling::Key { scopes: creator.scopes.clone(), expires_at: creator.expires_at })
 }
 
@@ -102,7 +102,7 @@ impl Action for RevokeKey {
             Caller::Key(caller) if key == Some(caller.key.id) => {}
             Caller::Key(caller) => {
                 whole_organization(&caller.key)?;
-                holds(&caller.key, Scope::ApiKeysWrite)?;
+                holds(&caller.key, Scope::API_KEYS_WRITE)?;
             }
             Caller::Session(caller) => {
                 administers(caller)?;
@@ -141,7 +141,7 @@ fn whole_organization(key: &ApiKey) -> Result<(), Denial> {
 }
 
 fn holds(key: &ApiKey, scope: Scope) -> Result<(), Denial> {
-    if key.scopes.grants(scope) { Ok(()) } else { Err(Denial::Forbidden(Forbidden::MissingScope(scope))) }
+    if key.scopes.grants(&scope) { Ok(()) } else { Err(Denial::Forbidden(Forbidden::MissingScope(scope))) }
 }
 
 /// The organization at Clerk that the caller administers.

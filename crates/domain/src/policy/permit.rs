@@ -117,7 +117,7 @@ impl Ceiling {
             return Ok(());
         };
         if let Some(scope) = held.first_not_granted(scopes) {
-            return Err(Forbidden::ScopeNotHeld(scope).into());
+            return Err(Forbidden::ScopeNotHeld(scope.clone()).into());
         }
         match *ceiling {
             Some(ceiling) if expires_at.is_none_or(|end| end > ceiling) => {

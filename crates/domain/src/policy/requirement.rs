@@ -1,7 +1,6 @@
 //! What a key has to be good for.
 
-use super::roles::grants;
-use crate::model::{ApiKey, KeyState, Organization, ProjectId, Scope, ScopeSet, Timestamp};
+use crate::model::{ApiKey, KeyState, Organization, ProjectId, ScopeCatalogue, ScopeSet, Timestamp};
 
 /// What somebody wants to let a key or a session do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,12 +59,18 @@ impl Requirement {
     ///
     /// # Errors
     /// The first [`Rejection`] that applies.
-    pub fn check(&self, key: &ApiKey, organization: &Organization, now: Timestamp) -> Result<(), Rejection> {
+    pub fn check(
+        &self,
+        key: &ApiKey,
+        organization: &Organization,
+        catalogue: &ScopeCatalogue,
+        now: Timestamp,
+    ) -> Result<(), Rejection> {
         match key.state(now) {
             KeyState::Revoked => return Err(Rejection::Revoked),
             KeyState::Expired => return Err(Rejection::Expired),
             // There is nothing that it is good for, as if it were not there.
-            KeyState::Active if key.reaches_beyond_its_project() => return Err(Rejection::NotFound),
+            KeyState::Active if key.reaches_beyond_its_project(catalogue) => return Err(Rejection::NotFound),
             KeyState::Active => {}
         }
         if organization.is_suspended() {
@@ -75,10 +80,7 @@ impl Requirement {
         if self.project_id.as_ref().is_some_and(elsewhere) {
             return Err(Rejection::WrongProject);
         }
-        match self.scopes.as_ref().and_then(|scopes| key.scopes.first_not_granted(scopes)) {
-            Some(_) => Err(Rejection::InsufficientScope),
-            None => Ok(()),
-        }
+        self.check_scopes(&key.scopes)
     }
 
     /// Is a session of the organization good for it that is granted `held`?
@@ -89,11 +91,17 @@ impl Requirement {
     ///
     /// # Errors
     /// The first [`Rejection`] that applies.
-    pub fn check_session(&self, held: &[Scope], organization: &Organization) -> Result<(), Rejection> {
+    pub fn check_session(&self, held: &ScopeSet, organization: &Organization) -> Result<(), Rejection> {
         if organization.is_suspended() {
             return Err(Rejection::OrganizationSuspended);
         }
-        let all = self.scopes.iter().flat_map(ScopeSet::iter).all(|scope| grants(held, scope));
-        if all { Ok(()) } else { Err(Rejection::InsufficientScope) }
+        self.check_scopes(held)
+    }
+
+    fn check_scopes(&self, held: &ScopeSet) -> Result<(), Rejection> {
+        match self.scopes.as_ref().and_then(|scopes| held.first_not_granted(scopes)) {
+            Some(_) => Err(Rejection::InsufficientScope),
+            None => Ok(()),
+        }
     }
 }

@@ -64,7 +64,7 @@ impl NewKey {
 
 /// What came of an insert.
 #[must_use]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Insertion {
     /// The key and its audit event are committed.
     Inserted,

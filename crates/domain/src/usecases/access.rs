@@ -40,7 +40,7 @@ impl Management {
                 actor: caller.actor(),
                 organization_id: caller.organization_id(),
                 target,
-                denial: *denial,
+                denial: denial.clone(),
             };
             self.record(refusal, context).await?;
         }

@@ -40,7 +40,7 @@ impl Verdicts {
         let found = self.resolve(plaintext, Duration::ZERO).await?.found;
         let found = found.ok_or(AuthenticateError::Refused("unknown key"))?;
         match found.key.state(self.environment.now()) {
-            KeyState::Active if found.key.reaches_beyond_its_project() => {
+            KeyState::Active if found.key.reaches_beyond_its_project(self.environment.scopes()) => {
                 Err(AuthenticateError::Refused("project key with a scope beyond its project"))
             }
             KeyState::Active => {
@@ -52,7 +52,9 @@ impl Verdicts {
         }
     }
 
-    /// What is known of the key, for a caller that may go on acting on it for as long as `keep`.
+    /// What is known of the key, for a caller that may go on acting on it for as long as `keep`. Of its
+    /// scopes, those that were removed from the catalogue are left out: whoever is told of it is to grant
+    /// nothing for them.
     pub(super) async fn resolve(
         &self,
         plaintext: &PlaintextKey,
@@ -62,6 +64,13 @@ impl Verdicts {
         let mut resolved = self.keys.resolve(&candidates, keep).await?;
         // Compared once more, in constant time: the index that found it gives no such promise.
         resolved.found = resolved.found.filter(|found| candidates.contains(&found.digest));
+        let catalogue = self.environment.scopes();
+        if let Some(found) = &mut resolved.found
+            && !catalogue.has_all(&found.key.scopes)
+        {
+            let scopes = catalogue.in_force(&found.key.scopes);
+            Arc::make_mut(found).key.scopes = scopes;
+        }
         match &resolved.found {
             Some(found) => self.note_outdated(found, &candidates),
             None => self.environment.peppers_are_right()?,

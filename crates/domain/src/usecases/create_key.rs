@@ -44,14 +44,14 @@ impl Management {
         context: &RequestContext,
     ) -> Result<CreatedKey, CreateKeyError> {
         let created = self.create(permit, &spec, context).await;
-        if let Err(CreateKeyError::Denied(denial)) = created {
+        if let Err(CreateKeyError::Denied(denial)) = &created {
             let organization = Some(permit.organization_id());
             let refusal = Refusal {
                 action: AuditAction::CreateKey,
                 actor: permit.actor().clone(),
                 organization_id: organization,
                 target: Target { organization, key: None },
-                denial,
+                denial: denial.clone(),
             };
             self.record(refusal, context).await?;
         }

@@ -3,17 +3,18 @@
 use alloc::sync::Arc;
 
 use crate::{
-    model::{RequestId, Timestamp},
+    model::{RequestId, ScopeCatalogue, Timestamp},
     ports::{Clock, Entropy, Unavailable},
     secret::{KeyDigest, KeyFormat, Peppers, PlaintextKey},
 };
 
-/// Time, randomness, and how keys look and are hashed.
+/// Time, randomness, how keys look and are hashed, and which scopes there are.
 pub struct Environment {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     format: KeyFormat,
     pub(super) peppers: Arc<Peppers>,
+    scopes: ScopeCatalogue,
 }
 
 impl Environment {
@@ -24,14 +25,21 @@ impl Environment {
         entropy: Arc<dyn Entropy>,
         format: KeyFormat,
         peppers: impl Into<Arc<Peppers>>,
+        scopes: ScopeCatalogue,
     ) -> Self {
-        Self { clock, entropy, format, peppers: peppers.into() }
+        Self { clock, entropy, format, peppers: peppers.into(), scopes }
     }
 
     /// How keys look.
     #[must_use]
     pub const fn format(&self) -> &KeyFormat {
         &self.format
+    }
+
+    /// The scopes that there are.
+    #[must_use]
+    pub const fn scopes(&self) -> &ScopeCatalogue {
+        &self.scopes
     }
 
     /// The current time.

@@ -33,7 +33,7 @@ impl Verdicts {
         Self { environment, keys, uses, readiness, sessions }
     }
 
-    /// The time by which verdicts are given, and how keys look.
+    /// The time by which verdicts are given, how keys look, and which scopes there are.
     #[must_use]
     pub fn environment(&self) -> &Environment {
         &self.environment
@@ -66,7 +66,7 @@ impl Verdicts {
         let resolved = self.resolve(key, keep).await?;
         let now = self.environment.now();
         let verdict = resolved.found.ok_or(Rejection::NotFound).and_then(|found| {
-            requirement.check(&found.key, &found.organization, now)?;
+            requirement.check(&found.key, &found.organization, self.environment.scopes(), now)?;
             self.uses.used(found.key.id, now);
             Ok(found)
         });

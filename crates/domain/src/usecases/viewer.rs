@@ -1,9 +1,10 @@
 //! Who am I?
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
 
 use crate::model::{
-    Caller, ClerkOrganizationId, KeyCaller, Organization, OrganizationId, Role, Scope, SessionCaller, UserId,
+    Caller, ClerkOrganizationId, KeyCaller, Organization, OrganizationId, Role, ScopeSet, SessionCaller,
+    UserId,
 };
 
 /// How a caller signed in.
@@ -35,7 +36,7 @@ pub struct Principal {
     /// How it signed in.
     pub auth_source: AuthSource,
     /// What it may be used for.
-    pub scopes: Vec<Scope>,
+    pub scopes: ScopeSet,
     /// Our id of its organization.
     pub organization_id: Option<OrganizationId>,
     /// The user, or the user behind the key.
@@ -64,7 +65,7 @@ impl From<Caller> for Viewer {
                 let at_clerk = organization.clerk.as_ref();
                 let principal = Principal {
                     auth_source: AuthSource::ApiKey,
-                    scopes: key.scopes.iter().collect(),
+                    scopes: key.scopes,
                     organization_id: Some(organization.id),
                     user_id: key.created_by_user_id,
                     clerk_organization_id: at_clerk.map(|clerk| clerk.id.clone()),

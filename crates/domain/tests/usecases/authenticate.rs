@@ -2,7 +2,7 @@
 
 use capykeys_conformance::fixtures::{self, at};
 use capykeys_domain::{
-    model::{Caller, Creator, ProjectId, Scope, ScopeSet},
+    model::{Caller, Creator, ProjectId},
     policy::Permit,
     ports::{Entropy, KeyStore, NewKey},
     secret::KeyFormat,
@@ -15,7 +15,7 @@ use super::service::{Service, spec};
 async fn a_key_is_good_until_the_moment_it_expires() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
-    let expiring = spec(&[Scope::JobsRead]).expiring_at(at(1_000), at(0)).unwrap();
+    let expiring = spec(&["jobs:read"]).expiring_at(at(1_000), at(0)).unwrap();
     let permit = Permit::operator_creates_key(&organization);
     let created = service.management.create_key(&permit, expiring, &fixtures::context()).await.unwrap();
     service.clock.set(at(999));
@@ -29,7 +29,7 @@ async fn a_key_is_good_until_the_moment_it_expires() {
 async fn a_revoked_key_is_refused() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
-    let created = service.key(&organization, &[Scope::All]).await;
+    let created = service.key(&organization, &["*"]).await;
     assert!(service.sign_in(created.plaintext.expose()).await.is_ok());
     let permit = Permit::operator_revokes_key(&organization, created.key.id);
     let _ = service.management.revoke_key(&permit, &fixtures::context()).await.unwrap();
@@ -49,7 +49,7 @@ async fn a_well_formed_key_that_was_never_issued_is_refused() {
 #[tokio::test]
 async fn a_key_made_under_an_older_pepper_stays_good_while_that_is_active() {
     let before = Service::with_pepper(Provisioning::Auto, &<_>::default(), &[("1", 1)]);
-    let created = before.key(&before.organization().await, &[Scope::All]).await;
+    let created = before.key(&before.organization().await, &["*"]).await;
     for (peppers, good) in [(&[("2", 2), ("1", 1)][..], true), (&[("2", 2)], false), (&[("1", 9)], false)] {
         let after = Service::with_pepper(Provisioning::Auto, &before.store, peppers);
         assert_eq!(after.sign_in(created.plaintext.expose()).await.is_ok(), good, "{peppers:?}");
@@ -60,16 +60,16 @@ async fn a_key_made_under_an_older_pepper_stays_good_while_that_is_active() {
 async fn a_project_key_with_a_scope_beyond_its_project_is_refused_at_use() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
-    let created = service.key(&organization, &[Scope::JobsRead]).await;
+    let created = service.key(&organization, &["jobs:read"]).await;
     let digest = digest_of(&service, &created.plaintext).await;
-    for (scope, good) in [(Scope::JobsRead, true), (Scope::OrganizationsRead, false), (Scope::All, false)] {
+    for (scope, good) in [("jobs:read", true), ("organizations:read", false), ("*", false)] {
         // Such a row can only come from elsewhere, so it is put into a store of its own.
         let planted = Service::new(Provisioning::Auto);
         let owner = planted.organization().await;
         let mut key = created.key.clone();
         key.organization_id = owner.id;
         key.project_id = ProjectId::parse("p1").ok();
-        key.scopes = ScopeSet::new([scope]).unwrap();
+        key.scopes = fixtures::scopes(&[scope]);
         let new = NewKey { key, digest: digest.clone(), creator: Creator::Operator };
         let _ = planted.store.insert(&new, &fixtures::created(&new)).await.unwrap();
         assert_eq!(planted.sign_in(created.plaintext.expose()).await.is_ok(), good, "{scope:?}");

@@ -2,7 +2,7 @@
 
 use capykeys_conformance::fixtures::{self, at};
 use capykeys_domain::{
-    model::{AuditAction, AuditOutcome, KeyId, Scope},
+    model::{AuditAction, AuditOutcome, KeyId},
     policy::{Denial, Forbidden, ListKeys, Permit, Target},
     ports::AuditLog,
     usecases::{AccessError, CreateKeyError, Provisioning, RevokeKeyError},
@@ -14,28 +14,27 @@ use super::service::{Service, in_organization, spec};
 async fn a_key_that_would_reach_further_than_its_creator_is_not_created() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
-    let (_, permit) = service.creator(&organization, &[Scope::ApiKeysWrite, Scope::JobsRead]).await;
+    let (_, permit) = service.creator(&organization, &["api_keys:write", "jobs:read"]).await;
     let before = service.store.counts();
-    let refused =
-        service.management.create_key(&permit, spec(&[Scope::BackupsRead]), &fixtures::context()).await;
+    let refused = service.management.create_key(&permit, spec(&["backups:read"]), &fixtures::context()).await;
     let Err(CreateKeyError::Denied(denial)) = refused else { panic!("created") };
-    assert_eq!(denial, Denial::Forbidden(Forbidden::ScopeNotHeld(Scope::BackupsRead)));
+    assert_eq!(denial, Denial::Forbidden(Forbidden::ScopeNotHeld(fixtures::scope("backups:read"))));
     assert_eq!((service.store.counts().0, service.store.counts().1), (before.0, before.1));
     let created =
-        service.management.create_key(&permit, spec(&[Scope::JobsRead]), &fixtures::context()).await.unwrap();
-    assert_eq!(created.key.scopes, spec(&[Scope::JobsRead]).scopes().clone());
+        service.management.create_key(&permit, spec(&["jobs:read"]), &fixtures::context()).await.unwrap();
+    assert_eq!(created.key.scopes, spec(&["jobs:read"]).scopes().clone());
 }
 
 #[tokio::test]
 async fn a_key_that_is_revoked_after_it_was_let_through_creates_nothing() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
-    let (creator, permit) = service.creator(&organization, &[Scope::All]).await;
+    let (creator, permit) = service.creator(&organization, &["*"]).await;
     let context = fixtures::context();
     let revocation = Permit::operator_revokes_key(&organization, creator.key.id);
     let _ = service.management.revoke_key(&revocation, &context).await.unwrap();
     let before = service.store.counts();
-    let refused = service.management.create_key(&permit, spec(&[Scope::JobsRead]), &context).await;
+    let refused = service.management.create_key(&permit, spec(&["jobs:read"]), &context).await;
     assert!(matches!(refused, Err(CreateKeyError::CreatorInactive)));
     assert_eq!(service.store.counts(), before);
 }
@@ -44,11 +43,11 @@ async fn a_key_that_is_revoked_after_it_was_let_through_creates_nothing() {
 async fn an_organization_that_is_suspended_after_its_caller_was_let_through_gets_no_key() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
-    let (_, permit) = service.creator(&organization, &[Scope::All]).await;
+    let (_, permit) = service.creator(&organization, &["*"]).await;
     let context = fixtures::context();
     let manage = Permit::operator_manages(organization.id);
     service.operators.suspend_organization(&manage, None, &context).await.unwrap().unwrap();
-    let refused = service.management.create_key(&permit, spec(&[Scope::JobsRead]), &context).await;
+    let refused = service.management.create_key(&permit, spec(&["jobs:read"]), &context).await;
     let Err(CreateKeyError::Denied(denial)) = refused else { panic!("created") };
     assert_eq!(denial, Denial::Forbidden(Forbidden::OrganizationSuspended));
 }
@@ -65,7 +64,7 @@ async fn what_the_store_refuses_is_a_recorded_denial() {
         service.management.permit(&caller, in_organization(organization.id), &context).await.unwrap();
     service.store.link(organization.id, None);
     let before = service.store.counts();
-    let refused = service.management.create_key(&permit, spec(&[Scope::JobsRead]), &context).await;
+    let refused = service.management.create_key(&permit, spec(&["jobs:read"]), &context).await;
     assert!(matches!(refused, Err(CreateKeyError::Denied(Denial::AnotherOrganization))));
     assert_eq!(service.store.counts(), (before.0, before.1, before.2 + 1));
     let records = AuditLog::list(&service.store, organization.id, 0, 100.try_into().unwrap()).await.unwrap();
@@ -78,8 +77,8 @@ async fn what_the_store_refuses_is_a_recorded_denial() {
 async fn two_keys_never_share_id_or_secret() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
-    let first = service.key(&organization, &[Scope::All]).await;
-    let second = service.key(&organization, &[Scope::All]).await;
+    let first = service.key(&organization, &["*"]).await;
+    let second = service.key(&organization, &["*"]).await;
     assert_ne!(first.key.id, second.key.id);
     assert_ne!(first.plaintext.expose(), second.plaintext.expose());
     assert!(first.plaintext.expose().starts_with(first.key.key_prefix.as_str()));
@@ -89,10 +88,10 @@ async fn two_keys_never_share_id_or_secret() {
 async fn a_refusal_is_in_the_audit_log_of_the_callers_organization() {
     let service = Service::new(Provisioning::Auto);
     let (organization, other) = (service.organization().await, fixtures::organization(at(0)));
-    let key = service.key(&organization, &[Scope::JobsRead]).await;
+    let key = service.key(&organization, &["jobs:read"]).await;
     let caller = service.sign_in(key.plaintext.expose()).await.unwrap();
-    let (_, permit) = service.creator(&organization, &[Scope::ApiKeysWrite]).await;
-    assert!(service.management.create_key(&permit, spec(&[Scope::All]), &fixtures::context()).await.is_err());
+    let (_, permit) = service.creator(&organization, &["api_keys:write"]).await;
+    assert!(service.management.create_key(&permit, spec(&["*"]), &fixtures::context()).await.is_err());
     for target in [Some(organization.id), Some(other.id), None] {
         let target = Target { organization: target, key: None };
         let refused = service.management.permit::<ListKeys>(&caller, target, &fixtures::context()).await;
@@ -115,9 +114,8 @@ async fn a_refusal_is_in_the_audit_log_of_the_callers_organization() {
 async fn revoking_a_key_leaves_the_keys_that_it_created_alone() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
-    let (parent, permit) = service.creator(&organization, &[Scope::All]).await;
-    let child =
-        service.management.create_key(&permit, spec(&[Scope::All]), &fixtures::context()).await.unwrap();
+    let (parent, permit) = service.creator(&organization, &["*"]).await;
+    let child = service.management.create_key(&permit, spec(&["*"]), &fixtures::context()).await.unwrap();
     let permit = Permit::operator_revokes_key(&organization, parent.key.id);
     let _ = service.management.revoke_key(&permit, &fixtures::context()).await.unwrap();
     assert!(service.sign_in(child.plaintext.expose()).await.is_ok());
@@ -128,7 +126,7 @@ async fn revoking_a_key_leaves_the_keys_that_it_created_alone() {
 async fn an_id_that_no_key_can_have_is_an_unknown_key() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
-    let admin = service.key(&organization, &[Scope::All]).await;
+    let admin = service.key(&organization, &["*"]).await;
     let caller = service.sign_in(admin.plaintext.expose()).await.unwrap();
     for id in [None, Some(KeyId::new(at(7), [7; 8]))] {
         let context = fixtures::context();

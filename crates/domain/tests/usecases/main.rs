@@ -5,6 +5,7 @@ mod authenticate;
 mod create_key;
 mod list_keys;
 mod provision;
+mod scopes;
 mod service;
 mod uses;
 mod verify_key;

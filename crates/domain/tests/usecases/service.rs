@@ -12,7 +12,7 @@ use capykeys_conformance::{
 };
 use capykeys_domain::{
     model::{
-        Caller, ClerkOrganizationId, KeyName, KeySpec, Organization, OrganizationId, Role, Scope, ScopeSet,
+        Caller, ClerkOrganizationId, KeyName, KeySpec, Organization, OrganizationId, Role, ScopeCatalogue,
         Session, SessionOrganization, UserId,
     },
     policy::{CreateKey, Permit, RoleTable, Target},
@@ -25,14 +25,8 @@ use capykeys_domain::{
 };
 
 /// What a member is granted by default.
-pub(crate) const OF_A_MEMBER: [Scope; 6] = [
-    Scope::ProjectsRead,
-    Scope::BackupsRead,
-    Scope::JobsRead,
-    Scope::SchemaRead,
-    Scope::OrganizationsRead,
-    Scope::ApiKeysRead,
-];
+pub(crate) const OF_A_MEMBER: [&str; 6] =
+    ["projects:read", "backups:read", "jobs:read", "schema:read", "organizations:read", "api_keys:read"];
 
 /// The service under test and its surroundings.
 pub(crate) struct Service {
@@ -83,14 +77,19 @@ impl Service {
         store: &ModelStore,
         peppers: &[(&str, u8)],
     ) -> Self {
-        Self::with(provisioning, RoleTable::default(), store, peppers)
+        Self::with(provisioning, store, peppers, ScopeCatalogue::default())
+    }
+
+    /// The same service started anew, with these scopes.
+    pub(crate) fn with_scopes(&self, scopes: ScopeCatalogue) -> Self {
+        Self::with(Provisioning::Auto, &self.store, &[("1", 1)], scopes)
     }
 
     fn with(
         provisioning: Provisioning,
-        roles: RoleTable,
         store: &ModelStore,
         peppers: &[(&str, u8)],
+        scopes: ScopeCatalogue,
     ) -> Self {
         let (clock, sessions) = (Arc::new(ManualClock::default()), Arc::new(Sessions::default()));
         let (shared, uses) = (Arc::new(store.clone()), Arc::new(ToldUses::default()));
@@ -99,14 +98,15 @@ impl Service {
             peppers.iter().map(|&(id, byte)| Pepper::new(PepperId::parse(id).unwrap(), [byte; 32].into()));
         let peppers = Peppers::new(peppers.next().unwrap(), peppers.collect()).unwrap();
         let entropy = Arc::new(SeededEntropy::default());
-        let environment = Arc::new(Environment::new(clock.clone(), entropy, KeyFormat::default(), peppers));
+        let environment =
+            Arc::new(Environment::new(clock.clone(), entropy, KeyFormat::default(), peppers, scopes));
         let signing_in = SigningIn::new(
             environment.clone(),
             sessions.clone(),
             shared.clone(),
             shared.clone(),
             provisioning,
-            roles,
+            RoleTable::default(),
         );
         let keys = Arc::new(Unremembered(shared.clone()));
         let verdicts =
@@ -134,7 +134,7 @@ impl Service {
         self.store.create(&new, &event).await.unwrap()
     }
 
-    pub(crate) async fn key(&self, organization: &Organization, scopes: &[Scope]) -> CreatedKey {
+    pub(crate) async fn key(&self, organization: &Organization, scopes: &[&str]) -> CreatedKey {
         let permit = Permit::operator_creates_key(organization);
         self.management.create_key(&permit, spec(scopes), &fixtures::context()).await.unwrap()
     }
@@ -143,7 +143,7 @@ impl Service {
     pub(crate) async fn creator(
         &self,
         organization: &Organization,
-        scopes: &[Scope],
+        scopes: &[&str],
     ) -> (CreatedKey, Permit<CreateKey>) {
         let creator = self.key(organization, scopes).await;
         let caller = self.sign_in(creator.plaintext.expose()).await.unwrap();
@@ -200,6 +200,6 @@ pub(crate) fn session(clerk_id: Option<&str>, role: &str, impersonated: bool) ->
     Session { user_id: UserId::parse("user_2abc").unwrap(), organization, impersonated }
 }
 
-pub(crate) fn spec(scopes: &[Scope]) -> KeySpec {
-    KeySpec::new(KeyName::parse("CI").unwrap(), ScopeSet::new(scopes.iter().copied()).unwrap())
+pub(crate) fn spec(scopes: &[&str]) -> KeySpec {
+    KeySpec::new(KeyName::parse("CI").unwrap(), fixtures::scopes(scopes))
 }

@@ -2,7 +2,6 @@
 
 use capykeys_conformance::fixtures::{self, at};
 use capykeys_domain::{
-    model::Scope,
     policy::Permit,
     ports::{Entropy, KeyUse},
     secret::KeyFormat,
@@ -15,10 +14,8 @@ use super::service::{Service, spec};
 async fn every_authentication_with_a_good_key_is_a_use_of_it_at_that_time() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
-    let (one, other) = (
-        service.key(&organization, &[Scope::All]).await,
-        service.key(&organization, &[Scope::JobsRead]).await,
-    );
+    let (one, other) =
+        (service.key(&organization, &["*"]).await, service.key(&organization, &["jobs:read"]).await);
     assert_eq!(service.uses.told(), [], "to be created is no use");
     let mut expected = Vec::new();
     for (key, micros) in [(&one, 5), (&other, 6), (&one, 6), (&one, 7)] {
@@ -34,7 +31,7 @@ async fn every_authentication_with_a_good_key_is_a_use_of_it_at_that_time() {
 async fn a_key_of_a_suspended_organization_is_used_too() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
-    let created = service.key(&organization, &[Scope::All]).await;
+    let created = service.key(&organization, &["*"]).await;
     let permit = Permit::operator_manages(organization.id);
     service.operators.suspend_organization(&permit, None, &fixtures::context()).await.unwrap();
     service.sign_in(created.plaintext.expose()).await.unwrap();
@@ -47,12 +44,12 @@ async fn what_is_refused_or_is_no_key_is_no_use() {
     let organization = service.organization().await;
     let context = fixtures::context();
 
-    let revoked = service.key(&organization, &[Scope::All]).await;
+    let revoked = service.key(&organization, &["*"]).await;
     let permit = Permit::operator_revokes_key(&organization, revoked.key.id);
     let _ = service.management.revoke_key(&permit, &context).await.unwrap();
     service.sign_in(revoked.plaintext.expose()).await.unwrap_err();
 
-    let expiring = spec(&[Scope::JobsRead]).expiring_at(at(1_000), at(0)).unwrap();
+    let expiring = spec(&["jobs:read"]).expiring_at(at(1_000), at(0)).unwrap();
     let permit = Permit::operator_creates_key(&organization);
     let expired = service.management.create_key(&permit, expiring, &context).await.unwrap();
     service.clock.set(at(1_000));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use capykeys_conformance::fixtures::{self, at};
 use capykeys_domain::{
-    model::{ProjectId, Scope, ScopeSet},
+    model::{ProjectId, ScopeCatalogue, ScopeSet},
     policy::{Permit, Rejection, Requirement},
     ports::{Change, KeyUse},
     usecases::Provisioning,
@@ -12,9 +12,9 @@ use capykeys_domain::{
 
 use super::service::{Service, spec};
 
-fn needs(scopes: &[Scope], project: Option<&str>) -> Requirement {
+fn needs(scopes: &[&str], project: Option<&str>) -> Requirement {
     Requirement {
-        scopes: ScopeSet::new(scopes.iter().copied()).ok(),
+        scopes: ScopeSet::from_stored(scopes.iter().copied()).ok(),
         project_id: project.map(|id| ProjectId::parse(id).unwrap()),
     }
 }
@@ -28,14 +28,14 @@ async fn verdict(service: &Service, key: &str, requirement: &Requirement) -> Res
 async fn a_key_is_good_for_the_scopes_that_it_grants_and_no_other() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
-    let key = service.key(&organization, &[Scope::JobsRead, Scope::BackupsRead]).await;
+    let key = service.key(&organization, &["jobs:read", "backups:read"]).await;
     let key = key.plaintext.expose();
     for (scopes, expected) in [
         (&[][..], Ok(())),
-        (&[Scope::JobsRead], Ok(())),
-        (&[Scope::BackupsRead, Scope::JobsRead], Ok(())),
-        (&[Scope::JobsRead, Scope::SchemaRead], Err(Rejection::InsufficientScope)),
-        (&[Scope::All], Err(Rejection::InsufficientScope)),
+        (&["jobs:read"], Ok(())),
+        (&["backups:read", "jobs:read"], Ok(())),
+        (&["jobs:read", "schema:read"], Err(Rejection::InsufficientScope)),
+        (&["*"], Err(Rejection::InsufficientScope)),
     ] {
         assert_eq!(verdict(&service, key, &needs(scopes, None)).await, expected, "{scopes:?}");
     }
@@ -46,9 +46,11 @@ async fn a_key_of_one_project_is_good_in_that_one_and_a_key_of_the_organization_
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
     let permit = Permit::operator_creates_key(&organization);
-    let own = spec(&[Scope::JobsRead]).for_project(ProjectId::parse("p1").unwrap()).unwrap();
+    let own = spec(&["jobs:read"])
+        .for_project(ProjectId::parse("p1").unwrap(), &ScopeCatalogue::default())
+        .unwrap();
     let own = service.management.create_key(&permit, own, &fixtures::context()).await.unwrap();
-    let whole = service.key(&organization, &[Scope::JobsRead]).await;
+    let whole = service.key(&organization, &["jobs:read"]).await;
     for (key, project, expected) in [
         (&own, Some("p1"), Ok(())),
         (&own, Some("p2"), Err(Rejection::WrongProject)),
@@ -65,14 +67,14 @@ async fn of_several_reasons_the_first_in_the_order_of_the_api_is_told() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
     let permit = Permit::operator_creates_key(&organization);
-    let spec = spec(&[Scope::JobsRead])
-        .for_project(ProjectId::parse("p1").unwrap())
+    let spec = spec(&["jobs:read"])
+        .for_project(ProjectId::parse("p1").unwrap(), &ScopeCatalogue::default())
         .and_then(|spec| spec.expiring_at(at(1_000), at(0)))
         .unwrap();
     let created = service.management.create_key(&permit, spec, &fixtures::context()).await.unwrap();
     let key = created.plaintext.expose();
-    let wrong = needs(&[Scope::SchemaRead], Some("p2"));
-    let own = needs(&[Scope::SchemaRead], Some("p1"));
+    let wrong = needs(&["schema:read"], Some("p2"));
+    let own = needs(&["schema:read"], Some("p1"));
 
     assert_eq!(verdict(&service, key, &own).await, Err(Rejection::InsufficientScope));
     assert_eq!(verdict(&service, key, &wrong).await, Err(Rejection::WrongProject));
@@ -91,7 +93,7 @@ async fn of_several_reasons_the_first_in_the_order_of_the_api_is_told() {
 async fn a_verdict_that_comes_from_no_memory_is_good_for_the_moment_alone() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
-    let key = service.key(&organization, &[Scope::JobsRead]).await;
+    let key = service.key(&organization, &["jobs:read"]).await;
     let verification =
         service.verdicts.verify(Some(&key.plaintext), &needs(&[], None), Duration::MAX).await.unwrap();
     assert_eq!(verification.reliable_for, Duration::ZERO);
@@ -102,7 +104,7 @@ async fn a_verdict_that_comes_from_no_memory_is_good_for_the_moment_alone() {
 async fn whoever_remembers_what_was_changed_is_waited_for_also_where_it_was_changed_already() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
-    let key = service.key(&organization, &[Scope::All]).await.key.id;
+    let key = service.key(&organization, &["*"]).await.key.id;
     let permit = Permit::operator_revokes_key(&organization, key);
     for _ in 0..2 {
         let _ = service.management.revoke_key(&permit, &fixtures::context()).await.unwrap();
@@ -118,10 +120,10 @@ async fn whoever_remembers_what_was_changed_is_waited_for_also_where_it_was_chan
 async fn a_good_verdict_is_a_use_of_the_key_and_a_bad_one_is_none() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
-    let key = service.key(&organization, &[Scope::JobsRead]).await;
+    let key = service.key(&organization, &["jobs:read"]).await;
     service.clock.set(at(7));
-    verdict(&service, key.plaintext.expose(), &needs(&[Scope::All], None)).await.unwrap_err();
+    verdict(&service, key.plaintext.expose(), &needs(&["*"], None)).await.unwrap_err();
     assert_eq!(service.uses.told(), []);
-    verdict(&service, key.plaintext.expose(), &needs(&[Scope::JobsRead], None)).await.unwrap();
+    verdict(&service, key.plaintext.expose(), &needs(&["jobs:read"], None)).await.unwrap();
     assert_eq!(service.uses.told(), [KeyUse { key: key.key.id, at: at(7) }]);
 }

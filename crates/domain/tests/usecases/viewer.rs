@@ -1,7 +1,7 @@
 //! Who am I?
 
 use capykeys_domain::{
-    model::Scope,
+    model::ScopeSet,
     usecases::{AuthSource, Provisioning},
 };
 
@@ -11,18 +11,19 @@ use super::service::{OF_A_MEMBER, Service};
 async fn a_key_is_told_its_scopes_and_its_organization() {
     let service = Service::new(Provisioning::Auto);
     let organization = service.organization().await;
-    let created = service.key(&organization, &[Scope::JobsRead, Scope::ApiKeysRead]).await;
+    let created = service.key(&organization, &["jobs:read", "api_keys:read"]).await;
     let viewer = service.viewer(service.sign_in(created.plaintext.expose()).await.unwrap()).await;
     assert_eq!(viewer.organization.as_ref(), Some(&organization));
     assert_eq!(viewer.principal.auth_source, AuthSource::ApiKey);
-    assert_eq!(viewer.principal.scopes, [Scope::JobsRead, Scope::ApiKeysRead]);
+    assert_eq!(viewer.principal.scopes.to_string(), "jobs:read api_keys:read");
     assert_eq!(viewer.principal.clerk_organization_id.unwrap().as_str(), "org_2known");
     assert_eq!(viewer.principal.clerk_organization_role, None);
 }
 
 /// What the session is told that it may do.
-async fn scopes_told(service: &Service, token: &str) -> Vec<Scope> {
-    service.viewer(service.sign_in(token).await.unwrap()).await.principal.scopes
+async fn scopes_told(service: &Service, token: &str) -> Vec<String> {
+    let scopes = service.viewer(service.sign_in(token).await.unwrap()).await.principal.scopes;
+    scopes.iter().map(|scope| scope.as_str().to_owned()).collect()
 }
 
 #[tokio::test]
@@ -32,7 +33,7 @@ async fn an_administrator_is_told_everything_and_a_member_what_reads_but_no_cred
     service.add_session("m.e.m", Some("org_2new"), "member", false);
     service.add_session("b.i.ll", Some("org_2new"), "org:billing", false);
     let admin = service.viewer(service.sign_in("a.d.m").await.unwrap()).await;
-    assert_eq!(admin.principal.scopes, [Scope::All]);
+    assert_eq!(admin.principal.scopes.to_string(), "*");
     assert_eq!(admin.principal.clerk_organization_role.unwrap().as_str(), "org:admin");
     for member in ["m.e.m", "b.i.ll"] {
         assert_eq!(scopes_told(&service, member).await, OF_A_MEMBER, "{member}");
@@ -52,5 +53,5 @@ async fn a_session_without_an_organization_has_no_role_and_is_told_nothing() {
     service.add_session("n.o.ne", None, "", false);
     let alone = service.viewer(service.sign_in("n.o.ne").await.unwrap()).await;
     assert_eq!((alone.organization, alone.principal.organization_id), (None, None));
-    assert_eq!(alone.principal.scopes, []);
+    assert_eq!(alone.principal.scopes, ScopeSet::default());
 }

@@ -1,6 +1,6 @@
 //! Who is let through.
 
-use capykeys_domain::model::{KeyName, KeySpec, ProjectId, ScopeSet};
+use capykeys_domain::model::{KeyName, KeySpec, ProjectId, ScopeCatalogue, ScopeSet};
 use capykeys_gateway::{Gateways, PathPattern, RouteRule, RouteRules};
 
 use crate::support::{SETTINGS, Site, ask, header, let_through, refused};
@@ -17,9 +17,11 @@ const HEADERS: [&str; 6] = [
 #[tokio::test]
 async fn whoever_is_let_through_is_named_in_every_header_and_the_credential_stays_here() {
     let site = Site::new().await;
-    let scopes = ScopeSet::parse(["jobs:read", "backups:read"]).unwrap();
+    let scopes = ScopeSet::from_stored(["jobs:read", "backups:read"]).unwrap();
     let spec = KeySpec::new(KeyName::parse("one").unwrap(), scopes);
-    let key = site.key_for(spec.for_project(ProjectId::parse("p_1").unwrap()).unwrap()).await;
+    let key = site
+        .key_for(spec.for_project(ProjectId::parse("p_1").unwrap(), &ScopeCatalogue::default()).unwrap())
+        .await;
     let bearer = format!("Bearer {}", key.plaintext.expose());
     for credential in [("authorization", bearer.as_str()), ("x-api-key", key.plaintext.expose())] {
         let headers = [credential, ("x-capy-user-id", "user_forged")];
@@ -92,7 +94,7 @@ async fn two_different_credentials_are_none() {
 
 #[tokio::test]
 async fn rules_count_where_the_gateway_says_nothing_itself() {
-    let scopes = ScopeSet::parse(["jobs:read"]).ok();
+    let scopes = ScopeSet::from_stored(["jobs:read"]).ok();
     let rule = RouteRule::new(PathPattern::parse("/jobs/**").unwrap(), scopes);
     let gateways = Gateways { rules: Some(RouteRules::new(vec![rule])), ..Gateways::default() };
     let site = Site::with(gateways, SETTINGS).await;

@@ -1,6 +1,6 @@
 //! What a gateway's own settings for a route say.
 
-use capykeys_domain::{model::ScopeSet, policy::Requirement};
+use capykeys_domain::{model::ScopeCatalogue, policy::Requirement};
 
 use super::{Fit, OriginalRequest, PathPattern, RouteError, RouteNeeds, RouteRules, rule::PlainRequest};
 
@@ -9,7 +9,7 @@ impl RouteNeeds {
     /// say, else a good credential. `original` is `None` where the gateway does not tell of the
     /// request.
     ///
-    /// There are three settings: `scopes` with commas between them, `project_path`, which is a
+    /// There are three settings: `scopes` of the catalogue with commas between them, `project_path`, which is a
     /// [`PathPattern`] with `{project}`, and `anonymous`, which can only be `allow`.
     ///
     /// # Errors
@@ -18,9 +18,10 @@ impl RouteNeeds {
         settings: &[(S, S)],
         original: Option<&OriginalRequest<'_>>,
         rules: Option<&RouteRules>,
+        catalogue: &ScopeCatalogue,
     ) -> Result<Self, RouteError> {
         if !settings.is_empty() {
-            return Self::from_settings(settings, original.ok_or(RouteError::Misconfigured)?);
+            return Self::from_settings(settings, original.ok_or(RouteError::Misconfigured)?, catalogue);
         }
         let Some(rules) = rules else { return Ok(Self::default()) };
         rules.needs(original.ok_or(RouteError::NotForAnybody)?)
@@ -29,6 +30,7 @@ impl RouteNeeds {
     fn from_settings<S: AsRef<str>>(
         settings: &[(S, S)],
         original: &OriginalRequest<'_>,
+        catalogue: &ScopeCatalogue,
     ) -> Result<Self, RouteError> {
         // Also where the path decides nothing here: it may have decided which route this is.
         let request = PlainRequest::parse(original)?;
@@ -37,7 +39,7 @@ impl RouteNeeds {
             let (name, value) = (name.as_ref(), value.as_ref());
             match name {
                 "scopes" if needs.requirement.scopes.is_none() => {
-                    let scopes = ScopeSet::parse(value.split(',')).map_err(|_| RouteError::Misconfigured)?;
+                    let scopes = catalogue.parse(value.split(',')).map_err(|_| RouteError::Misconfigured)?;
                     needs.requirement.scopes = Some(scopes);
                 }
                 "project_path" if needs.requirement.project_id.is_none() => {
@@ -66,7 +68,7 @@ mod tests {
 
     fn find(settings: &[(&str, &str)], target: &str) -> Result<RouteNeeds, RouteError> {
         let original = OriginalRequest { method: "GET", host: None, target };
-        RouteNeeds::find(settings, Some(&original), None)
+        RouteNeeds::find(settings, Some(&original), None, &ScopeCatalogue::default())
     }
 
     #[test]
@@ -121,7 +123,7 @@ mod tests {
         let rules = RouteRules::new(vec![RouteRule::new(PathPattern::parse("/open").unwrap(), None)]);
         let of = |settings: &[(&'static str, &'static str)], target: Option<&str>| {
             let original = target.map(|target| OriginalRequest { method: "GET", host: None, target });
-            RouteNeeds::find(settings, original.as_ref(), Some(&rules))
+            RouteNeeds::find(settings, original.as_ref(), Some(&rules), &ScopeCatalogue::default())
         };
         assert_eq!(of(&[], Some("/open")), Ok(RouteNeeds::default()));
         assert_eq!(of(&[], Some("/closed")), Err(RouteError::NotForAnybody));

@@ -11,7 +11,10 @@ use capykeys_conformance::{
     model::ModelStore,
 };
 use capykeys_domain::{
-    model::{AuditAction, ClerkOrganizationId, Organization, Role, Session, SessionOrganization, UserId},
+    model::{
+        AuditAction, ClerkOrganizationId, Organization, Role, ScopeCatalogue, Session, SessionOrganization,
+        UserId,
+    },
     policy::RoleTable,
     ports::{NoReplicas, Organizations, SessionError, SessionVerifier, Unremembered},
     secret::{BearerToken, KeyFormat, Pepper, PepperId, Peppers},
@@ -54,6 +57,7 @@ impl Service {
             Arc::new(SeededEntropy::default()),
             KeyFormat::default(),
             peppers,
+            ScopeCatalogue::default(),
         ));
         let signing_in = SigningIn::new(
             environment.clone(),

@@ -143,7 +143,7 @@ fn request() -> impl Strategy<Value = Request> {
 /// What tells the rules apart.
 fn scope(index: usize) -> ScopeSet {
     let all = ["jobs:read", "schema:read", "backups:read", "backups:write", "projects:read"];
-    ScopeSet::parse([all[index]]).unwrap()
+    ScopeSet::from_stored([all[index]]).unwrap()
 }
 
 fn parsed(rules: &[Rule]) -> RouteRules {

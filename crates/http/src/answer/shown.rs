@@ -27,12 +27,15 @@ impl Serialize for Scopes<'_> {
     }
 }
 
-/// Describes a [`Scope`].
+/// Describes a [`Scope`]. Which there are, the service that serves the document adds.
 pub(crate) struct ScopeName;
 
 impl PartialSchema for ScopeName {
     fn schema() -> RefOr<Schema> {
-        names("What a key may be used for; `*` is all of it.", Scope::ALL.iter().map(|scope| scope.as_str()))
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("What a key may be used for; `*` is all of it."))
+            .into()
     }
 }
 

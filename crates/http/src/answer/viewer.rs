@@ -1,7 +1,7 @@
 //! The caller as it is told about itself.
 
 use capykeys_domain::{
-    model::{ClerkOrganizationId, OrganizationId, Role, Scope, UserId},
+    model::{ClerkOrganizationId, OrganizationId, Role, UserId},
     usecases::{AuthSource, Principal, Viewer},
 };
 use serde::Serialize;
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::{
     organization::OrganizationView,
-    shown::{ScopeName, Shown, closed_set},
+    shown::{ScopeName, Scopes, Shown, closed_set},
 };
 
 /// The caller and its organization.
@@ -49,7 +49,7 @@ pub(crate) struct PrincipalView<'a> {
     is_admin: bool,
     /// What it may be used for.
     #[schema(value_type = Vec<ScopeName>)]
-    scopes: Vec<&'static str>,
+    scopes: Scopes<'a>,
     /// The id of its organization.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
@@ -77,7 +77,7 @@ impl<'a> From<&'a Principal> for PrincipalView<'a> {
         Self {
             auth_source: principal.auth_source.as_str(),
             is_admin: false,
-            scopes: principal.scopes.iter().copied().map(Scope::as_str).collect(),
+            scopes: Scopes(&principal.scopes),
             organization_id: principal.organization_id.map(Shown),
             user_id: principal.user_id.as_ref().map(UserId::as_str),
             clerk_organization_id: principal.clerk_organization_id.as_ref().map(ClerkOrganizationId::as_str),

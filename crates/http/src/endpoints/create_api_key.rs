@@ -52,7 +52,7 @@ pub(crate) async fn create_api_key(
     let (environment, context) = (exchange.environment(), &exchange.context);
     let permit = management.permit(&caller, target(&request), context).await?;
     let body = body::receive(&exchange, &request, payload).await?;
-    let spec = key_spec(&body, environment.format(), environment.now())?;
+    let spec = key_spec(&body, environment.format(), environment.scopes(), environment.now())?;
     let created = management.create_key(&permit, spec, context).await?;
     answer::json(StatusCode::CREATED, &CreateApiKeyResponse::new(&created, environment.now()))
 }

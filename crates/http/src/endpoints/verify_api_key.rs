@@ -34,10 +34,12 @@ pub(crate) async fn verify_api_key(
 ) -> Result<HttpResponse, ApiError> {
     cluster::prove(&exchange, &request, TokenHeader::Authorization).await?;
     let body = body::receive(&exchange, &request, payload).await?;
-    let Question { key, requirement, keep } = Question::parse(&body, exchange.environment().format())?;
+    let environment = exchange.environment();
+    let Question { key, requirement, keep } =
+        Question::parse(&body, environment.format(), environment.scopes())?;
     let verification = exchange.verdicts().verify(key.as_ref(), &requirement, keep).await?;
-    let now = exchange.environment().now();
-    let mut answer = answer::json(StatusCode::OK, &VerificationView::new(&verification, now))?;
+    let view = VerificationView::new(&verification, environment.now());
+    let mut answer = answer::json(StatusCode::OK, &view)?;
     if let Err(rejection) = verification.verdict {
         answer.extensions_mut().insert(Reason(rejection.as_str().into()));
     }

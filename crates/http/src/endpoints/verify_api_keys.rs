@@ -35,13 +35,14 @@ pub(crate) async fn verify_api_keys(
 ) -> Result<HttpResponse, ApiError> {
     cluster::prove(&exchange, &request, TokenHeader::Authorization).await?;
     let body = body::receive(&exchange, &request, payload).await?;
-    let questions = Question::parse_batch(&body, exchange.environment().format())?;
+    let environment = exchange.environment();
+    let questions = Question::parse_batch(&body, environment.format(), environment.scopes())?;
     let verdicts = exchange.verdicts();
     let verifying = questions
         .iter()
         .map(|Question { key, requirement, keep }| verdicts.verify(key.as_ref(), requirement, *keep));
     let verifications = try_join_all(verifying).await?;
-    let now = exchange.environment().now();
+    let now = environment.now();
     let results = verifications.iter().map(|verification| VerificationView::new(verification, now)).collect();
     answer::json(StatusCode::OK, &VerificationsView { results })
 }

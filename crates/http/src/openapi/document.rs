@@ -1,5 +1,6 @@
 //! Putting the document together.
 
+use capykeys_domain::model::ScopeCatalogue;
 use utoipa::{
     OpenApi,
     openapi::{
@@ -42,14 +43,14 @@ use crate::{
 struct ApiDocument;
 
 /// The OpenAPI 3.1 document, pretty-printed, with a final newline: what is committed and what
-/// `/v1/openapi.json` serves.
+/// `/v1/openapi.json` serves, where neither scopes nor a path are configured.
 #[must_use]
 pub fn openapi_json() -> String {
-    openapi_json_below(&BasePath::default())
+    openapi_json_of(&BasePath::default(), &ScopeCatalogue::default())
 }
 
-/// The same of an API that is served below a path.
-pub(crate) fn openapi_json_below(base: &BasePath) -> String {
+/// The same of an API that is served below a path, with the scopes that there are.
+pub(crate) fn openapi_json_of(base: &BasePath, catalogue: &ScopeCatalogue) -> String {
     let mut document = ApiDocument::openapi();
     describe(endpoints::api().into_iter().chain(endpoints::health()), &mut document);
     let mut cluster = Document::default();
@@ -60,7 +61,7 @@ pub(crate) fn openapi_json_below(base: &BasePath) -> String {
     document.merge(cluster);
     share_parts(&mut document);
     let mut document = serde_json::to_value(document).unwrap_or_default();
-    refine::refine(&mut document);
+    refine::refine(&mut document, catalogue);
     if !base.as_str().is_empty() {
         document["servers"][0]["url"] = base.as_str().into();
     }

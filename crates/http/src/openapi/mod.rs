@@ -4,4 +4,4 @@ mod document;
 mod refine;
 
 pub use document::openapi_json;
-pub(crate) use document::openapi_json_below;
+pub(crate) use document::openapi_json_of;

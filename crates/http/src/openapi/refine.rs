@@ -1,13 +1,16 @@
 //! What the derive macros cannot express.
 
-use capykeys_domain::model::Scope;
+use capykeys_domain::model::{Scope, ScopeCatalogue};
 use serde_json::{Value, json};
 
-/// Completes the document.
-pub(super) fn refine(document: &mut Value) {
+/// Completes the document of a service with these scopes.
+pub(super) fn refine(document: &mut Value, catalogue: &ScopeCatalogue) {
     let schemas = &mut document["components"]["schemas"];
-    add_project_rule(&mut schemas["CreateApiKeyRequest"]);
-    name_scopes(&mut schemas["Scope"]);
+    add_project_rule(&mut schemas["CreateApiKeyRequest"], catalogue);
+    list_scopes(&mut schemas["Scope"], catalogue);
+    for name in ["ApiKey", "CreateApiKeyRequest", "Principal", "VerifyApiKeyRequest"] {
+        name_scopes_that_there_are(&mut schemas[name]["example"]["scopes"], catalogue);
+    }
     // Generated clients do not print it then.
     schemas["CreateApiKeyResponse"]["properties"]["plaintext_api_key"]["format"] = json!("password");
     describe_organization(&mut schemas["Viewer"]["properties"]["organization"]);
@@ -21,21 +24,48 @@ pub(super) fn refine(document: &mut Value) {
 
 /// A key of one project carries no scope that reaches beyond it. Of the ways to say so, this is the
 /// one that generators of clients pass over and linters and validators understand.
-fn add_project_rule(request: &mut Value) {
-    let beyond_a_project: Vec<&str> =
-        Scope::ALL.iter().filter(|scope| !scope.fits_a_project()).map(|scope| scope.as_str()).collect();
+fn add_project_rule(request: &mut Value, catalogue: &ScopeCatalogue) {
+    let beyond = catalogue.definitions().iter().filter(|one| !one.for_projects);
+    let beyond_a_project: Vec<&str> = beyond.map(|one| one.scope.as_str()).collect();
+    let named: Vec<String> = catalogue.beyond_a_project().iter().map(|name| format!("`{name}`")).collect();
+    let description = &mut request["properties"]["scopes"]["description"];
+    *description = json!(format!(
+        "{} For a key of one project,\nneither {}.",
+        description.as_str().unwrap_or_default(),
+        named.join(" nor ")
+    ));
     request["if"] = json!({ "required": ["project_id"], "properties": { "project_id": true } });
     request["then"] =
         json!({ "properties": { "scopes": { "items": { "not": { "enum": beyond_a_project } } } } });
 }
 
-/// Names for the constants of generated clients, who would number what is no word.
-fn name_scopes(scope: &mut Value) {
-    let name = |scope: &Scope| match scope {
-        Scope::All => "ALL".to_owned(),
-        _ => scope.as_str().replace(':', "_").to_ascii_uppercase(),
-    };
-    scope["x-enum-varnames"] = Scope::ALL.iter().map(name).collect();
+/// The scopes that there are, with names for the constants of generated clients, who would number what
+/// is no word. No two have one name.
+fn list_scopes(schema: &mut Value, catalogue: &ScopeCatalogue) {
+    let mut constants: Vec<String> = Vec::new();
+    for one in catalogue.definitions() {
+        let mut name = match &one.scope {
+            star if *star == Scope::ALL => "ALL".to_owned(),
+            scope => scope.as_str().replace([':', '.', '-'], "_").to_ascii_uppercase(),
+        };
+        while constants.contains(&name) {
+            name.push('_');
+        }
+        constants.push(name);
+    }
+    schema["enum"] = catalogue.definitions().iter().map(|one| one.scope.as_str()).collect();
+    schema["x-enum-varnames"] = json!(constants);
+    schema["x-enum-descriptions"] =
+        catalogue.definitions().iter().map(|one| one.description.as_str()).collect();
+}
+
+/// An example has no other scopes than those that there are.
+fn name_scopes_that_there_are(example: &mut Value, catalogue: &ScopeCatalogue) {
+    let Some(names) = example.as_array_mut() else { return };
+    names.retain(|name| name.as_str().is_some_and(|name| catalogue.contains(name)));
+    if names.is_empty() {
+        names.push(json!(Scope::API_KEYS_READ.as_str()));
+    }
 }
 
 /// Beside a `$ref`, generators lose a description.

@@ -1,7 +1,7 @@
 //! The body that asks for a key.
 
 use capykeys_domain::{
-    model::{DeviceName, KeyName, KeySpec, ProjectId, ScopeSet, Timestamp},
+    model::{DeviceName, KeyName, KeySpec, ProjectId, ScopeCatalogue, Timestamp},
     secret::KeyFormat,
 };
 use serde::Deserialize;
@@ -24,8 +24,7 @@ pub(crate) struct CreateApiKeyRequest {
         pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufff8][^\\u0000-\\u001f\\u007f-\\u009f]*$"
     )]
     name: String,
-    /// What the key may be used for: none twice; the order is kept. For a key of one project,
-    /// neither `*` nor `organizations:…` nor `api_keys:…`.
+    /// What the key may be used for: none twice; the order is kept.
     #[schema(value_type = Vec<ScopeName>, min_items = 1)]
     scopes: Vec<String>,
     /// Restricts the key to one project. The id belongs to another service and is not checked.
@@ -55,7 +54,12 @@ pub(crate) struct CreateApiKeyRequest {
 ///
 /// # Errors
 /// 400 with a sentence that names the member and the rule.
-pub(crate) fn key_spec(body: &[u8], format: &KeyFormat, now: Timestamp) -> Result<KeySpec, ApiError> {
+pub(crate) fn key_spec(
+    body: &[u8],
+    format: &KeyFormat,
+    catalogue: &ScopeCatalogue,
+    now: Timestamp,
+) -> Result<KeySpec, ApiError> {
     let asked: CreateApiKeyRequest = Members::parse(body)?.read()?;
     for (field, text) in [("name", Some(&asked.name)), ("device_name", asked.device_name.as_ref())] {
         if text.is_some_and(|text| format.occurs_in(text)) {
@@ -63,9 +67,9 @@ pub(crate) fn key_spec(body: &[u8], format: &KeyFormat, now: Timestamp) -> Resul
         }
     }
     let name = KeyName::parse(&asked.name)?;
-    let mut spec = KeySpec::new(name, ScopeSet::parse(asked.scopes.iter().map(String::as_str))?);
+    let mut spec = KeySpec::new(name, catalogue.parse(asked.scopes.iter().map(String::as_str))?);
     if let Some(project_id) = &asked.project_id {
-        spec = spec.for_project(ProjectId::parse(project_id)?)?;
+        spec = spec.for_project(ProjectId::parse(project_id)?, catalogue)?;
     }
     if let Some(expires_at) = &asked.expires_at {
         spec = spec.expiring_at(Timestamp::parse("expires_at", expires_at)?, now)?;
@@ -80,13 +84,12 @@ pub(crate) fn key_spec(body: &[u8], format: &KeyFormat, now: Timestamp) -> Resul
 mod tests {
     use proptest::prelude::*;
 
-    use capykeys_domain::model::Scope;
-
     use super::*;
 
     fn parse(body: &str) -> Result<KeySpec, String> {
         let now = Timestamp::parse("t", "2026-01-01T00:00:00Z").unwrap();
-        key_spec(body.as_bytes(), &KeyFormat::default(), now).map_err(|error| error.to_string())
+        key_spec(body.as_bytes(), &KeyFormat::default(), &ScopeCatalogue::default(), now)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -97,8 +100,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(spec.name().as_str(), " CI ");
-        let scopes: Vec<_> = spec.scopes().iter().map(Scope::as_str).collect();
-        assert_eq!(scopes, ["jobs:read", "backups:read"]);
+        assert_eq!(spec.scopes().to_string(), "jobs:read backups:read");
         assert_eq!(spec.project_id().unwrap().as_str(), "p_1");
         assert_eq!(spec.expires_at().unwrap().to_string(), "2026-06-01T00:00:00.123456Z");
         assert_eq!(spec.device_name().unwrap().as_str(), "laptop");
@@ -177,9 +179,9 @@ mod tests {
         #[test]
         fn no_body_makes_it_panic(body: Vec<u8>, text: String) {
             let now = Timestamp::MAX;
-            let format = KeyFormat::default();
-            let _ = key_spec(&body, &format, now);
-            let _ = key_spec(serde_json::json!({"name": text, "scopes": [text], "expires_at": text}).to_string().as_bytes(), &format, now);
+            let (format, catalogue) = (KeyFormat::default(), ScopeCatalogue::default());
+            let _ = key_spec(&body, &format, &catalogue, now);
+            let _ = key_spec(serde_json::json!({"name": text, "scopes": [text], "expires_at": text}).to_string().as_bytes(), &format, &catalogue, now);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use capykeys_domain::{
-    model::{ProjectId, ScopeSet},
+    model::{ProjectId, ScopeCatalogue},
     policy::Requirement,
     secret::{KeyFormat, PlaintextKey},
 };
@@ -86,15 +86,23 @@ pub(crate) struct Question {
 impl Question {
     /// # Errors
     /// 400 with a sentence that names the member and the rule.
-    pub(crate) fn parse(body: &[u8], format: &KeyFormat) -> Result<Self, ApiError> {
-        Self::read(Members::parse(body)?, format)
+    pub(crate) fn parse(
+        body: &[u8],
+        format: &KeyFormat,
+        catalogue: &ScopeCatalogue,
+    ) -> Result<Self, ApiError> {
+        Self::read(Members::parse(body)?, format, catalogue)
     }
 
     /// Up to [`MAX_BATCH`] of them.
     ///
     /// # Errors
     /// The same, with the member's place.
-    pub(crate) fn parse_batch(body: &[u8], format: &KeyFormat) -> Result<Vec<Self>, ApiError> {
+    pub(crate) fn parse_batch(
+        body: &[u8],
+        format: &KeyFormat,
+        catalogue: &ScopeCatalogue,
+    ) -> Result<Vec<Self>, ApiError> {
         let otherwise = "`verifications` is required, and must be an array of objects.";
         deserialize::<Members>(body, otherwise)?.unique()?;
         let VerifyApiKeysRequest { verifications } = deserialize(body, otherwise)?;
@@ -104,17 +112,17 @@ impl Question {
         let read = |(index, members): (usize, Members)| {
             members
                 .unique()
-                .and_then(|members| Self::read(members, format))
+                .and_then(|members| Self::read(members, format, catalogue))
                 .map_err(|error| error.within(format_args!("verifications[{index}]")))
         };
         verifications.into_iter().enumerate().map(read).collect()
     }
 
-    fn read(members: Members, format: &KeyFormat) -> Result<Self, ApiError> {
+    fn read(members: Members, format: &KeyFormat, catalogue: &ScopeCatalogue) -> Result<Self, ApiError> {
         let VerifyApiKeyRequest { api_key, scopes, project_id, max_age_ms } = members.read()?;
         let scopes = scopes.filter(|scopes| !scopes.is_empty());
         let requirement = Requirement {
-            scopes: scopes.map(|scopes| ScopeSet::parse(scopes.iter().map(String::as_str))).transpose()?,
+            scopes: scopes.map(|scopes| catalogue.parse(scopes.iter().map(String::as_str))).transpose()?,
             project_id: project_id.as_deref().map(ProjectId::parse).transpose()?,
         };
         let keep = Duration::from_millis(max_age_ms.unwrap_or(0).into());
@@ -128,13 +136,21 @@ mod tests {
 
     use super::*;
 
+    fn parsed(body: &[u8]) -> Result<Question, ApiError> {
+        Question::parse(body, &KeyFormat::default(), &ScopeCatalogue::default())
+    }
+
+    fn parsed_batch(body: &[u8]) -> Result<Vec<Question>, ApiError> {
+        Question::parse_batch(body, &KeyFormat::default(), &ScopeCatalogue::default())
+    }
+
     fn refusal(body: &str) -> String {
-        Question::parse(body.as_bytes(), &KeyFormat::default()).unwrap_err().to_string()
+        parsed(body.as_bytes()).unwrap_err().to_string()
     }
 
     #[test]
     fn what_is_not_required_may_be_left_out() {
-        let parse = |body: &str| Question::parse(body.as_bytes(), &KeyFormat::default()).unwrap();
+        let parse = |body: &str| parsed(body.as_bytes()).unwrap();
         let question = parse(r#"{"api_key":"x","scopes":[],"newer":{"a":null}}"#);
         assert!(question.key.is_none(), "a text that can be no key");
         assert_eq!(question.keep, Duration::ZERO);
@@ -157,7 +173,7 @@ mod tests {
     fn a_key_is_taken_whole_and_not_shown() {
         let key = "capy_live_000000000000000000000000000000003UFVO5";
         let body = format!(r#"{{"api_key":"{key}","name":"hush"}}"#);
-        let question = Question::parse(body.as_bytes(), &KeyFormat::default()).unwrap();
+        let question = parsed(body.as_bytes()).unwrap();
         assert_eq!(question.key.as_ref().unwrap().expose(), key);
         let shown = format!("{question:?} {:?}", Members::parse(body.as_bytes()).unwrap());
         assert!(!shown.contains(key) && !shown.contains("hush"), "{shown}");
@@ -181,9 +197,7 @@ mod tests {
 
     #[test]
     fn in_a_batch_the_place_is_named_too() {
-        let refusal = |body: &str| {
-            Question::parse_batch(body.as_bytes(), &KeyFormat::default()).unwrap_err().to_string()
-        };
+        let refusal = |body: &str| parsed_batch(body.as_bytes()).unwrap_err().to_string();
         for (body, sentence) in [
             (r"{}", "`verifications` is required, and must be an array of objects."),
             (r#"{"verifications":[1]}"#, "`verifications` is required, and must be an array of objects."),
@@ -212,7 +226,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_body_makes_it_panic(body: Vec<u8>) {
-            let _ = (Question::parse(&body, &KeyFormat::default()), Question::parse_batch(&body, &KeyFormat::default()));
+            let _ = (parsed(&body), parsed_batch(&body));
         }
     }
 }

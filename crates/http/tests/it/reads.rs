@@ -3,7 +3,7 @@
 use crate::support::{Answer, Mood, Site};
 use capykeys_conformance::fixtures::context;
 use capykeys_domain::{
-    model::{KeyName, KeySpec, OrganizationName, ProjectId, Renaming, ScopeSet},
+    model::{KeyName, KeySpec, OrganizationName, ProjectId, Renaming, ScopeCatalogue, ScopeSet},
     policy::Permit,
     usecases::CreatedKey,
 };
@@ -55,8 +55,10 @@ async fn a_connection_goes_on_after_head() {
 #[tokio::test(flavor = "multi_thread")]
 async fn any_good_key_of_an_organization_may_see_it() {
     let site = Site::new().await;
-    let spec = KeySpec::new(KeyName::parse("p").unwrap(), ScopeSet::parse(["jobs:read"]).unwrap());
-    let of_a_project = site.key_for(spec.for_project(ProjectId::parse("p1").unwrap()).unwrap()).await;
+    let spec = KeySpec::new(KeyName::parse("p").unwrap(), ScopeSet::from_stored(["jobs:read"]).unwrap());
+    let of_a_project = site
+        .key_for(spec.for_project(ProjectId::parse("p1").unwrap(), &ScopeCatalogue::default()).unwrap())
+        .await;
     let id = site.organization.id;
     let path = format!("/v1/organizations/{id}");
     let expected = format!(

@@ -3,7 +3,7 @@
 use crate::support::Site;
 use capykeys_conformance::fixtures::{at, context, key as other_key};
 use capykeys_domain::{
-    model::{KeyName, KeySpec, OrganizationName, ProjectId, ScopeSet, Slug},
+    model::{KeyName, KeySpec, OrganizationName, ProjectId, ScopeCatalogue, ScopeSet, Slug},
     policy::Permit,
     usecases::{CreatedKey, NewOrganization},
 };
@@ -152,8 +152,10 @@ async fn a_key_can_revoke_itself_whatever_its_scopes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_project_key_can_revoke_itself_alone() {
     let site = Site::new().await;
-    let spec = || KeySpec::new(KeyName::parse("p").unwrap(), ScopeSet::parse(["jobs:read"]).unwrap());
-    let key = site.key_for(spec().for_project(ProjectId::parse("p1").unwrap()).unwrap()).await;
+    let spec = || KeySpec::new(KeyName::parse("p").unwrap(), ScopeSet::from_stored(["jobs:read"]).unwrap());
+    let key = site
+        .key_for(spec().for_project(ProjectId::parse("p1").unwrap(), &ScopeCatalogue::default()).unwrap())
+        .await;
     let sibling = site.key_for(spec()).await;
     site.send_as(&key, "GET", &site.keys_path(), "").error(403);
     let path = |key: &CreatedKey| format!("{}/{}", site.keys_path(), key.key.id);

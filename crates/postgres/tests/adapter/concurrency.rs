@@ -80,11 +80,11 @@ async fn a_key_waits_for_whatever_is_about_to_bound_it_and_is_refused() {
         ("UPDATE api_keys SET project_id = 'p1'", refused(Forbidden::ProjectKey)),
         (
             "UPDATE api_keys SET scopes = ARRAY['api_keys:read']",
-            refused(Forbidden::MissingScope(Scope::ApiKeysWrite)),
+            refused(Forbidden::MissingScope(Scope::API_KEYS_WRITE)),
         ),
         (
             "UPDATE api_keys SET scopes = ARRAY['api_keys:write']",
-            refused(Forbidden::ScopeNotHeld(Scope::JobsRead)),
+            refused(Forbidden::ScopeNotHeld(fixtures::scope("jobs:read"))),
         ),
     ] {
         let scene = scene().await;
@@ -92,7 +92,7 @@ async fn a_key_waits_for_whatever_is_about_to_bound_it_and_is_refused() {
         scene.run(&format!("BEGIN; {change}")).await;
         let creator = Creator::Key(scene.key.key.id);
         let mut key = NewKey { creator, ..fixtures::key(scene.organization.id, fixtures::at(4)) };
-        key.key.scopes = fixtures::scopes(&[Scope::JobsRead]);
+        key.key.scopes = fixtures::scopes(&["jobs:read"]);
         assert_eq!(scene.insert_while_waiting(key).await, expected, "{change}");
     }
 }

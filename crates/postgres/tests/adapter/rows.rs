@@ -2,10 +2,11 @@
 
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
-    model::{ApiKey, AuditAction, KeySource, ProjectId, Scope, ScopeSet},
+    model::{ApiKey, AuditAction, KeySource, ProjectId},
     ports::{Insertion, KeyLookup, KeyStore, Organizations},
 };
 use capykeys_testkit::shared;
+use tokio_postgres::error::SqlState;
 
 use crate::{
     scene::scene,
@@ -36,7 +37,7 @@ async fn a_key_of_one_project_may_be_stored_with_scopes_that_reach_beyond_it() {
     store.create(&organization, &event).await.unwrap();
     let mut new = fixtures::key(organization.id, fixtures::at(1));
     new.key.project_id = Some(ProjectId::parse("p").unwrap());
-    new.key.scopes = ScopeSet::new(Scope::ALL.iter().copied()).unwrap();
+    new.key.scopes = fixtures::scopes(&fixtures::SCOPES);
     assert_eq!(store.insert(&new, &fixtures::created(&new)).await.unwrap(), Insertion::Inserted);
     assert_eq!(KeyStore::find(&store, organization.id, new.key.id).await.unwrap(), Some(new.key));
 }
@@ -54,4 +55,35 @@ async fn a_source_that_is_not_known_is_read_as_it_is() {
     assert_eq!(listed, std::slice::from_ref(&expected));
     let found = scene.store.find_by_digest(&[scene.key.digest]).await.unwrap().unwrap();
     assert_eq!(found.key, expected);
+}
+
+#[tokio::test]
+async fn the_table_takes_every_name_of_a_scope_and_nothing_else() {
+    let scene = scene().await;
+    let set = |scopes: &'static str| {
+        let update = format!("UPDATE api_keys SET scopes = '{scopes}'");
+        let other = &scene.other;
+        async move { other.execute(&update, &[]).await.map_err(|error| error.code().cloned()) }
+    };
+    for names in ["{*}", "{repo}", "{read:user,jobs:read,*}", "{a.b-c_d:1,*}"] {
+        assert_eq!(set(names).await, Ok(1), "{names}");
+    }
+    for wrong in [
+        "{}",
+        "{NULL}",
+        "{a,NULL}",
+        r#"{""}"#,
+        r#"{"a b"}"#,
+        r#"{"a "}"#,
+        r#"{"a,b"}"#,
+        "{{a},{b}}",
+        "{Jobs:read}",
+        "{jobs:*}",
+        "{**}",
+        "{1a}",
+        "{a,-b}",
+        "{é}",
+    ] {
+        assert_eq!(set(wrong).await, Err(Some(SqlState::CHECK_VIOLATION)), "{wrong}");
+    }
 }

@@ -100,7 +100,7 @@ async fn on_a_store_that_nobody_else_works_on_a_change_waits_for_nobody() {
         clerk: None,
     };
     let organization = operators.create_organization(new, &context).await.unwrap();
-    let spec = KeySpec::new(KeyName::parse("CI").unwrap(), ScopeSet::new([Scope::All]).unwrap());
+    let spec = KeySpec::new(KeyName::parse("CI").unwrap(), ScopeSet::new([Scope::ALL]).unwrap());
     let permit = Permit::operator_creates_key(&organization);
     let created = management.create_key(&permit, spec, &context).await.unwrap();
     let permit = Permit::operator_revokes_key(&organization, created.key.id);

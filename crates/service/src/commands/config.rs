@@ -12,7 +12,7 @@ pub(crate) fn run(config: &Config, backend: &dyn Backend, command: &cli::Config)
 /// Checks the files that the configuration names and all else that needs neither the store nor the
 /// network.
 pub(crate) fn check(config: &Config, backend: &dyn Backend) -> Result<(), Error> {
-    config.internal.authorize.gateways()?;
+    config.internal.authorize.gateways(&config.catalogue()?)?;
     internal::proof(&config.internal)?;
     clerk::verifier(&config.clerk)?;
     peppers::check(&config.keys, backend.embedded().map(|embedded| embedded.directory))?;

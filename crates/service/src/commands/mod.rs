@@ -37,13 +37,15 @@ const SILENCE: Duration = Duration::from_secs(2);
 
 /// Does what the command line says.
 pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
-    // These need no configuration.
-    match &arguments.command {
-        Command::Openapi => return output::text(&capykeys_http::openapi_json()),
-        Command::Rules(command) => return rules::run(command),
-        _ => {}
+    // It needs no configuration.
+    if matches!(arguments.command, Command::Openapi) {
+        return output::text(&capykeys_http::openapi_json());
     }
     let config = Config::load(arguments.config.as_deref())?;
+    arguments.check_scopes(&config.catalogue()?).unwrap_or_else(|error| error.exit());
+    if let Command::Rules(command) = &arguments.command {
+        return rules::run(&config, command);
+    }
     telemetry::init(&config.log)?;
     if !config.server.core_dumps {
         memory::keep_private()?;

@@ -33,7 +33,8 @@ const LEAVE_LIMIT: Duration = LONGEST_LEASE.saturating_add(Duration::from_secs(1
 pub(crate) async fn run(config: &Config, backend: &dyn Backend) -> Result<(), Error> {
     // All of it before the store is touched: a mistake must not make an empty one somewhere else.
     super::check(config, backend)?;
-    let (proof, gateways) = (internal::proof(&config.internal)?, config.internal.authorize.gateways()?);
+    let proof = internal::proof(&config.internal)?;
+    let gateways = config.internal.authorize.gateways(&config.catalogue()?)?;
     let base_path = config.server.base_path()?;
     let app = app::build(config, backend, Role::Replica).await?;
     let listeners = Listeners::bind(config)?;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use capykeys_domain::model::ScopeCatalogue;
 use capykeys_gateway::{Gateways, IdentityHeaders};
 use reqwest::header::HeaderName;
 use serde::{Deserialize, Serialize};
@@ -58,11 +59,11 @@ impl Default for Headers {
 }
 
 impl Authorize {
-    pub(crate) fn gateways(&self) -> Result<Gateways, ConfigError> {
+    pub(crate) fn gateways(&self, catalogue: &ScopeCatalogue) -> Result<Gateways, ConfigError> {
         let headers = IdentityHeaders::new(self.headers.names().map(|(_, name)| name));
         let headers = headers.map_err(|invalid| broken("internal.authorize.headers", invalid.rule()))?;
-        let rules = self.rules_file.as_deref().map(|path| load_rules("internal.authorize.rules_file", path));
-        let rules = rules.transpose()?;
+        let load = |path| load_rules("internal.authorize.rules_file", path, catalogue);
+        let rules = self.rules_file.as_deref().map(load).transpose()?;
         Ok(Gateways { rules, headers })
     }
 

@@ -24,7 +24,7 @@ impl Config {
         self.keys.check()?;
         self.internal.check()?;
         self.clerk.check()?;
-        self.clerk.role_table()?;
+        self.role_table(&self.catalogue()?)?;
         self.log.filter().map(drop)
     }
 

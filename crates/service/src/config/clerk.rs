@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{
     forms::{list, whole_seconds},
-    roles::{self, Scopes},
+    roles::{self, ScopeNames},
     rule,
 };
 
@@ -19,10 +19,10 @@ pub(crate) struct Clerk {
     /// Whether an organization that is known at Clerk alone is created here.
     pub(crate) provisioning: Provisioning,
     /// What every role is granted that has no row in `roles`.
-    pub(crate) other_roles: Scopes,
+    pub(crate) other_roles: ScopeNames,
     /// What roles are granted, by their names.
     #[serde(deserialize_with = "roles::rows")]
-    pub(crate) roles: BTreeMap<String, Scopes>,
+    pub(crate) roles: BTreeMap<String, ScopeNames>,
     /// The instances, by names of your own.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) instances: BTreeMap<String, Instance>,

@@ -13,6 +13,7 @@ mod keys;
 mod roles;
 mod rule;
 mod rules;
+mod scopes;
 mod secret;
 mod server;
 mod storage;
@@ -32,6 +33,7 @@ pub(crate) use clerk::{Clerk, Instance};
 pub(crate) use error::ConfigError;
 pub(crate) use keys::Keys;
 pub(crate) use rules::load as load_rules;
+pub(crate) use scopes::Scopes;
 pub(crate) use secret::Secret;
 pub(crate) use server::{Internal, Log, LogFormat, Server};
 pub(crate) use storage::{Postgres, Sqlite, Store, StoreKind};
@@ -51,6 +53,7 @@ pub(crate) struct Config {
     pub(crate) usage: Usage,
     pub(crate) audit: Audit,
     pub(crate) clerk: Clerk,
+    pub(crate) scopes: Scopes,
     pub(crate) log: Log,
 }
 
@@ -85,7 +88,11 @@ impl Config {
         let merged = merged.map_err(|error| ConfigError::unusable(&error))?;
         values::check("", &merged.cache)?;
         let written = merged.cache.clone();
-        let config: Self = merged.try_deserialize().map_err(|error| ConfigError::unusable(&error))?;
+        let default_others = merged.get::<config::Value>("clerk.other_roles").is_err();
+        let mut config: Self = merged.try_deserialize().map_err(|error| ConfigError::unusable(&error))?;
+        if default_others {
+            config.clerk.other_roles.keep_known(&config.catalogue()?);
+        }
         values::check_numbers("", &written, &serde_json::json!(config))?;
         config.check()?;
         Ok(config)
@@ -193,10 +200,12 @@ mod tests {
             ("CAPYKEYS__CLERK__ROLES__GUEST", "jobs:read, schema:read"),
             ("CAPYKEYS__CLERK__OTHER_ROLES", ""),
         ];
-        let table = load(file, &environment).unwrap().clerk.role_table().unwrap();
-        let rows: Vec<_> = table.rows().iter().map(|(role, scopes)| (role.as_str(), scopes.len())).collect();
+        let config = load(file, &environment).unwrap();
+        let table = config.role_table(&config.catalogue().unwrap()).unwrap();
+        let rows: Vec<_> =
+            table.rows().iter().map(|(role, scopes)| (role.as_str(), scopes.iter().len())).collect();
         assert_eq!(rows, [("org:admin", 1), ("org:billing", 1), ("org:guest", 2)]);
-        assert!(table.others().is_empty());
+        assert_eq!(table.others().iter().len(), 0);
     }
 
     #[test]

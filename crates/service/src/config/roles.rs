@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use capykeys_domain::{
-    model::{Role, Scope, ScopeSet},
+    model::{Role, ScopeCatalogue, ScopeSet},
     policy::RoleTable,
 };
 use serde::{Deserialize, Deserializer, Serialize};
@@ -13,42 +13,47 @@ use super::{Clerk, ConfigError, forms::list};
 /// Names of scopes: a list, or a text with commas.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(transparent)]
-pub(crate) struct Scopes(#[serde(deserialize_with = "list")] Vec<String>);
+pub(crate) struct ScopeNames(#[serde(deserialize_with = "list")] Vec<String>);
 
-impl From<&Vec<Scope>> for Scopes {
-    fn from(scopes: &Vec<Scope>) -> Self {
+impl From<&ScopeSet> for ScopeNames {
+    fn from(scopes: &ScopeSet) -> Self {
         Self(scopes.iter().map(|scope| scope.as_str().to_owned()).collect())
     }
 }
 
-impl Scopes {
+impl ScopeNames {
     /// The scopes, where there are any: a role may be granted nothing.
-    fn parse(&self, setting: &str) -> Result<Vec<Scope>, ConfigError> {
+    fn parse(&self, setting: &str, catalogue: &ScopeCatalogue) -> Result<ScopeSet, ConfigError> {
         if self.0.is_empty() {
-            return Ok(Vec::new());
+            return Ok(ScopeSet::default());
         }
-        let scopes = ScopeSet::parse(self.0.iter().map(String::as_str));
-        scopes
-            .map(|scopes| scopes.iter().collect())
-            .map_err(|invalid| ConfigError::Invalid(format!("`{setting}`: {invalid}")))
+        let scopes = catalogue.parse(self.0.iter().map(String::as_str));
+        scopes.map_err(|invalid| ConfigError::Invalid(format!("`{setting}`: {invalid}")))
+    }
+
+    /// Leaves those out that there are not.
+    pub(super) fn keep_known(&mut self, catalogue: &ScopeCatalogue) {
+        self.0.retain(|name| catalogue.contains(name));
     }
 }
 
 /// The rows that are there unless the configuration has others for the same roles.
-pub(super) fn default_rows() -> BTreeMap<String, Scopes> {
+pub(super) fn default_rows() -> BTreeMap<String, ScopeNames> {
     let rows = RoleTable::default();
     rows.rows().iter().map(|(role, scopes)| (role.as_str().to_owned(), scopes.into())).collect()
 }
 
 /// What the roles are granted that have no row, unless the configuration says otherwise.
-pub(super) fn default_others() -> Scopes {
+pub(super) fn default_others() -> ScopeNames {
     RoleTable::default().others().into()
 }
 
 /// The rows of the configuration, and the default ones of other roles: a row for one role takes nothing
 /// from another.
-pub(super) fn rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Scopes>, D::Error> {
-    let mut rows = BTreeMap::<String, Scopes>::deserialize(deserializer)?;
+pub(super) fn rows<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, ScopeNames>, D::Error> {
+    let mut rows = BTreeMap::<String, ScopeNames>::deserialize(deserializer)?;
     for (role, scopes) in default_rows() {
         if !rows.keys().any(|name| Role::parse(name).is_some_and(|named| named.as_str() == role)) {
             rows.insert(role, scopes);
@@ -58,39 +63,44 @@ pub(super) fn rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMa
 }
 
 impl Clerk {
-    /// What sessions are granted.
-    pub(crate) fn role_table(&self) -> Result<RoleTable, ConfigError> {
+    /// The rows of roles, and what all others are granted.
+    pub(super) fn granted(
+        &self,
+        catalogue: &ScopeCatalogue,
+    ) -> Result<(BTreeMap<Role, ScopeSet>, ScopeSet), ConfigError> {
         let mut rows = BTreeMap::new();
         for (name, scopes) in &self.roles {
             let setting = format!("clerk.roles.{name:?}");
             let role = Role::parse(name)
                 .ok_or_else(|| ConfigError::Invalid(format!("`{setting}` is not the name of a role")))?;
-            if rows.insert(role, scopes.parse(&setting)?).is_some() {
+            if rows.insert(role, scopes.parse(&setting, catalogue)?).is_some() {
                 return Err(ConfigError::Invalid(format!(
                     "`{setting}` is there twice, with and without `org:`"
                 )));
             }
         }
-        Ok(RoleTable::new(rows, self.other_roles.parse("clerk.other_roles")?))
+        Ok((rows, self.other_roles.parse("clerk.other_roles", catalogue)?))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     fn clerk(text: &str) -> Clerk {
         toml::from_str(text).unwrap()
     }
 
     fn table(text: &str) -> Result<RoleTable, String> {
-        clerk(text).role_table().map_err(|error| error.to_string())
+        let config = Config { clerk: clerk(text), ..Config::default() };
+        config.role_table(&ScopeCatalogue::default()).map_err(|error| error.to_string())
     }
 
-    fn granted(text: &str, role: &str) -> Vec<&'static str> {
+    fn granted(text: &str, role: &str) -> Vec<String> {
         let table = table(text).unwrap();
         let scopes = table.rows().get(&Role::parse(role).unwrap()).unwrap_or(table.others());
-        scopes.iter().map(|scope| scope.as_str()).collect()
+        scopes.iter().map(|scope| scope.as_str().to_owned()).collect()
     }
 
     #[test]

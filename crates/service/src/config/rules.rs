@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use capykeys_domain::model::{Invalid, ScopeSet};
+use capykeys_domain::model::{Invalid, ScopeCatalogue};
 use capykeys_gateway::{HostPattern, PathPattern, RouteRule, RouteRules};
 use serde::Deserialize;
 
@@ -26,8 +26,12 @@ struct Rule {
     anonymous: bool,
 }
 
-/// The rules in the file that `setting` names, at least one.
-pub(crate) fn load(setting: &str, path: &Path) -> Result<RouteRules, ConfigError> {
+/// The rules in the file that `setting` names, at least one, with scopes of the catalogue.
+pub(crate) fn load(
+    setting: &str,
+    path: &Path,
+    catalogue: &ScopeCatalogue,
+) -> Result<RouteRules, ConfigError> {
     let text = error::read_toml(setting, path)?;
     let name = path.display();
     let file: File = toml::from_str(&text).map_err(|error: toml::de::Error| {
@@ -38,14 +42,15 @@ pub(crate) fn load(setting: &str, path: &Path) -> Result<RouteRules, ConfigError
         return Err(ConfigError::Invalid(format!("{name} has no [[rules]]: nobody would be let through")));
     }
     let rule = |(index, rule): (usize, Rule)| {
-        rule.parse().map_err(|invalid| ConfigError::Invalid(format!("{name}, rule {}: {invalid}", index + 1)))
+        let parsed = rule.parse(catalogue);
+        parsed.map_err(|invalid| ConfigError::Invalid(format!("{name}, rule {}: {invalid}", index + 1)))
     };
     file.rules.into_iter().enumerate().map(rule).collect::<Result<_, _>>().map(RouteRules::new)
 }
 
 impl Rule {
-    fn parse(self) -> Result<RouteRule, Invalid> {
-        let scopes = self.scopes.map(|scopes| ScopeSet::parse(scopes.iter().map(String::as_str)));
+    fn parse(self, catalogue: &ScopeCatalogue) -> Result<RouteRule, Invalid> {
+        let scopes = self.scopes.map(|scopes| catalogue.parse(scopes.iter().map(String::as_str)));
         let mut rule = RouteRule::new(PathPattern::parse(&self.path)?, scopes.transpose()?);
         if let Some(host) = self.host {
             rule = rule.on(HostPattern::parse(&host)?);
@@ -66,7 +71,8 @@ mod tests {
     fn parse(text: &str) -> Result<usize, String> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text.as_bytes()).unwrap();
-        load("FILE", file.path()).map(|rules| rules.len()).map_err(|error| error.to_string())
+        let rules = load("FILE", file.path(), &ScopeCatalogue::default());
+        rules.map(|rules| rules.len()).map_err(|error| error.to_string())
     }
 
     #[test]

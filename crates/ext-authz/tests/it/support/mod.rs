@@ -17,7 +17,7 @@ use capykeys_conformance::{
     model::ModelStore,
 };
 use capykeys_domain::{
-    model::{KeyName, KeySpec, Organization, OrganizationName, ScopeSet, Slug},
+    model::{KeyName, KeySpec, Organization, OrganizationName, ScopeCatalogue, ScopeSet, Slug},
     policy::Permit,
     ports::{NoReplicas, Unremembered},
     secret::{KeyFormat, Pepper, PepperId, Peppers},
@@ -130,7 +130,7 @@ impl Site {
 
     /// A key of the organization with these scopes, made by an operator.
     pub(crate) async fn key(&self, scopes: &[&str]) -> CreatedKey {
-        let scopes = ScopeSet::parse(scopes.iter().copied()).unwrap();
+        let scopes = ScopeSet::from_stored(scopes.iter().copied()).unwrap();
         self.key_for(KeySpec::new(KeyName::parse("operator's").unwrap(), scopes)).await
     }
 
@@ -148,7 +148,8 @@ fn capykeys(mood: watch::Receiver<Mood>, clock: &Arc<ManualClock>) -> (Arc<Verdi
     let pepper = Pepper::new(PepperId::parse("1").unwrap(), Zeroizing::new([1; 32]));
     let peppers = Peppers::new(pepper, Vec::new()).unwrap();
     let entropy = Arc::new(SeededEntropy::default());
-    let environment = Arc::new(Environment::new(clock.clone(), entropy, KeyFormat::default(), peppers));
+    let (format, scopes) = (KeyFormat::default(), ScopeCatalogue::default());
+    let environment = Arc::new(Environment::new(clock.clone(), entropy, format, peppers, scopes));
     let keys = Arc::new(Unremembered(Arc::new(MoodyLookup { model, mood })));
     let uses = Arc::new(ToldUses::default());
     let verdicts = Verdicts::new(environment.clone(), keys, uses, store.clone(), None);

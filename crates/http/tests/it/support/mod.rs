@@ -17,7 +17,7 @@ use capykeys_conformance::{
     model::ModelStore,
 };
 use capykeys_domain::{
-    model::{KeyName, KeySpec, Organization, OrganizationName, ScopeSet, Slug},
+    model::{KeyName, KeySpec, Organization, OrganizationName, ScopeCatalogue, ScopeSet, Slug},
     policy::Permit,
     ports::{NoReplicas, Unremembered},
     secret::{KeyFormat, Pepper, PepperId, Peppers},
@@ -102,7 +102,7 @@ impl Site {
 
     /// A key of the organization with these scopes, made by an operator.
     pub(crate) async fn key(&self, scopes: &[&str]) -> CreatedKey {
-        let scopes = ScopeSet::parse(scopes.iter().copied()).unwrap();
+        let scopes = ScopeSet::from_stored(scopes.iter().copied()).unwrap();
         self.key_for(KeySpec::new(KeyName::parse("operator's").unwrap(), scopes)).await
     }
 
@@ -162,7 +162,8 @@ fn capykeys(store: &MoodyStore, clock: &Arc<ManualClock>) -> (Arc<Verdicts>, Arc
     let pepper = Pepper::new(PepperId::parse("1").unwrap(), Zeroizing::new([1; 32]));
     let peppers = Peppers::new(pepper, Vec::new()).unwrap();
     let entropy = Arc::new(SeededEntropy::default());
-    let environment = Arc::new(Environment::new(clock.clone(), entropy, KeyFormat::default(), peppers));
+    let (format, scopes) = (KeyFormat::default(), ScopeCatalogue::default());
+    let environment = Arc::new(Environment::new(clock.clone(), entropy, format, peppers, scopes));
     let (keys, uses) = (Arc::new(Unremembered(moody.clone())), Arc::new(ToldUses::default()));
     let verdicts = Verdicts::new(environment.clone(), keys, uses, moody.clone(), None);
     let management =
