@@ -189,9 +189,8 @@ fn beside(name: &str) -> Vec<(&'static str, &'static str)> {
 
 fn load(settings: &[(&str, &str)]) -> Result<(), String> {
     let variable = |(name, value): &(&str, &str)| {
-        let name = name.replace('.', "__").to_uppercase();
         // An id of a pepper stands in small letters.
-        let name = name.replace("OLDER_PEPPERS__X__", "OLDER_PEPPERS__x__");
+        let name = name.replace('.', "__").to_uppercase().replace("OLDER_PEPPERS__X__", "OLDER_PEPPERS__x__");
         (format!("CAPYKEYS__{name}"), (*value).to_owned())
     };
     let config = Config::layered(None, settings.iter().map(variable).collect::<HashMap<_, _>>());
