@@ -35,7 +35,7 @@ mod store;
 mod tls;
 mod url;
 
-pub use migrate::{MIGRATIONS, MigrateError, Migrated, migrate, migrate_with};
-pub use schema::{OLDEST_SCHEMA, SchemaError};
+pub use migrate::{MigrateError, Migrated, migrate, migrate_with};
+pub use schema::{MIGRATIONS, OLDEST_SCHEMA, SchemaError};
 pub use settings::{PostgresSettings, SettingsError, UrlSource};
 pub use store::PostgresStore;

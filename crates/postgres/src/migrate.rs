@@ -2,20 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use capykeys_migrations::{APPLIED, Migration, Misfit, migrations, pending};
+use capykeys_migrations::{APPLIED, Migration, Misfit, pending};
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, types::Type};
 
 use crate::{
     connector::connect,
     failure::Failure,
-    fitness, schema,
+    fitness,
+    schema::{self, MIGRATIONS},
     settings::{PostgresSettings, SettingsError},
     tls::Tls,
 };
-
-/// The migrations that this program knows, oldest first.
-pub const MIGRATIONS: &[Migration] = &migrations!();
 
 /// What the advisory lock of the migrations is called: `capykeys` in ASCII.
 const LOCK: i64 = i64::from_be_bytes(*b"capykeys");

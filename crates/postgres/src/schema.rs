@@ -1,10 +1,13 @@
 //! Whether the database has a schema that this program can work with.
 
 use capykeys_domain::ports::Unavailable;
-use capykeys_migrations::{APPLIED, Applied, Misfit, fits};
+use capykeys_migrations::{APPLIED, Applied, Migration, Misfit, fits, migrations};
 use tokio_postgres::{Client, Row, error::SqlState};
 
-use crate::{failure::Failure, fitness, migrate::MIGRATIONS};
+use crate::{failure::Failure, fitness};
+
+/// The migrations that this program knows, oldest first.
+pub const MIGRATIONS: &[Migration] = &migrations!();
 
 /// The last migration without which this program does not work. Those after it may be missing.
 pub const OLDEST_SCHEMA: i32 = 8;
