@@ -93,7 +93,7 @@ impl Management {
         expires_at: Option<Timestamp>,
     ) -> Result<(NewKey, PlaintextKey), Unavailable> {
         let plaintext = self.environment.mint()?;
-        let now = self.environment.now();
+        let now = self.environment.time_of_making();
         let key = ApiKey {
             id: KeyId::new(now, self.environment.random()?),
             organization_id: permit.organization_id(),

@@ -1,6 +1,7 @@
 //! What all parts of the service need.
 
 use alloc::sync::Arc;
+use core::sync::atomic::{AtomicI64, Ordering};
 
 use crate::{
     model::{RequestId, ScopeCatalogue, Timestamp},
@@ -15,6 +16,8 @@ pub struct Environment {
     format: KeyFormat,
     pub(super) peppers: Arc<Peppers>,
     scopes: ScopeCatalogue,
+    /// When something was made last, in microseconds.
+    last_made: AtomicI64,
 }
 
 impl Environment {
@@ -27,7 +30,8 @@ impl Environment {
         peppers: impl Into<Arc<Peppers>>,
         scopes: ScopeCatalogue,
     ) -> Self {
-        Self { clock, entropy, format, peppers: peppers.into(), scopes }
+        let last_made = AtomicI64::new(i64::MIN);
+        Self { clock, entropy, format, peppers: peppers.into(), scopes, last_made }
     }
 
     /// How keys look.
@@ -46,6 +50,16 @@ impl Environment {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The time for something new: later than that of everything that was made here before, also while
+    /// the clock stands still, so that ids, which begin with it, sort as they were made.
+    pub(super) fn time_of_making(&self) -> Timestamp {
+        let now = self.now();
+        let later = |last: i64| now.unix_micros().max(last.saturating_add(1));
+        let updated =
+            self.last_made.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(later(last)));
+        updated.ok().and_then(|last| Timestamp::from_unix_micros(later(last))).unwrap_or(now)
     }
 
     /// The id of a request: the one that its caller gave, where that can stand in a log, where no key

@@ -136,3 +136,14 @@ async fn an_id_that_no_key_can_have_is_an_unknown_key() {
         assert!(matches!(refused, Err(RevokeKeyError::NoSuchKey)));
     }
 }
+
+#[tokio::test]
+async fn keys_that_are_made_while_the_clock_stands_still_are_listed_as_they_were_made() {
+    let service = Service::new(Provisioning::Auto);
+    let organization = service.organization().await;
+    let mut made = Vec::new();
+    for _ in 0..20 {
+        made.push(service.key(&organization, &["jobs:read"]).await.key.id);
+    }
+    assert!(made.is_sorted(), "{made:?}");
+}
