@@ -44,9 +44,9 @@ BEGIN
         GRANT SELECT ON refinery_schema_history TO capykeys_service;
     END IF;
 
-    IF to_regclass('schema_migrations') IS NOT NULL THEN
-        REVOKE ALL ON schema_migrations FROM capykeys_service;
-        GRANT SELECT ON schema_migrations TO capykeys_service;
+    IF to_regclass('capykeys_schema') IS NOT NULL THEN
+        REVOKE ALL ON capykeys_schema FROM capykeys_service;
+        GRANT SELECT ON capykeys_schema TO capykeys_service;
     END IF;
 
     IF to_regclass('api_keys') IS NOT NULL THEN
@@ -62,6 +62,7 @@ BEGIN
         GRANT SELECT ON audit_events TO capykeys_service;
         GRANT INSERT (at, action, outcome, actor_kind, actor_id, organization_id, key_id, request_id, peer,
             occurrences) ON audit_events TO capykeys_service;
+        REVOKE ALL ON SEQUENCE audit_events_sequence_seq FROM capykeys_service;
         GRANT SELECT ON SEQUENCE audit_events_sequence_seq TO capykeys_service;
     END IF;
 

@@ -100,11 +100,13 @@ fn a_database_without_its_organizations_is_not_served_and_says_so() {
 
 #[test]
 fn a_database_without_the_record_of_its_migrations_is_not_served_and_says_so() {
-    let (_, installation) = restored_without("refinery_schema_history");
-    let output = installation.run_briefly(&["serve"]);
-    assert!(output.expect_failure().contains("run `capykeys migrate`"), "{}", output.stderr);
-    let output = installation.run_briefly(&["migrate"]);
-    assert!(output.expect_failure().contains("refinery_schema_history"), "{}", output.stderr);
+    for table in ["refinery_schema_history", "capykeys_schema"] {
+        let (_, installation) = restored_without(table);
+        let output = installation.run_briefly(&["serve"]);
+        assert!(output.expect_failure().contains("run `capykeys migrate`"), "{}", output.stderr);
+        let output = installation.run_briefly(&["migrate"]);
+        assert!(output.expect_failure().contains(table), "{}", output.stderr);
+    }
 }
 
 #[test]
@@ -209,6 +211,8 @@ fn an_embedded_store_without_the_rows_of_one_table_works_or_says_why() {
         ("replicas", None),
         ("peppers", None),
         ("audit_events", None),
+        ("audit_retention", None),
+        ("capykeys_schema", Some("capykeys_schema")),
         ("organizations", Some("there are keys and no organizations")),
         ("refinery_schema_history", Some("refinery_schema_history")),
     ] {

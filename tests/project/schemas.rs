@@ -32,11 +32,11 @@ fn both_stores_have_the_same_tables_columns_and_keys() {
         "api_keys",
         "audit_events",
         "audit_retention",
+        "capykeys_schema",
         "changes",
         "organizations",
         "peppers",
         "replicas",
-        "schema_migrations",
     ];
     assert_eq!(sqlite.keys().collect::<Vec<_>>(), tables);
     assert_eq!(sqlite, postgres);

@@ -10,10 +10,10 @@ use crate::{
 };
 
 /// What the next release may do to the database beneath today's program.
-const LATER: &str = "INSERT INTO schema_migrations (version, name, checksum, oldest_schema) \
+const LATER: &str = "INSERT INTO capykeys_schema (version, name, checksum, oldest_schema) \
     VALUES (1000, 'later', '1', (SELECT max(version) FROM refinery_schema_history))";
 /// What none may that comes before the release after it: recorded as the runner does.
-const TOO_EARLY: &str = "INSERT INTO schema_migrations (version, name, checksum, oldest_schema) \
+const TOO_EARLY: &str = "INSERT INTO capykeys_schema (version, name, checksum, oldest_schema) \
         VALUES (1001, 'later', '1', 1000); \
     INSERT INTO refinery_schema_history VALUES (1001, 'later', '2030-01-01T00:00:00Z', '1')";
 

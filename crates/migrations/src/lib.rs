@@ -22,10 +22,10 @@ const OF_REFINERY: i32 = 6;
 const OLDEST_SCHEMA: &str = "-- oldest schema: ";
 
 /// Asks both stores for each migration that was applied: its version, the oldest schema that may go on
-/// after it, and its checksum. Where refinery's table has one that the other does not know, none may.
-pub const APPLIED: &str = "SELECT version, oldest_schema, checksum FROM schema_migrations UNION ALL \
+/// after it, and its checksum. After one that refinery's table alone has, only a program may that knows it.
+pub const APPLIED: &str = "SELECT version, oldest_schema, checksum FROM capykeys_schema UNION ALL \
     SELECT version, version, checksum FROM refinery_schema_history \
-    WHERE version NOT IN (SELECT version FROM schema_migrations)";
+    WHERE version NOT IN (SELECT version FROM capykeys_schema)";
 
 /// The migrations of the adapter that says so, oldest first. All stores have the same, each in files of
 /// its own: `1 "initial"` is `migrations/V1__initial.sql`.
@@ -104,7 +104,7 @@ impl Migration {
         }
         if *version > OF_REFINERY {
             by_us = format!(
-                "INSERT INTO schema_migrations (version, name, checksum, oldest_schema) \
+                "INSERT INTO capykeys_schema (version, name, checksum, oldest_schema) \
                  VALUES ({version}, '{name}', '{checksum}', {oldest});"
             );
         }
@@ -134,7 +134,9 @@ pub struct Applied {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
     /// Nobody ever migrated it.
-    #[error("the database has no schema that this program knows: run `capykeys migrate`")]
+    #[error(
+        "the database has no schema of this program, or not all of its tables: run `capykeys migrate`, or restore what is missing"
+    )]
     NotMigrated,
     /// A migration is missing that the program needs.
     #[error("the database's schema is older than this program: run `capykeys migrate`")]

@@ -57,7 +57,7 @@ fn a_migration_is_recorded_where_programs_look_that_may_not_work_on_it() {
         let sql = Box::leak(format!("-- oldest schema: {oldest}\nSELECT 1").into_boxed_str());
         let script = Migration::new(version, "one", sql).script("now()");
         assert_eq!(script.contains("INTO refinery_schema_history"), of_refinery, "{script}");
-        assert_eq!(script.contains("INTO schema_migrations"), own, "{script}");
+        assert_eq!(script.contains("INTO capykeys_schema"), own, "{script}");
     }
 }
 

@@ -39,7 +39,7 @@ CREATE TABLE audit_lines (
 CREATE FUNCTION record_events_end() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     INSERT INTO audit_lines (number, events_end)
-    SELECT NEW.number, COALESCE(max(sequence), 0) FROM audit_events
+    SELECT NEW.number, GREATEST(max(sequence), (SELECT max(expired_through) FROM audit_retention), 0) FROM audit_events
     ON CONFLICT DO NOTHING;
     RETURN NULL;
 END

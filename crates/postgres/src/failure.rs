@@ -98,8 +98,8 @@ fn meaning(code: &SqlState) -> Option<&'static str> {
         "28P01" => "the user name or the password in `postgres.url` is wrong",
         "28000" => "the server does not let the user of `postgres.url` in: look at its pg_hba.conf",
         "3D000" => "the database of `postgres.url` does not exist",
-        "42501" => {
-            "the role of `postgres.url` lacks a right: run crates/postgres/roles.sql after each migration"
+        "55P03" => {
+            "somebody else has locked a table: try again when no backup or long transaction is running"
         }
         "53300" => {
             "the server has no connection left: look at its max_connections and at `postgres.pool_size`"

@@ -34,7 +34,7 @@ const BEFORE_MIGRATION: [Fault; 3] = [
 ];
 
 /// What must hold while the database is served from.
-const IN_SERVICE: [Fault; 8] = [
+const IN_SERVICE: [Fault; 9] = [
     (
         "current_setting('default_transaction_isolation') <> 'read committed'",
         "default_transaction_isolation is not `read committed`: set it so for this role",
@@ -48,10 +48,16 @@ const IN_SERVICE: [Fault; 8] = [
          (restore the schema again, or ALTER TABLE … ENABLE TRIGGER ALL)",
     ),
     (
-        "12 > (SELECT count(*) FROM pg_constraint WHERE convalidated AND contype IN ('p', 'u', 'f') \
+        "2 > (SELECT count(*) FROM pg_trigger WHERE tgenabled IN ('O', 'A') \
+             AND tgfoid IN (to_regprocedure('record_expired_events()'), to_regprocedure('record_events_end()')))",
+        "readers of the audit log would miss events: the triggers of audit_events and history_lines are missing or \
+         disabled (restore the schema again, or ALTER TABLE … ENABLE TRIGGER ALL)",
+    ),
+    (
+        "14 > (SELECT count(*) FROM pg_constraint WHERE convalidated AND contype IN ('p', 'u', 'f') \
          AND conrelid IN (to_regclass('organizations'), to_regclass('api_keys'), to_regclass('audit_events'), \
-             to_regclass('changes'), to_regclass('history_lines'), to_regclass('replicas'), \
-             to_regclass('peppers')))",
+             to_regclass('audit_lines'), to_regclass('audit_retention'), to_regclass('changes'), \
+             to_regclass('history_lines'), to_regclass('replicas'), to_regclass('peppers')))",
         "keys or references of the tables are missing: the restore was not complete",
     ),
     (
@@ -60,7 +66,8 @@ const IN_SERVICE: [Fault; 8] = [
     ),
     (
         // No right to read the sequence, no verdict on it.
-        "(SELECT COALESCE(s.last_value, 0) < (SELECT max(sequence) FROM audit_events) FROM pg_sequences s \
+        "(SELECT COALESCE(s.last_value, 0) < GREATEST((SELECT max(sequence) FROM audit_events), \
+             (SELECT max(expired_through) FROM audit_retention)) FROM pg_sequences s \
          WHERE s.schemaname = current_schema() AND s.sequencename = 'audit_events_sequence_seq' \
              AND has_sequence_privilege('audit_events_sequence_seq', 'SELECT'))",
         "the audit log's numbers begin below those that are there: run `capykeys migrate`",

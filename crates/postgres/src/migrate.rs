@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use capykeys_migrations::{APPLIED, Migration, Misfit, pending};
 use tokio::time::{sleep, timeout};
-use tokio_postgres::{Client, types::Type};
+use tokio_postgres::{Client, error::SqlState, types::Type};
 
 use crate::{
     connector::connect,
@@ -24,20 +24,22 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::fro
 /// How long opening the connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// Whatever the database's own settings are: the migrations are read as they are meant, and each waits
-/// for nobody for long.
-const SESSION: &str = "SET lock_timeout = '5s'; SET standard_conforming_strings = on; SET default_transaction_isolation = 'read committed'";
+/// Whatever the database's own settings are: the migrations are read as they are meant, and each waits for
+/// nobody for longer than the servers' operations may take, for these wait behind it.
+const SESSION: &str = "SET lock_timeout = '200ms'; SET standard_conforming_strings = on; SET default_transaction_isolation = 'read committed'";
 /// Where migrations are recorded. Programs up to migration 6 read the first table through a library, which
 /// made it just so.
 const RECORDS: &str = "CREATE TABLE IF NOT EXISTS refinery_schema_history (\
         version int4 PRIMARY KEY, name varchar(255), applied_on varchar(255), checksum varchar(255)); \
-    CREATE TABLE IF NOT EXISTS schema_migrations (\
+    CREATE TABLE IF NOT EXISTS capykeys_schema (\
         version int4 PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, \
         applied_at timestamptz NOT NULL DEFAULT now(), oldest_schema int4 NOT NULL)";
 /// The time as RFC 3339 has it.
 const NOW: &str = r#"to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"#;
 /// Has a row where there are tables.
 const IS_MADE: &str = "SELECT WHERE to_regclass('api_keys') IS NOT NULL";
+/// The same of what migration 8 makes.
+const HAS_EVENTS: &str = "SELECT WHERE to_regclass('audit_retention') IS NOT NULL";
 /// What a restore of single tables leaves behind: the feed without an end, and the audit log's numbers
 /// at their beginning.
 const MEND: &str = "SELECT feed_end(); \
@@ -45,6 +47,10 @@ const MEND: &str = "SELECT feed_end(); \
         SELECT pg_get_serial_sequence('audit_events', 'sequence') AS name, max(sequence) AS last \
         FROM audit_events\
     ) s JOIN audit_events_sequence_seq q ON s.last > q.last_value OR (s.last = q.last_value AND NOT q.is_called)";
+/// The same where the events with the last numbers were taken out.
+const MEND_EXPIRED: &str = "SELECT setval(pg_get_serial_sequence('audit_events', 'sequence'), r.expired_through) \
+    FROM audit_retention r JOIN audit_events_sequence_seq q \
+        ON r.expired_through > q.last_value OR (r.expired_through = q.last_value AND NOT q.is_called)";
 
 /// The migrations that were applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,17 +128,40 @@ async fn apply(client: &Client, known: &[Migration]) -> Result<Migrated, Migrate
     client.batch_execute(RECORDS).await.map_err(Failure::from)?;
     let rows = client.query_typed(APPLIED, &[]).await.map_err(Failure::from)?;
     let applied = schema::applied(&rows)?;
-    if applied.is_empty() && !client.query_typed(IS_MADE, &[]).await.map_err(Failure::from)?.is_empty() {
+    if applied.is_empty() && has_row(client, IS_MADE).await? {
         return Err(MigrateError::Unfit("refinery_schema_history is empty: restore its rows too"));
+    }
+    if applied.iter().all(|one| one.version < 8) && has_row(client, HAS_EVENTS).await? {
+        return Err(MigrateError::Unfit("capykeys_schema has lost rows: restore them too"));
     }
     let pending = pending(known, &applied)?;
     for migration in &pending {
-        // What is sent together is a transaction.
-        let outcome = client.batch_execute(&migration.script(NOW)).await.map_err(Failure::from);
+        let outcome = run(client, &migration.script(NOW)).await;
         outcome.map_err(|failure| MigrateError::Failed(format!("{migration}: {failure}")))?;
     }
     client.batch_execute(MEND).await.map_err(Failure::from)?;
+    if has_row(client, HAS_EVENTS).await? {
+        client.batch_execute(MEND_EXPIRED).await.map_err(Failure::from)?;
+    }
     Ok(Migrated { applied: pending.iter().map(ToString::to_string).collect() })
+}
+
+async fn has_row(client: &Client, query: &str) -> Result<bool, Failure> {
+    Ok(!client.query_typed(query, &[]).await?.is_empty())
+}
+
+/// Runs the script in a transaction, as what is sent together is. Where somebody else has locked a table, it
+/// is tried again, so that the servers get their turn meanwhile.
+async fn run(client: &Client, script: &str) -> Result<(), Failure> {
+    let start = Instant::now();
+    loop {
+        match client.batch_execute(script).await.map_err(Failure::from) {
+            Err(failure) if failure.is(&SqlState::LOCK_NOT_AVAILABLE) && start.elapsed() < PATIENCE => {
+                sleep(BACK_OFF.1).await;
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 /// Tried again and again, because a statement that waits in the server would hold back a

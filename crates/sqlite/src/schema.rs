@@ -14,7 +14,7 @@ const MIGRATIONS: &[Migration] = &migrations!();
 /// made it just so.
 const RECORDS: &str = "CREATE TABLE IF NOT EXISTS refinery_schema_history (
         version int4 PRIMARY KEY, name VARCHAR(255), applied_on VARCHAR(255), checksum VARCHAR(255));
-    CREATE TABLE IF NOT EXISTS schema_migrations (
+    CREATE TABLE IF NOT EXISTS capykeys_schema (
         version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL,
         applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')), oldest_schema INTEGER NOT NULL) STRICT";
 /// The time as RFC 3339 has it.
@@ -97,14 +97,18 @@ fn applied(connection: &Connection) -> rusqlite::Result<Vec<Applied>> {
 
 /// Applies those of the known migrations that the database lacks, all or none.
 fn migrate(connection: &mut Connection, file: &Path, known: &[Migration]) -> Result<(), OpenError> {
-    const IS_MADE: &str = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'api_keys'";
+    const TABLE: &str = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
     let failed = |error| OpenError::database(file, "migrating")(error);
     let transaction = connection.transaction().map_err(failed)?;
     transaction.execute_batch(RECORDS).map_err(failed)?;
     let applied = applied(&transaction).map_err(failed)?;
-    let is_made = transaction.prepare(IS_MADE).and_then(|mut made| made.exists([])).map_err(failed)?;
-    if applied.is_empty() && is_made {
+    let is_there =
+        |table| transaction.prepare(TABLE).and_then(|mut found| found.exists([table])).map_err(failed);
+    if applied.is_empty() && is_there("api_keys")? {
         return Err(OpenError::Incomplete("the rows of refinery_schema_history are missing"));
+    }
+    if applied.iter().all(|one| one.version < 8) && is_there("audit_retention")? {
+        return Err(OpenError::Incomplete("rows of capykeys_schema are missing"));
     }
     for migration in pending(known, &applied)? {
         transaction.execute_batch(&migration.script(NOW)).map_err(failed)?;

@@ -9,6 +9,9 @@ use alloc::{
 
 use super::{Invalid, Scope, ScopeSet};
 
+/// What the names begin with that the contract keeps from keys of one project.
+const NEVER_FOR_PROJECTS: [&str; 2] = ["organizations:", "api_keys:"];
+
 /// The scopes that there are unless an operator says otherwise: name, description, and whether a key of
 /// one project may carry it.
 #[rustfmt::skip]
@@ -80,13 +83,17 @@ impl ScopeCatalogue {
                 return refused(scope, "is there twice");
             }
         }
+        let reaches_beyond =
+            |scope: &Scope| NEVER_FOR_PROJECTS.iter().any(|group| scope.as_str().starts_with(group));
+        if let Some(one) = definitions.iter().find(|one| one.for_projects && reaches_beyond(&one.scope)) {
+            return refused(
+                &one.scope,
+                "cannot be for projects: a key of one project manages no keys and no organization",
+            );
+        }
         for own in [Scope::API_KEYS_READ, Scope::API_KEYS_WRITE] {
-            match definitions.iter().find(|one| one.scope == own) {
-                None => return refused(&own, "is missing: this service itself asks for it"),
-                Some(one) if one.for_projects => {
-                    return refused(&own, "cannot be for projects: a key of one project manages no keys");
-                }
-                Some(_) => {}
+            if !definitions.iter().any(|one| one.scope == own) {
+                return refused(&own, "is missing: this service itself asks for it");
             }
         }
         Ok(Self::with_star(definitions))
@@ -217,7 +224,7 @@ mod tests {
             ),
             (
                 ScopeCatalogue::new(vec![definition("api_keys:read", true)]),
-                "`scopes.\"api_keys:read\"` cannot be for projects: a key of one project manages no keys.",
+                "`scopes.\"api_keys:read\"` cannot be for projects: a key of one project manages no keys and no organization.",
             ),
             (with(&[("a", true), ("a", false)]), "`scopes.\"a\"` is there twice."),
             (with(&[("*", false)]), "`scopes.\"*\"` is always there, and stands for all the others."),

@@ -93,9 +93,9 @@ impl Management {
         expires_at: Option<Timestamp>,
     ) -> Result<(NewKey, PlaintextKey), Unavailable> {
         let plaintext = self.environment.mint()?;
-        let now = self.environment.time_of_making();
+        let now = self.environment.now();
         let key = ApiKey {
-            id: KeyId::new(now, self.environment.random()?),
+            id: KeyId::new(self.environment.time_of_making(now), self.environment.random()?),
             organization_id: permit.organization_id(),
             name: spec.name().clone(),
             key_prefix: self.environment.format().shown(&plaintext),

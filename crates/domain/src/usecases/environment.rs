@@ -52,10 +52,9 @@ impl Environment {
         self.clock.now()
     }
 
-    /// The time for something new: later than that of everything that was made here before, also while
-    /// the clock stands still, so that ids, which begin with it, sort as they were made.
-    pub(super) fn time_of_making(&self) -> Timestamp {
-        let now = self.now();
+    /// The time in the id of something that is made now: later than that of everything that was made here
+    /// before, also while the clock stands still, so that ids sort as they were made.
+    pub(super) fn time_of_making(&self, now: Timestamp) -> Timestamp {
         let later = |last: i64| now.unix_micros().max(last.saturating_add(1));
         let updated =
             self.last_made.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(later(last)));

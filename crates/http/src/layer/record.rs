@@ -76,8 +76,11 @@ pub(super) struct Recorded {
 
 impl Recorded {
     /// The answer's body.
-    pub(super) const fn new(body: BoxBody, record: Record) -> Self {
-        Self { body, record }
+    pub(super) fn new(body: BoxBody, record: Record) -> Self {
+        let mut recorded = Self { body, record };
+        // Nobody asks for the end of a body that has nothing in it.
+        recorded.record.access.complete = matches!(recorded.body.size(), BodySize::None | BodySize::Sized(0));
+        recorded
     }
 }
 

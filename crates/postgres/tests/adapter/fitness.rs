@@ -81,6 +81,10 @@ async fn what_keeps_a_database_from_being_served_is_told() {
         ("ALTER TABLE api_keys DROP CONSTRAINT api_keys_digest_key", "keys"),
         ("ALTER TABLE changes DROP CONSTRAINT changes_pkey", "keys"),
         ("ALTER TABLE audit_events ALTER COLUMN sequence SET CACHE 20", "one after the other"),
+        ("ALTER TABLE audit_events DISABLE TRIGGER ALL", "triggers of audit_events"),
+        ("DROP TRIGGER history_lines_insert ON history_lines", "triggers of audit_events"),
+        ("ALTER TABLE audit_retention DROP CONSTRAINT audit_retention_pkey", "keys"),
+        ("INSERT INTO audit_retention (id, expired_through) VALUES (1, 9)", "audit log's numbers"),
     ] {
         let name = database().await;
         shared().execute(&name, &fault.replace('$', &name));

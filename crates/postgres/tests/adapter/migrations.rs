@@ -79,7 +79,7 @@ async fn database_of(count: usize) -> PostgresSettings {
     migrate_with(&settings, &MIGRATIONS[..count]).await.unwrap_err();
     let other = connect(&settings.url).await;
     // Programs of that time had none.
-    other.batch_execute("DROP TABLE schema_migrations").await.unwrap();
+    other.batch_execute("DROP TABLE capykeys_schema").await.unwrap();
     settings
 }
 
@@ -201,7 +201,7 @@ async fn a_migration_that_fails_leaves_those_before_it_and_nothing_of_itself() {
     assert!(reason.contains("V1001__failing") && reason.contains("22012"), "{reason}");
     let other = connect(&shared().url(&database)).await;
     let left = "SELECT to_regclass('half') IS NULL AND to_regclass('more') IS NOT NULL \
-        AND max(version) = 1000 FROM schema_migrations";
+        AND max(version) = 1000 FROM capykeys_schema";
     assert!(other.query_one(left, &[]).await.unwrap().get::<_, bool>(0));
     store(&settings).check_schema().await.unwrap();
 }
@@ -318,7 +318,7 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
         "INSERT INTO changes SELECT * FROM changes",
         "DELETE FROM changes",
         "UPDATE refinery_schema_history SET version = version",
-        "UPDATE schema_migrations SET oldest_schema = 1",
+        "UPDATE capykeys_schema SET oldest_schema = 1",
         "CREATE TABLE more (id int)",
         "ALTER TABLE api_keys DROP COLUMN name",
         "TRUNCATE audit_events",
@@ -330,4 +330,26 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
             "{forbidden}"
         );
     }
+}
+
+/// As a backup does. Meanwhile the servers get their turn, for nobody waits behind the migration for long.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_waits_in_short_tries_for_who_reads_the_tables() {
+    let name = shared().create_database();
+    let settings = patient(shared().url(&name));
+    migrate_with(&settings, &MIGRATIONS[..6]).await.unwrap();
+    let reader = connect(&shared().url(&name)).await;
+    reader.batch_execute("BEGIN; LOCK TABLE api_keys IN ACCESS SHARE MODE").await.unwrap();
+    let migrating = tokio::spawn(async move { migrate(&settings).await });
+    let other = connect(&shared().url(&name)).await;
+    let waits = "SELECT FROM pg_locks WHERE relation = 'api_keys'::regclass AND NOT granted \
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    while other.query(waits, &[]).await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    // It would wait for the reader's end, and so would this.
+    other.batch_execute("SELECT count(*) FROM api_keys").await.unwrap();
+    assert!(!migrating.is_finished());
+    reader.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(migrating.await.unwrap().unwrap().applied, ["V7__scopes_by_name", "V8__events"]);
 }

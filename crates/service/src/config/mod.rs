@@ -88,10 +88,11 @@ impl Config {
         let merged = merged.map_err(|error| ConfigError::unusable(&error))?;
         values::check("", &merged.cache)?;
         let written = merged.cache.clone();
+        let own_scopes = merged.get_table("scopes").is_ok_and(|scopes| !scopes.is_empty());
         let default_others = merged.get::<config::Value>("clerk.other_roles").is_err();
         let mut config: Self = merged.try_deserialize().map_err(|error| ConfigError::unusable(&error))?;
-        if default_others {
-            config.clerk.other_roles.keep_known(&config.catalogue()?);
+        if own_scopes && default_others {
+            config.clerk.other_roles.keep_own();
         }
         values::check_numbers("", &written, &serde_json::json!(config))?;
         config.check()?;

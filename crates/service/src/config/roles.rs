@@ -31,9 +31,10 @@ impl ScopeNames {
         scopes.map_err(|invalid| ConfigError::Invalid(format!("`{setting}`: {invalid}")))
     }
 
-    /// Leaves those out that there are not.
-    pub(super) fn keep_known(&mut self, catalogue: &ScopeCatalogue) {
-        self.0.retain(|name| catalogue.contains(name));
+    /// Leaves those out that are not this service's own: of another company's scopes none is granted that
+    /// nobody has written down, also not one with a name that the default has.
+    pub(super) fn keep_own(&mut self) {
+        self.0.retain(|name| name == "api_keys:read");
     }
 }
 

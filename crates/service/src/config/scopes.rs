@@ -149,6 +149,17 @@ mod tests {
     }
 
     #[test]
+    fn with_scopes_of_its_own_a_role_that_nobody_named_is_granted_none_of_them() {
+        let text = format!("{OWN}[scopes.'jobs:read']\ndescription = 'Salaries.'\nroles = ['hr']\n");
+        let mut path = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
+        std::io::Write::write_all(&mut path, text.as_bytes()).unwrap();
+        let config = Config::layered(Some(path.path()), std::collections::HashMap::new()).unwrap();
+        let table = config.role_table(&config.catalogue().unwrap()).unwrap();
+        assert_eq!(granted(&table, "org:intern"), "api_keys:read");
+        assert_eq!(granted(&table, "org:hr"), "api_keys:read jobs:read");
+    }
+
+    #[test]
     fn a_role_has_what_its_row_says_and_every_scope_that_names_it() {
         let text = format!(
             "{OWN}[scopes.a]\ndescription = 'A.'\nroles = ['org:billing', 'guest']\n\
@@ -178,6 +189,10 @@ mod tests {
                 "`scopes.\"api_keys:write\"` is missing",
             ),
             (one("project = true\n"), "`scopes.\"api_keys:write\"` cannot be for projects"),
+            (
+                one("[scopes.'organizations:read']\ndescription = 'x'\nproject = true\n"),
+                "`scopes.\"organizations:read\"` cannot be for projects",
+            ),
             (one("[scopes.'*']\ndescription = 'x'\n"), "`scopes.\"*\"` is always there"),
             (one("[scopes.a]\nproject = true\n"), "`scopes.\"a\".description` must be there"),
             (one("[scopes.a]\ndescription = ''\n"), "`scopes.\"a\".description` must be there"),

@@ -18,10 +18,10 @@ fn left_by(file: &Path, known: &[Migration]) -> Connection {
     connection
 }
 
-/// The same of a program that knows nothing of `schema_migrations`.
+/// The same of a program that knows nothing of `capykeys_schema`.
 fn left_by_an_old(file: &Path, known: &[Migration]) -> Connection {
     let connection = left_by(file, known);
-    connection.execute_batch("DROP TABLE schema_migrations").unwrap();
+    connection.execute_batch("DROP TABLE capykeys_schema").unwrap();
     connection
 }
 
