@@ -17,7 +17,7 @@ use std::{
 use siphasher::sip::SipHasher13;
 
 /// The last version that refinery has recorded.
-const OF_REFINERY: i32 = 6;
+pub const OF_REFINERY: i32 = 6;
 /// Begins the line of a migration's head that names the oldest schema.
 const OLDEST_SCHEMA: &str = "-- oldest schema: ";
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use capykeys_migrations::{APPLIED, Migration, Misfit, pending};
+use capykeys_migrations::{APPLIED, Migration, Misfit, OF_REFINERY, pending};
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, error::SqlState, types::Type};
 
@@ -128,7 +128,7 @@ async fn apply(client: &Client, known: &[Migration]) -> Result<Migrated, Migrate
     client.batch_execute(RECORDS).await.map_err(Failure::from)?;
     let rows = client.query_typed(APPLIED, &[]).await.map_err(Failure::from)?;
     let applied = schema::applied(&rows)?;
-    if applied.is_empty() && has_row(client, IS_MADE).await? {
+    if applied.iter().all(|one| one.version > OF_REFINERY) && has_row(client, IS_MADE).await? {
         return Err(MigrateError::Unfit("refinery_schema_history is empty: restore its rows too"));
     }
     if applied.iter().all(|one| one.version < 8) && has_row(client, HAS_EVENTS).await? {

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use capykeys_migrations::{APPLIED, Applied, Migration, Misfit, fits, migrations, pending};
+use capykeys_migrations::{APPLIED, Applied, Migration, Misfit, OF_REFINERY, fits, migrations, pending};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::OpenError;
@@ -104,7 +104,7 @@ fn migrate(connection: &mut Connection, file: &Path, known: &[Migration]) -> Res
     let applied = applied(&transaction).map_err(failed)?;
     let is_there =
         |table| transaction.prepare(TABLE).and_then(|mut found| found.exists([table])).map_err(failed);
-    if applied.is_empty() && is_there("api_keys")? {
+    if applied.iter().all(|one| one.version > OF_REFINERY) && is_there("api_keys")? {
         return Err(OpenError::Incomplete("the rows of refinery_schema_history are missing"));
     }
     if applied.iter().all(|one| one.version < 8) && is_there("audit_retention")? {
