@@ -11,11 +11,11 @@ use std::{
 use capykeys_domain::{
     model::{
         Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkLink, ClerkOrganizationId, Creator,
-        EventDetails, KeyId, KeyName, KeySource, Organization, OrganizationId, OrganizationName,
+        EventDetails, KeyId, KeyName, KeyPrefix, KeySource, Organization, OrganizationId, OrganizationName,
         RequestContext, RequestId, Scope, ScopeSet, Slug, Timestamp,
     },
     ports::{Clock, Entropy, KeyUse, NewKey, Unavailable, Uses},
-    secret::{KeyDigest, KeyPrefix, PepperId},
+    secret::{KeyDigest, PepperId},
 };
 use proptest::{
     prelude::Rng,

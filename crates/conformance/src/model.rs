@@ -20,9 +20,9 @@ use capykeys_domain::{
     },
     ports::{
         Change, FoundKey, Insertion, KeyLookup, KeyStore, KeyUse, NewKey, Organizations, Readiness,
-        RecordedPepper, ReplicaId, Revocation, Unavailable,
+        ReplicaId, Revocation, Unavailable,
     },
-    secret::{KeyDigest, PepperId},
+    secret::{KeyDigest, PepperId, RecordedPepper},
 };
 
 /// A store in memory that does what the ports promise. For tests alone: it forgets everything.

@@ -3,6 +3,7 @@
 use std::iter;
 
 use capykeys_gateway::{Headers, OriginalRequest, Question};
+use capykeys_listener::method_name;
 use envoy_types::pb::envoy::{
     config::core::v3::HeaderValue,
     service::auth::v3::{AttributeContext, CheckRequest, attribute_context::HttpRequest},
@@ -41,12 +42,9 @@ impl Original {
         self.sent("x-request-id").next().and_then(|id| str::from_utf8(id).ok())
     }
 
-    /// The method, for the log. One that is not known could be anything, and is not repeated.
+    /// The method, for the log.
     pub(crate) fn method(&self) -> &'static str {
-        const KNOWN: [&str; 9] =
-            ["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT"];
-        let Some(http) = self.http() else { return "-" };
-        KNOWN.into_iter().find(|known| *known == http.method).unwrap_or("OTHER")
+        self.http().map_or("-", |http| method_name(&http.method))
     }
 
     /// The values of a header, in whichever of the two forms the gateway is set up to send them.

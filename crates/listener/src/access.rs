@@ -8,6 +8,13 @@ use tracing::Span;
 /// What stands for the method and the route of what never became a request.
 const NONE: &str = "-";
 
+/// The name of a method, for the log. One that is not known could be anything, and is not repeated.
+#[must_use]
+pub fn method_name(method: &str) -> &'static str {
+    const KNOWN: [&str; 9] = ["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT"];
+    KNOWN.into_iter().find(|known| *known == method).unwrap_or("OTHER")
+}
+
 /// What the access log says about a request: its fields are described in `docs/operations.md`. The line
 /// is written when this is dropped: when the answer was handed over to the last byte, or given up.
 pub struct AccessRecord {

@@ -4,5 +4,5 @@
 mod access;
 mod transport;
 
-pub use access::AccessRecord;
+pub use access::{AccessRecord, method_name};
 pub use transport::Transport;

@@ -12,12 +12,13 @@
 use std::{
     fmt,
     hash::{Hash, Hasher},
+    ops::RangeInclusive,
 };
 
 use siphasher::sip::SipHasher13;
 
 /// The last version that refinery has recorded.
-pub const OF_REFINERY: i32 = 6;
+const OF_REFINERY: i32 = 6;
 /// Begins the line of a migration's head that names the oldest schema.
 const OLDEST_SCHEMA: &str = "-- oldest schema: ";
 
@@ -147,6 +148,36 @@ pub enum Misfit {
     /// A migration that was applied is not what the program knows under its version.
     #[error("migration {0} was applied in another form than this program knows")]
     Divergent(String),
+}
+
+/// A table that shows that migrations were applied, whatever is recorded of them: a restore of single tables can leave
+/// their records out, and then nothing must be applied again.
+#[derive(Debug)]
+pub struct Trace {
+    /// The table.
+    pub table: &'static str,
+    /// What is missing where it is there.
+    pub missing: &'static str,
+    /// Of these versions one is recorded where it is.
+    recorded: RangeInclusive<i32>,
+}
+
+const TRACES: [Trace; 2] = [
+    Trace {
+        table: "api_keys",
+        missing: "rows of refinery_schema_history are missing: restore them too",
+        recorded: 1..=OF_REFINERY,
+    },
+    Trace {
+        table: "audit_retention",
+        missing: "rows of capykeys_schema are missing: restore them too",
+        recorded: 8..=i32::MAX,
+    },
+];
+
+/// The tables that cannot be there, by what is recorded.
+pub fn unrecorded(applied: &[Applied]) -> impl Iterator<Item = &'static Trace> {
+    TRACES.iter().filter(|trace| !applied.iter().any(|one| trace.recorded.contains(&one.version)))
 }
 
 /// Whether a program may work on a database, where it knows these migrations and needs those up to the

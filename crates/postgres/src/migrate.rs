@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use capykeys_migrations::{APPLIED, Migration, Misfit, OF_REFINERY, pending};
+use capykeys_migrations::{APPLIED, Migration, Misfit, pending, unrecorded};
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, error::SqlState, types::Type};
 
@@ -36,21 +36,11 @@ const RECORDS: &str = "CREATE TABLE IF NOT EXISTS refinery_schema_history (\
         applied_at timestamptz NOT NULL DEFAULT now(), oldest_schema int4 NOT NULL)";
 /// The time as RFC 3339 has it.
 const NOW: &str = r#"to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"#;
-/// Has a row where there are tables.
-const IS_MADE: &str = "SELECT WHERE to_regclass('api_keys') IS NOT NULL";
-/// The same of what migration 8 makes.
-const HAS_EVENTS: &str = "SELECT WHERE to_regclass('audit_retention') IS NOT NULL";
-/// What a restore of single tables leaves behind: the feed without an end, and the audit log's numbers
-/// at their beginning.
-const MEND: &str = "SELECT feed_end(); \
-    SELECT setval(s.name, s.last) FROM (\
-        SELECT pg_get_serial_sequence('audit_events', 'sequence') AS name, max(sequence) AS last \
-        FROM audit_events\
-    ) s JOIN audit_events_sequence_seq q ON s.last > q.last_value OR (s.last = q.last_value AND NOT q.is_called)";
-/// The same where the events with the last numbers were taken out.
-const MEND_EXPIRED: &str = "SELECT setval(pg_get_serial_sequence('audit_events', 'sequence'), r.expired_through) \
-    FROM audit_retention r JOIN audit_events_sequence_seq q \
-        ON r.expired_through > q.last_value OR (r.expired_through = q.last_value AND NOT q.is_called)";
+/// What a restore of single tables leaves behind: the feed without an end.
+const MEND: &str = "SELECT feed_end()";
+/// And the audit log's numbers at their beginning. Where its last ones stand, of events that are there and of those
+/// that were taken out.
+const NUMBERS: [(&str, &str); 2] = [("audit_events", "sequence"), ("audit_retention", "expired_through")];
 
 /// The migrations that were applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,11 +118,10 @@ async fn apply(client: &Client, known: &[Migration]) -> Result<Migrated, Migrate
     client.batch_execute(RECORDS).await.map_err(Failure::from)?;
     let rows = client.query_typed(APPLIED, &[]).await.map_err(Failure::from)?;
     let applied = schema::applied(&rows)?;
-    if applied.iter().all(|one| one.version > OF_REFINERY) && has_row(client, IS_MADE).await? {
-        return Err(MigrateError::Unfit("refinery_schema_history is empty: restore its rows too"));
-    }
-    if applied.iter().all(|one| one.version < 8) && has_row(client, HAS_EVENTS).await? {
-        return Err(MigrateError::Unfit("capykeys_schema has lost rows: restore them too"));
+    for trace in unrecorded(&applied) {
+        if is_there(client, trace.table).await? {
+            return Err(MigrateError::Unfit(trace.missing));
+        }
     }
     let pending = pending(known, &applied)?;
     for migration in &pending {
@@ -140,14 +129,27 @@ async fn apply(client: &Client, known: &[Migration]) -> Result<Migrated, Migrate
         outcome.map_err(|failure| MigrateError::Failed(format!("{migration}: {failure}")))?;
     }
     client.batch_execute(MEND).await.map_err(Failure::from)?;
-    if has_row(client, HAS_EVENTS).await? {
-        client.batch_execute(MEND_EXPIRED).await.map_err(Failure::from)?;
+    for (table, column) in NUMBERS {
+        if is_there(client, table).await? {
+            client.batch_execute(&numbers_go_on_after(table, column)).await.map_err(Failure::from)?;
+        }
     }
     Ok(Migrated { applied: pending.iter().map(ToString::to_string).collect() })
 }
 
-async fn has_row(client: &Client, query: &str) -> Result<bool, Failure> {
-    Ok(!client.query_typed(query, &[]).await?.is_empty())
+async fn is_there(client: &Client, table: &str) -> Result<bool, Failure> {
+    let found = client.query_typed_one("SELECT to_regclass($1) IS NOT NULL", &[(&table, Type::TEXT)]).await?;
+    Ok(found.try_get(0)?)
+}
+
+/// Lets the audit log's next number be a later one than all in this column.
+fn numbers_go_on_after(table: &str, column: &str) -> String {
+    format!(
+        "SELECT setval(s.name, s.last) FROM (\
+             SELECT pg_get_serial_sequence('audit_events', 'sequence') AS name, max({column}) AS last FROM {table}\
+         ) s JOIN audit_events_sequence_seq q \
+             ON s.last > q.last_value OR (s.last = q.last_value AND NOT q.is_called)"
+    )
 }
 
 /// Runs the script in a transaction, as what is sent together is. Where somebody else has locked a table, it

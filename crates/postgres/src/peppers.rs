@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use async_trait::async_trait;
 use capykeys_domain::{
     model::Timestamp,
-    ports::{PepperRegistry, PepperUse, RecordedPepper, Rehash, ReplicaId, Unavailable},
-    secret::{PepperCheck, PepperId},
+    ports::{PepperRegistry, PepperUse, Rehash, ReplicaId, Unavailable},
+    secret::{PepperCheck, PepperId, RecordedPepper},
 };
 use capykeys_storage::{Columns, Values};
 

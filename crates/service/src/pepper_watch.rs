@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use capykeys_domain::{
     model::Timestamp,
-    ports::{Clock, PepperRegistry, RecordedPepper, ReplicaId, Unavailable},
-    secret::{PepperFault, PepperId, Peppers},
+    ports::{Clock, PepperRegistry, ReplicaId, Unavailable},
+    secret::{PepperFault, PepperId, Peppers, RecordedPepper},
 };
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::{Instant, sleep};

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use capykeys_migrations::{APPLIED, Applied, Migration, Misfit, OF_REFINERY, fits, migrations, pending};
+use capykeys_migrations::{APPLIED, Applied, Migration, Misfit, fits, migrations, pending, unrecorded};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::OpenError;
@@ -102,13 +102,10 @@ fn migrate(connection: &mut Connection, file: &Path, known: &[Migration]) -> Res
     let transaction = connection.transaction().map_err(failed)?;
     transaction.execute_batch(RECORDS).map_err(failed)?;
     let applied = applied(&transaction).map_err(failed)?;
-    let is_there =
-        |table| transaction.prepare(TABLE).and_then(|mut found| found.exists([table])).map_err(failed);
-    if applied.iter().all(|one| one.version > OF_REFINERY) && is_there("api_keys")? {
-        return Err(OpenError::Incomplete("the rows of refinery_schema_history are missing"));
-    }
-    if applied.iter().all(|one| one.version < 8) && is_there("audit_retention")? {
-        return Err(OpenError::Incomplete("rows of capykeys_schema are missing"));
+    for trace in unrecorded(&applied) {
+        if transaction.prepare(TABLE).and_then(|mut found| found.exists([trace.table])).map_err(failed)? {
+            return Err(OpenError::Incomplete(trace.missing));
+        }
     }
     for migration in pending(known, &applied)? {
         transaction.execute_batch(&migration.script(NOW)).map_err(failed)?;

@@ -4,12 +4,12 @@ use std::{borrow::Cow, net::IpAddr, num::NonZeroU32, time::Duration};
 
 use capykeys_domain::{
     model::{
-        AuditOutcome, ClerkOrganizationId, DeviceName, EventDetails, KeyId, KeyName, KeySource,
+        AuditOutcome, ClerkOrganizationId, DeviceName, EventDetails, KeyId, KeyName, KeyPrefix, KeySource,
         OrganizationId, OrganizationName, ProjectId, RequestId, Scope, ScopeSet, Slug, SuspensionReason,
         Timestamp, UserId,
     },
     ports::ReplicaId,
-    secret::{KeyPrefix, PepperId},
+    secret::PepperId,
 };
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;

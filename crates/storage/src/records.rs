@@ -7,8 +7,8 @@ use capykeys_domain::{
         Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, AuditRecord, ClerkLink, EventDetails, KeyId,
         Organization, OrganizationId, ProjectId, RequestContext, Suspension, Timestamp,
     },
-    ports::{FeedProgress, FoundKey, PepperUse, RecordedPepper, RegisteredReplica, Revocation},
-    secret::{KeyDigest, PepperCheck, PepperId},
+    ports::{FeedProgress, FoundKey, PepperUse, RegisteredReplica, Revocation},
+    secret::{KeyDigest, PepperCheck, PepperId, RecordedPepper},
 };
 
 use crate::{Corrupt, Field, Kind, Record, Row, Value, record::records};

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use capykeys_domain::{
     model::KeyId,
-    ports::{Change, FeedPosition, FoundKey, NewKey, PepperUse, RecordedPepper, Rehash, ReplicaId},
-    secret::{KeyDigest, PepperCheck, PepperId},
+    ports::{Change, FeedPosition, FoundKey, NewKey, PepperUse, Rehash, ReplicaId},
+    secret::{KeyDigest, PepperCheck, PepperId, RecordedPepper},
 };
 use futures_util::future::join_all;
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use capykeys_domain::{
     model::{KeyState, Timestamp},
-    ports::{Change, PepperRegistry, PepperUse, RecordedPepper, Rehash, ReplicaId, Unavailable},
-    secret::{PepperCheck, PepperId},
+    ports::{Change, PepperRegistry, PepperUse, Rehash, ReplicaId, Unavailable},
+    secret::{PepperCheck, PepperId, RecordedPepper},
 };
 
 use super::ModelStore;

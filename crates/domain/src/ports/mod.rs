@@ -53,5 +53,3 @@ pub use replicas::{NoReplicas, Replicas};
 pub use session_verifier::{SessionError, SessionVerifier};
 pub use unavailable::Unavailable;
 pub use uses::Uses;
-
-pub use crate::secret::RecordedPepper;

@@ -9,5 +9,3 @@ pub use credential::{BearerToken, Credential};
 pub use digest::{KeyDigest, Pepper, PepperCheck, PepperFault, PepperId, Peppers, RecordedPepper};
 pub use format::KeyFormat;
 pub use plaintext::PlaintextKey;
-
-pub use crate::model::KeyPrefix;

@@ -12,7 +12,7 @@ use actix_http::{
     body::{BodySize, BoxBody, MessageBody},
 };
 use actix_web::web::Bytes;
-use capykeys_listener::AccessRecord;
+use capykeys_listener::{AccessRecord, method_name};
 use tracing::Span;
 
 use crate::{connection::Connection, exchange::Exchange};
@@ -31,7 +31,7 @@ impl Record {
             connection.begin_request();
         }
         let mut access = AccessRecord::begin(exchange.context.request_id.clone(), exchange.shared.internal);
-        access.method = method_name(method);
+        access.method = method_name(method.as_str());
         Self { access, exchange, connection }
     }
 
@@ -60,12 +60,6 @@ impl Drop for Record {
             self.access.organization_id = identity.organization_id;
         }
     }
-}
-
-/// The name of a method. One that is not known could be anything, and is not repeated.
-fn method_name(method: &Method) -> &'static str {
-    const KNOWN: [&str; 9] = ["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT"];
-    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("OTHER")
 }
 
 /// A body that notes whether it was handed over to its end.

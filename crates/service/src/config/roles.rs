@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use capykeys_domain::{
-    model::{Role, ScopeCatalogue, ScopeSet},
+    model::{Role, Scope, ScopeCatalogue, ScopeSet},
     policy::RoleTable,
 };
 use serde::{Deserialize, Deserializer, Serialize};
@@ -34,7 +34,7 @@ impl ScopeNames {
     /// Leaves those out that are not this service's own: of another company's scopes none is granted that
     /// nobody has written down, also not one with a name that the default has.
     pub(super) fn keep_own(&mut self) {
-        self.0.retain(|name| name == "api_keys:read");
+        self.0.retain(|name| name == Scope::API_KEYS_READ.as_str());
     }
 }
 
