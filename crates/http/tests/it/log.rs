@@ -109,6 +109,13 @@ async fn workloads_are_named(captured: &Captured) {
     let line = ask("proved", GOOD);
     assert_eq!(line["workload"], "system:serviceaccount:gateway:envoy");
     assert_eq!(line["reason"], "no credential");
+    // Nobody asks for the end of an answer that has no body.
+    let (key, id) = (site.key(&["*"]).await, "let-through");
+    let headers =
+        [("x-capy-cluster-token", GOOD), ("x-request-id", id), ("x-api-key", key.plaintext.expose())];
+    assert_eq!(site.send("GET", "/authorize/forward-auth", &headers, "").status, 200);
+    let line = captured.line(id);
+    assert_eq!((&line["status"], &line["complete"]), (&200.into(), &true.into()));
     let line = ask("unproved", "bad.cluster.token");
     assert_eq!((&line["workload"], &line["reason"]), (&Value::Null, &"expired cluster token".into()));
 

@@ -93,6 +93,14 @@ async fn what_keeps_a_database_from_being_served_is_told() {
 }
 
 #[tokio::test]
+async fn a_migration_lets_the_log_go_on_after_what_was_taken_out_of_it() {
+    let name = database().await;
+    shared().execute(&name, "INSERT INTO audit_retention (id, expired_through) VALUES (1, 9)");
+    migrate(&patient(shared().url(&name))).await.unwrap();
+    store(&patient(shared().url(&name))).check_schema().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_running_store_is_not_ready_once_something_is_missing() {
     let scene = scene().await;
     scene.store.check().await.unwrap();
