@@ -2,7 +2,7 @@
 
 use capykeys_domain::{
     model::{ApiKey, AuditAction, AuditRecord, Organization, OrganizationId},
-    ports::{EventLag, EventPosition, Followed, Insertion, Limit, NewKey, OrganizationInsertion, ReplicaId},
+    ports::{EventLag, EventPosition, Followed, Insertion, Limit, NewKey, ReplicaId},
 };
 
 use crate::{Store, fixtures};
