@@ -4,6 +4,7 @@ use alloc::{borrow::ToOwned, string::String};
 
 use super::{
     DeviceName, KeyId, KeyName, OrganizationId, ProjectId, ScopeCatalogue, ScopeSet, Timestamp, UserId,
+    text::shows_text,
 };
 
 /// The start of a key's plaintext, by which a person recognises it.
@@ -16,13 +17,9 @@ impl KeyPrefix {
     pub fn from_stored(text: &str) -> Self {
         Self(text.to_owned())
     }
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
+
+shows_text!(KeyPrefix);
 
 /// How a key came to be. The server alone sets it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
