@@ -15,7 +15,7 @@ const CLUSTER_TOKEN: HeaderName = HeaderName::from_static("x-capy-cluster-token"
 
 /// What the endpoints of the internal listener ask of their callers. Metrics and health ask nothing.
 #[derive(Clone)]
-pub enum Callers {
+pub enum ClusterAuthentication {
     /// Nothing: whoever reaches the listener is trusted, because it is on loopback or because TLS
     /// has asked for a certificate.
     Trusted,
@@ -40,9 +40,9 @@ pub(crate) enum TokenHeader {
 /// that cannot be known right now.
 pub(crate) async fn prove(call: &Call, header: TokenHeader) -> Result<(), ApiError> {
     // Absent only where an endpoint is served on a listener that it is not for.
-    let callers = match call.request.app_data::<Callers>().ok_or(ApiError::Internal)? {
-        Callers::Trusted => return Ok(()),
-        Callers::Token(callers) => callers,
+    let callers = match call.request.app_data::<ClusterAuthentication>().ok_or(ApiError::Internal)? {
+        ClusterAuthentication::Trusted => return Ok(()),
+        ClusterAuthentication::Token(callers) => callers,
     };
     let token = token(call.exchange.environment().format(), call.request.headers(), header)?;
     let caller = callers.verify(&token).await?;

@@ -1,6 +1,6 @@
 //! Creating a key.
 
-use super::{Management, access::Refusal, done};
+use super::{Management, access::DeniedAttempt, done};
 use crate::{
     model::{ApiKey, AuditAction, AuditEvent, EventDetails, KeyId, KeySpec, RequestContext, Timestamp},
     policy::{CreateKey, Denial, Permit, Target},
@@ -46,7 +46,7 @@ impl Management {
         let created = self.create(permit, &spec, context).await;
         if let Err(CreateKeyError::Denied(denial)) = &created {
             let organization = Some(permit.organization_id());
-            let refusal = Refusal {
+            let refusal = DeniedAttempt {
                 action: AuditAction::CreateKey,
                 actor: permit.actor().clone(),
                 organization_id: organization,

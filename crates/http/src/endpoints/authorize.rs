@@ -4,7 +4,7 @@
 //! OpenAPI document: gateways are set up by hand, as `docs/gateways.md` says.
 
 use actix_web::{HttpResponse, http::uri::PathAndQuery, web::Data};
-use capykeys_gateway::{Family, Gateways, Refusal};
+use capykeys_gateway::{GatewayFamily, Gateways, Refusal};
 
 use crate::{
     answer::let_through,
@@ -16,20 +16,24 @@ use crate::{
 
 /// Traefik and Caddy.
 pub(crate) async fn forward_auth(call: Call, gateways: Data<Gateways>) -> Result<HttpResponse, ApiError> {
-    authorize(&call, Family::ForwardAuth, &gateways).await
+    authorize(&call, GatewayFamily::ForwardAuth, &gateways).await
 }
 
 /// nginx and HAProxy.
 pub(crate) async fn auth_request(call: Call, gateways: Data<Gateways>) -> Result<HttpResponse, ApiError> {
-    authorize(&call, Family::AuthRequest, &gateways).await
+    authorize(&call, GatewayFamily::AuthRequest, &gateways).await
 }
 
 /// Envoy, Istio and the Gateway API.
 pub(crate) async fn ext_authz(call: Call, gateways: Data<Gateways>) -> Result<HttpResponse, ApiError> {
-    authorize(&call, Family::ExtAuthz(super::EXT_AUTHZ), &gateways).await
+    authorize(&call, GatewayFamily::ExtAuthz(super::EXT_AUTHZ), &gateways).await
 }
 
-async fn authorize(call: &Call, family: Family, gateways: &Gateways) -> Result<HttpResponse, ApiError> {
+async fn authorize(
+    call: &Call,
+    family: GatewayFamily,
+    gateways: &Gateways,
+) -> Result<HttpResponse, ApiError> {
     cluster::prove(call, TokenHeader::ClusterToken).await?;
     let Call { exchange, request, .. } = call;
     let headers = Sent(request.headers());
