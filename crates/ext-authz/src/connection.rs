@@ -10,7 +10,7 @@ use std::{
 };
 
 use capykeys_domain::model::ClusterSubject;
-use capykeys_listener::Transport;
+use capykeys_listener::{Transport, certified_name};
 use futures_util::{Stream, StreamExt, stream};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -83,8 +83,8 @@ async fn open(
     // Without it an answer may wait for the client's acknowledgement; it works all the same.
     let _ = stream.set_nodelay(true);
     let address = stream.peer_addr().map(|address| address.ip().to_canonical()).ok();
-    let stream = Transport::accept(stream, tls, limit).await?;
-    let peer = Peer { address, workload: stream.certified_name() };
+    let stream = capykeys_listener::accept(stream, tls, limit).await?;
+    let peer = Peer { address, workload: certified_name(&stream) };
     Ok(Connection { stream, peer, _counted: counted })
 }
 
