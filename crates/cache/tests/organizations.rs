@@ -49,6 +49,18 @@ impl World {
         self.cache.resolve_organization(&self.id).await.unwrap().unwrap().is_suspended()
     }
 
+    /// A server that remembers an organization as it was before it was suspended elsewhere, and follows
+    /// the feed no more.
+    async fn behind() -> Self {
+        let world = Self::new().await;
+        let following = world.keys.spawn(&Handle::current());
+        world.has_a_lease().await;
+        assert!(!world.is_suspended().await);
+        drop(following);
+        world.suspend().await;
+        world
+    }
+
     async fn has_a_lease(&self) {
         while self.keys.lease_remaining().is_none() {
             sleep(Duration::from_millis(1)).await;
@@ -67,12 +79,7 @@ async fn without_a_lease_the_store_is_asked_each_time() {
 /// The feed is held back by nothing but its interval, so that both can be seen.
 #[tokio::test]
 async fn a_suspension_elsewhere_is_obeyed_as_soon_as_the_feed_tells_it() {
-    let world = World::new().await;
-    let following = world.keys.spawn(&Handle::current());
-    world.has_a_lease().await;
-    assert!(!world.is_suspended().await);
-    drop(following);
-    world.suspend().await;
+    let world = World::behind().await;
     assert!(!world.is_suspended().await, "it is remembered");
     let _following = world.keys.spawn(&Handle::current());
     while !world.is_suspended().await {
@@ -83,12 +90,7 @@ async fn a_suspension_elsewhere_is_obeyed_as_soon_as_the_feed_tells_it() {
 #[tokio::test]
 async fn a_change_of_its_own_and_the_end_of_the_lease_are_obeyed_without_the_feed() {
     for own in [true, false] {
-        let world = World::new().await;
-        let following = world.keys.spawn(&Handle::current());
-        world.has_a_lease().await;
-        assert!(!world.is_suspended().await);
-        drop(following);
-        world.suspend().await;
+        let world = World::behind().await;
         if own {
             let _ = world.keys.invalidate(Change::Organization(world.organization.id));
             assert!(world.is_suspended().await);

@@ -33,5 +33,6 @@ pub use scope::{Scope, ScopeSet};
 pub use scope_catalogue::{ScopeCatalogue, ScopeDefinition};
 pub use sequence::Sequence;
 pub use session::{ClerkOrganizationId, Role, Session, SessionOrganization, UserId};
+pub(crate) use text::shows_text;
 pub use text::{DeviceName, KeyName, OrganizationName, Slug, SuspensionReason};
 pub use timestamp::Timestamp;

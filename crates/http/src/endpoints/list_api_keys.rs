@@ -3,25 +3,20 @@
 use std::sync::Arc;
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpResponse,
     http::header::{self, ContentType},
-    web::Data,
 };
 use capykeys_domain::{
     model::{ApiKey, KeyId},
     ports::{Limit, Unavailable},
-    usecases::Management,
 };
 use futures_util::{Stream, stream};
 
 use crate::{
     answer::{self, ListApiKeysResponse, errors::OrganizationErrors},
     error::ApiError,
-    exchange::{Current, Exchange},
-    request::{
-        caller::{authenticate, target},
-        page::Page,
-    },
+    exchange::Exchange,
+    request::{call::Call, page::Page},
 };
 
 pub(crate) struct Operation;
@@ -45,21 +40,16 @@ pub(crate) struct Operation;
     ),
     security(("bearerAuth" = []), ("apiKeyHeader" = [])),
 )]
-pub(crate) async fn list_api_keys(
-    exchange: Current,
-    request: HttpRequest,
-    management: Data<Management>,
-) -> Result<HttpResponse, ApiError> {
-    let caller = authenticate(&exchange, &request).await?;
-    let permit = management.permit(&caller, target(&request), &exchange.context).await?;
-    let Page { limit, cursor } = Page::parse(request.query_string())?;
+pub(crate) async fn list_api_keys(call: Call) -> Result<HttpResponse, ApiError> {
+    let (permit, management) = (call.permit().await?, call.management()?);
+    let Page { limit, cursor } = Page::parse(call.request.query_string())?;
     let Some(limit) = limit else {
         let pages = management.list_keys(&permit, cursor).await?;
-        return Ok(listing(&exchange, pages, None));
+        return Ok(listing(&call.exchange, pages, None));
     };
     let page = management.list_key_page(&permit, cursor, limit).await?;
     let next = page.next.map(|next| next_page(limit, next));
-    Ok(listing(&exchange, stream::iter([Ok(page.keys)]), next))
+    Ok(listing(&call.exchange, stream::iter([Ok(page.keys)]), next))
 }
 
 fn listing(
