@@ -194,7 +194,7 @@ pub(crate) fn in_organization(id: OrganizationId) -> Target {
 pub(crate) fn session(clerk_id: Option<&str>, role: &str, impersonated: bool) -> Session {
     let organization = clerk_id.map(|id| SessionOrganization {
         id: ClerkOrganizationId::parse(id).unwrap(),
-        role: Role::parse(role).unwrap(),
+        roles: vec![Role::parse(role).unwrap()],
         slug: Some("acme".to_owned()),
     });
     Session { user_id: UserId::parse("user_2abc").unwrap(), organization, impersonated }

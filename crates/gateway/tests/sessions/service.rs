@@ -91,7 +91,7 @@ impl Service {
 pub(crate) fn session(role: &str, impersonated: bool) -> Session {
     let organization = SessionOrganization {
         id: ClerkOrganizationId::parse(AT_CLERK).unwrap(),
-        role: Role::parse(role).unwrap(),
+        roles: vec![Role::parse(role).unwrap()],
         slug: None,
     };
     Session { user_id: UserId::parse("user_2abc").unwrap(), organization: Some(organization), impersonated }
