@@ -14,11 +14,11 @@ pub struct ClaimPath {
 }
 
 impl ClaimPath {
-    /// Accepts visible ASCII without quotation marks; `None` for all else, an empty name, and a `~` in a pointer
+    /// Accepts visible ASCII without quotation marks, brackets, `*`, `,` and `;`; `None` for all else, an empty name, and a `~` in a pointer
     /// that is neither `~0` nor `~1`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let is_odd = |character: char| !character.is_ascii_graphic() || "\"'`".contains(character);
+        let is_odd = |character: char| !character.is_ascii_graphic() || "\"'`,;*[]{}".contains(character);
         let names: Option<Vec<String>> = match text.strip_prefix('/') {
             _ if text.contains(is_odd) => None,
             Some(pointer) => pointer.split('/').map(unescaped).collect(),
@@ -98,9 +98,23 @@ mod tests {
 
     #[test]
     fn what_names_no_claim_is_refused() {
-        for text in
-            ["", ".", "a.", ".a", "a..b", "/", "//", "/a/", "/~", "/~2", "a b", "\"a\"", "a\n", "r\u{f4}les"]
-        {
+        for text in [
+            "",
+            ".",
+            "a.",
+            ".a",
+            "a..b",
+            "/",
+            "//",
+            "/a/",
+            "/~",
+            "/~2",
+            "a b",
+            "a,b",
+            "\"a\"",
+            "a\n",
+            "r\u{f4}les",
+        ] {
             assert_eq!(ClaimPath::parse(text), None, "{text:?}");
         }
     }
