@@ -14,7 +14,7 @@ use capykeys_domain::{ports::SessionVerifier, secret::BearerToken};
 use divan::{Bencher, Divan, black_box};
 use tokio::runtime::{Builder, Runtime};
 
-use self::support::{Harness, TokenBuilder, bearer, instance, signing_key};
+use self::support::{Harness, bearer, good_token, instance, signing_key};
 
 fn main() {
     Divan::default().sample_count(2_000).config_with_args().main();
@@ -25,7 +25,7 @@ fn runtime() -> Runtime {
 }
 
 fn token() -> BearerToken {
-    bearer(&TokenBuilder::new().sign())
+    bearer(&good_token().sign())
 }
 
 fn verify(bencher: Bencher<'_, '_>, settings: InstanceSettings, token: &BearerToken) {
@@ -50,12 +50,12 @@ fn token_with_pem(bencher: Bencher<'_, '_>) {
 /// All the rules and no signature: they come first.
 #[divan::bench]
 fn expired_token(bencher: Bencher<'_, '_>) {
-    verify(bencher, instance(), &bearer(&TokenBuilder::new().claim("exp", 1).sign()));
+    verify(bencher, instance(), &bearer(&good_token().claim("exp", 1).sign()));
 }
 
 /// What is signed, and the signature.
 fn signed() -> (String, Vec<u8>) {
-    let token = TokenBuilder::new().sign();
+    let token = good_token().sign();
     let (signed, signature) = token.rsplit_once('.').unwrap();
     (signed.to_owned(), URL_SAFE_NO_PAD.decode(signature).unwrap())
 }

@@ -25,7 +25,10 @@ pub mod cases;
 pub mod columns;
 pub mod fixtures;
 pub mod model;
+mod moody;
 mod sequences;
+#[expect(clippy::missing_panics_doc, reason = "what cannot go on is a test that has failed")]
+pub mod service;
 mod store;
 mod suite;
 

@@ -6,16 +6,22 @@
 //! - [`Balancer`]: an `HAProxy` in front of several.
 //! - [`Patroni`]: two such servers, of which the second takes the place of the first.
 //! - [`Proxy`]: a TCP proxy that can cut, swallow or delay what passes through it.
+//! - [`Authority`]: certificates for both sides of a TLS connection.
+//! - [`AccessLog`]: what the process logs.
+//! - [`TokenBuilder`], [`SigningKey`]: signed tokens, and the sets of keys that they are checked against.
 //!
 //! What cannot be had panics: a test that needs PostgreSQL fails without one and is not skipped.
 
 #![expect(
     clippy::expect_used,
+    clippy::missing_panics_doc,
     clippy::panic,
     clippy::print_stdout,
     reason = "an aid of tests alone: a failure here is the test's failure"
 )]
 
+mod access_log;
+mod authority;
 mod balancer;
 mod binaries;
 mod bouncer;
@@ -26,16 +32,22 @@ mod dumps;
 mod patroni;
 mod processes;
 mod proxy;
+mod signing_key;
 mod standby;
+mod token;
 mod user;
 
 use std::sync::OnceLock;
 
+pub use access_log::AccessLog;
+pub use authority::Authority;
 pub use balancer::Balancer;
 pub use bouncer::Bouncer;
 pub use cluster::Cluster;
 pub use patroni::Patroni;
 pub use proxy::{Proxy, Way};
+pub use signing_key::{SigningKey, jwks};
+pub use token::TokenBuilder;
 
 /// The server that all tests of this process share, started when the first asks for it.
 ///

@@ -11,7 +11,7 @@ use capykeys_domain::secret::{Credential, KeyFormat};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Live, NOW, PARTY, Reply, Server, TokenBuilder, jwks_reply, other_key, refusal, signing_key,
+    Live, NOW, PARTY, Reply, Server, good_token, jwks_reply, other_key, refusal, signing_key,
 };
 
 type Attack = (String, String, Refusal);
@@ -22,7 +22,7 @@ fn attack(case: impl Into<String>, token: String, reason: Refusal) -> Attack {
 
 /// Other algorithms under their own names, and under the right one.
 fn algorithms() -> Vec<Attack> {
-    let named = |name: &str| TokenBuilder::new().header("alg", name);
+    let named = |name: &str| good_token().header("alg", name);
     let secret = hmac::Key::new(hmac::HMAC_SHA256, signing_key().public_pem().as_bytes());
     let keyed_with_pem = |message: &str| hmac::sign(&secret, message.as_bytes()).as_ref().to_vec();
     let curve = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
@@ -73,44 +73,40 @@ fn headers(trap: &Url) -> Vec<Attack> {
         ("x5u", json!(trap.as_str())),
         ("x5c", json!(["MIIB"])),
     ] {
-        let token = TokenBuilder::new().header(name, value);
+        let token = good_token().header(name, value);
         attacks.push(attack(name, token.sign_by(other_key()), Refusal::Token(TokenError::EmbeddedKey)));
         attacks.push(attack(name, token.sign(), Refusal::Token(TokenError::EmbeddedKey)));
     }
     for value in [json!(["exp"]), json!(["b64"]), json!([]), json!(null), json!("")] {
-        let token = TokenBuilder::new().header("crit", value.clone()).sign();
+        let token = good_token().header("crit", value.clone()).sign();
         attacks.push(attack(format!("crit {value}"), token, Refusal::Token(TokenError::CriticalExtension)));
     }
     for kind in ["cl_B7d4PD222AAA", "cl_B7d4PD333AAA"] {
-        attacks.push(attack(kind, TokenBuilder::new().header("cat", kind).sign(), Refusal::Category));
+        attacks.push(attack(kind, good_token().header("cat", kind).sign(), Refusal::Category));
     }
     // As Clerk's machine-to-machine tokens name themselves, whatever their category.
-    let machine = TokenBuilder::new().claim("sub", "mch_2abc").sign();
+    let machine = good_token().claim("sub", "mch_2abc").sign();
     attacks.push(attack("a machine", machine, Refusal::Subject));
     attacks
 }
 
 /// Whose token it is.
 fn parties(trap: &Url) -> Vec<Attack> {
-    let foreign = TokenBuilder::new().claim("iss", "https://clerk.example.org");
-    let pointing = TokenBuilder::new().claim("iss", trap.as_str());
+    let foreign = good_token().claim("iss", "https://clerk.example.org");
+    let pointing = good_token().claim("iss", trap.as_str());
     let mut attacks = vec![
         attack("another instance's, same kid", foreign.sign_by(other_key()), Refusal::Issuer),
-        attack(
-            "the same as ours",
-            TokenBuilder::new().sign_by(other_key()),
-            Refusal::Token(TokenError::Signature),
-        ),
+        attack("the same as ours", good_token().sign_by(other_key()), Refusal::Token(TokenError::Signature)),
         attack("an issuer to be asked", pointing.sign_by(other_key()), Refusal::Issuer),
-        attack("no azp", TokenBuilder::new().without("azp").sign(), Refusal::AuthorizedParty),
+        attack("no azp", good_token().without("azp").sign(), Refusal::AuthorizedParty),
     ];
     for party in [json!(""), json!(null), json!([PARTY]), json!("https://evil.example.com")] {
-        let token = TokenBuilder::new().claim("azp", party.clone()).sign();
+        let token = good_token().claim("azp", party.clone()).sign();
         attacks.push(attack(format!("azp {party}"), token, Refusal::AuthorizedParty));
     }
-    let elsewhere = TokenBuilder::new().claim("aud", "https://api.example.org").sign();
+    let elsewhere = good_token().claim("aud", "https://api.example.org").sign();
     attacks.push(attack("for another service", elsewhere, Refusal::Token(TokenError::Audience)));
-    attacks.push(attack("pending", TokenBuilder::new().claim("sts", "pending").sign(), Refusal::Status));
+    attacks.push(attack("pending", good_token().claim("sts", "pending").sign(), Refusal::Status));
     attacks
 }
 
@@ -129,11 +125,11 @@ fn times() -> Vec<Attack> {
     let mut attacks = Vec::new();
     for name in ["exp", "nbf", "iat"] {
         for value in &values {
-            let token = TokenBuilder::new().claim(name, value.clone()).sign();
+            let token = good_token().claim(name, value.clone()).sign();
             attacks.push(attack(format!("{name} {value}"), token, Refusal::Token(TokenError::Time)));
         }
     }
-    let a_century = TokenBuilder::new().claim("exp", NOW + 100 * 31_557_600).sign();
+    let a_century = good_token().claim("exp", NOW + 100 * 31_557_600).sign();
     attacks.push(attack("exp in a hundred years", a_century, Refusal::Token(TokenError::Lifetime)));
     attacks
 }
@@ -143,16 +139,16 @@ fn forms() -> Vec<Attack> {
     let header = r#""kid":"ins_1""#;
     let mut attacks = vec![attack(
         header,
-        TokenBuilder::new().sign_changed(|h, c| (append(&h, header), c)),
+        good_token().sign_changed(|h, c| (append(&h, header), c)),
         Refusal::Token(TokenError::Malformed),
     )];
     for claim in [r#""sub":"user_other""#, r#""exp":9999999999"#, r#""o":{"rol":"member","rol":"admin"}"#] {
-        let token = TokenBuilder::new().sign_changed(|h, c| (h, append(&c, claim)));
+        let token = good_token().sign_changed(|h, c| (h, append(&c, claim)));
         attacks.push(attack(claim, token, Refusal::Token(TokenError::Malformed)));
     }
     for padded in [true, false] {
         let pad = |is_header: bool, part: String| if is_header == padded { part + "=" } else { part };
-        let token = TokenBuilder::new().sign_encoded(
+        let token = good_token().sign_encoded(
             String::into_bytes,
             pad,
             |message| signing_key().sign(message),
@@ -162,10 +158,10 @@ fn forms() -> Vec<Attack> {
     }
     attacks.push(attack(
         "padded signature",
-        TokenBuilder::new().sign() + "==",
+        good_token().sign() + "==",
         Refusal::Token(TokenError::Malformed),
     ));
-    let huge = TokenBuilder::new().claim("x", "x".repeat(100 * 1024)).sign();
+    let huge = good_token().claim("x", "x".repeat(100 * 1024)).sign();
     attacks.push(attack("100 KiB", huge, Refusal::Token(TokenError::TooLarge)));
     attacks
 }
@@ -176,12 +172,12 @@ async fn every_attack_is_refused_and_nobody_but_the_jwks_url_is_asked() {
     // What it answers would make the forged tokens pass.
     let trap = Server::start(jwks_reply(&[other_key().jwk("ins_1")])).await;
     let live = Live::new(&server.url);
-    assert!(live.verify(&TokenBuilder::new().sign()).await.is_ok());
+    assert!(live.verify(&good_token().sign()).await.is_ok());
     for (case, token, reason) in
         [algorithms(), headers(&trap.url), parties(&trap.url), times(), forms()].concat()
     {
         assert_eq!(refusal(live.verify(&token).await), reason.as_str(), "{case}");
-        assert!(live.verify(&TokenBuilder::new().sign()).await.is_ok(), "{case}");
+        assert!(live.verify(&good_token().sign()).await.is_ok(), "{case}");
     }
     assert_eq!(trap.request_lines(), Vec::<String>::new());
     // The first fetch, and the one that the bad signatures share.
@@ -196,7 +192,7 @@ async fn the_refusals_are_counted_by_reason() {
     for (_, token, _) in &attacks {
         refusal(live.verify(token).await);
     }
-    assert!(live.verify(&TokenBuilder::new().sign()).await.is_ok());
+    assert!(live.verify(&good_token().sign()).await.is_ok());
     for (reason, count) in live.verifier.refusals() {
         let expected = attacks.iter().filter(|(_, _, expected)| *expected == reason).count();
         assert_eq!(usize::try_from(count).unwrap(), expected, "{reason:?}");
@@ -205,7 +201,7 @@ async fn the_refusals_are_counted_by_reason() {
 
 #[test]
 fn a_token_without_a_signature_is_no_credential_at_all() {
-    let token = TokenBuilder::new().header("alg", "none").sign_with(|_| Vec::new());
+    let token = good_token().header("alg", "none").sign_with(|_| Vec::new());
     assert!(token.ends_with('.'));
     assert!(Credential::parse(&KeyFormat::default(), &token).is_none());
 }
@@ -214,7 +210,7 @@ fn a_token_without_a_signature_is_no_credential_at_all() {
 async fn a_custom_org_id_in_version_2_makes_nobody_a_member() {
     let server = Server::start(jwks_reply(&[signing_key().jwk("ins_1")])).await;
     let live = Live::new(&server.url);
-    let token = TokenBuilder::new().claim("org_id", "org_acme").claim("org_role", "org:admin").sign();
+    let token = good_token().claim("org_id", "org_acme").claim("org_role", "org:admin").sign();
     let session = live.verify(&token).await.unwrap();
     assert_eq!(session.organization, None);
     assert!(!session.is_organization_admin());
@@ -226,6 +222,6 @@ async fn a_jwks_url_that_redirects_leads_nowhere() {
     let redirect = Reply::with("302 Found", &format!("location: {}\r\n", trap.url), "");
     let server = Server::start(redirect).await;
     let live = Live::new(&server.url);
-    live.is_unavailable(&TokenBuilder::new().sign_by(other_key()), "redirect").await;
+    live.is_unavailable(&good_token().sign_by(other_key()), "redirect").await;
     assert_eq!(trap.requests(), 0);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use capykeys_clerk::{InstanceSettings, Refusal, TokenError};
 use serde_json::{Value, json};
 
-use crate::support::{Harness, NOW, TokenBuilder, instance, refusal};
+use crate::support::{Harness, NOW, good_token, instance, refusal};
 
 /// A key that signed for ten years by mistake, and the clocks of both sides.
 #[tokio::test]
@@ -20,7 +20,7 @@ async fn a_token_lives_no_longer_than_it_may() {
         (NOW - hour - 4, NOW - 4),
         (NOW, NOW + 1),
     ] {
-        let token = TokenBuilder::new().claim("nbf", issued).claim("iat", issued).claim("exp", expires);
+        let token = good_token().claim("nbf", issued).claim("iat", issued).claim("exp", expires);
         assert!(harness.verify(&token.sign()).await.is_ok(), "{issued} {expires}");
     }
     for (issued, expires) in [
@@ -32,19 +32,19 @@ async fn a_token_lives_no_longer_than_it_may() {
         (0, NOW + 60),
         (0, 253_402_300_799),
     ] {
-        let token = TokenBuilder::new().claim("nbf", issued).claim("iat", issued).claim("exp", expires);
+        let token = good_token().claim("nbf", issued).claim("iat", issued).claim("exp", expires);
         let outcome = harness.verify(&token.sign()).await;
         assert_eq!(refusal(outcome), Refusal::Token(TokenError::Lifetime).as_str(), "{issued} {expires}");
     }
     let brief = living(Duration::from_mins(1));
     brief
         .refuses_unseen(
-            &TokenBuilder::new().claim("exp", NOW + 61).sign(),
+            &good_token().claim("exp", NOW + 61).sign(),
             Refusal::Token(TokenError::Lifetime),
             "61 s",
         )
         .await;
-    assert!(brief.verify(&TokenBuilder::new().sign()).await.is_ok());
+    assert!(brief.verify(&good_token().sign()).await.is_ok());
 }
 
 /// The skew of both limits together made them valid for some seconds.
@@ -58,7 +58,7 @@ async fn a_token_that_is_valid_at_no_time_is_refused() {
         (NOW, NOW - 10, NOW),
         (NOW + 5, NOW + 5, NOW + 4),
     ] {
-        let token = TokenBuilder::new().claim("iat", issued).claim("nbf", begins).claim("exp", expires);
+        let token = good_token().claim("iat", issued).claim("nbf", begins).claim("exp", expires);
         let case = format!("iat {issued} nbf {begins} exp {expires}");
         harness.refuses_unseen(&token.sign(), Refusal::Token(TokenError::Time), &case).await;
     }
@@ -87,7 +87,7 @@ async fn a_token_with_an_audience_is_refused_where_none_is_configured() {
     let harness = Harness::new();
     let well_formed = [json!("https://api.example.com"), json!(["https://api.example.com"])];
     for audience in audiences().iter().chain(&well_formed) {
-        let token = TokenBuilder::new().claim("aud", audience.clone()).sign();
+        let token = good_token().claim("aud", audience.clone()).sign();
         harness.refuses_unseen(&token, Refusal::Token(TokenError::Audience), &audience.to_string()).await;
     }
 }
@@ -99,12 +99,12 @@ async fn where_an_audience_is_configured_the_token_names_it() {
     for audience in
         audiences().iter().chain(&[json!("https://api.example.com/"), json!("HTTPS://api.example.com")])
     {
-        let token = TokenBuilder::new().claim("aud", audience.clone()).sign();
+        let token = good_token().claim("aud", audience.clone()).sign();
         harness.refuses_unseen(&token, Refusal::Token(TokenError::Audience), &audience.to_string()).await;
     }
-    harness.refuses_unseen(&TokenBuilder::new().sign(), Refusal::Token(TokenError::Audience), "none").await;
+    harness.refuses_unseen(&good_token().sign(), Refusal::Token(TokenError::Audience), "none").await;
     for audience in [json!(ours), json!([ours]), json!(["https://api.example.org", ours])] {
-        let token = TokenBuilder::new().claim("aud", audience.clone()).sign();
+        let token = good_token().claim("aud", audience.clone()).sign();
         assert!(harness.verify(&token).await.is_ok(), "{audience}");
     }
 }

@@ -8,7 +8,7 @@ use capykeys_clerk::{
 };
 use capykeys_domain::ports::SessionVerifier;
 
-use crate::support::{FakeClock, Reply, Server, TokenBuilder, bearer, instance, jwks, signing_key};
+use crate::support::{FakeClock, Reply, Server, bearer, good_token, instance, jwks, signing_key};
 
 async fn fetch(reply: Reply) -> Result<Vec<u8>, FetchError> {
     let server = Server::start(reply).await;
@@ -108,7 +108,7 @@ fn tokens_are_verified_from_several_runtimes_with_one_fetch() {
     verifier.warm_up();
     for _ in 0..3 {
         let worker = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        assert!(worker.block_on(verifier.verify(&bearer(&TokenBuilder::new().sign()))).is_ok());
+        assert!(worker.block_on(verifier.verify(&bearer(&good_token().sign()))).is_ok());
     }
     assert_eq!(server.requests(), 1);
 }

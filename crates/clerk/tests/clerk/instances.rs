@@ -3,10 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use capykeys_clerk::{ClerkSettings, ClerkVerifier, InstanceSettings, PublicKeySource, Refusal, TokenError};
+use capykeys_testkit::TokenBuilder;
 use tokio::runtime::Handle;
 
 use crate::support::{
-    FakeClock, FakeFetcher, Harness, ISSUER, NOW, TokenBuilder, instance, other_key, refusal, signing_key,
+    FakeClock, FakeFetcher, Harness, ISSUER, NOW, good_token, good_token_of_version_1, instance, other_key,
+    refusal, signing_key,
 };
 
 const OTHER_ISSUER: &str = "https://clerk.example.org";
@@ -24,7 +26,7 @@ fn other_instance() -> InstanceSettings {
 }
 
 fn other_token() -> TokenBuilder {
-    TokenBuilder::new()
+    good_token()
         .claim("iss", OTHER_ISSUER)
         .claim("aud", "https://api.example.org")
         .claim("azp", "https://app.example.org")
@@ -33,14 +35,14 @@ fn other_token() -> TokenBuilder {
 #[tokio::test]
 async fn each_instance_accepts_its_own_tokens() {
     let harness = Harness::with([instance(), other_instance()]);
-    assert!(harness.verify(&TokenBuilder::new().sign()).await.is_ok());
+    assert!(harness.verify(&good_token().sign()).await.is_ok());
     assert!(harness.verify(&other_token().sign_by(other_key())).await.is_ok());
 }
 
 #[tokio::test]
 async fn neither_instances_key_passes_for_the_others_in_spite_of_one_kid() {
     let harness = Harness::with([instance(), other_instance()]);
-    for token in [TokenBuilder::new().sign_by(other_key()), other_token().sign_by(signing_key())] {
+    for token in [good_token().sign_by(other_key()), other_token().sign_by(signing_key())] {
         assert_eq!(refusal(harness.verify(&token).await), Refusal::Token(TokenError::Signature).as_str());
     }
 }
@@ -48,12 +50,12 @@ async fn neither_instances_key_passes_for_the_others_in_spite_of_one_kid() {
 #[tokio::test]
 async fn neither_instances_settings_pass_for_the_others() {
     let harness = Harness::with([instance(), other_instance()]);
-    let foreign_party = TokenBuilder::new().claim("azp", "https://app.example.org").sign();
+    let foreign_party = good_token().claim("azp", "https://app.example.org").sign();
     harness.refuses_unseen(&foreign_party, Refusal::AuthorizedParty, "party").await;
-    harness.refuses_unseen(&TokenBuilder::version_1().sign(), Refusal::Version, "version").await;
-    let foreign_audience = TokenBuilder::new().claim("aud", "https://api.example.org").sign();
+    harness.refuses_unseen(&good_token_of_version_1().sign(), Refusal::Version, "version").await;
+    let foreign_audience = good_token().claim("aud", "https://api.example.org").sign();
     harness.refuses_unseen(&foreign_audience, Refusal::Token(TokenError::Audience), "audience").await;
-    let long = TokenBuilder::new().claim("exp", NOW + 601);
+    let long = good_token().claim("exp", NOW + 601);
     assert!(harness.verify(&long.sign()).await.is_ok());
     let long = other_token().claim("exp", NOW + 601).sign_by(other_key());
     assert_eq!(refusal(harness.verify(&long).await), Refusal::Token(TokenError::Lifetime).as_str());
@@ -72,7 +74,7 @@ async fn the_issuer_is_compared_to_the_letter() {
         "https://clerk.example.com.evil.example.com",
         "",
     ] {
-        let token = TokenBuilder::new().claim("iss", issuer).sign();
+        let token = good_token().claim("iss", issuer).sign();
         harness.refuses_unseen(&token, Refusal::Issuer, issuer).await;
     }
 }
@@ -86,9 +88,9 @@ async fn a_pem_needs_no_fetch_and_no_kid() {
     for pem in [signing_key().public_pem(), signing_key().public_pkcs1_pem()] {
         let harness = Harness::with([with_pem(&pem)]);
         harness.verifier.warm_up();
-        assert!(harness.verify(&TokenBuilder::new().sign()).await.is_ok());
-        assert!(harness.verify(&TokenBuilder::new().without_header("kid").sign()).await.is_ok());
-        let forged = TokenBuilder::new().sign_by(other_key());
+        assert!(harness.verify(&good_token().sign()).await.is_ok());
+        assert!(harness.verify(&good_token().without_header("kid").sign()).await.is_ok());
+        let forged = good_token().sign_by(other_key());
         harness.refuses_unseen(&forged, Refusal::Token(TokenError::Signature), "forged").await;
     }
 }

@@ -9,18 +9,18 @@ use capykeys_clerk::{
 use capykeys_domain::ports::{SessionError, SessionVerifier};
 use tokio::runtime::Handle;
 
-use crate::support::{FakeClock, Harness, TokenBuilder, bearer, instance, jwks, refusal, signing_key};
+use crate::support::{FakeClock, Harness, bearer, good_token, instance, jwks, refusal, signing_key};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
 const MICROSECOND: Duration = Duration::from_micros(1);
 
 fn valid() -> String {
-    TokenBuilder::new().claim("exp", 1_900_000_000).sign()
+    good_token().claim("exp", 1_900_000_000).sign()
 }
 
 fn unknown() -> String {
-    TokenBuilder::new().claim("exp", 1_900_000_000).header("kid", "ins_2").sign()
+    good_token().claim("exp", 1_900_000_000).header("kid", "ins_2").sign()
 }
 
 fn good_answer() -> String {
@@ -54,7 +54,7 @@ async fn what_is_wrong_for_certain_is_refused_even_then() {
     let harness = Harness::new();
     harness.fetcher.answers(Err(FetchError::Connect));
     harness.is_unavailable(&valid()).await;
-    let expired = TokenBuilder::new().claim("exp", 1).sign();
+    let expired = good_token().claim("exp", 1).sign();
     assert_eq!(refusal(harness.verify(&expired).await), Refusal::Token(TokenError::Expired).as_str());
 }
 

@@ -6,22 +6,22 @@ use aws_lc_rs::rand::{self, SystemRandom};
 use capykeys_clerk::{Refusal, TokenError};
 use tokio::task::JoinSet;
 
-use crate::support::{Live, Server, TokenBuilder, jwks_reply, other_key, refusal, signing_key};
+use crate::support::{Live, Server, good_token, jwks_reply, other_key, refusal, signing_key};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MICROSECOND: Duration = Duration::from_micros(1);
 
 fn signed_by_the_old_key() -> String {
-    TokenBuilder::new().claim("exp", 1_900_000_000).sign()
+    good_token().claim("exp", 1_900_000_000).sign()
 }
 
 fn signed_by_the_new_key() -> String {
-    TokenBuilder::new().claim("exp", 1_900_000_000).sign_by(other_key())
+    good_token().claim("exp", 1_900_000_000).sign_by(other_key())
 }
 
 fn with_a_random_kid() -> String {
     let random: [u8; 8] = rand::generate(&SystemRandom::new()).unwrap().expose();
-    TokenBuilder::new().header("kid", format!("ins_{:x}", u64::from_be_bytes(random))).sign_by(other_key())
+    good_token().header("kid", format!("ins_{:x}", u64::from_be_bytes(random))).sign_by(other_key())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use capykeys_clerk::{Refusal, TokenError};
 
-use crate::support::{Live, Reply, Server, TokenBuilder, jwks, jwks_reply, other_key, refusal, signing_key};
+use crate::support::{Live, Reply, Server, good_token, jwks, jwks_reply, other_key, refusal, signing_key};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
 
 fn valid() -> String {
-    TokenBuilder::new().claim("exp", 1_900_000_000).sign()
+    good_token().claim("exp", 1_900_000_000).sign()
 }
 
 fn unknown() -> String {
-    TokenBuilder::new().claim("exp", 1_900_000_000).header("kid", "ins_2").sign()
+    good_token().claim("exp", 1_900_000_000).header("kid", "ins_2").sign()
 }
 
 fn good_set() -> String {
@@ -79,7 +79,7 @@ async fn a_server_that_fails_from_the_start_makes_sessions_unavailable_until_it_
     for (case, failure) in failures(&elsewhere) {
         let server = Server::start(failure).await;
         let live = Live::new(&server.url);
-        for token in [valid(), unknown(), TokenBuilder::new().sign_by(other_key())] {
+        for token in [valid(), unknown(), good_token().sign_by(other_key())] {
             live.is_unavailable(&token, case).await;
         }
         assert_eq!(server.requests(), 1, "{case}");
@@ -106,7 +106,7 @@ async fn a_server_that_fails_later_changes_nothing_for_an_hour() {
             Refusal::Token(TokenError::UnknownKey).as_str(),
             "{case}"
         );
-        let foreign = TokenBuilder::new().claim("exp", 1_900_000_000).sign_by(other_key());
+        let foreign = good_token().claim("exp", 1_900_000_000).sign_by(other_key());
         assert_eq!(
             refusal(live.verify(&foreign).await),
             Refusal::Token(TokenError::Signature).as_str(),

@@ -5,7 +5,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use capykeys_cluster::{Refusal, TokenError};
 use serde_json::json;
 
-use crate::support::{CURVE_KEY, Harness, KEY, OTHER_KEY, TokenBuilder, jwks};
+use crate::support::{CURVE_KEY, Harness, KEY, OTHER_KEY, good_token, jwks};
 
 #[tokio::test]
 async fn only_rs256_and_es256_are_accepted() {
@@ -13,15 +13,15 @@ async fn only_rs256_and_es256_are_accepted() {
     let secret = hmac::Key::new(hmac::HMAC_SHA256, KEY.public_pem().as_bytes());
     let keyed_with_pem = |message: &str| hmac::sign(&secret, message.as_bytes()).as_ref().to_vec();
     for name in ["none", "None", "HS256", "RS384", "PS256", "ES384", "EdDSA", "rs256"] {
-        let token = TokenBuilder::new().header("alg", name);
+        let token = good_token().header("alg", name);
         harness.refuses_unseen(&token.sign(), Refusal::Token(TokenError::Algorithm), name).await;
         harness
             .refuses_unseen(&token.sign_with(keyed_with_pem), Refusal::Token(TokenError::Algorithm), name)
             .await;
     }
-    let unnamed = TokenBuilder::new().without_header("alg").sign();
+    let unnamed = good_token().without_header("alg").sign();
     harness.refuses_unseen(&unnamed, Refusal::Token(TokenError::Algorithm), "no alg").await;
-    let forged = TokenBuilder::new().sign_with(|message| {
+    let forged = good_token().sign_with(|message| {
         let mut signature = keyed_with_pem(message);
         signature.resize(256, 0);
         signature
@@ -33,8 +33,8 @@ async fn only_rs256_and_es256_are_accepted() {
 async fn a_key_counts_for_its_own_algorithm_alone() {
     let harness = Harness::new();
     harness.fetcher.answers(Ok(jwks(&[KEY.jwk("key_1"), CURVE_KEY.jwk("key_2")])));
-    let rsa = TokenBuilder::new();
-    let curve = TokenBuilder::new().header("alg", "ES256").header("kid", "key_2");
+    let rsa = good_token();
+    let curve = good_token().header("alg", "ES256").header("kid", "key_2");
     harness.accepts(&rsa.sign(), "RS256").await;
     harness.accepts(&curve.sign_by(&CURVE_KEY), "ES256").await;
     let crossed = rsa.header("kid", "key_2").sign();
@@ -54,14 +54,14 @@ async fn a_key_counts_for_its_own_algorithm_alone() {
 #[tokio::test]
 async fn a_signature_by_another_key_or_over_another_text_is_refused() {
     let harness = Harness::new();
-    let good = TokenBuilder::new().sign();
-    let other = TokenBuilder::new().claim("sub", "system:serviceaccount:kube-system:admin").sign();
+    let good = good_token().sign();
+    let other = good_token().claim("sub", "system:serviceaccount:kube-system:admin").sign();
     let (message, _) = other.rsplit_once('.').unwrap();
     let (_, signature) = good.rsplit_once('.').unwrap();
     harness
         .refuses(&format!("{message}.{signature}"), Refusal::Token(TokenError::Signature), "another text")
         .await;
-    let foreign = TokenBuilder::new().sign_by(&OTHER_KEY);
+    let foreign = good_token().sign_by(&OTHER_KEY);
     harness.refuses(&foreign, Refusal::Token(TokenError::Signature), "another key").await;
 }
 
@@ -80,18 +80,18 @@ async fn headers_that_bring_a_key_or_want_more_are_refused() {
         ("kid", json!(""), Refusal::Token(TokenError::KeyId)),
         ("kid", json!(1), Refusal::Token(TokenError::KeyId)),
     ] {
-        let token = TokenBuilder::new().header(name, value.clone());
+        let token = good_token().header(name, value.clone());
         for token in [token.sign(), token.sign_by(&OTHER_KEY)] {
             harness.refuses_unseen(&token, reason, &format!("{name} {value}")).await;
         }
     }
-    harness.accepts(&TokenBuilder::new().header("typ", "JWT").sign(), "JWT").await;
+    harness.accepts(&good_token().header("typ", "JWT").sign(), "JWT").await;
 }
 
 #[tokio::test]
 async fn what_is_no_token_is_refused() {
     let harness = Harness::new();
-    let good = TokenBuilder::new().sign();
+    let good = good_token().sign();
     let parts: Vec<_> = good.split('.').collect();
     let twice = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","kid":"key_1","alg":"RS256"}"#);
     for token in [
@@ -104,6 +104,6 @@ async fn what_is_no_token_is_refused() {
     ] {
         harness.refuses_unseen(&token, Refusal::Token(TokenError::Malformed), &token).await;
     }
-    let huge = TokenBuilder::new().claim("x", "x".repeat(100 * 1024)).sign();
+    let huge = good_token().claim("x", "x".repeat(100 * 1024)).sign();
     harness.refuses_unseen(&huge, Refusal::Token(TokenError::TooLarge), "100 KiB").await;
 }

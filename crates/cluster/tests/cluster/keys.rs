@@ -3,17 +3,17 @@
 use capykeys_cluster::{ClusterSettings, FetchError, PublicKeySource, Refusal, TokenError};
 use capykeys_domain::ports::ClusterCallerError;
 
-use crate::support::{CURVE_KEY, Harness, KEY, OTHER_KEY, TokenBuilder, jwks, settings};
+use crate::support::{CURVE_KEY, Harness, KEY, OTHER_KEY, good_token, jwks, settings};
 
 #[tokio::test]
 async fn a_key_that_is_not_known_yet_is_fetched() {
     let harness = Harness::new();
-    harness.accepts(&TokenBuilder::new().sign(), "the first key").await;
+    harness.accepts(&good_token().sign(), "the first key").await;
     harness.fetcher.answers(Ok(jwks(&[KEY.jwk("key_1"), OTHER_KEY.jwk("key_2")])));
-    let rotated = TokenBuilder::new().header("kid", "key_2").sign_by(&OTHER_KEY);
+    let rotated = good_token().header("kid", "key_2").sign_by(&OTHER_KEY);
     harness.accepts(&rotated, "the next key").await;
     assert_eq!(harness.fetcher.calls(), 2);
-    let unknown = TokenBuilder::new().header("kid", "key_3").sign();
+    let unknown = good_token().header("kid", "key_3").sign();
     harness.refuses_unseen(&unknown, Refusal::Token(TokenError::UnknownKey), "within the cooldown").await;
 }
 
@@ -21,11 +21,7 @@ async fn a_key_that_is_not_known_yet_is_fetched() {
 async fn a_key_id_is_needed_where_there_are_several_keys() {
     let harness = Harness::new();
     harness
-        .refuses_unseen(
-            &TokenBuilder::new().without_header("kid").sign(),
-            Refusal::Token(TokenError::KeyId),
-            "none",
-        )
+        .refuses_unseen(&good_token().without_header("kid").sign(), Refusal::Token(TokenError::KeyId), "none")
         .await;
 }
 
@@ -33,14 +29,14 @@ async fn a_key_id_is_needed_where_there_are_several_keys() {
 async fn without_keys_nobody_is_refused() {
     let harness = Harness::new();
     harness.fetcher.answers(Err(FetchError::Connect));
-    for token in [TokenBuilder::new().sign(), TokenBuilder::new().sign_by(&OTHER_KEY)] {
+    for token in [good_token().sign(), good_token().sign_by(&OTHER_KEY)] {
         let outcome = harness.verify(&token).await;
         let Err(ClusterCallerError::Unavailable(error)) = outcome else { panic!("{outcome:?}") };
         assert_eq!(error.to_string(), "cluster: there are no signing keys: fetching them failed");
     }
     harness.fetcher.answers(Ok(jwks(&[KEY.jwk("key_1")])));
     harness.clock.advance(5_000_000);
-    harness.accepts(&TokenBuilder::new().sign(), "the keys are back").await;
+    harness.accepts(&good_token().sign(), "the keys are back").await;
 }
 
 #[tokio::test]
@@ -49,10 +45,10 @@ async fn a_configured_key_needs_no_fetch_and_no_id() {
         let keys = PublicKeySource::Pem(key.public_pem());
         let harness = Harness::with(ClusterSettings { keys, ..settings() });
         harness.verifier.warm_up();
-        let token = TokenBuilder::new().header("alg", algorithm);
+        let token = good_token().header("alg", algorithm);
         harness.accepts(&token.sign_by(key), algorithm).await;
         harness.accepts(&token.without_header("kid").sign_by(key), algorithm).await;
-        harness.refuses(&TokenBuilder::new().sign_by(&OTHER_KEY), wrong_for(algorithm), algorithm).await;
+        harness.refuses(&good_token().sign_by(&OTHER_KEY), wrong_for(algorithm), algorithm).await;
         assert_eq!(harness.fetcher.calls(), 0);
     }
 }

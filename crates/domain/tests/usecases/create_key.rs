@@ -1,18 +1,19 @@
 //! Creating and revoking keys.
 
-use capykeys_conformance::fixtures::{self, at};
+use capykeys_conformance::{
+    fixtures::{self, at},
+    service::{Service, in_organization, spec},
+};
 use capykeys_domain::{
     model::{AuditAction, AuditOutcome, KeyId},
     policy::{Denial, Forbidden, ListKeys, Permit, Target},
     ports::AuditLog,
-    usecases::{AccessError, CreateKeyError, Provisioning, RevokeKeyError},
+    usecases::{AccessError, CreateKeyError, RevokeKeyError},
 };
-
-use super::service::{Service, in_organization, spec};
 
 #[tokio::test]
 async fn a_key_that_would_reach_further_than_its_creator_is_not_created() {
-    let service = Service::new(Provisioning::Auto);
+    let service = Service::default();
     let organization = service.organization().await;
     let (_, permit) = service.creator(&organization, &["api_keys:write", "jobs:read"]).await;
     let before = service.store.counts();
@@ -27,7 +28,7 @@ async fn a_key_that_would_reach_further_than_its_creator_is_not_created() {
 
 #[tokio::test]
 async fn a_key_that_is_revoked_after_it_was_let_through_creates_nothing() {
-    let service = Service::new(Provisioning::Auto);
+    let service = Service::default();
     let organization = service.organization().await;
     let (creator, permit) = service.creator(&organization, &["*"]).await;
     let context = fixtures::context();
@@ -41,7 +42,7 @@ async fn a_key_that_is_revoked_after_it_was_let_through_creates_nothing() {
 
 #[tokio::test]
 async fn an_organization_that_is_suspended_after_its_caller_was_let_through_gets_no_key() {
-    let service = Service::new(Provisioning::Auto);
+    let service = Service::default();
     let organization = service.organization().await;
     let (_, permit) = service.creator(&organization, &["*"]).await;
     let context = fixtures::context();
@@ -55,7 +56,7 @@ async fn an_organization_that_is_suspended_after_its_caller_was_let_through_gets
 /// What the store says is what the policy says, and is recorded like that.
 #[tokio::test]
 async fn what_the_store_refuses_is_a_recorded_denial() {
-    let service = Service::new(Provisioning::Auto);
+    let service = Service::default();
     let organization = service.organization().await;
     service.add_session("an.admins.token", Some("org_2known"), "org:admin", false);
     let caller = service.sign_in("an.admins.token").await.unwrap();
@@ -75,7 +76,7 @@ async fn what_the_store_refuses_is_a_recorded_denial() {
 
 #[tokio::test]
 async fn two_keys_never_share_id_or_secret() {
-    let service = Service::new(Provisioning::Auto);
+    let service = Service::default();
     let organization = service.organization().await;
     let first = service.key(&organization, &["*"]).await;
     let second = service.key(&organization, &["*"]).await;
@@ -86,7 +87,7 @@ async fn two_keys_never_share_id_or_secret() {
 
 #[tokio::test]
 async fn a_refusal_is_in_the_audit_log_of_the_callers_organization() {
-    let service = Service::new(Provisioning::Auto);
+    let service = Service::default();
     let (organization, other) = (service.organization().await, fixtures::organization(at(0)));
     let key = service.key(&organization, &["jobs:read"]).await;
     let caller = service.sign_in(key.plaintext.expose()).await.unwrap();
@@ -112,7 +113,7 @@ async fn a_refusal_is_in_the_audit_log_of_the_callers_organization() {
 
 #[tokio::test]
 async fn revoking_a_key_leaves_the_keys_that_it_created_alone() {
-    let service = Service::new(Provisioning::Auto);
+    let service = Service::default();
     let organization = service.organization().await;
     let (parent, permit) = service.creator(&organization, &["*"]).await;
     let child = service.management.create_key(&permit, spec(&["*"]), &fixtures::context()).await.unwrap();
@@ -124,7 +125,7 @@ async fn revoking_a_key_leaves_the_keys_that_it_created_alone() {
 
 #[tokio::test]
 async fn an_id_that_no_key_can_have_is_an_unknown_key() {
-    let service = Service::new(Provisioning::Auto);
+    let service = Service::default();
     let organization = service.organization().await;
     let admin = service.key(&organization, &["*"]).await;
     let caller = service.sign_in(admin.plaintext.expose()).await.unwrap();
@@ -139,7 +140,7 @@ async fn an_id_that_no_key_can_have_is_an_unknown_key() {
 
 #[tokio::test]
 async fn keys_that_are_made_while_the_clock_stands_still_are_listed_as_they_were_made() {
-    let service = Service::new(Provisioning::Auto);
+    let service = Service::default();
     let organization = service.organization().await;
     let mut made = Vec::new();
     for _ in 0..20 {

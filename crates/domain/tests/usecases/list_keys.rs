@@ -2,22 +2,15 @@
 
 use std::num::NonZeroU32;
 
-use capykeys_conformance::fixtures;
-use capykeys_domain::{
-    model::ApiKey,
-    policy::Permit,
-    ports::KeyStore,
-    usecases::{PAGE_SIZE, Provisioning},
-};
+use capykeys_conformance::{fixtures, service::Service};
+use capykeys_domain::{model::ApiKey, policy::Permit, ports::KeyStore, usecases::PAGE_SIZE};
 use futures_util::TryStreamExt;
-
-use super::service::Service;
 
 #[tokio::test]
 async fn the_stream_is_complete_at_and_around_the_page_size() {
     let page = i64::from(PAGE_SIZE.get());
     for count in [0, 1, page - 1, page, page + 1, 2 * page, 2 * page + 7] {
-        let service = Service::new(Provisioning::Auto);
+        let service = Service::default();
         let organization = service.organization().await;
         for micros in 0..count {
             let new = fixtures::key(organization.id, fixtures::at(micros));
@@ -35,7 +28,7 @@ async fn the_stream_is_complete_at_and_around_the_page_size() {
 
 #[tokio::test]
 async fn a_page_names_the_next_one_only_where_there_is_one() {
-    let service = Service::new(Provisioning::Auto);
+    let service = Service::default();
     let organization = service.organization().await;
     for micros in 0..4 {
         let new = fixtures::key(organization.id, fixtures::at(micros));

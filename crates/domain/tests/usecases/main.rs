@@ -6,7 +6,6 @@ mod create_key;
 mod list_keys;
 mod provision;
 mod scopes;
-mod service;
 mod uses;
 mod verify_key;
 mod viewer;

@@ -2,14 +2,15 @@
 
 use std::{num::NonZeroU32, sync::Arc};
 
-use capykeys_conformance::fixtures;
+use capykeys_conformance::{
+    fixtures,
+    service::{Service, Setup},
+};
 use capykeys_domain::{model::AuditAction, ports::Organizations, usecases::Provisioning};
-
-use super::service::Service;
 
 #[tokio::test]
 async fn an_administrators_first_session_creates_the_organization_once() {
-    let service = Arc::new(Service::new(Provisioning::Auto));
+    let service = Arc::new(Service::default());
     service.add_session("a.b.c", Some("org_2new"), "admin", false);
     let sign_ins = (0..10).map(|_| {
         let service = Arc::clone(&service);
@@ -33,7 +34,7 @@ async fn nobody_else_creates_one() {
         (Provisioning::Auto, "admin", true),
         (Provisioning::Registered, "admin", false),
     ] {
-        let service = Service::new(provisioning);
+        let service = Service::new(Setup { provisioning, ..Setup::default() });
         service.add_session("a.b.c", Some("org_2new"), role, impersonated);
         assert_eq!(service.sign_in("a.b.c").await.unwrap().organization_id(), None);
         assert_eq!(service.store.counts(), (0, 0, 0));
@@ -42,7 +43,7 @@ async fn nobody_else_creates_one() {
 
 #[tokio::test]
 async fn everybody_finds_one_that_is_there() {
-    let service = Service::new(Provisioning::Registered);
+    let service = Service::new(Setup { provisioning: Provisioning::Registered, ..Setup::default() });
     let organization = service.organization().await;
     service.add_session("a.b.c", Some("org_2known"), "member", false);
     assert_eq!(service.sign_in("a.b.c").await.unwrap().organization_id(), Some(organization.id));
@@ -58,7 +59,7 @@ async fn slug_after(service: &Service, told: Option<&str>, impersonated: bool) -
 #[tokio::test]
 async fn a_slug_that_was_changed_at_clerk_is_followed_once_and_not_back() {
     const MINUTE: i64 = 60_000_000;
-    let service = Service::new(Provisioning::Registered);
+    let service = Service::new(Setup { provisioning: Provisioning::Registered, ..Setup::default() });
     let organization = service.organization().await;
     let first = organization.clerk.as_ref().unwrap().slug.clone();
     service.clock.advance(10 * MINUTE);
@@ -80,7 +81,7 @@ async fn a_slug_that_was_changed_at_clerk_is_followed_once_and_not_back() {
 
 #[tokio::test]
 async fn a_slug_that_was_not_known_is_taken_from_the_first_session() {
-    let service = Service::new(Provisioning::Registered);
+    let service = Service::new(Setup { provisioning: Provisioning::Registered, ..Setup::default() });
     let mut new = fixtures::organization_at_clerk(fixtures::at(0), "org_2known");
     new.clerk.as_mut().unwrap().slug = None;
     let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), new.id, None);

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use capykeys_conformance::fixtures::{self, context};
+use capykeys_conformance::{
+    fixtures::{self, context},
+    service::{self, Service, Setup},
+};
 use capykeys_domain::{
     model::{Caller, Organization, ProjectId, ScopeCatalogue, ScopeDefinition},
     policy::{self, Permit, Rejection, Requirement},
-    usecases::Provisioning,
 };
-
-use super::service::Service;
 
 /// Those that the service itself asks for, and these; with a `+` they are for projects.
 fn catalogue(more: &[&str]) -> ScopeCatalogue {
@@ -24,7 +24,7 @@ fn catalogue(more: &[&str]) -> ScopeCatalogue {
 
 /// The same service started anew with these scopes.
 fn with_scopes(before: &Service, more: &[&str]) -> Service {
-    before.with_scopes(catalogue(more))
+    Service::over(&before.store, Setup { scopes: catalogue(more), ..Setup::default() })
 }
 
 async fn told(service: &Service, key: &str) -> String {
@@ -47,7 +47,7 @@ async fn listed(service: &Service, organization: &Organization) -> Vec<String> {
 
 #[tokio::test]
 async fn a_removed_scope_is_listed_and_nobody_is_told_of_it_who_acts_on_it() {
-    let before = with_scopes(&Service::new(Provisioning::Auto), &["a", "b"]);
+    let before = with_scopes(&Service::default(), &["a", "b"]);
     let organization = before.organization().await;
     let only = before.key(&organization, &["b"]).await;
     let key = before.key(&organization, &["b", "a", "api_keys:write"]).await;
@@ -65,7 +65,7 @@ async fn a_removed_scope_is_listed_and_nobody_is_told_of_it_who_acts_on_it() {
 
 #[tokio::test]
 async fn a_star_grants_a_scope_that_is_added_later() {
-    let before = with_scopes(&Service::new(Provisioning::Auto), &[]);
+    let before = with_scopes(&Service::default(), &[]);
     let organization = before.organization().await;
     let key = before.key(&organization, &["*"]).await;
     let after = with_scopes(&before, &["later"]);
@@ -74,7 +74,7 @@ async fn a_star_grants_a_scope_that_is_added_later() {
 
 #[tokio::test]
 async fn a_removed_scope_cannot_be_handed_on() {
-    let before = with_scopes(&Service::new(Provisioning::Auto), &["a"]);
+    let before = with_scopes(&Service::default(), &["a"]);
     let organization = before.organization().await;
     let key = before.key(&organization, &["a", "api_keys:write"]).await;
     let after = with_scopes(&before, &[]);
@@ -86,9 +86,9 @@ async fn a_removed_scope_cannot_be_handed_on() {
 
 #[tokio::test]
 async fn a_key_of_one_project_is_refused_with_a_scope_that_is_for_no_project_and_not_with_a_removed_one() {
-    let before = with_scopes(&Service::new(Provisioning::Auto), &["+a", "+b"]);
+    let before = with_scopes(&Service::default(), &["+a", "+b"]);
     let organization = before.organization().await;
-    let spec = super::service::spec(&["a", "b"]);
+    let spec = service::spec(&["a", "b"]);
     let spec = spec.for_project(ProjectId::parse("p1").unwrap(), before.environment.scopes()).unwrap();
     let permit = Permit::operator_creates_key(&organization);
     let created = before.management.create_key(&permit, spec, &context()).await.unwrap();

@@ -1,18 +1,18 @@
 //! Which authentications are uses of a key.
 
-use capykeys_conformance::fixtures::{self, at};
+use capykeys_conformance::{
+    fixtures::{self, at},
+    service::{Service, spec},
+};
 use capykeys_domain::{
     policy::Permit,
     ports::{Entropy, KeyUse},
     secret::KeyFormat,
-    usecases::Provisioning,
 };
-
-use super::service::{Service, spec};
 
 #[tokio::test]
 async fn every_authentication_with_a_good_key_is_a_use_of_it_at_that_time() {
-    let service = Service::new(Provisioning::Auto);
+    let service = Service::default();
     let organization = service.organization().await;
     let (one, other) =
         (service.key(&organization, &["*"]).await, service.key(&organization, &["jobs:read"]).await);
@@ -29,7 +29,7 @@ async fn every_authentication_with_a_good_key_is_a_use_of_it_at_that_time() {
 /// The policy refuses it later; it was good all the same.
 #[tokio::test]
 async fn a_key_of_a_suspended_organization_is_used_too() {
-    let service = Service::new(Provisioning::Auto);
+    let service = Service::default();
     let organization = service.organization().await;
     let created = service.key(&organization, &["*"]).await;
     let permit = Permit::operator_manages(organization.id);
@@ -40,7 +40,7 @@ async fn a_key_of_a_suspended_organization_is_used_too() {
 
 #[tokio::test]
 async fn what_is_refused_or_is_no_key_is_no_use() {
-    let service = Service::new(Provisioning::Auto);
+    let service = Service::default();
     let organization = service.organization().await;
     let context = fixtures::context();
 

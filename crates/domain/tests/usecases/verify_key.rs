@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use capykeys_conformance::fixtures::{self, at};
+use capykeys_conformance::{
+    fixtures::{self, at},
+    service::{Service, spec},
+};
 use capykeys_domain::{
     model::{ProjectId, ScopeCatalogue, ScopeSet},
     policy::{Permit, Rejection, Requirement},
     ports::{Change, KeyUse},
-    usecases::Provisioning,
 };
-
-use super::service::{Service, spec};
 
 fn needs(scopes: &[&str], project: Option<&str>) -> Requirement {
     Requirement {
@@ -26,7 +26,7 @@ async fn verdict(service: &Service, key: &str, requirement: &Requirement) -> Res
 
 #[tokio::test]
 async fn a_key_is_good_for_the_scopes_that_it_grants_and_no_other() {
-    let service = Service::new(Provisioning::Auto);
+    let service = Service::default();
     let organization = service.organization().await;
     let key = service.key(&organization, &["jobs:read", "backups:read"]).await;
     let key = key.plaintext.expose();
@@ -43,7 +43,7 @@ async fn a_key_is_good_for_the_scopes_that_it_grants_and_no_other() {
 
 #[tokio::test]
 async fn a_key_of_one_project_is_good_in_that_one_and_a_key_of_the_organization_in_each() {
-    let service = Service::new(Provisioning::Auto);
+    let service = Service::default();
     let organization = service.organization().await;
     let permit = Permit::operator_creates_key(&organization);
     let own = spec(&["jobs:read"])
@@ -64,7 +64,7 @@ async fn a_key_of_one_project_is_good_in_that_one_and_a_key_of_the_organization_
 
 #[tokio::test]
 async fn of_several_reasons_the_first_in_the_order_of_the_api_is_told() {
-    let service = Service::new(Provisioning::Auto);
+    let service = Service::default();
     let organization = service.organization().await;
     let permit = Permit::operator_creates_key(&organization);
     let spec = spec(&["jobs:read"])
@@ -91,7 +91,7 @@ async fn of_several_reasons_the_first_in_the_order_of_the_api_is_told() {
 
 #[tokio::test]
 async fn a_verdict_that_comes_from_no_memory_is_good_for_the_moment_alone() {
-    let service = Service::new(Provisioning::Auto);
+    let service = Service::default();
     let organization = service.organization().await;
     let key = service.key(&organization, &["jobs:read"]).await;
     let verification =
@@ -102,7 +102,7 @@ async fn a_verdict_that_comes_from_no_memory_is_good_for_the_moment_alone() {
 
 #[tokio::test]
 async fn whoever_remembers_what_was_changed_is_waited_for_also_where_it_was_changed_already() {
-    let service = Service::new(Provisioning::Auto);
+    let service = Service::default();
     let organization = service.organization().await;
     let key = service.key(&organization, &["*"]).await.key.id;
     let permit = Permit::operator_revokes_key(&organization, key);
@@ -118,7 +118,7 @@ async fn whoever_remembers_what_was_changed_is_waited_for_also_where_it_was_chan
 
 #[tokio::test]
 async fn a_good_verdict_is_a_use_of_the_key_and_a_bad_one_is_none() {
-    let service = Service::new(Provisioning::Auto);
+    let service = Service::default();
     let organization = service.organization().await;
     let key = service.key(&organization, &["jobs:read"]).await;
     service.clock.set(at(7));

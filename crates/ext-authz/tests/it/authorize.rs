@@ -1,18 +1,10 @@
 //! Who is let through.
 
+use capykeys_conformance::fixtures::IDENTITY_HEADERS;
 use capykeys_domain::model::{KeyName, KeySpec, ProjectId, ScopeCatalogue, ScopeSet};
 use capykeys_gateway::{Gateways, PathPattern, RouteRule, RouteRules};
 
 use crate::support::{SETTINGS, Site, ask, header, let_through, refused};
-
-const HEADERS: [&str; 6] = [
-    "x-capy-organization-id",
-    "x-capy-project-id",
-    "x-capy-key-id",
-    "x-capy-user-id",
-    "x-capy-scopes",
-    "x-capy-auth-source",
-];
 
 #[tokio::test]
 async fn whoever_is_let_through_is_named_in_every_header_and_the_credential_stays_here() {
@@ -26,14 +18,14 @@ async fn whoever_is_let_through_is_named_in_every_header_and_the_credential_stay
     for credential in [("authorization", bearer.as_str()), ("x-api-key", key.plaintext.expose())] {
         let headers = [credential, ("x-capy-user-id", "user_forged")];
         let ok = let_through(site.check(ask("/any/where?x=y", &headers, &[])).await);
-        let values = HEADERS.map(|name| header(&ok.headers, name).unwrap());
+        let values = IDENTITY_HEADERS.map(|name| header(&ok.headers, name).unwrap());
         let (organization, id) = (site.organization.id.to_string(), key.key.id.to_string());
         assert_eq!(values, [&organization, "p_1", &id, "", "jobs:read backups:read", "api_key"]);
-        assert_eq!(ok.headers.len(), HEADERS.len());
+        assert_eq!(ok.headers.len(), IDENTITY_HEADERS.len());
         assert_eq!(ok.headers_to_remove, ["authorization", "x-api-key"]);
     }
     let ok = let_through(site.check(ask("/", &[], &[("anonymous", "allow")])).await);
-    assert_eq!(HEADERS.map(|name| header(&ok.headers, name).unwrap()), [""; 6]);
+    assert_eq!(IDENTITY_HEADERS.map(|name| header(&ok.headers, name).unwrap()), [""; 6]);
 }
 
 /// The gateway's settings, a credential, and what is answered: status, challenge, sentence.

@@ -2,24 +2,25 @@
 
 use std::time::Duration;
 
+use capykeys_conformance::service::Mood;
 use capykeys_ext_authz::Settings;
 use capykeys_gateway::Gateways;
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 
-use crate::support::{Mood, SETTINGS, Site, ask, header, let_through, refused};
+use crate::support::{SETTINGS, Site, ask, header, let_through, refused};
 
 #[tokio::test]
 async fn a_store_that_is_down_is_503_and_no_error_of_grpc() {
     let site = Site::new().await;
     let key = site.key(&["jobs:read"]).await;
-    site.mood.send(Mood::Unavailable).unwrap();
+    site.service.mood.send_replace(Mood::Unavailable);
     let request = ask("/", &[("x-api-key", key.plaintext.expose())], &[]);
     let (denied, sentence) = refused(site.check(request.clone()).await, 503);
     assert_eq!(header(&denied.headers, "retry-after"), Some("1"));
     assert_eq!(sentence, "The service is not available right now.");
     // What cannot be a key needs no store.
     refused(site.check(ask("/", &[("x-api-key", "capy_live_x")], &[])).await, 401);
-    site.mood.send(Mood::Good).unwrap();
+    site.service.mood.send_replace(Mood::Good);
     let_through(site.check(request).await);
 }
 
@@ -28,7 +29,7 @@ async fn a_store_that_hangs_is_503_within_the_time_limit() {
     let settings = Settings { request_timeout: Duration::from_millis(50), ..SETTINGS };
     let site = Site::with(Gateways::default(), settings).await;
     let key = site.key(&["jobs:read"]).await;
-    site.mood.send(Mood::Hangs).unwrap();
+    site.service.mood.send_replace(Mood::Hangs);
     let (denied, _) = refused(site.check(ask("/", &[("x-api-key", key.plaintext.expose())], &[])).await, 503);
     assert_eq!(header(&denied.headers, "retry-after"), Some("1"));
 }
@@ -39,10 +40,10 @@ async fn a_panic_is_503_and_the_connection_goes_on() {
     let key = site.key(&["jobs:read"]).await;
     let request = ask("/", &[("x-api-key", key.plaintext.expose())], &[]);
     let mut client = AuthorizationClient::new(site.connect().await);
-    site.mood.send(Mood::Panics).unwrap();
+    site.service.mood.send_replace(Mood::Panics);
     let (_, sentence) = refused(client.check(request.clone()).await.unwrap().into_inner(), 503);
     assert_eq!(sentence, "The service is not available right now.");
-    site.mood.send(Mood::Good).unwrap();
+    site.service.mood.send_replace(Mood::Good);
     let_through(client.check(request).await.unwrap().into_inner());
 }
 

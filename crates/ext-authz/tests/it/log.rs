@@ -1,68 +1,27 @@
 //! What the log says about checks. The log is the process's, so this finds its own lines in it.
 
-use std::{
-    io::{self, Write},
-    sync::{Arc, Mutex},
-};
-
+use capykeys_conformance::service::Mood;
 use capykeys_ext_authz::Settings;
 use capykeys_gateway::Gateways;
+use capykeys_testkit::{AccessLog, Authority};
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
-use serde_json::Value;
 
-use crate::support::{Authority, Mood, SETTINGS, Site, ask, header, let_through, refused};
-
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Captured {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-
-    /// The line of this check.
-    fn line(&self, request_id: &str) -> Value {
-        let text = self.text();
-        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let mut lines =
-            lines.filter(|it| it["target"] == "capykeys::access" && it["fields"]["request_id"] == request_id);
-        let line = lines.next().unwrap_or_else(|| panic!("no line for {request_id}"));
-        assert!(lines.next().is_none(), "two lines for {request_id}");
-        line["fields"].clone()
-    }
-}
+use crate::support::{SETTINGS, Site, ask, header, let_through, refused};
 
 #[tokio::test]
 async fn every_check_has_one_line_that_names_the_caller_and_no_secret() {
-    let captured = Captured::default();
-    let writer = captured.clone();
-    tracing_subscriber::fmt()
-        .json()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .init();
+    let log = AccessLog::capture();
     let site = Site::new().await;
     let key = site.key(&["*"]).await;
     let secret = key.plaintext.expose();
-    let authority = Authority::new();
+    let authority = Authority::speaking("h2");
     let certified =
         Site::with(Gateways::default(), Settings { tls: Some(authority.server()), ..SETTINGS }).await;
     let client = authority.client(Some(&authority), "spiffe://example.org/gateway");
     let mut client = AuthorizationClient::new(certified.connect_tls(client).await.unwrap());
     let named = ask("/", &[("x-request-id", "certified")], &[("anonymous", "allow")]);
     let_through(client.check(named).await.unwrap().into_inner());
-    assert_eq!(captured.line("certified")["workload"], "spiffe://example.org/gateway");
+    assert_eq!(log.line("certified")["workload"], "spiffe://example.org/gateway");
 
     let path = format!("/?token={secret}");
     let check = async |id: &str, key: &str| {
@@ -70,7 +29,7 @@ async fn every_check_has_one_line_that_names_the_caller_and_no_secret() {
     };
 
     let_through(check("passed", secret).await);
-    let line = captured.line("passed");
+    let line = log.line("passed");
     assert_eq!((&line["method"], &line["status"]), (&"GET".into(), &200.into()));
     assert_eq!(line["route"], "envoy.service.auth.v3.Authorization/Check");
     assert_eq!((&line["caller"], &line["complete"]), (&"api_key".into(), &true.into()));
@@ -80,19 +39,19 @@ async fn every_check_has_one_line_that_names_the_caller_and_no_secret() {
 
     let (denied, _) = refused(check("refused", "capy_live_x").await, 401);
     assert_eq!(header(&denied.headers, "x-request-id"), Some("refused"));
-    let line = captured.line("refused");
+    let line = log.line("refused");
     assert_eq!(
         (&line["status"], &line["reason"]),
         (&401.into(), &"neither an API key nor a session token".into())
     );
 
-    site.mood.send(Mood::Unavailable).unwrap();
+    site.service.mood.send_replace(Mood::Unavailable);
     refused(check("down", secret).await, 503);
-    assert_eq!(captured.line("down")["reason"], "moody: lookup: 57P01");
+    assert_eq!(log.line("down")["reason"], "moody: lookup: 57P01");
 
     // An id that holds a key is not taken over.
     let (denied, _) = refused(check(secret, "").await, 401);
     assert_eq!(header(&denied.headers, "x-request-id").unwrap().len(), 32);
 
-    assert!(!captured.text().contains(&secret[14..]), "a secret is in the log");
+    assert!(!log.text().contains(&secret[14..]), "a secret is in the log");
 }

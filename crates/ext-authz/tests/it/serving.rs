@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use capykeys_conformance::service::Mood;
 use capykeys_ext_authz::Settings;
 use capykeys_gateway::Gateways;
 use envoy_types::{
@@ -12,7 +13,7 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use crate::support::{Mood, SETTINGS, Site, ask, let_through};
+use crate::support::{SETTINGS, Site, ask, let_through};
 
 const SERVICES: [&str; 2] = ["", "envoy.service.auth.v3.Authorization"];
 
@@ -27,12 +28,12 @@ async fn in_time<T>(work: impl Future<Output = T>) -> T {
 async fn begin_check(site: &Site) -> JoinHandle<CheckResponse> {
     let key = site.key(&["jobs:read"]).await;
     let request = ask("/", &[("x-api-key", key.plaintext.expose())], &[]);
-    site.mood.send(Mood::Hangs).unwrap();
-    let before = site.mood.receiver_count();
+    site.service.mood.send_replace(Mood::Hangs);
+    let before = site.service.mood.receiver_count();
     let mut client = AuthorizationClient::new(site.connect().await);
     let asked = tokio::spawn(async move { client.check(request).await.unwrap().into_inner() });
     in_time(async {
-        while site.mood.receiver_count() == before {
+        while site.service.mood.receiver_count() == before {
             tokio::task::yield_now().await;
         }
     })
@@ -94,7 +95,7 @@ async fn a_check_that_has_begun_is_answered_before_the_end() {
         }
     })
     .await;
-    site.mood.send(Mood::Good).unwrap();
+    site.service.mood.send_replace(Mood::Good);
     let_through(in_time(asked).await.unwrap());
     in_time(site.serving).await.unwrap().unwrap();
 }

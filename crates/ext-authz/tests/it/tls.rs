@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use capykeys_ext_authz::Settings;
 use capykeys_gateway::Gateways;
+use capykeys_testkit::Authority;
 use envoy_types::{
     ext_authz::v3::pb::CheckResponse, pb::envoy::service::auth::v3::authorization_client::AuthorizationClient,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{Authority, SETTINGS, Site, ask, let_through};
+use crate::support::{SETTINGS, Site, ask, let_through};
 
 const CLIENT: &str = "spiffe://example.org/gateway";
 
@@ -28,7 +29,7 @@ async fn ask_as(site: &Site, authority: &Authority, signer: Option<&Authority>) 
 
 #[tokio::test]
 async fn only_callers_with_a_certificate_of_the_authority_are_answered() {
-    let (authority, other) = (Authority::new(), Authority::new());
+    let (authority, other) = (Authority::speaking("h2"), Authority::speaking("h2"));
     let site = with_certificates(&authority).await;
     let_through(ask_as(&site, &authority, Some(&authority)).await.unwrap());
     assert!(ask_as(&site, &authority, None).await.is_none());
@@ -38,7 +39,7 @@ async fn only_callers_with_a_certificate_of_the_authority_are_answered() {
 
 #[tokio::test]
 async fn without_tls_nothing_is_answered() {
-    let authority = Authority::new();
+    let authority = Authority::speaking("h2");
     let site = with_certificates(&authority).await;
     let mut plain = tokio::net::TcpStream::connect(site.address).await.unwrap();
     plain.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
@@ -50,7 +51,7 @@ async fn without_tls_nothing_is_answered() {
 
 #[tokio::test]
 async fn a_handshake_that_stalls_is_given_up_and_holds_nobody_up() {
-    let authority = Authority::new();
+    let authority = Authority::speaking("h2");
     let site = with_certificates(&authority).await;
     let mut stalled = Vec::new();
     for _ in 0..20 {

@@ -1,17 +1,10 @@
 //! Verdicts for the cluster, and for gateways.
 
+use capykeys_conformance::fixtures::IDENTITY_HEADERS;
+use capykeys_conformance::service::Mood;
 use serde_json::{Value, json};
 
-use crate::support::{Mood, Site};
-
-const HEADERS: [&str; 6] = [
-    "x-capy-organization-id",
-    "x-capy-project-id",
-    "x-capy-key-id",
-    "x-capy-user-id",
-    "x-capy-scopes",
-    "x-capy-auth-source",
-];
+use crate::support::Site;
 
 fn verify(site: &Site, body: &Value) -> (u16, Value) {
     let json = [("content-type", "application/json")];
@@ -39,7 +32,7 @@ async fn a_verdict_is_200_whatever_it_is() {
 async fn a_store_that_is_down_is_503_and_never_a_verdict() {
     let site = Site::internal().await;
     let key = site.key(&["jobs:read"]).await;
-    site.store.set(Mood::Unavailable);
+    site.service.mood.send_replace(Mood::Unavailable);
     assert_eq!(verify(&site, &json!({"api_key": key.plaintext.expose()})).0, 503);
     let bearer = format!("Bearer {}", key.plaintext.expose());
     let answer = site.send("GET", "/authorize/forward-auth", &[("authorization", &bearer)], "");
@@ -56,7 +49,7 @@ async fn whoever_is_let_through_is_named_in_every_header() {
         for method in ["GET", "POST", "DELETE"] {
             let answer = site.send(method, path, &[("x-api-key", key.plaintext.expose())], "");
             assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{method} {path}");
-            let values = HEADERS.map(|name| answer.header(name).unwrap().to_owned());
+            let values = IDENTITY_HEADERS.map(|name| answer.header(name).unwrap().to_owned());
             let (organization, id) = (site.organization.id.to_string(), key.key.id.to_string());
             let expected = [&organization, "", &id, "", "jobs:read backups:read", "api_key"];
             assert_eq!(values.each_ref().map(String::as_str), expected, "{method} {path}");
@@ -87,6 +80,6 @@ async fn refusals_are_401_and_403_alone() {
         let answer = site.send("GET", &format!("/authorize/forward-auth{query}"), &headers, "");
         assert_eq!(answer.status, status, "{query}");
         assert_eq!(answer.header("www-authenticate").is_some(), status == 401, "{query}");
-        assert_eq!(answer.header(HEADERS[0]).is_some(), status == 200, "{query}");
+        assert_eq!(answer.header(IDENTITY_HEADERS[0]).is_some(), status == 200, "{query}");
     }
 }

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use crate::support::{Mood, Site};
+use capykeys_conformance::service::Mood;
+
+use crate::support::Site;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_not_there_is_503_with_retry_after_and_without_its_text() {
     let site = Site::new().await;
     let key = site.key(&["*"]).await;
-    site.store.set(Mood::Unavailable);
+    site.service.mood.send_replace(Mood::Unavailable);
     for path in ["/v1/me".to_owned(), site.keys_path()] {
         let answer = site.send_as(&key, "GET", &path, "");
         assert_eq!(answer.error(503), "The service is not available right now.");
@@ -20,10 +22,10 @@ async fn a_store_that_is_not_there_is_503_with_retry_after_and_without_its_text(
 async fn a_panic_is_500_and_the_server_goes_on() {
     let site = Site::new().await;
     let key = site.key(&["*"]).await;
-    site.store.set(Mood::Panics);
+    site.service.mood.send_replace(Mood::Panics);
     let answer = site.send_as(&key, "GET", "/v1/me", "");
     assert_eq!(answer.error(500), "Something went wrong here.");
-    site.store.set(Mood::Good);
+    site.service.mood.send_replace(Mood::Good);
     assert_eq!(site.send_as(&key, "GET", "/v1/me", "").status, 200);
 }
 
@@ -31,7 +33,7 @@ async fn a_panic_is_500_and_the_server_goes_on() {
 async fn a_panic_is_503_to_a_gateway() {
     let site = Site::internal().await;
     let key = site.key(&["*"]).await;
-    site.store.set(Mood::Panics);
+    site.service.mood.send_replace(Mood::Panics);
     let answer = site.send_as(&key, "GET", "/authorize/forward-auth", "");
     assert_eq!(answer.error(503), "The service is not available right now.");
     assert_eq!(answer.header("retry-after"), Some("1"));
@@ -41,7 +43,7 @@ async fn a_panic_is_503_to_a_gateway() {
 async fn a_use_case_that_takes_too_long_is_503() {
     let site = Site::with_limit(Duration::from_millis(200)).await;
     let key = site.key(&["*"]).await;
-    site.store.set(Mood::Hangs);
+    site.service.mood.send_replace(Mood::Hangs);
     let answer = site.send_as(&key, "GET", "/v1/me", "");
     assert_eq!(answer.error(503), "The service is not available right now.");
     assert_eq!(answer.header("retry-after"), Some("1"));
@@ -58,7 +60,7 @@ async fn a_listing_that_fails_on_its_way_is_seen_to_be_incomplete() {
         site.send_as(&key, "GET", &site.keys_path(), "").json()["api_keys"].as_array().unwrap().len(),
         601
     );
-    site.store.set(Mood::SecondPageFails);
+    site.service.mood.send_replace(Mood::SecondPageFails);
     let answer = site.send_as(&key, "GET", &site.keys_path(), "");
     assert_eq!(answer.status, 200);
     assert!(!answer.complete);
@@ -69,10 +71,10 @@ async fn readiness_follows_the_store_and_the_drain_and_liveness_neither() {
     let site = Site::new().await;
     let get = |path| site.send("GET", path, &[], "");
     assert_eq!(get("/readyz").body, r#"{"status":"ready"}"#);
-    site.store.set(Mood::Unavailable);
+    site.service.mood.send_replace(Mood::Unavailable);
     assert_eq!(get("/readyz").error(503), "The service is not available right now.");
     assert_eq!(get("/livez").body, r#"{"status":"ok"}"#);
-    site.store.set(Mood::Good);
+    site.service.mood.send_replace(Mood::Good);
     assert_eq!(get("/readyz").status, 200);
     site.drain.begin();
     let answer = get("/readyz");

@@ -99,7 +99,7 @@ async fn nothing_is_done_after_the_last_request_of_a_connection() {
         key.plaintext.expose(),
         body.len()
     );
-    let before = site.store.model.counts().0;
+    let before = site.service.store.counts().0;
     for last in [
         "GET /livez HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n",
         "GET /livez HTTP/1.0\r\nhost: test\r\n\r\n",
@@ -107,7 +107,7 @@ async fn nothing_is_done_after_the_last_request_of_a_connection() {
     ] {
         let answer = site.connect().finish(format!("{last}{create}").as_bytes());
         assert!(!answer.rest.windows(3).any(|part| part == b"201"), "{last}");
-        assert_eq!(site.store.model.counts().0, before, "{last}");
+        assert_eq!(site.service.store.counts().0, before, "{last}");
     }
     let mut connection = site.connect();
     connection.send(create.as_bytes());
@@ -328,10 +328,10 @@ async fn a_line_feed_alone_is_refused_behind_a_body_and_allowed_in_it() {
     let hidden = "x: y\n\r\nGET /livez HTTP/1.1\r\nhost: test\r\n\r\n";
     let endless = format!("x: {}\r\n\r\n", "a".repeat(70_000));
     for trailers in ["\n\r\n", "x: y\n\r\n", hidden, &endless] {
-        let keys = site.store.model.counts().0;
+        let keys = site.service.store.counts().0;
         let answer = answers(&site, format!("{head}{chunked}{trailers}").as_bytes());
         answer.error(400);
-        assert_eq!(site.store.model.counts().0, keys);
+        assert_eq!(site.service.store.counts().0, keys);
     }
 }
 

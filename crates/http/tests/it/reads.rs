@@ -1,6 +1,8 @@
 //! What is there to be read besides keys: HEAD, the organization, the status, and all of it below a path.
 
-use crate::support::{Answer, Mood, Site};
+use capykeys_conformance::service::Mood;
+
+use crate::support::{Answer, Site};
 use capykeys_conformance::fixtures::context;
 use capykeys_domain::{
     model::{KeyName, KeySpec, OrganizationName, ProjectId, Renaming, ScopeCatalogue, ScopeSet},
@@ -83,8 +85,8 @@ async fn an_organization_is_shown_as_it_is_called_now() {
     let key = site.key(&["jobs:read"]).await;
     let permit = Permit::operator_manages(site.organization.id);
     let renaming = Renaming { name: OrganizationName::parse("Acme & Sons").ok(), ..Renaming::default() };
-    site.clock.advance(1);
-    site.operators.rename_organization(&permit, &renaming, &context()).await.unwrap().unwrap();
+    site.service.clock.advance(1);
+    site.service.operators.rename_organization(&permit, &renaming, &context()).await.unwrap().unwrap();
     for path in ["/v1/me".to_owned(), format!("/v1/organizations/{}", site.organization.id)] {
         let organization = site.send_as(&key, "GET", &path, "").json()["organization"].clone();
         assert_eq!(organization["name"], "Acme & Sons", "{path}");
@@ -101,15 +103,15 @@ async fn the_status_is_told_to_everybody_and_found_out_once() {
     // A credential makes no difference, not even one that is no good.
     let answer = site.send("GET", "/status", &[("authorization", "Bearer nonsense")], "");
     assert_eq!((answer.status, answer.body.as_str()), (200, good));
-    site.store.set(Mood::Unavailable);
-    site.clock.advance(1_000_000);
+    site.service.mood.send_replace(Mood::Unavailable);
+    site.service.clock.advance(1_000_000);
     assert_eq!(site.send("GET", "/status", &[], "").body, good, "it is remembered for some seconds");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_status_that_is_not_good_tells_nothing_of_why() {
     let site = Site::new().await;
-    site.store.set(Mood::Unavailable);
+    site.service.mood.send_replace(Mood::Unavailable);
     let answer = site.send("GET", "/status", &[], "");
     let expected = r#"{"service":"capykeys","status":"degraded","components":[{"name":"store","status":"unavailable","message":"API keys can be neither managed nor verified."}],"updated_at":"2026-01-01T00:00:00Z"}"#;
     assert_eq!((answer.status, answer.body.as_str()), (200, expected));

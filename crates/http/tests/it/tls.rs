@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use capykeys_http::Internal;
+use capykeys_testkit::Authority;
 use serde_json::json;
 
-use crate::support::{Answer, Authority, Connection, Site, internal};
+use crate::support::{Answer, Connection, Site, internal};
 
 pub(crate) const CLIENT: &str = "spiffe://example.org/gateway";
 const LIVEZ: &[u8] = b"GET /livez HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n";
@@ -19,12 +20,12 @@ async fn site(authority: &Authority, request_timeout: Duration) -> Site {
 }
 
 fn connect(site: &Site, authority: &Authority) -> Connection {
-    Connection::open_tls(site.address, authority.client(authority, CLIENT))
+    Connection::open_tls(site.address, authority.client(Some(authority), CLIENT))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_are_answered_inside_of_tls() {
-    let authority = Authority::new();
+    let authority = Authority::default();
     let site = with_certificates(&authority).await;
     assert_eq!(connect(&site, &authority).finish(LIVEZ).status, 200);
 
@@ -43,9 +44,9 @@ async fn requests_are_answered_inside_of_tls() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_without_a_certificate_of_the_authority_get_no_answer() {
-    let (authority, other) = (Authority::new(), Authority::new());
+    let (authority, other) = (Authority::default(), Authority::default());
     let site = with_certificates(&authority).await;
-    for config in [authority.stranger(), authority.client(&other, CLIENT)] {
+    for config in [authority.client(None, CLIENT), authority.client(Some(&other), CLIENT)] {
         let mut connection = Connection::open_tls(site.address, config);
         // With TLS 1.3, the client may send before it learns that it is refused.
         connection.try_send(LIVEZ);
@@ -60,7 +61,7 @@ async fn clients_without_a_certificate_of_the_authority_get_no_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handshake_that_stalls_is_given_up_and_holds_nobody_up() {
-    let authority = Authority::new();
+    let authority = Authority::default();
     let site = site(&authority, Duration::from_millis(500)).await;
     let mut stalled: Vec<_> = (0..20).map(|_| site.connect()).collect();
     for connection in &mut stalled[10..] {
@@ -74,7 +75,7 @@ async fn a_handshake_that_stalls_is_given_up_and_holds_nobody_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_head_that_is_slow_inside_of_tls_is_408() {
-    let authority = Authority::new();
+    let authority = Authority::default();
     let site = site(&authority, Duration::from_millis(500)).await;
     let answer = connect(&site, &authority).finish(b"GET /livez HTTP/1.1\r\nhost:");
     assert_eq!(answer.error(408), "The request took too long to arrive.");
@@ -82,7 +83,7 @@ async fn a_head_that_is_slow_inside_of_tls_is_408() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_graceful_stop_waits_for_no_handshake() {
-    let authority = Authority::new();
+    let authority = Authority::default();
     let site = with_certificates(&authority).await;
     let mut connection = site.connect();
     // Once this is answered, the other one was accepted too.
@@ -100,7 +101,7 @@ async fn with_a_large_answer(authority: &Authority) -> Site {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_takes_nothing_of_its_answer_is_given_up() {
-    let authority = Authority::new();
+    let authority = Authority::default();
     let site = with_a_large_answer(&authority).await;
     let mut lazy = connect(&site, &authority);
     lazy.send(b"GET /metrics HTTP/1.1\r\nhost: test\r\n\r\n");

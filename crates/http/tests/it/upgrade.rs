@@ -54,10 +54,10 @@ async fn a_body_is_read_to_its_end_and_no_further() {
         for body in [&chunked, &sized] {
             let head = format!("content-type: application/json\r\n{offer}{body}");
             let bytes = request(&site, &key, "POST", &head);
-            let before = site.store.model.counts().0;
+            let before = site.service.store.counts().0;
             let answer = site.connect().finish(bytes.as_bytes());
             assert_eq!(answer.status, 201, "{offer}: {answer:?}");
-            assert_eq!(site.store.model.counts().0, before + 1, "{offer}");
+            assert_eq!(site.service.store.counts().0, before + 1, "{offer}");
         }
     }
 }
@@ -85,13 +85,13 @@ async fn nothing_that_follows_is_taken_for_a_request_or_for_the_body() {
             let sent = if created == 0 { "" } else { BODY };
             let head = format!("content-type: application/json\r\n{offer}{body}\r\n{sent}");
             let bytes = request(&site, &key, line, &head) + &hidden;
-            let before = site.store.model.counts().0;
+            let before = site.service.store.counts().0;
             let answer = site.connect().finish(bytes.as_bytes());
             assert_eq!(answer.status, status, "{line} {body} {offer}: {answer:?}");
             if !answer.rest.is_empty() {
                 Connection::parse(&answer.rest).error(400);
             }
-            assert_eq!(site.store.model.counts().0, before + created, "{line} {body} {offer}");
+            assert_eq!(site.service.store.counts().0, before + created, "{line} {body} {offer}");
         }
     }
 }

@@ -37,7 +37,7 @@ async fn a_key_is_created_used_listed_and_revoked() {
     for _ in 0..2 {
         let revoked = site.send_as(&admin, "DELETE", &path, "");
         assert_eq!((revoked.status, revoked.body.as_str()), (200, r#"{"revoked":true}"#));
-        site.clock.advance(1);
+        site.service.clock.advance(1);
     }
     site.send("GET", "/v1/me", &[("x-api-key", plaintext)], "").error(401);
     let first = site.send_as(&admin, "GET", &site.keys_path(), "").json()["api_keys"][0].clone();
@@ -173,14 +173,14 @@ async fn another_organization_and_a_suspended_one_are_403_each_with_its_sentence
         slug: Slug::parse("other").unwrap(),
         clerk: None,
     };
-    let other = site.operators.create_organization(new, &context()).await.unwrap();
+    let other = site.service.operators.create_organization(new, &context()).await.unwrap();
     let path = format!("/v1/organizations/{}/api-keys", other.id);
     assert_eq!(
         site.send_as(&key, "GET", &path, "").error(403),
         "The credential is not for this organization."
     );
     let permit = Permit::operator_manages(site.organization.id);
-    site.operators.suspend_organization(&permit, None, &context()).await.unwrap();
+    site.service.operators.suspend_organization(&permit, None, &context()).await.unwrap();
     for (method, path) in [("GET", site.keys_path()), ("POST", site.keys_path())] {
         assert_eq!(site.send_as(&key, method, &path, "").error(403), "The organization is suspended.");
     }

@@ -1,8 +1,9 @@
 //! What the members of a token are changed to.
 
+use capykeys_testkit::TokenBuilder;
 use serde_json::{Value, json};
 
-use crate::support::{NOW, PARTY, TokenBuilder};
+use crate::support::{NOW, PARTY};
 
 /// Where one is configured, it is this.
 pub(super) const AUDIENCE: &str = "https://api.example.com";

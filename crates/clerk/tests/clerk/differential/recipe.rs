@@ -4,10 +4,11 @@ use aws_lc_rs::{
     hmac,
     signature::{RSA_PKCS1_SHA384, RSA_PSS_SHA256},
 };
+use capykeys_testkit::TokenBuilder;
 use serde_json::json;
 
 use super::pools::Change;
-use crate::support::{TokenBuilder, other_key, signing_key};
+use crate::support::{good_token, good_token_of_version_1, other_key, signing_key};
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Base {
@@ -94,12 +95,12 @@ pub(super) const BASES: [Base; 4] =
 impl Base {
     fn token(self) -> TokenBuilder {
         match self {
-            Self::Two => TokenBuilder::new(),
+            Self::Two => good_token(),
             Self::TwoWithOrganization => {
-                TokenBuilder::new().claim("o", json!({"id": "org_acme", "rol": "admin", "slg": "acme"}))
+                good_token().claim("o", json!({"id": "org_acme", "rol": "admin", "slg": "acme"}))
             }
-            Self::One => TokenBuilder::version_1(),
-            Self::OneWithOrganization => TokenBuilder::version_1()
+            Self::One => good_token_of_version_1(),
+            Self::OneWithOrganization => good_token_of_version_1()
                 .claim("org_id", "org_acme")
                 .claim("org_role", "org:admin")
                 .claim("org_slug", "acme"),

@@ -3,17 +3,17 @@
 mod clock;
 mod fetcher;
 mod harness;
-mod keys;
 mod live;
 mod server;
-mod token;
+mod tokens;
+
+pub(crate) use capykeys_testkit::jwks;
 
 pub(crate) use self::{
     clock::FakeClock,
     fetcher::FakeFetcher,
     harness::{Harness, ISSUER, JWKS_URL, PARTY, bearer, instance, refusal},
-    keys::{SigningKey, jwks, other_key, signing_key},
     live::{Live, jwks_reply},
     server::{Reply, Server},
-    token::{NOW, TokenBuilder},
+    tokens::{NOW, good_token, good_token_of_version_1, other_key, signing_key},
 };

@@ -1,8 +1,6 @@
 //! A server over the reference model, and Envoy's side of the conversation.
 
 mod ask;
-mod certificates;
-mod moody;
 
 use std::{
     io,
@@ -12,50 +10,34 @@ use std::{
 };
 
 pub(crate) use ask::{ask, header, let_through, refused};
-use capykeys_conformance::{
-    fixtures::{ManualClock, SeededEntropy, ToldUses, context},
-    model::ModelStore,
-};
+use capykeys_conformance::service::Service;
 use capykeys_domain::{
-    model::{KeyName, KeySpec, Organization, OrganizationName, ScopeCatalogue, ScopeSet, Slug},
-    policy::Permit,
-    ports::{NoReplicas, Unremembered},
-    secret::{KeyFormat, Pepper, PepperId, Peppers},
-    usecases::{CreatedKey, Environment, Management, NewOrganization, Operators, Verdicts},
+    model::{KeySpec, Organization},
+    usecases::CreatedKey,
 };
 use capykeys_ext_authz::Settings;
 use capykeys_gateway::Gateways;
-pub(crate) use certificates::Authority;
 use envoy_types::{
     ext_authz::v3::pb::{CheckRequest, CheckResponse},
     pb::envoy::service::auth::v3::authorization_client::AuthorizationClient,
 };
 use hyper_util::rt::TokioIo;
-pub(crate) use moody::Mood;
-use moody::MoodyLookup;
-use tokio::net::TcpStream;
-use tokio::{
-    sync::{oneshot, watch},
-    task::JoinHandle,
-};
+use tokio::{net::TcpStream, sync::oneshot, task::JoinHandle};
 use tokio_rustls::{
     TlsConnector,
     rustls::{ClientConfig, pki_types::ServerName},
 };
 use tonic::transport::{Channel, Endpoint};
-use zeroize::Zeroizing;
 
 /// A server, its organization, and what a test may turn.
 pub(crate) struct Site {
     pub(crate) address: SocketAddr,
-    pub(crate) management: Management,
-    pub(crate) mood: watch::Sender<Mood>,
+    pub(crate) service: Service,
     pub(crate) organization: Organization,
     /// Ends when the server has ended.
     pub(crate) serving: JoinHandle<io::Result<()>>,
     leave: Option<oneshot::Sender<()>>,
     stop: Option<oneshot::Sender<()>>,
-    clock: Arc<ManualClock>,
 }
 
 /// The usual limits.
@@ -74,21 +56,15 @@ impl Site {
 
     /// A server.
     pub(crate) async fn with(gateways: Gateways, settings: Settings) -> Self {
-        let clock = Arc::new(ManualClock::default());
-        let (mood, receiver) = watch::channel(Mood::Good);
-        let (verdicts, management, operators) = capykeys(receiver, &clock);
-        let new = NewOrganization {
-            name: OrganizationName::parse("Acme").unwrap(),
-            slug: Slug::parse("acme").unwrap(),
-            clerk: None,
-        };
-        let organization = operators.create_organization(new, &context()).await.unwrap();
+        let service = Service::default();
+        let organization = service.organization().await;
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let ((leave, leaving), (stop, stopped)) = (told(), told());
+        let verdicts = Arc::clone(&service.verdicts);
         let serving = capykeys_ext_authz::serve(listener, verdicts, gateways, settings, leaving, stopped);
         let (leave, stop) = (Some(leave), Some(stop));
-        Self { address, management, mood, organization, serving: tokio::spawn(serving), leave, stop, clock }
+        Self { address, service, organization, serving: tokio::spawn(serving), leave, stop }
     }
 
     /// Tells the server that it is about to stop.
@@ -130,38 +106,13 @@ impl Site {
 
     /// A key of the organization with these scopes, made by an operator.
     pub(crate) async fn key(&self, scopes: &[&str]) -> CreatedKey {
-        let scopes = ScopeSet::from_stored(scopes.iter().copied()).unwrap();
-        self.key_for(KeySpec::new(KeyName::parse("operator's").unwrap(), scopes)).await
+        self.service.key(&self.organization, scopes).await
     }
 
     /// A key of the organization, made by an operator.
     pub(crate) async fn key_for(&self, spec: KeySpec) -> CreatedKey {
-        self.clock.advance(1);
-        let permit = Permit::operator_creates_key(&self.organization);
-        self.management.create_key(&permit, spec, &context()).await.unwrap()
+        self.service.key_for(&self.organization, spec).await
     }
-}
-
-fn capykeys(mood: watch::Receiver<Mood>, clock: &Arc<ManualClock>) -> (Arc<Verdicts>, Management, Operators) {
-    let model = ModelStore::default();
-    let store = Arc::new(model.clone());
-    let pepper = Pepper::new(PepperId::parse("1").unwrap(), Zeroizing::new([1; 32]));
-    let peppers = Peppers::new(pepper, Vec::new()).unwrap();
-    let entropy = Arc::new(SeededEntropy::default());
-    let (format, scopes) = (KeyFormat::default(), ScopeCatalogue::default());
-    let environment = Arc::new(Environment::new(clock.clone(), entropy, format, peppers, scopes));
-    let keys = Arc::new(Unremembered(Arc::new(MoodyLookup { model, mood })));
-    let uses = Arc::new(ToldUses::default());
-    let verdicts = Verdicts::new(environment.clone(), keys, uses, store.clone(), None);
-    let management = Management::new(
-        environment.clone(),
-        store.clone(),
-        store.clone(),
-        store.clone(),
-        Arc::new(NoReplicas),
-    );
-    let operators = Operators::new(environment, store.clone(), store, Arc::new(NoReplicas));
-    (Arc::new(verdicts), management, operators)
 }
 
 fn told() -> (oneshot::Sender<()>, impl Future<Output = ()>) {

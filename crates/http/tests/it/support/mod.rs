@@ -1,8 +1,6 @@
 //! A server over the reference model, and a client that sends any bytes.
 
-mod certificates;
 mod client;
-mod moody;
 
 use std::{
     fmt::Write,
@@ -12,31 +10,19 @@ use std::{
 };
 
 use actix_web::dev::ServerHandle;
-use capykeys_conformance::{
-    fixtures::{ManualClock, SeededEntropy, ToldUses, context},
-    model::ModelStore,
-};
+use capykeys_conformance::{fixtures::context, service::Service};
 use capykeys_domain::{
-    model::{KeyName, KeySpec, Organization, OrganizationName, ScopeCatalogue, ScopeSet, Slug},
-    policy::Permit,
-    ports::{NoReplicas, Unremembered},
-    secret::{KeyFormat, Pepper, PepperId, Peppers},
-    usecases::{CreatedKey, Environment, Management, NewOrganization, Operators, Verdicts},
+    model::{KeySpec, Organization, OrganizationName, Slug},
+    usecases::{CreatedKey, Management, NewOrganization},
 };
 use capykeys_gateway::Gateways;
 use capykeys_http::{BasePath, Callers, Drain, Internal, Public, Settings, Surface};
-pub(crate) use certificates::Authority;
 pub(crate) use client::{Answer, Connection};
-pub(crate) use moody::{Mood, MoodyStore};
-use zeroize::Zeroizing;
 
 /// A server, its organization, and what a test may turn.
 pub(crate) struct Site {
     pub(crate) address: SocketAddr,
-    pub(crate) management: Arc<Management>,
-    pub(crate) operators: Operators,
-    pub(crate) store: MoodyStore,
-    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) service: Service,
     pub(crate) drain: Drain,
     pub(crate) organization: Organization,
     pub(crate) handle: ServerHandle,
@@ -81,36 +67,32 @@ impl Site {
     }
 
     async fn serving(surface: impl FnOnce(Arc<Management>) -> Surface, settings: Settings) -> Self {
-        let store = MoodyStore::new(ModelStore::default());
-        let clock = Arc::new(ManualClock::default());
-        let (verdicts, management, operators) = capykeys(&store, &clock);
+        let service = Service::default();
         let new = NewOrganization {
             name: OrganizationName::parse("Acme").unwrap(),
             slug: Slug::parse("acme").unwrap(),
             clerk: None,
         };
-        let organization = operators.create_organization(new, &context()).await.unwrap();
+        let organization = service.operators.create_organization(new, &context()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let drain = Drain::new();
-        let surface = surface(Arc::clone(&management));
+        let surface = surface(Arc::clone(&service.management));
+        let verdicts = Arc::clone(&service.verdicts);
         let server = capykeys_http::serve(listener, surface, verdicts, drain.clone(), &settings).unwrap();
         let handle = server.handle();
         tokio::spawn(server);
-        Self { address, management, operators, store, clock, drain, organization, handle }
+        Self { address, service, drain, organization, handle }
     }
 
     /// A key of the organization with these scopes, made by an operator.
     pub(crate) async fn key(&self, scopes: &[&str]) -> CreatedKey {
-        let scopes = ScopeSet::from_stored(scopes.iter().copied()).unwrap();
-        self.key_for(KeySpec::new(KeyName::parse("operator's").unwrap(), scopes)).await
+        self.service.key(&self.organization, scopes).await
     }
 
     /// A key of the organization, made by an operator.
     pub(crate) async fn key_for(&self, spec: KeySpec) -> CreatedKey {
-        self.clock.advance(1);
-        let permit = Permit::operator_creates_key(&self.organization);
-        self.management.create_key(&permit, spec, &context()).await.unwrap()
+        self.service.key_for(&self.organization, spec).await
     }
 
     /// The path of the organization's keys.
@@ -155,19 +137,4 @@ pub(crate) fn internal() -> Internal {
         callers: Callers::Trusted,
         tls: None,
     }
-}
-
-fn capykeys(store: &MoodyStore, clock: &Arc<ManualClock>) -> (Arc<Verdicts>, Arc<Management>, Operators) {
-    let (moody, model) = (Arc::new(store.clone()), Arc::new(store.model.clone()));
-    let pepper = Pepper::new(PepperId::parse("1").unwrap(), Zeroizing::new([1; 32]));
-    let peppers = Peppers::new(pepper, Vec::new()).unwrap();
-    let entropy = Arc::new(SeededEntropy::default());
-    let (format, scopes) = (KeyFormat::default(), ScopeCatalogue::default());
-    let environment = Arc::new(Environment::new(clock.clone(), entropy, format, peppers, scopes));
-    let (keys, uses) = (Arc::new(Unremembered(moody.clone())), Arc::new(ToldUses::default()));
-    let verdicts = Verdicts::new(environment.clone(), keys, uses, moody.clone(), None);
-    let management =
-        Management::new(environment.clone(), moody, model.clone(), model.clone(), Arc::new(NoReplicas));
-    let operators = Operators::new(environment, model.clone(), model, Arc::new(NoReplicas));
-    (Arc::new(verdicts), Arc::new(management), operators)
 }

@@ -1,15 +1,16 @@
 //! Sessions behind gateways, and what they are told that they may do.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod service;
-
 use std::collections::HashMap;
 
-use capykeys_conformance::fixtures::{SCOPES, context, scope};
+use capykeys_conformance::{
+    fixtures::{SCOPES, context, scope},
+    service::{AT_CLERK, OF_A_MEMBER, Service, Setup, session},
+};
 use capykeys_domain::{
-    model::{Role, ScopeSet},
+    model::{Organization, Role, ScopeSet},
     policy::{Permit, RoleTable},
-    secret::Credential,
+    usecases::Provisioning,
 };
 use capykeys_gateway::{Authorized, Gateways, Headers, OriginalRequest, Question, Refusal};
 use proptest::{
@@ -17,11 +18,6 @@ use proptest::{
     prelude::{Strategy, any, prop_assert_eq, proptest},
     sample::{select, subsequence},
 };
-use service::{Service, session};
-
-/// What a member is granted by default.
-const OF_A_MEMBER: [&str; 6] =
-    ["projects:read", "backups:read", "jobs:read", "schema:read", "organizations:read", "api_keys:read"];
 
 const TOKEN: &str = "a.b.c";
 
@@ -32,6 +28,13 @@ impl Headers for Bearer {
     fn values(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
         (name == "authorization").then_some(&b"Bearer a.b.c"[..]).into_iter()
     }
+}
+
+/// With this table of what sessions are granted, and the session's organization.
+async fn service(roles: RoleTable) -> (Service, Organization) {
+    let service = Service::new(Setup { roles, provisioning: Provisioning::Registered, ..Setup::default() });
+    let organization = service.organization().await;
+    (service, organization)
 }
 
 /// Whether the session may send a request in this project that needs this scope, and in which headers it is
@@ -70,24 +73,24 @@ async fn passes_with(service: &Service) -> Vec<&'static str> {
 
 #[tokio::test]
 async fn by_default_no_member_gets_at_credentials_and_no_scope_is_granted_for_its_spelling() {
-    let service = Service::new(RoleTable::default()).await;
+    let (service, _) = service(RoleTable::default()).await;
     for (role, impersonated) in
         [("org:member", false), ("org:billing", false), ("org:admin", true), ("org:member", true)]
     {
-        service.add_session(TOKEN, role, impersonated);
+        service.add_session(TOKEN, Some(AT_CLERK), role, impersonated);
         assert_eq!(passes_with(&service).await, OF_A_MEMBER, "{role} {impersonated}");
     }
-    service.add_session(TOKEN, "org:admin", false);
+    service.add_session(TOKEN, Some(AT_CLERK), "org:admin", false);
     assert_eq!(passes_with(&service).await, SCOPES);
 }
 
 #[tokio::test]
 async fn a_session_is_good_in_every_project_and_is_named_with_none() {
-    let service = Service::new(RoleTable::default()).await;
-    service.add_session(TOKEN, "org:member", false);
+    let (service, organization) = service(RoleTable::default()).await;
+    service.add_session(TOKEN, Some(AT_CLERK), "org:member", false);
     for project in ["p1", "of-somebody-else"] {
         let named = authorize(&service, Some("jobs:read"), Some(project)).await.unwrap();
-        assert_eq!(named["x-capy-organization-id"], service.organization.id.to_string());
+        assert_eq!(named["x-capy-organization-id"], organization.id.to_string());
         assert_eq!(named["x-capy-project-id"], "", "{project}");
         let refused = authorize(&service, Some("credentials:read"), Some(project)).await;
         assert!(matches!(refused, Err(Refusal::Forbidden(_))), "{project}: {refused:?}");
@@ -96,10 +99,10 @@ async fn a_session_is_good_in_every_project_and_is_named_with_none() {
 
 #[tokio::test]
 async fn no_session_of_a_suspended_organization_passes() {
-    let service = Service::new(RoleTable::default()).await;
-    service.add_session(TOKEN, "org:admin", false);
+    let (service, organization) = service(RoleTable::default()).await;
+    service.add_session(TOKEN, Some(AT_CLERK), "org:admin", false);
     assert!(authorize(&service, None, None).await.is_ok());
-    let permit = Permit::operator_manages(service.organization.id);
+    let permit = Permit::operator_manages(organization.id);
     service.operators.suspend_organization(&permit, None, &context()).await.unwrap();
     let refused = authorize(&service, None, None).await;
     assert!(matches!(refused, Err(Refusal::Forbidden("The organization is suspended."))));
@@ -126,7 +129,7 @@ proptest! {
         table in table(),
         role in select(ROLES.to_vec()),
     ) {
-        let held = |role: &str, impersonated| table.scopes_of(&session(role, impersonated));
+        let held = |role: &str, impersonated| table.scopes_of(&session(Some(AT_CLERK), role, impersonated));
         let (acting, own, member) = (held(role, true), held(role, false), held("org:member", false));
         for scope in SCOPES.map(scope) {
             prop_assert_eq!(acting.grants(&scope), own.grants(&scope) && member.grants(&scope));
@@ -141,11 +144,9 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let service = Service::new(table).await;
-            service.add_session(TOKEN, role, impersonated);
-            let credential = Credential::parse(service.verdicts.environment().format(), TOKEN).unwrap();
-            let caller = service.verdicts.authenticate(&credential, &context()).await.unwrap();
-            let told = service.management.viewer(caller).await.unwrap().principal.scopes;
+            let (service, _) = service(table).await;
+            service.add_session(TOKEN, Some(AT_CLERK), role, impersonated);
+            let told = service.viewer(service.sign_in(TOKEN).await.unwrap()).await.principal.scopes;
             let passing = passes_with(&service).await;
             for name in SCOPES {
                 prop_assert_eq!(passing.contains(&name), told.grants(&scope(name)), "{}", name);

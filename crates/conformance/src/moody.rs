@@ -1,59 +1,50 @@
 //! A store that fails when it is told to.
 
-use std::{
-    future::pending,
-    num::NonZeroU32,
-    sync::{Arc, Mutex},
-};
+use std::num::NonZeroU32;
 
 use async_trait::async_trait;
-use capykeys_conformance::model::ModelStore;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, KeyId, OrganizationId, Timestamp},
     ports::{FoundKey, Insertion, KeyLookup, KeyStore, KeyUse, NewKey, Readiness, Revocation, Unavailable},
     secret::KeyDigest,
 };
+use tokio::sync::watch;
+
+use crate::model::ModelStore;
 
 /// What the store does instead of its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mood {
+pub enum Mood {
     /// Its work.
     Good,
     /// It says that it is not there.
     Unavailable,
     /// It panics.
     Panics,
-    /// It never comes back.
+    /// It does not come back before it is in another mood.
     Hangs,
     /// It lists one page and is not there for the next.
     SecondPageFails,
 }
 
-/// The reference model with moods.
-#[derive(Clone)]
+/// The reference model with moods. Whoever waits for another one is a receiver of it.
 pub(crate) struct MoodyStore {
-    pub(crate) model: ModelStore,
-    mood: Arc<Mutex<Mood>>,
+    model: ModelStore,
+    mood: watch::Receiver<Mood>,
 }
 
 impl MoodyStore {
-    /// In a good mood.
-    pub(crate) fn new(model: ModelStore) -> Self {
-        Self { model, mood: Arc::new(Mutex::new(Mood::Good)) }
-    }
-
-    /// From now on.
-    pub(crate) fn set(&self, mood: Mood) {
-        *self.mood.lock().unwrap() = mood;
+    pub(crate) const fn new(model: ModelStore, mood: watch::Receiver<Mood>) -> Self {
+        Self { model, mood }
     }
 
     async fn mood(&self) -> Result<(), Unavailable> {
-        let mood = *self.mood.lock().unwrap();
+        let mut moods = self.mood.clone();
+        let mood = moods.wait_for(|mood| *mood != Mood::Hangs).await.map(|mood| *mood);
         match mood {
-            Mood::Good | Mood::SecondPageFails => Ok(()),
-            Mood::Unavailable => Err(Unavailable::new("moody", "lookup: 57P01")),
-            Mood::Panics => panic!("the store panics"),
-            Mood::Hangs => pending().await,
+            Ok(Mood::Unavailable) => Err(Unavailable::new("moody", "lookup: 57P01")),
+            Ok(Mood::Panics) => panic!("the store panics"),
+            _ => Ok(()),
         }
     }
 }
@@ -74,7 +65,7 @@ impl KeyStore for MoodyStore {
         before: Option<KeyId>,
         limit: NonZeroU32,
     ) -> Result<Vec<ApiKey>, Unavailable> {
-        if before.is_some() && *self.mood.lock().unwrap() == Mood::SecondPageFails {
+        if before.is_some() && *self.mood.borrow() == Mood::SecondPageFails {
             return Err(Unavailable::new("moody", "list: 57P01"));
         }
         KeyStore::list(&self.model, organization, before, limit).await
