@@ -11,7 +11,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 /// is not here fails.
 const ALLOWED: [(&str, &[&str]); 19] = [
     ("capykeys-domain", &[]),
-    ("capykeys-conformance", &["capykeys-domain"]),
+    ("capykeys-conformance", &["capykeys-domain", "capykeys-testkit"]),
     ("capykeys-migrations", &[]),
     ("capykeys-storage", &["capykeys-domain"]),
     ("capykeys-postgres", &["capykeys-domain", "capykeys-migrations", "capykeys-storage"]),

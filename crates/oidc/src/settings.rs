@@ -6,7 +6,7 @@ use std::{
 };
 
 use capykeys_domain::model::{ClerkOrganizationId, Role};
-use capykeys_jwks::{Algorithm, PublicKeySource, SettingsError, TokenIssuer as _};
+use capykeys_jwks::{Algorithm, PublicKeySource, SettingsError, TokenIssuer as _, Url, is_trustworthy};
 use serde_json::Value;
 
 use crate::path::ClaimPath;
@@ -86,16 +86,17 @@ impl ProviderSettings {
     pub const DEFAULT_MAX_LIFETIME: Duration = Duration::from_hours(1);
 
     fn check(&self) -> Result<(), SettingsError> {
-        let told = |rule: &str| {
-            // A password in an issuer is not repeated: then it is no name of a provider either.
-            let issuer = if self.issuer.contains('@') { "an OIDC issuer" } else { &self.issuer };
-            SettingsError::new(format!("The settings of `{issuer}` cannot work: {rule}."))
-        };
         // Compared to the letter: with white space, or without a letter, no token could match.
         let cannot_match = |text: &String| text.is_empty() || text.contains(char::is_whitespace);
-        if cannot_match(&self.issuer) {
-            return Err(SettingsError::new("An OIDC issuer must be set, without white space."));
+        let is_issuer = |url: Url| is_trustworthy(&url) && url.query().is_none();
+        if cannot_match(&self.issuer) || !Url::parse(&self.issuer).is_ok_and(is_issuer) {
+            // Not repeated, for it may have a password in it.
+            let rule = "An OIDC issuer must be an https URL without user name, password, query and fragment.";
+            return Err(SettingsError::new(rule));
         }
+        let told = |rule: &str| {
+            SettingsError::new(format!("The OIDC issuer `{}` cannot work: {rule}.", self.issuer))
+        };
         if self.audiences.is_empty() || self.audiences.iter().any(cannot_match) {
             return Err(told("there must be at least one audience, and none with white space"));
         }
