@@ -36,20 +36,25 @@ pub(crate) fn session(
     })
 }
 
-/// Every client that the token names has to be in the list, where there is one.
+/// Every client that the token names has to be in the list, where there is one. An ID token that names none is
+/// for the client that is its audience.
 fn check_parties(claims: &Object, provider: &ProviderSettings) -> Result<(), Refusal> {
-    let mut named = CLIENTS.iter().filter_map(|name| claims.get(name)).peekable();
-    let is_accepted = |party: &Value| provider.authorized_parties.iter().any(|one| party == one);
-    let is_open = provider.authorized_parties.is_empty();
-    let accepted =
-        if is_open { named.all(Value::is_string) } else { named.peek().is_some() && named.all(is_accepted) };
+    let parties = &provider.authorized_parties;
+    let named: Vec<&Value> = CLIENTS.iter().filter_map(|name| claims.get(name)).collect();
+    let accepted = match named[..] {
+        _ if parties.is_empty() => named.into_iter().all(Value::is_string),
+        [] => parties.iter().any(|party| claims.text("aud") == Some(party)),
+        _ => named.into_iter().all(|named| parties.iter().any(|party| named == party)),
+    };
     if accepted { Ok(()) } else { Err(Refusal::AuthorizedParty) }
 }
 
-/// The user. A token that a client got for itself names the client as its subject: it is nobody's session.
+/// The user. A token that a client got for itself names the client as its subject (RFC 9068, section 2.2), at Auth0
+/// with `@clients` behind it: it is nobody's session.
 fn user(claims: &Object, provider: &ProviderSettings) -> Result<UserId, Refusal> {
     let subject = claims.text("sub").ok_or(Refusal::Subject)?;
-    if CLIENTS.iter().any(|name| claims.text(name) == Some(subject)) {
+    let client = subject.strip_suffix("@clients").unwrap_or(subject);
+    if CLIENTS.iter().any(|name| claims.text(name) == Some(client)) {
         return Err(Refusal::Subject);
     }
     let id = provider.user.find(claims).and_then(Value::as_str);

@@ -121,8 +121,10 @@ async fn claims_are_where_they_are_set_to_be() {
 #[tokio::test]
 async fn a_token_that_a_client_got_for_itself_is_nobodys_session() {
     for name in ["client_id", "azp"] {
-        let token = good_token().claim("sub", CLIENT).claim(name, CLIENT);
-        Harness::new().refuses_unseen(&token, Refusal::Subject, name).await;
+        for subject in [CLIENT.to_owned(), format!("{CLIENT}@clients")] {
+            let token = good_token().claim("sub", subject).claim(name, CLIENT);
+            Harness::new().refuses_unseen(&token, Refusal::Subject, name).await;
+        }
     }
     for id in [json!(""), json!(1), json!(null), json!("x".repeat(75)), json!(["u-1"])] {
         let token = good_token().claim("sub", id.clone());
@@ -163,6 +165,20 @@ async fn every_client_that_a_token_names_must_be_in_the_list() {
     let harness = Harness::new();
     harness.session(&good_token().without("client_id")).await;
     harness.refuses_unseen(&good_token().claim("azp", 1), Refusal::AuthorizedParty, "no text").await;
+}
+
+#[tokio::test]
+async fn an_id_token_that_names_no_client_is_for_its_audience() {
+    let settings = |party: &str| ProviderSettings {
+        audiences: vec![CLIENT.to_owned(), "preview".to_owned()],
+        authorized_parties: vec![party.to_owned()],
+        ..provider()
+    };
+    let token = good_token().without("client_id").claim("aud", CLIENT);
+    Harness::with([settings(CLIENT)]).session(&token).await;
+    let harness = Harness::with([settings("preview")]);
+    harness.refuses_unseen(&token, Refusal::AuthorizedParty, "another client").await;
+    harness.refuses_unseen(&token.claim("aud", json!([CLIENT])), Refusal::AuthorizedParty, "a list").await;
 }
 
 #[tokio::test]
