@@ -32,7 +32,7 @@ impl World {
         let at = fixtures::at(0);
         let organization = fixtures::organization_at_clerk(at, "org_2known");
         let event = fixtures::event(AuditAction::CreateOrganization, at, organization.id, None);
-        store.create(&organization, &event).await.unwrap();
+        let _ = store.create_organization(organization.clone(), event).await.unwrap();
         let id = organization.clerk.clone().unwrap().id;
         Self { store, keys, cache, organization, id }
     }
@@ -40,13 +40,25 @@ impl World {
     /// In the store alone, as another replica does it.
     async fn suspend(&self) {
         let (at, id) = (fixtures::at(1), self.organization.id);
-        let event = fixtures::event(AuditAction::SuspendOrganization, at, id, None);
         let suspension = Suspension { at, reason: None };
-        self.store.set_suspension(id, Some(&suspension), at, &event).await.unwrap().unwrap();
+        let set = fixtures::set_suspension(id, Some(suspension), at);
+        self.store.set_suspension(set).await.unwrap().unwrap();
     }
 
     async fn is_suspended(&self) -> bool {
         self.cache.resolve_organization(&self.id).await.unwrap().unwrap().is_suspended()
+    }
+
+    /// A server that remembers an organization as it was before it was suspended elsewhere, and follows
+    /// the feed no more.
+    async fn behind() -> Self {
+        let world = Self::new().await;
+        let following = world.keys.spawn(&Handle::current());
+        world.has_a_lease().await;
+        assert!(!world.is_suspended().await);
+        drop(following);
+        world.suspend().await;
+        world
     }
 
     async fn has_a_lease(&self) {
@@ -67,12 +79,7 @@ async fn without_a_lease_the_store_is_asked_each_time() {
 /// The feed is held back by nothing but its interval, so that both can be seen.
 #[tokio::test]
 async fn a_suspension_elsewhere_is_obeyed_as_soon_as_the_feed_tells_it() {
-    let world = World::new().await;
-    let following = world.keys.spawn(&Handle::current());
-    world.has_a_lease().await;
-    assert!(!world.is_suspended().await);
-    drop(following);
-    world.suspend().await;
+    let world = World::behind().await;
     assert!(!world.is_suspended().await, "it is remembered");
     let _following = world.keys.spawn(&Handle::current());
     while !world.is_suspended().await {
@@ -83,12 +90,7 @@ async fn a_suspension_elsewhere_is_obeyed_as_soon_as_the_feed_tells_it() {
 #[tokio::test]
 async fn a_change_of_its_own_and_the_end_of_the_lease_are_obeyed_without_the_feed() {
     for own in [true, false] {
-        let world = World::new().await;
-        let following = world.keys.spawn(&Handle::current());
-        world.has_a_lease().await;
-        assert!(!world.is_suspended().await);
-        drop(following);
-        world.suspend().await;
+        let world = World::behind().await;
         if own {
             let _ = world.keys.invalidate(Change::Organization(world.organization.id));
             assert!(world.is_suspended().await);
@@ -110,10 +112,9 @@ async fn an_organization_that_is_to_be_forgotten_is_read_again() {
     let known = || async { world.cache.resolve_organization(&world.id).await.unwrap().unwrap() };
     assert_eq!(known().await, world.organization);
     let (at, id) = (fixtures::at(1), world.organization.id);
-    let event = fixtures::event(AuditAction::RenameOrganization, at, id, None);
     let renaming = Renaming { clerk_slug: Some("renamed".to_owned()), ..Renaming::default() };
-    let renamed = world.store.rename(id, &renaming, at, &event).await.unwrap().unwrap();
-    world.cache.forget(id);
+    let renamed = world.store.rename_organization(fixtures::rename(id, renaming, at)).await.unwrap().unwrap();
+    world.cache.forget_organization(id);
     assert_eq!(known().await, renamed);
 }
 
@@ -126,7 +127,7 @@ async fn an_organization_that_is_not_there_is_asked_for_again() {
     assert_eq!(world.cache.resolve_organization(&id).await.unwrap(), None);
     let late = fixtures::organization_at_clerk(fixtures::at(2), "org_2unknown");
     let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(2), late.id, None);
-    world.store.create(&late, &event).await.unwrap();
+    let _ = world.store.create_organization(late.clone(), event).await.unwrap();
     assert!(world.cache.resolve_organization(&id).await.unwrap().is_some());
 }
 

@@ -157,7 +157,7 @@ impl Service {
     pub async fn organization(&self) -> Organization {
         let new = fixtures::organization_at_clerk(fixtures::at(0), AT_CLERK);
         let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), new.id, None);
-        self.store.create(&new, &event).await.unwrap()
+        self.store.create_organization(new, event).await.unwrap().stored().unwrap()
     }
 
     /// Creates a key with these scopes, as an operator.

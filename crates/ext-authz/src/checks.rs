@@ -11,7 +11,7 @@ use tracing::Instrument;
 
 use crate::{
     answer::{let_through, refuse},
-    connection::Caller,
+    connection::Peer,
     original::Original,
     record::Record,
 };
@@ -27,8 +27,8 @@ pub(crate) struct Checks {
 #[tonic::async_trait]
 impl Authorization for Checks {
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
-        let caller = request.extensions().get::<Caller>().cloned();
-        let (peer, workload) = caller.map_or((None, None), |caller| (caller.peer, caller.workload));
+        let peer = request.extensions().get::<Peer>().cloned();
+        let (peer, workload) = peer.map_or((None, None), |peer| (peer.address, peer.workload));
         let original = Original::from(request.into_inner());
         let request_id = self.verdicts.environment().request_id(original.request_id());
         let context = RequestContext { request_id, peer };

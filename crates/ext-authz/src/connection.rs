@@ -10,7 +10,7 @@ use std::{
 };
 
 use capykeys_domain::model::ClusterSubject;
-use capykeys_listener::Transport;
+use capykeys_listener::{Transport, certified_name};
 use futures_util::{Stream, StreamExt, stream};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -28,15 +28,15 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// A connection, which counts as long as it is there.
 pub(crate) struct Connection {
     stream: Transport,
-    caller: Caller,
+    peer: Peer,
     _counted: OwnedSemaphorePermit,
 }
 
 /// Who is at the other end.
 #[derive(Clone, Debug)]
-pub(crate) struct Caller {
+pub(crate) struct Peer {
     /// Its address.
-    pub(crate) peer: Option<IpAddr>,
+    pub(crate) address: Option<IpAddr>,
     /// Whom its certificate names.
     pub(crate) workload: Option<ClusterSubject>,
 }
@@ -82,17 +82,17 @@ async fn open(
 ) -> io::Result<Connection> {
     // Without it an answer may wait for the client's acknowledgement; it works all the same.
     let _ = stream.set_nodelay(true);
-    let peer = stream.peer_addr().map(|address| address.ip().to_canonical()).ok();
-    let stream = Transport::accept(stream, tls, limit).await?;
-    let caller = Caller { peer, workload: stream.certified_name() };
-    Ok(Connection { stream, caller, _counted: counted })
+    let address = stream.peer_addr().map(|address| address.ip().to_canonical()).ok();
+    let stream = capykeys_listener::accept(stream, tls, limit).await?;
+    let peer = Peer { address, workload: certified_name(&stream) };
+    Ok(Connection { stream, peer, _counted: counted })
 }
 
 impl Connected for Connection {
-    type ConnectInfo = Caller;
+    type ConnectInfo = Peer;
 
-    fn connect_info(&self) -> Caller {
-        self.caller.clone()
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use capykeys_gateway::{Headers, OriginalRequest, Question};
+use capykeys_gateway::{OriginalRequest, Question, RequestHeaders};
 use capykeys_listener::method_name;
 use envoy_types::pb::envoy::{
     config::core::v3::HeaderValue,
@@ -57,7 +57,7 @@ impl Original {
     }
 }
 
-impl Headers for Original {
+impl RequestHeaders for Original {
     fn values(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
         // Envoy joins the values of a header that was given more than once.
         self.sent(name).flat_map(|value| value.split(|byte| *byte == b','))

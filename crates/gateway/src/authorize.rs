@@ -10,7 +10,7 @@ use capykeys_domain::{
 };
 
 use crate::{
-    Authorized, Headers, IdentityHeaders, Question, Refusal,
+    Authorized, IdentityHeaders, Question, Refusal, RequestHeaders,
     credential::read_credential,
     route::{RouteNeeds, RouteRules},
 };
@@ -37,7 +37,7 @@ impl Gateways {
     pub async fn authorize(
         &self,
         verdicts: &Verdicts,
-        question: &Question<'_, impl Headers>,
+        question: &Question<'_, impl RequestHeaders>,
         context: &RequestContext,
     ) -> Result<Authorized, Refusal> {
         let Question { original, settings, headers } = question;

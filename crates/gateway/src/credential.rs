@@ -2,7 +2,7 @@
 
 use capykeys_domain::secret::{Credential, KeyFormat};
 
-use crate::Headers;
+use crate::RequestHeaders;
 
 /// The headers in which a credential may stand. It is for this service alone, and for no API behind it.
 pub const CREDENTIAL_HEADERS: [&str; 2] = ["authorization", "x-api-key"];
@@ -51,7 +51,7 @@ impl<'a> Presented<'a> {
 /// [`CredentialError`].
 pub fn read_credential(
     format: &KeyFormat,
-    headers: &impl Headers,
+    headers: &impl RequestHeaders,
 ) -> Result<Option<Credential>, CredentialError> {
     let refused = CredentialError::Refused;
     let parse = |bytes| str::from_utf8(bytes).ok().and_then(|text| Credential::parse(format, text));

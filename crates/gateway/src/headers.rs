@@ -1,7 +1,7 @@
 //! A view of headers that every interface can give.
 
 /// The headers of a request.
-pub trait Headers {
+pub trait RequestHeaders {
     /// The values of the header with this name, which is written in small letters. A value that the
     /// interface knows to be several is given as several.
     fn values(&self, name: &'static str) -> impl Iterator<Item = &[u8]>;
@@ -17,7 +17,7 @@ pub trait Headers {
 }
 
 #[cfg(test)]
-impl<V: AsRef<[u8]>> Headers for Vec<(&str, V)> {
+impl<V: AsRef<[u8]>> RequestHeaders for Vec<(&str, V)> {
     fn values(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
         self.iter().filter(move |(own, _)| *own == name).map(|(_, value)| value.as_ref())
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 use crate::{
-    Headers,
+    RequestHeaders,
     route::{OriginalRequest, RouteError},
 };
 
@@ -25,7 +25,7 @@ pub struct Question<'a, H> {
 /// A family of gateways that ask over HTTP. Each tells of the request in headers of its own and passes
 /// those of the others on from the client, so that each has an endpoint which reads its own alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
+pub enum GatewayFamily {
     /// Traefik's `ForwardAuth`, Caddy's `forward_auth`.
     ForwardAuth,
     /// nginx's `auth_request`, HAProxy.
@@ -35,13 +35,13 @@ pub enum Family {
     ExtAuthz(&'static str),
 }
 
-impl Family {
+impl GatewayFamily {
     /// What is asked by an HTTP request with this method, this path and query as they were sent, and these
     /// headers.
     ///
     /// # Errors
     /// [`RouteError::Misconfigured`] where the gateway's settings may be the client's own.
-    pub fn question<'a, H: Headers>(
+    pub fn question<'a, H: RequestHeaders>(
         self,
         method: &'a str,
         target: &'a str,
@@ -60,7 +60,7 @@ impl Family {
         self,
         method: &'a str,
         target: &'a str,
-        headers: &'a impl Headers,
+        headers: &'a impl RequestHeaders,
     ) -> Option<OriginalRequest<'a>> {
         let told = |method, target, host| {
             let (method, target) = (headers.only_text(method)?, headers.only_text(target)?);
@@ -103,7 +103,7 @@ mod tests {
     type Fields<'a> = Vec<(&'a str, &'a str)>;
 
     fn needs(
-        family: Family,
+        family: GatewayFamily,
         target: &str,
         headers: &Fields<'_>,
         rules: Option<&RouteRules>,
@@ -114,7 +114,7 @@ mod tests {
 
     fn forwarded(query: &str, target: &str) -> Result<RouteNeeds, RouteError> {
         let headers = vec![("x-forwarded-method", "GET"), ("x-forwarded-uri", target)];
-        needs(Family::ForwardAuth, &format!("/authorize/forward-auth{query}"), &headers, None)
+        needs(GatewayFamily::ForwardAuth, &format!("/authorize/forward-auth{query}"), &headers, None)
     }
 
     #[test]
@@ -165,14 +165,20 @@ mod tests {
         };
         let forwarded = [("x-forwarded-method", "GET"), ("x-forwarded-uri", "/open")];
         let originally = [("x-original-method", "GET"), ("x-original-uri", "/open")];
-        assert!(ask(Family::ForwardAuth, "/", &forwarded) && ask(Family::AuthRequest, "/", &originally));
-        assert!(!ask(Family::ForwardAuth, "/", &originally) && !ask(Family::AuthRequest, "/", &forwarded));
+        assert!(
+            ask(GatewayFamily::ForwardAuth, "/", &forwarded)
+                && ask(GatewayFamily::AuthRequest, "/", &originally)
+        );
+        assert!(
+            !ask(GatewayFamily::ForwardAuth, "/", &originally)
+                && !ask(GatewayFamily::AuthRequest, "/", &forwarded)
+        );
         let twice = [forwarded[0], ("x-forwarded-uri", "/secret"), forwarded[1]];
-        assert!(!ask(Family::ForwardAuth, "/", &twice));
+        assert!(!ask(GatewayFamily::ForwardAuth, "/", &twice));
         let hosts = ["a.example", "b.example"].map(|host| ("x-forwarded-host", host));
-        assert!(ask(Family::ForwardAuth, "/", &[forwarded[0], forwarded[1], hosts[0]]));
-        assert!(!ask(Family::ForwardAuth, "/", &[forwarded[0], forwarded[1], hosts[0], hosts[1]]));
-        let ext_authz = Family::ExtAuthz("/authorize/ext-authz");
+        assert!(ask(GatewayFamily::ForwardAuth, "/", &[forwarded[0], forwarded[1], hosts[0]]));
+        assert!(!ask(GatewayFamily::ForwardAuth, "/", &[forwarded[0], forwarded[1], hosts[0], hosts[1]]));
+        let ext_authz = GatewayFamily::ExtAuthz("/authorize/ext-authz");
         let host = ("host", "a.example");
         assert!(ask(ext_authz, "/authorize/ext-authz/open?anonymous=allow", &[host]));
         assert!(ask(ext_authz, "/authorize/ext-authz/%6fpen", &[host]));

@@ -12,7 +12,7 @@ use capykeys_domain::{
     policy::{Permit, RoleTable},
     usecases::Provisioning,
 };
-use capykeys_gateway::{Authorized, Gateways, Headers, OriginalRequest, Question, Refusal};
+use capykeys_gateway::{Authorized, Gateways, OriginalRequest, Question, Refusal, RequestHeaders};
 use proptest::{
     collection::vec,
     prelude::{Strategy, any, prop_assert_eq, proptest},
@@ -24,7 +24,7 @@ const TOKEN: &str = "a.b.c";
 /// The headers with the token, over an interface of the test's own.
 struct Bearer;
 
-impl Headers for Bearer {
+impl RequestHeaders for Bearer {
     fn values(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
         (name == "authorization").then_some(&b"Bearer a.b.c"[..]).into_iter()
     }

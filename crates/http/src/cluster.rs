@@ -2,23 +2,20 @@
 
 use std::{str, sync::Arc};
 
-use actix_web::{
-    HttpRequest,
-    http::header::{self, HeaderMap, HeaderName, HeaderValue},
-};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use capykeys_domain::{
     ports::{ClusterCallerError, ClusterCallers},
     secret::{BearerToken, Credential, KeyFormat},
 };
 use capykeys_gateway::{Presented, only_value};
 
-use crate::{error::ApiError, exchange::Exchange};
+use crate::{error::ApiError, request::call::Call};
 
 const CLUSTER_TOKEN: HeaderName = HeaderName::from_static("x-capy-cluster-token");
 
 /// What the endpoints of the internal listener ask of their callers. Metrics and health ask nothing.
 #[derive(Clone)]
-pub enum Callers {
+pub enum ClusterAuthentication {
     /// Nothing: whoever reaches the listener is trusted, because it is on loopback or because TLS
     /// has asked for a certificate.
     Trusted,
@@ -41,19 +38,15 @@ pub(crate) enum TokenHeader {
 /// # Errors
 /// 400 where the header is there twice, 401 where there is no token or it is not good, 503 where
 /// that cannot be known right now.
-pub(crate) async fn prove(
-    exchange: &Exchange,
-    request: &HttpRequest,
-    header: TokenHeader,
-) -> Result<(), ApiError> {
+pub(crate) async fn prove(call: &Call, header: TokenHeader) -> Result<(), ApiError> {
     // Absent only where an endpoint is served on a listener that it is not for.
-    let callers = match request.app_data::<Callers>().ok_or(ApiError::Internal)? {
-        Callers::Trusted => return Ok(()),
-        Callers::Token(callers) => callers,
+    let callers = match call.request.app_data::<ClusterAuthentication>().ok_or(ApiError::Internal)? {
+        ClusterAuthentication::Trusted => return Ok(()),
+        ClusterAuthentication::Token(callers) => callers,
     };
-    let token = token(exchange.environment().format(), request.headers(), header)?;
+    let token = token(call.exchange.environment().format(), call.request.headers(), header)?;
     let caller = callers.verify(&token).await?;
-    exchange.prove(caller.subject);
+    call.exchange.prove(caller.subject);
     Ok(())
 }
 

@@ -2,17 +2,12 @@
 
 use std::{
     cell::Cell,
-    future::{Ready, ready},
     net::IpAddr,
-    ops::Deref,
     rc::Rc,
     sync::{Arc, LazyLock},
 };
 
-use actix_web::{
-    FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError, dev::Payload,
-    http::header::HeaderMap, web::Bytes,
-};
+use actix_web::{HttpMessage, HttpResponse, ResponseError, http::header::HeaderMap, web::Bytes};
 use capykeys_domain::{
     model::{Actor, Caller, ClusterSubject, OrganizationId, RequestContext},
     usecases::{Environment, Verdicts},
@@ -101,6 +96,11 @@ impl Exchange {
         }
     }
 
+    /// The exchange that this message belongs to.
+    pub(crate) fn of(message: &impl HttpMessage) -> Option<Rc<Self>> {
+        message.extensions().get::<Rc<Self>>().cloned()
+    }
+
     /// Remembers who it came from.
     pub(crate) fn identify(&self, identity: Identity) {
         self.identity.set(Some(identity));
@@ -124,32 +124,5 @@ impl Exchange {
     /// The time, and how keys look.
     pub(crate) fn environment(&self) -> &Environment {
         self.verdicts().environment()
-    }
-}
-
-/// The exchange as endpoints ask for it.
-pub(crate) struct Current(Rc<Exchange>);
-
-impl Current {
-    /// The exchange that this message belongs to.
-    pub(crate) fn of(message: &impl HttpMessage) -> Option<Self> {
-        message.extensions().get::<Rc<Exchange>>().map(Rc::clone).map(Self)
-    }
-}
-
-impl Deref for Current {
-    type Target = Exchange;
-
-    fn deref(&self) -> &Exchange {
-        &self.0
-    }
-}
-
-impl FromRequest for Current {
-    type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::of(request).ok_or(ApiError::Internal))
     }
 }

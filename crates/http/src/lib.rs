@@ -28,7 +28,7 @@ mod surface;
 pub use actix_web::dev::{Server, ServerHandle};
 pub use answer::{ApiKeyView, CreateApiKeyResponse, OrganizationView, RevokeApiKeyResponse};
 pub use base_path::BasePath;
-pub use cluster::Callers;
+pub use cluster::ClusterAuthentication;
 pub use drain::Drain;
 pub use openapi::openapi_json;
 pub use server::serve;

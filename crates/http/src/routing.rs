@@ -15,7 +15,7 @@ use utoipa::{
     openapi::{HttpMethod, OpenApi},
 };
 
-use crate::{error::ApiError, exchange::Current};
+use crate::{error::ApiError, exchange::Exchange};
 
 /// An endpoint. What `#[utoipa::path]` says of it is all that is said: it is routed, refused with
 /// `Allow`, logged and documented by that.
@@ -94,7 +94,7 @@ fn resource(base: &str, path: &'static str, endpoints: Vec<Endpoint>) -> impl Ht
     let allowed = allowed.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
     let refusal = move || ready(Err::<&str, _>(ApiError::MethodNotAllowed(allowed.clone())));
     resource.default_service(web::to(refusal)).wrap_fn(move |request, service| {
-        if let Some(exchange) = Current::of(&request) {
+        if let Some(exchange) = Exchange::of(&request) {
             exchange.route.set(path);
         }
         service.call(request)

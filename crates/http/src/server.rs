@@ -11,7 +11,7 @@ use actix_http::{HttpService, KeepAlive, error::DispatchError};
 use actix_service::{ServiceFactory, ServiceFactoryExt, fn_service};
 use actix_web::{App, ResponseError, dev::Server, rt::net::TcpStream};
 use capykeys_domain::usecases::Verdicts;
-use capykeys_listener::Transport;
+use capykeys_listener::accept;
 
 use crate::{
     base_path::BasePath,
@@ -111,7 +111,7 @@ where
             // Without it an answer may wait for the client's acknowledgement; it works all the same.
             let _ = stream.set_nodelay(true);
             let stream = tokio::select! {
-                stream = Transport::accept(stream, tls, limits.request) => stream.map_err(DispatchError::Io)?,
+                stream = accept(stream, tls, limits.request) => stream.map_err(DispatchError::Io)?,
                 () = stopped => return Err(DispatchError::DisconnectTimeout),
             };
             Ok((Guarded::new(stream, shared, limits), peer))

@@ -6,7 +6,7 @@ use capykeys_domain::usecases::Management;
 use capykeys_gateway::Gateways;
 use tokio_rustls::rustls::ServerConfig;
 
-use crate::{base_path::BasePath, cluster::Callers};
+use crate::{base_path::BasePath, cluster::ClusterAuthentication};
 
 /// Writes the metrics in the text format of Prometheus; `None` where that fails.
 pub type Metrics = Arc<dyn Fn() -> Option<String> + Send + Sync>;
@@ -37,7 +37,7 @@ pub struct Internal {
     /// How requests behind gateways are authorized.
     pub gateways: Gateways,
     /// How callers prove themselves.
-    pub callers: Callers,
+    pub callers: ClusterAuthentication,
     /// TLS, where the listener has any. HTTP/1.1 is all that is spoken inside.
     pub tls: Option<Arc<ServerConfig>>,
 }

@@ -5,4 +5,4 @@ mod access;
 mod transport;
 
 pub use access::{AccessRecord, method_name};
-pub use transport::Transport;
+pub use transport::{Transport, accept, certified_name};

@@ -6,13 +6,13 @@ use capykeys_cluster::{
     ClusterSettings, ClusterTokens, HttpFetcher, HttpFetcherError, HttpOptions, PublicKeySource,
 };
 use capykeys_domain::model::ClusterSubject;
-use capykeys_http::Callers;
+use capykeys_http::ClusterAuthentication;
 use rustls::ServerConfig;
 use tokio::runtime::Handle;
 
 use crate::{
     adapters::SystemClock,
-    config::{Callers as Asked, ClusterToken, ConfigError, Internal, Secret},
+    config::{Callers, ClusterToken, ConfigError, Internal, Secret},
     error::Error,
     tls,
 };
@@ -20,7 +20,7 @@ use crate::{
 /// What callers are asked for.
 pub(crate) struct Proof {
     /// What the endpoints ask.
-    pub(crate) callers: Callers,
+    pub(crate) callers: ClusterAuthentication,
     /// TLS, where there is any. It asks for a certificate where callers prove themselves with one.
     pub(crate) tls: Option<Arc<ServerConfig>>,
     tokens: Option<Arc<ClusterTokens>>,
@@ -40,15 +40,15 @@ pub(crate) fn proof(internal: &Internal) -> Result<Proof, Error> {
     contradictions(internal)?;
     let tls = internal.tls.as_ref().map(tls::server).transpose()?;
     let tokens = match &internal.token {
-        Some(token) if internal.callers == Asked::Token => Some(Arc::new(tokens(token)?)),
+        Some(token) if internal.callers == Callers::Token => Some(Arc::new(tokens(token)?)),
         _ => None,
     };
     if tokens.is_some() && tls.is_none() && !is_loopback(internal.listen) {
         tracing::warn!("cluster tokens can be read on their way: internal.tls is not set");
     }
     let callers = match tokens.clone() {
-        Some(tokens) => Callers::Token(tokens),
-        None => Callers::Trusted,
+        Some(tokens) => ClusterAuthentication::Token(tokens),
+        None => ClusterAuthentication::Trusted,
     };
     Ok(Proof { callers, tls, tokens })
 }
@@ -58,25 +58,25 @@ fn contradictions(internal: &Internal) -> Result<(), ConfigError> {
     let Internal { callers, token, tls, grpc_listen, .. } = internal;
     let with_authority = tls.as_ref().is_some_and(|tls| tls.client_ca_file.is_some());
     let sentence = match callers {
-        Asked::Loopback if !is_loopback(internal.listen) => {
+        Callers::Loopback if !is_loopback(internal.listen) => {
             "internal.listen is not a loopback address, so internal.callers must be token or certificate"
         }
-        Asked::Loopback if grpc_listen.is_some_and(|listen| !is_loopback(listen)) => {
+        Callers::Loopback if grpc_listen.is_some_and(|listen| !is_loopback(listen)) => {
             "internal.grpc_listen is not a loopback address, so internal.callers must be certificate"
         }
-        Asked::Token if token.is_none() => {
+        Callers::Token if token.is_none() => {
             "internal.callers is token, so internal.token.issuer and internal.token.audience must be set"
         }
-        Asked::Certificate if !with_authority => {
+        Callers::Certificate if !with_authority => {
             "internal.callers is certificate, so internal.tls.client_ca_file must be set"
         }
-        Asked::Loopback | Asked::Certificate if token.is_some() => {
+        Callers::Loopback | Callers::Certificate if token.is_some() => {
             "internal.token is set, so internal.callers must be token"
         }
-        Asked::Loopback | Asked::Token if with_authority => {
+        Callers::Loopback | Callers::Token if with_authority => {
             "internal.tls.client_ca_file is set, so internal.callers must be certificate"
         }
-        Asked::Token if grpc_listen.is_some() => {
+        Callers::Token if grpc_listen.is_some() => {
             "internal.callers is token, which gRPC cannot ask for, so internal.grpc_listen must not be set"
         }
         _ => return Ok(()),

@@ -3,7 +3,8 @@
 use alloc::{borrow::ToOwned, string::String};
 
 use super::{
-    DeviceName, KeyId, KeyName, OrganizationId, ProjectId, ScopeCatalogue, ScopeSet, Timestamp, UserId,
+    DeviceName, KeyId, KeyName, KeySpec, OrganizationId, ProjectId, ScopeCatalogue, ScopeSet, Timestamp,
+    UserId, text::shows_text,
 };
 
 /// The start of a key's plaintext, by which a person recognises it.
@@ -16,13 +17,9 @@ impl KeyPrefix {
     pub fn from_stored(text: &str) -> Self {
         Self(text.to_owned())
     }
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
+
+shows_text!(KeyPrefix);
 
 /// How a key came to be. The server alone sets it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -113,6 +110,33 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
+    /// A new key that is as it was asked for.
+    #[must_use]
+    pub fn new(
+        id: KeyId,
+        organization_id: OrganizationId,
+        key_prefix: KeyPrefix,
+        spec: &KeySpec,
+        source: KeySource,
+        created_at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            organization_id,
+            name: spec.name().clone(),
+            key_prefix,
+            scopes: spec.scopes().clone(),
+            source,
+            created_at,
+            created_by_user_id: None,
+            device_name: spec.device_name().cloned(),
+            expires_at: spec.expires_at(),
+            last_used_at: None,
+            project_id: spec.project_id().cloned(),
+            revoked_at: None,
+        }
+    }
+
     /// Whether it can be used at `now`: a key expires the moment that `expires_at` names.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> KeyState {
@@ -124,6 +148,7 @@ impl ApiKey {
             KeyState::Active
         }
     }
+
     /// Whether it is for one project and has a scope that is not. No such key can be created, but a
     /// row may come from elsewhere; there is nothing that it is good for.
     #[must_use]

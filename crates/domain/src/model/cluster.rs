@@ -1,7 +1,8 @@
 //! Workloads of the cluster that the service runs in.
 
 use alloc::{borrow::ToOwned, string::String};
-use core::fmt;
+
+use super::text::shows_text;
 
 /// Who a workload is, as the cluster names it: `system:serviceaccount:NAMESPACE:NAME` in
 /// Kubernetes. 1 to 400 visible ASCII characters, so that it can stand in a log.
@@ -15,19 +16,9 @@ impl ClusterSubject {
         ((1..=400).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()))
             .then(|| Self(text.to_owned()))
     }
-
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl fmt::Display for ClusterSubject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+shows_text!(ClusterSubject);
 
 /// A workload that has proved who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

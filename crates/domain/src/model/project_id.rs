@@ -1,9 +1,8 @@
 //! Ids of projects, which belong to another service.
 
 use alloc::{borrow::ToOwned, string::String};
-use core::fmt;
 
-use super::Invalid;
+use super::{Invalid, text::shows_text};
 
 /// The id of a project: 1 to 64 characters from `[A-Za-z0-9_-]`, without a meaning here.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,19 +20,9 @@ impl ProjectId {
         }
         Ok(Self(text.to_owned()))
     }
-
-    /// The id as it was given.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl fmt::Display for ProjectId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+shows_text!(ProjectId);
 
 #[cfg(test)]
 mod tests {

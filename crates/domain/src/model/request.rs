@@ -1,7 +1,9 @@
 //! Where a request came from, for the audit log.
 
 use alloc::{borrow::ToOwned, string::String};
-use core::{fmt, net::IpAddr};
+use core::net::IpAddr;
+
+use super::text::shows_text;
 
 /// What ties an answer, its log line and its audit event together: 1 to 128 visible ASCII
 /// characters.
@@ -21,19 +23,9 @@ impl RequestId {
     pub fn from_random(random: [u8; 16]) -> Self {
         Self(alloc::format!("{:032x}", u128::from_be_bytes(random)))
     }
-
-    /// The id.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+shows_text!(RequestId);
 
 /// What is known of a request besides its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! Texts that people give: kept byte for byte, or refused.
 
 use alloc::{borrow::ToOwned, string::String};
-use core::fmt;
 
 use super::Invalid;
 
@@ -42,6 +41,26 @@ const fn is_ignorable(c: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// Gives what holds a text a way to read it.
+macro_rules! shows_text {
+    ($name:ident) => {
+        impl $name {
+            /// The text, byte for byte as it was given.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+pub(crate) use shows_text;
+
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $field:literal) => {
         $(#[$doc])*
@@ -70,19 +89,9 @@ macro_rules! text {
                 check_stored($field, text)?;
                 Ok(Self(text.to_owned()))
             }
-
-            /// The text, byte for byte as it was given.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
+        shows_text!($name);
     };
 }
 
@@ -130,13 +139,9 @@ impl Slug {
         let slug: String = text.chars().take(MAX_CHARS).map(fit).collect();
         Self(if slug.is_empty() { "-".to_owned() } else { slug })
     }
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
+
+shows_text!(Slug);
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,7 @@ use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 use super::PlaintextKey;
-use crate::model::Invalid;
+use crate::model::{Invalid, shows_text};
 
 /// What a pepper's check value is made of. No key is hashed to the same: none looks like this.
 const CHECKED_TEXT: &[u8] = b"capykeys: the check value of a pepper";
@@ -31,13 +31,9 @@ impl PepperId {
         }
         Ok(Self(text.to_owned()))
     }
-
-    /// The id.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
+
+shows_text!(PepperId);
 
 /// A secret that is mixed into every digest, so that the store alone is worth nothing.
 pub struct Pepper {

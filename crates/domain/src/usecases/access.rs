@@ -35,7 +35,7 @@ impl Management {
     ) -> Result<Permit<A>, AccessError> {
         let permitted = policy::permit(caller, target);
         if let Err(denial) = &permitted {
-            let refusal = Refusal {
+            let refusal = DeniedAttempt {
                 action: A::AUDITED_AS,
                 actor: caller.actor(),
                 organization_id: caller.organization_id(),
@@ -48,8 +48,12 @@ impl Management {
     }
 
     /// Records that something was refused.
-    pub(super) async fn record(&self, refusal: Refusal, context: &RequestContext) -> Result<(), Unavailable> {
-        let Refusal { action, actor, organization_id, target, denial } = refusal;
+    pub(super) async fn record(
+        &self,
+        refusal: DeniedAttempt,
+        context: &RequestContext,
+    ) -> Result<(), Unavailable> {
+        let DeniedAttempt { action, actor, organization_id, target, denial } = refusal;
         let event = AuditEvent {
             at: self.environment.now(),
             action,
@@ -63,12 +67,12 @@ impl Management {
             request: context.clone(),
             occurrences: NonZeroU32::MIN,
         };
-        self.audit.append(&event).await
+        self.audit.append_event(event).await
     }
 }
 
 /// What was refused, to whom, and why.
-pub(super) struct Refusal {
+pub(super) struct DeniedAttempt {
     pub(super) action: AuditAction,
     pub(super) actor: Actor,
     pub(super) organization_id: Option<OrganizationId>,

@@ -1,6 +1,6 @@
 //! Creating a key.
 
-use super::{Management, access::Refusal, done};
+use super::{Management, access::DeniedAttempt, done};
 use crate::{
     model::{ApiKey, AuditAction, AuditEvent, EventDetails, KeyId, KeySpec, RequestContext, Timestamp},
     policy::{CreateKey, Denial, Permit, Target},
@@ -46,7 +46,7 @@ impl Management {
         let created = self.create(permit, &spec, context).await;
         if let Err(CreateKeyError::Denied(denial)) = &created {
             let organization = Some(permit.organization_id());
-            let refusal = Refusal {
+            let refusal = DeniedAttempt {
                 action: AuditAction::CreateKey,
                 actor: permit.actor().clone(),
                 organization_id: organization,
@@ -76,8 +76,9 @@ impl Management {
             context,
         );
         let event = AuditEvent { details: EventDetails::of_key(key), ..event };
-        match self.keys.insert(&new, &event).await? {
-            Insertion::Inserted => Ok(CreatedKey { key: new.key, plaintext }),
+        let key = key.clone();
+        match self.keys.insert_key(new, event).await? {
+            Insertion::Inserted => Ok(CreatedKey { key, plaintext }),
             Insertion::Denied(denial) => Err(denial.into()),
             Insertion::CreatorInactive => Err(CreateKeyError::CreatorInactive),
             // With 190 random bits this is a broken random source, not a coincidence.
@@ -94,22 +95,15 @@ impl Management {
     ) -> Result<(NewKey, PlaintextKey), Unavailable> {
         let plaintext = self.environment.mint()?;
         let now = self.environment.now();
+        let id = KeyId::new(self.environment.time_of_making(now), self.environment.random()?);
+        let key_prefix = self.environment.format().shown(&plaintext);
+        let CreateKey { source, created_by, creator, .. } = permit.action();
         let key = ApiKey {
-            id: KeyId::new(self.environment.time_of_making(now), self.environment.random()?),
-            organization_id: permit.organization_id(),
-            name: spec.name().clone(),
-            key_prefix: self.environment.format().shown(&plaintext),
-            scopes: spec.scopes().clone(),
-            source: permit.action().source.clone(),
-            created_at: now,
-            created_by_user_id: permit.action().created_by.clone(),
-            device_name: spec.device_name().cloned(),
+            created_by_user_id: created_by.clone(),
             expires_at,
-            last_used_at: None,
-            project_id: spec.project_id().cloned(),
-            revoked_at: None,
+            ..ApiKey::new(id, permit.organization_id(), key_prefix, spec, source.clone(), now)
         };
-        let creator = permit.action().creator.clone();
-        Ok((NewKey { key, digest: self.environment.digest(&plaintext)?, creator }, plaintext))
+        let digest = self.environment.digest(&plaintext)?;
+        Ok((NewKey { key, digest, creator: creator.clone() }, plaintext))
     }
 }

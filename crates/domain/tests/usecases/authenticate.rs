@@ -73,7 +73,7 @@ async fn a_project_key_with_a_scope_beyond_its_project_is_refused_at_use() {
         key.project_id = ProjectId::parse("p1").ok();
         key.scopes = fixtures::scopes(&[scope]);
         let new = NewKey { key, digest: digest.clone(), creator: Creator::Operator };
-        let _ = planted.store.insert(&new, &fixtures::created(&new)).await.unwrap();
+        let _ = planted.store.insert_key(new.clone(), fixtures::created(&new)).await.unwrap();
         assert_eq!(planted.sign_in(created.plaintext.expose()).await.is_ok(), good, "{scope:?}");
     }
 }
@@ -90,6 +90,6 @@ async fn digest_of(
     plaintext: &capykeys_domain::secret::PlaintextKey,
 ) -> capykeys_domain::secret::KeyDigest {
     let digest = service::peppers(&[("1", 1)]).digest(plaintext).unwrap();
-    let found = service.store.find_by_digest(&[digest]).await.unwrap();
+    let found = service.store.find_key_by_digest(&[digest]).await.unwrap();
     found.unwrap().digest
 }

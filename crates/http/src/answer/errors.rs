@@ -10,7 +10,7 @@ use utoipa::{
 use super::ErrorResponse;
 
 /// An answer as the document's components describe it.
-struct Shared {
+struct ErrorAnswer {
     status: u16,
     name: &'static str,
     description: &'static str,
@@ -27,32 +27,32 @@ const WWW_AUTHENTICATE: Option<(&str, &str)> = Some((
 ));
 
 #[rustfmt::skip]
-const ALL: [Shared; 13] = [
-    Shared { status: 400, name: "BadRequest", description: "The request is malformed, or an input breaks a rule.",
+const ALL: [ErrorAnswer; 13] = [
+    ErrorAnswer { status: 400, name: "BadRequest", description: "The request is malformed, or an input breaks a rule.",
         example: "`name` is required.", header: None },
-    Shared { status: 401, name: "Unauthorized", description: "There is no credential, or it is not good; which of the two, and why, is not said.",
+    ErrorAnswer { status: 401, name: "Unauthorized", description: "There is no credential, or it is not good; which of the two, and why, is not said.",
         example: "A valid API key or session token is required.", header: WWW_AUTHENTICATE },
-    Shared { status: 403, name: "Forbidden", description: "The caller may not do this, or the organization is not the caller's; whether it exists is not said.",
+    ErrorAnswer { status: 403, name: "Forbidden", description: "The caller may not do this, or the organization is not the caller's; whether it exists is not said.",
         example: "The API key lacks the scope api_keys:write.", header: None },
-    Shared { status: 404, name: "NotFound", description: "The organization has no such key, or there is nothing at the path.",
+    ErrorAnswer { status: 404, name: "NotFound", description: "The organization has no such key, or there is nothing at the path.",
         example: "There is no such API key.", header: None },
-    Shared { status: 405, name: "MethodNotAllowed", description: "The path does not take this method.",
+    ErrorAnswer { status: 405, name: "MethodNotAllowed", description: "The path does not take this method.",
         example: "The method is not allowed here.", header: ALLOW },
-    Shared { status: 408, name: "RequestTimeout", description: "The request took too long to arrive.",
+    ErrorAnswer { status: 408, name: "RequestTimeout", description: "The request took too long to arrive.",
         example: "The request took too long to arrive.", header: None },
-    Shared { status: 409, name: "Conflict", description: "Reserved: the request contradicts an earlier one with the same idempotency key.",
+    ErrorAnswer { status: 409, name: "Conflict", description: "Reserved: the request contradicts an earlier one with the same idempotency key.",
         example: "The idempotency key was used for another request.", header: None },
-    Shared { status: 413, name: "PayloadTooLarge", description: "The body is larger than 64 KiB.",
+    ErrorAnswer { status: 413, name: "PayloadTooLarge", description: "The body is larger than 64 KiB.",
         example: "The body is larger than 64 KiB.", header: None },
-    Shared { status: 415, name: "UnsupportedMediaType", description: "The body is not sent as `application/json`.",
+    ErrorAnswer { status: 415, name: "UnsupportedMediaType", description: "The body is not sent as `application/json`.",
         example: "The body must be sent as application/json.", header: None },
-    Shared { status: 429, name: "TooManyRequests", description: "Too many requests; try again later. Given by the gateway in front.",
+    ErrorAnswer { status: 429, name: "TooManyRequests", description: "Too many requests; try again later. Given by the gateway in front.",
         example: "Too many requests.", header: RETRY_AFTER },
-    Shared { status: 431, name: "HeadersTooLarge", description: "The header fields are too large.",
+    ErrorAnswer { status: 431, name: "HeadersTooLarge", description: "The header fields are too large.",
         example: "The header fields are too large.", header: None },
-    Shared { status: 500, name: "InternalError", description: "A fault of the server.",
+    ErrorAnswer { status: 500, name: "InternalError", description: "A fault of the server.",
         example: "Something went wrong here.", header: None },
-    Shared { status: 503, name: "ServiceUnavailable", description: "Something that the service needs is not there right now.",
+    ErrorAnswer { status: 503, name: "ServiceUnavailable", description: "Something that the service needs is not there right now.",
         example: "The service is not available right now.", header: RETRY_AFTER },
 ];
 
@@ -87,7 +87,7 @@ sets! {
 }
 
 /// A 401 that says nothing of a key.
-const UNPROVEN: Shared = Shared {
+const UNPROVEN: ErrorAnswer = ErrorAnswer {
     status: 401,
     name: "Unproven",
     description: "The caller has not proved that it belongs to the cluster; which of the ways was asked for is not said.",
@@ -119,11 +119,11 @@ pub(crate) fn all() -> impl Iterator<Item = (String, RefOr<Response>)> {
     ALL.iter().chain([&UNPROVEN]).map(|one| (one.name.to_owned(), RefOr::T(error(one))))
 }
 
-fn error(shared: &Shared) -> Response {
+fn error(of: &ErrorAnswer) -> Response {
     let mut content = Content::new(Some(Ref::from_schema_name(ErrorResponse::name())));
-    content.example = Some(serde_json::json!({ "error": shared.example }));
-    let response = ResponseBuilder::new().description(shared.description);
-    let response = match shared.header {
+    content.example = Some(serde_json::json!({ "error": of.example }));
+    let response = ResponseBuilder::new().description(of.description);
+    let response = match of.header {
         Some((name, description)) => response.header(name, header(description)),
         None => response,
     };

@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-use capykeys_listener::Transport;
+use capykeys_listener::{Transport, certified_name};
 
 use super::{
     Connection, Limits,
@@ -60,7 +60,7 @@ impl Guarded {
     /// Guards a connection that was just accepted.
     pub(crate) fn new(stream: Transport, shared: Shared, limits: Limits) -> Self {
         Self {
-            connection: Rc::new(Connection::from(stream.certified_name())),
+            connection: Rc::new(Connection::from(certified_name(&stream))),
             stream,
             shared,
             limits,

@@ -3,51 +3,39 @@
 //! One endpoint for each family of gateways, in any method; none reads a body. They are not in the
 //! OpenAPI document: gateways are set up by hand, as `docs/gateways.md` says.
 
-use actix_web::{HttpRequest, HttpResponse, http::uri::PathAndQuery, web::Data};
-use capykeys_gateway::{Family, Gateways, Refusal};
+use actix_web::{HttpResponse, http::uri::PathAndQuery, web::Data};
+use capykeys_gateway::{GatewayFamily, Gateways, Refusal};
 
 use crate::{
     answer::let_through,
     cluster::{self, TokenHeader},
     error::ApiError,
-    exchange::{Current, Identity},
-    request::headers::Sent,
+    exchange::Identity,
+    request::{call::Call, headers::Sent},
 };
 
 /// Traefik and Caddy.
-pub(crate) async fn forward_auth(
-    exchange: Current,
-    request: HttpRequest,
-    gateways: Data<Gateways>,
-) -> Result<HttpResponse, ApiError> {
-    authorize(&exchange, &request, Family::ForwardAuth, &gateways).await
+pub(crate) async fn forward_auth(call: Call, gateways: Data<Gateways>) -> Result<HttpResponse, ApiError> {
+    authorize(&call, GatewayFamily::ForwardAuth, &gateways).await
 }
 
 /// nginx and HAProxy.
-pub(crate) async fn auth_request(
-    exchange: Current,
-    request: HttpRequest,
-    gateways: Data<Gateways>,
-) -> Result<HttpResponse, ApiError> {
-    authorize(&exchange, &request, Family::AuthRequest, &gateways).await
+pub(crate) async fn auth_request(call: Call, gateways: Data<Gateways>) -> Result<HttpResponse, ApiError> {
+    authorize(&call, GatewayFamily::AuthRequest, &gateways).await
 }
 
 /// Envoy, Istio and the Gateway API.
-pub(crate) async fn ext_authz(
-    exchange: Current,
-    request: HttpRequest,
-    gateways: Data<Gateways>,
-) -> Result<HttpResponse, ApiError> {
-    authorize(&exchange, &request, Family::ExtAuthz(super::EXT_AUTHZ), &gateways).await
+pub(crate) async fn ext_authz(call: Call, gateways: Data<Gateways>) -> Result<HttpResponse, ApiError> {
+    authorize(&call, GatewayFamily::ExtAuthz(super::EXT_AUTHZ), &gateways).await
 }
 
 async fn authorize(
-    exchange: &Current,
-    request: &HttpRequest,
-    family: Family,
+    call: &Call,
+    family: GatewayFamily,
     gateways: &Gateways,
 ) -> Result<HttpResponse, ApiError> {
-    cluster::prove(exchange, request, TokenHeader::ClusterToken).await?;
+    cluster::prove(call, TokenHeader::ClusterToken).await?;
+    let Call { exchange, request, .. } = call;
     let headers = Sent(request.headers());
     // As it was sent: what routing found has been decoded.
     let target = request.uri().path_and_query().map_or("", PathAndQuery::as_str);

@@ -1,19 +1,12 @@
 //! `POST /v1/organizations/{orgID}/api-keys`.
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::StatusCode,
-    web::{Data, Payload},
-};
-use capykeys_domain::usecases::Management;
+use actix_web::{HttpResponse, http::StatusCode};
 
 use crate::{
     answer::{self, CreateApiKeyResponse, errors::CreationErrors},
     error::ApiError,
-    exchange::Current,
     request::{
-        body,
-        caller::{authenticate, target},
+        call::Call,
         create_key::{CreateApiKeyRequest, key_spec},
     },
 };
@@ -42,17 +35,11 @@ pub(crate) struct Operation;
     ),
     security(("bearerAuth" = []), ("apiKeyHeader" = [])),
 )]
-pub(crate) async fn create_api_key(
-    exchange: Current,
-    request: HttpRequest,
-    payload: Payload,
-    management: Data<Management>,
-) -> Result<HttpResponse, ApiError> {
-    let caller = authenticate(&exchange, &request).await?;
-    let (environment, context) = (exchange.environment(), &exchange.context);
-    let permit = management.permit(&caller, target(&request), context).await?;
-    let body = body::receive(&exchange, &request, payload).await?;
+pub(crate) async fn create_api_key(mut call: Call) -> Result<HttpResponse, ApiError> {
+    let permit = call.permit().await?;
+    let body = call.body().await?;
+    let environment = call.exchange.environment();
     let spec = key_spec(&body, environment.format(), environment.scopes(), environment.now())?;
-    let created = management.create_key(&permit, spec, context).await?;
+    let created = call.management()?.create_key(&permit, spec, &call.exchange.context).await?;
     answer::json(StatusCode::CREATED, &CreateApiKeyResponse::new(&created, environment.now()))
 }

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, http::header::ContentType};
 
-use crate::{answer::errors::CountedErrors, exchange::Current};
+use crate::{answer::errors::CountedErrors, request::call::Call};
 
 pub(crate) struct Operation;
 
@@ -14,7 +14,7 @@ pub(crate) struct Operation;
         CountedErrors,
     ),
 )]
-pub(crate) async fn get_openapi(exchange: Current) -> HttpResponse {
-    let document = (*exchange.shared.document).clone();
+pub(crate) async fn get_openapi(call: Call) -> HttpResponse {
+    let document = (*call.exchange.shared.document).clone();
     HttpResponse::Ok().insert_header(ContentType::json()).body(document)
 }

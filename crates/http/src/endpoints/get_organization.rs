@@ -1,13 +1,11 @@
 //! `GET /v1/organizations/{orgID}`.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
-use capykeys_domain::usecases::Management;
+use actix_web::{HttpResponse, http::StatusCode};
 
 use crate::{
     answer::{self, OrganizationResponse, errors::OwnOrganizationErrors},
     error::ApiError,
-    exchange::Current,
-    request::caller::{authenticate, target},
+    request::call::Call,
 };
 
 pub(crate) struct Operation;
@@ -27,13 +25,8 @@ pub(crate) struct Operation;
     ),
     security(("bearerAuth" = []), ("apiKeyHeader" = [])),
 )]
-pub(crate) async fn get_organization(
-    exchange: Current,
-    request: HttpRequest,
-    management: Data<Management>,
-) -> Result<HttpResponse, ApiError> {
-    let caller = authenticate(&exchange, &request).await?;
-    let permit = management.permit(&caller, target(&request), &exchange.context).await?;
-    let organization = management.organization(&permit).await?;
+pub(crate) async fn get_organization(call: Call) -> Result<HttpResponse, ApiError> {
+    let permit = call.permit().await?;
+    let organization = call.management()?.organization(&permit).await?;
     answer::json(StatusCode::OK, &OrganizationResponse::from(&organization))
 }

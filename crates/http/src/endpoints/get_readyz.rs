@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, http::StatusCode};
 use crate::{
     answer::{self, HealthResponse, errors::PublicErrors},
     error::ApiError,
-    exchange::Current,
+    request::call::Call,
 };
 
 pub(crate) struct Operation;
@@ -20,10 +20,10 @@ pub(crate) struct Operation;
         PublicErrors,
     ),
 )]
-pub(crate) async fn get_readyz(exchange: Current) -> Result<HttpResponse, ApiError> {
-    if exchange.shared.drain.has_begun() {
+pub(crate) async fn get_readyz(call: Call) -> Result<HttpResponse, ApiError> {
+    if call.exchange.shared.drain.has_begun() {
         return Err(ApiError::Draining);
     }
-    exchange.verdicts().ready().await?;
+    call.exchange.verdicts().ready().await?;
     answer::json(StatusCode::OK, &HealthResponse { status: "ready" })
 }

@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, http::StatusCode};
 use crate::{
     answer::{self, StatusView, errors::PublicErrors},
     error::ApiError,
-    exchange::Current,
+    request::call::Call,
 };
 
 pub(crate) struct Operation;
@@ -26,7 +26,7 @@ pub(crate) struct Operation;
         PublicErrors,
     ),
 )]
-pub(crate) async fn get_status(exchange: Current) -> Result<HttpResponse, ApiError> {
-    let found = exchange.shared.status.look(exchange.verdicts()).await;
+pub(crate) async fn get_status(call: Call) -> Result<HttpResponse, ApiError> {
+    let found = call.exchange.shared.status.look(call.exchange.verdicts()).await;
     answer::json(StatusCode::OK, &StatusView::new(found.store_is_there, found.at))
 }

@@ -1,13 +1,11 @@
 //! `GET /v1/me`.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
-use capykeys_domain::usecases::Management;
+use actix_web::{HttpResponse, http::StatusCode};
 
 use crate::{
     answer::{self, ViewerResponse, errors::CallerErrors},
     error::ApiError,
-    exchange::Current,
-    request::caller::authenticate,
+    request::call::Call,
 };
 
 pub(crate) struct Operation;
@@ -23,12 +21,8 @@ pub(crate) struct Operation;
     ),
     security(("bearerAuth" = []), ("apiKeyHeader" = [])),
 )]
-pub(crate) async fn get_viewer(
-    exchange: Current,
-    request: HttpRequest,
-    management: Data<Management>,
-) -> Result<HttpResponse, ApiError> {
-    let caller = authenticate(&exchange, &request).await?;
-    let viewer = management.viewer(caller).await?;
+pub(crate) async fn get_viewer(call: Call) -> Result<HttpResponse, ApiError> {
+    let caller = call.authenticate().await?;
+    let viewer = call.management()?.viewer(caller).await?;
     answer::json(StatusCode::OK, &ViewerResponse::from(&viewer))
 }

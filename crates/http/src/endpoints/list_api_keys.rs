@@ -1,27 +1,22 @@
 //! `GET /v1/organizations/{orgID}/api-keys`.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::sync::Arc;
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpResponse,
     http::header::{self, ContentType},
-    web::Data,
 };
 use capykeys_domain::{
     model::{ApiKey, KeyId},
-    ports::Unavailable,
-    usecases::Management,
+    ports::{Limit, Unavailable},
 };
 use futures_util::{Stream, stream};
 
 use crate::{
     answer::{self, ListApiKeysResponse, errors::OrganizationErrors},
     error::ApiError,
-    exchange::{Current, Exchange},
-    request::{
-        caller::{authenticate, target},
-        page::Page,
-    },
+    exchange::Exchange,
+    request::{call::Call, page::Page},
 };
 
 pub(crate) struct Operation;
@@ -45,21 +40,16 @@ pub(crate) struct Operation;
     ),
     security(("bearerAuth" = []), ("apiKeyHeader" = [])),
 )]
-pub(crate) async fn list_api_keys(
-    exchange: Current,
-    request: HttpRequest,
-    management: Data<Management>,
-) -> Result<HttpResponse, ApiError> {
-    let caller = authenticate(&exchange, &request).await?;
-    let permit = management.permit(&caller, target(&request), &exchange.context).await?;
-    let Page { limit, cursor } = Page::parse(request.query_string())?;
+pub(crate) async fn list_api_keys(call: Call) -> Result<HttpResponse, ApiError> {
+    let (permit, management) = (call.permit().await?, call.management()?);
+    let Page { limit, cursor } = Page::parse(call.request.query_string())?;
     let Some(limit) = limit else {
         let pages = management.list_keys(&permit, cursor).await?;
-        return Ok(listing(&exchange, pages, None));
+        return Ok(listing(&call.exchange, pages, None));
     };
     let page = management.list_key_page(&permit, cursor, limit).await?;
     let next = page.next.map(|next| next_page(limit, next));
-    Ok(listing(&exchange, stream::iter([Ok(page.keys)]), next))
+    Ok(listing(&call.exchange, stream::iter([Ok(page.keys)]), next))
 }
 
 fn listing(
@@ -78,6 +68,6 @@ fn listing(
 
 /// RFC 8288. A query alone, which is resolved against the address that was asked: a proxy may serve the
 /// API below a path that is not known here.
-fn next_page(limit: NonZeroU32, cursor: KeyId) -> String {
+fn next_page(limit: Limit, cursor: KeyId) -> String {
     format!(r#"<?limit={limit}&cursor={cursor}>; rel="next""#)
 }

@@ -1,13 +1,11 @@
 //! `DELETE /v1/organizations/{orgID}/api-keys/{keyID}`.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
-use capykeys_domain::usecases::Management;
+use actix_web::{HttpResponse, http::StatusCode};
 
 use crate::{
     answer::{self, RevokeApiKeyResponse, errors::OrganizationErrors},
     error::ApiError,
-    exchange::Current,
-    request::caller::{authenticate, target},
+    request::call::Call,
 };
 
 pub(crate) struct Operation;
@@ -28,15 +26,9 @@ pub(crate) struct Operation;
     ),
     security(("bearerAuth" = []), ("apiKeyHeader" = [])),
 )]
-pub(crate) async fn revoke_api_key(
-    exchange: Current,
-    request: HttpRequest,
-    management: Data<Management>,
-) -> Result<HttpResponse, ApiError> {
-    let caller = authenticate(&exchange, &request).await?;
-    let context = &exchange.context;
-    let permit = management.permit(&caller, target(&request), context).await?;
+pub(crate) async fn revoke_api_key(call: Call) -> Result<HttpResponse, ApiError> {
+    let permit = call.permit().await?;
     // Whether it was this call or an earlier one is the same to the caller.
-    let _ = management.revoke_key(&permit, context).await?;
+    let _ = call.management()?.revoke_key(&permit, &call.exchange.context).await?;
     answer::json(StatusCode::OK, &RevokeApiKeyResponse { revoked: true })
 }

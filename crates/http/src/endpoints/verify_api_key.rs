@@ -1,15 +1,14 @@
 //! `POST /v1/api-keys/verify`, on the internal listener.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Payload};
+use actix_web::{HttpResponse, http::StatusCode};
 
 use crate::{
     answer::{self, VerificationView, errors::ClusterErrors},
     cluster::{self, TokenHeader},
     error::{ApiError, Reason},
-    exchange::Current,
     request::{
-        body,
-        verification::{Question, VerifyApiKeyRequest},
+        call::Call,
+        verification::{KeyCheck, VerifyApiKeyRequest},
     },
 };
 
@@ -27,17 +26,13 @@ pub(crate) struct Operation;
     ),
     security((), ("clusterToken" = [])),
 )]
-pub(crate) async fn verify_api_key(
-    exchange: Current,
-    request: HttpRequest,
-    payload: Payload,
-) -> Result<HttpResponse, ApiError> {
-    cluster::prove(&exchange, &request, TokenHeader::Authorization).await?;
-    let body = body::receive(&exchange, &request, payload).await?;
-    let environment = exchange.environment();
-    let Question { key, requirement, keep } =
-        Question::parse(&body, environment.format(), environment.scopes())?;
-    let verification = exchange.verdicts().verify(key.as_ref(), &requirement, keep).await?;
+pub(crate) async fn verify_api_key(mut call: Call) -> Result<HttpResponse, ApiError> {
+    cluster::prove(&call, TokenHeader::Authorization).await?;
+    let body = call.body().await?;
+    let environment = call.exchange.environment();
+    let KeyCheck { key, requirement, keep } =
+        KeyCheck::parse(&body, environment.format(), environment.scopes())?;
+    let verification = call.exchange.verdicts().verify(key.as_ref(), &requirement, keep).await?;
     let view = VerificationView::new(&verification, environment.now());
     let mut answer = answer::json(StatusCode::OK, &view)?;
     if let Err(rejection) = verification.verdict {

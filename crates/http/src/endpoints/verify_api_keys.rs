@@ -1,16 +1,15 @@
 //! `POST /v1/api-keys/verify-batch`, on the internal listener.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Payload};
+use actix_web::{HttpResponse, http::StatusCode};
 use futures_util::future::try_join_all;
 
 use crate::{
     answer::{self, VerificationView, VerificationsView, errors::ClusterErrors},
     cluster::{self, TokenHeader},
     error::ApiError,
-    exchange::Current,
     request::{
-        body,
-        verification::{Question, VerifyApiKeysRequest},
+        call::Call,
+        verification::{KeyCheck, VerifyApiKeysRequest},
     },
 };
 
@@ -28,19 +27,15 @@ pub(crate) struct Operation;
     ),
     security((), ("clusterToken" = [])),
 )]
-pub(crate) async fn verify_api_keys(
-    exchange: Current,
-    request: HttpRequest,
-    payload: Payload,
-) -> Result<HttpResponse, ApiError> {
-    cluster::prove(&exchange, &request, TokenHeader::Authorization).await?;
-    let body = body::receive(&exchange, &request, payload).await?;
-    let environment = exchange.environment();
-    let questions = Question::parse_batch(&body, environment.format(), environment.scopes())?;
-    let verdicts = exchange.verdicts();
+pub(crate) async fn verify_api_keys(mut call: Call) -> Result<HttpResponse, ApiError> {
+    cluster::prove(&call, TokenHeader::Authorization).await?;
+    let body = call.body().await?;
+    let environment = call.exchange.environment();
+    let questions = KeyCheck::parse_batch(&body, environment.format(), environment.scopes())?;
+    let verdicts = call.exchange.verdicts();
     let verifying = questions
         .iter()
-        .map(|Question { key, requirement, keep }| verdicts.verify(key.as_ref(), requirement, *keep));
+        .map(|KeyCheck { key, requirement, keep }| verdicts.verify(key.as_ref(), requirement, *keep));
     let verifications = try_join_all(verifying).await?;
     let now = environment.now();
     let results = verifications.iter().map(|verification| VerificationView::new(verification, now)).collect();

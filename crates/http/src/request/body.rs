@@ -1,9 +1,9 @@
 //! Receiving a JSON body.
 
 use actix_web::{
-    HttpRequest,
+    dev::Payload,
     http::header::{self, HeaderMap},
-    web::{Bytes, BytesMut, Payload},
+    web::{Bytes, BytesMut},
 };
 use futures_util::StreamExt;
 
@@ -23,19 +23,19 @@ pub(crate) fn has_body(headers: &HeaderMap) -> bool {
 ///
 /// # Errors
 /// 415 where it is not sent as JSON, 413 where it is too large, 400 where it breaks off.
-pub(crate) async fn receive(
+pub(super) async fn receive(
     exchange: &Exchange,
-    request: &HttpRequest,
+    headers: &HeaderMap,
     payload: Payload,
 ) -> Result<Bytes, ApiError> {
-    if !is_json(request.headers()) {
+    if !is_json(headers) {
         return Err(ApiError::NotJson);
     }
-    if announced_length(request.headers()).is_some_and(|length| length > MAX_BYTES as u64) {
+    if announced_length(headers).is_some_and(|length| length > MAX_BYTES as u64) {
         return Err(ApiError::BodyTooLarge);
     }
     exchange.receiving.set(true);
-    let body = collect(payload, length(request.headers())).await;
+    let body = collect(payload, length(headers)).await;
     exchange.receiving.set(false);
     exchange.received.set(body.is_ok());
     body

@@ -1,7 +1,7 @@
 //! Reading what callers send.
 
 pub(crate) mod body;
-pub(crate) mod caller;
+pub(crate) mod call;
 pub(crate) mod create_key;
 pub(crate) mod headers;
 pub(crate) mod members;

@@ -75,7 +75,7 @@ fn whole_milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
 
 /// A key's plaintext, and what it has to be good for.
 #[derive(Debug)]
-pub(crate) struct Question {
+pub(crate) struct KeyCheck {
     /// `None` for a text that can be no key.
     pub(crate) key: Option<PlaintextKey>,
     pub(crate) requirement: Requirement,
@@ -83,7 +83,7 @@ pub(crate) struct Question {
     pub(crate) keep: Duration,
 }
 
-impl Question {
+impl KeyCheck {
     /// # Errors
     /// 400 with a sentence that names the member and the rule.
     pub(crate) fn parse(
@@ -136,12 +136,12 @@ mod tests {
 
     use super::*;
 
-    fn parsed(body: &[u8]) -> Result<Question, ApiError> {
-        Question::parse(body, &KeyFormat::default(), &ScopeCatalogue::default())
+    fn parsed(body: &[u8]) -> Result<KeyCheck, ApiError> {
+        KeyCheck::parse(body, &KeyFormat::default(), &ScopeCatalogue::default())
     }
 
-    fn parsed_batch(body: &[u8]) -> Result<Vec<Question>, ApiError> {
-        Question::parse_batch(body, &KeyFormat::default(), &ScopeCatalogue::default())
+    fn parsed_batch(body: &[u8]) -> Result<Vec<KeyCheck>, ApiError> {
+        KeyCheck::parse_batch(body, &KeyFormat::default(), &ScopeCatalogue::default())
     }
 
     fn refusal(body: &str) -> String {

@@ -14,7 +14,7 @@ use capykeys_domain::{
     ports::{ClusterCallerError, ClusterCallers, Unavailable},
     secret::BearerToken,
 };
-use capykeys_http::{Callers, Internal};
+use capykeys_http::{ClusterAuthentication, Internal};
 use serde_json::json;
 
 use crate::support::{Answer, Site, internal};
@@ -51,7 +51,7 @@ pub(crate) async fn asking_for_tokens() -> Site {
 }
 
 async fn asking(callers: Arc<FakeCallers>) -> Site {
-    let internal = Internal { callers: Callers::Token(callers), ..internal() };
+    let internal = Internal { callers: ClusterAuthentication::Token(callers), ..internal() };
     Site::internal_with(internal, Duration::from_secs(10)).await
 }
 

@@ -16,7 +16,7 @@ use capykeys_domain::{
     usecases::{CreatedKey, Management, NewOrganization},
 };
 use capykeys_gateway::Gateways;
-use capykeys_http::{BasePath, Callers, Drain, Internal, Public, Settings, Surface};
+use capykeys_http::{BasePath, ClusterAuthentication, Drain, Internal, Public, Settings, Surface};
 pub(crate) use client::{Answer, Connection};
 
 /// A server, its organization, and what a test may turn.
@@ -134,7 +134,7 @@ pub(crate) fn internal() -> Internal {
     Internal {
         metrics: Arc::new(|| Some("# EOF\n".to_owned())),
         gateways: Gateways::default(),
-        callers: Callers::Trusted,
+        callers: ClusterAuthentication::Trusted,
         tls: None,
     }
 }
