@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run build test upgrades soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential deny
+.PHONY: help run build test upgrades soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential oidc-provider deny
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -46,6 +46,9 @@ schemathesis: build ## Test a running service against its own document
 clerk-differential: ## Compare the session verifier with Clerk's own SDK
 	scripts/clerk-differential
 
+oidc-provider: build ## Sign in at a real OpenID provider and manage keys
+	scripts/oidc-provider
+
 soak: ## Test the promise about revocation at full length (two hours)
 	scripts/soak
 
@@ -56,7 +59,7 @@ bench: ## Measure: time to ready, idle memory, verification of keys and sessions
 	scripts/bench-verification
 	cargo bench --locked --package capykeys-clerk --package capykeys-usage
 
-ci: lint test upgrades schemathesis clerk-differential ## What every change must pass
+ci: lint test upgrades schemathesis clerk-differential oidc-provider ## What every change must pass
 	cargo run --locked --quiet --bin capykeys -- openapi | diff openapi/capykeys.json -
 
 ci-full: ci deny ## The same at full length

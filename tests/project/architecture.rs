@@ -9,9 +9,9 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Each crate with those of the project's crates that its production code may use. A crate that
 /// is not here fails.
-const ALLOWED: [(&str, &[&str]); 18] = [
+const ALLOWED: [(&str, &[&str]); 19] = [
     ("capykeys-domain", &[]),
-    ("capykeys-conformance", &["capykeys-domain"]),
+    ("capykeys-conformance", &["capykeys-domain", "capykeys-testkit"]),
     ("capykeys-migrations", &[]),
     ("capykeys-storage", &["capykeys-domain"]),
     ("capykeys-postgres", &["capykeys-domain", "capykeys-migrations", "capykeys-storage"]),
@@ -20,6 +20,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
     ("capykeys-jwks", &["capykeys-domain"]),
     ("capykeys-clerk", &["capykeys-domain", "capykeys-jwks"]),
     ("capykeys-cluster", &["capykeys-domain", "capykeys-jwks"]),
+    ("capykeys-oidc", &["capykeys-domain", "capykeys-jwks"]),
     ("capykeys-usage", &["capykeys-domain"]),
     ("capykeys-listener", &["capykeys-domain"]),
     ("capykeys-gateway", &["capykeys-domain"]),
@@ -35,6 +36,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "capykeys-ext-authz",
             "capykeys-gateway",
             "capykeys-http",
+            "capykeys-oidc",
             "capykeys-postgres",
             "capykeys-sqlite",
             "capykeys-usage",

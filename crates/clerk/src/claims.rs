@@ -16,7 +16,6 @@ enum Version {
 /// The claims of a session token, each of the right type.
 pub(crate) struct Claims<'a> {
     all: &'a Object,
-    issuer: &'a str,
     authorized_party: Option<&'a str>,
     times: Times,
     version: Version,
@@ -26,8 +25,7 @@ pub(crate) struct Claims<'a> {
 impl<'a> Claims<'a> {
     /// Reads the claims. What no setting can make acceptable is refused here.
     pub(crate) fn parse(claims: &'a Object) -> Result<Self, Refusal> {
-        let issuer = claims.text("iss").ok_or(Refusal::Issuer)?;
-        let user_id = claims.text("sub").and_then(UserId::parse).ok_or(Refusal::Subject)?;
+        let user_id = claims.text("sub").and_then(UserId::of_clerk).ok_or(Refusal::Subject)?;
         if !claims.text("sid").is_some_and(is_session_id) {
             return Err(Refusal::SessionId);
         }
@@ -37,7 +35,6 @@ impl<'a> Claims<'a> {
         let version = version(claims)?;
         Ok(Self {
             all: claims,
-            issuer,
             authorized_party: authorized_party(claims)?,
             times: times(claims)?,
             version,
@@ -48,11 +45,6 @@ impl<'a> Claims<'a> {
                 impersonated: claims.get("act").is_some(),
             },
         })
-    }
-
-    /// `iss`.
-    pub(crate) const fn issuer(&self) -> &str {
-        self.issuer
     }
 
     /// The session, where the instance accepts the claims at `now`. It stands for nobody until

@@ -16,8 +16,9 @@ mod settings;
 mod verifier;
 
 pub use capykeys_jwks::{
-    FetchError, FetchJwks, HttpFetcher, MAX_JWKS_BYTES, PublicKeySource, TokenError, Url, shown,
+    FetchError, FetchJwks, HttpFetcher, MAX_JWKS_BYTES, PublicKeySource, SettingsError, TokenError, Url,
+    shown,
 };
 pub use refusal::Refusal;
-pub use settings::{ClerkSettings, InstanceSettings, SettingsError};
+pub use settings::{ClerkSettings, InstanceSettings};
 pub use verifier::ClerkVerifier;

@@ -1,12 +1,10 @@
 //! The organization that is active in a session, in both versions of the claims.
 
 use capykeys_domain::model::{ClerkOrganizationId, Role, SessionOrganization};
+use capykeys_jwks::is_short_text;
 use serde_json::{Map, Value};
 
 use crate::refusal::Refusal;
-
-/// Longer names do not occur, and would have to be stored.
-const MAX_TEXT_BYTES: usize = 200;
 
 /// Version 2: one object, absent where no organization is active.
 pub(crate) fn from_object(claim: &Value) -> Result<SessionOrganization, Refusal> {
@@ -29,18 +27,15 @@ pub(crate) fn from_claims(
 
 /// The role is required: a session without one could neither be granted nor denied anything by it.
 fn from_parts(id: &Value, role: &str, slug: Option<&Value>) -> Result<SessionOrganization, Refusal> {
-    let id = id.as_str().and_then(ClerkOrganizationId::parse).ok_or(Refusal::Organization)?;
+    let id = id.as_str().and_then(ClerkOrganizationId::of_clerk).ok_or(Refusal::Organization)?;
     let role = Role::parse(role).ok_or(Refusal::Organization)?;
-    let slug = slug.map(|slug| text(slug).ok_or(Refusal::Organization)).transpose()?;
-    Ok(SessionOrganization { id, role, slug })
+    let slug = slug.map(|slug| text_of(Some(slug))).transpose()?.map(str::to_owned);
+    if slug.as_deref().is_some_and(|slug| !is_short_text(slug)) {
+        return Err(Refusal::Organization);
+    }
+    Ok(SessionOrganization { id, roles: vec![role], slug })
 }
 
 fn text_of(claim: Option<&Value>) -> Result<&str, Refusal> {
     claim.and_then(Value::as_str).ok_or(Refusal::Organization)
-}
-
-fn text(claim: &Value) -> Option<String> {
-    let text = claim.as_str()?;
-    let fits = (1..=MAX_TEXT_BYTES).contains(&text.len()) && !text.chars().any(char::is_control);
-    fits.then(|| text.to_owned())
 }

@@ -2,21 +2,10 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use capykeys_jwks::{Algorithm, PublicKeySource, PublicKeySourceError, Url, is_trustworthy};
+use capykeys_jwks::{Algorithm, PublicKeySource, SettingsError, TokenIssuer as _, Url, is_trustworthy};
 
 /// What session tokens are signed with.
 pub(crate) const ALGORITHMS: &[Algorithm] = &[Algorithm::Rs256];
-
-/// A setting that cannot be worked with, as one sentence for the person who wrote it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SettingsError(String);
-
-impl SettingsError {
-    fn new(sentence: impl Into<String>) -> Self {
-        Self(sentence.into())
-    }
-}
 
 /// Whose sessions are accepted.
 #[derive(Clone, Debug)]
@@ -44,21 +33,29 @@ pub struct InstanceSettings {
     pub claims_v1: bool,
 }
 
-impl ClerkSettings {
-    pub(crate) fn check(&self) -> Result<(), SettingsError> {
-        if self.instances.is_empty() {
-            return Err(SettingsError::new("At least one Clerk instance must be configured."));
-        }
-        let mut issuers = HashSet::new();
-        for instance in &self.instances {
-            instance.check()?;
-            if !issuers.insert(&instance.issuer) {
-                let sentence = format!("The Clerk issuer `{}` is configured twice.", instance.issuer);
-                return Err(SettingsError::new(sentence));
-            }
-        }
-        Ok(())
+impl From<ClerkSettings> for Vec<InstanceSettings> {
+    fn from(settings: ClerkSettings) -> Self {
+        settings.instances
     }
+}
+
+/// Checks what is set of all instances.
+pub(crate) fn check(instances: &[InstanceSettings]) -> Result<(), SettingsError> {
+    if instances.is_empty() {
+        return Err(SettingsError::new("At least one Clerk instance must be configured."));
+    }
+    let mut issuers = HashSet::new();
+    for instance in instances {
+        instance.check()?;
+        if !issuers.insert(&instance.issuer) {
+            let sentence = format!("The Clerk issuer `{}` is configured twice.", instance.issuer);
+            return Err(SettingsError::new(sentence));
+        }
+        if instance.authorized_parties.is_empty() {
+            tracing::warn!(issuer = instance.issuer, "Clerk sessions of every party are accepted");
+        }
+    }
+    Ok(())
 }
 
 impl InstanceSettings {
@@ -93,11 +90,6 @@ impl InstanceSettings {
         }
         self.keys.check().map_err(|error| self.unusable(error))
     }
-
-    /// The sentence for a source of keys that cannot be worked with.
-    pub(crate) fn unusable(&self, error: PublicKeySourceError) -> SettingsError {
-        SettingsError(error.sentence(&format!("`{}`", self.issuer), ALGORITHMS))
-    }
 }
 
 #[cfg(test)]
@@ -113,10 +105,6 @@ mod tests {
             authorized_parties: vec!["https://app.example.com".to_owned()],
             claims_v1: false,
         }
-    }
-
-    fn check(instances: &[InstanceSettings]) -> Result<(), SettingsError> {
-        ClerkSettings { instances: instances.to_vec() }.check()
     }
 
     const ISSUER: &str = "https://clerk.example.com";

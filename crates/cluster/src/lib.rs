@@ -9,14 +9,14 @@
 //! [`ClusterCaller`]: capykeys_domain::model::ClusterCaller
 //! [`TokenRequest`]: https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-request-v1/
 
-mod claims;
 mod refusal;
 mod settings;
 mod verifier;
 
 pub use capykeys_jwks::{
-    FetchError, FetchJwks, HttpFetcher, HttpFetcherError, HttpOptions, PublicKeySource, TokenError, Url,
+    FetchError, FetchJwks, HttpFetcher, HttpFetcherError, HttpOptions, PublicKeySource, SettingsError,
+    TokenError, Url,
 };
 pub use refusal::Refusal;
-pub use settings::{ClusterSettings, SettingsError};
+pub use settings::ClusterSettings;
 pub use verifier::ClusterTokens;

@@ -3,15 +3,10 @@
 use std::time::Duration;
 
 use capykeys_domain::model::ClusterSubject;
-use capykeys_jwks::{Algorithm, PublicKeySource, PublicKeySourceError};
+use capykeys_jwks::{Algorithm, PublicKeySource, SettingsError};
 
 /// What a cluster signs with. The API server takes RSA and ECDSA keys alike.
 pub(crate) const ALGORITHMS: &[Algorithm] = &[Algorithm::Rs256, Algorithm::Es256];
-
-/// A setting that cannot be worked with, as one sentence for the person who wrote it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SettingsError(String);
 
 /// Whose tokens are accepted.
 #[derive(Clone, Debug)]
@@ -40,15 +35,15 @@ impl ClusterSettings {
         for (name, text) in [("issuer", &self.issuer), ("audience", &self.audience)] {
             if cannot_match(text) {
                 let sentence = format!("The {name} of cluster tokens must be set, without white space.");
-                return Err(SettingsError(sentence));
+                return Err(SettingsError::new(sentence));
             }
         }
         Ok(())
     }
 }
 
-impl From<PublicKeySourceError> for SettingsError {
-    fn from(error: PublicKeySourceError) -> Self {
-        Self(error.sentence("the cluster", ALGORITHMS))
+impl From<ClusterSettings> for Vec<ClusterSettings> {
+    fn from(settings: ClusterSettings) -> Self {
+        vec![settings]
     }
 }

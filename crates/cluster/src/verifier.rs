@@ -1,73 +1,53 @@
 //! The verifier.
 
-use std::sync::Arc;
-
-use async_trait::async_trait;
-use capykeys_domain::{
-    model::ClusterCaller,
-    ports::{Clock, ClusterCallerError, ClusterCallers},
-    secret::BearerToken,
+use capykeys_domain::model::{ClusterCaller, ClusterSubject, Timestamp};
+use capykeys_jwks::{
+    PublicKeySource, SettingsError, Times, TokenFormat, TokenIssuer, TokenVerifier, UnverifiedToken,
+    check_audience,
 };
-use capykeys_jwks::{Environment, FetchJwks, IssuerKeys, TokenFormat, UnverifiedToken};
-use tokio::runtime::Handle;
 
 use crate::{
-    claims::accepted_subject,
     refusal::Refusal,
-    settings::{ALGORITHMS, ClusterSettings, SettingsError},
+    settings::{ALGORITHMS, ClusterSettings},
 };
 
-/// Kubernetes writes no `typ`.
-const FORMAT: TokenFormat = TokenFormat { algorithms: ALGORITHMS, type_is_optional: true };
-
 /// Verifies the tokens of one cluster's workloads.
-pub struct ClusterTokens {
-    settings: ClusterSettings,
-    keys: IssuerKeys,
-    clock: Arc<dyn Clock>,
-}
+pub type ClusterTokens = TokenVerifier<ClusterSettings>;
 
-impl ClusterTokens {
-    /// Checks the settings and puts the verifier together. No key is fetched yet: see
-    /// [`warm_up`](Self::warm_up).
-    ///
-    /// `runtime` must have its I/O and its timer enabled. Fetches run there, so that
-    /// [`verify`](ClusterCallers::verify) can be called from any runtime, or none.
-    ///
-    /// # Errors
-    /// [`SettingsError`] for settings that cannot be worked with.
-    pub fn new(
-        settings: ClusterSettings,
-        clock: Arc<dyn Clock>,
-        fetcher: Arc<dyn FetchJwks>,
-        runtime: Handle,
-    ) -> Result<Self, SettingsError> {
-        settings.check()?;
-        let environment = Environment {
-            clock: Arc::clone(&clock),
-            fetcher,
-            runtime,
-            algorithms: ALGORITHMS,
-            dependency: "cluster",
-        };
-        let keys = IssuerKeys::new(&settings.keys, &environment)?;
-        Ok(Self { settings, keys, clock })
+impl TokenIssuer for ClusterSettings {
+    type Subject = ClusterCaller;
+    type Refusal = Refusal;
+
+    /// Kubernetes writes no `typ`.
+    const FORMAT: TokenFormat =
+        TokenFormat { algorithms: ALGORITHMS, types: &["JWT"], type_is_optional: true };
+    const DEPENDENCY: &'static str = "cluster";
+
+    fn check(all: &[Self]) -> Result<(), SettingsError> {
+        all.iter().try_for_each(Self::check)
     }
 
-    /// Starts to fetch the cluster's keys and comes back at once. What fails is tried again when a
-    /// token comes.
-    pub fn warm_up(&self) {
-        self.keys.warm_up();
+    fn issuer(&self) -> &str {
+        &self.issuer
     }
-}
 
-#[async_trait]
-impl ClusterCallers for ClusterTokens {
-    /// The claims come before the signature: what they rule out costs neither it nor a fetch.
-    async fn verify(&self, token: &BearerToken) -> Result<ClusterCaller, ClusterCallerError> {
-        let token = UnverifiedToken::parse(token.expose(), &FORMAT).map_err(Refusal::from)?;
-        let subject = accepted_subject(token.claims(), &self.settings, self.clock.now())?;
-        self.keys.check(&token).await?.map_err(Refusal::from)?;
+    fn keys(&self) -> &PublicKeySource {
+        &self.keys
+    }
+
+    fn whose_keys(&self) -> String {
+        "the cluster".to_owned()
+    }
+
+    /// By the claims (RFC 7519, section 4.1).
+    fn accept(&self, token: &UnverifiedToken<'_>, now: Timestamp) -> Result<ClusterCaller, Refusal> {
+        let claims = token.claims();
+        check_audience(claims, Some(&self.audience))?;
+        let subject = claims.text("sub").and_then(ClusterSubject::parse).ok_or(Refusal::Subject)?;
+        Times::parse(claims)?.check(now, self.max_lifetime)?;
+        if !self.subjects.is_empty() && !self.subjects.contains(&subject) {
+            return Err(Refusal::NotAllowed);
+        }
         Ok(ClusterCaller { subject })
     }
 }

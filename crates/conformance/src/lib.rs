@@ -29,6 +29,8 @@ mod moody;
 mod sequences;
 #[expect(clippy::missing_panics_doc, reason = "what cannot go on is a test that has failed")]
 pub mod service;
+#[cfg(feature = "sessions")]
+pub mod sessions;
 mod store;
 mod suite;
 

@@ -239,7 +239,7 @@ pub const fn in_organization(id: OrganizationId) -> Target {
 pub fn session(clerk_id: Option<&str>, role: &str, impersonated: bool) -> Session {
     let organization = clerk_id.map(|id| SessionOrganization {
         id: ClerkOrganizationId::parse(id).unwrap(),
-        role: Role::parse(role).unwrap(),
+        roles: vec![Role::parse(role).unwrap()],
         slug: Some("acme".to_owned()),
     });
     Session { user_id: UserId::parse("user_2abc").unwrap(), organization, impersonated }

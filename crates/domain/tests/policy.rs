@@ -45,7 +45,7 @@ fn api_key(organization: &Organization, held: &[&str], project: bool) -> ApiKey 
 fn session(organization: Option<&Organization>, role: &str, impersonated: bool) -> Caller {
     let at_clerk = SessionOrganization {
         id: ClerkOrganizationId::parse("org_2abc").unwrap(),
-        role: Role::parse(role).unwrap(),
+        roles: vec![Role::parse(role).unwrap()],
         slug: None,
     };
     let session =

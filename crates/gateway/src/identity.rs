@@ -100,7 +100,7 @@ impl IdentityHeaders {
                 String::new(),
                 user_id.as_str().to_owned(),
                 scopes.to_string(),
-                AuthSource::ClerkSession.as_str().to_owned(),
+                AuthSource::of_session(user_id).as_str().to_owned(),
             ],
         };
         self.0.iter().map(String::as_str).zip(texts)

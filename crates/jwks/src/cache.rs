@@ -9,7 +9,6 @@ use capykeys_domain::{
     model::Timestamp,
     ports::{Clock, Unavailable},
 };
-use reqwest::Url;
 use tokio::{
     runtime::Handle,
     sync::watch,
@@ -18,9 +17,9 @@ use tokio::{
 
 use crate::{
     algorithm::Algorithm,
-    fetch::{FetchError, FetchJwks, MAX_JWKS_BYTES},
+    fetch::{FetchError, FetchJwks},
+    location::{Location, LocationError},
     set::{KeySet, KeySetError},
-    source::shown,
 };
 
 /// How long a set is used without a question.
@@ -46,21 +45,21 @@ pub(crate) struct KeyCache {
 
 /// What the keys of all issuers work with.
 #[derive(Clone)]
-pub struct Environment {
+pub(crate) struct Environment {
     /// The time.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// Who fetches key sets.
-    pub fetcher: Arc<dyn FetchJwks>,
+    pub(crate) fetcher: Arc<dyn FetchJwks>,
     /// Where they are fetched. Its I/O and its timer must be enabled.
-    pub runtime: Handle,
+    pub(crate) runtime: Handle,
     /// The algorithms that keys are accepted for.
-    pub algorithms: &'static [Algorithm],
+    pub(crate) algorithms: &'static [Algorithm],
     /// What [`Unavailable`] names where keys cannot be had, such as `"clerk"`.
-    pub dependency: &'static str,
+    pub(crate) dependency: &'static str,
 }
 
 struct Shared {
-    url: Url,
+    location: Location,
     environment: Environment,
     state: Mutex<State>,
 }
@@ -96,14 +95,14 @@ enum Cause {
 #[derive(Debug, thiserror::Error)]
 enum RefreshError {
     #[error(transparent)]
-    Fetch(#[from] FetchError),
+    Fetch(#[from] LocationError),
     #[error(transparent)]
     KeySet(#[from] KeySetError),
 }
 
 impl KeyCache {
-    pub(crate) fn new(url: Url, environment: Environment) -> Self {
-        Self { shared: Arc::new(Shared { url, environment, state: Mutex::default() }) }
+    pub(crate) fn new(location: Location, environment: Environment) -> Self {
+        Self { shared: Arc::new(Shared { location, environment, state: Mutex::default() }) }
     }
 
     /// Starts to fetch the set where there is none yet. Does not wait for it.
@@ -208,24 +207,21 @@ impl Shared {
         let mut state = self.lock();
         match outcome {
             Ok(keys) => {
-                tracing::debug!(url = %shown(&self.url), keys = keys.len(), "fetched the signing keys");
+                tracing::debug!(url = %self.location.shown(), keys = keys.len(), "fetched the signing keys");
                 state.fetched = Some(Fetched { keys: Arc::new(keys), at: now });
                 if cause == Cause::Due {
                     state.cooldown = None;
                 }
             }
             Err(error) => {
-                tracing::warn!(url = %shown(&self.url), %error, "could not fetch the signing keys");
+                tracing::warn!(url = %self.location.shown(), %error, "could not fetch the signing keys");
             }
         }
     }
 
     async fn fetch(&self) -> Result<KeySet, RefreshError> {
-        let answer = timeout(FETCH_TIMEOUT, self.environment.fetcher.fetch(&self.url)).await;
-        let body = answer.map_err(|_| FetchError::Timeout)??;
-        if body.len() > MAX_JWKS_BYTES {
-            return Err(FetchError::TooLarge.into());
-        }
+        let answer = timeout(FETCH_TIMEOUT, self.location.fetch(&*self.environment.fetcher)).await;
+        let body = answer.map_err(|_| LocationError::from(FetchError::Timeout))??;
         Ok(KeySet::parse(&body, self.environment.algorithms)?)
     }
 

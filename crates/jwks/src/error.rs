@@ -10,7 +10,7 @@ pub enum TokenError {
     Malformed,
     /// `alg` is none that is accepted.
     Algorithm,
-    /// `typ` is not `JWT`.
+    /// `typ` is none that is accepted.
     Type,
     /// `crit` asks for an extension; none is understood.
     CriticalExtension,
@@ -58,27 +58,109 @@ impl TokenError {
     ];
 }
 
-/// A [`TokenError`] in the words of the log: of which kind the token is, and what is wrong with one that has
-/// another algorithm.
+/// Why a token of one kind is refused. [`refusals!`](crate::refusals) makes it.
+pub trait TokenRefusal: Copy + Eq + From<TokenError> + Send + Sync + 'static {
+    /// `iss` is absent, or that of no issuer that is accepted.
+    const OF_ANOTHER_ISSUER: Self;
+
+    /// Every reason there is.
+    fn all() -> impl Iterator<Item = Self>;
+
+    /// The reason in the words of the log.
+    fn as_str(self) -> &'static str;
+}
+
+/// Makes the `Refusal` of one kind of token: the words for the kind, what is wrong with a token of another
+/// algorithm, and the reasons besides those of every kind. `Issuer` is always one of them.
 #[macro_export]
-macro_rules! token_error_words {
-    ($error:expr, $kind:literal, $algorithm:literal) => {
-        match $error {
-            $crate::TokenError::TooLarge => concat!($kind, " token too large"),
-            $crate::TokenError::Malformed => concat!("malformed ", $kind, " token"),
-            $crate::TokenError::Algorithm => concat!($kind, " token ", $algorithm),
-            $crate::TokenError::Type => concat!($kind, " token of another type"),
-            $crate::TokenError::CriticalExtension => concat!($kind, " token with a critical extension"),
-            $crate::TokenError::EmbeddedKey => concat!($kind, " token that brings its own key"),
-            $crate::TokenError::KeyId => concat!($kind, " token without a key id"),
-            $crate::TokenError::Audience => concat!($kind, " token for another audience"),
-            $crate::TokenError::Time => concat!($kind, " token without valid times"),
-            $crate::TokenError::Expired => concat!("expired ", $kind, " token"),
-            $crate::TokenError::NotYetValid => concat!($kind, " token not yet valid"),
-            $crate::TokenError::IssuedInTheFuture => concat!($kind, " token issued in the future"),
-            $crate::TokenError::Lifetime => concat!($kind, " token that lives too long"),
-            $crate::TokenError::UnknownKey => concat!($kind, " token signed with an unknown key"),
-            $crate::TokenError::Signature => concat!($kind, " token with a bad signature"),
+macro_rules! refusals {
+    ($kind:literal, $algorithm:literal, { $($(#[$doc:meta])* $variant:ident = $words:literal,)* }) => {
+        /// Why a token was refused. For the log and for metrics alone: callers get one and the same answer
+        /// for all of them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Refusal {
+            /// For what a token of any kind is refused.
+            Token($crate::TokenError),
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Refusal {
+            /// Every reason there is.
+            pub fn all() -> impl Iterator<Item = Self> {
+                let of_this_kind = [$(Self::$variant,)*];
+                $crate::TokenError::ALL.into_iter().map(Self::Token).chain(of_this_kind)
+            }
+
+            /// The reason in the words of the log.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    Self::Token($crate::TokenError::TooLarge) => concat!($kind, " token too large"),
+                    Self::Token($crate::TokenError::Malformed) => concat!("malformed ", $kind, " token"),
+                    Self::Token($crate::TokenError::Algorithm) => concat!($kind, " token ", $algorithm),
+                    Self::Token($crate::TokenError::Type) => concat!($kind, " token of another type"),
+                    Self::Token($crate::TokenError::CriticalExtension) => {
+                        concat!($kind, " token with a critical extension")
+                    }
+                    Self::Token($crate::TokenError::EmbeddedKey) => {
+                        concat!($kind, " token that brings its own key")
+                    }
+                    Self::Token($crate::TokenError::KeyId) => concat!($kind, " token without a key id"),
+                    Self::Token($crate::TokenError::Audience) => {
+                        concat!($kind, " token for another audience")
+                    }
+                    Self::Token($crate::TokenError::Time) => concat!($kind, " token without valid times"),
+                    Self::Token($crate::TokenError::Expired) => concat!("expired ", $kind, " token"),
+                    Self::Token($crate::TokenError::NotYetValid) => concat!($kind, " token not yet valid"),
+                    Self::Token($crate::TokenError::IssuedInTheFuture) => {
+                        concat!($kind, " token issued in the future")
+                    }
+                    Self::Token($crate::TokenError::Lifetime) => concat!($kind, " token that lives too long"),
+                    Self::Token($crate::TokenError::UnknownKey) => {
+                        concat!($kind, " token signed with an unknown key")
+                    }
+                    Self::Token($crate::TokenError::Signature) => {
+                        concat!($kind, " token with a bad signature")
+                    }
+                    $(Self::$variant => $words,)*
+                }
+            }
+        }
+
+        impl From<$crate::TokenError> for Refusal {
+            fn from(error: $crate::TokenError) -> Self {
+                Self::Token(error)
+            }
+        }
+
+        impl $crate::TokenRefusal for Refusal {
+            const OF_ANOTHER_ISSUER: Self = Self::Issuer;
+
+            fn all() -> impl Iterator<Item = Self> {
+                Self::all()
+            }
+
+            fn as_str(self) -> &'static str {
+                self.as_str()
+            }
         }
     };
+}
+
+#[cfg(test)]
+#[expect(unreachable_pub, reason = "an adapter's is public")]
+mod tests {
+    use std::collections::HashSet;
+
+    crate::refusals!("test", "of another algorithm", {
+        /// Of another issuer.
+        Issuer = "test token of another issuer",
+    });
+
+    #[test]
+    fn every_reason_is_listed_once_and_has_words_of_its_own() {
+        let words: HashSet<_> = Refusal::all().map(Refusal::as_str).collect();
+        assert_eq!(words.len(), Refusal::all().count());
+        assert_eq!(words.len(), crate::TokenError::ALL.len() + 1);
+    }
 }

@@ -7,12 +7,13 @@ use crate::{
     cache::{Environment, KeyCache},
     error::TokenError,
     key::VerificationKey,
-    source::{PublicKeySource, PublicKeySourceError},
+    location::Location,
+    source::{PublicKeySource, PublicKeySourceError, discovery_url},
     token::UnverifiedToken,
 };
 
 /// The keys of one issuer of tokens: one that was configured, or the set that it publishes.
-pub struct IssuerKeys(Kind);
+pub(crate) struct IssuerKeys(Kind);
 
 enum Kind {
     Fixed(VerificationKey),
@@ -24,7 +25,10 @@ impl IssuerKeys {
     ///
     /// # Errors
     /// [`PublicKeySourceError`] where the source cannot be worked with.
-    pub fn new(source: &PublicKeySource, environment: &Environment) -> Result<Self, PublicKeySourceError> {
+    pub(crate) fn new(
+        source: &PublicKeySource,
+        environment: &Environment,
+    ) -> Result<Self, PublicKeySourceError> {
         // Named here, so that no other crate's choice of features leaves it to be guessed. An
         // error says that the process has one already.
         DEFAULT_PROVIDER.install_default().ok();
@@ -34,13 +38,20 @@ impl IssuerKeys {
                 let key = VerificationKey::from_pem(pem, environment.algorithms);
                 Kind::Fixed(key.ok_or(PublicKeySourceError::NoPublicKey)?)
             }
-            PublicKeySource::JwksUrl(url) => Kind::Fetched(KeyCache::new(url.clone(), environment.clone())),
+            PublicKeySource::JwksUrl(url) => {
+                Kind::Fetched(KeyCache::new(Location::Set(url.clone()), environment.clone()))
+            }
+            PublicKeySource::Discovery { issuer } => {
+                let url = discovery_url(issuer).ok_or(PublicKeySourceError::Discovery)?;
+                let location = Location::Metadata { url, issuer: issuer.clone() };
+                Kind::Fetched(KeyCache::new(location, environment.clone()))
+            }
         }))
     }
 
     /// Starts to fetch the keys, where they are fetched, and comes back at once. What fails is
     /// tried again when a token comes.
-    pub fn warm_up(&self) {
+    pub(crate) fn warm_up(&self) {
         if let Kind::Fetched(cache) = &self.0 {
             cache.warm_up();
         }
@@ -51,7 +62,10 @@ impl IssuerKeys {
     ///
     /// # Errors
     /// [`Unavailable`] where the keys cannot be had right now; within, the [`TokenError`] where they can.
-    pub async fn check(&self, token: &UnverifiedToken<'_>) -> Result<Result<(), TokenError>, Unavailable> {
+    pub(crate) async fn check(
+        &self,
+        token: &UnverifiedToken<'_>,
+    ) -> Result<Result<(), TokenError>, Unavailable> {
         match &self.0 {
             Kind::Fixed(key) => Ok(key.check(token)),
             Kind::Fetched(cache) => check_fetched(cache, token).await,

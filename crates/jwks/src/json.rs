@@ -9,6 +9,9 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
+/// Longer names do not occur, and would have to be stored.
+const MAX_SHORT_BYTES: usize = 200;
+
 /// An object in which no member occurs twice, at any depth.
 ///
 /// RFC 7519, section 4: where a claim occurs twice, parsers disagree on which one counts. What
@@ -44,6 +47,12 @@ impl Object {
         let micros = self.get(name)?.as_u64()?.checked_mul(1_000_000)?;
         Timestamp::from_unix_micros(i64::try_from(micros).ok()?)
     }
+}
+
+/// Whether the text of a claim can be stored and shown: at most 200 bytes, without control characters.
+#[must_use]
+pub fn is_short_text(text: &str) -> bool {
+    (1..=MAX_SHORT_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
 struct Unique(Value);

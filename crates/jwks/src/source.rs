@@ -11,8 +11,26 @@ use crate::algorithm::Algorithm;
 pub enum PublicKeySource {
     /// A JWK set (RFC 7517), such as `https://clerk.example.com/.well-known/jwks.json`.
     JwksUrl(Url),
+    /// The set that the issuer itself names in its metadata (OpenID Connect Discovery 1.0, section 4; RFC
+    /// 8414, section 3), which are asked for each time that the set is.
+    Discovery {
+        /// The issuer, to the letter: its metadata must name the same.
+        issuer: String,
+    },
     /// One public key in PEM.
     Pem(String),
+}
+
+/// A setting that cannot be worked with, as one sentence for the person who wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SettingsError(String);
+
+impl SettingsError {
+    /// With this sentence.
+    pub fn new(sentence: impl Into<String>) -> Self {
+        Self(sentence.into())
+    }
 }
 
 /// Why a [`PublicKeySource`] cannot be worked with.
@@ -21,6 +39,9 @@ pub enum PublicKeySourceError {
     /// The URL is neither https nor http to this machine, or has more in it than it should.
     #[error("the JWKS URL must be an https URL without user name, password and fragment")]
     Url,
+    /// The issuer is no URL that metadata can be fetched from.
+    #[error("the issuer must be an https URL without user name, password, query and fragment")]
+    Discovery,
     /// The PEM is a private key.
     #[error("the PEM is a private key")]
     PrivateKey,
@@ -37,6 +58,9 @@ impl PublicKeySource {
     pub fn check(&self) -> Result<(), PublicKeySourceError> {
         match self {
             Self::JwksUrl(url) if !is_trustworthy(url) => Err(PublicKeySourceError::Url),
+            Self::Discovery { issuer } if discovery_url(issuer).is_none() => {
+                Err(PublicKeySourceError::Discovery)
+            }
             Self::Pem(pem) if pem.contains("PRIVATE KEY-----") => Err(PublicKeySourceError::PrivateKey),
             _ => Ok(()),
         }
@@ -52,6 +76,10 @@ impl PublicKeySourceError {
             Self::Url => format!(
                 "The JWKS URL of {whose} must be an https URL without user name, password and fragment."
             ),
+            Self::Discovery => format!(
+                "To find the keys of {whose}, its issuer must be an https URL without user name, password, query \
+                 and fragment."
+            ),
             Self::PrivateKey => format!(
                 "The PEM of {whose} is a private key: configure the public one, and replace the private one."
             ),
@@ -62,6 +90,13 @@ impl PublicKeySourceError {
             }
         }
     }
+}
+
+/// Where an issuer's metadata are (OpenID Connect Discovery 1.0, section 4.1); `None` where the issuer is no
+/// URL that can be asked.
+pub(crate) fn discovery_url(issuer: &str) -> Option<Url> {
+    let url = Url::parse(issuer).ok().filter(|url| is_trustworthy(url) && url.query().is_none())?;
+    Url::parse(&format!("{}/.well-known/openid-configuration", url.as_str().trim_end_matches('/'))).ok()
 }
 
 /// Whether it is https, or http to this very machine, with nothing in it that would have to be

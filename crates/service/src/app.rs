@@ -5,7 +5,6 @@ use std::sync::Arc;
 use capykeys_cache::{
     CachedStore, MonotonicClock, OrganizationCache, Propagation, StoreClock, VerificationCache,
 };
-use capykeys_clerk::ClerkVerifier;
 use capykeys_domain::{
     ports::{Clock, Limit, Organizations, ReplicaId, ReplicaRegistry, Replicas},
     secret::{KeyFormat, Peppers},
@@ -16,11 +15,11 @@ use tokio::runtime::Handle;
 
 use crate::{
     adapters::{SystemClock, SystemEntropy, random},
-    clerk,
     config::Config,
     error::Error,
     pepper_watch::PepperWatch,
     peppers,
+    sessions::SessionVerifiers,
     store::{Backend, Role, Store},
 };
 
@@ -37,7 +36,7 @@ pub(crate) struct App {
     /// What operators do.
     pub(crate) operators: Operators,
     /// Who verifies sessions, where any are accepted.
-    pub(crate) sessions: Option<Arc<ClerkVerifier>>,
+    pub(crate) sessions: Option<Arc<SessionVerifiers>>,
     /// What is remembered of keys. It follows the store once it is told to.
     pub(crate) cache: VerificationCache,
     /// Who is told what is used. Nothing is recorded unless it is run: commands use no key.
@@ -48,12 +47,12 @@ pub(crate) struct App {
     pub(crate) refusals: CountedRefusals,
 }
 
-/// The service over the configured store and the configured Clerk instances.
+/// The service over the configured store, for whoever may sign in.
 pub(crate) async fn build(config: &Config, backend: &dyn Backend, role: Role) -> Result<App, Error> {
     let format = KeyFormat::new(&config.keys.prefix)?;
     let catalogue = config.catalogue()?;
     let roles = config.role_table(&catalogue)?;
-    let verifier = clerk::verifier(&config.clerk)?;
+    let verifier = SessionVerifiers::configured(config)?;
     // The store before the peppers: it makes the folder that a new one is put into.
     let store = backend.open(role).await?;
     let Store { keys, organizations, audit, registry, .. } = store;

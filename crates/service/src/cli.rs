@@ -121,6 +121,17 @@ pub(crate) enum Organizations {
         /// Its id at Clerk, so that its members can sign in with a session.
         #[arg(long, value_parser = clerk_organization_id)]
         clerk_organization_id: Option<ClerkOrganizationId>,
+        /// The OpenID provider that signs its members in instead (the tokens' `iss`, to the letter).
+        #[arg(
+            long,
+            value_name = "ISSUER",
+            requires = "oidc_organization_id",
+            conflicts_with = "clerk_organization_id"
+        )]
+        oidc_issuer: Option<String>,
+        /// What it is called there: the id that the tokens' claim has.
+        #[arg(long, value_name = "ID", requires = "oidc_issuer")]
+        oidc_organization_id: Option<String>,
     },
     /// Print all organizations as JSON, oldest first.
     List,
@@ -229,7 +240,7 @@ fn key_id(text: &str) -> Result<KeyId, &'static str> {
 }
 
 fn clerk_organization_id(text: &str) -> Result<ClerkOrganizationId, &'static str> {
-    ClerkOrganizationId::parse(text).ok_or("an organization's id at Clerk begins with org_")
+    ClerkOrganizationId::of_clerk(text).ok_or("an organization's id at Clerk begins with org_")
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 
 mod adapters;
 mod app;
-mod clerk;
 mod cli;
 mod commands;
 mod config;
@@ -21,6 +20,7 @@ mod pepper_watch;
 mod peppers;
 mod retention;
 mod room;
+mod sessions;
 mod store;
 mod telemetry;
 mod tls;

@@ -3,7 +3,6 @@
 use std::{fmt, sync::Arc};
 
 use capykeys_cache::VerificationCache;
-use capykeys_clerk::ClerkVerifier;
 use capykeys_http::Metrics;
 use prometheus_client::{
     collector::Collector,
@@ -16,9 +15,11 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use crate::sessions::SessionVerifiers;
+
 /// Everything that is counted.
 pub(crate) fn metrics(
-    sessions: Option<Arc<ClerkVerifier>>,
+    sessions: Option<Arc<SessionVerifiers>>,
     cache: VerificationCache,
     missing_peppers: Gauge,
 ) -> Metrics {
@@ -35,7 +36,7 @@ pub(crate) fn metrics(
 }
 
 /// Session tokens that were refused, for each reason that there is: a closed set.
-struct Refusals(Option<Arc<ClerkVerifier>>);
+struct Refusals(Option<Arc<SessionVerifiers>>);
 
 impl fmt::Debug for Refusals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -47,8 +48,8 @@ impl Collector for Refusals {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let help = "Session tokens that were refused";
         let mut family = encoder.encode_descriptor("session_refusals", help, None, MetricType::Counter)?;
-        for (refusal, count) in self.0.iter().flat_map(|verifier| verifier.refusals()) {
-            let labels = [("reason", refusal.as_str())];
+        for (reason, count) in self.0.iter().flat_map(|verifiers| verifiers.refusals()) {
+            let labels = [("reason", reason)];
             ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
         }
         Ok(())

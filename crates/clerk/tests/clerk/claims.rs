@@ -147,7 +147,7 @@ async fn any_act_claim_is_impersonation() {
 fn acme(role: &str, slug: Option<&str>) -> SessionOrganization {
     SessionOrganization {
         id: ClerkOrganizationId::parse("org_acme").unwrap(),
-        role: Role::parse(role).unwrap(),
+        roles: vec![Role::parse(role).unwrap()],
         slug: slug.map(str::to_owned),
     }
 }
@@ -171,7 +171,7 @@ async fn a_version_2_role_that_is_itself_called_org_admin_is_no_administrator() 
     let harness = Harness::new();
     let object = json!({"id": "org_acme", "rol": "org:admin"});
     let session = harness.verify(&good_token().claim("o", object).sign()).await.unwrap();
-    assert_eq!(session.organization.as_ref().unwrap().role.as_str(), "org:org:admin");
+    assert_eq!(session.organization.as_ref().unwrap().roles[0].as_str(), "org:org:admin");
     assert!(!session.is_organization_admin());
 }
 

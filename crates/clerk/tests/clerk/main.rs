@@ -10,6 +10,7 @@
 mod attacks;
 mod bounds;
 mod claims;
+mod conformance;
 mod differential;
 mod fuzz_corpus;
 mod header;

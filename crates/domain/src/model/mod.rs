@@ -7,6 +7,7 @@ mod cluster;
 mod event_details;
 mod id;
 mod invalid;
+mod issued_id;
 mod key_spec;
 mod organization;
 mod project_id;

@@ -4,12 +4,12 @@ use alloc::string::String;
 
 use super::{ClerkOrganizationId, OrganizationId, OrganizationName, Slug, SuspensionReason, Timestamp};
 
-/// The organization's counterpart at Clerk.
+/// The organization's counterpart at Clerk, or at the OpenID provider that signs its people in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClerkLink {
     /// Its id there; no two organizations share one.
     pub id: ClerkOrganizationId,
-    /// Its slug there, where a session has told it.
+    /// Its slug or name there, where a session has told it.
     pub slug: Option<String>,
 }
 
@@ -35,7 +35,7 @@ pub struct Organization {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// Its counterpart at Clerk, if it has one.
+    /// Its counterpart at Clerk or another issuer, if it has one.
     pub clerk: Option<ClerkLink>,
     /// Set while it is suspended.
     pub suspension: Option<Suspension>,
@@ -62,6 +62,18 @@ impl Organization {
         renamed.slug = slug.unwrap_or(renamed.slug);
         renamed.clerk = renamed.clerk.map(|link| ClerkLink { slug: clerk_slug.or(link.slug), id: link.id });
         (renamed != *self).then_some(Self { updated_at: at, ..renamed })
+    }
+
+    /// Its counterpart where that is one at Clerk.
+    #[must_use]
+    pub fn at_clerk(&self) -> Option<&ClerkLink> {
+        self.clerk.as_ref().filter(|link| link.id.is_of_clerk())
+    }
+
+    /// The id of its counterpart where that is one at another issuer.
+    #[must_use]
+    pub fn external_id(&self) -> Option<&ClerkOrganizationId> {
+        self.clerk.as_ref().map(|link| &link.id).filter(|id| !id.is_of_clerk())
     }
 
     /// Whether it is suspended.

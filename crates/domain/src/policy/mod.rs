@@ -148,7 +148,7 @@ fn holds(key: &ApiKey, scope: Scope) -> Result<(), Denial> {
 fn administers(caller: &SessionCaller) -> Result<&SessionOrganization, Denial> {
     match &caller.session.organization {
         _ if caller.session.impersonated => Err(Denial::Forbidden(Forbidden::Impersonated)),
-        Some(at_clerk) if at_clerk.role.is_admin() => Ok(at_clerk),
+        Some(at_clerk) if at_clerk.is_administered() => Ok(at_clerk),
         _ => Err(Denial::Forbidden(Forbidden::NotAnAdmin)),
     }
 }

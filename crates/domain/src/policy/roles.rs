@@ -47,13 +47,15 @@ impl RoleTable {
         &self.others
     }
 
-    /// What the session is granted: nothing where no organization is active, for then it has no role.
+    /// What the session is granted by any of its roles: nothing where no organization is active, for then it
+    /// has none.
     /// Whoever acts as somebody else has no more than that user, and no more than a member.
     #[must_use]
     pub fn scopes_of(&self, session: &Session) -> ScopeSet {
         let Some(organization) = &session.organization else { return ScopeSet::default() };
-        let own = self.row(&organization.role);
-        if session.impersonated { own.granted_by_both(self.row(&Role::member())) } else { own.clone() }
+        let rows = organization.roles.iter().flat_map(|role| self.row(role).iter());
+        let own = rows.cloned().fold(ScopeSet::default(), ScopeSet::with);
+        if session.impersonated { own.granted_by_both(self.row(&Role::member())) } else { own }
     }
 
     fn row(&self, role: &Role) -> &ScopeSet {

@@ -76,7 +76,7 @@ impl Sessions {
         };
         let known = self.resolver.resolve_organization(&at_clerk.id).await?;
         let may_create =
-            self.provisioning == Provisioning::Auto && at_clerk.role.is_admin() && !session.impersonated;
+            self.provisioning == Provisioning::Auto && at_clerk.is_administered() && !session.impersonated;
         if let Some(known) = known {
             return Ok(Some(self.follow_slug(known, at_clerk, session, context).await));
         }

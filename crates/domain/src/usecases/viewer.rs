@@ -14,11 +14,19 @@ pub enum AuthSource {
     ApiKey,
     /// With a session at Clerk.
     ClerkSession,
+    /// With a token of another OpenID provider.
+    OidcSession,
 }
 
 impl AuthSource {
     /// Every way there is.
-    pub const ALL: [Self; 2] = [Self::ApiKey, Self::ClerkSession];
+    pub const ALL: [Self; 3] = [Self::ApiKey, Self::ClerkSession, Self::OidcSession];
+
+    /// How this user has signed in, who has a session.
+    #[must_use]
+    pub fn of_session(user_id: &UserId) -> Self {
+        if user_id.is_of_clerk() { Self::ClerkSession } else { Self::OidcSession }
+    }
 
     /// As it is written in the API.
     #[must_use]
@@ -26,6 +34,7 @@ impl AuthSource {
         match self {
             Self::ApiKey => "api_key",
             Self::ClerkSession => "clerk_session",
+            Self::OidcSession => "oidc_session",
         }
     }
 }
@@ -43,7 +52,7 @@ pub struct Principal {
     pub user_id: Option<UserId>,
     /// Its organization's id at Clerk.
     pub clerk_organization_id: Option<ClerkOrganizationId>,
-    /// The user's role there.
+    /// The user's role there; of several, the first.
     pub clerk_organization_role: Option<Role>,
     /// Its organization's slug at Clerk.
     pub clerk_organization_slug: Option<String>,
@@ -62,7 +71,7 @@ impl From<Caller> for Viewer {
     fn from(caller: Caller) -> Self {
         match caller {
             Caller::Key(KeyCaller { key, organization }) => {
-                let at_clerk = organization.clerk.as_ref();
+                let at_clerk = organization.at_clerk();
                 let principal = Principal {
                     auth_source: AuthSource::ApiKey,
                     scopes: key.scopes,
@@ -75,15 +84,15 @@ impl From<Caller> for Viewer {
                 Self { organization: Some(organization), principal }
             }
             Caller::Session(SessionCaller { session, organization, scopes }) => {
-                let at_clerk = session.organization;
+                let at_clerk = session.organization.filter(|one| one.id.is_of_clerk());
                 let principal = Principal {
-                    auth_source: AuthSource::ClerkSession,
+                    auth_source: AuthSource::of_session(&session.user_id),
                     scopes,
                     organization_id: organization.as_ref().map(|organization| organization.id),
                     user_id: Some(session.user_id),
                     clerk_organization_id: at_clerk.as_ref().map(|one| one.id.clone()),
                     clerk_organization_slug: at_clerk.as_ref().and_then(|one| one.slug.clone()),
-                    clerk_organization_role: at_clerk.map(|one| one.role),
+                    clerk_organization_role: at_clerk.and_then(|one| one.roles.into_iter().next()),
                 };
                 Self { organization, principal }
             }

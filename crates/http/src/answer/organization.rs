@@ -1,6 +1,6 @@
 //! Organizations.
 
-use capykeys_domain::model::{Organization, OrganizationId, Timestamp};
+use capykeys_domain::model::{ClerkOrganizationId, Organization, OrganizationId, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -38,6 +38,11 @@ pub struct OrganizationView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     clerk_organization_slug: Option<&'a str>,
+    /// Its id at the OpenID provider that signs its people in, where that is not Clerk: `org_oidc_`, the
+    /// provider's mark, `_` and what it is called there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    external_organization_id: Option<&'a str>,
     /// Since when it is suspended.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false, format = DateTime)]
@@ -63,7 +68,7 @@ impl<'a> From<&'a Organization> for OrganizationResponse<'a> {
 
 impl<'a> From<&'a Organization> for OrganizationView<'a> {
     fn from(organization: &'a Organization) -> Self {
-        let clerk = organization.clerk.as_ref();
+        let clerk = organization.at_clerk();
         let suspension = organization.suspension.as_ref();
         Self {
             id: Shown(organization.id),
@@ -73,6 +78,7 @@ impl<'a> From<&'a Organization> for OrganizationView<'a> {
             updated_at: Shown(organization.updated_at),
             clerk_organization_id: clerk.map(|clerk| clerk.id.as_str()),
             clerk_organization_slug: clerk.and_then(|clerk| clerk.slug.as_deref()),
+            external_organization_id: organization.external_id().map(ClerkOrganizationId::as_str),
             suspended_at: suspension.map(|suspension| Shown(suspension.at)),
             suspended_reason: suspension.and_then(|suspension| Some(suspension.reason.as_ref()?.as_str())),
         }

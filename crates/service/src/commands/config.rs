@@ -1,6 +1,8 @@
 //! `capykeys config`
 
-use crate::{clerk, cli, config::Config, error::Error, internal, output, peppers, store::Backend};
+use crate::{
+    cli, config::Config, error::Error, internal, output, peppers, sessions::SessionVerifiers, store::Backend,
+};
 
 /// Checks the configuration and prints what is in force.
 pub(crate) fn run(config: &Config, backend: &dyn Backend, command: &cli::Config) -> Result<(), Error> {
@@ -14,7 +16,7 @@ pub(crate) fn run(config: &Config, backend: &dyn Backend, command: &cli::Config)
 pub(crate) fn check(config: &Config, backend: &dyn Backend) -> Result<(), Error> {
     config.internal.authorize.gateways(&config.catalogue()?)?;
     internal::proof(&config.internal)?;
-    clerk::verifier(&config.clerk)?;
+    SessionVerifiers::configured(config)?;
     peppers::check(&config.keys, backend.embedded().map(|embedded| embedded.directory))?;
     Ok(())
 }

@@ -129,6 +129,29 @@ const MISTAKES: &[(&str, &[&str])] = &[
         ],
     ),
     ("clerk.instances.x.claims_v1", &["maybe", "v1"]),
+    (
+        "oidc.x.issuer",
+        &[
+            "id.example",
+            "http://id.example",
+            "https://u:hush@id.example",
+            "https://id.example?a=b",
+            "https://*.example",
+        ],
+    ),
+    ("oidc.x.audiences", &["*", "[\"a\"]", "a;b", "a b", ","]),
+    ("oidc.x.jwks_url", &["id.example/jwks", "http://id.example/jwks", "https://u:hush@id.example/jwks"]),
+    ("oidc.x.pem_file", &["/nowhere/id.pem"]),
+    ("oidc.x.algorithms", &["none", "HS256", "RS256;ES256", "rs256", "RS256,HS256", ","]),
+    ("oidc.x.types", &["jwt", "AT+JWT", "at+jwt;JWT", "id_token", ","]),
+    ("oidc.x.authorized_parties", &["*", "a;b", "[\"a\"]", "a b", ","]),
+    ("oidc.x.max_lifetime_seconds", &["0", "1h", "4294967295"]),
+    ("oidc.x.user_claim", &[".sub", "a b", "/~2", "a..b"]),
+    ("oidc.x.organization", &["a,b", "*", "a b", "-------------------------"]),
+    ("oidc.x.organization_claim", &["org.", "/"]),
+    ("oidc.x.organization_name_claim", &["org.", "/"]),
+    ("oidc.x.roles_claim", &["realm_access.", "roles,groups"]),
+    ("oidc.x.roles.x", &["org:", "a b", "org:admin;org:member", "*", "[\"org:admin\"]"]),
     ("scopes.x.description", &["tab\tstop"]),
     ("scopes.x.project", &["maybe", "2"]),
     ("scopes.x.roles", &["org:", "a b", "org:admin;org:member", "[\"org:admin\"]"]),
@@ -160,6 +183,8 @@ fn beside(name: &str) -> Vec<(&'static str, &'static str)> {
         let keys = ("clerk.instances.x.jwks_url", "https://clerk.example/jwks");
         let issuer = ("clerk.instances.x.issuer", "https://clerk.example");
         if name.ends_with("pem_file") { vec![issuer] } else { vec![issuer, keys] }
+    } else if section("oidc.") {
+        vec![("oidc.x.issuer", "https://id.example"), ("oidc.x.audiences", "capykeys")]
     } else if section("internal.token.") {
         let keys = ("internal.token.jwks_url", "https://issuer.example/jwks");
         let mut beside = vec![
@@ -248,6 +273,13 @@ async fn what_can_be_meant_is_accepted() {
             ],
         ),
         ("clerk.roles.x", &["", "jobs:read, schema:read"]),
+        (
+            "oidc.x.issuer",
+            &["https://tenant.auth0.com/", "https://id.example/realms/acme", "http://127.0.0.1:8080"],
+        ),
+        ("oidc.x.audiences", &["capykeys", "https://api.example.com/, api://5e1c"]),
+        ("oidc.x.types", &["JWT", "at+jwt, JWT, none"]),
+        ("oidc.x.roles_claim", &["realm_access.roles", "https://example.com/roles", "/urn:zitadel:iam/a.b"]),
         ("log.level", &["info", "WARN", "off", "info,actix_server=warn", "info, capykeys::access=debug"]),
         ("sqlite.directory", &["capykeys-data", "/nowhere/new", "./données"]),
     ] {
@@ -288,8 +320,8 @@ fn settings_below(path: &mut Vec<String>, settings: &mut BTreeSet<String>) {
         path.push("x".to_owned());
         settings_below(path, settings);
         path.pop();
-    } else if path.join(".") == "clerk.roles" {
-        settings.insert("clerk.roles.x".to_owned());
+    } else if path.ends_with(&["roles".to_owned()]) && *path != ["scopes", "x", "roles"] {
+        settings.insert(format!("{}.x", path.join(".")));
     } else {
         settings.insert(path.join("."));
     }

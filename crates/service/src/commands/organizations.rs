@@ -1,7 +1,7 @@
 //! `capykeys organizations`: an operator works directly on the store.
 
 use capykeys_domain::{
-    model::{ClerkLink, Organization, OrganizationId, Renaming, Slug},
+    model::{ClerkLink, ClerkOrganizationId, Organization, OrganizationId, Renaming, Slug},
     policy::Permit,
     ports::Limit,
     usecases::{NewOrganization, Operators},
@@ -17,9 +17,20 @@ const PAGE_SIZE: Limit = Limit::new(500).unwrap();
 pub(crate) async fn run(app: &App, command: cli::Organizations) -> Result<(), Error> {
     let (operators, context) = (&app.operators, command_context()?);
     match command {
-        cli::Organizations::Create { name, slug, clerk_organization_id } => {
+        cli::Organizations::Create {
+            name,
+            slug,
+            clerk_organization_id,
+            oidc_issuer,
+            oidc_organization_id,
+        } => {
             let slug = slug.unwrap_or_else(|| Slug::from_any(name.as_str()));
-            let clerk = clerk_organization_id.map(|id| ClerkLink { id, slug: None });
+            let external = oidc_issuer.zip(oidc_organization_id).map(|(issuer, id)| {
+                let rule = "--oidc-organization-id must be an id of at most 74 letters and digits";
+                ClerkOrganizationId::of_issuer(&issuer, &id).ok_or(rule)
+            });
+            let id = clerk_organization_id.or(external.transpose()?);
+            let clerk = id.map(|id| ClerkLink { id, slug: None });
             let created =
                 operators.create_organization(NewOrganization { name, slug, clerk }, &context).await?;
             print(&created)

@@ -24,6 +24,9 @@ impl Config {
         self.keys.check()?;
         self.internal.check()?;
         self.clerk.check()?;
+        for (section, provider) in &self.oidc {
+            provider.settings(section, provider.fetched_keys())?;
+        }
         self.role_table(&self.catalogue()?)?;
         self.log.filter().map(drop)
     }
@@ -161,7 +164,7 @@ impl Internal {
 }
 
 /// Ten seconds to a year: no token lives for less, and no other stolen one should for more.
-const LIFETIMES: std::ops::RangeInclusive<u32> = 10..=31_536_000;
+pub(super) const LIFETIMES: std::ops::RangeInclusive<u32> = 10..=31_536_000;
 
 /// `system:serviceaccount:` and two names as Kubernetes has them (RFC 1123).
 fn is_service_account(subject: &str) -> bool {

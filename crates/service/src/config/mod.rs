@@ -10,6 +10,7 @@ mod clerk;
 mod error;
 mod forms;
 mod keys;
+mod oidc;
 mod roles;
 mod rule;
 mod rules;
@@ -20,7 +21,10 @@ mod storage;
 mod usage;
 mod values;
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
 
 use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
@@ -32,6 +36,7 @@ pub(crate) use callers::{Callers, ClusterToken, InternalTls};
 pub(crate) use clerk::{Clerk, Instance};
 pub(crate) use error::ConfigError;
 pub(crate) use keys::Keys;
+pub(crate) use oidc::Provider;
 pub(crate) use rules::load as load_rules;
 pub(crate) use scopes::Scopes;
 pub(crate) use secret::Secret;
@@ -53,6 +58,9 @@ pub(crate) struct Config {
     pub(crate) usage: Usage,
     pub(crate) audit: Audit,
     pub(crate) clerk: Clerk,
+    /// OpenID providers, by names of your own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) oidc: BTreeMap<String, Provider>,
     pub(crate) scopes: Scopes,
     pub(crate) log: Log,
 }

@@ -114,7 +114,7 @@ pub(super) fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()
 /// Whether somebody has written one underscore where there should be two. Kubernetes sets variables
 /// that look so for each service: `CAPYKEYS_POSTGRES_SERVICE_HOST`, `CAPYKEYS_POSTGRES_PORT`.
 fn is_misspelt(upper: &str) -> bool {
-    const SECTIONS: [&str; 12] = [
+    const SECTIONS: [&str; 13] = [
         "SERVER_",
         "INTERNAL_",
         "STORE_",
@@ -124,6 +124,7 @@ fn is_misspelt(upper: &str) -> bool {
         "CACHE_",
         "USAGE_",
         "CLERK_",
+        "OIDC_",
         "LOG_",
         "AUDIT_",
         "SCOPES_",

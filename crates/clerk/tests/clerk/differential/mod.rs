@@ -83,7 +83,7 @@ fn difference(session: &Session, theirs: &Verdict) -> Option<&'static str> {
         Some("another user")
     } else if json!(organization.map(|one| one.id.as_str())) != theirs.organization {
         Some("another organization")
-    } else if organization.is_some_and(|one| json!(one.role.as_str()) != their_role(theirs)) {
+    } else if organization.is_some_and(|one| json!(one.roles[0].as_str()) != their_role(theirs)) {
         Some("another role")
     } else if organization.is_some_and(|one| json!(one.slug) != theirs.slug) {
         Some("another slug")

@@ -1,0 +1,3 @@
+// The provider says what it would want in production, from its import on.
+console.info = () => {};
+console.warn = () => {};
