@@ -5,6 +5,7 @@
 //! ([`Columns`]), the values of named parameters ([`Values`]) and what they read from a [`Row`]. What is
 //! theirs is the type that each [`Kind`] of value has in their database.
 
+mod document;
 mod feed;
 mod field;
 mod record;
@@ -14,6 +15,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use document::Document;
 pub use feed::{Event, head, poll};
 pub use field::{Field, Kind, Value};
 pub use record::{Columns, Corrupt, Record, Row};
