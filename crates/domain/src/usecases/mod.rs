@@ -32,9 +32,12 @@ pub use sessions::{Provisioning, Sessions};
 pub use verdicts::{Verdicts, Verification};
 pub use viewer::{AuthSource, Principal, Viewer};
 
-use crate::model::{
-    Actor, AuditAction, AuditEvent, AuditOutcome, EventDetails, KeyId, OrganizationId, RequestContext,
-    Timestamp,
+use crate::{
+    model::{
+        Actor, AuditAction, AuditEvent, AuditOutcome, EventDetails, KeyId, Organization, OrganizationId,
+        RequestContext, Timestamp,
+    },
+    ports::{OrganizationInsertion, Unavailable},
 };
 
 /// The event of something that was done.
@@ -58,5 +61,16 @@ fn done(
         details: EventDetails::default(),
         request: context.clone(),
         occurrences: NonZeroU32::MIN,
+    }
+}
+
+/// The organization that is stored after its creation.
+fn stored(insertion: OrganizationInsertion) -> Result<Organization, Unavailable> {
+    match insertion {
+        OrganizationInsertion::Stored(organization) => Ok(organization),
+        // With 62 random bits beside the time this is a broken random source, not a coincidence.
+        OrganizationInsertion::Duplicate => {
+            Err(Unavailable::new("entropy", "made an organization's id that exists"))
+        }
     }
 }
