@@ -107,7 +107,7 @@ impl Inner {
     }
 
     async fn register(&self) -> Result<(), Unavailable> {
-        let registering = self.store.registry.register(self.id, self.settings.lease);
+        let registering = self.store.registry.register_replica(self.id, self.settings.lease);
         self.in_time(REGISTER, registering).await?;
         self.write().registered();
         tracing::info!(lease = ?self.settings.lease, "registered as a replica");
@@ -148,23 +148,23 @@ impl Inner {
         match &sent.position {
             Some(position) => self.store.feed.poll(self.id, position, LIMIT).await,
             // Whoever has no position is as far from the feed as who has one of another history.
-            None => self.store.feed.head(self.id).await.map(Poll::Diverged),
+            None => self.store.feed.feed_head(self.id).await.map(Poll::Diverged),
         }
     }
 
     /// Removes replicas that are gone: retires them, and forgets them when their leases have run out.
     async fn reap(&self, reaper: &mut Reaper) -> Result<(), Unavailable> {
-        let registry = self.in_time(READ_REGISTRY, self.store.registry.registry()).await?;
+        let registry = self.in_time(READ_REGISTRY, self.store.registry.read_registry()).await?;
         let steps = reaper.observe(&registry, self.id, self.clock.now());
         for gone in steps.retire {
-            let retiring = self.store.registry.retire(gone.id, gone.renewals);
+            let retiring = self.store.registry.retire_replica(gone.id, gone.renewals);
             if self.in_time(RETIRE, retiring).await? {
                 // Only now: its lease may have been taken up to when this was committed.
                 reaper.retired(&gone, self.clock.now());
             }
         }
         for gone in steps.forget {
-            let forgetting = self.store.registry.forget(gone.id, gone.renewals);
+            let forgetting = self.store.registry.forget_replica(gone.id, gone.renewals);
             self.in_time(FORGET, forgetting).await?;
             tracing::info!("a replica that is gone was forgotten");
         }

@@ -39,6 +39,7 @@ macro_rules! for_each_case {
             lookup: a_key_comes_with_its_organization_as_it_is_now;
             organizations: an_organization_is_kept_as_given;
             organizations: ten_creations_at_once_for_one_at_clerk_make_one;
+            organizations: an_organizations_id_is_unique;
             organizations: suspension_keeps_its_first_time_and_reason;
             organizations: a_renamed_organization_keeps_what_was_not_given;
             organizations: organizations_are_listed_oldest_first;

@@ -148,7 +148,7 @@ impl Organizations for PostgresStore {
         let values = Values::default().record("", organization).record("event_", event);
         let stored = self.pool.run(&CREATE, values, rows::first).await?;
         let stored = match (stored, &organization.clerk) {
-            (None, Some(clerk)) => self.find_by_clerk_id(&clerk.id).await?,
+            (None, Some(clerk)) => self.find_organization_by_clerk_id(&clerk.id).await?,
             (stored, _) => stored,
         };
         let gone = || Unavailable::new("postgres", format_args!("{}: it is gone again", CREATE.operation));

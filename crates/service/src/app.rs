@@ -110,7 +110,8 @@ async fn load_peppers(
     organizations: &dyn Organizations,
 ) -> Result<Peppers, Error> {
     let directory = backend.embedded().map(|embedded| embedded.directory);
-    let store_is_empty = directory.is_some() && organizations.list(None, NonZeroU32::MIN).await?.is_empty();
+    let store_is_empty =
+        directory.is_some() && organizations.list_organizations(None, NonZeroU32::MIN).await?.is_empty();
     Ok(peppers::load(&config.keys, directory, store_is_empty)?)
 }
 

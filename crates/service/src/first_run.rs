@@ -17,7 +17,7 @@ use capykeys_domain::{
 
 use crate::{adapters::command_context, app::App, config::ConfigError, error::Error, output};
 
-const TWO: NonZeroU32 = NonZeroU32::new(2).unwrap();
+const TWO: Limit = Limit::new(2).unwrap();
 
 /// Where the store holds no key yet, makes one that may do everything and hands it out, this once: to
 /// `file`, for its owner alone, or else to standard output, and never to the log. `url` is where the API

@@ -11,13 +11,13 @@ use capykeys_sqlite::SqliteStore;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-const TWO: NonZeroU32 = NonZeroU32::new(2).unwrap();
-const HUNDRED: NonZeroU32 = NonZeroU32::new(100).unwrap();
+const TWO: Limit = Limit::new(2).unwrap();
+const HUNDRED: Limit = Limit::new(100).unwrap();
 
 #[tokio::test]
 async fn old_events_go_in_steps_and_the_oldest_first() {
     let directory = TempDir::new().unwrap();
-    let store = SqliteStore::open(directory.path()).unwrap();
+    let store = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
     let organization = fixtures::organization(fixtures::at(0)).id;
     for at in 0..5 {
         let event = fixtures::event(AuditAction::ListKeys, fixtures::at(at), organization, None);
@@ -39,7 +39,7 @@ async fn what_other_versions_write_is_shown_as_it_is() {
             (0, 'api_key.rotated', 'half', 'robot', 'r2', ?1, 'new', '{"name": "CI", "of": {"a": [1]}, "no": null}'),
             (0, 'api_key.rotated', 'done', 'operator', NULL, ?1, 'odd', '[1, 2]')"#;
     let directory = TempDir::new().unwrap();
-    let store = SqliteStore::open(directory.path()).unwrap();
+    let store = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
     let organization = fixtures::organization(fixtures::at(0)).id;
     let beside = Connection::open(directory.path().join("capykeys.db")).unwrap();
     let id: String = organization.uuid().simple().to_string();

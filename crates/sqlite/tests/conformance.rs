@@ -10,6 +10,6 @@ capykeys_conformance::conformance_suite!(fresh);
 
 async fn fresh() -> Store {
     let directory = TempDir::new().unwrap();
-    let store = SqliteStore::open(directory.path()).unwrap();
+    let store = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
     Store::new(store, directory)
 }

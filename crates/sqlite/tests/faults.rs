@@ -13,7 +13,7 @@ use capykeys_sqlite::SqliteStore;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-const TEN: NonZeroU32 = NonZeroU32::new(10).unwrap();
+const TEN: Limit = Limit::new(10).unwrap();
 
 struct Setting {
     store: SqliteStore,
@@ -25,12 +25,15 @@ struct Setting {
 impl Setting {
     async fn new() -> Self {
         let directory = TempDir::new().unwrap();
-        let store = SqliteStore::open(directory.path()).unwrap();
+        let store = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
         let organization = fixtures::organization(fixtures::at(0));
         let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), organization.id, None);
         store.create(&organization, &event).await.unwrap();
         let new = fixtures::key(organization.id, fixtures::at(1));
-        assert_eq!(store.insert(&new, &fixtures::created(&new)).await.unwrap(), Insertion::Inserted);
+        assert_eq!(
+            store.insert_key(new.clone(), fixtures::created(&new)).await.unwrap(),
+            Insertion::Inserted
+        );
         Self { store, organization, new, directory }
     }
 
@@ -59,7 +62,7 @@ async fn a_row_that_the_domain_does_not_accept_is_unavailable_and_not_repeated()
         for error in [
             KeyStore::find(store, organization, id).await.unwrap_err(),
             KeyStore::list(store, organization, None, TEN).await.unwrap_err(),
-            store.find_by_digest(slice::from_ref(&setting.new.digest)).await.unwrap_err(),
+            store.find_key_by_digest(slice::from_ref(&setting.new.digest)).await.unwrap_err(),
         ] {
             let text = error.to_string();
             assert!(text.ends_with(&format!(": corrupt row, column {column}")), "{text}");
@@ -78,7 +81,7 @@ async fn a_source_that_is_not_known_is_read_as_it_is() {
     let expected = ApiKey { source: KeySource::Other("robot".to_owned()), ..setting.new.key.clone() };
     assert_eq!(KeyStore::find(store, organization, id).await.unwrap().as_ref(), Some(&expected));
     assert_eq!(KeyStore::list(store, organization, None, TEN).await.unwrap(), slice::from_ref(&expected));
-    let found = store.find_by_digest(slice::from_ref(&setting.new.digest)).await.unwrap().unwrap();
+    let found = store.find_key_by_digest(slice::from_ref(&setting.new.digest)).await.unwrap().unwrap();
     assert_eq!(found.key, expected);
 }
 
@@ -105,7 +108,8 @@ async fn the_table_takes_every_name_of_a_scope_and_nothing_else() {
 async fn a_project_key_with_a_scope_beyond_its_project_is_found_as_it_is_stored() {
     let setting = Setting::new().await;
     setting.beside().execute("UPDATE api_keys SET project_id = 'p1', scopes = '*'", []).unwrap();
-    let found = setting.store.find_by_digest(slice::from_ref(&setting.new.digest)).await.unwrap().unwrap();
+    let found =
+        setting.store.find_key_by_digest(slice::from_ref(&setting.new.digest)).await.unwrap().unwrap();
     assert_eq!(found.key.scopes, fixtures::scopes(&["*"]));
     assert!(found.key.project_id.is_some());
 }
@@ -139,7 +143,7 @@ async fn a_write_whose_event_cannot_be_stored_is_undone() {
     setting.beside().execute_batch(refuse).unwrap();
 
     let second = fixtures::key(organization, fixtures::at(2));
-    store.insert(&second, &fixtures::created(&second)).await.unwrap_err();
+    store.insert_key(second.clone(), fixtures::created(&second)).await.unwrap_err();
     let key = &setting.new.key;
     let at = fixtures::at(3);
     store.revoke(organization, key.id, at, &fixtures::revoked(key, at)).await.unwrap_err();

@@ -26,12 +26,12 @@ struct Scene {
 impl Scene {
     async fn new() -> Self {
         let directory = TempDir::new().unwrap();
-        let store = SqliteStore::open(directory.path()).unwrap();
+        let store = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
         let organization = fixtures::organization(fixtures::at(0));
         let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), organization.id, None);
         store.create(&organization, &event).await.unwrap();
         let key = fixtures::key(organization.id, fixtures::at(1));
-        let _ = store.insert(&key, &fixtures::created(&key)).await.unwrap();
+        let _ = store.insert_key(key.clone(), fixtures::created(&key)).await.unwrap();
         let beside = Connection::open(directory.path().join("capykeys.db")).unwrap();
         Self { store, organization, key, beside, _directory: directory }
     }

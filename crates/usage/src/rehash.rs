@@ -42,7 +42,7 @@ impl RehashQueue {
         if keys.is_empty() {
             return Ok(());
         }
-        self.peppers.rehash(&keys).await?;
+        self.peppers.rehash_keys(keys.to_vec()).await?;
         tracing::info!(keys = keys.len(), "keys were rehashed with the newest pepper");
         Ok(())
     }

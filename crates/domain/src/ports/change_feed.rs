@@ -53,7 +53,7 @@ pub struct FeedQuery {
 pub struct FeedHead {
     /// The last event.
     pub position: FeedPosition,
-    /// The store's own time, taken when the answer was read or later, to the millisecond at least: that of its
+    /// The store's own time, taken while the answer was made, to the millisecond at least: that of its
     /// server where it has one, for all replicas are to agree, else [`Host::clock`](super::Host::clock).
     /// Verdicts that depend on time are given by it, so it must not stand still, and an answer that was asked for
     /// after another was given does not tell an earlier one.

@@ -1,6 +1,7 @@
 //! What a store takes from the machine that it runs on.
 
 use alloc::sync::Arc;
+use core::fmt;
 
 use super::{Clock, Entropy};
 
@@ -14,4 +15,10 @@ pub struct Host {
     pub clock: Arc<dyn Clock>,
     /// Randomness that nobody can foresee.
     pub entropy: Arc<dyn Entropy>,
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Host")
+    }
 }

@@ -45,6 +45,17 @@ pub enum OrganizationInsertion {
     Duplicate,
 }
 
+impl OrganizationInsertion {
+    /// The one that is stored now; `None` where nothing was written.
+    #[must_use]
+    pub fn stored(self) -> Option<Organization> {
+        match self {
+            Self::Stored(organization) => Some(organization),
+            Self::Duplicate => None,
+        }
+    }
+}
+
 /// Stores organizations.
 #[async_trait]
 pub trait Organizations: Send + Sync {

@@ -66,11 +66,6 @@ fn done(
 
 /// The organization that is stored after its creation.
 fn stored(insertion: OrganizationInsertion) -> Result<Organization, Unavailable> {
-    match insertion {
-        OrganizationInsertion::Stored(organization) => Ok(organization),
-        // With 62 random bits beside the time this is a broken random source, not a coincidence.
-        OrganizationInsertion::Duplicate => {
-            Err(Unavailable::new("entropy", "made an organization's id that exists"))
-        }
-    }
+    // With 62 random bits beside the time a duplicate is a broken random source, not a coincidence.
+    insertion.stored().ok_or_else(|| Unavailable::new("entropy", "made an organization's id that exists"))
 }

@@ -10,8 +10,8 @@ use capykeys_domain::{
 
 use crate::scene::{Scene, scene};
 
-const TWO: NonZeroU32 = NonZeroU32::new(2).unwrap();
-const HUNDRED: NonZeroU32 = NonZeroU32::new(100).unwrap();
+const TWO: Limit = Limit::new(2).unwrap();
+const HUNDRED: Limit = Limit::new(100).unwrap();
 
 async fn sequences(scene: &Scene) -> Vec<i64> {
     let events = AuditLog::list(&scene.store, scene.organization.id, 0, HUNDRED).await.unwrap();

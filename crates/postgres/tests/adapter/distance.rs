@@ -22,7 +22,7 @@ const DEADLINE: Duration = Duration::from_millis(450);
 const LIMIT: Duration = Duration::from_secs(10);
 
 async fn look_up(store: &PostgresStore) -> Result<(), Unavailable> {
-    store.find_by_digest(&[fixtures::digest([1; 32])]).await.map(drop)
+    store.find_key_by_digest(&[fixtures::digest([1; 32])]).await.map(drop)
 }
 
 /// Waits until a lookup succeeds.

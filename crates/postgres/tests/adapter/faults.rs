@@ -17,7 +17,7 @@ const REFUSED_WITHIN: Duration = Duration::from_secs(1);
 const SERVED_WITHIN: Duration = Duration::from_secs(2);
 
 async fn look_up(store: &PostgresStore) -> Result<(), Unavailable> {
-    store.find_by_digest(&[fixtures::digest([1; 32])]).await.map(drop)
+    store.find_key_by_digest(&[fixtures::digest([1; 32])]).await.map(drop)
 }
 
 /// All connections of the pool are open and were just used.

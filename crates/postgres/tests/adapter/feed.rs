@@ -47,7 +47,7 @@ pub(crate) async fn end(store: &PostgresStore) -> FeedPosition {
 impl Scene {
     async fn another_key(&self, micros: i64) -> NewKey {
         let key = fixtures::key(self.organization.id, fixtures::at(micros));
-        let _ = self.store.insert(&key, &fixtures::created(&key)).await.unwrap();
+        let _ = self.store.insert_key(key.clone(), fixtures::created(&key)).await.unwrap();
         key
     }
 
@@ -159,7 +159,7 @@ async fn a_revocation_that_commits_late_is_not_passed_by_a_later_one() {
         assert_eq!(told(&scene.store, &start).await, (vec![], start));
         // Those who revoke nothing do not wait.
         let third = scene.another_key(3).await;
-        assert!(scene.store.find_by_digest(&[third.digest]).await.unwrap().is_some());
+        assert!(scene.store.find_key_by_digest(&[third.digest]).await.unwrap().is_some());
 
         scene.run(ending).await;
         assert!(revoking.await.unwrap().unwrap().newly);

@@ -141,5 +141,5 @@ async fn a_key_without_its_organization_is_not_called_unknown() {
     scene
         .run("ALTER TABLE api_keys DROP CONSTRAINT api_keys_organization_id_fkey; DELETE FROM organizations")
         .await;
-    assert!(scene.store.find_by_digest(std::slice::from_ref(&scene.key.digest)).await.is_err());
+    assert!(scene.store.find_key_by_digest(std::slice::from_ref(&scene.key.digest)).await.is_err());
 }

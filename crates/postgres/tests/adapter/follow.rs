@@ -363,8 +363,8 @@ async fn none_is_missed(rounds: usize) {
         tokio::spawn(async move {
             for micros in 0..i64::try_from(rounds).unwrap() {
                 let new = fixtures::key(organization, fixtures::at(micros));
-                let _ = store.insert(&new, &fixtures::created(&new)).await.unwrap();
-                let _ = store.insert(&new, &fixtures::created(&new)).await.unwrap();
+                let _ = store.insert_key(new.clone(), fixtures::created(&new)).await.unwrap();
+                let _ = store.insert_key(new.clone(), fixtures::created(&new)).await.unwrap();
             }
         })
     });

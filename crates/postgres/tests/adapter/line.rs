@@ -32,14 +32,14 @@ async fn believes_nothing(store: &PostgresStore, scene: &Scene, reason: &str) {
     let progress = FeedProgress::from(position);
     let refusals = [
         ("check", store.check().await.err()),
-        ("find_by_digest", store.find_by_digest(std::slice::from_ref(&key.digest)).await.err()),
+        ("find_by_digest", store.find_key_by_digest(std::slice::from_ref(&key.digest)).await.err()),
         ("find a key", KeyStore::find(store, id, key.key.id).await.err()),
         ("list keys", KeyStore::list(store, id, None, limit).await.err()),
-        ("insert", store.insert(&new, &fixtures::created(&new)).await.err()),
+        ("insert", store.insert_key(new.clone(), fixtures::created(&new)).await.err()),
         ("revoke", store.revoke(id, key.key.id, at, &fixtures::revoked(&key.key, at)).await.err()),
-        ("record_uses", store.record_uses(&[KeyUse { key: key.key.id, at }]).await.err()),
+        ("record_uses", store.record_uses(vec![KeyUse { key: key.key.id, at }]).await.err()),
         ("find an organization", Organizations::find(store, id).await.err()),
-        ("find_by_clerk_id", store.find_by_clerk_id(&other.clerk.as_ref().unwrap().id).await.err()),
+        ("find_by_clerk_id", store.find_organization_by_clerk_id(&other.clerk.as_ref().unwrap().id).await.err()),
         ("list organizations", Organizations::list(store, None, limit).await.err()),
         ("create", store.create(&other, &event).await.err()),
         ("set_suspension", store.set_suspension(id, Some(&suspension), at, &event).await.err()),

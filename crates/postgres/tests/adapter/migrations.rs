@@ -67,7 +67,7 @@ async fn a_database_that_a_newer_program_migrated_is_not_used() {
     let settings = patient(shared().url(&database));
     let store = store(&settings);
     assert!(matches!(store.check_schema().await, Err(SchemaError::Misfit(Misfit::Newer(1000)))));
-    let error = store.find_by_digest(&[fixtures::digest([0; 32])]).await.unwrap_err();
+    let error = store.find_key_by_digest(&[fixtures::digest([0; 32])]).await.unwrap_err();
     assert!(error.to_string().contains("newer than this program"), "{error}");
     assert!(matches!(migrate(&settings).await, Err(MigrateError::Misfit(Misfit::Newer(1000)))));
 }
@@ -262,10 +262,10 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
     let event = |action| fixtures::event(action, at, id, None);
     store.create(&organization, &event(AuditAction::CreateOrganization)).await.unwrap();
     let key = fixtures::key(id, at);
-    assert_eq!(store.insert(&key, &fixtures::created(&key)).await.unwrap(), Insertion::Inserted);
-    let found = store.find_by_digest(std::slice::from_ref(&key.digest)).await.unwrap();
+    assert_eq!(store.insert_key(key.clone(), fixtures::created(&key)).await.unwrap(), Insertion::Inserted);
+    let found = store.find_key_by_digest(std::slice::from_ref(&key.digest)).await.unwrap();
     assert_eq!(found.unwrap().key, key.key);
-    store.record_uses(&[KeyUse { key: key.key.id, at }]).await.unwrap();
+    store.record_uses(vec![KeyUse { key: key.key.id, at }]).await.unwrap();
     let used = KeyStore::find(&store, id, key.key.id).await.unwrap().unwrap();
     assert_eq!(used.last_used_at, Some(at));
     let revoked = store.revoke(id, key.key.id, at, &fixtures::revoked(&key.key, at)).await.unwrap();

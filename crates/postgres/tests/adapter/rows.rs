@@ -38,7 +38,7 @@ async fn a_key_of_one_project_may_be_stored_with_scopes_that_reach_beyond_it() {
     let mut new = fixtures::key(organization.id, fixtures::at(1));
     new.key.project_id = Some(ProjectId::parse("p").unwrap());
     new.key.scopes = fixtures::scopes(&fixtures::SCOPES);
-    assert_eq!(store.insert(&new, &fixtures::created(&new)).await.unwrap(), Insertion::Inserted);
+    assert_eq!(store.insert_key(new.clone(), fixtures::created(&new)).await.unwrap(), Insertion::Inserted);
     assert_eq!(KeyStore::find(&store, organization.id, new.key.id).await.unwrap(), Some(new.key));
 }
 
@@ -53,7 +53,7 @@ async fn a_source_that_is_not_known_is_read_as_it_is() {
     assert_eq!(KeyStore::find(&scene.store, organization, id).await.unwrap().as_ref(), Some(&expected));
     let listed = KeyStore::list(&scene.store, organization, None, 10.try_into().unwrap()).await.unwrap();
     assert_eq!(listed, std::slice::from_ref(&expected));
-    let found = scene.store.find_by_digest(&[scene.key.digest]).await.unwrap().unwrap();
+    let found = scene.store.find_key_by_digest(&[scene.key.digest]).await.unwrap().unwrap();
     assert_eq!(found.key, expected);
 }
 

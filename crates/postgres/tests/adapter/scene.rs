@@ -37,7 +37,7 @@ pub(crate) async fn scene_at(url: String) -> Scene {
         fixtures::event(AuditAction::CreateOrganization, organization.created_at, organization.id, None);
     store.create(&organization, &event).await.unwrap();
     let key = fixtures::key(organization.id, fixtures::at(1));
-    let _ = store.insert(&key, &fixtures::created(&key)).await.unwrap();
+    let _ = store.insert_key(key.clone(), fixtures::created(&key)).await.unwrap();
     Scene { url, store, other, organization, key }
 }
 
@@ -82,7 +82,7 @@ impl Scene {
     pub(crate) async fn insert_while_waiting(&self, key: NewKey) -> Insertion {
         let store = self.store.clone();
         let inserting =
-            tokio::spawn(async move { store.insert(&key, &fixtures::created(&key)).await.unwrap() });
+            tokio::spawn(async move { store.insert_key(key.clone(), fixtures::created(&key)).await.unwrap() });
         self.until_it_waits().await;
         self.run("COMMIT").await;
         inserting.await.unwrap()

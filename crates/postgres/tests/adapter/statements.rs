@@ -56,21 +56,21 @@ async fn every_operation_is_one_statement() {
     takes_one!(database, store.create(&organization, &event));
     takes_one!(database, store.create(&organization, &event));
     takes_one!(database, Organizations::find(&store, id));
-    takes_one!(database, store.find_by_clerk_id(&organization.clerk.as_ref().unwrap().id));
+    takes_one!(database, store.find_organization_by_clerk_id(&organization.clerk.as_ref().unwrap().id));
     takes_one!(database, Organizations::list(&store, None, limit));
 
     let head = takes_one!(database, store.head(READER));
 
     let new = fixtures::key(id, at);
-    let _ = takes_one!(database, store.insert(&new, &fixtures::created(&new)));
-    let _ = takes_one!(database, store.insert(&new, &fixtures::created(&new)));
+    let _ = takes_one!(database, store.insert_key(new.clone(), fixtures::created(&new)));
+    let _ = takes_one!(database, store.insert_key(new.clone(), fixtures::created(&new)));
     takes_one!(database, KeyStore::find(&store, id, new.key.id));
     takes_one!(database, KeyStore::list(&store, id, None, limit));
-    takes_one!(database, store.find_by_digest(std::slice::from_ref(&new.digest))).unwrap();
+    takes_one!(database, store.find_key_by_digest(std::slice::from_ref(&new.digest))).unwrap();
     let another = fixtures::key(id, at);
-    let _ = store.insert(&another, &fixtures::created(&another)).await.unwrap();
+    let _ = store.insert_key(another.clone(), fixtures::created(&another)).await.unwrap();
     let uses = [new.key.id, another.key.id, new.key.id].map(|key| KeyUse { key, at });
-    takes_one!(database, store.record_uses(&uses));
+    takes_one!(database, store.record_uses(uses.clone()));
     let revoked = fixtures::revoked(&new.key, at);
     let _ = takes_one!(database, store.revoke(id, new.key.id, at, &revoked)).unwrap();
     let _ = takes_one!(database, store.revoke(id, new.key.id, at, &revoked)).unwrap();

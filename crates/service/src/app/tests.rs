@@ -47,7 +47,11 @@ impl Backend for Third {
 
     async fn open(&self, _: Role) -> Result<Store, Error> {
         let registry: Arc<dyn ReplicaRegistry> = self.others.clone();
-        Ok(Store { registry, shared: false, ..Store::of(SqliteStore::open(self.folder.path())?) })
+        Ok(Store {
+            registry,
+            shared: false,
+            ..Store::of(SqliteStore::open(self.folder.path(), fixtures::host())?)
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{adapters::command_context, app::App, cli, error::Error, output};
 
-const PAGE_SIZE: NonZeroU32 = NonZeroU32::new(500).unwrap();
+const PAGE_SIZE: Limit = Limit::new(500).unwrap();
 
 /// Creates, lists, renames, suspends or resumes organizations.
 pub(crate) async fn run(app: &App, command: cli::Organizations) -> Result<(), Error> {

@@ -75,7 +75,7 @@ impl Scene {
 
     /// The times and numbers of what is in the log.
     async fn written(&self) -> Vec<(Timestamp, u32)> {
-        let records = self.log.list(self.organization, 0, NonZeroU32::MAX).await.unwrap();
+        let records = self.log.list(self.organization, 0, Limit::MAX).await.unwrap();
         records.iter().map(|one| (one.event.at, one.event.occurrences.get())).collect()
     }
 
@@ -119,7 +119,7 @@ async fn the_key_is_named_where_it_was_the_same_each_time() {
             scene.refuse(1, 1, Some(key)).await.unwrap();
         }
         scene.end_interval().await;
-        let records = scene.log.list(scene.organization, 1, NonZeroU32::MAX).await.unwrap();
+        let records = scene.log.list(scene.organization, 1, Limit::MAX).await.unwrap();
         assert_eq!(records[0].event.key_id.is_some(), named, "{keys:?}");
     }
 }
@@ -135,7 +135,7 @@ async fn the_organization_asked_for_is_named_where_it_was_the_same_each_time() {
             scene.refusals.append(&event).await.unwrap();
         }
         scene.end_interval().await;
-        let records = scene.log.list(scene.organization, 1, NonZeroU32::MAX).await.unwrap();
+        let records = scene.log.list(scene.organization, 1, Limit::MAX).await.unwrap();
         assert_eq!(records.len(), 1, "however many were asked for");
         assert_eq!(records[0].event.target_organization_id.is_some(), named, "{organizations:?}");
     }

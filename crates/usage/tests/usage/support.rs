@@ -53,7 +53,7 @@ impl FakeStore {
         let mut ids = Vec::new();
         for micros in 0..count {
             let key = fixtures::key(id, fixtures::at(micros));
-            assert_eq!(model.insert(&key, &fixtures::created(&key)).await.unwrap(), Insertion::Inserted);
+            assert_eq!(model.insert_key(key.clone(), fixtures::created(&key)).await.unwrap(), Insertion::Inserted);
             ids.push(key.key.id);
         }
         Arc::new(Self { model, organization: id, ids, state: Mutex::default() })

@@ -38,7 +38,7 @@ impl KeyLookup for Patient {
         while self.waiting.load(Ordering::SeqCst) < CROWD {
             yield_now().await;
         }
-        self.store.find_by_digest(digests).await
+        self.store.find_key_by_digest(digests).await
     }
 }
 
