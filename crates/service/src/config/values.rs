@@ -145,7 +145,8 @@ mod tests {
     use super::*;
 
     fn named(names: &[&str]) -> Result<(), String> {
-        check_names(names.iter().copied().filter(|name| is_ours(name)), &[]).map_err(|error| error.to_string())
+        check_names(names.iter().copied().filter(|name| is_ours(name)), &[])
+            .map_err(|error| error.to_string())
     }
 
     #[test]
