@@ -64,7 +64,7 @@ impl OrganizationResolver for OrganizationCache {
         Err(Unavailable::new(DEPENDENCY, "organization: every answer was outdated when it came"))
     }
 
-    fn forget(&self, id: OrganizationId) {
+    fn forget_organization(&self, id: OrganizationId) {
         let _ = self.cache.invalidate(Change::Organization(id));
     }
 }

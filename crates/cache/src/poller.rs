@@ -1,8 +1,8 @@
 //! Following the feed, as a replica that is registered.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use capykeys_domain::ports::{Poll, Unavailable};
+use capykeys_domain::ports::{FeedQuery, Limit, Poll, Unavailable};
 use tokio::{
     runtime::Handle,
     task::JoinHandle,
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How many changes are taken at once.
-const LIMIT: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
+const LIMIT: Limit = Limit::new(1_000).unwrap();
 
 /// How often a replica renews its registration where it has nothing to confirm, and looks whether the
 /// others have renewed theirs.
@@ -84,7 +84,7 @@ impl Inner {
         let due = self.clock.now().since(renewal.renewed) >= RENEWAL;
         let progress = applied.or_else(|| self.read().confirmed().filter(|_| due));
         if let Some(progress) = progress {
-            let confirming = self.store.registry.confirm(self.id, &progress);
+            let confirming = self.store.registry.confirm_progress(self.id, progress);
             self.in_time(CONFIRM, confirming).await?;
             self.write().end_confirm(progress);
         }
@@ -146,8 +146,11 @@ impl Inner {
 
     async fn ask(&self, sent: &SentPoll) -> Result<Poll, Unavailable> {
         match &sent.position {
-            Some(position) => self.store.feed.poll(self.id, position, LIMIT).await,
-            // Whoever has no position is as far from the feed as who has one of another history.
+            Some(after) => {
+                let query = FeedQuery { reader: self.id, after: *after, limit: LIMIT };
+                self.store.feed.poll_changes(query).await
+            }
+            // Whoever has no position is as far from the feed as who has one of another epoch.
             None => self.store.feed.feed_head(self.id).await.map(Poll::Diverged),
         }
     }

@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use capykeys_domain::ports::{RegisteredReplica, Registry, ReplicaId};
+use capykeys_domain::{
+    model::Sequence,
+    ports::{RegisteredReplica, Registry, ReplicaId},
+};
 
 use crate::{BootTime, settings::run_out};
 
@@ -103,7 +106,7 @@ mod tests {
             confirmed: None,
             renewals,
         };
-        let head = FeedProgress { sequence: 0, history: [0; 16] };
+        let head = FeedProgress { sequence: Sequence::START, epoch: [0; 16] };
         Registry { head, replicas: vec![replica(0, 0), replica(1, renewals)] }
     }
 

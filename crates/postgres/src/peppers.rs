@@ -71,26 +71,26 @@ static REHASH: LazyLock<Statement> = LazyLock::new(|| {
 
 #[async_trait]
 impl PepperRegistry for PostgresStore {
-    async fn announce(
+    async fn announce_peppers(
         &self,
         replica: ReplicaId,
-        peppers: &[PepperCheck],
+        peppers: Vec<PepperCheck>,
     ) -> Result<Vec<RecordedPepper>, Unavailable> {
         let (ids, checks): (Vec<_>, Vec<_>) =
-            peppers.iter().map(|pepper| (pepper.id.clone(), pepper.value)).unzip();
+            peppers.into_iter().map(|pepper| (pepper.id, pepper.value)).unzip();
         let values = Values::of("replica", &replica).and("ids", &ids).and("values", &checks);
         self.pool.run(&ANNOUNCE, values, rows::all).await
     }
 
-    async fn take_turn(&self, replica: ReplicaId, pepper: &PepperId) -> Result<bool, Unavailable> {
-        self.pool.run(&TAKE_TURN, Values::of("replica", &replica).and("pepper", pepper), rows::value).await
+    async fn take_turn(&self, replica: ReplicaId, pepper: PepperId) -> Result<bool, Unavailable> {
+        self.pool.run(&TAKE_TURN, Values::of("replica", &replica).and("pepper", &pepper), rows::value).await
     }
 
-    async fn uses(&self, at: Timestamp) -> Result<Vec<PepperUse>, Unavailable> {
+    async fn count_pepper_uses(&self, at: Timestamp) -> Result<Vec<PepperUse>, Unavailable> {
         self.pool.run(&USES, Values::of("at", &at), rows::all).await
     }
 
-    async fn rehash(&self, keys: &[Rehash]) -> Result<(), Unavailable> {
+    async fn rehash_keys(&self, keys: Vec<Rehash>) -> Result<(), Unavailable> {
         let ids: Vec<_> = keys.iter().map(|key| key.key).collect();
         let old: Vec<_> = keys.iter().map(|key| *key.from.as_bytes()).collect();
         let peppers: Vec<_> = keys.iter().map(|key| key.to.pepper_id().clone()).collect();

@@ -4,7 +4,6 @@ use std::{
     fmt::Write as _,
     fs::{File, OpenOptions},
     io::{self, Write as _},
-    num::NonZeroU32,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
 };
@@ -12,6 +11,7 @@ use std::{
 use capykeys_domain::{
     model::{KeyName, KeySpec, Organization, OrganizationName, Scope, ScopeSet, Slug},
     policy::Permit,
+    ports::Limit,
     usecases::NewOrganization,
 };
 
@@ -72,7 +72,7 @@ async fn organization_without_keys(app: &App) -> Result<Option<Organization>, Er
         }
         [only] if only.slug.as_str() == "default" => {
             let permit = Permit::operator_lists_keys(only);
-            let page = app.management.list_key_page(&permit, None, NonZeroU32::MIN).await?;
+            let page = app.management.list_key_page(&permit, None, Limit::ONE).await?;
             Ok(page.keys.is_empty().then(|| only.clone()))
         }
         _ => Ok(None),

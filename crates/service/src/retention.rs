@@ -1,8 +1,8 @@
 //! Taking old events out of the audit log.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::time::Duration;
 
-use capykeys_domain::usecases::Operators;
+use capykeys_domain::{ports::Limit, usecases::Operators};
 use tokio::time::sleep;
 
 /// How many events are looked at in one statement: few enough that nobody waits behind it.

@@ -1,11 +1,9 @@
 //! How long the audit log is.
 
-use std::num::NonZeroU32;
-
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{Actor, AuditAction},
-    ports::{AuditLog, EventLog, Followed},
+    ports::{AuditLog, EventLog, Followed, Limit},
 };
 use capykeys_sqlite::SqliteStore;
 use rusqlite::Connection;
@@ -21,13 +19,13 @@ async fn old_events_go_in_steps_and_the_oldest_first() {
     let organization = fixtures::organization(fixtures::at(0)).id;
     for at in 0..5 {
         let event = fixtures::event(AuditAction::ListKeys, fixtures::at(at), organization, None);
-        store.append(&event).await.unwrap();
+        store.append_event(event.clone()).await.unwrap();
     }
     let left = async || AuditLog::list(&store, organization, 0, HUNDRED).await.unwrap().len();
-    assert_eq!(store.expire(fixtures::at(4), TWO).await.unwrap(), 2);
+    assert_eq!(store.expire_events(fixtures::at(4), TWO).await.unwrap(), 2);
     assert_eq!(left().await, 3);
-    assert_eq!(store.expire(fixtures::at(4), HUNDRED).await.unwrap(), 2);
-    assert_eq!(store.expire(fixtures::at(4), HUNDRED).await.unwrap(), 0);
+    assert_eq!(store.expire_events(fixtures::at(4), HUNDRED).await.unwrap(), 2);
+    assert_eq!(store.expire_events(fixtures::at(4), HUNDRED).await.unwrap(), 0);
     assert_eq!(left().await, 1, "what is not older stays");
 }
 
@@ -46,7 +44,7 @@ async fn what_other_versions_write_is_shown_as_it_is() {
     beside.execute_batch(&ROWS.replace("?1", &format!("x'{id}'"))).unwrap();
 
     let listed = AuditLog::list(&store, organization, 0, HUNDRED).await.unwrap();
-    let followed = store.follow(None, HUNDRED).await.unwrap();
+    let followed = store.follow_events(None, HUNDRED).await.unwrap();
     assert!(matches!(followed, Followed::Events { events, .. } if events == listed));
     let shown: Vec<_> = listed.iter().map(|one| one.event.action.name(&one.event.outcome)).collect();
     assert_eq!(shown, ["api_key.create", "api_key.rotated", "api_key.rotated"]);

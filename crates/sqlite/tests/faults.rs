@@ -2,12 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::{error::Error as _, num::NonZeroU32, slice};
+use std::{error::Error as _, slice};
 
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{ApiKey, AuditAction, KeySource, Organization},
-    ports::{AuditLog, Insertion, KeyLookup, KeyStore, NewKey, Organizations, Readiness},
+    ports::{AuditLog, Insertion, KeyLookup, KeyStore, Limit, NewKey, Organizations, Readiness},
 };
 use capykeys_sqlite::SqliteStore;
 use rusqlite::Connection;
@@ -28,7 +28,7 @@ impl Setting {
         let store = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
         let organization = fixtures::organization(fixtures::at(0));
         let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), organization.id, None);
-        store.create(&organization, &event).await.unwrap();
+        let _ = store.create_organization(organization.clone(), event.clone()).await.unwrap();
         let new = fixtures::key(organization.id, fixtures::at(1));
         assert_eq!(
             store.insert_key(new.clone(), fixtures::created(&new)).await.unwrap(),
@@ -68,7 +68,7 @@ async fn a_row_that_the_domain_does_not_accept_is_unavailable_and_not_repeated()
             assert!(text.ends_with(&format!(": corrupt row, column {column}")), "{text}");
             assert!(error.source().is_none());
         }
-        store.check().await.unwrap();
+        store.check_readiness().await.unwrap();
     }
 }
 
@@ -123,7 +123,7 @@ async fn while_another_process_writes_reads_go_on_and_a_write_is_refused_in_time
 
     let second = fixtures::key(organization, fixtures::at(2));
     let event = fixtures::created(&second);
-    let error = store.insert(&second, &event).await.unwrap_err();
+    let error = store.insert_key(second.clone(), event.clone()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "sqlite: insert key: another program keeps the database locked (SQLite code 5)"
@@ -132,7 +132,7 @@ async fn while_another_process_writes_reads_go_on_and_a_write_is_refused_in_time
     assert_eq!(AuditLog::list(store, organization, 0, TEN).await.unwrap().len(), 2);
 
     other.execute_batch("ROLLBACK").unwrap();
-    assert_eq!(store.insert(&second, &event).await.unwrap(), Insertion::Inserted);
+    assert_eq!(store.insert_key(second.clone(), event.clone()).await.unwrap(), Insertion::Inserted);
 }
 
 #[tokio::test]
@@ -146,6 +146,6 @@ async fn a_write_whose_event_cannot_be_stored_is_undone() {
     store.insert_key(second.clone(), fixtures::created(&second)).await.unwrap_err();
     let key = &setting.new.key;
     let at = fixtures::at(3);
-    store.revoke(organization, key.id, at, &fixtures::revoked(key, at)).await.unwrap_err();
+    store.revoke_key(fixtures::revoke(&key, at)).await.unwrap_err();
     assert_eq!(KeyStore::list(store, organization, None, TEN).await.unwrap(), slice::from_ref(key));
 }

@@ -5,7 +5,9 @@
 use capykeys_conformance::{columns, fixtures};
 use capykeys_domain::{
     model::{AuditAction, Organization},
-    ports::{Change, ChangeFeed, FeedPosition, KeyStore, NewKey, Organizations, Poll, ReplicaId},
+    ports::{
+        Change, ChangeFeed, FeedPosition, FeedQuery, KeyStore, Limit, NewKey, Organizations, Poll, ReplicaId,
+    },
 };
 use capykeys_sqlite::SqliteStore;
 use rusqlite::Connection;
@@ -29,7 +31,7 @@ impl Scene {
         let store = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
         let organization = fixtures::organization(fixtures::at(0));
         let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), organization.id, None);
-        store.create(&organization, &event).await.unwrap();
+        let _ = store.create_organization(organization.clone(), event.clone()).await.unwrap();
         let key = fixtures::key(organization.id, fixtures::at(1));
         let _ = store.insert_key(key.clone(), fixtures::created(&key)).await.unwrap();
         let beside = Connection::open(directory.path().join("capykeys.db")).unwrap();
@@ -41,12 +43,17 @@ impl Scene {
     }
 
     async fn end(&self) -> FeedPosition {
-        self.store.head(READER).await.unwrap().position
+        self.store.feed_head(READER).await.unwrap().position
     }
 
     /// What is told after `position`; `None` where that has diverged.
     async fn told(&self, position: &FeedPosition) -> Option<Vec<Change>> {
-        match self.store.poll(READER, position, 100.try_into().unwrap()).await.unwrap() {
+        match self
+            .store
+            .poll_changes(FeedQuery { reader: READER, after: *position, limit: Limit::new(100).unwrap() })
+            .await
+            .unwrap()
+        {
             Poll::Changes { changes, .. } => Some(changes),
             Poll::Diverged(_) => None,
         }
@@ -214,8 +221,12 @@ async fn the_stores_time_is_the_machines_and_not_that_of_the_last_event() {
         scene.beside.query_row(millis, [], |row| row.get(0)).unwrap()
     };
     let before = now();
-    let head = scene.store.head(READER).await.unwrap();
-    let poll = scene.store.poll(READER, &head.position, 1.try_into().unwrap()).await.unwrap();
+    let head = scene.store.feed_head(READER).await.unwrap();
+    let poll = scene
+        .store
+        .poll_changes(FeedQuery { reader: READER, after: head.position, limit: Limit::new(1).unwrap() })
+        .await
+        .unwrap();
     let after = now();
     let Poll::Changes { store_time, .. } = poll else { panic!("{poll:?}") };
     for time in [head.store_time, store_time] {

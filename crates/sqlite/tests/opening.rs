@@ -15,7 +15,7 @@ use std::{
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::AuditAction,
-    ports::{AuditLog, Insertion, KeyStore, Organizations, Readiness},
+    ports::{AuditLog, Insertion, KeyStore, Limit, Organizations, Readiness},
 };
 use capykeys_migrations::Misfit;
 use capykeys_sqlite::{OpenError, ServerLock, SqliteStore};
@@ -39,15 +39,15 @@ async fn what_is_stored_survives_reopening() {
     {
         let store = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
         let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), organization.id, None);
-        store.create(&organization, &event).await.unwrap();
+        let _ = store.create_organization(organization.clone(), event.clone()).await.unwrap();
         assert_eq!(
             store.insert_key(new.clone(), fixtures::created(&new)).await.unwrap(),
             Insertion::Inserted
         );
     }
     let store = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
-    assert_eq!(KeyStore::find(&store, organization.id, new.key.id).await.unwrap(), Some(new.key));
-    let events = AuditLog::list(&store, organization.id, 0, 10.try_into().unwrap()).await.unwrap();
+    assert_eq!(store.find_key(organization.id, new.key.id).await.unwrap(), Some(new.key));
+    let events = AuditLog::list(&store, organization.id, 0, Limit::new(10).unwrap()).await.unwrap();
     assert_eq!(events.len(), 2);
 }
 
@@ -57,7 +57,7 @@ async fn dropping_the_last_clone_leaves_everything_in_the_one_file() {
     let store = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
     let clone = store.clone();
     drop(store);
-    clone.check().await.unwrap();
+    clone.check_readiness().await.unwrap();
     drop(clone);
     let files: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|one| one.unwrap().file_name()).collect();
     assert_eq!(files, ["capykeys.db"]);
@@ -87,11 +87,11 @@ async fn commands_open_the_store_beside_a_server() {
     let command = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
     let organization = fixtures::organization(fixtures::at(0));
     let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), organization.id, None);
-    command.create(&organization, &event).await.unwrap();
+    let _ = command.create_organization(organization.clone(), event.clone()).await.unwrap();
     drop(command);
     let found = Organizations::find(&server, organization.id).await.unwrap();
     assert_eq!(found, Some(organization));
-    server.check().await.unwrap();
+    server.check_readiness().await.unwrap();
 }
 
 #[test]
@@ -112,7 +112,7 @@ async fn a_newer_schema_is_not_served() {
     let directory = TempDir::new().unwrap();
     let running = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
     beside(&directory).execute(NEWER, []).unwrap();
-    assert!(running.check().await.is_err());
+    assert!(running.check_readiness().await.is_err());
     let error = SqliteStore::open(directory.path(), fixtures::host()).unwrap_err();
     assert!(matches!(error, OpenError::Misfit(Misfit::Newer(99))), "{error}");
 }

@@ -4,7 +4,7 @@ use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{AuditAction, ClerkOrganizationId, Creator, Scope, Suspension},
     policy::{Denial, Forbidden},
-    ports::{AuditLog, Insertion, NewKey, Organizations, Revocation},
+    ports::{AuditLog, Insertion, Limit, NewKey, Organizations, Revocation},
 };
 
 use crate::scene::scene;
@@ -42,11 +42,12 @@ async fn the_second_to_create_an_organization_gets_that_of_the_first() {
     let (store, second) = (scene.store.clone(), fixtures::organization_at_clerk(fixtures::at(2), "org_same"));
     let second_id = second.id;
     let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(2), second_id, None);
-    let creating = tokio::spawn(async move { store.create(&second, &event).await.unwrap() });
+    let creating =
+        tokio::spawn(async move { store.create_organization(second.clone(), event.clone()).await.unwrap() });
     scene.until_it_waits().await;
     scene.run("COMMIT").await;
     assert_eq!(creating.await.unwrap().id, scene.organization.id);
-    let limit = 100.try_into().unwrap();
+    let limit = Limit::new(100).unwrap();
     assert!(AuditLog::list(&scene.store, second_id, 0, limit).await.unwrap().is_empty());
 }
 
@@ -58,7 +59,11 @@ async fn the_second_to_suspend_an_organization_changes_nothing() {
     let suspending = tokio::spawn(async move {
         let suspension = Suspension { at: fixtures::at(9), reason: None };
         let event = fixtures::event(AuditAction::SuspendOrganization, fixtures::at(9), id, None);
-        store.set_suspension(id, Some(&suspension), fixtures::at(9), &event).await.unwrap().unwrap()
+        store
+            .set_suspension(fixtures::set_suspension(id, Some(suspension.clone()), fixtures::at(9)))
+            .await
+            .unwrap()
+            .unwrap()
     });
     scene.until_it_waits().await;
     scene.run("COMMIT").await;

@@ -152,6 +152,6 @@ async fn a_password_that_was_rotated_is_read_again() {
     kept.lock().unwrap().clone_from(&url("new"));
     cluster.stop();
     cluster.start_again();
-    store.check().await.unwrap();
+    store.check_readiness().await.unwrap();
     assert!(!format!("{store:?} {settings:?}").contains("new"));
 }

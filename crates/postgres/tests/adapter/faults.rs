@@ -146,6 +146,6 @@ fn connections_outlive_the_runtime_that_asked_for_them() {
     let database = single().block_on(database());
     let one = PostgresSettings { pool_size: 1, ..PostgresSettings::new(shared().url(&database)) };
     let store = PostgresStore::new(&one, connections.handle().clone()).unwrap();
-    single().block_on(store.check()).unwrap();
-    single().block_on(store.check()).unwrap();
+    single().block_on(store.check_readiness()).unwrap();
+    single().block_on(store.check_readiness()).unwrap();
 }

@@ -11,7 +11,7 @@ use std::{
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{Actor, AuditAction, AuditOutcome, AuditRecord},
-    ports::{AuditLog, EventLag, EventLog, EventPosition, Followed, KeyStore},
+    ports::{AuditLog, EventLag, EventLog, EventPosition, Followed, KeyStore, Limit},
 };
 use capykeys_postgres::{PostgresStore, migrate};
 use capykeys_testkit::{Cluster, shared};
@@ -46,7 +46,7 @@ impl Reader {
 
     /// What it is told next.
     async fn next(&mut self) -> Vec<AuditRecord> {
-        let told = self.store.follow(self.position.as_ref(), 50.try_into().unwrap()).await.unwrap();
+        let told = self.store.follow_events(self.position, Limit::new(50).unwrap()).await.unwrap();
         let Followed::Events { events, position, expired, lag } = told else { panic!("{told:?}") };
         assert!(!expired && events.is_sorted_by(|a, b| a.sequence < b.sequence));
         (self.position, self.lag) = (Some(position), lag);
@@ -73,7 +73,7 @@ impl Reader {
 
     /// Where it is told to go on.
     async fn diverged(&self) -> EventPosition {
-        let told = self.store.follow(self.position.as_ref(), 50.try_into().unwrap()).await.unwrap();
+        let told = self.store.follow_events(self.position, Limit::new(50).unwrap()).await.unwrap();
         let Followed::Diverged(position) = told else { panic!("{told:?}") };
         position
     }
@@ -89,7 +89,7 @@ async fn read_scene() -> (Scene, Reader) {
 
 async fn write(scene: &Scene) {
     let event = fixtures::event(AuditAction::ListKeys, fixtures::at(3), scene.organization.id, None);
-    scene.store.append(&event).await.unwrap();
+    scene.store.append_event(event).await.unwrap();
 }
 
 async fn numbers(client: &Client) -> Vec<i64> {
@@ -246,7 +246,7 @@ async fn after_a_failover_a_reader_goes_on_behind_the_last_event_that_was_not_lo
     let place = reader.diverged().await;
     assert_eq!(place.sequence, shared[1]);
     let event = fixtures::event(AuditAction::ListKeys, fixtures::at(4), scene.organization.id, None);
-    promoted.append(&event).await.unwrap();
+    promoted.append_event(event.clone()).await.unwrap();
     let lost = reader.position.unwrap().sequence;
     reader.position = Some(place);
     let told = reader.take(1).await;
@@ -288,7 +288,8 @@ async fn what_later_versions_write_is_shown_as_it_is() {
     for odd in ["[1, 2]", "\"text\"", "null", "{}"] {
         scene.run(&later(odd)).await;
     }
-    let listed = AuditLog::list(&scene.store, scene.organization.id, 2, 9.try_into().unwrap()).await.unwrap();
+    let listed =
+        AuditLog::list(&scene.store, scene.organization.id, 2, Limit::new(9).unwrap()).await.unwrap();
     assert_eq!(reader.next().await, listed);
     let event = &listed[0].event;
     assert_eq!(event.action.name(&event.outcome), "api_key.rotated");
@@ -304,7 +305,7 @@ async fn what_is_taken_out_by_hand_is_told_too() {
     write(&scene).await;
     write(&scene).await;
     scene.run("DELETE FROM audit_events WHERE sequence = 3").await;
-    let told = scene.store.follow(reader.position.as_ref(), 9.try_into().unwrap()).await.unwrap();
+    let told = scene.store.follow_events(reader.position, Limit::new(9).unwrap()).await.unwrap();
     assert!(matches!(told, Followed::Events { expired: true, .. }), "{told:?}");
     scene.run("DELETE FROM audit_events WHERE sequence > 1000").await;
     reader.position = reader.position.map(|place| EventPosition { sequence: 3, ..place });

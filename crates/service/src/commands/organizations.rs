@@ -1,10 +1,9 @@
 //! `capykeys organizations`: an operator works directly on the store.
 
-use std::num::NonZeroU32;
-
 use capykeys_domain::{
     model::{ClerkLink, Organization, OrganizationId, Renaming, Slug},
     policy::Permit,
+    ports::{Limit, RenameOrganization},
     usecases::{NewOrganization, Operators},
 };
 use capykeys_http::OrganizationView;

@@ -34,7 +34,7 @@ struct Patient {
 
 #[async_trait]
 impl KeyLookup for Patient {
-    async fn find_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
+    async fn find_key_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
         while self.waiting.load(Ordering::SeqCst) < CROWD {
             yield_now().await;
         }
