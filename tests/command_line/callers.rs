@@ -27,7 +27,7 @@ const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 const SUBJECT: &str = "system:serviceaccount:gateway:envoy";
 
 fn installation() -> Installation {
-    Installation::new(Store::Sqlite).set("INTERNAL__LISTEN", "127.0.0.1:0")
+    Installation::new(Store::first()).set("INTERNAL__LISTEN", "127.0.0.1:0")
 }
 
 /// Which asks for the tokens of the stand-in for an issuer.

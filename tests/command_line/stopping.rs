@@ -36,7 +36,7 @@ fn rounds() -> usize {
 
 /// A server that is not ready for this long before it stops.
 fn server(drain: &str) -> Server {
-    Server::start(&Arc::new(Installation::new(Store::Sqlite).set("SERVER__DRAIN_MS", drain)))
+    Server::start(&Arc::new(Installation::new(Store::first()).set("SERVER__DRAIN_MS", drain)))
 }
 
 fn request(method: &str, path: &str, key: &str, body: &str) -> String {

@@ -9,8 +9,20 @@ use std::{
 };
 
 use capykeys_testkit::{Cluster, Proxy};
-use capykeys_tests::{Answer, Installation, Server, Tenant, postgres, secrets, settings};
+use capykeys_tests::{Answer, Installation, Server, Tenant, on_one_store, postgres, secrets, settings};
 use serde_json::json;
+
+on_one_store![
+    postgresql:
+    postgresql_is_stopped_and_started,
+    postgresql_is_killed_and_started_and_no_secret_is_in_its_own_log,
+    postgresql_restarts_between_two_requests,
+    postgresql_stands_still,
+    the_network_swallows_everything,
+    the_network_is_cut,
+    open_connections_die_silently,
+    a_service_that_starts_without_postgresql_serves_when_it_comes,
+];
 
 /// Within which a caller is told that the store is away.
 const TOLD_WITHIN: Duration = Duration::from_secs(1);
@@ -103,7 +115,6 @@ fn assert_served_again(acme: &Tenant<'_>) {
     });
 }
 
-#[test]
 fn postgresql_is_stopped_and_started() {
     let scene = Scene::new();
     let acme = Tenant::new(&scene.server);
@@ -113,7 +124,6 @@ fn postgresql_is_stopped_and_started() {
     assert_served_again(&acme);
 }
 
-#[test]
 fn postgresql_is_killed_and_started_and_no_secret_is_in_its_own_log() {
     let scene = Scene::new();
     let acme = Tenant::new(&scene.server);
@@ -127,7 +137,6 @@ fn postgresql_is_killed_and_started_and_no_secret_is_in_its_own_log() {
     assert!(!log.contains(&secrets::digest(&acme.admin)), "a digest is in the log");
 }
 
-#[test]
 fn postgresql_restarts_between_two_requests() {
     let scene = Scene::new();
     let acme = Tenant::new(&scene.server);
@@ -137,7 +146,6 @@ fn postgresql_restarts_between_two_requests() {
     assert_served_again(&acme);
 }
 
-#[test]
 fn postgresql_stands_still() {
     let scene = Scene::new();
     let acme = Tenant::new(&scene.server);
@@ -172,7 +180,6 @@ impl Network {
     }
 }
 
-#[test]
 fn the_network_swallows_everything() {
     let network = Network::new();
     let acme = Tenant::new(&network.server);
@@ -183,7 +190,6 @@ fn the_network_swallows_everything() {
     assert_served_again(&acme);
 }
 
-#[test]
 fn the_network_is_cut() {
     let network = Network::new();
     let acme = Tenant::new(&network.server);
@@ -194,7 +200,6 @@ fn the_network_is_cut() {
 }
 
 /// As by a firewall that lost its table: what was open is dead and says nothing; new ones work.
-#[test]
 fn open_connections_die_silently() {
     let network = Network::new();
     let acme = Tenant::new(&network.server);
@@ -204,7 +209,6 @@ fn open_connections_die_silently() {
     assert_served_again(&acme);
 }
 
-#[test]
 fn a_service_that_starts_without_postgresql_serves_when_it_comes() {
     let cluster = Cluster::start(true);
     let installation = Arc::new(Installation::on_postgres(&postgres::database_of(&cluster)));

@@ -16,7 +16,7 @@ use capykeys_tests::{
 
 /// An installation that fetches the issuer's keys from `address`.
 fn installation(address: SocketAddr) -> Installation {
-    Installation::new(Store::Sqlite)
+    Installation::new(Store::first())
         .unset("CLERK__INSTANCES__DEV__PEM_FILE")
         .set("CLERK__INSTANCES__DEV__JWKS_URL", &format!("http://{address}/.well-known/jwks.json"))
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use capykeys_tests::{
     Created, Store, Tenant,
     clerk::{self, Session},
-    clock, on_both_stores,
+    clock, on_every_store,
 };
 use serde_json::{Value, json};
 
-on_both_stores![
+on_every_store![
     every_caller_may_do_what_its_row_says,
     nobody_does_anything_in_another_organization,
     nobody_does_anything_in_a_suspended_organization,

@@ -5,12 +5,12 @@ use std::time::Duration;
 use capykeys_tests::{
     Created, Store, Tenant,
     clerk::{self, Session},
-    clock, on_both_stores,
+    clock, on_every_store,
 };
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-on_both_stores![
+on_every_store![
     the_answer_holds_what_is_always_there_and_nothing_empty,
     names_come_back_byte_for_byte,
     scopes_come_back_in_their_order,
