@@ -25,8 +25,9 @@ const DEFAULT: &str = "sqlite,postgres";
 struct Kind {
     #[serde(skip)]
     name: String,
+    /// Where the file lies.
     #[serde(skip)]
-    file: PathBuf,
+    folder: String,
     /// The part of the service's configuration that chooses it.
     settings: Table,
     /// What makes a server of it look for its store where none is.
@@ -39,8 +40,9 @@ struct Kind {
     migrate: bool,
     /// A command line that makes an empty store, run beside the file: what it prints is `{fresh}`.
     fresh: Option<String>,
-    /// The service that is tested, from the file on, where it is not this repository's.
-    program: Option<PathBuf>,
+    /// The service that is tested, from the file on. `{target}` is where cargo puts programs.
+    #[serde(default = "capykeys")]
+    program: String,
     /// Why tests are ignored that need one of the [`CAPABILITIES`].
     #[serde(default)]
     cannot: BTreeMap<String, String>,
@@ -64,6 +66,10 @@ impl Tables {
 
 const fn yes() -> bool {
     true
+}
+
+fn capykeys() -> String {
+    format!("{{target}}/capykeys{}", env::consts::EXE_SUFFIX)
 }
 
 /// What tests may need: its name, who has it unless they say that they cannot, and what is said where they
@@ -98,33 +104,33 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn read(listed: &str) -> Kind {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let is_name = !listed.contains(['/', '.']);
-    let file = if is_name { format!("stores/{listed}.toml") } else { format!("../{listed}") };
-    let file = folder.join(if Path::new(listed).is_absolute() { listed.to_owned() } else { file });
-    println!("cargo::rerun-if-changed={}", file.display());
+    // An absolute path stays what it is.
+    let file =
+        if is_name { tests.join(format!("stores/{listed}.toml")) } else { tests.join("..").join(listed) };
     let place = file.display().to_string();
-    let told = |what: &str| -> ! { panic!("{VARIABLE}: {place}: {what}") };
-    let text = fs::read_to_string(&file).unwrap_or_else(|error| told(&error.to_string()));
-    let mut kind: Kind = toml::from_str(&text).unwrap_or_else(|error| told(&error.to_string()));
-    kind.name = file.file_stem().and_then(|name| name.to_str()).expect("a name").to_owned();
-    if !kind.name.chars().all(|one| one.is_ascii_alphanumeric() || one == '_') {
-        told("its name is not made of letters, digits and underscores alone");
+    println!("cargo::rerun-if-changed={place}");
+    let wrong = |what: &str| -> ! { panic!("{VARIABLE}: {place}: {what}") };
+    let text = fs::read_to_string(&file).unwrap_or_else(|error| wrong(&error.to_string()));
+    let kind: Kind = toml::from_str(&text).unwrap_or_else(|error| wrong(&error.to_string()));
+    let name = file.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if !name.chars().all(|one| one.is_ascii_alphanumeric() || one == '_') {
+        wrong("a name is made of letters, digits and underscores");
     }
-    for unknown in kind.cannot.keys().filter(|one| !CAPABILITIES.iter().any(|(name, ..)| name == one)) {
-        told(&format!("there is no capability {unknown}"));
+    let is_known = |name: &&String| CAPABILITIES.iter().any(|(known, ..)| known == name);
+    if let Some(unknown) = kind.cannot.keys().find(|name| !is_known(name)) {
+        wrong(&format!("there is no capability `{unknown}`"));
     }
-    kind.file = file;
-    kind
+    let folder = file.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
+    Kind { name, folder, ..kind }
 }
 
 /// The constant `KINDS`.
 fn descriptions(kinds: &[Kind]) -> String {
     let mut code = "const KINDS: &[Kind] = &[\n".to_owned();
     for kind in kinds {
-        let Kind { name, tables, migrate, fresh, .. } = kind;
-        let folder = kind.file.parent().expect("a file lies in a folder");
-        let program = kind.program.as_ref().map(|program| folder.join(program));
+        let Kind { name, folder, tables, migrate, fresh, program, .. } = kind;
         let (settings, unreachable) = (flat(&kind.settings), flat(&kind.unreachable));
         writeln!(
             code,
@@ -170,11 +176,13 @@ fn macros(kinds: &[Kind]) -> String {
             }}"
         )
     });
-    let every =
-        rule("$($($any:ident),+ $(,)?)? $(; $need:ident: $($name:ident),+ $(,)?)*", modules.collect());
+    let every = rule(
+        "$($($any:ident),+ $(,)?)? $(; $need:ident: $($name:ident),+ $(,)?)*",
+        &modules.collect::<String>(),
+    );
     let one = rule(
         "$($need:ident: $($name:ident),+ $(,)?);+",
-        "mod on_one_store { $($($crate::on_a_store!($need $name);)+)+ }".to_owned(),
+        "mod on_one_store { $($($crate::on_a_store!($need $name);)+)+ }",
     );
     let on_a_store = CAPABILITIES.map(|capability| {
         let lacks: Option<Vec<_>> = kinds.iter().map(|kind| Some((kind, lack(kind, capability)?))).collect();
@@ -200,11 +208,11 @@ fn definition(name: &str, about: &str, rules: &str) -> String {
     format!("#[doc = {about:?}]\n#[macro_export]\nmacro_rules! {name} {{\n{rules}}}\n")
 }
 
-fn rule(pattern: &str, code: String) -> String {
+fn rule(pattern: &str, code: &str) -> String {
     format!("({pattern}) => {{ {code} }};\n")
 }
 
 fn test((name, ..): Capability, lack: Option<&str>, store: &str) -> String {
     let ignore = lack.map_or_else(String::new, |reason| format!("#[ignore = {reason:?}]"));
-    rule(&format!("{name} $name:ident"), format!("#[test] {ignore} fn $name() {{ super::$name({store}); }}"))
+    rule(&format!("{name} $name:ident"), &format!("#[test] {ignore} fn $name() {{ super::$name({store}); }}"))
 }

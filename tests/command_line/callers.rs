@@ -156,8 +156,7 @@ fn only_clients_with_a_certificate_of_the_authority_are_answered() {
     let plain = base.replace("https", "http");
     assert!(client.get(format!("{plain}/readyz")).send().is_err());
     for named in ["gateway.example", "the client has shown no certificate", "does not speak TLS"] {
-        let found = server.log.wait_for(LIMIT, |line| line.contains(named).then_some(()));
-        assert!(found.is_some(), "{named}: {}", server.log.text());
+        server.says(LIMIT, named);
     }
     // What is for everybody is as it was.
     server.get("/livez").send().expect(200);

@@ -23,8 +23,7 @@ fn connect(address: SocketAddr) -> Option<TcpStream> {
 fn connections_to_the_api_take_nothing_from_the_cluster_nor_from_the_store(store: Store) {
     let installation = Arc::new(Installation::new(store).with_open_files(300));
     let server = Server::start(&installation);
-    let said = server.log.wait_for(LIMIT, |line| line.contains("too few open files").then_some(()));
-    assert!(said.is_some(), "{}", server.log.text());
+    server.says(LIMIT, "too few open files");
     let key = Tenant::new(&server).key_with(&["jobs:read"]).plaintext;
     // More than there are files. They wait to be accepted, in the system.
     let idle: Vec<_> = (0..400).map_while(|_| connect(server.address())).collect();

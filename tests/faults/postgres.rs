@@ -115,22 +115,25 @@ fn assert_served_again(acme: &Tenant<'_>) {
     });
 }
 
+/// Takes PostgreSQL away and gives it back.
+#[track_caller]
+fn away_and_back(acme: &Tenant<'_>, take: impl FnOnce(), give: impl FnOnce()) {
+    take();
+    assert_away(acme);
+    give();
+    assert_served_again(acme);
+}
+
 fn postgresql_is_stopped_and_started() {
     let scene = Scene::new();
     let acme = Tenant::new(&scene.server);
-    scene.cluster.stop();
-    assert_away(&acme);
-    scene.cluster.start_again();
-    assert_served_again(&acme);
+    away_and_back(&acme, || scene.cluster.stop(), || scene.cluster.start_again());
 }
 
 fn postgresql_is_killed_and_started_and_no_secret_is_in_its_own_log() {
     let scene = Scene::new();
     let acme = Tenant::new(&scene.server);
-    scene.cluster.kill();
-    assert_away(&acme);
-    scene.cluster.start_again();
-    assert_served_again(&acme);
+    away_and_back(&acme, || scene.cluster.kill(), || scene.cluster.start_again());
     let log = scene.cluster.log();
     assert!(log.contains("database system is ready"), "{log}");
     assert_eq!(log.lines().find_map(secrets::found_in), None);
@@ -149,10 +152,7 @@ fn postgresql_restarts_between_two_requests() {
 fn postgresql_stands_still() {
     let scene = Scene::new();
     let acme = Tenant::new(&scene.server);
-    scene.cluster.pause();
-    assert_away(&acme);
-    scene.cluster.resume();
-    assert_served_again(&acme);
+    away_and_back(&acme, || scene.cluster.pause(), || scene.cluster.resume());
 }
 
 /// A service that reaches its PostgreSQL through a proxy with faults.
@@ -184,19 +184,13 @@ fn the_network_swallows_everything() {
     let network = Network::new();
     let acme = Tenant::new(&network.server);
     acme.list();
-    network.proxy.swallow(true);
-    assert_away(&acme);
-    network.proxy.heal();
-    assert_served_again(&acme);
+    away_and_back(&acme, || network.proxy.swallow(true), || network.proxy.heal());
 }
 
 fn the_network_is_cut() {
     let network = Network::new();
     let acme = Tenant::new(&network.server);
-    network.proxy.cut();
-    assert_away(&acme);
-    network.proxy.heal();
-    assert_served_again(&acme);
+    away_and_back(&acme, || network.proxy.cut(), || network.proxy.heal());
 }
 
 /// As by a firewall that lost its table: what was open is dead and says nothing; new ones work.

@@ -11,6 +11,7 @@ use std::{
 use capykeys_tests::{
     Installation, Server, Store,
     clerk::{self, Session},
+    server::free_address,
     wait,
 };
 
@@ -35,11 +36,6 @@ fn publish(listener: TcpListener) {
             let _ = connection.write_all((head + &body).as_bytes());
         }
     });
-}
-
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
 }
 
 #[test]

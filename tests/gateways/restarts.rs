@@ -13,7 +13,9 @@ use std::{
     time::Duration,
 };
 
-use capykeys_tests::{Installation, Server, Store, Tenant, on_every_store, settings, wait};
+use capykeys_tests::{
+    Installation, Server, Store, Tenant, on_every_store, server::free_address, settings, wait,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tempfile::TempDir;
@@ -21,7 +23,6 @@ use tempfile::TempDir;
 use crate::{
     message::Message,
     request::{Connection, Request},
-    stand::free_address,
 };
 
 on_every_store![; replicas: no_request_is_lost_when_servers_are_restarted_in_turn];

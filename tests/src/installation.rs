@@ -231,6 +231,11 @@ impl Installation {
         assert_eq!(changed, 1, "{statement}");
     }
 
+    /// Whether this line says where its store is.
+    pub fn leads_to_its_store(&self, line: &str) -> bool {
+        self.place().is_named_in(line)
+    }
+
     /// Runs a command that prints JSON.
     #[track_caller]
     pub fn json(&self, arguments: &[&str]) -> Value {
@@ -268,12 +273,9 @@ impl Output {
 /// # Panics
 /// Where it is missing.
 pub fn binary() -> PathBuf {
-    if let Some(program) = Store::first().program() {
-        return program;
-    }
     let test = env::current_exe().expect("a test knows where it stands");
     let profile = test.ancestors().nth(2).expect("tests stand in target/<profile>/deps");
-    let binary = profile.join(format!("capykeys{}", env::consts::EXE_SUFFIX));
+    let binary = Store::first().program(profile);
     assert!(binary.exists(), "{} is missing: run `make test`, which builds it first", binary.display());
     binary
 }

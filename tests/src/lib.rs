@@ -29,6 +29,7 @@ mod place;
 pub mod postgres;
 pub mod process;
 pub mod raw;
+pub mod scopes;
 pub mod secrets;
 pub mod server;
 pub mod settings;

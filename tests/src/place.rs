@@ -54,6 +54,12 @@ impl Place {
         self.store.kind().tables.map(|tables| tables.map(|place| self.fill(place)))
     }
 
+    /// Whether this names what is its own of the settings.
+    pub(crate) fn is_named_in(&self, line: &str) -> bool {
+        let mut own = self.store.kind().settings.iter().filter(|(_, value)| value.contains('{'));
+        own.any(|(_, value)| line.contains(&self.fill(value)))
+    }
+
     fn filled(&self, settings: Settings) -> impl Iterator<Item = (&'static str, String)> {
         settings.iter().map(|(name, value)| (*name, self.fill(value)))
     }

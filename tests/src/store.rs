@@ -1,7 +1,7 @@
 //! The kinds of store under test, and one running server for each that ordinary tests share.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
 
@@ -19,7 +19,8 @@ pub(crate) struct Kind {
     pub(crate) fresh: Option<&'static str>,
     /// Where the file lies.
     pub(crate) folder: &'static str,
-    program: Option<&'static str>,
+    /// From there on.
+    program: &'static str,
 }
 
 pub(crate) type Settings = &'static [(&'static str, &'static str)];
@@ -72,9 +73,10 @@ impl Store {
         self.kind().tables.map(|tables| tables.map(drop))
     }
 
-    /// The service that is tested on it, where it is not this repository's.
-    pub(crate) fn program(self) -> Option<PathBuf> {
-        self.kind().program.map(PathBuf::from)
+    /// The service that is tested on it; `target` is where cargo puts programs.
+    pub(crate) fn program(self, target: &Path) -> PathBuf {
+        let Kind { program, folder, .. } = self.kind();
+        Path::new(folder).join(program.replace("{target}", &target.to_string_lossy()))
     }
 
     /// Whether `capykeys migrate` comes before the first start.
