@@ -33,6 +33,8 @@ struct Kind {
     /// What makes a server of it look for its store where none is.
     #[serde(default)]
     unreachable: Table,
+    /// The folder in which it makes a pepper and itself where nothing is configured, if it does.
+    embedded: Option<String>,
     /// Where the tables of this repository's migrations are, if it has these.
     tables: Option<Tables>,
     /// Whether `capykeys migrate` makes its schema before a server starts.
@@ -74,9 +76,10 @@ fn capykeys() -> String {
 
 /// What tests may need: its name, who has it unless they say that they cannot, and what is said where they
 /// do not say why not.
-const CAPABILITIES: [Capability; 6] = [
+const CAPABILITIES: [Capability; 7] = [
     ("replicas", |_| true, ""),
     ("one_server", |kind| kind.cannot.contains_key("replicas"), "several servers may work on it"),
+    ("embedded", |kind| kind.embedded.is_some(), "its file does not say where it is `embedded`"),
     ("unreachable", |kind| !kind.unreachable.is_empty(), "its file has no `[unreachable]`"),
     ("tables", |kind| kind.tables.is_some(), "its file has no `[tables]`"),
     ("sqlite", |kind| matches!(kind.tables, Some(Tables::Sqlite(_))), "its tables are not in SQLite"),
@@ -130,12 +133,12 @@ fn read(listed: &str) -> Kind {
 fn descriptions(kinds: &[Kind]) -> String {
     let mut code = "const KINDS: &[Kind] = &[\n".to_owned();
     for kind in kinds {
-        let Kind { name, folder, tables, migrate, fresh, program, .. } = kind;
+        let Kind { name, folder, embedded, tables, migrate, fresh, program, .. } = kind;
         let (settings, unreachable) = (flat(&kind.settings), flat(&kind.unreachable));
         writeln!(
             code,
             "Kind {{ name: {name:?}, settings: &{settings:?}, unreachable: &{unreachable:?}, \
-             tables: {tables}, migrate: {migrate}, fresh: {fresh:?}, folder: {folder:?}, program: {program:?} }},",
+             embedded: {embedded:?}, tables: {tables}, migrate: {migrate}, fresh: {fresh:?}, folder: {folder:?}, program: {program:?} }},",
             tables = tables.as_ref().map_or_else(|| "None".to_owned(), Tables::code),
         )
         .expect("a string takes everything");
@@ -176,10 +179,13 @@ fn macros(kinds: &[Kind]) -> String {
             }}"
         )
     });
-    let every = rule(
-        "$($($any:ident),+ $(,)?)? $(; $need:ident: $($name:ident),+ $(,)?)*",
-        &modules.collect::<String>(),
-    );
+    let every = [
+        rule("$need:ident: $($rest:tt)+", "$crate::on_every_store! { ; $need: $($rest)+ }"),
+        rule(
+            "$($($any:ident),+ $(,)?)? $(; $need:ident: $($name:ident),+ $(,)?)*",
+            &modules.collect::<String>(),
+        ),
+    ];
     let one = rule(
         "$($need:ident: $($name:ident),+ $(,)?);+",
         "mod on_one_store { $($($crate::on_a_store!($need $name);)+)+ }",
@@ -197,11 +203,15 @@ fn macros(kinds: &[Kind]) -> String {
         let rules = CAPABILITIES.map(|capability| test(capability, lack(kind, capability), &store));
         definition(&format!("on_store_{index}"), "Makes one test.", &rules.concat())
     });
-    iter::once(definition("on_every_store", "Makes tests of each kind of store: see the crate.", &every))
-        .chain([definition("on_one_store", "Makes tests of no kind of store: see the crate.", &one)])
-        .chain([definition("on_a_store", "Makes one test.", &on_a_store.concat())])
-        .chain(on_each_store)
-        .collect()
+    iter::once(definition(
+        "on_every_store",
+        "Makes tests of each kind of store: see the crate.",
+        &every.concat(),
+    ))
+    .chain([definition("on_one_store", "Makes tests of no kind of store: see the crate.", &one)])
+    .chain([definition("on_a_store", "Makes one test.", &on_a_store.concat())])
+    .chain(on_each_store)
+    .collect()
 }
 
 fn definition(name: &str, about: &str, rules: &str) -> String {

@@ -17,7 +17,10 @@ use capykeys_tests::{
 };
 use serde_json::{Value, json};
 
-on_every_store![what_was_acknowledged_is_kept_when_the_service_is_killed];
+on_every_store![
+    what_was_acknowledged_is_kept_when_the_service_is_killed;
+    embedded: what_is_killed_while_it_makes_its_store_opens_it_again,
+];
 on_one_store![postgresql: postgresql_keeps_what_was_acknowledged_when_it_is_killed_itself];
 
 const WRITERS: usize = 4;
@@ -136,10 +139,9 @@ fn postgresql_keeps_what_was_acknowledged_when_it_is_killed_itself() {
 }
 
 /// The data are there from the first acknowledged write on, even where the start itself is cut off.
-#[test]
-fn sqlite_opens_again_after_being_killed_while_starting() {
+fn what_is_killed_while_it_makes_its_store_opens_it_again(store: Store) {
     for delay in 0..settings::kill_rounds() as u64 {
-        let installation = Installation::bare();
+        let installation = Installation::bare_on(store);
         let mut command = installation.command(&["serve"]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
         thread::sleep(Duration::from_millis(delay * 7));

@@ -25,7 +25,7 @@ use crate::{
     request::{Connection, Request},
 };
 
-on_every_store![; replicas: no_request_is_lost_when_servers_are_restarted_in_turn];
+on_every_store![replicas: no_request_is_lost_when_servers_are_restarted_in_turn];
 
 const LIMIT: Duration = Duration::from_mins(1);
 const CLIENTS: usize = 8;

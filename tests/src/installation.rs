@@ -98,6 +98,14 @@ impl Installation {
         .set("LOG__FORMAT", "json")
     }
 
+    /// What a newcomer has who sets nothing but the store.
+    pub fn bare_on(store: Store) -> Self {
+        let installation = Self::bare();
+        let place = Place::new(store, installation.directory());
+        let installation = installation.set_all(place.settings());
+        Self { place: Some(place), ..installation }
+    }
+
     fn on(self, place: Place) -> Self {
         let pem = self.directory().join("clerk.pem");
         fs::write(&pem, clerk::public_key_pem()).expect("the issuer's public key is written");
@@ -229,6 +237,14 @@ impl Installation {
             }
         };
         assert_eq!(changed, 1, "{statement}");
+    }
+
+    /// The folder in which its store has made itself.
+    ///
+    /// # Panics
+    /// Where the store is not one that does.
+    pub fn data(&self) -> PathBuf {
+        self.place().embedded().expect("an embedded store").into()
     }
 
     /// Whether this line says where its store is.

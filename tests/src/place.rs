@@ -50,6 +50,11 @@ impl Place {
         self.filled(self.store.kind().unreachable)
     }
 
+    /// The folder in which it has made itself, and a pepper where none is configured.
+    pub(crate) fn embedded(&self) -> Option<String> {
+        self.store.kind().embedded.map(|folder| self.fill(folder))
+    }
+
     pub(crate) fn tables(&self) -> Option<Tables<String>> {
         self.store.kind().tables.map(|tables| tables.map(|place| self.fill(place)))
     }

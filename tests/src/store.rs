@@ -14,6 +14,7 @@ pub(crate) struct Kind {
     name: &'static str,
     pub(crate) settings: Settings,
     pub(crate) unreachable: Settings,
+    pub(crate) embedded: Option<&'static str>,
     pub(crate) tables: Option<Tables<&'static str>>,
     migrate: bool,
     pub(crate) fresh: Option<&'static str>,
