@@ -71,12 +71,9 @@ impl Shared {
         })
     }
 
-    /// Whether it could be written now, or is being written.
-    pub(crate) fn probe(&self) -> Result<(), Failure> {
-        self.with(|database| match database.try_begin_write() {
-            Err(TransactionError::WouldBlock) => Ok(()),
-            begun => Ok(begun?.abort()?),
-        })
+    /// Takes its turn at writing, and writes nothing.
+    pub(crate) fn take_turn(&self, deadline: Instant) -> Result<(), Failure> {
+        self.with(|database| Ok(begin_write(database, deadline)?.abort()?))
     }
 
     fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, Failure> {

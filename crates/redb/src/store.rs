@@ -52,17 +52,9 @@ impl RedbStore {
         operation: &'static str,
         read: impl FnOnce(&ReadTransaction) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Unavailable> {
-        self.blocking(operation, |database| database.read(read)).await
-    }
-
-    async fn blocking<T: Send + 'static>(
-        &self,
-        operation: &'static str,
-        work: impl FnOnce(&Shared) -> Result<T, Failure> + Send + 'static,
-    ) -> Result<T, Unavailable> {
         let database = Arc::clone(&self.database);
-        let working = spawn_blocking(move || work(&database));
-        self.within(operation, Instant::now() + self.deadline, working).await
+        let reading = spawn_blocking(move || database.read(read));
+        self.within(operation, Instant::now() + self.deadline, reading).await
     }
 
     /// Writes, on a thread that may block. Once begun it goes on to its end, whether anybody waits for it or not.
@@ -71,17 +63,25 @@ impl RedbStore {
         operation: &'static str,
         write: impl FnOnce(&WriteTransaction) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Unavailable> {
+        self.in_turn(operation, move |database, deadline| database.write(deadline, write)).await
+    }
+
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&Shared, Instant) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Unavailable> {
         let (database, turn) = (Arc::clone(&self.database), Arc::clone(&self.turn));
         let deadline = Instant::now() + self.deadline;
-        let writing = async {
+        let working = async {
             let turn = turn.lock_owned().await;
-            let write = move || {
+            let work = move || {
                 let _turn = turn;
-                database.write(deadline, write)
+                work(&database, deadline)
             };
-            spawn_blocking(write).await
+            spawn_blocking(work).await
         };
-        self.within(operation, deadline, writing).await
+        self.within(operation, deadline, working).await
     }
 
     async fn within<T, E>(
@@ -99,14 +99,11 @@ impl RedbStore {
     }
 }
 
-/// It reads, and it could write.
+/// It reads, and it could write: a turn at that comes in time.
 #[async_trait]
 impl Readiness for RedbStore {
     async fn check_readiness(&self) -> Result<(), Unavailable> {
-        self.blocking("check", |database| {
-            database.read(|transaction| number(transaction, FORMAT))?;
-            database.probe()
-        })
-        .await
+        self.read("check the format", |transaction| number(transaction, FORMAT).map(drop)).await?;
+        self.in_turn("take a turn at writing", Shared::take_turn).await
     }
 }
