@@ -84,6 +84,7 @@ impl Waiting {
 mod tests {
     use std::time::Duration;
 
+    use capykeys_conformance::fixtures;
     use capykeys_domain::ports::RegisteredReplica;
 
     use super::*;

@@ -2,10 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use capykeys_domain::{
-    model::Sequence,
-    ports::{RegisteredReplica, Registry, ReplicaId},
-};
+use capykeys_domain::ports::{RegisteredReplica, Registry, ReplicaId};
 
 use crate::{BootTime, settings::run_out};
 
@@ -79,7 +76,7 @@ impl Reaper {
 
 #[cfg(test)]
 mod tests {
-    use capykeys_domain::ports::FeedProgress;
+    use capykeys_domain::{model::Sequence, ports::FeedProgress};
 
     use super::*;
 

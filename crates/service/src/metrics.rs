@@ -26,7 +26,7 @@ pub(crate) fn metrics(
     registry.register_collector(Box::new(Refusals(sessions)));
     registry.register_collector(Box::new(Cache(cache)));
     let help = "Active keys whose pepper is not configured: they are refused";
-    registry.register_replica("keys_of_missing_peppers", help, missing_peppers);
+    registry.register("keys_of_missing_peppers", help, missing_peppers);
     Arc::new(move || {
         let mut text = String::new();
         text::encode(&mut text, &registry).ok()?;

@@ -21,7 +21,7 @@ async fn old_events_go_in_steps_and_the_oldest_first() {
         let event = fixtures::event(AuditAction::ListKeys, fixtures::at(at), organization, None);
         store.append_event(event.clone()).await.unwrap();
     }
-    let left = async || AuditLog::list(&store, organization, 0, HUNDRED).await.unwrap().len();
+    let left = async || store.list_events(fixtures::all_events(organization)).await.unwrap().len();
     assert_eq!(store.expire_events(fixtures::at(4), TWO).await.unwrap(), 2);
     assert_eq!(left().await, 3);
     assert_eq!(store.expire_events(fixtures::at(4), HUNDRED).await.unwrap(), 2);
@@ -43,7 +43,7 @@ async fn what_other_versions_write_is_shown_as_it_is() {
     let id: String = organization.uuid().simple().to_string();
     beside.execute_batch(&ROWS.replace("?1", &format!("x'{id}'"))).unwrap();
 
-    let listed = AuditLog::list(&store, organization, 0, HUNDRED).await.unwrap();
+    let listed = store.list_events(fixtures::all_events(organization)).await.unwrap();
     let followed = store.follow_events(None, HUNDRED).await.unwrap();
     assert!(matches!(followed, Followed::Events { events, .. } if events == listed));
     let shown: Vec<_> = listed.iter().map(|one| one.event.action.name(&one.event.outcome)).collect();

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use capykeys_conformance::Store;
+use capykeys_conformance::{Store, fixtures};
 use capykeys_sqlite::SqliteStore;
 use tempfile::TempDir;
 

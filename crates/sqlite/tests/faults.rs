@@ -7,13 +7,11 @@ use std::{error::Error as _, slice};
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{ApiKey, AuditAction, KeySource, Organization},
-    ports::{AuditLog, Insertion, KeyLookup, KeyStore, Limit, NewKey, Organizations, Readiness},
+    ports::{AuditLog, Insertion, KeyLookup, KeyStore, NewKey, Organizations, Readiness},
 };
 use capykeys_sqlite::SqliteStore;
 use rusqlite::Connection;
 use tempfile::TempDir;
-
-const TEN: Limit = Limit::new(10).unwrap();
 
 struct Setting {
     store: SqliteStore,
@@ -60,8 +58,8 @@ async fn a_row_that_the_domain_does_not_accept_is_unavailable_and_not_repeated()
 
         let (store, id, organization) = (&setting.store, setting.new.key.id, setting.organization.id);
         for error in [
-            KeyStore::find(store, organization, id).await.unwrap_err(),
-            KeyStore::list(store, organization, None, TEN).await.unwrap_err(),
+            store.find_key(organization, id).await.unwrap_err(),
+            store.list_keys(fixtures::all_keys(organization)).await.unwrap_err(),
             store.find_key_by_digest(slice::from_ref(&setting.new.digest)).await.unwrap_err(),
         ] {
             let text = error.to_string();
@@ -79,8 +77,8 @@ async fn a_source_that_is_not_known_is_read_as_it_is() {
     setting.beside().execute("UPDATE api_keys SET source = 'robot'", []).unwrap();
     let (store, id, organization) = (&setting.store, setting.new.key.id, setting.organization.id);
     let expected = ApiKey { source: KeySource::Other("robot".to_owned()), ..setting.new.key.clone() };
-    assert_eq!(KeyStore::find(store, organization, id).await.unwrap().as_ref(), Some(&expected));
-    assert_eq!(KeyStore::list(store, organization, None, TEN).await.unwrap(), slice::from_ref(&expected));
+    assert_eq!(store.find_key(organization, id).await.unwrap().as_ref(), Some(&expected));
+    assert_eq!(store.list_keys(fixtures::all_keys(organization)).await.unwrap(), slice::from_ref(&expected));
     let found = store.find_key_by_digest(slice::from_ref(&setting.new.digest)).await.unwrap().unwrap();
     assert_eq!(found.key, expected);
 }
@@ -128,8 +126,8 @@ async fn while_another_process_writes_reads_go_on_and_a_write_is_refused_in_time
         error.to_string(),
         "sqlite: insert key: another program keeps the database locked (SQLite code 5)"
     );
-    assert_eq!(Organizations::find(store, organization).await.unwrap(), Some(setting.organization.clone()));
-    assert_eq!(AuditLog::list(store, organization, 0, TEN).await.unwrap().len(), 2);
+    assert_eq!(store.find_organization(organization).await.unwrap(), Some(setting.organization.clone()));
+    assert_eq!(store.list_events(fixtures::all_events(organization)).await.unwrap().len(), 2);
 
     other.execute_batch("ROLLBACK").unwrap();
     assert_eq!(store.insert_key(second.clone(), event.clone()).await.unwrap(), Insertion::Inserted);
@@ -146,6 +144,6 @@ async fn a_write_whose_event_cannot_be_stored_is_undone() {
     store.insert_key(second.clone(), fixtures::created(&second)).await.unwrap_err();
     let key = &setting.new.key;
     let at = fixtures::at(3);
-    store.revoke_key(fixtures::revoke(&key, at)).await.unwrap_err();
-    assert_eq!(KeyStore::list(store, organization, None, TEN).await.unwrap(), slice::from_ref(key));
+    store.revoke_key(fixtures::revoke(key, at)).await.unwrap_err();
+    assert_eq!(store.list_keys(fixtures::all_keys(organization)).await.unwrap(), slice::from_ref(key));
 }

@@ -15,7 +15,7 @@ use std::{
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::AuditAction,
-    ports::{AuditLog, Insertion, KeyStore, Limit, Organizations, Readiness},
+    ports::{AuditLog, Insertion, KeyStore, Organizations, Readiness},
 };
 use capykeys_migrations::Misfit;
 use capykeys_sqlite::{OpenError, ServerLock, SqliteStore};
@@ -47,7 +47,7 @@ async fn what_is_stored_survives_reopening() {
     }
     let store = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
     assert_eq!(store.find_key(organization.id, new.key.id).await.unwrap(), Some(new.key));
-    let events = AuditLog::list(&store, organization.id, 0, Limit::new(10).unwrap()).await.unwrap();
+    let events = store.list_events(fixtures::all_events(organization.id)).await.unwrap();
     assert_eq!(events.len(), 2);
 }
 
@@ -89,7 +89,7 @@ async fn commands_open_the_store_beside_a_server() {
     let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), organization.id, None);
     let _ = command.create_organization(organization.clone(), event.clone()).await.unwrap();
     drop(command);
-    let found = Organizations::find(&server, organization.id).await.unwrap();
+    let found = server.find_organization(organization.id).await.unwrap();
     assert_eq!(found, Some(organization));
     server.check_readiness().await.unwrap();
 }

@@ -1,6 +1,6 @@
 //! Which peppers the keys need, and who has them.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use capykeys_domain::{
     model::KeyId,
@@ -137,6 +137,22 @@ pub async fn the_last_turn_is_the_highest(store: &Store) {
     }
     assert!(!store.take_turn(ONE, "4").await);
     assert_eq!(store.turns().await[2], None);
+}
+
+/// Those that are after the same one are not turned away.
+pub async fn of_many_turns_at_once_each_is_given(store: &Store) {
+    let names: Vec<_> = (1..=16_u8).map(|number| number.to_string()).collect();
+    let checks: Vec<_> = names.iter().zip(1..).map(|(name, value)| check(name, value)).collect();
+    store.announce(ONE, &checks).await;
+    let turns = names.iter().map(|name| {
+        let (peppers, pepper) = (Arc::clone(&store.peppers), id(name));
+        tokio::spawn(async move { peppers.take_turn(ONE, pepper).await.unwrap() })
+    });
+    for given in join_all(turns.collect::<Vec<_>>()).await {
+        assert!(given.unwrap());
+    }
+    let turns: HashSet<_> = store.turns().await.into_iter().flatten().collect();
+    assert_eq!(turns.len(), names.len());
 }
 
 /// Of every organization; a key counts no more from the moment that its end names.

@@ -13,7 +13,7 @@ const HUNDRED: Limit = Limit::new(100).unwrap();
 
 async fn sequences(scene: &Scene) -> Vec<i64> {
     let events = scene.store.list_events(fixtures::all_events(scene.organization.id)).await.unwrap();
-    events.iter().map(|one| one.sequence).collect()
+    events.iter().map(|one| one.sequence.get()).collect()
 }
 
 #[tokio::test]

@@ -161,8 +161,7 @@ async fn a_revocation_that_commits_late_is_not_passed_by_a_later_one() {
         scene.run(&first).await;
         let (store, revoked) = (scene.store.clone(), second.key.clone());
         let revoking = tokio::spawn(async move {
-            let (at, id) = (fixtures::at(9), revoked.id);
-            store.revoke_key(fixtures::revoke(&revoked, at)).await.unwrap()
+            store.revoke_key(fixtures::revoke(&revoked, fixtures::at(9))).await.unwrap()
         });
         scene.until_it_waits().await;
         assert_eq!(told(&scene.store, &start).await, (vec![], start));
@@ -178,7 +177,7 @@ async fn a_revocation_that_commits_late_is_not_passed_by_a_later_one() {
         }
         let (changes, position) = told(&scene.store, &start).await;
         assert_eq!(changes, expected, "{ending}");
-        assert_eq!(position.sequence - start.sequence, i64::try_from(expected.len()).unwrap());
+        assert_eq!(position.sequence.since(start.sequence), expected.len() as u64);
     }
 }
 
@@ -278,11 +277,10 @@ async fn a_promoted_standby_is_another_history_for_every_reader() {
     assert!(diverged(&other, &shared).await, "an event that it has");
     until(|| cache.status().keys == 0).await;
     let at = fixtures::at(9);
-    let event = fixtures::revoked(&late.key, at);
-    let _ = other.revoke(scene.organization.id, late.key.id, at, &event).await.unwrap().unwrap();
+    let _ = other.revoke_key(fixtures::revoke(&late.key, at)).await.unwrap().unwrap();
     assert_eq!(end(&other).await.sequence, read.sequence, "the number is taken again");
     assert!(diverged(&other, &read).await);
-    let promoted = FeedPosition { history: end(&other).await.history, ..shared };
+    let promoted = FeedPosition { epoch: end(&other).await.epoch, ..shared };
     assert_eq!(told(&other, &promoted).await.0, [Change::Key(late.key.id)]);
 }
 
@@ -343,7 +341,7 @@ async fn none_missed(each: usize) {
             for id in share {
                 let at = fixtures::at(9);
                 let event = fixtures::event(AuditAction::RevokeKey, at, organization, Some(id));
-                let _ = store.revoke(organization, id, at, &event).await.unwrap().unwrap();
+                let _ = store.revoke_key(RevokeKey { organization, id, at, event }).await.unwrap().unwrap();
             }
         })
     });

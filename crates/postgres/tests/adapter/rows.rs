@@ -3,7 +3,7 @@
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{ApiKey, AuditAction, KeySource, ProjectId},
-    ports::{Insertion, KeyLookup, KeyStore, Limit, Organizations},
+    ports::{Insertion, KeyLookup, KeyStore, Organizations},
 };
 use capykeys_testkit::shared;
 use tokio_postgres::error::SqlState;
@@ -51,7 +51,7 @@ async fn a_source_that_is_not_known_is_read_as_it_is() {
     let (id, organization) = (scene.key.key.id, scene.organization.id);
     let expected = ApiKey { source: KeySource::Other("robot".to_owned()), ..scene.key.key.clone() };
     assert_eq!(scene.store.find_key(organization, id).await.unwrap().as_ref(), Some(&expected));
-    let listed = KeyStore::list(&scene.store, organization, None, Limit::new(10).unwrap()).await.unwrap();
+    let listed = scene.store.list_keys(fixtures::all_keys(organization)).await.unwrap();
     assert_eq!(listed, std::slice::from_ref(&expected));
     let found = scene.store.find_key_by_digest(&[scene.key.digest]).await.unwrap().unwrap();
     assert_eq!(found.key, expected);

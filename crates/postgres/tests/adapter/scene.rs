@@ -5,7 +5,7 @@ use std::time::Duration;
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{AuditAction, KeyId, Organization},
-    ports::{AuditLog, Insertion, KeyStore, Limit, NewKey, Organizations, Revocation},
+    ports::{AuditLog, Insertion, KeyStore, NewKey, Organizations, Revocation},
 };
 use capykeys_postgres::PostgresStore;
 use capykeys_testkit::shared;
@@ -73,7 +73,7 @@ impl Scene {
     }
 
     pub(crate) fn revoke(&self) -> JoinHandle<Option<Revocation>> {
-        let (store, id, key) = (self.store.clone(), self.organization.id, self.key.key.clone());
+        let (store, key) = (self.store.clone(), self.key.key.clone());
         let at = fixtures::at(9);
         tokio::spawn(async move { store.revoke_key(fixtures::revoke(&key, at)).await.unwrap() })
     }
@@ -91,7 +91,6 @@ impl Scene {
     }
 
     pub(crate) async fn events(&self) -> usize {
-        let limit = Limit::new(100).unwrap();
-        AuditLog::list(&self.store, self.organization.id, 0, limit).await.unwrap().len()
+        self.store.list_events(fixtures::all_events(self.organization.id)).await.unwrap().len()
     }
 }

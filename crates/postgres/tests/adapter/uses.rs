@@ -19,7 +19,7 @@ impl Scene {
     }
 
     async fn last_used_at(&self, id: KeyId) -> Option<Timestamp> {
-        KeyStore::find(&self.store, self.organization.id, id).await.unwrap().unwrap().last_used_at
+        self.store.find_key(self.organization.id, id).await.unwrap().unwrap().last_used_at
     }
 
     /// Which transaction wrote the key's row as it is now.

@@ -18,7 +18,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
-use crate::adapters::command_context;
+use crate::adapters::{command_context, host};
 
 struct Third {
     folder: TempDir,

@@ -3,7 +3,7 @@
 use capykeys_domain::{
     model::{ClerkLink, Organization, OrganizationId, Renaming, Slug},
     policy::Permit,
-    ports::{Limit, RenameOrganization},
+    ports::Limit,
     usecases::{NewOrganization, Operators},
 };
 use capykeys_http::OrganizationView;
@@ -28,7 +28,7 @@ pub(crate) async fn run(app: &App, command: cli::Organizations) -> Result<(), Er
         cli::Organizations::Rename(cli::RenameOrganization { organization, name, slug }) => {
             let (permit, renaming) =
                 (Permit::operator_manages(organization), Renaming { name, slug, clerk_slug: None });
-            changed(organization, operators.rename_organization(&permit, &renaming, &context).await?)
+            changed(organization, operators.rename_organization(&permit, renaming, &context).await?)
         }
         cli::Organizations::Suspend { organization, reason } => {
             let permit = Permit::operator_manages(organization);

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use capykeys_conformance::{fixtures, model::ModelStore};
 use capykeys_domain::{
     model::{Actor, AuditAction, AuditEvent, AuditOutcome, AuditRecord, KeyId, OrganizationId, Timestamp},
-    ports::{AuditLog, EventQuery, Limit, RevokeKey, Unavailable},
+    ports::{AuditLog, EventQuery, Limit, Unavailable},
 };
 use capykeys_usage::CountedRefusals;
 

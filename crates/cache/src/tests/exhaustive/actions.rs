@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use capykeys_conformance::fixtures;
 use capykeys_domain::ports::{FeedProgress, NewestEpoch, Poll, Registry, ReplicaId};
 
 use super::{
