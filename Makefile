@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run build test upgrades soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential oidc-provider deny
+.PHONY: help run build test upgrades adapter-tests soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential oidc-provider deny
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -22,6 +22,13 @@ postgres: ## Find a PostgreSQL for the tests, or install one
 
 test: build ## Run every test, on a throw-away PostgreSQL too
 	$(TEST_PROGRAMS) cargo test --locked --workspace
+
+# A name of tests/stores, or the path of a file like those.
+STORE ?= sqlite,postgres
+
+adapter-tests: build ## Run the end-to-end tests on your own kind of store (STORE=path/of/its.toml)
+	CAPYKEYS_TEST_STORES="$(STORE)" $(TEST_PROGRAMS) cargo test --locked --no-fail-fast --package capykeys-tests \
+		--test v1 --test command_line --test faults --test promise --test gateways
 
 upgrades: build ## Replace the last release by today's program under load, and back
 	@previous="$$(scripts/previous)"; outcome=$$?; \

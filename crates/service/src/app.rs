@@ -10,17 +10,17 @@ use capykeys_domain::{
     secret::{KeyFormat, Peppers},
     usecases::{Environment, Management, Operators, Sessions, Verdicts},
 };
+use capykeys_storage::{Backend, Role, Store};
 use capykeys_usage::{CountedRefusals, UseRecorder};
 use tokio::runtime::Handle;
 
 use crate::{
-    adapters::{SystemClock, SystemEntropy, random},
+    adapters::{SystemClock, SystemEntropy, host, random},
     config::Config,
     error::Error,
     pepper_watch::PepperWatch,
     peppers,
     sessions::SessionVerifiers,
-    store::{Backend, Role, Store},
 };
 
 /// The service, put together.
@@ -54,7 +54,7 @@ pub(crate) async fn build(config: &Config, backend: &dyn Backend, role: Role) ->
     let roles = config.role_table(&catalogue)?;
     let verifier = SessionVerifiers::configured(config)?;
     // The store before the peppers: it makes the folder that a new one is put into.
-    let store = backend.open(role).await?;
+    let store = backend.open(role, host()).await?;
     let Store { keys, organizations, audit, registry, .. } = store;
     let peppers = Arc::new(load_peppers(config, backend, &*organizations).await?.uncompared());
     let replica = ReplicaId(random()?);
