@@ -16,7 +16,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub use backend::{Backend, Embedded, Error, Role, Store};
+pub use backend::{Backend, Embedded, Error, OpenedFor, Store};
 pub use document::Document;
 pub use feed::{Event, head, poll};
 pub use field::{Field, Kind, Value};
