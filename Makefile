@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run build test outside mutants upgrades soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential deny
+.PHONY: help run build test outside mutants upgrades adapter-tests soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential deny
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -29,7 +29,14 @@ outside: ## Build an adapter in a project of its own, and run the suite on it
 mutants: ## Plant mistakes, one at a time, and see that a test notices each
 	$(TEST_PROGRAMS) cargo test --locked --no-fail-fast \
 		--package capykeys-cache --package capykeys-conformance --package capykeys-sqlite \
-		--package capykeys-postgres --test mutants -- --ignored
+		--package capykeys-postgres --package capykeys-redb --test mutants -- --ignored
+
+# A name of tests/stores, or the path of a file like those.
+STORE ?= sqlite,postgres
+
+adapter-tests: build ## Run the end-to-end tests on your own kind of store (STORE=path/of/its.toml)
+	CAPYKEYS_TEST_STORES="$(STORE)" $(TEST_PROGRAMS) cargo test --locked --no-fail-fast --package capykeys-tests \
+		--test v1 --test command_line --test faults --test promise --test gateways
 
 upgrades: build ## Replace the last release by today's program under load, and back
 	@previous="$$(scripts/previous)"; outcome=$$?; \

@@ -27,7 +27,7 @@ const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 const SUBJECT: &str = "system:serviceaccount:gateway:envoy";
 
 fn installation() -> Installation {
-    Installation::new(Store::Sqlite).set("INTERNAL__LISTEN", "127.0.0.1:0")
+    Installation::new(Store::first()).set("INTERNAL__LISTEN", "127.0.0.1:0")
 }
 
 /// Which asks for the tokens of the stand-in for an issuer.
@@ -156,8 +156,7 @@ fn only_clients_with_a_certificate_of_the_authority_are_answered() {
     let plain = base.replace("https", "http");
     assert!(client.get(format!("{plain}/readyz")).send().is_err());
     for named in ["gateway.example", "the client has shown no certificate", "does not speak TLS"] {
-        let found = server.log.wait_for(LIMIT, |line| line.contains(named).then_some(()));
-        assert!(found.is_some(), "{named}: {}", server.log.text());
+        server.says(LIMIT, named);
     }
     // What is for everybody is as it was.
     server.get("/livez").send().expect(200);

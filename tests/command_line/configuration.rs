@@ -126,7 +126,7 @@ fn a_secret_that_is_written_down_wrongly_is_not_repeated() {
 
 #[test]
 fn a_pepper_may_come_from_a_file_and_be_rotated() {
-    let installation = Installation::new(Store::Sqlite).unset("KEYS__PEPPER");
+    let installation = Installation::new(Store::first()).unset("KEYS__PEPPER");
     let file = installation.directory().join("pepper.hex");
     fs::write(&file, format!("{}\n", secrets::PEPPER)).unwrap();
     let installation = installation.set("KEYS__PEPPER_FILE", file.to_str().unwrap());

@@ -2,10 +2,18 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command, sync::Arc, time::Duration};
 
-use capykeys_tests::{Installation, Server, secrets};
+use capykeys_tests::{Installation, Server, Store, on_every_store, secrets};
 use serde_json::{Value, json};
 
 const LIMIT: Duration = Duration::from_secs(10);
+
+on_every_store![
+    embedded:
+    the_first_key_is_printed_by_the_first_start_alone,
+    the_data_is_for_its_owner_alone,
+    neither_the_key_nor_its_secret_part_is_in_the_data,
+    an_operator_who_made_a_key_first_is_not_given_another,
+];
 
 /// The curl line that was printed, as a user would copy it.
 fn printed_curl(server: &Server) -> String {
@@ -47,9 +55,8 @@ fn the_printed_curl_line_works_as_it_stands() {
     assert!(server.stdout.text().contains(organization), "the organization's id is not printed");
 }
 
-#[test]
-fn the_first_key_is_printed_by_the_first_start_alone() {
-    let installation = Arc::new(Installation::bare().set("LOG__LEVEL", "trace"));
+fn the_first_key_is_printed_by_the_first_start_alone(store: Store) {
+    let installation = Arc::new(Installation::bare_on(store).set("LOG__LEVEL", "trace"));
     let first = Server::start(&installation);
     let curl = printed_curl(&first);
     let key = key_in(&curl).to_owned();
@@ -65,23 +72,21 @@ fn the_first_key_is_printed_by_the_first_start_alone() {
     assert_eq!(organizations["organizations"].as_array().unwrap().len(), 1);
 }
 
-#[test]
-fn the_data_is_for_its_owner_alone() {
-    let installation = Arc::new(Installation::bare());
+fn the_data_is_for_its_owner_alone(store: Store) {
+    let installation = Arc::new(Installation::bare_on(store));
     let _server = Server::start(&installation);
-    let data = installation.directory().join("capykeys-data");
+    let data = installation.data();
     assert_eq!(mode(&data), 0o700);
     assert_eq!(mode(&data.join("pepper")), 0o600);
 }
 
-#[test]
-fn neither_the_key_nor_its_secret_part_is_in_the_data() {
-    let installation = Arc::new(Installation::bare());
+fn neither_the_key_nor_its_secret_part_is_in_the_data(store: Store) {
+    let installation = Arc::new(Installation::bare_on(store));
     let server = Server::start(&installation);
     let curl = printed_curl(&server);
     let secret = key_in(&curl).as_bytes()[14..].to_vec();
     server.kill();
-    for entry in fs::read_dir(installation.directory().join("capykeys-data")).unwrap() {
+    for entry in fs::read_dir(installation.data()).unwrap() {
         let path = entry.unwrap().path();
         let bytes = fs::read(&path).unwrap_or_default();
         assert!(!bytes.windows(secret.len()).any(|window| window == secret), "{}", path.display());
@@ -126,9 +131,8 @@ fn the_printed_curl_line_leads_to_this_machine_where_all_addresses_are_listened_
     }
 }
 
-#[test]
-fn an_operator_who_made_a_key_first_is_not_given_another() {
-    let installation = Arc::new(Installation::bare());
+fn an_operator_who_made_a_key_first_is_not_given_another(store: Store) {
+    let installation = Arc::new(Installation::bare_on(store));
     let organization = installation.json(&["organizations", "create", "--name", "Acme"]);
     let id = organization["id"].as_str().unwrap();
     installation.json(&["keys", "create", "--organization", id, "--name", "n", "--scope", "*"]);

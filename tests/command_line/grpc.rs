@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 #[test]
 fn nothing_listens_for_it_unless_it_is_asked_for() {
-    let server = Server::start(&Arc::new(Installation::new(Store::Sqlite).unset("INTERNAL__GRPC_LISTEN")));
+    let server = Server::start(&Arc::new(Installation::new(Store::first()).unset("INTERNAL__GRPC_LISTEN")));
     assert!(!server.log.text().contains("gRPC"), "{}", server.log.text());
 }
 
@@ -34,7 +34,7 @@ fn whoever_cannot_prove_himself_has_to_be_on_this_machine() {
 
 #[test]
 fn sigterm_is_told_to_whoever_watches_and_ends_it_with_0() {
-    let server = Server::start(&Arc::new(Installation::new(Store::Sqlite)));
+    let server = Server::start(&Arc::new(Installation::new(Store::first())));
     let address = server.grpc_address();
     block_on(async {
         let request = HealthCheckRequest { service: "envoy.service.auth.v3.Authorization".to_owned() };

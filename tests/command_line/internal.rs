@@ -14,7 +14,7 @@ fn get(address: &str, path: &str) -> (u16, String) {
 
 #[test]
 fn refused_sessions_are_counted_by_their_reason_for_the_cluster_alone() {
-    let installation = Installation::new(Store::Sqlite).set("INTERNAL__LISTEN", "127.0.0.1:0");
+    let installation = Installation::new(Store::first()).set("INTERNAL__LISTEN", "127.0.0.1:0");
     let server = Server::start(&Arc::new(installation));
     let internal = server
         .log

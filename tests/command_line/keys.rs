@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use capykeys_tests::{Created, Installation, Store, clock, on_both_stores};
+use capykeys_tests::{Created, Installation, Store, clock, on_every_store};
 use serde_json::{Value, json};
 
-on_both_stores![
+on_every_store![
     keys_are_created_listed_and_revoked_without_a_server,
     what_an_operator_does_holds_on_the_running_server_at_once,
     every_option_of_creating_a_key_is_heeded,

@@ -1,9 +1,9 @@
 //! `capykeys organizations`.
 
-use capykeys_tests::{Installation, Store, Tenant, clerk, clock, on_both_stores};
+use capykeys_tests::{Installation, Store, Tenant, clerk, clock, on_every_store};
 use serde_json::{Value, json};
 
-on_both_stores![
+on_every_store![
     organizations_are_created_and_listed,
     one_organization_at_clerk_is_one_here,
     a_new_name_is_seen_on_the_running_server,

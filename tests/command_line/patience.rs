@@ -6,7 +6,12 @@ use std::{
     time::Duration,
 };
 
-use capykeys_tests::{Installation, Store, postgres, transcript::Transcript};
+use capykeys_tests::{Installation, Store, Tables, on_one_store, postgres, transcript::Transcript};
+
+on_one_store![
+    postgresql: a_command_waits_for_a_busy_postgresql_and_says_so, a_command_gives_up_when_it_was_told_to;
+    sqlite: a_command_waits_for_a_busy_sqlite_and_says_so,
+];
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -26,7 +31,6 @@ fn expect_success(mut child: Child, stdout: &Transcript) {
     assert!(stdout.to_end(LIMIT).contains("Acme"));
 }
 
-#[test]
 fn a_command_waits_for_a_busy_postgresql_and_says_so() {
     let url = postgres::database_url();
     let installation = Installation::on_postgres(&url);
@@ -36,9 +40,8 @@ fn a_command_waits_for_a_busy_postgresql_and_says_so() {
     expect_success(child, &stdout);
 }
 
-#[test]
 fn a_command_waits_for_a_busy_sqlite_and_says_so() {
-    let installation = Installation::new(Store::Sqlite);
+    let installation = Installation::new(Store::with(Tables::Sqlite(())));
     let _ = installation.run(&["migrate"]).expect_success();
     let file = installation.directory().join(Path::new("capykeys-data/capykeys.db"));
     let busy = rusqlite::Connection::open(file).unwrap();
@@ -48,7 +51,6 @@ fn a_command_waits_for_a_busy_sqlite_and_says_so() {
     expect_success(child, &stdout);
 }
 
-#[test]
 fn a_command_gives_up_when_it_was_told_to() {
     let url = postgres::database_url();
     let installation = Installation::on_postgres(&url).set("STORE__COMMAND_TIMEOUT_MS", "200");

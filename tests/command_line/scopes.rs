@@ -5,12 +5,12 @@ use std::{fs, sync::Arc};
 use capykeys_tests::{
     Answer, Installation, Server, Store, Tenant,
     clerk::{self, Session},
-    on_both_stores,
+    on_every_store,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
 
-on_both_stores![scopes_are_added_used_and_removed_with_a_restart_alone];
+on_every_store![scopes_are_added_used_and_removed_with_a_restart_alone];
 
 const SCOPES: &str = "
 [scopes.'api_keys:read']

@@ -8,18 +8,22 @@ use std::{
 };
 
 use capykeys_testkit::shared;
-use capykeys_tests::{Installation, Server, Store, Tenant, on_both_stores, raw::Raw, secrets};
+use capykeys_tests::{Installation, Server, Store, Tenant, on_every_store, on_one_store, raw::Raw, secrets};
 use rustix::process::Signal;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-on_both_stores![
+on_every_store![
     sigterm_ends_it_with_0,
     a_request_that_has_begun_is_answered_before_the_end,
     health_tells_whether_it_is_ready,
-    one_request_is_one_line_of_the_log,
-    refusals_that_were_counted_are_in_the_audit_log_after_sigterm,
+    one_request_is_one_line_of_the_log;
+    tables: refusals_that_were_counted_are_in_the_audit_log_after_sigterm;
+    one_server: a_second_server_on_the_same_store_is_refused;
+    replicas: several_servers_serve_one_store,
 ];
+
+on_one_store![postgresql: a_database_without_the_schema_is_not_served, the_schema_can_be_made_at_the_start];
 
 fn server(store: Store) -> Server {
     Server::start(&Arc::new(Installation::new(store)))
@@ -72,8 +76,7 @@ fn a_request_that_has_begun_is_answered_before_the_end(store: Store) {
     stream.read_exact(&mut asked).unwrap();
     assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
     server.signal(Signal::TERM);
-    let draining = server.log.wait_for(LIMIT, |line| line.contains("draining").then_some(()));
-    assert!(draining.is_some(), "{}", server.log.text());
+    server.says(LIMIT, "draining");
     stream.write_all(body.as_bytes()).unwrap();
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer);
@@ -112,12 +115,11 @@ fn one_request_is_one_line_of_the_log(store: Store) {
     assert!(log.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{log}");
 }
 
-#[test]
-fn a_second_server_on_the_same_folder_is_refused() {
-    let server = server(Store::Sqlite);
+fn a_second_server_on_the_same_store_is_refused(store: Store) {
+    let server = server(store);
     let second = server.installation().run_briefly(&["serve"]);
     let line = second.expect_failure();
-    assert!(line.contains("capykeys-data"), "the folder is not named: {line}");
+    assert!(server.installation().leads_to_its_store(line), "the folder is not named: {line}");
     assert!(line.contains("server") || line.contains("process") || line.contains("use"), "{line}");
     assert_eq!(server.get("/readyz").send().status, 200);
     // The lock goes with the process, however it ends.
@@ -127,19 +129,15 @@ fn a_second_server_on_the_same_folder_is_refused() {
 
 #[test]
 fn an_address_that_is_taken_is_named() {
-    let server = server(Store::Sqlite);
+    let server = server(Store::first());
     let second = Installation::bare().set("SERVER__LISTEN", &server.address().to_string());
     let second = second.run_briefly(&["serve"]);
     assert!(second.expect_failure().contains(&server.address().to_string()));
 }
 
-#[test]
 fn a_database_without_the_schema_is_not_served() {
     let url = shared().url(&shared().create_database());
-    let installation = Installation::bare()
-        .set("STORE__KIND", "postgres")
-        .set("POSTGRES__URL", &url)
-        .set("KEYS__PEPPER", secrets::PEPPER);
+    let installation = Installation::on_database(&url);
     let output = installation.run_briefly(&["serve"]);
     assert!(output.expect_failure().contains("migrate"), "{}", output.stderr);
     for _ in 0..2 {
@@ -151,9 +149,8 @@ fn a_database_without_the_schema_is_not_served() {
     assert!(!server.stdout.text().contains(secrets::KEY_PREFIX), "a key was made on PostgreSQL");
 }
 
-#[test]
-fn several_servers_serve_one_database() {
-    let installation = Arc::new(Installation::new(Store::Postgres));
+fn several_servers_serve_one_store(store: Store) {
+    let installation = Arc::new(Installation::new(store));
     let (first, second) = (Server::start(&installation), Server::start(&installation));
     let (here, there) = (Tenant::new(&first), &second);
     let created = here.key_with(&["jobs:read"]);
@@ -162,15 +159,9 @@ fn several_servers_serve_one_database() {
     there.get("/v1/me").bearer(&created.plaintext).send().error(401);
 }
 
-#[test]
 fn the_schema_can_be_made_at_the_start() {
     let url = shared().url(&shared().create_database());
-    let installation = Installation::bare()
-        .set("STORE__KIND", "postgres")
-        .set("POSTGRES__URL", &url)
-        .set("POSTGRES__MIGRATE_AT_START", "true")
-        .set("KEYS__PEPPER", secrets::PEPPER);
-    let installation = Arc::new(installation);
+    let installation = Arc::new(Installation::on_database(&url).set("POSTGRES__MIGRATE_AT_START", "true"));
     let servers: Vec<_> = std::thread::scope(|scope| {
         let starts: Vec<_> = (0..3).map(|_| scope.spawn(|| Server::start(&installation))).collect();
         starts.into_iter().map(|start| start.join().unwrap()).collect()
@@ -182,7 +173,7 @@ fn the_schema_can_be_made_at_the_start() {
 
 #[test]
 fn readiness_ends_before_the_server_does() {
-    let server = server(Store::Sqlite);
+    let server = server(Store::first());
     let acme = Tenant::new(&server);
     // Two connections that are open before the end begins: one keeps the server waiting.
     let mut waiting = Raw::connect(&server);
@@ -196,7 +187,7 @@ fn readiness_ends_before_the_server_does() {
         acme.admin
     ));
     server.signal(Signal::TERM);
-    server.log.wait_for(LIMIT, |line| line.contains("draining").then_some(()));
+    server.says(LIMIT, "draining");
     // Either the probe is told so or it finds nobody; it is never told that all is well.
     if let Some(answer) = probing.send(probe).try_answer() {
         answer.error(503);

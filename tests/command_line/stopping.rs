@@ -36,7 +36,7 @@ fn rounds() -> usize {
 
 /// A server that is not ready for this long before it stops.
 fn server(drain: &str) -> Server {
-    Server::start(&Arc::new(Installation::new(Store::Sqlite).set("SERVER__DRAIN_MS", drain)))
+    Server::start(&Arc::new(Installation::new(Store::first()).set("SERVER__DRAIN_MS", drain)))
 }
 
 fn request(method: &str, path: &str, key: &str, body: &str) -> String {
@@ -163,8 +163,7 @@ fn a_second_signal_ends_it_at_once() {
     for second in [Signal::TERM, Signal::INT] {
         let server = server("600000");
         server.signal(Signal::TERM);
-        let draining = server.log.wait_for(LIMIT, |line| line.contains("draining").then_some(()));
-        assert!(draining.is_some(), "{}", server.log.text());
+        server.says(LIMIT, "draining");
         server.signal(second);
         assert_eq!(server.wait_for_exit(LIMIT).code(), Some(1), "{}", server.log.text());
     }
@@ -174,7 +173,6 @@ fn a_second_signal_ends_it_at_once() {
 fn a_hang_up_ends_nothing() {
     let server = server("0");
     server.signal(Signal::HUP);
-    let said = server.log.wait_for(LIMIT, |line| line.contains("SIGHUP").then_some(()));
-    assert!(said.is_some(), "{}", server.log.text());
+    server.says(LIMIT, "SIGHUP");
     server.get("/readyz").send().expect(200);
 }

@@ -12,8 +12,16 @@ use std::{
 };
 
 use capykeys_testkit::Cluster;
-use capykeys_tests::{Call, Installation, Server, Store, Tenant, postgres, settings, wait};
+use capykeys_tests::{
+    Call, Installation, Server, Store, Tenant, on_every_store, on_one_store, postgres, settings, wait,
+};
 use serde_json::{Value, json};
+
+on_every_store![
+    what_was_acknowledged_is_kept_when_the_service_is_killed;
+    embedded: what_is_killed_while_it_makes_its_store_opens_it_again,
+];
+on_one_store![postgresql: postgresql_keeps_what_was_acknowledged_when_it_is_killed_itself];
 
 const WRITERS: usize = 4;
 const LIMIT: Duration = Duration::from_secs(30);
@@ -96,19 +104,9 @@ fn check(server: &Server, acme: &Tenant<'_>, book: &Book) {
     }
 }
 
-#[test]
-fn sqlite_keeps_what_was_acknowledged_when_the_service_is_killed() {
-    let installation = Arc::new(Installation::new(Store::Sqlite).set("LOG__LEVEL", "info"));
-    kill_the_service(&installation, settings::kill_rounds());
-}
-
-#[test]
-fn postgresql_keeps_what_was_acknowledged_when_the_service_is_killed() {
-    let installation = Arc::new(Installation::new(Store::Postgres).set("LOG__LEVEL", "info"));
-    kill_the_service(&installation, settings::kill_rounds().div_ceil(2));
-}
-
-fn kill_the_service(installation: &Arc<Installation>, rounds: usize) {
+fn what_was_acknowledged_is_kept_when_the_service_is_killed(store: Store) {
+    let installation = &Arc::new(Installation::new(store).set("LOG__LEVEL", "info"));
+    let rounds = settings::kill_rounds();
     let mut server = Server::start(installation);
     let first = Tenant::new(&server);
     let (id, admin, admin_id) = (first.id.clone(), first.admin.clone(), first.admin_id.clone());
@@ -124,7 +122,6 @@ fn kill_the_service(installation: &Arc<Installation>, rounds: usize) {
     assert!(book.lock().unwrap().keys.len() >= 3 * rounds);
 }
 
-#[test]
 fn postgresql_keeps_what_was_acknowledged_when_it_is_killed_itself() {
     let cluster = Cluster::start(true);
     let installation = Installation::on_postgres(&postgres::database_of(&cluster)).set("LOG__LEVEL", "info");
@@ -142,10 +139,9 @@ fn postgresql_keeps_what_was_acknowledged_when_it_is_killed_itself() {
 }
 
 /// The data are there from the first acknowledged write on, even where the start itself is cut off.
-#[test]
-fn sqlite_opens_again_after_being_killed_while_starting() {
+fn what_is_killed_while_it_makes_its_store_opens_it_again(store: Store) {
     for delay in 0..settings::kill_rounds() as u64 {
-        let installation = Installation::bare();
+        let installation = Installation::bare_on(store);
         let mut command = installation.command(&["serve"]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
         thread::sleep(Duration::from_millis(delay * 7));

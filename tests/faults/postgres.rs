@@ -9,8 +9,20 @@ use std::{
 };
 
 use capykeys_testkit::{Cluster, Proxy};
-use capykeys_tests::{Answer, Installation, Server, Tenant, postgres, secrets, settings};
+use capykeys_tests::{Answer, Installation, Server, Tenant, on_one_store, postgres, secrets, settings};
 use serde_json::json;
+
+on_one_store![
+    postgresql:
+    postgresql_is_stopped_and_started,
+    postgresql_is_killed_and_started_and_no_secret_is_in_its_own_log,
+    postgresql_restarts_between_two_requests,
+    postgresql_stands_still,
+    the_network_swallows_everything,
+    the_network_is_cut,
+    open_connections_die_silently,
+    a_service_that_starts_without_postgresql_serves_when_it_comes,
+];
 
 /// Within which a caller is told that the store is away.
 const TOLD_WITHIN: Duration = Duration::from_secs(1);
@@ -103,31 +115,31 @@ fn assert_served_again(acme: &Tenant<'_>) {
     });
 }
 
-#[test]
+/// Takes PostgreSQL away and gives it back.
+#[track_caller]
+fn away_and_back(acme: &Tenant<'_>, take: impl FnOnce(), give: impl FnOnce()) {
+    take();
+    assert_away(acme);
+    give();
+    assert_served_again(acme);
+}
+
 fn postgresql_is_stopped_and_started() {
     let scene = Scene::new();
     let acme = Tenant::new(&scene.server);
-    scene.cluster.stop();
-    assert_away(&acme);
-    scene.cluster.start_again();
-    assert_served_again(&acme);
+    away_and_back(&acme, || scene.cluster.stop(), || scene.cluster.start_again());
 }
 
-#[test]
 fn postgresql_is_killed_and_started_and_no_secret_is_in_its_own_log() {
     let scene = Scene::new();
     let acme = Tenant::new(&scene.server);
-    scene.cluster.kill();
-    assert_away(&acme);
-    scene.cluster.start_again();
-    assert_served_again(&acme);
+    away_and_back(&acme, || scene.cluster.kill(), || scene.cluster.start_again());
     let log = scene.cluster.log();
     assert!(log.contains("database system is ready"), "{log}");
     assert_eq!(log.lines().find_map(secrets::found_in), None);
     assert!(!log.contains(&secrets::digest(&acme.admin)), "a digest is in the log");
 }
 
-#[test]
 fn postgresql_restarts_between_two_requests() {
     let scene = Scene::new();
     let acme = Tenant::new(&scene.server);
@@ -137,14 +149,10 @@ fn postgresql_restarts_between_two_requests() {
     assert_served_again(&acme);
 }
 
-#[test]
 fn postgresql_stands_still() {
     let scene = Scene::new();
     let acme = Tenant::new(&scene.server);
-    scene.cluster.pause();
-    assert_away(&acme);
-    scene.cluster.resume();
-    assert_served_again(&acme);
+    away_and_back(&acme, || scene.cluster.pause(), || scene.cluster.resume());
 }
 
 /// A service that reaches its PostgreSQL through a proxy with faults.
@@ -172,29 +180,20 @@ impl Network {
     }
 }
 
-#[test]
 fn the_network_swallows_everything() {
     let network = Network::new();
     let acme = Tenant::new(&network.server);
     acme.list();
-    network.proxy.swallow(true);
-    assert_away(&acme);
-    network.proxy.heal();
-    assert_served_again(&acme);
+    away_and_back(&acme, || network.proxy.swallow(true), || network.proxy.heal());
 }
 
-#[test]
 fn the_network_is_cut() {
     let network = Network::new();
     let acme = Tenant::new(&network.server);
-    network.proxy.cut();
-    assert_away(&acme);
-    network.proxy.heal();
-    assert_served_again(&acme);
+    away_and_back(&acme, || network.proxy.cut(), || network.proxy.heal());
 }
 
 /// As by a firewall that lost its table: what was open is dead and says nothing; new ones work.
-#[test]
 fn open_connections_die_silently() {
     let network = Network::new();
     let acme = Tenant::new(&network.server);
@@ -204,7 +203,6 @@ fn open_connections_die_silently() {
     assert_served_again(&acme);
 }
 
-#[test]
 fn a_service_that_starts_without_postgresql_serves_when_it_comes() {
     let cluster = Cluster::start(true);
     let installation = Arc::new(Installation::on_postgres(&postgres::database_of(&cluster)));

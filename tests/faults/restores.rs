@@ -3,7 +3,23 @@
 use std::{fs, path::PathBuf, sync::Arc};
 
 use capykeys_testkit::shared;
-use capykeys_tests::{Created, Installation, Server, Store, Tenant, postgres};
+use capykeys_tests::{Created, Installation, Server, Store, Tables, Tenant, on_one_store};
+
+on_one_store![
+    postgresql:
+    a_dump_that_is_restored_into_a_new_database_is_served,
+    tables_that_hold_nothing_for_good_may_be_left_out_of_a_restore,
+    a_database_without_its_organizations_is_not_served_and_says_so,
+    a_database_without_the_record_of_its_migrations_is_not_served_and_says_so,
+    rows_that_are_restored_into_a_migrated_database_are_served,
+    an_audit_log_that_is_restored_by_its_rows_alone_is_gone_on_with_after_a_migration,
+    a_database_whose_restore_was_cut_off_with_its_triggers_disabled_is_not_served,
+    a_feed_that_is_emptied_under_a_running_service_begins_anew;
+    sqlite:
+    a_backup_beside_the_log_of_another_database_is_not_served_until_that_is_removed,
+    a_store_that_was_killed_is_served_with_its_own_log,
+    an_embedded_store_without_the_rows_of_one_table_works_or_says_why,
+];
 
 /// A service that was in use, and what is left of it when it is gone.
 struct Before {
@@ -61,7 +77,7 @@ fn dumped(arguments: &[&str]) -> (Before, String) {
 
 /// An installation on `database` as it is.
 fn on(database: &str) -> Installation {
-    Installation::on_postgres(&postgres::database_url()).set("POSTGRES__URL", &shared().url(database))
+    Installation::on_database(&shared().url(database))
 }
 
 /// The dump of everything but the rows of `table`, restored into a new database.
@@ -73,7 +89,6 @@ fn restored_without(table: &str) -> (Before, Installation) {
 }
 
 /// As `docs/operations.md` says.
-#[test]
 fn a_dump_that_is_restored_into_a_new_database_is_served() {
     let (before, dump) = dumped(&[]);
     let database = shared().create_database();
@@ -83,7 +98,6 @@ fn a_dump_that_is_restored_into_a_new_database_is_served() {
     before.works_on(&Server::start(&Arc::new(installation)));
 }
 
-#[test]
 fn tables_that_hold_nothing_for_good_may_be_left_out_of_a_restore() {
     for table in ["changes", "history_lines", "replicas", "audit_events", "peppers"] {
         let (before, installation) = restored_without(table);
@@ -91,14 +105,12 @@ fn tables_that_hold_nothing_for_good_may_be_left_out_of_a_restore() {
     }
 }
 
-#[test]
 fn a_database_without_its_organizations_is_not_served_and_says_so() {
     let (_, installation) = restored_without("organizations");
     let output = installation.run_briefly(&["serve"]);
     assert!(output.expect_failure().contains("restore"), "{}", output.stderr);
 }
 
-#[test]
 fn a_database_without_the_record_of_its_migrations_is_not_served_and_says_so() {
     for table in ["refinery_schema_history", "capykeys_schema"] {
         let (_, installation) = restored_without(table);
@@ -109,7 +121,6 @@ fn a_database_without_the_record_of_its_migrations_is_not_served_and_says_so() {
     }
 }
 
-#[test]
 fn rows_that_are_restored_into_a_migrated_database_are_served() {
     let (before, dump) = dumped(&["--data-only"]);
     let database = shared().create_database();
@@ -119,7 +130,6 @@ fn rows_that_are_restored_into_a_migrated_database_are_served() {
 }
 
 /// The numbers of the audit log are not part of its rows.
-#[test]
 fn an_audit_log_that_is_restored_by_its_rows_alone_is_gone_on_with_after_a_migration() {
     let (before, dump) = dumped(&["--data-only", "--table=organizations", "--table=api_keys"]);
     let (_, events) = dumped(&["--data-only", "--table=audit_events"]);
@@ -134,7 +144,6 @@ fn an_audit_log_that_is_restored_by_its_rows_alone_is_gone_on_with_after_a_migra
 }
 
 /// The dump with --disable-triggers turns them off and on again around each table.
-#[test]
 fn a_database_whose_restore_was_cut_off_with_its_triggers_disabled_is_not_served() {
     let (_, dump) =
         dumped(&["--data-only", "--disable-triggers", "--table=api_keys", "--table=organizations"]);
@@ -147,7 +156,6 @@ fn a_database_whose_restore_was_cut_off_with_its_triggers_disabled_is_not_served
 }
 
 /// A service that is running learns of it as well.
-#[test]
 fn a_feed_that_is_emptied_under_a_running_service_begins_anew() {
     let database = shared().create_database();
     let server = Server::start(&Arc::new(Installation::on_postgres(&shared().url(&database))));
@@ -169,7 +177,7 @@ fn copied_over() -> Before {
     const MUCH: &str = "INSERT INTO audit_events (at, action, outcome, actor_kind, request_id)
         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
         SELECT 0, 'api_key.created', 'done', 'operator', 'r' || i FROM n";
-    let (before, copy) = Before::new(Installation::new(Store::Sqlite), |server| {
+    let (before, copy) = Before::new(Installation::new(Store::with(Tables::Sqlite(()))), |server| {
         let copy = server.installation().directory().join("copy.db");
         let database = rusqlite::Connection::open(data(server.installation(), "capykeys.db")).unwrap();
         database.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
@@ -184,7 +192,6 @@ fn copied_over() -> Before {
 }
 
 /// As `docs/operations.md` says, and without what it says.
-#[test]
 fn a_backup_beside_the_log_of_another_database_is_not_served_until_that_is_removed() {
     let before = copied_over();
     for command in [&["serve"][..], &["migrate"], &["organizations", "list"]] {
@@ -198,13 +205,11 @@ fn a_backup_beside_the_log_of_another_database_is_not_served_until_that_is_remov
 }
 
 /// What is checked after a crash does not keep a store that is whole from being served.
-#[test]
 fn a_store_that_was_killed_is_served_with_its_own_log() {
-    let (before, ()) = Before::new(Installation::new(Store::Sqlite), |_| ());
+    let (before, ()) = Before::new(Installation::new(Store::with(Tables::Sqlite(()))), |_| ());
     before.works_on(&Server::start(&before.installation));
 }
 
-#[test]
 fn an_embedded_store_without_the_rows_of_one_table_works_or_says_why() {
     for (table, reason) in [
         ("changes", None),
@@ -216,7 +221,7 @@ fn an_embedded_store_without_the_rows_of_one_table_works_or_says_why() {
         ("organizations", Some("there are keys and no organizations")),
         ("refinery_schema_history", Some("refinery_schema_history")),
     ] {
-        let (before, ()) = Before::new(Installation::new(Store::Sqlite), |_| ());
+        let (before, ()) = Before::new(Installation::new(Store::with(Tables::Sqlite(()))), |_| ());
         let database = rusqlite::Connection::open(data(&before.installation, "capykeys.db")).unwrap();
         let empty = format!(
             "PRAGMA foreign_keys = OFF; DROP TRIGGER IF EXISTS organizations_delete; DELETE FROM {table}"

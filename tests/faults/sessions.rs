@@ -11,12 +11,13 @@ use std::{
 use capykeys_tests::{
     Installation, Server, Store,
     clerk::{self, Session},
+    server::free_address,
     wait,
 };
 
 /// An installation that fetches the issuer's keys from `address`.
 fn installation(address: SocketAddr) -> Installation {
-    Installation::new(Store::Sqlite)
+    Installation::new(Store::first())
         .unset("CLERK__INSTANCES__DEV__PEM_FILE")
         .set("CLERK__INSTANCES__DEV__JWKS_URL", &format!("http://{address}/.well-known/jwks.json"))
 }
@@ -35,11 +36,6 @@ fn publish(listener: TcpListener) {
             let _ = connection.write_all((head + &body).as_bytes());
         }
     });
-}
-
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
 }
 
 #[test]

@@ -13,7 +13,9 @@ use std::{
     time::Duration,
 };
 
-use capykeys_tests::{Installation, Server, Tenant, postgres, settings, wait};
+use capykeys_tests::{
+    Installation, Server, Store, Tenant, on_every_store, server::free_address, settings, wait,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tempfile::TempDir;
@@ -21,8 +23,9 @@ use tempfile::TempDir;
 use crate::{
     message::Message,
     request::{Connection, Request},
-    stand::free_address,
 };
+
+on_every_store![replicas: no_request_is_lost_when_servers_are_restarted_in_turn];
 
 const LIMIT: Duration = Duration::from_mins(1);
 const CLIENTS: usize = 8;
@@ -117,11 +120,10 @@ impl Load {
     }
 }
 
-#[test]
-fn no_request_is_lost_when_servers_are_restarted_in_turn() {
-    let (url, addresses) = (postgres::database_url(), [free_address(), free_address()]);
+fn no_request_is_lost_when_servers_are_restarted_in_turn(store: Store) {
+    let (first, addresses) = (Installation::new(store), [free_address(), free_address()]);
     let mut servers = addresses.map(|address| {
-        let installation = Installation::on_postgres(&url);
+        let installation = first.beside();
         let listen = address.to_string();
         Server::start(&Arc::new(installation.set("SERVER__LISTEN", &listen).set("SERVER__DRAIN_MS", "1000")))
     });

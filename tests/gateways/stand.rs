@@ -2,7 +2,7 @@
 
 use std::{
     env, fs,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     os::unix::process::CommandExt,
     path::Path,
     process::{Child, Command, Stdio},
@@ -12,7 +12,12 @@ use std::{
 };
 
 use capykeys_testkit::Proxy;
-use capykeys_tests::{server::Leash, settings, transcript::Transcript, wait};
+use capykeys_tests::{
+    server::{Leash, free_address},
+    settings,
+    transcript::Transcript,
+    wait,
+};
 use tokio::runtime::Runtime;
 
 use crate::{
@@ -211,9 +216,4 @@ fn run(gateway: &Gateway, directory: &Path) -> (Child, Transcript) {
         .expect("the gateway starts");
     let log = Transcript::of(child.stderr.take().expect("a pipe"));
     (child, log)
-}
-
-pub(crate) fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address")
 }

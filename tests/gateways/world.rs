@@ -50,7 +50,7 @@ pub(crate) static WORLD: LazyLock<World> = LazyLock::new(World::start);
 
 impl World {
     fn start() -> Self {
-        let installation = Installation::new(Store::Sqlite)
+        let installation = Installation::new(Store::first())
             .set("INTERNAL__LISTEN", "127.0.0.1:0")
             .set("INTERNAL__AUTHORIZE__RULES_FILE", RULES)
             .set("LOG__LEVEL", "info");

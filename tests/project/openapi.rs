@@ -62,7 +62,7 @@ fn the_committed_document_is_the_one_that_the_binary_prints() {
 
 #[test]
 fn the_committed_document_is_the_one_that_is_served() {
-    let served = Store::Sqlite.server().get("/v1/openapi.json").send().expect(200);
+    let served = Store::first().server().get("/v1/openapi.json").send().expect(200);
     assert!(served == *DOCUMENT, "openapi/capykeys.json is not what is served");
 }
 

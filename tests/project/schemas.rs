@@ -4,9 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capykeys_tests::{Installation, postgres};
+use capykeys_tests::{Installation, on_one_store, postgres};
 use rusqlite::Connection;
 use tokio_postgres::NoTls;
+
+on_one_store![postgresql: both_stores_have_the_same_tables_columns_and_keys];
 
 /// What is compared of a table.
 #[derive(Debug, Default, PartialEq)]
@@ -23,7 +25,6 @@ type Schema = BTreeMap<String, Table>;
 
 const HISTORY: &str = "refinery_schema_history";
 
-#[test]
 fn both_stores_have_the_same_tables_columns_and_keys() {
     let (sqlite, mut postgres) = (of_sqlite(), of_postgres());
     // A file is on one line of history for as long as it is open.

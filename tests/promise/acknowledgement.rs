@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use capykeys_tests::wait;
+use capykeys_tests::{on_one_store, wait};
 use rustix::process::Signal;
 
 use crate::{
@@ -15,6 +15,12 @@ use crate::{
     scene::{On, Route, Scene, Settings, leave},
     settings::{self, LEASE},
 };
+
+on_one_store![
+    postgresql:
+    a_delete_waits_for_no_lease_where_everybody_is_there,
+    a_delete_waits_for_whoever_is_silent_until_their_lease_has_run_out_or_they_are_forgotten,
+];
 
 /// The longest lease that a replica may take.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -70,7 +76,6 @@ fn await_registered(scene: &Scene, count: i64) {
 const HEALTHY: [Duration; 2] = [Duration::from_millis(150), Duration::from_millis(300)];
 const ALONE: [Duration; 2] = [Duration::from_millis(30), Duration::from_millis(150)];
 
-#[test]
 fn a_delete_waits_for_no_lease_where_everybody_is_there() {
     let scene = Scene::with(Route::Direct, On::Own, &[], SILENT);
     let third = scene.another(&[]);
@@ -88,7 +93,6 @@ fn a_delete_waits_for_no_lease_where_everybody_is_there() {
     is_fast("alone, the others have just left", &scene, ALONE);
 }
 
-#[test]
 fn a_delete_waits_for_whoever_is_silent_until_their_lease_has_run_out_or_they_are_forgotten() {
     let scene = Scene::with(Route::Proxied, On::Own, &[], SILENT);
     let third = scene.another(SILENT);

@@ -6,13 +6,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use capykeys_tests::{Created, Installation, Server, Store, Tenant, on_both_stores, wait};
+use capykeys_tests::{Created, Installation, Server, Store, Tenant, on_every_store, on_one_store, wait};
 use rustix::process::Signal;
 use serde_json::json;
 
 use crate::scene::{On, Route, Scene, Settings};
 
-on_both_stores![
+on_one_store![
+    postgresql:
+    what_another_replica_has_granted_is_waited_for,
+    what_a_replica_has_granted_that_was_killed_is_waited_for,
+    what_a_replica_has_granted_that_leaves_is_waited_for,
+    what_another_replica_has_granted_for_another_key_is_not_waited_for,
+];
+
+on_every_store![
     a_change_is_acknowledged_when_nobody_may_act_any_more_on_what_was_before_it,
     a_change_waits_for_nobody_who_keeps_a_verdict_on_another_key,
     a_server_that_was_killed_is_waited_for_with_what_it_has_granted,
@@ -126,7 +134,6 @@ fn owned(shared: Arc<Installation>) -> Installation {
 
 const LONG: Settings<'_> = &[(LEASE_MS, "2500")];
 
-#[test]
 fn what_another_replica_has_granted_is_waited_for() {
     let scene = Scene::with(Route::Direct, On::Shared, &[], LONG);
     for way in WAYS {
@@ -151,18 +158,15 @@ fn what_a_replica_has_granted_that_ends_is_waited_for(end: impl Fn(&Server)) {
     }
 }
 
-#[test]
 fn what_a_replica_has_granted_that_was_killed_is_waited_for() {
     what_a_replica_has_granted_that_ends_is_waited_for(Server::kill);
 }
 
 /// It asks the others to wait for it no more only once that is over.
-#[test]
 fn what_a_replica_has_granted_that_leaves_is_waited_for() {
     what_a_replica_has_granted_that_ends_is_waited_for(|server| server.signal(Signal::TERM));
 }
 
-#[test]
 fn what_another_replica_has_granted_for_another_key_is_not_waited_for() {
     let scene = Scene::with(Route::Direct, On::Shared, &[], &[(LEASE_MS, "5000")]);
     for way in WAYS {

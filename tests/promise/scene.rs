@@ -233,7 +233,7 @@ fn restart(server: &mut Server) {
 /// A replica on the database at `direct`, which is reached as `url`: migrations do not pass a pooler.
 pub(crate) fn start(direct: &str, url: &str, more: Settings<'_>) -> Server {
     let installation = Installation::on_postgres(direct)
-        .set("POSTGRES__URL", url)
+        .by_way_of(url)
         .set("INTERNAL__LISTEN", "127.0.0.1:0")
         // Thousands of verifications a second are not worth a line each.
         .set("LOG__LEVEL", "info,capykeys::access=warn");

@@ -12,7 +12,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Store, clerk, postgres, secrets, settings, transcript::Transcript};
+use crate::{Store, clerk, place::Place, postgres, secrets, settings, store::Tables, transcript::Transcript};
 
 /// How long a command that ought to fail may take to do so.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -24,6 +24,8 @@ pub struct Installation {
     file: Option<PathBuf>,
     open_files: Option<u32>,
     program: PathBuf,
+    /// Where its store is; none where nothing is said of it.
+    place: Option<Place>,
 }
 
 /// How a command ended.
@@ -40,41 +42,96 @@ pub struct Output {
 impl Installation {
     /// An installation on an empty store, which accepts the sessions of [`clerk`].
     pub fn new(store: Store) -> Self {
-        match store {
-            Store::Sqlite => Self::with_store("sqlite").set("KEYS__PEPPER", secrets::PEPPER),
-            Store::Postgres => Self::on_postgres(&postgres::database_url()),
-        }
+        let installation = Self::bare();
+        let place = Place::new(store, installation.directory());
+        installation.on(place).migrated()
     }
 
-    /// An installation on an empty database of PostgreSQL, whose schema it makes.
+    /// The same on an empty database of PostgreSQL, whose schema it makes.
     pub fn on_postgres(url: &str) -> Self {
-        let installation =
-            Self::with_store("postgres").set("KEYS__PEPPER", secrets::PEPPER).set("POSTGRES__URL", url);
-        let _: Output = installation.run(&["migrate"]).expect_success();
-        installation
+        Self::on_database(url).migrated()
+    }
+
+    /// The same on a database of PostgreSQL as it is.
+    pub fn on_database(url: &str) -> Self {
+        let installation = Self::bare();
+        let store = Store::with(Tables::Postgresql(()));
+        let place = Place::of_database(store, installation.directory(), url);
+        installation.on(place)
+    }
+
+    /// Another one on the same store, whose folder is this one's.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self::bare().on(self.place().clone())
+    }
+
+    /// The same, which reaches its database by another address.
+    #[must_use]
+    pub fn by_way_of(self, url: &str) -> Self {
+        let settings = self.place().by_way_of(url);
+        self.set_all(settings.settings())
+    }
+
+    /// The same, which looks for its store where none is.
+    #[must_use]
+    pub fn cut_off(self) -> Self {
+        let place = self.place().clone();
+        self.set_all(place.unreachable())
     }
 
     /// What a newcomer has who sets nothing but a port that is free and logs that can be read.
     pub fn bare() -> Self {
         let directory = tempfile::tempdir().expect("a folder of its own");
-        Self { directory, environment: BTreeMap::new(), file: None, open_files: None, program: binary() }
-            .set("SERVER__LISTEN", "127.0.0.1:0")
-            .set("INTERNAL__LISTEN", "127.0.0.1:0")
-            // Servers of tests are stopped all the time, and nobody has to be told first.
-            .set("SERVER__DRAIN_MS", "0")
-            .set("LOG__FORMAT", "json")
+        Self {
+            directory,
+            environment: BTreeMap::new(),
+            file: None,
+            open_files: None,
+            program: binary(),
+            place: None,
+        }
+        .set("SERVER__LISTEN", "127.0.0.1:0")
+        .set("INTERNAL__LISTEN", "127.0.0.1:0")
+        // Servers of tests are stopped all the time, and nobody has to be told first.
+        .set("SERVER__DRAIN_MS", "0")
+        .set("LOG__FORMAT", "json")
     }
 
-    fn with_store(kind: &str) -> Self {
+    /// What a newcomer has who sets nothing but the store.
+    pub fn bare_on(store: Store) -> Self {
         let installation = Self::bare();
-        let pem = installation.directory().join("clerk.pem");
+        let place = Place::new(store, installation.directory());
+        let installation = installation.set_all(place.settings());
+        Self { place: Some(place), ..installation }
+    }
+
+    fn on(self, place: Place) -> Self {
+        let pem = self.directory().join("clerk.pem");
         fs::write(&pem, clerk::public_key_pem()).expect("the issuer's public key is written");
-        installation
-            .set("STORE__KIND", kind)
+        let installation = self
+            .set("KEYS__PEPPER", secrets::PEPPER)
             .set("LOG__LEVEL", "debug")
             .set("INTERNAL__GRPC_LISTEN", "127.0.0.1:0")
             .set("CLERK__INSTANCES__DEV__ISSUER", clerk::ISSUER)
             .set("CLERK__INSTANCES__DEV__PEM_FILE", &pem.to_string_lossy())
+            .set_all(place.settings());
+        Self { place: Some(place), ..installation }
+    }
+
+    fn migrated(self) -> Self {
+        if self.place().store.is_migrated() {
+            let _: Output = self.run(&["migrate"]).expect_success();
+        }
+        self
+    }
+
+    fn place(&self) -> &Place {
+        self.place.as_ref().expect("not what a newcomer has")
+    }
+
+    fn set_all(self, settings: impl Iterator<Item = (&'static str, String)>) -> Self {
+        settings.fold(self, |installation, (name, value)| installation.set(name, &value))
     }
 
     /// The same with a setting: the name is that of the environment variable, without `CAPYKEYS__`.
@@ -171,15 +228,28 @@ impl Installation {
     /// Where the statement does not change exactly one.
     #[track_caller]
     pub fn change_row(&self, statement: &str) {
-        let changed = if let Some(url) = self.environment.get("CAPYKEYS__POSTGRES__URL") {
-            postgres::execute(url, statement)
-        } else {
-            let file = self.directory().join("capykeys-data/capykeys.db");
-            let database = rusqlite::Connection::open(file).expect("the database opens");
-            let changed = database.execute(statement, []).expect("the statement is right");
-            changed.try_into().expect("a count")
+        let changed = match self.place().tables().expect("a store with tables that are known") {
+            Tables::Postgresql(url) => postgres::execute(&url, statement),
+            Tables::Sqlite(file) => {
+                let database = rusqlite::Connection::open(file).expect("the database opens");
+                let changed = database.execute(statement, []).expect("the statement is right");
+                changed.try_into().expect("a count")
+            }
         };
         assert_eq!(changed, 1, "{statement}");
+    }
+
+    /// The folder in which its store has made itself.
+    ///
+    /// # Panics
+    /// Where the store is not one that does.
+    pub fn data(&self) -> PathBuf {
+        self.place().embedded().expect("an embedded store").into()
+    }
+
+    /// Whether this line says where its store is.
+    pub fn leads_to_its_store(&self, line: &str) -> bool {
+        self.place().is_named_in(line)
     }
 
     /// Runs a command that prints JSON.
@@ -214,14 +284,14 @@ impl Output {
     }
 }
 
-/// The binary under test, which is built beside the tests.
+/// The binary under test, which is built beside the tests unless a file in `stores/` says otherwise.
 ///
 /// # Panics
 /// Where it is missing.
 pub fn binary() -> PathBuf {
     let test = env::current_exe().expect("a test knows where it stands");
     let profile = test.ancestors().nth(2).expect("tests stand in target/<profile>/deps");
-    let binary = profile.join(format!("capykeys{}", env::consts::EXE_SUFFIX));
+    let binary = Store::first().program(profile);
     assert!(binary.exists(), "{} is missing: run `make test`, which builds it first", binary.display());
     binary
 }

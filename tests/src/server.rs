@@ -1,7 +1,7 @@
 //! A running server.
 
 use std::{
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     os::unix::process::CommandExt,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
@@ -115,6 +115,16 @@ impl Server {
         self.call(Method::DELETE, path)
     }
 
+    /// Waits until its log has this.
+    ///
+    /// # Panics
+    /// Where it has not in time.
+    #[track_caller]
+    pub fn says(&self, limit: Duration, words: &str) {
+        let said = self.log.wait_for(limit, |line| line.contains(words).then_some(()));
+        assert!(said.is_some(), "{words}: {}", self.log.text());
+    }
+
     /// The process.
     pub fn pid(&self) -> u32 {
         self.child().id()
@@ -190,6 +200,15 @@ impl Leash {
             .expect("a shell starts");
         Self { _shell: shell }
     }
+}
+
+/// An address of this machine that nobody listens at.
+///
+/// # Panics
+/// Where there is none.
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address")
 }
 
 fn pid_of(child: &Child) -> Pid {

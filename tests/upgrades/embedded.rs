@@ -2,13 +2,13 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use capykeys_tests::{Created, Installation, Server, Store, Tenant};
+use capykeys_tests::{Created, Installation, Server, Store, Tables, Tenant};
 
 use crate::stand::programs;
 
 /// Opens one store with each of these in turn: all have what those before it have left.
 fn pass_on(programs: &[&PathBuf]) {
-    let mut installation = Installation::new(Store::Sqlite);
+    let mut installation = Installation::new(Store::with(Tables::Sqlite(())));
     let mut organization: Option<[String; 3]> = None;
     let (mut good, mut revoked): (Vec<Created>, Vec<Created>) = (Vec::new(), Vec::new());
     for program in programs {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use capykeys_testkit::Balancer;
-use capykeys_tests::{Installation, Server, Store, installation, settings, wait};
+use capykeys_tests::{Installation, Server, installation, settings, wait};
 use rustix::process::Signal;
 
 const LIMIT: Duration = Duration::from_mins(1);
@@ -20,11 +20,8 @@ pub(crate) fn programs() -> [PathBuf; 2] {
 
 /// This program's commands on the database.
 pub(crate) fn commands(program: &Path, url: &str) -> Installation {
-    // Not `on_postgres`, which migrates.
-    Installation::new(Store::Sqlite)
+    Installation::on_database(url)
         .with_program(program)
-        .set("STORE__KIND", "postgres")
-        .set("POSTGRES__URL", url)
         .set("SERVER__DRAIN_MS", "1000")
         .set("LOG__LEVEL", "info,capykeys::access=warn")
 }

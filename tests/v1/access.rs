@@ -5,11 +5,11 @@ use std::time::Duration;
 use capykeys_tests::{
     Created, Store, Tenant,
     clerk::{self, Session},
-    clock, on_both_stores,
+    clock, on_every_store, scopes,
 };
 use serde_json::{Value, json};
 
-on_both_stores![
+on_every_store![
     every_caller_may_do_what_its_row_says,
     nobody_does_anything_in_another_organization,
     nobody_does_anything_in_a_suspended_organization,
@@ -44,17 +44,7 @@ fn every_caller_may_do_what_its_row_says(store: Store) {
     let at_clerk = clerk::organization_id();
     let acme = Tenant::with_clerk(store.server(), &at_clerk);
     let key = |scopes: &[&str]| acme.key_with(scopes).plaintext;
-    let others = [
-        "projects:read",
-        "projects:write",
-        "credentials:read",
-        "backups:read",
-        "backups:write",
-        "jobs:read",
-        "schema:read",
-        "organizations:read",
-        "organizations:write",
-    ];
+    let others = scopes::of_other_things();
     assert_eq!(row(&acme, &key(&["*"]), "jobs:read"), Row(200, 201, 200));
     assert_eq!(row(&acme, &key(&["api_keys:read"]), "api_keys:read"), Row(200, 403, 403));
     assert_eq!(row(&acme, &key(&["api_keys:write"]), "api_keys:write"), Row(403, 201, 200));
@@ -157,19 +147,7 @@ fn a_key_hands_on_only_scopes_that_it_holds(store: Store) {
         create(beyond).error(403);
     }
     // Every scope by name is not the star.
-    let most = acme.key_with(&[
-        "projects:read",
-        "projects:write",
-        "credentials:read",
-        "backups:read",
-        "backups:write",
-        "jobs:read",
-        "schema:read",
-        "organizations:read",
-        "organizations:write",
-        "api_keys:read",
-        "api_keys:write",
-    ]);
+    let most = acme.key_with(scopes::named());
     acme.creation(&most.plaintext, &json!({"name": "n", "scopes": ["*"]})).send().error(403);
     assert_eq!(acme.list().len(), before.len() + 1);
 }

@@ -6,12 +6,12 @@ use capykeys_tests::{
     Answer, Call, Installation, Server, Store, Tenant,
     clerk::{self, Session},
     envoy::Check,
-    on_both_stores,
+    on_every_store,
     raw::Raw,
 };
 use reqwest::Method;
 
-on_both_stores![
+on_every_store![
     a_session_is_let_through_with_what_it_may_do,
     a_key_is_let_through_until_its_revocation_is_answered,
     callers_of_a_suspended_organization_are_refused,
@@ -68,7 +68,7 @@ fn callers_of_a_suspended_organization_are_refused(store: Store) {
 
 #[test]
 fn rules_say_what_each_request_needs_and_nobody_passes_without_one() {
-    let installation = Installation::new(Store::Sqlite);
+    let installation = Installation::new(Store::first());
     let file = installation.directory().join("rules.toml");
     fs::write(
         &file,
@@ -110,7 +110,7 @@ fn rules_say_what_each_request_needs_and_nobody_passes_without_one() {
 
 #[test]
 fn rules_that_cannot_work_end_the_start_with_a_sentence() {
-    let installation = Installation::new(Store::Sqlite);
+    let installation = Installation::new(Store::first());
     let file = installation.directory().join("rules.toml");
     fs::write(&file, "[[rules]]\npath = '/a'\nscopes = ['jobs:reed']\n").unwrap();
     let installation = installation.set("INTERNAL__AUTHORIZE__RULES_FILE", file.to_str().unwrap());
@@ -148,7 +148,7 @@ path = '/**'
 
 /// A server with these rules.
 fn with_rules(rules: &str) -> Server {
-    let installation = Installation::new(Store::Sqlite);
+    let installation = Installation::new(Store::first());
     let file = installation.directory().join("rules.toml");
     fs::write(&file, rules).unwrap();
     Server::start(&Arc::new(installation.set("INTERNAL__AUTHORIZE__RULES_FILE", file.to_str().unwrap())))

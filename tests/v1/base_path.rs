@@ -26,7 +26,7 @@ fn a_base_path_is_where_the_api_is_served() {
 #[test]
 fn a_base_path_that_is_none_is_refused_before_anything_is_made() {
     for path in ["api", "/api/", "/", "/{x}", "/a/../b", "https://example.com/api"] {
-        let installation = Installation::new(Store::Sqlite).set("SERVER__BASE_PATH", path);
+        let installation = Installation::new(Store::first()).set("SERVER__BASE_PATH", path);
         for command in [&["serve"][..], &["config", "check"]] {
             let output = installation.run_briefly(command);
             assert!(output.expect_failure().contains("server.base_path"), "{path}");

@@ -13,7 +13,7 @@ fn run(needed: &str, command: &[&str]) {
         eprintln!("skipped: {needed} is not installed");
         return;
     }
-    let acme = Store::Sqlite.tenant();
+    let acme = Store::first().tenant();
     let mut client = Command::new(command[0]);
     client
         .args(&command[1..])

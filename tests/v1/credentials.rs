@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use capykeys_tests::{
-    Call, Server, Store, Tenant, clock, on_both_stores, raw,
+    Call, Server, Store, Tenant, clock, on_every_store, raw,
     secrets::{self, checksum, unknown_key},
     wait,
 };
 use serde_json::json;
 
-on_both_stores![
+on_every_store![
     a_key_is_taken_from_either_header,
     both_headers_may_carry_the_same_key_and_not_different_ones,
     the_scheme_is_matched_without_regard_to_case,

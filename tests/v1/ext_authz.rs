@@ -5,11 +5,11 @@ use capykeys_tests::{
     Store, Tenant,
     clerk::{self, Session},
     envoy::Check,
-    on_both_stores,
+    on_every_store,
 };
 use reqwest::Method;
 
-on_both_stores![
+on_every_store![
     a_key_passes_until_its_revocation_is_answered,
     a_session_passes_with_what_it_may_do,
     the_answers_are_those_that_are_given_over_http,

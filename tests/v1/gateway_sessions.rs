@@ -6,12 +6,12 @@ use capykeys_tests::{
     Installation, Server, Store, Tenant,
     clerk::{self, Session},
     envoy::Check,
-    on_both_stores,
+    on_every_store,
 };
 use reqwest::Method;
 use serde_json::json;
 
-on_both_stores![
+on_every_store![
     a_session_passes_in_any_project_and_is_named_with_none,
     no_member_gets_at_credentials,
     a_role_has_what_its_row_says_and_no_more_where_somebody_else_acts,

@@ -1,4 +1,4 @@
-//! The API over a real socket, on both stores. The files lie as the URLs do.
+//! The API over a real socket, on each kind of store. The files lie as the URLs do.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;

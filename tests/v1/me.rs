@@ -3,11 +3,11 @@
 use capykeys_tests::{
     Store, Tenant,
     clerk::{self, Session},
-    clock, on_both_stores,
+    clock, on_every_store,
 };
 use serde_json::{Value, json};
 
-on_both_stores![
+on_every_store![
     a_key_is_told_its_organization_and_its_scopes,
     a_key_made_in_a_session_is_told_the_user_behind_it,
     an_administrator_is_told_the_star,

@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use capykeys_tests::{
-    Answer, Installation, Server, Store, Tenant, on_both_stores,
+    Answer, Installation, Server, Store, Tenant, on_every_store,
     raw::{self, Raw},
 };
 use reqwest::Method;
 
-on_both_stores![
+on_every_store![
     a_wrong_method_is_told_the_right_ones,
     head_is_answered_without_a_body,
     what_is_no_http_is_refused,

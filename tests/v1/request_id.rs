@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use capykeys_tests::{Store, on_both_stores};
+use capykeys_tests::{Store, on_every_store};
 use serde_json::Value;
 
-on_both_stores![
+on_every_store![
     a_fit_request_id_comes_back,
     an_unfit_request_id_is_replaced,
     every_answer_has_an_id_of_its_own,

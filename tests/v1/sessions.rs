@@ -10,21 +10,21 @@ use std::{
 use capykeys_tests::{
     Installation, Server, Store, Tenant,
     clerk::{self, Session},
-    clock, on_both_stores, wait,
+    clock, on_every_store, wait,
 };
 use serde_json::json;
 
-on_both_stores![
+on_every_store![
     the_first_administrator_brings_the_organization_along,
     ten_first_administrators_at_once_bring_one_organization,
     a_member_or_an_impersonator_brings_nothing_along,
     sessions_act_in_the_organization_registered_for_theirs,
     where_organizations_are_registered_an_unknown_one_is_refused,
     version_1_of_the_claims_is_read_where_it_is_set,
-    an_organization_that_is_linked_to_another_obeys_the_sessions_of_that_one_alone,
     good_tokens_are_accepted,
     bad_tokens_are_refused,
-    the_audience_and_the_lifetime_are_those_that_are_set,
+    the_audience_and_the_lifetime_are_those_that_are_set;
+    tables: an_organization_that_is_linked_to_another_obeys_the_sessions_of_that_one_alone,
 ];
 
 fn the_first_administrator_brings_the_organization_along(store: Store) {

@@ -1,9 +1,9 @@
 //! What every user does first.
 
-use capykeys_tests::{Created, Store, on_both_stores};
+use capykeys_tests::{Created, Store, on_every_store};
 use serde_json::json;
 
-on_both_stores![
+on_every_store![
     a_key_is_created_used_revoked_and_refused,
     a_key_is_good_from_its_answer_on_until_the_answer_to_its_revocation,
     the_probes_answer,

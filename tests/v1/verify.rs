@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use capykeys_tests::{Store, Tenant, clock, on_both_stores, secrets, wait};
+use capykeys_tests::{Store, Tenant, clock, on_every_store, secrets, wait};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-on_both_stores![
+on_every_store![
     a_good_key_is_told_as_it_is_shown,
     a_verdict_may_be_kept_for_as_long_as_was_asked_and_no_longer_than_the_lease,
     a_verdict_that_nobody_asked_to_keep_may_not_be_kept,

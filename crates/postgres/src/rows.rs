@@ -33,7 +33,7 @@ impl<'r> FromSql<'r> for Read<'r> {
             Type::UUID => Value::Id(FromSql::from_sql(ty, raw)?),
             Type::TEXT => Value::Text(<&str>::from_sql(ty, raw)?.into()),
             Type::TIMESTAMPTZ => Value::Time(time(i64::from_sql(ty, raw)?)?),
-            Type::BYTEA => Value::Bytes(raw),
+            Type::BYTEA => Value::Bytes(raw.into()),
             Type::INT8 => Value::Number(FromSql::from_sql(ty, raw)?),
             Type::BOOL => Value::Flag(FromSql::from_sql(ty, raw)?),
             Type::INET => Value::Address(FromSql::from_sql(ty, raw)?),

@@ -77,7 +77,7 @@ impl ToSql for Bound<'_> {
             Value::Text(text) => text.to_sql(ty, out),
             // Both count microseconds, and the range of `timestamptz` is the wider one.
             Value::Time(time) => (time.unix_micros() - EPOCH).to_sql(ty, out),
-            Value::Bytes(bytes) => bytes.to_sql(ty, out),
+            Value::Bytes(bytes) => bytes.as_ref().to_sql(ty, out),
             Value::Number(number) => number.to_sql(ty, out),
             Value::Flag(flag) => flag.to_sql(ty, out),
             Value::Address(address) => address.to_sql(ty, out),

@@ -11,17 +11,17 @@ use capykeys_domain::{
     secret::{KeyFormat, Peppers},
     usecases::{Environment, Management, Operators, Sessions, Verdicts},
 };
+use capykeys_storage::{Backend, Role, Store};
 use capykeys_usage::{CountedRefusals, UseRecorder};
 use tokio::runtime::Handle;
 
 use crate::{
-    adapters::{SystemClock, SystemEntropy, random},
+    adapters::{SystemClock, SystemEntropy, host, random},
     clerk,
     config::Config,
     error::Error,
     pepper_watch::PepperWatch,
     peppers,
-    store::{Backend, Role, Store},
 };
 
 /// The service, put together.
@@ -55,7 +55,7 @@ pub(crate) async fn build(config: &Config, backend: &dyn Backend, role: Role) ->
     let roles = config.role_table(&catalogue)?;
     let verifier = clerk::verifier(&config.clerk)?;
     // The store before the peppers: it makes the folder that a new one is put into.
-    let store = backend.open(role).await?;
+    let store = backend.open(role, host()).await?;
     let Store { keys, organizations, audit, registry, .. } = store;
     let peppers = Arc::new(load_peppers(config, backend, &*organizations).await?.uncompared());
     let replica = ReplicaId(random()?);

@@ -20,14 +20,18 @@ use crate::{adapters::command_context, app::App, config::ConfigError, error::Err
 const TWO: Limit = Limit::new(2).unwrap();
 
 /// Where the store holds no key yet, makes one that may do everything and hands it out, this once: to
-/// `file`, for its owner alone, or else to standard output, and never to the log. `url` is where the API
-/// is served.
-pub(crate) async fn welcome(app: &App, url: &str, file: Option<&Path>) -> Result<(), Error> {
+/// `file`, which has the setting of that name, for its owner alone, or else to standard output, and never to the
+/// log. `url` is where the API is served.
+pub(crate) async fn welcome(app: &App, url: &str, file: Option<(&Path, &str)>) -> Result<(), Error> {
     let Some(organization) = organization_without_keys(app).await? else {
         return Ok(());
     };
     // Opened first: a key that can be handed to nobody must not be made.
-    let opened = file.map(open).transpose()?;
+    let unusable = |error| {
+        let name = file.map_or_else(String::new, |(_, setting)| setting.to_owned());
+        ConfigError::File { name, error }
+    };
+    let opened = file.map(|(path, _)| open(path)).transpose().map_err(unusable)?;
     let spec = KeySpec::new(KeyName::parse("first key")?, ScopeSet::new([Scope::ALL])?);
     let permit = Permit::operator_creates_key(&organization);
     let created = app.management.create_key(&permit, spec, &command_context()?).await?;
@@ -35,27 +39,23 @@ pub(crate) async fn welcome(app: &App, url: &str, file: Option<&Path>) -> Result
     if let Some(mut opened) = opened {
         opened.write_all(format!("{key}\n").as_bytes()).and_then(|()| opened.sync_all()).map_err(unusable)?;
     }
-    output::text(&message(&organization, key, url, file)?)
+    output::text(&message(&organization, key, url, file.map(|(path, _)| path))?)
 }
 
 /// A new file that nobody else can read. An empty one is what a start leaves that was cut off.
-fn open(path: &Path) -> Result<File, ConfigError> {
+fn open(path: &Path) -> io::Result<File> {
     let opened = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
     match opened {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let left = OpenOptions::new().write(true).open(path).map_err(unusable)?;
-            let metadata = left.metadata().map_err(unusable)?;
+            let left = OpenOptions::new().write(true).open(path)?;
+            let metadata = left.metadata()?;
             if metadata.is_file() && metadata.len() == 0 && metadata.mode().trailing_zeros() >= 6 {
                 return Ok(left);
             }
-            Err(unusable(error))
+            Err(error)
         }
-        opened => opened.map_err(unusable),
+        opened => opened,
     }
-}
-
-fn unusable(error: io::Error) -> ConfigError {
-    ConfigError::File { name: "sqlite.first_key_file".to_owned(), error }
 }
 
 /// The organization that the first key is for: made where there is none at all. One without a key

@@ -1,38 +1,7 @@
-//! The binary `capykeys`: issues, lists, revokes and verifies API keys.
-//!
-//! This crate wires the others together: it alone reads the configuration, the environment, the
-//! system's clock and its random source.
-
-mod adapters;
-mod app;
-mod clerk;
-mod cli;
-mod commands;
-mod config;
-mod error;
-mod first_run;
-mod grpc;
-mod internal;
-mod listeners;
-mod memory;
-mod metrics;
-mod output;
-mod pepper_watch;
-mod peppers;
-mod retention;
-mod room;
-mod store;
-mod telemetry;
-mod tls;
+//! The binary `capykeys`, on the stores that come with it.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match commands::run(cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::error(error.as_ref());
-            ExitCode::FAILURE
-        }
-    }
+    capykeys_service::run(&[])
 }

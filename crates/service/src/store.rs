@@ -1,23 +1,29 @@
 //! The configured store.
 
-mod backend;
+mod own;
 mod postgres;
 mod sqlite;
 
-pub(crate) use backend::{Backend, Role, Store};
+use std::sync::Arc;
+
+use capykeys_storage::Backend;
+
+pub use own::StoreKind;
+pub(crate) use own::{OwnStore, take as take_own};
 
 use self::{postgres::Postgres, sqlite::Sqlite};
 use crate::{
-    config::{Config, ConfigError, StoreKind},
+    config::{Config, ConfigError},
     error::Error,
 };
 
 /// The store that the configuration names. Its settings are checked and nothing is opened.
-pub(crate) fn configured(config: &Config) -> Result<Box<dyn Backend + '_>, Error> {
+pub(crate) fn configured(config: &Config) -> Result<Arc<dyn Backend + '_>, Error> {
     refuse_settings_of_others(config)?;
-    Ok(match config.store.kind {
-        StoreKind::Sqlite => Box::new(Sqlite(config)),
-        StoreKind::Postgres => Box::new(Postgres::new(config)?),
+    Ok(match (&config.own_store, config.store.kind.as_str()) {
+        (Some(own), _) => Arc::clone(&own.backend),
+        (None, "postgres") => Arc::new(Postgres::new(config)?),
+        (None, _) => Arc::new(Sqlite(config)),
     })
 }
 
@@ -26,11 +32,11 @@ fn refuse_settings_of_others(config: &Config) -> Result<(), ConfigError> {
     let (sqlite, postgres) = (&config.sqlite, &config.postgres);
     let names_postgres = postgres.url.is_some() || postgres.url_file.is_some();
     let set = [
-        (sqlite.first_key_file.is_some(), StoreKind::Sqlite, "sqlite.first_key_file", "sqlite"),
-        (names_postgres, StoreKind::Postgres, "postgres.url", "postgres"),
+        (sqlite.first_key_file.is_some(), "sqlite.first_key_file", "sqlite"),
+        (names_postgres, "postgres.url", "postgres"),
     ];
-    match set.iter().find(|(is_set, kind, ..)| *is_set && *kind != config.store.kind) {
-        Some((_, _, setting, kind)) => {
+    match set.iter().find(|(is_set, _, kind)| *is_set && *kind != config.store.kind) {
+        Some((_, setting, kind)) => {
             Err(ConfigError::Invalid(format!("`{setting}` is set, so `store.kind` must be `{kind}`")))
         }
         None => Ok(()),
@@ -48,7 +54,7 @@ mod tests {
         let refused = configured(&config).err().unwrap().to_string();
         assert!(refused.contains("`postgres.url` is set, so `store.kind` must be `postgres`"), "{refused}");
         let mut config = Config::default();
-        config.store.kind = StoreKind::Postgres;
+        config.store.kind = "postgres".to_owned();
         config.sqlite.first_key_file = Some("first.key".into());
         let refused = configured(&config).err().unwrap().to_string();
         assert!(refused.contains("`sqlite.first_key_file` is set"), "{refused}");

@@ -121,7 +121,7 @@ fn read(stored: ValueRef<'_>, kind: Kind) -> Option<Value<'_>> {
     Some(match (kind, stored) {
         (_, ValueRef::Null) => Value::Null,
         (Kind::Id, ValueRef::Blob(bytes)) => Value::Id(Uuid::from_slice(bytes).ok()?),
-        (Kind::Bytes, ValueRef::Blob(bytes)) => Value::Bytes(bytes),
+        (Kind::Bytes, ValueRef::Blob(bytes)) => Value::Bytes(bytes.into()),
         (Kind::Time, ValueRef::Integer(micros)) => Value::Time(Timestamp::from_unix_micros(micros)?),
         (Kind::Number, ValueRef::Integer(number)) => Value::Number(number),
         (Kind::Flag, ValueRef::Integer(flag)) => Value::Flag(flag != 0),

@@ -21,6 +21,40 @@ records! {
 }
 
 impl Event {
+    /// The beginning of a store, which nobody is told: the first reader finds it at its own place.
+    #[must_use]
+    pub fn start(mark: [u8; 16]) -> Self {
+        Self {
+            sequence: Sequence::START,
+            mark,
+            kind: "start".to_owned(),
+            key_id: None,
+            organization_id: None,
+        }
+    }
+
+    /// That something has changed, for a store without triggers.
+    #[must_use]
+    pub fn of(sequence: Sequence, mark: [u8; 16], change: Change) -> Self {
+        let (kind, key_id, organization_id) = match change {
+            Change::Key(id) => ("key", Some(id), None),
+            Change::Organization(id) => ("organization", None, Some(id)),
+        };
+        Self { sequence, mark, kind: kind.to_owned(), key_id, organization_id }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn sequence(&self) -> Sequence {
+        self.sequence
+    }
+
+    /// Its place, in this epoch.
+    #[must_use]
+    pub const fn position(&self, epoch: [u8; 16]) -> FeedPosition {
+        FeedPosition { sequence: self.sequence, mark: self.mark, epoch }
+    }
+
     /// What has changed; `None` where that can be anything. A kind that this program does not know is a
     /// newer one's: it concerns the organization that it names, with whatever that has.
     fn change(&self) -> Option<Change> {
@@ -43,7 +77,7 @@ pub fn head(row: &impl Row, epoch: [u8; 16]) -> Result<FeedHead, Corrupt> {
 /// What a reader is told that asked after `asked`: `events` begin with its own. It has diverged where
 /// its own is not there any more, and where something is told that can concern anything.
 pub fn poll(asked: &FeedPosition, head: FeedHead, events: &[Event]) -> Poll {
-    let at = |event: &Event| FeedPosition { sequence: event.sequence, mark: event.mark, ..head.position };
+    let at = |event: &Event| event.position(head.position.epoch);
     let Some((own, later)) = events.split_first().filter(|(own, _)| at(own) == *asked) else {
         return Poll::Diverged(head);
     };

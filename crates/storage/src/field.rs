@@ -45,7 +45,7 @@ pub enum Value<'v> {
     Id(Uuid),
     Text(Cow<'v, str>),
     Time(Timestamp),
-    Bytes(&'v [u8]),
+    Bytes(Cow<'v, [u8]>),
     Number(i64),
     Flag(bool),
     Address(IpAddr),
@@ -122,7 +122,7 @@ fields! {
     Duration: Number, |own| i64::try_from(own.as_micros()).unwrap_or(i64::MAX),
         |number| number.try_into().ok().map(Self::from_micros);
     IpAddr: Address, |own| *own, |address| Some(address);
-    [u8; 32]: Bytes, |own| own, |bytes| bytes.try_into().ok();
+    [u8; 32]: Bytes, |own| own.as_slice().into(), |bytes| bytes.as_ref().try_into().ok();
     KeyId: Id, |own| own.uuid(), |id| Some(Self::from_uuid(id));
     OrganizationId: Id, |own| own.uuid(), |id| Some(Self::from_uuid(id));
     ReplicaId: Id, |own| Uuid::from_bytes(own.0), |id| Some(Self(id.into_bytes()));
@@ -139,7 +139,7 @@ impl Field for [u8; 16] {
     fn read(value: Value<'_>) -> Option<Self> {
         match value {
             Value::Id(id) => Some(id.into_bytes()),
-            Value::Bytes(bytes) => bytes.try_into().ok(),
+            Value::Bytes(bytes) => bytes.as_ref().try_into().ok(),
             _ => None,
         }
     }

@@ -5,6 +5,8 @@
 //! ([`Columns`]), the values of named parameters ([`Values`]) and what they read from a [`Row`]. What is
 //! theirs is the type that each [`Kind`] of value has in their database.
 
+mod backend;
+mod document;
 mod feed;
 mod field;
 mod record;
@@ -14,6 +16,8 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use backend::{Backend, Embedded, Error, Role, Store};
+pub use document::Document;
 pub use feed::{Event, head, poll};
 pub use field::{Field, Kind, Value};
 pub use record::{Columns, Corrupt, Record, Row};

@@ -12,7 +12,7 @@ use capykeys_domain::{
     secret::KeyDigest,
 };
 
-use crate::{Columns, Corrupt, Event, Field, Kind, Record, Row, Value, Values, poll};
+use crate::{Columns, Corrupt, Document, Event, Field, Kind, Record, Row, Value, Values, poll};
 
 /// A row in memory.
 #[derive(Clone, Default)]
@@ -43,7 +43,7 @@ fn owned(value: Value<'_>) -> Value<'static> {
         Value::Id(id) => Value::Id(id),
         Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
         Value::Time(time) => Value::Time(time),
-        Value::Bytes(bytes) => Value::Bytes(bytes.to_vec().leak()),
+        Value::Bytes(bytes) => Value::Bytes(bytes.into_owned().into()),
         Value::Number(number) => Value::Number(number),
         Value::Flag(flag) => Value::Flag(flag),
         Value::Address(address) => Value::Address(address),
@@ -117,6 +117,52 @@ fn an_event_comes_back_whatever_is_in_it() {
     assert_eq!(Kept::of("", &None::<AuditRecord>).record(""), Ok(None::<AuditRecord>));
 }
 
+/// Writes it down and reads that.
+fn documented<R: Record>(record: &R) -> Result<R, Corrupt> {
+    Document::from_bytes(&Document::of(record).to_bytes())?.record("")
+}
+
+#[test]
+fn a_record_comes_back_from_its_document() {
+    let key = full_key();
+    let bare = fixtures::key(key.organization_id, fixtures::at(2));
+    let event = fixtures::created(&bare);
+    let linked = fixtures::organization_at_clerk(fixtures::at(0), "org_2a");
+    let suspended =
+        Organization { suspension: Some(Suspension { at: fixtures::at(3), reason: None }), ..linked };
+    assert_eq!(documented(&key), Ok(key));
+    assert_eq!(documented(&bare.key).as_ref(), Ok(&bare.key));
+    assert_eq!(documented(&bare.digest), Ok(bare.digest));
+    assert_eq!(documented(&event), Ok(event));
+    assert_eq!(documented(&suspended), Ok(suspended));
+    assert_eq!(documented(&None::<AuditRecord>), Ok(None));
+}
+
+#[test]
+fn what_only_a_newer_program_knows_stays_in_a_document_that_is_changed() {
+    let key = full_key();
+    let of_newer = Document::of(&key).and("networks", &"192.0.2.0/24".to_owned());
+    let used = ApiKey { last_used_at: None, ..key };
+    let changed = Document::from_bytes(&of_newer.with(&used).to_bytes()).unwrap();
+    assert_eq!(changed.record(""), Ok(used));
+    assert_eq!(changed.field("networks"), Ok(Some("192.0.2.0/24".to_owned())));
+}
+
+#[test]
+fn what_is_no_document_of_the_record_is_not_read() {
+    for bytes in [&b""[..], b"[]", b"{", b"\"\"", &[0xff]] {
+        assert_eq!(Document::from_bytes(bytes).err(), Some(Corrupt("document")));
+    }
+    for (bytes, column) in [
+        (&br#"{"pepper_id": "1"}"#[..], "digest"),
+        (br#"{"pepper_id": "1", "digest": null}"#, "digest"),
+        (br#"{"pepper_id": "1", "digest": "0g"}"#, "digest"),
+        (br#"{"pepper_id": 1, "digest": "00"}"#, "pepper_id"),
+    ] {
+        assert_eq!(Document::from_bytes(bytes).unwrap().record::<KeyDigest>(""), Err(Corrupt(column)));
+    }
+}
+
 #[test]
 fn details_of_another_version_are_shown_where_they_have_names() {
     let read = |json: &'static str| EventDetails::read(Value::Json(json.into())).unwrap();
@@ -175,7 +221,7 @@ fn told(events: &[(&str, bool, bool)]) -> Poll {
         let row = Kept::default();
         let fields = [
             ("sequence", Kind::Number, Value::Number(sequence)),
-            ("mark", Kind::Id, Value::Bytes(&[5; 16])),
+            ("mark", Kind::Id, Value::Bytes(vec![5; 16].into())),
             ("kind", Kind::Text, Value::Text(kind.to_owned().into())),
             ("key_id", Kind::Id, if of_key { Value::Id(key.id.uuid()) } else { Value::Null }),
             (

@@ -2,13 +2,15 @@
 
 use std::{thread, time::Duration};
 
-use capykeys_tests::process;
+use capykeys_tests::{on_one_store, process};
 
 use crate::{
     postgres::Session,
     scene::{FEED, On, Route, Scene},
     settings,
 };
+
+on_one_store![postgresql: the_feed_is_followed_over_connections_of_its_own];
 
 const BACKENDS: &str =
     "SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()";
@@ -27,7 +29,6 @@ fn share(used: Duration, of: Duration) -> f64 {
 
 /// Reported and not asserted: it is the machine's as much as ours. What it does assert is that the
 /// connections of the feed can be told from others, for whoever looks for them.
-#[test]
 fn the_feed_is_followed_over_connections_of_its_own() {
     let scene = Scene::with(Route::Direct, On::Shared, &[], SELDOM);
     let session = Session::open(&scene.database_url()).expect("a connection");

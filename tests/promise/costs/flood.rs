@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Instant};
 
 use capykeys_tests::{
-    process,
+    on_one_store, process,
     verification::{Connection, Verdict, questions},
 };
 use serde_json::Value;
@@ -15,6 +15,8 @@ use crate::{
     scene::{On, Route, Scene},
     settings,
 };
+
+on_one_store![postgresql: a_flood_of_unknown_keys_takes_no_memory_and_no_room_from_real_ones];
 
 const LIVE: usize = 50;
 /// The batches of the flood: how many at once, and how large.
@@ -60,7 +62,6 @@ async fn refused(connection: &mut Connection, question: &[u8]) {
     );
 }
 
-#[test]
 fn a_flood_of_unknown_keys_takes_no_memory_and_no_room_from_real_ones() {
     let (count, remembered) = settings::unknown_keys();
     let remembered = remembered.to_string();

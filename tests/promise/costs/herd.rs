@@ -2,11 +2,16 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use capykeys_tests::verification::{Connection, Verdict, question};
+use capykeys_tests::{
+    on_one_store,
+    verification::{Connection, Verdict, question},
+};
 use tokio::{runtime::Runtime, task::JoinSet};
 
 use super::{PATIENT, Statements, address_of_b, all_accepted, plaintexts};
 use crate::scene::{On, Route, Scene};
+
+on_one_store![postgresql: a_herd_that_asks_for_the_same_key_costs_one_lookup];
 
 const HERDS: usize = 3;
 const HERD: usize = 1_000;
@@ -28,7 +33,6 @@ async fn ask_at_once(connections: Vec<Connection>, question: &[u8]) -> Vec<Verdi
     herd.join_all().await
 }
 
-#[test]
 fn a_herd_that_asks_for_the_same_key_costs_one_lookup() {
     let scene = Scene::with(Route::Direct, On::Shared, &[], PATIENT);
     let statements = Statements::of(&scene);

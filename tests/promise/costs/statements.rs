@@ -2,11 +2,13 @@
 
 use super::{PATIENT, Statements, all_accepted, plaintexts, verdicts};
 use crate::scene::{On, Route, Scene};
+use capykeys_tests::on_one_store;
+
+on_one_store![postgresql: a_key_that_is_not_known_costs_one_statement_and_one_that_is_costs_none];
 
 const KEYS: i64 = 50;
 const TIMES: usize = 40;
 
-#[test]
 fn a_key_that_is_not_known_costs_one_statement_and_one_that_is_costs_none() {
     let scene = Scene::with(Route::Direct, On::Shared, &[], PATIENT);
     let statements = Statements::of(&scene);

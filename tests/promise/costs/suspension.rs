@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration, time::Instant};
 
-use capykeys_tests::{Output, secrets, verification::question};
+use capykeys_tests::{Output, on_one_store, secrets, verification::question};
 
 use crate::{
     driver::{Driver, Sample, all_keys},
@@ -13,6 +13,8 @@ use crate::{
     scene::{On, Route, Scene},
     settings,
 };
+
+on_one_store![postgresql: a_suspension_is_one_event_that_all_keys_obey];
 
 const KEYS: i32 = 100_000;
 /// How many of them are verified.
@@ -58,7 +60,6 @@ fn suspend(scene: &Scene) -> Revocation {
     })
 }
 
-#[test]
 fn a_suspension_is_one_event_that_all_keys_obey() {
     let scene = Scene::new(Route::Direct, On::Shared);
     let session = Session::open(&scene.database_url()).expect("a connection");

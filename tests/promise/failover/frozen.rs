@@ -4,10 +4,12 @@
 use std::time::{Duration, Instant};
 
 use capykeys_testkit::{Balancer, Cluster};
-use capykeys_tests::{settings::gateway, wait};
+use capykeys_tests::{on_one_store, settings::gateway, wait};
 
 use super::stand::{Stand, confusion};
 use crate::postgres::Session;
+
+on_one_store![postgresql: an_old_primary_that_goes_on_is_not_believed];
 
 const LIMIT: Duration = Duration::from_mins(1);
 const KEYS: usize = 10;
@@ -27,7 +29,6 @@ fn synchronize(primary: &Cluster) {
     });
 }
 
-#[test]
 fn an_old_primary_that_goes_on_is_not_believed() {
     let primary = Cluster::start(true);
     let database = primary.create_database();

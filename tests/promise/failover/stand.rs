@@ -67,7 +67,7 @@ impl Stand {
         let replicas = [(); 2].map(|()| start(direct, url, &[]));
         let drivers = [&replicas[0], &replicas[1]]
             .map(|replica| Driver::start(Arc::new(Mutex::new(replica.internal_address())), RATE));
-        let commands = Installation::on_postgres(direct).set("POSTGRES__URL", url);
+        let commands = Installation::on_postgres(direct).by_way_of(url);
         Self { replicas, drivers, commands, tenant: Owned::create(direct), keys: Vec::new(), revoked: 0 }
     }
 

@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use capykeys_tests::on_one_store;
+
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
@@ -17,6 +19,8 @@ use crate::{
     postgres::Session,
     scene::{FEED, On, Route, Scene},
 };
+
+on_one_store![postgresql: a_feed_that_stands_still_makes_no_key_live_longer];
 
 const BACKENDS: &str =
     "SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()";
@@ -76,7 +80,6 @@ fn stop_until(ended: &AtomicBool, session: &Session) -> usize {
     stopped.len()
 }
 
-#[test]
 fn a_feed_that_stands_still_makes_no_key_live_longer() {
     let mut scene = Scene::new(Route::Direct, On::Shared);
     let (stopper, count) = (RefCell::new(None), Cell::new(0));

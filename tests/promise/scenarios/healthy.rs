@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
+use capykeys_tests::on_one_store;
+
 use crate::{
     campaign::{self, Fault},
     scene::{On, Route, Scene},
     settings,
 };
 
+on_one_store![postgresql: a_revoked_key_is_refused_by_the_other_replica];
+
 /// What is aimed at where nothing is broken and the machine has nothing else to do.
 const P99: Duration = Duration::from_millis(150);
 
-#[test]
 fn a_revoked_key_is_refused_by_the_other_replica() {
     let mut scene = Scene::new(Route::Direct, On::Own);
     let judge = campaign::run("healthy", &mut scene, Fault::none());

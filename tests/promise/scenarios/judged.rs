@@ -2,12 +2,21 @@
 
 use std::time::Duration;
 
+use capykeys_tests::on_one_store;
+
 use crate::{
     campaign::{self, Fault, Lasts},
     postgres::Session,
     scene::{On, Route, Scene},
     settings::LEASE,
 };
+
+on_one_store![
+    postgresql:
+    a_lease_that_is_too_long_is_found_out,
+    an_answer_that_comes_too_early_is_found_out,
+    a_registration_that_is_lost_is_found_out,
+];
 
 /// Where the machine is busy, the replica may have lost its lease now and then before it is cut off, and
 /// accept nothing; hardly every time.
@@ -26,7 +35,6 @@ fn cut_off<'a>(at_least: Duration) -> Fault<'a> {
 }
 
 /// DELETE waits for replica B, which trusts its cache for longer than L.
-#[test]
 fn a_lease_that_is_too_long_is_found_out() {
     let mut scene = Scene::with(Route::Proxied, On::Shared, &[], LONG);
     scene.lease = LEASE;
@@ -36,7 +44,6 @@ fn a_lease_that_is_too_long_is_found_out() {
 }
 
 /// Replica A answers at once, and B keeps to its lease.
-#[test]
 fn an_answer_that_comes_too_early_is_found_out() {
     let mut scene = Scene::with(Route::Proxied, On::Shared, &[("CACHE__COMMIT_WAIT", "false")], &[]);
     let fault = cut_off(Duration::from_millis(500));
@@ -46,7 +53,6 @@ fn an_answer_that_comes_too_early_is_found_out() {
 }
 
 /// Replica A does not know that there is a replica B, which keeps to its lease.
-#[test]
 fn a_registration_that_is_lost_is_found_out() {
     let mut scene = Scene::with(Route::Proxied, On::Shared, &[], LONG);
     let session = Session::open(&scene.database_url()).expect("a connection");

@@ -2,11 +2,20 @@
 
 use std::{cell::Cell, time::Duration};
 
+use capykeys_tests::on_one_store;
+
 use crate::{
     campaign::{self, Fault, Lasts},
     scene::{On, Route, Scene, Settings},
     settings,
 };
+
+on_one_store![
+    postgresql:
+    a_replica_with_a_longer_lease_than_the_one_that_revokes_is_waited_for,
+    a_replica_with_a_longer_lease_is_waited_for_while_it_is_cut_off,
+    a_rolling_restart_may_change_the_lease,
+];
 
 const SHORT: Settings<'_> = &[("CACHE__LEASE_MS", "500")];
 const LONG: Settings<'_> = &[("CACHE__LEASE_MS", "5000")];
@@ -18,13 +27,11 @@ fn revocations() -> usize {
 }
 
 /// Replica B asks once a second for what has changed.
-#[test]
 fn a_replica_with_a_longer_lease_than_the_one_that_revokes_is_waited_for() {
     let mut scene = Scene::with(Route::Direct, On::Shared, SHORT, LONG);
     campaign::run("leases of 500 and 5,000 ms", &mut scene, Fault::none());
 }
 
-#[test]
 fn a_replica_with_a_longer_lease_is_waited_for_while_it_is_cut_off() {
     let mut scene = Scene::with(Route::Proxied, On::Shared, SHORT, LONG);
     let lasts = Lasts::UntilRevoked(Duration::ZERO);
@@ -34,7 +41,6 @@ fn a_replica_with_a_longer_lease_is_waited_for_while_it_is_cut_off() {
 }
 
 /// Both replicas are replaced, one after the other, while keys are revoked.
-#[test]
 fn a_rolling_restart_may_change_the_lease() {
     let mut scene = Scene::with(Route::Direct, On::Shared, SHORT, SHORT);
     scene.lease = Duration::from_millis(2_500);

@@ -6,12 +6,14 @@ use crate::{
     postgres::Session,
     scene::{On, Route, Scene},
 };
+use capykeys_tests::on_one_store;
+
+on_one_store![postgresql: transactions_that_are_left_open_delay_no_refusal];
 
 const WROTE: &str = "BEGIN; INSERT INTO organizations (id, name, slug, created_at, updated_at) \
      VALUES (gen_random_uuid(), 'Left open', 'left-open', now(), now())";
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM api_keys";
 
-#[test]
 fn transactions_that_are_left_open_delay_no_refusal() {
     let mut scene = Scene::new(Route::Direct, On::Shared);
     let sessions = [WROTE, SNAPSHOT].map(|statements| {

@@ -1,5 +1,6 @@
 //! Replica B stands still for a while, as a virtual machine does that is moved.
 
+use capykeys_tests::on_one_store;
 use rustix::process::Signal;
 
 use crate::{
@@ -8,7 +9,8 @@ use crate::{
     settings,
 };
 
-#[test]
+on_one_store![postgresql: a_replica_that_stood_still_accepts_nothing_too_long];
+
 fn a_replica_that_stood_still_accepts_nothing_too_long() {
     let mut scene = Scene::new(Route::Direct, On::Shared);
     let fault = Fault::new(

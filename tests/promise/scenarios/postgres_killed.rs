@@ -4,8 +4,10 @@ use crate::{
     campaign::{self, Fault, Lasts},
     scene::{On, Route, Scene},
 };
+use capykeys_tests::on_one_store;
 
-#[test]
+on_one_store![postgresql: no_replica_accepts_anything_too_long_when_postgresql_is_killed];
+
 fn no_replica_accepts_anything_too_long_when_postgresql_is_killed() {
     let mut scene = Scene::new(Route::Direct, On::Own);
     let fault =

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use capykeys_tests::verification::{Connection, question};
+use capykeys_tests::{
+    on_one_store,
+    verification::{Connection, question},
+};
 use tokio::runtime;
 
 use crate::{
@@ -12,6 +15,8 @@ use crate::{
     random::Random,
     scene::{FEED, On, Route, Scene},
 };
+
+on_one_store![postgresql: an_answer_that_is_late_revives_no_key];
 
 /// The last is longer than anybody waits for an answer.
 const DELAYS: [Duration; 4] = [
@@ -40,7 +45,6 @@ fn use_connections(scene: &Scene, random: &mut Random) {
     });
 }
 
-#[test]
 fn an_answer_that_is_late_revives_no_key() {
     let mut scene = Scene::new(Route::Proxied, On::Shared);
     let fault = Fault::new(

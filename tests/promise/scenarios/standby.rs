@@ -4,13 +4,19 @@
 use std::time::Duration;
 
 use capykeys_testkit::Cluster;
-use capykeys_tests::wait;
+use capykeys_tests::{on_one_store, wait};
 
 use crate::{
     campaign::{self, Fault, Lasts},
     postgres::Session,
     scene::{On, Route, Scene},
 };
+
+on_one_store![
+    postgresql:
+    a_replica_that_is_led_to_a_standby_accepts_nothing_too_long,
+    a_replica_that_is_led_to_a_standby_accepts_no_key_that_it_did_not_know,
+];
 
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -69,12 +75,10 @@ fn led_to_a_standby(scenario: &str, on_cold_keys: bool) {
     campaign::run(scenario, &mut scene, fault);
 }
 
-#[test]
 fn a_replica_that_is_led_to_a_standby_accepts_nothing_too_long() {
     led_to_a_standby("led to a standby", false);
 }
 
-#[test]
 fn a_replica_that_is_led_to_a_standby_accepts_no_key_that_it_did_not_know() {
     led_to_a_standby("led to a standby, keys not known before", true);
 }

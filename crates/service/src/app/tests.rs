@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use capykeys_domain::{
     model::{KeyName, KeySpec, OrganizationName, Scope, ScopeSet, Sequence, Slug},
     policy::Permit,
-    ports::{FeedProgress, Registry, Unavailable},
+    ports::{FeedProgress, Host, Registry, Unavailable},
     usecases::NewOrganization,
 };
 use capykeys_sqlite::SqliteStore;
@@ -41,11 +41,11 @@ impl Backend for Third {
         1
     }
 
-    async fn migrate(&self) -> Result<(), Error> {
+    async fn migrate(&self, _: Host) -> Result<(), Error> {
         Ok(())
     }
 
-    async fn open(&self, _: Role) -> Result<Store, Error> {
+    async fn open(&self, _: Role, _: Host) -> Result<Store, Error> {
         let registry: Arc<dyn ReplicaRegistry> = self.others.clone();
         Ok(Store { registry, shared: false, ..Store::of(SqliteStore::open(self.folder.path(), host())?) })
     }

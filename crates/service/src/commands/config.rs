@@ -1,12 +1,16 @@
 //! `capykeys config`
 
-use crate::{clerk, cli, config::Config, error::Error, internal, output, peppers, store::Backend};
+use capykeys_storage::Backend;
+
+use crate::{clerk, cli, config::Config, error::Error, internal, output, peppers};
 
 /// Checks the configuration and prints what is in force.
 pub(crate) fn run(config: &Config, backend: &dyn Backend, command: &cli::Config) -> Result<(), Error> {
     let cli::Config::Check = command;
     check(config, backend)?;
-    output::text(&toml::to_string_pretty(config)?)
+    output::text(&toml::to_string_pretty(config)?)?;
+    let own = config.own_store.as_ref();
+    own.map_or(Ok(()), |own| output::text(&format!("\n{}", toml::to_string_pretty(&own.section)?)))
 }
 
 /// Checks the files that the configuration names and all else that needs neither the store nor the

@@ -193,7 +193,7 @@ fn load(settings: &[(&str, &str)]) -> Result<(), String> {
         let name = name.replace('.', "__").to_uppercase().replace("OLDER_PEPPERS__X__", "OLDER_PEPPERS__x__");
         (format!("CAPYKEYS__{name}"), (*value).to_owned())
     };
-    let config = Config::layered(None, settings.iter().map(variable).collect::<HashMap<_, _>>());
+    let config = Config::layered(None, settings.iter().map(variable).collect::<HashMap<_, _>>(), &[]);
     let config = config.map_err(|error| error.to_string())?;
     let checked = store::configured(&config).and_then(|backend| check(&config, &*backend));
     checked.map_err(|error| error.to_string())

@@ -15,18 +15,20 @@ use std::{
     time::Duration,
 };
 
+use capykeys_storage::{Backend, Role};
 use tokio::{
     runtime::{Builder, Runtime},
     time::sleep,
 };
 
 use crate::{
+    adapters::host,
     app,
     cli::{Arguments, Command},
     config::Config,
     error::Error,
     memory, output,
-    store::{self, Backend, Role},
+    store::{self, StoreKind},
     telemetry,
 };
 
@@ -35,13 +37,13 @@ pub(crate) use config::check;
 /// How long a command may take before it says what it waits for.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// Does what the command line says.
-pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
+/// Does what the command line says, on one of these kinds of stores or of our own.
+pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error> {
     // It needs no configuration.
     if matches!(arguments.command, Command::Openapi) {
         return output::text(&capykeys_http::openapi_json());
     }
-    let config = Config::load(arguments.config.as_deref())?;
+    let config = Config::load(arguments.config.as_deref(), kinds)?;
     arguments.check_scopes(&config.catalogue()?).unwrap_or_else(|error| error.exit());
     if let Command::Rules(command) = &arguments.command {
         return rules::run(&config, command);
@@ -54,11 +56,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
     let outcome = runtime.block_on(async {
         let backend = store::configured(&config)?;
         let (config, backend) = (&config, &*backend);
-        let app = app::build(config, backend, Role::Command);
+        let app = app::build(config, backend, Role::Command(config.store.command_timeout()));
         match arguments.command {
             Command::Serve => serve::run(config, backend).await,
             Command::Migrate => {
-                backend.migrate().await?;
+                backend.migrate(host()).await?;
                 output::text("The schema is up to date.\n")
             }
             Command::Keys(command) => {

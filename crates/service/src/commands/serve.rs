@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use capykeys_cache::LONGEST_LEASE;
 use capykeys_http::{Internal, Public};
+use capykeys_storage::{Backend, Role};
 use tokio::{
     runtime::Handle,
     signal::unix::{Signal, SignalKind, signal},
@@ -21,7 +22,6 @@ use crate::{
     metrics::metrics,
     retention,
     room::Room,
-    store::{Backend, Role},
 };
 
 /// How long the end may wait until the last uses of keys are recorded.
@@ -40,7 +40,8 @@ pub(crate) async fn run(config: &Config, backend: &dyn Backend) -> Result<(), Er
     let listeners = Listeners::bind(config)?;
     if let Some(embedded) = backend.embedded() {
         let url = format!("http://{}{}", reached_at(listeners.address), base_path.as_str());
-        first_run::welcome(&app, &url, embedded.first_key_file).await?;
+        let setting = format!("{}.first_key_file", config.store.kind);
+        first_run::welcome(&app, &url, embedded.first_key_file.map(|path| (path, setting.as_str()))).await?;
     }
     // Named first, so that the lock is let go last.
     let App {

@@ -13,7 +13,7 @@ pub(crate) enum ConfigError {
 }
 
 impl ConfigError {
-    pub(super) fn unusable(error: &config::ConfigError) -> Self {
+    pub(crate) fn unusable(error: &config::ConfigError) -> Self {
         Self::Invalid(describe(error, None))
     }
 }
@@ -62,7 +62,6 @@ fn form(key: &str) -> &'static str {
             "an IP address and a port, such as `127.0.0.1:8080` or `[::1]:8080`"
         }
         Some("jwks_url") => "a URL",
-        Some("kind") => "`sqlite` or `postgres`",
         Some("callers") => "`loopback`, `token` or `certificate`",
         Some("provisioning") => "`auto` or `registered`",
         Some("format") => "`pretty` or `json`",

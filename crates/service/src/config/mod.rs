@@ -36,8 +36,11 @@ pub(crate) use rules::load as load_rules;
 pub(crate) use scopes::Scopes;
 pub(crate) use secret::Secret;
 pub(crate) use server::{Internal, Log, LogFormat, Server};
-pub(crate) use storage::{Postgres, Sqlite, Store, StoreKind};
+pub(crate) use storage::{Postgres, Sqlite, Store};
 pub(crate) use usage::Usage;
+pub(crate) use values::check_numbers;
+
+use crate::store::{OwnStore, StoreKind, take_own};
 
 /// Everything that can be set. `docs/operations.md` explains each.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -55,12 +58,15 @@ pub(crate) struct Config {
     pub(crate) clerk: Clerk,
     pub(crate) scopes: Scopes,
     pub(crate) log: Log,
+    /// Where `store.kind` names one that the program brought with it.
+    #[serde(skip)]
+    pub(crate) own_store: Option<OwnStore>,
 }
 
 impl Config {
     /// From `file`, where there is one, and the environment (`CAPYKEYS__SECTION__KEY`), and checked as
     /// far as can be without looking at anything else.
-    pub(crate) fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+    pub(crate) fn load(file: Option<&Path>, kinds: &[StoreKind]) -> Result<Self, ConfigError> {
         // Others' variables may hold anything.
         let variables = std::env::vars_os().filter_map(|(name, value)| {
             let name = name.into_string().ok()?;
@@ -70,14 +76,15 @@ impl Config {
             Ok(value) => Ok((name, value)),
             Err(_) => Err(ConfigError::Invalid(format!("`{name}` is not valid UTF-8"))),
         });
-        Self::layered(file, variables.collect::<Result<_, _>>()?)
+        Self::layered(file, variables.collect::<Result<_, _>>()?, kinds)
     }
 
     pub(crate) fn layered(
         file: Option<&Path>,
         variables: HashMap<String, String>,
+        kinds: &[StoreKind],
     ) -> Result<Self, ConfigError> {
-        values::check_names(variables.keys().map(String::as_str))?;
+        values::check_names(variables.keys().map(String::as_str), kinds)?;
         let mut builder = config::Config::builder();
         if let Some(path) = file {
             builder =
@@ -85,12 +92,14 @@ impl Config {
         }
         let environment = Environment::with_prefix("CAPYKEYS").prefix_separator("__").separator("__");
         let merged = builder.add_source(environment.source(Some(variables))).build();
-        let merged = merged.map_err(|error| ConfigError::unusable(&error))?;
+        let mut merged = merged.map_err(|error| ConfigError::unusable(&error))?;
         values::check("", &merged.cache)?;
+        let own_store = take_own(&mut merged, kinds)?;
         let written = merged.cache.clone();
         let own_scopes = merged.get_table("scopes").is_ok_and(|scopes| !scopes.is_empty());
         let default_others = merged.get::<config::Value>("clerk.other_roles").is_err();
         let mut config: Self = merged.try_deserialize().map_err(|error| ConfigError::unusable(&error))?;
+        config.own_store = own_store;
         if own_scopes && default_others {
             config.clerk.other_roles.keep_own();
         }
@@ -111,14 +120,14 @@ mod tests {
         path.write_all(file.as_bytes()).unwrap();
         let variables: HashMap<String, String> =
             environment.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Config::layered(Some(path.path()), variables)
+        Config::layered(Some(path.path()), variables, &[])
     }
 
     #[test]
     fn without_anything_the_embedded_store_is_served_on_loopback() {
         let config = load("", &[]).unwrap();
         assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
-        assert_eq!(config.store.kind, StoreKind::Sqlite);
+        assert_eq!(config.store.kind, "sqlite");
         assert_eq!(config.keys.prefix, "capy_live_");
     }
 

@@ -153,7 +153,7 @@ mod tests {
         let text = format!("{OWN}[scopes.'jobs:read']\ndescription = 'Salaries.'\nroles = ['hr']\n");
         let mut path = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
         std::io::Write::write_all(&mut path, text.as_bytes()).unwrap();
-        let config = Config::layered(Some(path.path()), std::collections::HashMap::new()).unwrap();
+        let config = Config::layered(Some(path.path()), std::collections::HashMap::new(), &[]).unwrap();
         let table = config.role_table(&config.catalogue().unwrap()).unwrap();
         assert_eq!(granted(&table, "org:intern"), "api_keys:read");
         assert_eq!(granted(&table, "org:hr"), "api_keys:read jobs:read");

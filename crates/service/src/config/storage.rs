@@ -11,7 +11,7 @@ use super::{ConfigError, Secret, forms::whole_millis};
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Store {
-    pub(crate) kind: StoreKind,
+    pub(crate) kind: String,
     /// How long an operator's command waits for the store, operation by operation, in milliseconds.
     /// Whoever gave it can wait longer than a request.
     pub(crate) command_timeout_ms: u64,
@@ -19,7 +19,7 @@ pub(crate) struct Store {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { kind: StoreKind::default(), command_timeout_ms: 30_000 }
+        Self { kind: "sqlite".to_owned(), command_timeout_ms: 30_000 }
     }
 }
 
@@ -27,17 +27,6 @@ impl Store {
     pub(crate) const fn command_timeout(&self) -> Duration {
         Duration::from_millis(self.command_timeout_ms)
     }
-}
-
-/// The stores there are.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum StoreKind {
-    /// Embedded, in a folder: for one server.
-    #[default]
-    Sqlite,
-    /// A PostgreSQL server: for any number.
-    Postgres,
 }
 
 /// The embedded store.

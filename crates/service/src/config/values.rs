@@ -7,6 +7,7 @@ use config::{Value, ValueKind};
 use serde_json::Value as Json;
 
 use super::ConfigError;
+use crate::store::StoreKind;
 
 /// Settings of these names may be empty: a role may be granted nothing.
 const MAY_BE_EMPTY: [&str; 2] = ["clerk.other_roles", "clerk.roles."];
@@ -60,7 +61,7 @@ fn emptiness(name: &str) -> Result<(), ConfigError> {
 }
 
 /// Refuses what was taken for a number and is none: `true` for 1, 1.5 for 2.
-pub(super) fn check_numbers(name: &str, written: &Value, read: &Json) -> Result<(), ConfigError> {
+pub(crate) fn check_numbers(name: &str, written: &Value, read: &Json) -> Result<(), ConfigError> {
     match (&written.kind, read) {
         (ValueKind::Table(table), Json::Object(read)) => table.iter().try_for_each(|(key, value)| {
             read.get(key).map_or(Ok(()), |read| check_numbers(&below(name, key), value, read))
@@ -89,14 +90,17 @@ pub(super) fn is_ours(name: &str) -> bool {
 }
 
 /// Refuses the names of variables that mean something else than they say.
-pub(super) fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), ConfigError> {
+pub(super) fn check_names<'a>(
+    names: impl Iterator<Item = &'a str>,
+    kinds: &[StoreKind],
+) -> Result<(), ConfigError> {
     let mut known = HashSet::new();
     for name in names {
         let upper = name.to_ascii_uppercase();
         // Names are read as lower case, so this id would not be what it says.
         let id = upper.strip_prefix(OLDER_PEPPERS).and_then(|rest| name.get(name.len() - rest.len()..));
         let id = id.and_then(|rest| rest.split("__").next()).unwrap_or_default();
-        let reason = if is_misspelt(&upper) {
+        let reason = if is_misspelt(&upper, kinds) {
             "is not read: between CAPYKEYS, the section and the setting there are two underscores"
         } else if id.contains(|character: char| character.is_ascii_uppercase()) {
             "has a pepper's id in capital letters, which the environment does not keep: write the id in small \
@@ -113,7 +117,7 @@ pub(super) fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()
 
 /// Whether somebody has written one underscore where there should be two. Kubernetes sets variables
 /// that look so for each service: `CAPYKEYS_POSTGRES_SERVICE_HOST`, `CAPYKEYS_POSTGRES_PORT`.
-fn is_misspelt(upper: &str) -> bool {
+fn is_misspelt(upper: &str, kinds: &[StoreKind]) -> bool {
     const SECTIONS: [&str; 12] = [
         "SERVER_",
         "INTERNAL_",
@@ -132,7 +136,8 @@ fn is_misspelt(upper: &str) -> bool {
         return false;
     };
     let of_kubernetes = rest.contains("_SERVICE_") || rest.contains("_PORT");
-    !of_kubernetes && SECTIONS.iter().any(|section| rest.starts_with(section))
+    let own = |kind: &StoreKind| rest.starts_with(&format!("{}_", kind.name().to_ascii_uppercase()));
+    !of_kubernetes && (SECTIONS.iter().any(|section| rest.starts_with(section)) || kinds.iter().any(own))
 }
 
 #[cfg(test)]
@@ -140,7 +145,8 @@ mod tests {
     use super::*;
 
     fn named(names: &[&str]) -> Result<(), String> {
-        check_names(names.iter().copied().filter(|name| is_ours(name))).map_err(|error| error.to_string())
+        check_names(names.iter().copied().filter(|name| is_ours(name)), &[])
+            .map_err(|error| error.to_string())
     }
 
     #[test]

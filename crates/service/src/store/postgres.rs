@@ -3,10 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use capykeys_domain::ports::Host;
 use capykeys_postgres::{PostgresSettings, PostgresStore, SchemaError, SettingsError};
+use capykeys_storage::{Backend, Role, Store};
 use tokio::runtime::Handle;
 
-use super::backend::{Backend, Role, Store};
 use crate::{
     config::{self, Config, ConfigError},
     error::Error,
@@ -66,7 +67,7 @@ impl Backend for Postgres<'_> {
         u64::try_from(pools).unwrap_or(u64::MAX).saturating_mul(2)
     }
 
-    async fn migrate(&self) -> Result<(), Error> {
+    async fn migrate(&self, _: Host) -> Result<(), Error> {
         capykeys_postgres::migrate(&self.settings).await?;
         Ok(())
     }
@@ -74,14 +75,14 @@ impl Backend for Postgres<'_> {
     /// A server has a connection of each pool ready before anybody asks. It is not served with another
     /// schema; but that the database is away is no reason not to start: requests get 503 until it is
     /// there.
-    async fn open(&self, role: Role) -> Result<Store, Error> {
+    async fn open(&self, role: Role, host: Host) -> Result<Store, Error> {
         let config = self.config;
         let (deadline, poll_deadline) = match role {
             Role::Replica => (self.settings.deadline, config.cache.settings().poll_deadline()),
-            Role::Command => (config.store.command_timeout(), config.store.command_timeout()),
+            Role::Command(deadline) => (deadline, deadline),
         };
         if role == Role::Replica && config.postgres.migrate_at_start {
-            self.migrate().await?;
+            self.migrate(host).await?;
         }
         let store = self.store.with_deadline(deadline);
         let lookup = self.pool("capykeys lookup", config.postgres.lookup_pool_size, deadline)?;

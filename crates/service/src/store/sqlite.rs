@@ -1,10 +1,11 @@
 //! The embedded store.
 
 use async_trait::async_trait;
+use capykeys_domain::ports::Host;
 use capykeys_sqlite::{ServerLock, SqliteStore};
+use capykeys_storage::{Backend, Embedded, Role, Store};
 
-use super::backend::{Backend, Embedded, Role, Store};
-use crate::{adapters::host, config::Config, error::Error};
+use crate::{config::Config, error::Error};
 
 /// A folder with a database, for one server.
 pub(super) struct Sqlite<'a>(pub(super) &'a Config);
@@ -26,21 +27,19 @@ impl Backend for Sqlite<'_> {
     }
 
     /// Opening it does it.
-    async fn migrate(&self) -> Result<(), Error> {
-        SqliteStore::open(&self.0.sqlite.directory, host())?;
+    async fn migrate(&self, host: Host) -> Result<(), Error> {
+        SqliteStore::open(&self.0.sqlite.directory, host)?;
         Ok(())
     }
 
-    async fn open(&self, role: Role) -> Result<Store, Error> {
+    async fn open(&self, role: Role, host: Host) -> Result<Store, Error> {
         let directory = &self.0.sqlite.directory;
         Ok(match role {
             Role::Replica => {
                 let lock = ServerLock::acquire(directory)?;
-                Store { lock: Some(Box::new(lock)), ..Store::of(SqliteStore::open(directory, host())?) }
+                Store { lock: Some(Box::new(lock)), ..Store::of(SqliteStore::open(directory, host)?) }
             }
-            Role::Command => {
-                Store::of(SqliteStore::open_with(directory, self.0.store.command_timeout(), host())?)
-            }
+            Role::Command(deadline) => Store::of(SqliteStore::open_with(directory, deadline, host)?),
         })
     }
 }

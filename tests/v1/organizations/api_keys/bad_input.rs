@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use capykeys_tests::{Answer, Store, Tenant, clock, on_both_stores};
+use capykeys_tests::{Answer, Store, Tenant, clock, on_every_store};
 use serde_json::{Value, json};
 
-on_both_stores![
+on_every_store![
     fields_that_break_a_rule_are_named,
     what_is_no_json_object_is_refused,
     a_body_of_another_type_is_refused,

@@ -1,9 +1,9 @@
 //! Paths that name no organization or no key.
 
-use capykeys_tests::{Store, on_both_stores, raw};
+use capykeys_tests::{Store, on_every_store, raw};
 use serde_json::json;
 
-on_both_stores![
+on_every_store![
     every_organization_that_is_not_the_callers_is_refused_with_one_answer,
     paths_that_lead_nowhere_are_not_found,
     paths_that_climb_reach_nothing,

@@ -5,12 +5,12 @@ use std::time::Duration;
 use capykeys_tests::{
     Created, Store, Tenant,
     clerk::{self, Session},
-    clock, on_both_stores,
+    clock, on_every_store, scopes,
 };
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-on_both_stores![
+on_every_store![
     the_answer_holds_what_is_always_there_and_nothing_empty,
     names_come_back_byte_for_byte,
     scopes_come_back_in_their_order,
@@ -96,24 +96,10 @@ fn scopes_come_back_in_their_order(store: Store) {
 
 fn every_scope_can_be_granted(store: Store) {
     let acme = store.tenant();
-    let scopes = [
-        "projects:read",
-        "projects:write",
-        "credentials:read",
-        "backups:read",
-        "backups:write",
-        "jobs:read",
-        "schema:read",
-        "organizations:read",
-        "organizations:write",
-        "api_keys:read",
-        "api_keys:write",
-        "*",
-    ];
-    for scope in scopes {
+    for scope in scopes::ALL {
         assert_eq!(acme.key_with(&[scope]).key["scopes"], json!([scope]));
     }
-    assert_eq!(acme.key_with(&scopes).key["scopes"], json!(scopes));
+    assert_eq!(acme.key_with(&scopes::ALL).key["scopes"], json!(scopes::ALL));
 }
 
 fn times_come_back_in_utc_to_the_microsecond(store: Store) {

@@ -11,16 +11,18 @@ use std::{
 };
 
 use capykeys_tests::{
-    Installation, Server, Store, Tenant, clock, on_both_stores, postgres::database_url, wait,
+    Installation, Server, Store, Tenant, clock, on_every_store, on_one_store, postgres::database_url, wait,
 };
 use rustix::process::Signal;
 use serde_json::Value;
 use tokio::runtime::Builder;
 use tokio_postgres::NoTls;
 
+on_one_store![postgresql: a_hot_key_is_one_row_update_an_interval];
+
 const LIMIT: Duration = Duration::from_secs(20);
 
-on_both_stores![
+on_every_store![
     it_is_the_time_of_the_last_use_and_left_out_before_the_first,
     a_use_right_before_sigterm_is_written,
     what_a_key_was_used_for_makes_no_difference,
@@ -95,7 +97,6 @@ fn what_a_key_was_used_for_makes_no_difference(store: Store) {
 }
 
 /// PostgreSQL counts the rows that were updated; a key in use all the time is one row an interval.
-#[test]
 fn a_hot_key_is_one_row_update_an_interval() {
     const INTERVAL: Duration = Duration::from_millis(500);
     let url = database_url();

@@ -2,10 +2,10 @@
 
 use std::{thread, time::Duration};
 
-use capykeys_tests::{Store, clock, on_both_stores, tenant::keys_in};
+use capykeys_tests::{Store, clock, on_every_store, tenant::keys_in};
 use serde_json::json;
 
-on_both_stores![
+on_every_store![
     the_newest_key_comes_first_and_none_is_left_out,
     revoked_and_expired_keys_are_listed,
     an_organization_sees_its_own_keys_alone,

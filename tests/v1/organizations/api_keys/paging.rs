@@ -6,9 +6,9 @@ use std::{
     thread,
 };
 
-use capykeys_tests::{Answer, Store, Tenant, on_both_stores, tenant::keys_in};
+use capykeys_tests::{Answer, Store, Tenant, on_every_store, tenant::keys_in};
 
-on_both_stores![
+on_every_store![
     pages_put_together_are_the_whole_list,
     a_page_that_holds_the_rest_names_no_next_one,
     pages_neither_repeat_nor_omit_a_key_while_others_are_created,

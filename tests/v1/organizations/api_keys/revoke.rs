@@ -2,10 +2,10 @@
 
 use std::{sync::Barrier, thread};
 
-use capykeys_tests::{Created, Store, on_both_stores};
+use capykeys_tests::{Created, Store, on_every_store};
 use serde_json::json;
 
-on_both_stores![
+on_every_store![
     revoking_again_changes_nothing,
     what_is_no_key_of_the_organization_is_not_found_with_one_answer,
     revoking_a_key_leaves_the_keys_that_it_created_alone,

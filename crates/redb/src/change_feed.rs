@@ -1,0 +1,70 @@
+//! The change feed.
+
+use async_trait::async_trait;
+use capykeys_domain::{
+    model::Timestamp,
+    ports::{Change, ChangeFeed, FeedHead, FeedQuery, Host, Poll, ReplicaId, Unavailable},
+};
+use capykeys_storage::{Document, Event};
+use redb::{ReadTransaction, ReadableTable, WriteTransaction};
+
+use crate::{
+    RedbStore,
+    database::{epoch, random},
+    error::Failure,
+    replicas,
+    tables::{CHANGES, Reads, put, read},
+};
+
+/// How many events are kept: more than are told in some minutes. A reader that is further behind forgets all it knows.
+const KEPT: i64 = 100_000;
+
+#[async_trait]
+impl ChangeFeed for RedbStore {
+    async fn feed_head(&self, reader: ReplicaId) -> Result<FeedHead, Unavailable> {
+        let host = self.host().clone();
+        self.read("find the feed's head", move |transaction| head(transaction, reader, host.clock.now()))
+            .await
+    }
+
+    async fn poll_changes(&self, query: FeedQuery) -> Result<Poll, Unavailable> {
+        let host = self.host().clone();
+        self.read("poll the feed", move |transaction| {
+            let head = head(transaction, query.reader, host.clock.now())?;
+            let changes = transaction.table(CHANGES)?;
+            // One more, for the reader's own event.
+            let events =
+                changes.range(query.after.sequence.get()..)?.take(usize::from(query.limit.get()) + 1);
+            let events: Result<Vec<Event>, Failure> =
+                events.map(|entry| Ok(read(entry?.1.value())?)).collect();
+            Ok(capykeys_storage::poll(&query.after, head, &events?))
+        })
+        .await
+    }
+}
+
+fn head(
+    transaction: &ReadTransaction,
+    reader: ReplicaId,
+    store_time: Timestamp,
+) -> Result<FeedHead, Failure> {
+    let position = last(transaction)?.position(epoch(transaction)?);
+    Ok(FeedHead { position, store_time, registered: replicas::is_registered(transaction, reader)? })
+}
+
+/// The last event of the feed.
+pub(crate) fn last(transaction: &impl Reads) -> Result<Event, Failure> {
+    let changes = transaction.table(CHANGES)?;
+    let last = changes.last()?.ok_or(Failure::Corrupt("sequence"))?;
+    Ok(read(last.1.value())?)
+}
+
+/// Tells a change, in the transaction that makes it and as the last thing in that.
+pub(crate) fn tell(transaction: &WriteTransaction, host: &Host, change: Change) -> Result<(), Failure> {
+    let sequence = last(transaction)?.sequence().next().ok_or(Failure::Numbers)?;
+    let event = Event::of(sequence, random(host)?, change);
+    let mut changes = transaction.open_table(CHANGES)?;
+    put(&mut changes, sequence.get(), &Document::of(&event))?;
+    changes.remove(sequence.get() - KEPT)?;
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! The keys of organizations.
+
+use async_trait::async_trait;
+use capykeys_domain::{
+    model::{ApiKey, AuditEvent, Creator, KeyId, OrganizationId},
+    ports::{
+        Change, FoundKey, Insertion, KeyLookup, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey,
+        Unavailable,
+    },
+    secret::KeyDigest,
+};
+use capykeys_storage::{Document, Row as _};
+use redb::{ReadableTable, WriteTransaction};
+
+use crate::{
+    RedbStore,
+    audit_log::record,
+    change_feed::tell,
+    error::Failure,
+    tables::{KEYS, KEYS_BY_DIGEST, KEYS_OF_ORGANIZATION, ORGANIZATIONS, Reads, expect, find, get, put},
+};
+
+#[async_trait]
+impl KeyStore for RedbStore {
+    async fn insert_key(&self, new: NewKey, event: AuditEvent) -> Result<Insertion, Unavailable> {
+        self.write("insert key", move |transaction| {
+            // Judged in the transaction that stores it: nobody else can write before its end.
+            let insertion = match obstacle(transaction, &new)? {
+                Some(obstacle) => obstacle,
+                None => insert(transaction, &new)?,
+            };
+            if insertion == Insertion::Inserted {
+                record(transaction, AuditEvent { project_id: new.key.project_id, ..event })?;
+            }
+            Ok(insertion)
+        })
+        .await
+    }
+
+    async fn find_key(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
+        self.read("find key", move |transaction| {
+            let key: Option<ApiKey> = find(&transaction.table(KEYS)?, id.uuid().as_u128())?;
+            Ok(key.filter(|key| key.organization_id == organization))
+        })
+        .await
+    }
+
+    async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
+        self.read("list keys", move |transaction| {
+            let own = transaction.table(KEYS_OF_ORGANIZATION)?;
+            let keys = transaction.table(KEYS)?;
+            let organization = query.organization.uuid().as_u128();
+            let end = query.before.map_or(u128::MAX, |before| before.uuid().as_u128());
+            let page =
+                own.range((organization, 0)..(organization, end))?.rev().take(query.limit.get().into());
+            page.map(|entry| expect(&keys, entry?.0.value().1, "id")).collect()
+        })
+        .await
+    }
+
+    async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable> {
+        let host = self.host().clone();
+        self.write("revoke key", move |transaction| {
+            let RevokeKey { organization, id, at, event } = revoke;
+            let Some((document, key)) = stored(transaction, id)? else { return Ok(None) };
+            if key.organization_id != organization {
+                return Ok(None);
+            }
+            if let Some(revoked_at) = key.revoked_at {
+                return Ok(Some(Revocation { revoked_at, newly: false }));
+            }
+            let revoked = ApiKey { revoked_at: Some(at), ..key };
+            store(transaction, id, &document.with(&revoked))?;
+            record(transaction, AuditEvent { project_id: revoked.project_id, ..event })?;
+            tell(transaction, &host, Change::Key(id))?;
+            Ok(Some(Revocation { revoked_at: at, newly: true }))
+        })
+        .await
+    }
+
+    async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
+        self.write("record uses", move |transaction| {
+            for KeyUse { key: id, at } in uses {
+                if let Some((document, key)) = stored(transaction, id)?
+                    && key.last_used_at.is_none_or(|last| last < at)
+                {
+                    store(transaction, id, &document.and("last_used_at", &at))?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl KeyLookup for RedbStore {
+    async fn find_key_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
+        let digests = digests.to_vec();
+        self.read("find key by digest", move |transaction| {
+            let by_digest = transaction.table(KEYS_BY_DIGEST)?;
+            let (keys, organizations) = (transaction.table(KEYS)?, transaction.table(ORGANIZATIONS)?);
+            for digest in &digests {
+                let Some(id) = by_digest.get(digest.as_bytes())? else { continue };
+                let document = get(&keys, id.value())?.ok_or(Failure::Corrupt("id"))?;
+                let (stored, key): (KeyDigest, ApiKey) = (document.record("")?, document.record("")?);
+                // The bytes alone are found; the pepper that they were made with must be the same too.
+                if digests.contains(&stored) {
+                    let organization = key.organization_id.uuid().as_u128();
+                    let organization = expect(&organizations, organization, "organization_id")?;
+                    return Ok(Some(FoundKey { digest: stored, key, organization }));
+                }
+            }
+            Ok(None)
+        })
+        .await
+    }
+}
+
+/// What keeps the key from being stored.
+fn obstacle(transaction: &WriteTransaction, new: &NewKey) -> Result<Option<Insertion>, Failure> {
+    let organization = new.key.organization_id.uuid().as_u128();
+    let organization = find(&transaction.table(ORGANIZATIONS)?, organization)?;
+    let created_with = match new.creator {
+        Creator::Key(id) => find(&transaction.table(KEYS)?, id.uuid().as_u128())?,
+        Creator::Session(_) | Creator::Operator => None,
+    };
+    Ok(new.obstacle(organization.as_ref(), created_with.as_ref()))
+}
+
+fn insert(transaction: &WriteTransaction, new: &NewKey) -> Result<Insertion, Failure> {
+    let id = new.key.id.uuid().as_u128();
+    let mut keys = transaction.open_table(KEYS)?;
+    let mut by_digest = transaction.open_table(KEYS_BY_DIGEST)?;
+    if keys.get(id)?.is_some() || by_digest.get(new.digest.as_bytes())?.is_some() {
+        return Ok(Insertion::Duplicate);
+    }
+    put(&mut keys, id, &Document::of(&new.key).with(&new.digest))?;
+    by_digest.insert(new.digest.as_bytes(), id)?;
+    let organization = new.key.organization_id.uuid().as_u128();
+    transaction.open_table(KEYS_OF_ORGANIZATION)?.insert((organization, id), ())?;
+    Ok(Insertion::Inserted)
+}
+
+/// The key of this id, and its document, which whoever changes the key puts the change into.
+pub(crate) fn stored(
+    transaction: &WriteTransaction,
+    id: KeyId,
+) -> Result<Option<(Document, ApiKey)>, Failure> {
+    let Some(document) = get(&transaction.open_table(KEYS)?, id.uuid().as_u128())? else { return Ok(None) };
+    let key = document.record("")?;
+    Ok(Some((document, key)))
+}
+
+/// Stores the document of a key that is there.
+pub(crate) fn store(transaction: &WriteTransaction, id: KeyId, document: &Document) -> Result<(), Failure> {
+    put(&mut transaction.open_table(KEYS)?, id.uuid().as_u128(), document)
+}

@@ -1,0 +1,44 @@
+//! The service: issues, lists, revokes and verifies API keys.
+//!
+//! A program that brings stores of its own is [`run`] with their kinds; the binary `capykeys` is the same without any.
+//! This crate wires the others together: it alone reads the configuration, the environment, the
+//! system's clock and its random source.
+
+mod adapters;
+mod app;
+mod clerk;
+mod cli;
+mod commands;
+mod config;
+mod error;
+mod first_run;
+mod grpc;
+mod internal;
+mod listeners;
+mod memory;
+mod metrics;
+mod output;
+mod pepper_watch;
+mod peppers;
+mod retention;
+mod room;
+mod store;
+mod telemetry;
+mod tls;
+
+use std::process::ExitCode;
+
+pub use store::StoreKind;
+
+/// The whole program: does what the command line says, on one of these kinds of stores or of ours, and gives the code
+/// to exit with.
+#[must_use]
+pub fn run(kinds: &[StoreKind]) -> ExitCode {
+    match commands::run(cli::parse(), kinds) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(error.as_ref());
+            ExitCode::FAILURE
+        }
+    }
+}
