@@ -39,7 +39,7 @@ pub async fn a_lookup_and_a_page_read_no_more_where_more_is_stored(store: &Store
     }
 }
 
-/// Keys of both, every other one revoked; one of them.
+/// Keys of both, some of them revoked; one of them.
 async fn fill(store: &Store, own: OrganizationId, other: OrganizationId, count: i64) -> NewKey {
     let keys: Vec<NewKey> = (0..count)
         .map(|micros| fixtures::key(if micros % 2 == 0 { own } else { other }, fixtures::at(micros)))

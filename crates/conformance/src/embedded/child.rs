@@ -122,11 +122,11 @@ async fn in_time<T>(call: &str, future: impl Future<Output = T>) -> T {
         .unwrap_or_else(|_| panic!("{call} does not come back: it has no deadline"))
 }
 
-/// Two keys of the organization, the first of which may be revoked, and one of another.
+/// Two keys of the organization, the first of which may be revoked, and one of another, which is there before them.
 async fn three_keys(store: &Store, organization: OrganizationId) -> [NewKey; 3] {
     let organization = organization_of(organization);
-    let (first, second) = (store.key(&organization, 1).await, store.key(&organization, 2).await);
     let other = store.key(&store.organization().await, 3).await;
+    let (first, second) = (store.key(&organization, 1).await, store.key(&organization, 2).await);
     say(&format!("created {}", first.key.id));
     say(&format!("revoking {}", first.key.id));
     say(&format!("created {}", second.key.id));
