@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run build test upgrades adapter-tests soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential deny
+.PHONY: help run build test outside mutants upgrades adapter-tests soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential deny
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -22,6 +22,14 @@ postgres: ## Find a PostgreSQL for the tests, or install one
 
 test: build ## Run every test, on a throw-away PostgreSQL too
 	$(TEST_PROGRAMS) cargo test --locked --workspace
+
+outside: ## Build an adapter in a project of its own, and run the suite on it
+	cargo test --locked --manifest-path tests/outside/Cargo.toml --target-dir target -- --include-ignored
+
+mutants: ## Plant mistakes, one at a time, and see that a test notices each
+	$(TEST_PROGRAMS) cargo test --locked --no-fail-fast \
+		--package capykeys-cache --package capykeys-conformance --package capykeys-sqlite \
+		--package capykeys-postgres --package capykeys-redb --test mutants -- --ignored
 
 # A name of tests/stores, or the path of a file like those.
 STORE ?= sqlite,postgres
@@ -63,13 +71,12 @@ bench: ## Measure: time to ready, idle memory, verification of keys and sessions
 	scripts/bench-verification
 	cargo bench --locked --package capykeys-clerk --package capykeys-usage
 
-ci: lint test upgrades schemathesis clerk-differential ## What every change must pass
+ci: lint test outside upgrades schemathesis clerk-differential ## What every change must pass
 	cargo run --locked --quiet --bin capykeys -- openapi | diff openapi/capykeys.json -
 
-ci-full: ci deny ## The same at full length
+ci-full: ci deny mutants ## The same at full length
 	scripts/schemathesis 2000
 	cargo test --locked --release --package capykeys-cache --lib exhaustive -- --include-ignored --nocapture
-	cargo test --locked --package capykeys-cache --test mutants -- --ignored
 	CAPYKEYS_TEST_KILL_ROUNDS=200 CAPYKEYS_TEST_FAULT_SECONDS=10 $(TEST_PROGRAMS) \
 		cargo test --locked --package capykeys-tests
 	CAPYKEYS_TEST_PATRONI="$$(scripts/patroni)" $(TEST_PROGRAMS) \

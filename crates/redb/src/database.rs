@@ -76,6 +76,12 @@ impl Shared {
         self.with(|database| Ok(begin_write(database, deadline)?.abort()?))
     }
 
+    /// Since the file was opened.
+    pub(crate) fn pages_read(&self) -> u64 {
+        let read = self.open.read().unwrap_or_else(PoisonError::into_inner).cache_stats();
+        read.read_hits() + read.read_misses()
+    }
+
     fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, Failure> {
         let database = Arc::clone(&self.open.read().unwrap_or_else(PoisonError::into_inner));
         let outcome = work(&database);

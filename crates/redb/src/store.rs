@@ -41,6 +41,13 @@ impl RedbStore {
         Ok(Self { database, host, deadline, turn: Arc::default() })
     }
 
+    /// How many pages of the file were read by now, whether they were in memory or not: for whoever tests that
+    /// nothing is read through. Counted where redb has its feature `cache_metrics`, else 0.
+    #[must_use]
+    pub fn pages_read(&self) -> u64 {
+        self.database.pages_read()
+    }
+
     /// The machine's clock and randomness.
     pub(crate) const fn host(&self) -> &Host {
         &self.host

@@ -6,6 +6,7 @@
 //! - [`Balancer`]: an `HAProxy` in front of several.
 //! - [`Patroni`]: two such servers, of which the second takes the place of the first.
 //! - [`Proxy`]: a TCP proxy that can cut, swallow or delay what passes through it.
+//! - [`mutants`]: mistakes planted in a copy of a crate, to see that a test notices them.
 //!
 //! What cannot be had panics: a test that needs PostgreSQL fails without one and is not skipped.
 
@@ -23,6 +24,7 @@ mod clock;
 mod cluster;
 mod databases;
 mod dumps;
+pub mod mutants;
 mod patroni;
 mod processes;
 mod proxy;
