@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run build test outside mutants upgrades adapter-tests soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential deny
+.PHONY: help run build test outside mutants upgrades adapter-tests template tour soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential deny
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -38,6 +38,15 @@ adapter-tests: build ## Run the end-to-end tests on your own kind of store (STOR
 	CAPYKEYS_TEST_STORES="$(STORE)" $(TEST_PROGRAMS) cargo test --locked --no-fail-fast --package capykeys-tests \
 		--test v1 --test command_line --test faults --test promise --test gateways
 
+tour: ## Take the store that is made to be copied on the README's tour, and over kills and restarts
+	cargo build --locked --package capykeys-service --example own_store
+	CAPYKEYS_TEST_STORES=crates/redb/redb.toml $(TEST_PROGRAMS) cargo test --locked --package capykeys-tests \
+		--test v1 --test faults -- tour durability
+
+template: ## Run all end-to-end tests on it
+	cargo build --locked --package capykeys-service --example own_store
+	$(MAKE) adapter-tests STORE=crates/redb/redb.toml
+
 upgrades: build ## Replace the last release by today's program under load, and back
 	@previous="$$(scripts/previous)"; outcome=$$?; \
 	if [ $$outcome = 3 ]; then echo "UPGRADES WERE NOT TESTED: the last release is not in this clone." >&2; exit 0; fi; \
@@ -71,10 +80,10 @@ bench: ## Measure: time to ready, idle memory, verification of keys and sessions
 	scripts/bench-verification
 	cargo bench --locked --package capykeys-clerk --package capykeys-usage
 
-ci: lint test outside upgrades schemathesis clerk-differential ## What every change must pass
+ci: lint test tour outside upgrades schemathesis clerk-differential ## What every change must pass
 	cargo run --locked --quiet --bin capykeys -- openapi | diff openapi/capykeys.json -
 
-ci-full: ci deny mutants ## The same at full length
+ci-full: ci deny mutants template ## The same at full length
 	scripts/schemathesis 2000
 	cargo test --locked --release --package capykeys-cache --lib exhaustive -- --include-ignored --nocapture
 	CAPYKEYS_TEST_KILL_ROUNDS=200 CAPYKEYS_TEST_FAULT_SECONDS=10 $(TEST_PROGRAMS) \

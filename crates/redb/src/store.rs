@@ -37,7 +37,7 @@ impl RedbStore {
     /// # Errors
     /// [`OpenError`].
     pub fn open(directory: &Path, host: Host, deadline: Duration) -> Result<Self, OpenError> {
-        let database = Arc::new(Shared::open(directory, &host)?);
+        let database = Arc::new(Shared::open(directory, &host, Instant::now() + deadline)?);
         Ok(Self { database, host, deadline, turn: Arc::default() })
     }
 
