@@ -61,7 +61,7 @@ async fn commands_open_the_store_beside_a_server() {
     let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), organization.id, None);
     let _ = command.create_organization(organization.clone(), event.clone()).await.unwrap();
     drop(command);
-    let found = Organizations::find(&server, organization.id).await.unwrap();
+    let found = server.find_organization(organization.id).await.unwrap();
     assert_eq!(found, Some(organization));
     server.check_readiness().await.unwrap();
 }
