@@ -26,7 +26,7 @@ use crate::{
     surface::Surface,
 };
 
-/// How long the rest of a body is taken in after its request was refused.
+/// How long a client may take to let its connection end: TLS has a last word.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The most workers that actix-server runs.

@@ -12,7 +12,8 @@ use tokio_postgres::{Client, Config, Connection as Driver, Error, NoTls};
 use crate::{
     failure::Failure,
     schema::{self, SchemaError},
-    settings::{PostgresSettings, SettingsError, UrlSource},
+    settings::{PostgresSettings, UrlSource},
+    settings_error::SettingsError,
     tls::Tls,
 };
 

@@ -37,6 +37,9 @@ static ANNOUNCE: LazyLock<Statement> = LazyLock::new(|| {
     )
 });
 
+/// How many peppers may be given their turn at the same moment.
+const MOST_AT_ONCE: usize = 64;
+
 static TAKE_TURN: LazyLock<Statement> = LazyLock::new(|| {
     Statement::of_value(
         "give a pepper its turn",
@@ -83,7 +86,17 @@ impl PepperRegistry for PostgresStore {
     }
 
     async fn take_turn(&self, replica: ReplicaId, pepper: PepperId) -> Result<bool, Unavailable> {
-        self.pool.run(&TAKE_TURN, Values::of("replica", &replica).and("pepper", &pepper), rows::value).await
+        let values = Values::of("replica", &replica).and("pepper", &pepper);
+        let mut answer = self.pool.rows(&TAKE_TURN, &values).await;
+        // Another pepper was given this turn meanwhile: each time that one is, there are fewer to come.
+        for _ in 0..MOST_AT_ONCE {
+            match answer {
+                Err(failure) if failure.is_constraint() => answer = self.pool.rows(&TAKE_TURN, &values).await,
+                _ => break,
+            }
+        }
+        let given = answer.and_then(|rows| rows::value(&rows));
+        given.map_err(|failure| failure.during(TAKE_TURN.operation))
     }
 
     async fn count_pepper_uses(&self, at: Timestamp) -> Result<Vec<PepperUse>, Unavailable> {

@@ -4,7 +4,7 @@ mod backend;
 mod postgres;
 mod sqlite;
 
-pub(crate) use backend::{Backend, Role, Store};
+pub(crate) use backend::{Backend, OpenedFor, Store};
 
 use self::{postgres::Postgres, sqlite::Sqlite};
 use crate::{

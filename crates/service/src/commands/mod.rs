@@ -26,7 +26,7 @@ use crate::{
     config::Config,
     error::Error,
     memory, output,
-    store::{self, Backend, Role},
+    store::{self, Backend, OpenedFor},
     telemetry,
 };
 
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
     let outcome = runtime.block_on(async {
         let backend = store::configured(&config)?;
         let (config, backend) = (&config, &*backend);
-        let app = app::build(config, backend, Role::Command);
+        let app = app::build(config, backend, OpenedFor::Command);
         match arguments.command {
             Command::Serve => serve::run(config, backend).await,
             Command::Migrate => {

@@ -21,7 +21,7 @@ use crate::{
     metrics::metrics,
     retention,
     room::Room,
-    store::{Backend, Role},
+    store::{Backend, OpenedFor},
 };
 
 /// How long the end may wait until the last uses of keys are recorded.
@@ -36,7 +36,7 @@ pub(crate) async fn run(config: &Config, backend: &dyn Backend) -> Result<(), Er
     let proof = internal::proof(&config.internal)?;
     let gateways = config.internal.authorize.gateways(&config.catalogue()?)?;
     let base_path = config.server.base_path()?;
-    let app = app::build(config, backend, Role::Replica).await?;
+    let app = app::build(config, backend, OpenedFor::Replica).await?;
     let listeners = Listeners::bind(config)?;
     if let Some(embedded) = backend.embedded() {
         let url = format!("http://{}{}", reached_at(listeners.address), base_path.as_str());

@@ -28,7 +28,7 @@ pub(crate) trait Backend: Send + Sync {
     async fn migrate(&self) -> Result<(), Error>;
 
     /// Opens it. A server gets it only where it is one that can be served, or cannot be asked yet.
-    async fn open(&self, role: Role) -> Result<Store, Error>;
+    async fn open(&self, opened_for: OpenedFor) -> Result<Store, Error>;
 }
 
 /// What a store is like that comes with the program.
@@ -42,7 +42,7 @@ pub(crate) struct Embedded<'a> {
 
 /// Whom a store is opened for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum OpenedFor {
     /// A server, which remembers keys.
     Replica,
     /// A command beside the servers, which remembers nothing.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use capykeys_postgres::{PostgresSettings, PostgresStore, SchemaError, SettingsError};
 use tokio::runtime::Handle;
 
-use super::backend::{Backend, Role, Store};
+use super::backend::{Backend, OpenedFor, Store};
 use crate::{
     config::{self, Config, ConfigError},
     error::Error,
@@ -74,19 +74,19 @@ impl Backend for Postgres<'_> {
     /// A server has a connection of each pool ready before anybody asks. It is not served with another
     /// schema; but that the database is away is no reason not to start: requests get 503 until it is
     /// there.
-    async fn open(&self, role: Role) -> Result<Store, Error> {
+    async fn open(&self, opened_for: OpenedFor) -> Result<Store, Error> {
         let config = self.config;
-        let (deadline, poll_deadline) = match role {
-            Role::Replica => (self.settings.deadline, config.cache.settings().poll_deadline()),
-            Role::Command => (config.store.command_timeout(), config.store.command_timeout()),
+        let (deadline, poll_deadline) = match opened_for {
+            OpenedFor::Replica => (self.settings.deadline, config.cache.settings().poll_deadline()),
+            OpenedFor::Command => (config.store.command_timeout(), config.store.command_timeout()),
         };
-        if role == Role::Replica && config.postgres.migrate_at_start {
+        if opened_for == OpenedFor::Replica && config.postgres.migrate_at_start {
             self.migrate().await?;
         }
         let store = self.store.with_deadline(deadline);
         let lookup = self.pool("capykeys lookup", config.postgres.lookup_pool_size, deadline)?;
         let feed = self.pool("capykeys feed", FEED_POOL_SIZE, poll_deadline)?;
-        if role == Role::Replica {
+        if opened_for == OpenedFor::Replica {
             for pool in [&store, &*lookup, &*feed] {
                 pool.warm_up(1);
             }

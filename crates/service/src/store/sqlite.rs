@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use capykeys_sqlite::{ServerLock, SqliteStore};
 
-use super::backend::{Backend, Embedded, Role, Store};
+use super::backend::{Backend, Embedded, OpenedFor, Store};
 use crate::{adapters::host, config::Config, error::Error};
 
 /// A folder with a database, for one server.
@@ -31,14 +31,14 @@ impl Backend for Sqlite<'_> {
         Ok(())
     }
 
-    async fn open(&self, role: Role) -> Result<Store, Error> {
+    async fn open(&self, opened_for: OpenedFor) -> Result<Store, Error> {
         let directory = &self.0.sqlite.directory;
-        Ok(match role {
-            Role::Replica => {
+        Ok(match opened_for {
+            OpenedFor::Replica => {
                 let lock = ServerLock::acquire(directory)?;
                 Store { lock: Some(Box::new(lock)), ..Store::of(SqliteStore::open(directory, host())?) }
             }
-            Role::Command => {
+            OpenedFor::Command => {
                 Store::of(SqliteStore::open_with(directory, self.0.store.command_timeout(), host())?)
             }
         })
