@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run build test upgrades soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential deny
+.PHONY: help run build test upgrades soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential deny kubernetes kubernetes-lint
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -56,10 +56,16 @@ bench: ## Measure: time to ready, idle memory, verification of keys and sessions
 	scripts/bench-verification
 	cargo bench --locked --package capykeys-clerk --package capykeys-usage
 
-ci: lint test upgrades schemathesis clerk-differential ## What every change must pass
+kubernetes-lint: ## Check manifests, the chart and the Dockerfile against real schemas
+	scripts/kubernetes-lint
+
+kubernetes: build ## Install, upgrade and remove manifests and chart on a real control plane
+	scripts/kubernetes-run
+
+ci: lint test upgrades schemathesis clerk-differential kubernetes-lint ## What every change must pass
 	cargo run --locked --quiet --bin capykeys -- openapi | diff openapi/capykeys.json -
 
-ci-full: ci deny ## The same at full length
+ci-full: ci deny kubernetes ## The same at full length
 	scripts/schemathesis 2000
 	cargo test --locked --release --package capykeys-cache --lib exhaustive -- --include-ignored --nocapture
 	cargo test --locked --package capykeys-cache --test mutants -- --ignored

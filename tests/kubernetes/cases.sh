@@ -81,7 +81,7 @@ production_is_installed_and_upgraded() {
         [ "$pod" = capykeys:0.99.0 ]
     done
     kubectl delete --wait -k $manifests/overlays/production >/dev/null
-    eventually "no server is left" test -z "$(kubectl get pods -l app.kubernetes.io/component=server -o name)"
+    eventually "no server is left" no_server
 }
 
 the_migration_is_applied_twice() {
@@ -254,6 +254,40 @@ the_commands_of_the_migration_work() {
         CAPYKEYS__KEYS__PEPPER_FILE="$state/pepper" CAPYKEYS__INTERNAL__AUTHORIZE__RULES_FILE=$manifests/overlays/production/rules.toml
 }
 
+chart() {
+    action=$1
+    shift
+    helm "$action" capykeys "$@" --namespace capykeys --wait --timeout 60s >"$state/helm" 2>&1 || { cat "$state/helm"; return 1; }
+    if grep -i 'would violate' "$state/helm"; then return 1; fi
+}
+
 the_chart_is_installed_upgraded_rolled_back_and_removed() {
-    :
+    chart install deploy/helm/capykeys
+    eventually "three servers are ready" ready deployment 3
+    kubectl wait --for=condition=complete job/capykeys-migrate --timeout=1s >/dev/null
+    before=$(settings_of_servers)
+    kubectl get configmap "$before" >/dev/null
+    first=$(kubectl get job capykeys-migrate -o jsonpath='{.metadata.uid}')
+    # Other settings and another image: a Job of its own, and the settings of the servers before are still there.
+    sed 's/workers = 4/workers = 5/' $manifests/overlays/production/capykeys.toml >"$state/settings.toml"
+    chart upgrade deploy/helm/capykeys --set image.tag=0.99.0 --set-file settings="$state/settings.toml"
+    eventually "three newer servers are ready" ready deployment 3
+    [ "$(kubectl get job capykeys-migrate -o jsonpath='{.metadata.uid}')" != "$first" ]
+    [ "$(settings_of_servers)" != "$before" ]
+    kubectl get configmap "$before" >/dev/null
+    chart rollback 1
+    eventually "three older servers are ready" ready deployment 3
+    [ "$(settings_of_servers)" = "$before" ]
+    [ "$(kubectl get deployment capykeys -o jsonpath='{.spec.template.spec.containers[0].image}')" = capykeys:0.1.0 ]
+    chart uninstall
+    eventually "no server is left" no_server
+    # The embedded store, from the same chart.
+    chart install deploy/helm/capykeys --set store=sqlite
+    eventually "the server is ready" ready statefulset 1
+    chart uninstall
+    kubectl get persistentvolumeclaim store-capykeys-0 >/dev/null
+}
+
+no_server() {
+    [ -z "$(kubectl get pods -l app.kubernetes.io/component=server -o name)" ]
 }
