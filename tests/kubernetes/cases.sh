@@ -12,7 +12,8 @@ a_drain_waits_for_the_disruption_budget
 pods_that_are_not_restricted_are_forbidden
 tokens_of_the_cluster_are_verified
 the_commands_of_the_migration_work
-the_chart_is_installed_upgraded_rolled_back_and_removed'
+the_chart_is_installed_upgraded_rolled_back_and_removed
+gateways_decide_as_they_do_elsewhere'
 
 manifests=deploy/kubernetes
 
@@ -290,4 +291,17 @@ the_chart_is_installed_upgraded_rolled_back_and_removed() {
 
 no_server() {
     [ -z "$(kubectl get pods -l app.kubernetes.io/component=server -o name)" ]
+}
+
+# Envoy Gateway and Traefik's Kubernetes provider with the manifests of deploy/kubernetes/gateways, in all cases of
+# tests/gateways. A burst needs a second Envoy Gateway, which takes ports that cannot be chosen.
+gateways_decide_as_they_do_elsewhere() {
+    kubectl apply --server-side -f "$(scripts/kubernetes modules | sed -n 's/^traefik=//p')"/docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml >/dev/null
+    ln -sf "$KUBECONFIG" target/kubernetes/kubeconfig
+    gateways=$(
+        scripts/gateways
+        for name in envoy-gateway traefik-kubernetes; do echo "$name=$root/tests/kubernetes/stand/$name"; done
+    )
+    CAPYKEYS_TEST_GATEWAYS=$gateways cargo test --locked --quiet --package capykeys-tests --test gateways -- --ignored \
+        --skip envoy_gateway::a_burst
 }
