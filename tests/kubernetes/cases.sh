@@ -13,6 +13,7 @@ pods_that_are_not_restricted_are_forbidden
 tokens_of_the_cluster_are_verified
 the_commands_of_the_migration_work
 the_chart_is_installed_upgraded_rolled_back_and_removed
+custom_resources_are_accepted
 gateways_decide_as_they_do_elsewhere'
 
 manifests=deploy/kubernetes
@@ -304,4 +305,31 @@ gateways_decide_as_they_do_elsewhere() {
     )
     CAPYKEYS_TEST_GATEWAYS=$gateways cargo test --locked --quiet --package capykeys-tests --test gateways -- --ignored \
         --skip envoy_gateway::a_burst
+}
+
+# By the API server, with what definitions say beyond a schema.
+custom_resources_are_accepted() {
+    scripts/kubernetes modules >"$state/modules"
+    of() { sed -n "s/^$1=//p" "$state/modules"; }
+    kubectl apply --server-side -k "$(of gateway-api)/config/crd/experimental" >/dev/null
+    # Templates of a chart begin and end with lines of their own.
+    cat "$(of gateway)"/charts/gateway-crds-helm/templates/generated/*.yaml | grep -v '^{{' | kubectl apply --server-side -f - >/dev/null
+    kubectl apply --server-side -f "$(of api)/kubernetes/customresourcedefinitions.gen.yaml" \
+        -f "$(of traefik)/docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml" \
+        -f "$(of prometheus-operator)/example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml" \
+        -f "$(of prometheus-operator)/example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml" \
+        -f "$(of external-secrets)/config/crds/bases/external-secrets.io_externalsecrets.yaml" \
+        -f "$(of cert-manager)/deploy/crds/cert-manager.io_certificates.yaml" -f "$(of cert-manager)/deploy/crds/cert-manager.io_issuers.yaml" >/dev/null
+    kubectl wait --for=condition=Established customresourcedefinition --all --timeout=30s >/dev/null
+    for namespace in example istio-ingress envoy-gateway-system; do
+        kubectl create namespace $namespace >/dev/null
+    done
+    for overlay in tests/kubernetes/overlays/*; do
+        kubectl kustomize "$overlay" | apply --dry-run=server -f -
+    done
+    helm template capykeys deploy/helm/capykeys --values tests/kubernetes/everything.yaml --namespace capykeys 2>/dev/null |
+        apply --dry-run=server -f -
+    for file in $manifests/gateways/*/gateway.yaml $manifests/gateways/*/route*.yaml $manifests/gateways/*/certificate.yaml; do
+        apply --dry-run=server -f "$file"
+    done
 }
