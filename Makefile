@@ -64,7 +64,7 @@ kubernetes: build ## Install, upgrade and remove manifests and chart on a real c
 	scripts/kubernetes-run
 
 image: ## Build the image twice, compare the digests, and run it as a restricted pod would
-	scripts/image-run twice
+	scripts/image-run compile
 
 package: ## Make the Debian package, and take it through its life in a bare Debian
 	cargo build --locked --release --bin capykeys
