@@ -1,6 +1,10 @@
 //! Following the feed, as a replica that is registered.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use capykeys_domain::ports::{Poll, Unavailable};
 use tokio::{
@@ -155,6 +159,7 @@ impl Inner {
     /// Removes replicas that are gone: retires them, and forgets them when their leases have run out.
     async fn reap(&self, reaper: &mut Reaper) -> Result<(), Unavailable> {
         let registry = self.in_time(READ_REGISTRY, self.store.registry.registry()).await?;
+        self.replicas.store(registry.replicas.len(), Ordering::Relaxed);
         let steps = reaper.observe(&registry, self.id, self.clock.now());
         for gone in steps.retire {
             let retiring = self.store.registry.retire(gone.id, gone.renewals);

@@ -32,7 +32,7 @@ impl Authorization for Checks {
         let original = Original::from(request.into_inner());
         let request_id = self.verdicts.environment().request_id(original.request_id());
         let context = RequestContext { request_id, peer };
-        let mut record = Record::begin(context.request_id.clone(), original.method(), workload);
+        let mut record = Record::begin(context.request_id.clone(), &original, workload);
         let outcome = self.outcome(&original, &context).instrument(record.span().clone()).await;
         record.answered(&outcome);
         Ok(Response::new(match outcome {

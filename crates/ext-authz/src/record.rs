@@ -2,8 +2,10 @@
 
 use capykeys_domain::model::{ClusterSubject, RequestId};
 use capykeys_gateway::{Authorized, Refusal};
-use capykeys_listener::AccessRecord;
+use capykeys_listener::{AccessRecord, Asked};
 use tracing::Span;
+
+use crate::original::Original;
 
 const ROUTE: &str = "envoy.service.auth.v3.Authorization/Check";
 
@@ -11,14 +13,15 @@ const ROUTE: &str = "envoy.service.auth.v3.Authorization/Check";
 pub(crate) struct Record(AccessRecord);
 
 impl Record {
-    /// Begins with the check of a request with this method, by whom a certificate names.
+    /// Begins with the check of a request, by whom a certificate names. It goes on with the trace of that
+    /// request, where it has one: a gateway has put its own span there.
     pub(crate) fn begin(
         request_id: RequestId,
-        method: &'static str,
+        original: &Original,
         workload: Option<ClusterSubject>,
     ) -> Self {
-        let mut access = AccessRecord::begin(request_id, true);
-        (access.method, access.route, access.workload) = (method, ROUTE, workload);
+        let mut access = AccessRecord::begin(request_id, Asked::ClusterCall, |name| original.text(name));
+        (access.method, access.route, access.workload) = (original.method(), ROUTE, workload);
         Self(access)
     }
 

@@ -15,10 +15,12 @@ use tokio::{
     sync::watch,
     time::{Instant, timeout, timeout_at},
 };
+use tracing::Instrument;
 
 use crate::{
     algorithm::Algorithm,
     fetch::{FetchError, FetchJwks, MAX_JWKS_BYTES},
+    measures,
     set::{KeySet, KeySetError},
     source::shown,
 };
@@ -103,7 +105,9 @@ enum RefreshError {
 
 impl KeyCache {
     pub(crate) fn new(url: Url, environment: Environment) -> Self {
-        Self { shared: Arc::new(Shared { url, environment, state: Mutex::default() }) }
+        let shared = Arc::new(Shared { url, environment, state: Mutex::default() });
+        measures::observe(&shared.url, Arc::downgrade(&shared), Shared::age);
+        Self { shared }
     }
 
     /// Starts to fetch the set where there is none yet. Does not wait for it.
@@ -167,6 +171,11 @@ impl Shared {
         self.environment.clock.now()
     }
 
+    /// How old the set is.
+    fn age(&self) -> Option<Duration> {
+        self.lock().fetched.as_ref().map(|fetched| self.now().since(fetched.at))
+    }
+
     fn unavailable(&self, reason: &'static str) -> Unavailable {
         Unavailable::new(self.environment.dependency, reason)
     }
@@ -195,10 +204,11 @@ impl Shared {
         let (done, running) = watch::channel(());
         state.running = Some(running.clone());
         let shared = Arc::clone(self);
-        self.environment.runtime.spawn(async move {
+        let refreshing = async move {
             shared.refresh(cause).await;
             drop(done);
-        });
+        };
+        self.environment.runtime.spawn(refreshing.instrument(measures::fetch_span(&self.url)));
         Some(running)
     }
 

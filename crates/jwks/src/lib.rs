@@ -14,6 +14,7 @@ mod http;
 mod issuer;
 mod json;
 mod key;
+mod measures;
 mod set;
 mod source;
 mod times;

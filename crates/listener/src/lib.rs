@@ -2,7 +2,10 @@
 //! access log.
 
 mod access;
+mod measured;
+mod trace;
 mod transport;
 
-pub use access::{AccessRecord, method_name};
+pub use access::{AccessRecord, Asked, method_name};
+pub use measured::MEASURED_METHODS;
 pub use transport::Transport;

@@ -27,6 +27,9 @@ mod tls;
 
 use std::process::ExitCode;
 
+/// Which program this is.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 fn main() -> ExitCode {
     match commands::run(cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -7,7 +7,7 @@ use capykeys_domain::{
     model::{AuditEvent, AuditRecord, OrganizationId, Timestamp},
     ports::{AuditLog, EventLag, EventLog, EventPosition, Followed, Unavailable},
 };
-use capykeys_storage::{Columns, Row as _, Values};
+use capykeys_storage::{Columns, Row as _, Values, count_event};
 use rusqlite::Connection;
 
 use crate::{SqliteStore, change_feed::HISTORY, error::Failure, sql};
@@ -111,7 +111,9 @@ fn follow(connection: &Connection, after: EventPosition, at_most: NonZeroU32) ->
 
 /// Adds the event, within the transaction of what it tells of.
 pub(crate) fn record(connection: &Connection, event: &AuditEvent) -> Result<(), Failure> {
-    sql::execute(connection, &INSERT, &Values::default().record("", event)).map(drop)
+    sql::execute(connection, &INSERT, &Values::default().record("", event))?;
+    count_event();
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,9 +4,12 @@
 //! are read back, by name. The storage adapters take from it the lists in their statements
 //! ([`Columns`]), the values of named parameters ([`Values`]) and what they read from a [`Row`]. What is
 //! theirs is the type that each [`Kind`] of value has in their database.
+//!
+//! What they do is measured and traced as an [`Operation`], alike for all.
 
 mod feed;
 mod field;
+mod operation;
 mod record;
 mod records;
 mod values;
@@ -16,6 +19,7 @@ mod tests;
 
 pub use feed::{Event, head, poll};
 pub use field::{Field, Kind, Value};
+pub use operation::{Operation, count_event};
 pub use record::{Columns, Corrupt, Record, Row};
 pub use records::{BESIDE, found_key};
 pub use values::Values;

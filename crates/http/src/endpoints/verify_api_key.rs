@@ -1,6 +1,7 @@
 //! `POST /v1/api-keys/verify`, on the internal listener.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Payload};
+use capykeys_gateway::verify;
 
 use crate::{
     answer::{self, VerificationView, errors::ClusterErrors},
@@ -37,7 +38,7 @@ pub(crate) async fn verify_api_key(
     let environment = exchange.environment();
     let Question { key, requirement, keep } =
         Question::parse(&body, environment.format(), environment.scopes())?;
-    let verification = exchange.verdicts().verify(key.as_ref(), &requirement, keep).await?;
+    let verification = verify(exchange.verdicts(), key.as_ref(), &requirement, keep).await?;
     let view = VerificationView::new(&verification, environment.now());
     let mut answer = answer::json(StatusCode::OK, &view)?;
     if let Err(rejection) = verification.verdict {

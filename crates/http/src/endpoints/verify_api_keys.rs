@@ -1,6 +1,7 @@
 //! `POST /v1/api-keys/verify-batch`, on the internal listener.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Payload};
+use capykeys_gateway::verify;
 use futures_util::future::try_join_all;
 
 use crate::{
@@ -40,7 +41,7 @@ pub(crate) async fn verify_api_keys(
     let verdicts = exchange.verdicts();
     let verifying = questions
         .iter()
-        .map(|Question { key, requirement, keep }| verdicts.verify(key.as_ref(), requirement, *keep));
+        .map(|Question { key, requirement, keep }| verify(verdicts, key.as_ref(), requirement, *keep));
     let verifications = try_join_all(verifying).await?;
     let now = environment.now();
     let results = verifications.iter().map(|verification| VerificationView::new(verification, now)).collect();

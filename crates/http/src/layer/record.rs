@@ -8,7 +8,7 @@ use std::{
 };
 
 use actix_http::{
-    Method, StatusCode,
+    HttpMessage, Request, StatusCode,
     body::{BodySize, BoxBody, MessageBody},
 };
 use actix_web::web::Bytes;
@@ -26,12 +26,18 @@ pub(super) struct Record {
 
 impl Record {
     /// Begins with the request.
-    pub(super) fn begin(exchange: Rc<Exchange>, connection: Option<Rc<Connection>>, method: &Method) -> Self {
+    pub(super) fn begin(
+        exchange: Rc<Exchange>,
+        connection: Option<Rc<Connection>>,
+        request: &Request,
+    ) -> Self {
         if let Some(connection) = &connection {
             connection.begin_request();
         }
-        let mut access = AccessRecord::begin(exchange.context.request_id.clone(), exchange.shared.internal);
-        access.method = method_name(method.as_str());
+        let header = |name: &str| request.headers().get(name)?.to_str().ok();
+        let request_id = exchange.context.request_id.clone();
+        let mut access = AccessRecord::begin(request_id, exchange.shared.asked(), header);
+        access.method = method_name(request.method().as_str());
         Self { access, exchange, connection }
     }
 

@@ -24,6 +24,7 @@ impl Config {
         self.keys.check()?;
         self.internal.check()?;
         self.clerk.check()?;
+        self.telemetry.check()?;
         self.role_table(&self.catalogue()?)?;
         self.log.filter().map(drop)
     }

@@ -17,6 +17,7 @@ mod scopes;
 mod secret;
 mod server;
 mod storage;
+mod telemetry;
 mod usage;
 mod values;
 
@@ -37,6 +38,7 @@ pub(crate) use scopes::Scopes;
 pub(crate) use secret::Secret;
 pub(crate) use server::{Internal, Log, LogFormat, Server};
 pub(crate) use storage::{Postgres, Sqlite, Store, StoreKind};
+pub(crate) use telemetry::Telemetry;
 pub(crate) use usage::Usage;
 
 /// Everything that can be set. `docs/operations.md` explains each.
@@ -55,6 +57,7 @@ pub(crate) struct Config {
     pub(crate) clerk: Clerk,
     pub(crate) scopes: Scopes,
     pub(crate) log: Log,
+    pub(crate) telemetry: Telemetry,
 }
 
 impl Config {
