@@ -6,7 +6,8 @@ SCHEMATHESIS_EXAMPLES ?= 100
 
 # Where the tests find the programs that they run, or install them.
 TEST_PROGRAMS = CAPYKEYS_TEST_PGBIN="$$(scripts/postgres)" CAPYKEYS_TEST_PGBOUNCER="$$(scripts/pgbouncer)" \
-	CAPYKEYS_TEST_GATEWAYS="$$(scripts/gateways)" CAPYKEYS_TEST_FAKETIME="$$(scripts/faketime)"
+	CAPYKEYS_TEST_GATEWAYS="$$(scripts/gateways)" CAPYKEYS_TEST_FAKETIME="$$(scripts/faketime)" \
+	CAPYKEYS_TEST_PROMTOOL="$$(scripts/promtool)"
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

@@ -32,7 +32,6 @@ impl Trace {
             tracing::trace_span!(
                 target: "capykeys::trace",
                 "request",
-                otel.name = field::Empty,
                 otel.kind = "server",
                 otel.status_code = field::Empty,
                 capykeys.request_id = request_id.as_str(),
@@ -60,12 +59,14 @@ impl Trace {
         if self.context.is_none() {
             return;
         }
-        if is_call {
-            self.span.record("otel.name", route).record("rpc.method", route);
+        let name = if is_call {
+            self.span.record("rpc.method", route);
+            route.to_owned()
         } else {
-            self.span.record("otel.name", format!("{method} {route}")).record("http.route", route);
-            self.span.record("http.request.method", method);
-        }
+            self.span.record("http.request.method", method).record("http.route", route);
+            format!("{method} {route}")
+        };
+        self.span.in_scope(|| Context::current().span().update_name(name));
         if let Some(status) = status {
             self.span.record("http.response.status_code", status);
             if status >= 500 {

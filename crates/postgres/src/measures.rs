@@ -61,8 +61,9 @@ pub(crate) async fn wait<T>(pool: &'static str, connection: impl Future<Output =
 /// Has the pool looked at whenever metrics are collected, as long as it is there.
 pub(crate) fn observe(name: &'static str, pool: &Arc<Connections>) {
     let (used, max, waiting) = (Arc::downgrade(pool), Arc::downgrade(pool), Arc::downgrade(pool));
+    // Not `db.client.connection.count`: to Prometheus that ends as a histogram's count does.
     meter()
-        .i64_observable_up_down_counter("db.client.connection.count")
+        .i64_observable_up_down_counter("capykeys.db.connections")
         .with_description("Connections that are open")
         .with_callback(move |observer| {
             let Some((used, idle)) = used.upgrade().map(|pool| pool.used_and_idle()) else { return };

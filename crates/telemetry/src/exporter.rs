@@ -22,9 +22,9 @@ pub enum ExporterError {
     /// No client could be set up.
     #[error("no client for OTLP could be set up: are the system's CA certificates installed?")]
     Client,
-    /// Something is set that this program cannot do.
-    #[error("the `OTEL_EXPORTER_OTLP_…` variables ask for what this program cannot do, such as compression")]
-    Unsupported(#[from] ExporterBuildError),
+    /// What is set goes together with nothing that this program can do.
+    #[error("no exporter could be made of what the `OTEL_EXPORTER_OTLP_…` variables say")]
+    Exporter(#[from] ExporterBuildError),
     /// The operating system gives no thread.
     #[error("no thread for telemetry could be started: {0}")]
     Thread(#[from] std::io::Error),

@@ -131,6 +131,9 @@ impl Signal<'_> {
             Some(other) if other == "none" || others.contains(&other) => return Ok(None),
             Some(_) => return Err(must(exporter, "otlp or none")),
         }
+        if let Some((name, _)) = self.option("COMPRESSION").filter(|(_, value)| value != "none") {
+            return Err(must(name, "none"));
+        }
         let protocol = self.protocol()?;
         let Some(endpoint) = self.endpoint(protocol)? else { return Ok(None) };
         let file = |option| self.option(option).map(|(_, path)| PathBuf::from(path));

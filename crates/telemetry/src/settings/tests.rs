@@ -98,6 +98,7 @@ fn a_wrong_value_is_refused_by_the_name_of_its_variable_and_not_repeated() {
         ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "hush"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "0"),
         ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "hush"),
+        ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "hush"),
         ("OTEL_TRACES_EXPORTER", "hush"),
         ("OTEL_TRACES_EXPORTER", "prometheus"),
         ("OTEL_TRACES_SAMPLER", "hush"),
