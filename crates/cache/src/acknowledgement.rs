@@ -67,8 +67,8 @@ impl Acknowledgement {
 
 impl Waiting {
     fn told(&mut self, registry: &Registry) {
-        if registry.head.history != self.target.history {
-            // Numbers of the old line say nothing on the new one. Its end covers the change.
+        if registry.head.epoch != self.target.epoch {
+            // Numbers of the old epoch say nothing in the new one. Its end covers the change.
             self.target = registry.head;
         }
         let target = self.target;
@@ -84,6 +84,7 @@ impl Waiting {
 mod tests {
     use std::time::Duration;
 
+    use capykeys_conformance::fixtures;
     use capykeys_domain::ports::RegisteredReplica;
 
     use super::*;
@@ -95,7 +96,7 @@ mod tests {
             let waiting = self.waiting.as_ref().map(|waiting| {
                 let left = |(id, until): &(ReplicaId, BootTime)| (id.0, until.since(now));
                 let replicas: Vec<_> = waiting.replicas.iter().map(left).collect();
-                (waiting.target.sequence, waiting.target.history, replicas)
+                (waiting.target.sequence, waiting.target.epoch, replicas)
             });
             let since = now.since(self.committed).min(run_out(longest));
             (waiting.is_none().then_some(since), waiting)
@@ -105,8 +106,8 @@ mod tests {
     const OWN: Option<ReplicaId> = Some(ReplicaId([1; 16]));
     const COMMITTED: BootTime = BootTime::from_nanos(1_000_000_000);
 
-    fn progress(history: u8, sequence: i64) -> FeedProgress {
-        FeedProgress { sequence, history: [history; 16] }
+    fn progress(epoch: u8, sequence: i64) -> FeedProgress {
+        FeedProgress { sequence: fixtures::sequence(sequence), epoch: [epoch; 16] }
     }
 
     /// Replicas by number, with their leases in milliseconds and what they have confirmed.
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_confirmed_on_another_line_of_history_does_not_count() {
+    fn what_was_confirmed_in_another_epoch_does_not_count() {
         let mut one = Acknowledgement::new(None, COMMITTED);
         one.told(&registry(progress(1, 9), &[(2, 500, Some(progress(7, 100)))]));
         assert!(waits_for(&one).is_some());

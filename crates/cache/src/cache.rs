@@ -100,7 +100,8 @@ impl Inner {
         self.reads.fetch_add(1, Ordering::Relaxed);
         let now = self.clock.now();
         let read = self.begin_read(now);
-        let found = FIND_KEY.perform(self.settings.lease, self.store.lookup.find_by_digest(&digests)).await;
+        let found =
+            FIND_KEY.perform(self.settings.lease, self.store.lookup.find_key_by_digest(&digests)).await;
         drop(landing);
         let found = found?;
         Ok(self.write().end_read(&ScopeGuard::into_inner(read), &digests, found))

@@ -17,11 +17,11 @@ impl VerificationCache {
             let machine = self.0.read();
             machine.lease_until().max(machine.kept_until())
         };
-        let registered = store.registry.registry().await?.replicas.into_iter().find(|one| one.id == *id);
+        let registered = store.registry.read_registry().await?.replicas.into_iter().find(|one| one.id == *id);
         let Some(registered) = registered else { return Ok(()) };
-        if store.registry.retire(*id, registered.renewals).await? {
+        if store.registry.retire_replica(*id, registered.renewals).await? {
             sleep(over.since(clock.now())).await;
-            store.registry.forget(*id, registered.renewals).await?;
+            store.registry.forget_replica(*id, registered.renewals).await?;
         }
         Ok(())
     }

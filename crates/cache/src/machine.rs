@@ -121,7 +121,7 @@ impl Machine {
                 }
                 self.extend(sent, *registered, Polled::Current)
             }
-            // What is cached may be of another history of the store.
+            // What is cached may be of another epoch of the store.
             Poll::Diverged(head) => {
                 self.clear();
                 self.position = Some(head.position);

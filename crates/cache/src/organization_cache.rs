@@ -40,7 +40,7 @@ impl OrganizationCache {
         let (inner, lease) = (&self.cache.0, self.cache.settings().lease);
         let sent = self.cache.now();
         let read = inner.begin_read(sent);
-        let found = FIND_ORGANIZATION.perform(lease, self.store.find_by_clerk_id(id)).await?;
+        let found = FIND_ORGANIZATION.perform(lease, self.store.find_organization_by_clerk_id(id)).await?;
         let read = ScopeGuard::into_inner(read);
         let good = inner.write().end_organization_read(&read, found.as_ref());
         Ok((good && self.cache.now() < sent.after(lease)).then_some(found))
@@ -64,7 +64,7 @@ impl OrganizationResolver for OrganizationCache {
         Err(Unavailable::new(DEPENDENCY, "organization: every answer was outdated when it came"))
     }
 
-    fn forget(&self, id: OrganizationId) {
+    fn forget_organization(&self, id: OrganizationId) {
         let _ = self.cache.invalidate(Change::Organization(id));
     }
 }

@@ -1,12 +1,11 @@
 //! Following the feed, as a replica that is registered.
 
 use std::{
-    num::NonZeroU32,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use capykeys_domain::ports::{Poll, Unavailable};
+use capykeys_domain::ports::{FeedQuery, Limit, Poll, Unavailable};
 use tokio::{
     runtime::Handle,
     task::JoinHandle,
@@ -23,7 +22,7 @@ use crate::{
 };
 
 /// How many changes are taken at once.
-const LIMIT: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
+const LIMIT: Limit = Limit::new(1_000).unwrap();
 
 /// How often a replica renews its registration where it has nothing to confirm, and looks whether the
 /// others have renewed theirs.
@@ -88,7 +87,7 @@ impl Inner {
         let due = self.clock.now().since(renewal.renewed) >= RENEWAL;
         let progress = applied.or_else(|| self.read().confirmed().filter(|_| due));
         if let Some(progress) = progress {
-            let confirming = self.store.registry.confirm(self.id, &progress);
+            let confirming = self.store.registry.confirm_progress(self.id, progress);
             self.in_time(CONFIRM, confirming).await?;
             self.write().end_confirm(progress);
         }
@@ -111,7 +110,7 @@ impl Inner {
     }
 
     async fn register(&self) -> Result<(), Unavailable> {
-        let registering = self.store.registry.register(self.id, self.settings.lease);
+        let registering = self.store.registry.register_replica(self.id, self.settings.lease);
         self.in_time(REGISTER, registering).await?;
         self.write().registered();
         tracing::info!(lease = ?self.settings.lease, "registered as a replica");
@@ -150,26 +149,29 @@ impl Inner {
 
     async fn ask(&self, sent: &SentPoll) -> Result<Poll, Unavailable> {
         match &sent.position {
-            Some(position) => self.store.feed.poll(self.id, position, LIMIT).await,
-            // Whoever has no position is as far from the feed as who has one of another history.
-            None => self.store.feed.head(self.id).await.map(Poll::Diverged),
+            Some(after) => {
+                let query = FeedQuery { reader: self.id, after: *after, limit: LIMIT };
+                self.store.feed.poll_changes(query).await
+            }
+            // Whoever has no position is as far from the feed as who has one of another epoch.
+            None => self.store.feed.feed_head(self.id).await.map(Poll::Diverged),
         }
     }
 
     /// Removes replicas that are gone: retires them, and forgets them when their leases have run out.
     async fn reap(&self, reaper: &mut Reaper) -> Result<(), Unavailable> {
-        let registry = self.in_time(READ_REGISTRY, self.store.registry.registry()).await?;
+        let registry = self.in_time(READ_REGISTRY, self.store.registry.read_registry()).await?;
         self.replicas.store(registry.replicas.len(), Ordering::Relaxed);
         let steps = reaper.observe(&registry, self.id, self.clock.now());
         for gone in steps.retire {
-            let retiring = self.store.registry.retire(gone.id, gone.renewals);
+            let retiring = self.store.registry.retire_replica(gone.id, gone.renewals);
             if self.in_time(RETIRE, retiring).await? {
                 // Only now: its lease may have been taken up to when this was committed.
                 reaper.retired(&gone, self.clock.now());
             }
         }
         for gone in steps.forget {
-            let forgetting = self.store.registry.forget(gone.id, gone.renewals);
+            let forgetting = self.store.registry.forget_replica(gone.id, gone.renewals);
             self.in_time(FORGET, forgetting).await?;
             tracing::info!("a replica that is gone was forgotten");
         }

@@ -99,7 +99,7 @@ fn start(registry: Arc<dyn ReplicaRegistry>, runtime: &Handle) -> mpsc::Sender<R
     runtime.spawn(async move {
         let mut waiting: Vec<Reply> = Vec::new();
         while asked.recv_many(&mut waiting, WAITING).await > 0 {
-            let read = READ_REGISTRY.perform(LONGEST_LEASE, registry.registry()).await;
+            let read = READ_REGISTRY.perform(LONGEST_LEASE, registry.read_registry()).await;
             if let Err(error) = &read {
                 tracing::warn!(%error, "the replicas are not known: changes wait for the longest lease");
             }

@@ -76,7 +76,7 @@ impl Reaper {
 
 #[cfg(test)]
 mod tests {
-    use capykeys_domain::ports::FeedProgress;
+    use capykeys_domain::{model::Sequence, ports::FeedProgress};
 
     use super::*;
 
@@ -103,7 +103,7 @@ mod tests {
             confirmed: None,
             renewals,
         };
-        let head = FeedProgress { sequence: 0, history: [0; 16] };
+        let head = FeedProgress { sequence: Sequence::START, epoch: [0; 16] };
         Registry { head, replicas: vec![replica(0, 0), replica(1, renewals)] }
     }
 

@@ -45,7 +45,7 @@ struct MadeUp(std::sync::atomic::AtomicU64);
 
 #[async_trait::async_trait]
 impl KeyLookup for MadeUp {
-    async fn find_by_digest(
+    async fn find_key_by_digest(
         &self,
         digests: &[capykeys_domain::secret::KeyDigest],
     ) -> Result<Option<FoundKey>, capykeys_domain::ports::Unavailable> {

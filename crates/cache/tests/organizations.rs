@@ -32,7 +32,7 @@ impl World {
         let at = fixtures::at(0);
         let organization = fixtures::organization_at_clerk(at, "org_2known");
         let event = fixtures::event(AuditAction::CreateOrganization, at, organization.id, None);
-        store.create(&organization, &event).await.unwrap();
+        let _ = store.create_organization(organization.clone(), event).await.unwrap();
         let id = organization.clerk.clone().unwrap().id;
         Self { store, keys, cache, organization, id }
     }
@@ -40,9 +40,9 @@ impl World {
     /// In the store alone, as another replica does it.
     async fn suspend(&self) {
         let (at, id) = (fixtures::at(1), self.organization.id);
-        let event = fixtures::event(AuditAction::SuspendOrganization, at, id, None);
         let suspension = Suspension { at, reason: None };
-        self.store.set_suspension(id, Some(&suspension), at, &event).await.unwrap().unwrap();
+        let set = fixtures::set_suspension(id, Some(suspension), at);
+        self.store.set_suspension(set).await.unwrap().unwrap();
     }
 
     async fn is_suspended(&self) -> bool {
@@ -110,10 +110,9 @@ async fn an_organization_that_is_to_be_forgotten_is_read_again() {
     let known = || async { world.cache.resolve_organization(&world.id).await.unwrap().unwrap() };
     assert_eq!(known().await, world.organization);
     let (at, id) = (fixtures::at(1), world.organization.id);
-    let event = fixtures::event(AuditAction::RenameOrganization, at, id, None);
     let renaming = Renaming { clerk_slug: Some("renamed".to_owned()), ..Renaming::default() };
-    let renamed = world.store.rename(id, &renaming, at, &event).await.unwrap().unwrap();
-    world.cache.forget(id);
+    let renamed = world.store.rename_organization(fixtures::rename(id, renaming, at)).await.unwrap().unwrap();
+    world.cache.forget_organization(id);
     assert_eq!(known().await, renamed);
 }
 
@@ -126,7 +125,7 @@ async fn an_organization_that_is_not_there_is_asked_for_again() {
     assert_eq!(world.cache.resolve_organization(&id).await.unwrap(), None);
     let late = fixtures::organization_at_clerk(fixtures::at(2), "org_2unknown");
     let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(2), late.id, None);
-    world.store.create(&late, &event).await.unwrap();
+    let _ = world.store.create_organization(late.clone(), event).await.unwrap();
     assert!(world.cache.resolve_organization(&id).await.unwrap().is_some());
 }
 

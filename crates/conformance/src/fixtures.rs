@@ -3,7 +3,7 @@
 use std::{
     num::NonZeroU32,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
@@ -12,9 +12,12 @@ use capykeys_domain::{
     model::{
         Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkLink, ClerkOrganizationId, Creator,
         EventDetails, KeyId, KeyName, KeyPrefix, KeySource, Organization, OrganizationId, OrganizationName,
-        RequestContext, RequestId, Scope, ScopeSet, Slug, Timestamp,
+        Renaming, RequestContext, RequestId, Scope, ScopeSet, Sequence, Slug, Suspension, Timestamp,
     },
-    ports::{Clock, Entropy, KeyUse, NewKey, Unavailable, Uses},
+    ports::{
+        Clock, Entropy, EventQuery, Host, KeyQuery, KeyUse, Limit, NewKey, RenameOrganization, RevokeKey,
+        SetSuspension, Unavailable, Uses,
+    },
     secret::{KeyDigest, PepperId},
 };
 use proptest::{
@@ -65,6 +68,12 @@ impl Entropy for SeededEntropy {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(buffer);
         Ok(())
     }
+}
+
+/// A host whose clock and randomness are these.
+#[must_use]
+pub fn host() -> Host {
+    Host { clock: Arc::new(ManualClock::default()), entropy: Arc::new(SeededEntropy::default()) }
 }
 
 /// Remembers every use that it was told of.
@@ -234,8 +243,44 @@ pub fn created(new: &NewKey) -> AuditEvent {
     AuditEvent { details: EventDetails::of_key(key), ..event }
 }
 
-/// The event of revoking this key.
+/// Revoking this key, with its event.
 #[must_use]
-pub fn revoked(key: &ApiKey, at: Timestamp) -> AuditEvent {
-    event(AuditAction::RevokeKey, at, key.organization_id, Some(key.id))
+pub fn revoke(key: &ApiKey, at: Timestamp) -> RevokeKey {
+    let (organization, id) = (key.organization_id, key.id);
+    RevokeKey { organization, id, at, event: event(AuditAction::RevokeKey, at, organization, Some(id)) }
+}
+
+/// Suspending this organization or ending its suspension, with the event.
+#[must_use]
+pub fn set_suspension(id: OrganizationId, suspension: Option<Suspension>, at: Timestamp) -> SetSuspension {
+    let suspends = suspension.is_some();
+    let action = if suspends { AuditAction::SuspendOrganization } else { AuditAction::ResumeOrganization };
+    SetSuspension { id, suspension, at, event: event(action, at, id, None) }
+}
+
+/// Renaming this organization, with the event.
+#[must_use]
+pub fn rename(id: OrganizationId, renaming: Renaming, at: Timestamp) -> RenameOrganization {
+    RenameOrganization { id, renaming, at, event: event(AuditAction::RenameOrganization, at, id, None) }
+}
+
+/// All events of this organization.
+#[must_use]
+pub const fn all_events(organization: OrganizationId) -> EventQuery {
+    EventQuery { organization, after: Sequence::START, limit: Limit::MAX }
+}
+
+/// All keys of this organization.
+#[must_use]
+pub const fn all_keys(organization: OrganizationId) -> KeyQuery {
+    KeyQuery { organization, before: None, limit: Limit::MAX }
+}
+
+/// The sequence of this number.
+///
+/// # Panics
+/// Where there is none.
+#[must_use]
+pub fn sequence(number: i64) -> Sequence {
+    Sequence::new(number).expect("a number")
 }

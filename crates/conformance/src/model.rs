@@ -7,7 +7,6 @@ mod registry;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    num::NonZeroU32,
     ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -16,11 +15,12 @@ use async_trait::async_trait;
 use capykeys_domain::{
     model::{
         ApiKey, AuditEvent, ClerkLink, ClerkOrganizationId, Creator, EventDetails, KeyId, Organization,
-        OrganizationId, Renaming, Suspension, Timestamp,
+        OrganizationId,
     },
     ports::{
-        Change, FoundKey, Insertion, KeyLookup, KeyStore, KeyUse, NewKey, Organizations, Readiness,
-        ReplicaId, Revocation, Unavailable,
+        Change, FoundKey, Insertion, KeyLookup, KeyQuery, KeyStore, KeyUse, Limit, NewKey,
+        OrganizationInsertion, Organizations, Readiness, RenameOrganization, ReplicaId, Revocation,
+        RevokeKey, SetSuspension, Unavailable,
     },
     secret::{KeyDigest, PepperId, RecordedPepper},
 };
@@ -64,13 +64,9 @@ impl ModelStore {
     }
 }
 
-fn take(limit: NonZeroU32) -> usize {
-    usize::try_from(limit.get()).unwrap_or(usize::MAX)
-}
-
 #[async_trait]
 impl KeyStore for ModelStore {
-    async fn insert(&self, new: &NewKey, event: &AuditEvent) -> Result<Insertion, Unavailable> {
+    async fn insert_key(&self, new: NewKey, event: AuditEvent) -> Result<Insertion, Unavailable> {
         let mut state = self.state();
         let created_with = match &new.creator {
             Creator::Key(id) => state.keys.get(id).map(|stored| &stored.key),
@@ -84,37 +80,27 @@ impl KeyStore for ModelStore {
         if state.keys.values().any(taken) {
             return Ok(Insertion::Duplicate);
         }
-        state.keys.insert(new.key.id, new.clone());
-        state.log.push(&AuditEvent { project_id: new.key.project_id.clone(), ..event.clone() });
+        state.log.push(AuditEvent { project_id: new.key.project_id.clone(), ..event });
+        state.keys.insert(new.key.id, new);
         Ok(Insertion::Inserted)
     }
 
-    async fn find(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
+    async fn find_key(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
         let state = self.state();
         let stored = state.keys.get(&id).map(|stored| stored.key.clone());
         Ok(stored.filter(|key| key.organization_id == organization))
     }
 
-    async fn list(
-        &self,
-        organization: OrganizationId,
-        before: Option<KeyId>,
-        limit: NonZeroU32,
-    ) -> Result<Vec<ApiKey>, Unavailable> {
+    async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
         let state = self.state();
-        let end = before.map_or(Bound::Unbounded, Bound::Excluded);
+        let end = query.before.map_or(Bound::Unbounded, Bound::Excluded);
         let newest_first = state.keys.range((Bound::Unbounded, end)).rev().map(|(_, stored)| &stored.key);
-        let own = newest_first.filter(|key| key.organization_id == organization);
-        Ok(own.take(take(limit)).cloned().collect())
+        let own = newest_first.filter(|key| key.organization_id == query.organization);
+        Ok(own.take(query.limit.get().into()).cloned().collect())
     }
 
-    async fn revoke(
-        &self,
-        organization: OrganizationId,
-        id: KeyId,
-        at: Timestamp,
-        event: &AuditEvent,
-    ) -> Result<Option<Revocation>, Unavailable> {
+    async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable> {
+        let RevokeKey { organization, id, at, event } = revoke;
         let mut state = self.state();
         let stored = state.keys.get_mut(&id).filter(|stored| stored.key.organization_id == organization);
         let Some(stored) = stored else {
@@ -125,12 +111,12 @@ impl KeyStore for ModelStore {
         }
         stored.key.revoked_at = Some(at);
         let project_id = stored.key.project_id.clone();
-        state.log.push(&AuditEvent { project_id, ..event.clone() });
+        state.log.push(AuditEvent { project_id, ..event });
         state.changes.push(Change::Key(id));
         Ok(Some(Revocation { revoked_at: at, newly: true }))
     }
 
-    async fn record_uses(&self, uses: &[KeyUse]) -> Result<(), Unavailable> {
+    async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
         let mut state = self.state();
         for one in uses {
             if let Some(stored) = state.keys.get_mut(&one.key) {
@@ -143,7 +129,7 @@ impl KeyStore for ModelStore {
 
 #[async_trait]
 impl KeyLookup for ModelStore {
-    async fn find_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
+    async fn find_key_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
         let state = self.state();
         let found = state.keys.values().find(|stored| digests.contains(&stored.digest));
         Ok(found.and_then(|stored| {
@@ -155,79 +141,75 @@ impl KeyLookup for ModelStore {
 
 #[async_trait]
 impl Organizations for ModelStore {
-    async fn find(&self, id: OrganizationId) -> Result<Option<Organization>, Unavailable> {
+    async fn find_organization(&self, id: OrganizationId) -> Result<Option<Organization>, Unavailable> {
         Ok(self.state().organizations.get(&id).cloned())
     }
 
-    async fn find_by_clerk_id(&self, id: &ClerkOrganizationId) -> Result<Option<Organization>, Unavailable> {
+    async fn find_organization_by_clerk_id(
+        &self,
+        id: &ClerkOrganizationId,
+    ) -> Result<Option<Organization>, Unavailable> {
         let state = self.state();
         let same = |one: &&Organization| one.clerk.as_ref().is_some_and(|clerk| clerk.id == *id);
         Ok(state.organizations.values().find(same).cloned())
     }
 
-    async fn list(
+    async fn list_organizations(
         &self,
         after: Option<OrganizationId>,
-        limit: NonZeroU32,
+        limit: Limit,
     ) -> Result<Vec<Organization>, Unavailable> {
         let state = self.state();
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let rows = state.organizations.range((start, Bound::Unbounded));
-        Ok(rows.map(|(_, organization)| organization.clone()).take(take(limit)).collect())
+        Ok(rows.map(|(_, organization)| organization.clone()).take(limit.get().into()).collect())
     }
 
-    async fn create(
+    async fn create_organization(
         &self,
-        organization: &Organization,
-        event: &AuditEvent,
-    ) -> Result<Organization, Unavailable> {
+        organization: Organization,
+        event: AuditEvent,
+    ) -> Result<OrganizationInsertion, Unavailable> {
         if let Some(clerk) = &organization.clerk
-            && let Some(known) = self.find_by_clerk_id(&clerk.id).await?
+            && let Some(known) = self.find_organization_by_clerk_id(&clerk.id).await?
         {
-            return Ok(known);
+            return Ok(OrganizationInsertion::Stored(known));
         }
         let mut state = self.state();
         if state.organizations.contains_key(&organization.id) {
-            return Err(Unavailable::new("model", "organization exists"));
+            return Ok(OrganizationInsertion::Duplicate);
         }
         state.organizations.insert(organization.id, organization.clone());
         state.log.push(event);
-        Ok(organization.clone())
+        Ok(OrganizationInsertion::Stored(organization))
     }
 
-    async fn rename(
+    async fn rename_organization(
         &self,
-        id: OrganizationId,
-        renaming: &Renaming,
-        at: Timestamp,
-        event: &AuditEvent,
+        rename: RenameOrganization,
     ) -> Result<Option<Organization>, Unavailable> {
+        let RenameOrganization { id, renaming, at, event } = rename;
         let mut state = self.state();
         let Some(stored) = state.organizations.get_mut(&id) else {
             return Ok(None);
         };
-        let Some(renamed) = stored.renamed(renaming, at) else {
+        let Some(renamed) = stored.renamed(&renaming, at) else {
             return Ok(Some(stored.clone()));
         };
         let details = EventDetails::of_renaming(stored, &renamed);
         *stored = renamed.clone();
-        state.log.push(&AuditEvent { details, ..event.clone() });
+        state.log.push(AuditEvent { details, ..event });
         Ok(Some(renamed))
     }
 
-    async fn set_suspension(
-        &self,
-        id: OrganizationId,
-        suspension: Option<&Suspension>,
-        at: Timestamp,
-        event: &AuditEvent,
-    ) -> Result<Option<Organization>, Unavailable> {
+    async fn set_suspension(&self, set: SetSuspension) -> Result<Option<Organization>, Unavailable> {
+        let SetSuspension { id, suspension, at, event } = set;
         let mut state = self.state();
         let Some(stored) = state.organizations.get_mut(&id) else {
             return Ok(None);
         };
         if stored.is_suspended() != suspension.is_some() {
-            stored.suspension = suspension.cloned();
+            stored.suspension = suspension;
             stored.updated_at = at;
             let stored = stored.clone();
             state.log.push(event);
@@ -240,7 +222,7 @@ impl Organizations for ModelStore {
 
 #[async_trait]
 impl Readiness for ModelStore {
-    async fn check(&self) -> Result<(), Unavailable> {
+    async fn check_readiness(&self) -> Result<(), Unavailable> {
         Ok(())
     }
 }

@@ -1,8 +1,6 @@
 //! What a random sequence is made of.
 
-use std::num::NonZeroU32;
-
-use capykeys_domain::model::KeyName;
+use capykeys_domain::{model::KeyName, ports::Limit};
 use proptest::prelude::*;
 
 /// One step; the numbers choose from the few things of a [`World`], so that steps meet.
@@ -16,10 +14,10 @@ pub(crate) enum Step {
     Revoke { organization: usize, key: usize, micros: i64 },
     Use { uses: Vec<(usize, i64)> },
     Find { organization: usize, key: usize },
-    List { organization: usize, before: Option<usize>, limit: NonZeroU32 },
+    List { organization: usize, before: Option<usize>, limit: Limit },
     Lookup { digests: Vec<usize> },
     Deny { organization: usize, micros: i64 },
-    Events { organization: usize, limit: NonZeroU32 },
+    Events { organization: usize, limit: Limit },
 }
 
 /// A key to be inserted.
@@ -53,7 +51,7 @@ pub(crate) const DIGESTS: usize = 8;
 
 pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let organization = || 0..ORGANIZATIONS;
-    let limit = || (1..12_u32).prop_map(|limit| NonZeroU32::MIN.saturating_add(limit - 1));
+    let limit = || (1..12_u16).prop_map(|limit| Limit::new(limit).expect("a limit"));
     let micros = || 0..50_i64;
     let name = "\\PC{1,200}".prop_filter("a name", |name| KeyName::parse(name).is_ok());
     let insert = (

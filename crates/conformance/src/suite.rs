@@ -39,6 +39,7 @@ macro_rules! for_each_case {
             lookup: a_key_comes_with_its_organization_as_it_is_now;
             organizations: an_organization_is_kept_as_given;
             organizations: ten_creations_at_once_for_one_at_clerk_make_one;
+            organizations: an_organizations_id_is_unique;
             organizations: suspension_keeps_its_first_time_and_reason;
             organizations: a_renamed_organization_keeps_what_was_not_given;
             organizations: organizations_are_listed_oldest_first;
@@ -88,6 +89,7 @@ macro_rules! for_each_case {
             peppers: a_pepper_has_its_turn_when_every_other_replica_has_it;
             peppers: only_a_registered_replica_is_noted_to_have_peppers;
             peppers: the_last_turn_is_the_highest;
+            peppers: of_many_turns_at_once_each_is_given;
             peppers: keys_are_counted_by_pepper_while_they_are_good;
             peppers: a_rehashed_key_is_found_under_its_new_digest_alone;
             peppers: a_key_that_is_not_as_it_was_or_is_revoked_is_not_rehashed;

@@ -1,11 +1,11 @@
 //! The audit log.
 
-use std::{num::NonZeroU32, sync::LazyLock};
+use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{AuditEvent, AuditRecord, OrganizationId, Timestamp},
-    ports::{AuditLog, Unavailable},
+    model::{AuditEvent, AuditRecord, Timestamp},
+    ports::{AuditLog, EventQuery, Limit, Unavailable},
 };
 use capykeys_storage::{Columns, Values};
 
@@ -49,20 +49,16 @@ static LIST: LazyLock<Statement> = LazyLock::new(|| {
 
 #[async_trait]
 impl AuditLog for PostgresStore {
-    async fn append(&self, event: &AuditEvent) -> Result<(), Unavailable> {
-        self.pool.run(&APPEND, Values::default().record("event_", event), |_| Ok(())).await
+    async fn append_event(&self, event: AuditEvent) -> Result<(), Unavailable> {
+        self.pool.run(&APPEND, Values::default().record("event_", &event), |_| Ok(())).await
     }
 
-    async fn expire(&self, before: Timestamp, at_most: NonZeroU32) -> Result<u64, Unavailable> {
+    async fn expire_events(&self, before: Timestamp, at_most: Limit) -> Result<u64, Unavailable> {
         self.pool.run(&EXPIRE, Values::of("before", &before).and("at_most", &at_most), rows::value).await
     }
 
-    async fn list(
-        &self,
-        organization: OrganizationId,
-        after: i64,
-        limit: NonZeroU32,
-    ) -> Result<Vec<AuditRecord>, Unavailable> {
+    async fn list_events(&self, query: EventQuery) -> Result<Vec<AuditRecord>, Unavailable> {
+        let EventQuery { organization, after, limit } = query;
         let values = Values::of("organization_id", &organization).and("after", &after).and("limit", &limit);
         self.pool.run(&LIST, values, rows::all).await
     }

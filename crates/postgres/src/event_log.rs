@@ -5,15 +5,12 @@
 //! transaction can be seen. So of a number that is missing in one look at the table, a later look has the last
 //! word if it begins when everybody who held the lock after the first look has let it go.
 
-use std::{
-    num::NonZeroU32,
-    sync::{LazyLock, MutexGuard, PoisonError},
-};
+use std::sync::{LazyLock, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::AuditRecord,
-    ports::{EventLag, EventLog, EventPosition, Followed, Unavailable},
+    model::{AuditRecord, Sequence},
+    ports::{EventLag, EventLog, EventPosition, Followed, Limit, Unavailable},
 };
 use capykeys_storage::{Columns, Row as _, Values};
 use tokio_postgres::Row;
@@ -26,7 +23,7 @@ use crate::{
     store::PostgresStore,
 };
 
-/// The events after `$after`, of the line of history `$history`, and beside them what is known of all events. Where
+/// The events after `$after`, of the epoch `$history`, and beside them what is known of all events. Where
 /// one is missing between these, also who may write some now. The locks are looked at after the statement's snapshot
 /// was taken.
 static FOLLOW: LazyLock<Statement> = LazyLock::new(|| {
@@ -67,7 +64,7 @@ static FOLLOW: LazyLock<Statement> = LazyLock::new(|| {
     Statement::new("follow the audit log", &(page + &answer(&columns, &query) + " ORDER BY answer.sequence"))
 });
 
-/// What this process knows of missing numbers, whoever reads. It is in memory alone, and of one line of history.
+/// What this process knows of missing numbers, whoever reads. It is in memory alone, and of one epoch.
 #[derive(Debug, Default)]
 pub(crate) struct Gaps {
     known: Known,
@@ -77,9 +74,9 @@ pub(crate) struct Gaps {
 /// What is known when a look begins.
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
-    history: [u8; 16],
+    epoch: [u8; 16],
     /// What is missing up to this number stays so, for looks that begin from now on.
-    settled: i64,
+    settled: Sequence,
     /// How many looks have left something here.
     looks: u64,
 }
@@ -87,42 +84,36 @@ struct Known {
 /// Of the numbers up to this one, those that are missing can be of these transactions alone.
 #[derive(Debug)]
 struct Watched {
-    through: i64,
+    through: Sequence,
     writers: Vec<String>,
 }
 
 /// What one look at the table has shown.
 struct Look {
     position: EventPosition,
-    newest: i64,
-    drawn: i64,
-    expired_through: i64,
+    newest: Sequence,
+    drawn: Sequence,
+    expired_through: Sequence,
     writers: Option<Vec<String>>,
     records: Vec<AuditRecord>,
 }
 
 impl Gaps {
     /// What a reader is told of a look that began with what was known then.
-    fn tell(
-        &mut self,
-        look: Look,
-        known: Known,
-        asked: Option<&EventPosition>,
-        at_most: NonZeroU32,
-    ) -> Followed {
+    fn tell(&mut self, look: Look, known: Known, asked: Option<EventPosition>, at_most: Limit) -> Followed {
         // One that began before the last that was noted says nothing about whom that one saw.
         if self.known.looks == known.looks {
             self.note(&look);
         }
-        let settled = if known.history == look.position.history { known.settled } else { 0 };
+        let settled = if known.epoch == look.position.epoch { known.settled } else { Sequence::START };
         tell(look, settled, asked, at_most)
     }
 
     fn note(&mut self, look: &Look) {
         let Some(writers) = &look.writers else { return };
-        let history = look.position.history;
-        if self.known.history != history {
-            *self = Self { known: Known { history, settled: 0, ..self.known }, watched: None };
+        let epoch = look.position.epoch;
+        if self.known.epoch != epoch {
+            *self = Self { known: Known { epoch, settled: Sequence::START, ..self.known }, watched: None };
         }
         self.known.looks += 1;
         // A number above the last that was drawn was put there by hand; those below it are still to come.
@@ -146,17 +137,17 @@ impl Gaps {
 
 #[async_trait]
 impl EventLog for PostgresStore {
-    async fn follow(
+    async fn follow_events(
         &self,
-        after: Option<&EventPosition>,
-        at_most: NonZeroU32,
+        after: Option<EventPosition>,
+        at_most: Limit,
     ) -> Result<Followed, Unavailable> {
         let known = self.gaps().known;
-        let sequence = after.map_or(0, |position| position.sequence);
-        let history = after.map(|position| position.history);
+        let sequence = after.map_or(Sequence::START, |position| position.sequence);
+        let epoch = after.map(|position| position.epoch);
         // One more, for the lag.
         let limit = i64::from(at_most.get()) + 1;
-        let values = Values::of("after", &sequence).and("history", &history).and("limit", &limit);
+        let values = Values::of("after", &sequence).and("history", &epoch).and("limit", &limit);
         let look = self.pool.run(&FOLLOW, values, read).await?;
         Ok(self.gaps().tell(look, known, after, at_most))
     }
@@ -168,26 +159,27 @@ impl PostgresStore {
     }
 }
 
-fn tell(look: Look, settled: i64, asked: Option<&EventPosition>, at_most: NonZeroU32) -> Followed {
+fn tell(look: Look, settled: Sequence, asked: Option<EventPosition>, at_most: Limit) -> Followed {
     let Look { position: start, newest, expired_through, records, .. } = look;
-    if asked.is_some_and(|asked| asked.history != start.history) {
+    if asked.is_some_and(|asked| asked.epoch != start.epoch) {
         return Followed::Diverged(start);
     }
     // Nothing has this number, and nothing had it that was taken out: the numbers have begun anew.
     if start.sequence > newest.max(expired_through) {
-        return Followed::Diverged(EventPosition { sequence: 0, ..start });
+        return Followed::Diverged(EventPosition { sequence: Sequence::START, ..start });
     }
     let mut position = start;
     let mut left = records.into_iter().peekable();
     let mut events = Vec::new();
-    while events.len() < at_most.get() as usize
-        && let Some(record) = left.next_if(|next| next.sequence <= settled.max(position.sequence) + 1)
+    while events.len() < at_most.get().into()
+        && let Some(record) =
+            left.next_if(|next| next.sequence.get() <= settled.max(position.sequence).get() + 1)
     {
         position.sequence = record.sequence;
         events.push(record);
     }
-    let numbers = newest.saturating_sub(position.sequence).try_into().unwrap_or(0);
-    let lag = EventLag { numbers, oldest: left.peek().map(|next| next.event.at) };
+    let lag =
+        EventLag { numbers: newest.since(position.sequence), oldest: left.peek().map(|next| next.event.at) };
     Followed::Events { events, position, expired: start.sequence < expired_through, lag }
 }
 
@@ -195,7 +187,7 @@ fn read(rows: &[Row]) -> Result<Look, Failure> {
     let row = rows::only(rows)?;
     let records = rows.iter().map(|row| Answer(row).record::<Option<AuditRecord>>(""));
     Ok(Look {
-        position: EventPosition { sequence: row.field("after")?, history: row.field(LINE_ID)? },
+        position: EventPosition { sequence: row.field("after")?, epoch: row.field(LINE_ID)? },
         newest: row.field("newest")?,
         drawn: row.field("drawn")?,
         expired_through: row.field("expired_through")?,

@@ -1,9 +1,9 @@
 //! The change feed.
 
-use std::{num::NonZeroU32, sync::LazyLock};
+use std::sync::LazyLock;
 
 use async_trait::async_trait;
-use capykeys_domain::ports::{ChangeFeed, FeedHead, FeedPosition, Poll, ReplicaId, Unavailable};
+use capykeys_domain::ports::{ChangeFeed, FeedHead, FeedPosition, FeedQuery, Poll, ReplicaId, Unavailable};
 use capykeys_storage::{Columns, Event, Row as _, Values};
 use tokio_postgres::Row;
 
@@ -49,7 +49,7 @@ static BEGIN: LazyLock<Statement> =
 #[async_trait]
 impl ChangeFeed for PostgresStore {
     /// A feed that a restore has left empty begins anew.
-    async fn head(&self, reader: ReplicaId) -> Result<FeedHead, Unavailable> {
+    async fn feed_head(&self, reader: ReplicaId) -> Result<FeedHead, Unavailable> {
         let head = || {
             self.pool
                 .run(&HEAD, Values::of("reader", &reader), |rows| rows.first().map(read_head).transpose())
@@ -61,18 +61,14 @@ impl ChangeFeed for PostgresStore {
         head().await?.ok_or_else(|| Failure::UnreadableRow.during(HEAD.operation))
     }
 
-    async fn poll(
-        &self,
-        reader: ReplicaId,
-        position: &FeedPosition,
-        limit: NonZeroU32,
-    ) -> Result<Poll, Unavailable> {
+    async fn poll_changes(&self, query: FeedQuery) -> Result<Poll, Unavailable> {
+        let FeedQuery { reader, after, limit } = query;
         // One more, for the reader's own event.
         let limit = i64::from(limit.get()) + 1;
-        let values = Values::of("reader", &reader).and("sequence", &position.sequence).and("limit", &limit);
-        match self.pool.run(&POLL, values, |rows| read_poll(rows, position)).await? {
+        let values = Values::of("reader", &reader).and("sequence", &after.sequence).and("limit", &limit);
+        match self.pool.run(&POLL, values, |rows| read_poll(rows, &after)).await? {
             Some(poll) => Ok(poll),
-            None => self.head(reader).await.map(Poll::Diverged),
+            None => self.feed_head(reader).await.map(Poll::Diverged),
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The keys of an organization.
 
-use std::{num::NonZeroU32, sync::LazyLock};
+use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ApiKey, AuditEvent, Creator, KeyId, OrganizationId, Scope, Timestamp},
+    model::{ApiKey, AuditEvent, Creator, KeyId, OrganizationId, Scope},
     policy::{Denial, Forbidden},
-    ports::{Insertion, KeyStore, KeyUse, NewKey, Revocation, Unavailable},
+    ports::{Insertion, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey, Unavailable},
     secret::KeyDigest,
 };
 use capykeys_storage::{Columns, Row as _, Values};
@@ -139,44 +139,35 @@ static RECORD_USES: LazyLock<Statement> = LazyLock::new(|| {
 
 #[async_trait]
 impl KeyStore for PostgresStore {
-    async fn insert(&self, new: &NewKey, event: &AuditEvent) -> Result<Insertion, Unavailable> {
+    async fn insert_key(&self, new: NewKey, event: AuditEvent) -> Result<Insertion, Unavailable> {
         let (created_with, signed_in_to) = match &new.creator {
             Creator::Key(id) => (Some(*id), None),
             Creator::Session(organization) => (None, Some(organization.clone())),
             Creator::Operator => (None, None),
         };
         let by = Values::of("created_with", &created_with).and("signed_in_to", &signed_in_to);
-        let values = by.record("", &new.key).record("", &new.digest).record("event_", event);
+        let values = by.record("", &new.key).record("", &new.digest).record("event_", &event);
         self.pool.run(&INSERT, values, read_insertion).await
     }
 
-    async fn find(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
+    async fn find_key(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
         let values = Values::of("organization_id", &organization).and("id", &id);
         self.pool.run(&FIND, values, rows::first).await
     }
 
-    async fn list(
-        &self,
-        organization: OrganizationId,
-        before: Option<KeyId>,
-        limit: NonZeroU32,
-    ) -> Result<Vec<ApiKey>, Unavailable> {
+    async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
+        let KeyQuery { organization, before, limit } = query;
         let values = Values::of("organization_id", &organization).and("before", &before).and("limit", &limit);
         self.pool.run(&LIST, values, rows::all).await
     }
 
-    async fn revoke(
-        &self,
-        organization: OrganizationId,
-        id: KeyId,
-        at: Timestamp,
-        event: &AuditEvent,
-    ) -> Result<Option<Revocation>, Unavailable> {
-        let values = Values::of("organization_id", &organization).and("id", &id).and("at", &at);
+    async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable> {
+        let RevokeKey { organization, id, at, event } = &revoke;
+        let values = Values::of("organization_id", organization).and("id", id).and("at", at);
         self.pool.run(&REVOKE, values.record("event_", event), rows::first).await
     }
 
-    async fn record_uses(&self, uses: &[KeyUse]) -> Result<(), Unavailable> {
+    async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
         let (ids, times): (Vec<_>, Vec<_>) = uses.iter().map(|one| (one.key, one.at)).unzip();
         let values = Values::of("ids", &ids).and("times", &times);
         match self.pool.run(&RECORD_USES, values, rows::value::<i64>).await? {

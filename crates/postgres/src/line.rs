@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use capykeys_domain::ports::{HistoryLine, NewestLine};
+use capykeys_domain::ports::{Epoch, NewestEpoch};
 use capykeys_storage::Columns;
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -29,7 +29,7 @@ pub(crate) struct Line(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    newest: NewestLine,
+    newest: NewestEpoch,
     /// What is asked for the newest line.
     asking: Option<Asking>,
 }
@@ -37,7 +37,7 @@ struct State {
 /// How a statement is asked: with the newest line that was known then.
 #[derive(Clone, Debug)]
 pub(crate) struct Asking {
-    newest: Option<HistoryLine>,
+    newest: Option<Epoch>,
     /// What comes before a statement: `line` is the current line of the server, or empty where that
     /// is a standby, or does not have the newest line in its past, or has none yet.
     with_line: Arc<str>,
@@ -53,7 +53,7 @@ impl Line {
     /// How the next statement is to be asked.
     pub(crate) fn asking(&self) -> Asking {
         let state = &mut *self.state();
-        let newest = state.newest.line();
+        let newest = state.newest.epoch();
         let asking = state.asking.take().filter(|asking| asking.newest == newest);
         state.asking.insert(asking.unwrap_or_else(|| Asking::new(newest))).clone()
     }
@@ -61,7 +61,7 @@ impl Line {
     /// Takes the rows that answer the statement itself, where the answer counts.
     pub(crate) fn judge(&self, asking: &Asking, mut rows: Vec<Row>) -> Result<Vec<Row>, Failure> {
         let first = rows.first().ok_or(Failure::NoLine)?;
-        let line = HistoryLine {
+        let line = Epoch {
             number: first.try_get(0).map_err(|_| Failure::UnreadableRow)?,
             id: first.try_get::<_, Uuid>(1).map_err(|_| Failure::UnreadableRow)?.into_bytes(),
         };
@@ -74,12 +74,12 @@ impl Line {
 }
 
 impl Asking {
-    fn new(newest: Option<HistoryLine>) -> Self {
+    fn new(newest: Option<Epoch>) -> Self {
         // The values are our own and hold nothing to be escaped. As literals they leave the numbers of
         // the parameters to the statements.
         let seen = newest.map_or_else(
             || "NULL, NULL".to_owned(),
-            |HistoryLine { number, id }| format!("{number}, '{}'", Uuid::from_bytes(id)),
+            |Epoch { number, id }| format!("{number}, '{}'", Uuid::from_bytes(id)),
         );
         let with_line = format!("WITH line AS MATERIALIZED (SELECT number, id FROM current_line({seen}))");
         let begin = format!(

@@ -28,7 +28,7 @@ static FIND: LazyLock<Statement> = LazyLock::new(|| {
 
 #[async_trait]
 impl KeyLookup for PostgresStore {
-    async fn find_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
+    async fn find_key_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
         let bytes: Vec<_> = digests.iter().map(|digest| *digest.as_bytes()).collect();
         let read = |rows: &[Row]| rows.iter().map(|row| Ok(found_key(&Answer(row))?)).collect();
         let found: Vec<FoundKey> = self.pool.run(&FIND, Values::of("digests", &bytes), read).await?;

@@ -1,11 +1,11 @@
 //! Organizations.
 
-use std::{num::NonZeroU32, sync::LazyLock};
+use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{AuditEvent, ClerkOrganizationId, Organization, OrganizationId, Renaming, Suspension, Timestamp},
-    ports::{Organizations, Unavailable},
+    model::{AuditEvent, ClerkOrganizationId, Organization, OrganizationId},
+    ports::{Limit, OrganizationInsertion, Organizations, RenameOrganization, SetSuspension, Unavailable},
 };
 use capykeys_storage::{Columns, Values};
 
@@ -55,7 +55,7 @@ static CREATE: LazyLock<Statement> = LazyLock::new(|| {
         &format!(
             ", inserted AS (\
                  INSERT INTO organizations AS o ({names}) SELECT {parameters} FROM line \
-                 ON CONFLICT (clerk_organization_id) DO NOTHING RETURNING {returned}\
+                 ON CONFLICT DO NOTHING RETURNING {returned}\
              ), logged AS ({insert_event} FROM inserted){answer}",
             returned = columns().from("o"),
             answer = answer(&columns(), &query)
@@ -124,60 +124,54 @@ fn of_renaming() -> String {
 
 #[async_trait]
 impl Organizations for PostgresStore {
-    async fn find(&self, id: OrganizationId) -> Result<Option<Organization>, Unavailable> {
+    async fn find_organization(&self, id: OrganizationId) -> Result<Option<Organization>, Unavailable> {
         self.pool.run(&FIND, Values::of("id", &id), rows::first).await
     }
 
-    async fn find_by_clerk_id(&self, id: &ClerkOrganizationId) -> Result<Option<Organization>, Unavailable> {
+    async fn find_organization_by_clerk_id(
+        &self,
+        id: &ClerkOrganizationId,
+    ) -> Result<Option<Organization>, Unavailable> {
         self.pool.run(&FIND_BY_CLERK_ID, Values::of("clerk_id", id), rows::first).await
     }
 
-    async fn list(
+    async fn list_organizations(
         &self,
         after: Option<OrganizationId>,
-        limit: NonZeroU32,
+        limit: Limit,
     ) -> Result<Vec<Organization>, Unavailable> {
         self.pool.run(&LIST, Values::of("after", &after).and("limit", &limit), rows::all).await
     }
 
-    async fn create(
+    async fn create_organization(
         &self,
-        organization: &Organization,
-        event: &AuditEvent,
-    ) -> Result<Organization, Unavailable> {
-        let values = Values::default().record("", organization).record("event_", event);
+        organization: Organization,
+        event: AuditEvent,
+    ) -> Result<OrganizationInsertion, Unavailable> {
+        let values = Values::default().record("", &organization).record("event_", &event);
         let stored = self.pool.run(&CREATE, values, rows::first).await?;
         let stored = match (stored, &organization.clerk) {
-            (None, Some(clerk)) => self.find_by_clerk_id(&clerk.id).await?,
+            (None, Some(clerk)) => self.find_organization_by_clerk_id(&clerk.id).await?,
             (stored, _) => stored,
         };
-        let gone = || Unavailable::new("postgres", format_args!("{}: it is gone again", CREATE.operation));
-        stored.ok_or_else(gone)
+        Ok(stored.map_or(OrganizationInsertion::Duplicate, OrganizationInsertion::Stored))
     }
 
-    async fn rename(
+    async fn rename_organization(
         &self,
-        id: OrganizationId,
-        renaming: &Renaming,
-        at: Timestamp,
-        event: &AuditEvent,
+        rename: RenameOrganization,
     ) -> Result<Option<Organization>, Unavailable> {
+        let RenameOrganization { id, renaming, at, event } = &rename;
         let names = Values::of("name", &renaming.name)
             .and("slug", &renaming.slug)
             .and("clerk_slug", &renaming.clerk_slug);
-        let values = names.and("id", &id).and("at", &at).record("event_", event);
+        let values = names.and("id", id).and("at", at).record("event_", event);
         self.pool.run(&RENAME, values, rows::first).await
     }
 
-    async fn set_suspension(
-        &self,
-        id: OrganizationId,
-        suspension: Option<&Suspension>,
-        at: Timestamp,
-        event: &AuditEvent,
-    ) -> Result<Option<Organization>, Unavailable> {
-        let suspension = suspension.cloned();
-        let values = Values::of("id", &id).and("at", &at).record("", &suspension).record("event_", event);
+    async fn set_suspension(&self, set: SetSuspension) -> Result<Option<Organization>, Unavailable> {
+        let SetSuspension { id, suspension, at, event } = &set;
+        let values = Values::of("id", id).and("at", at).record("", suspension).record("event_", event);
         self.pool.run(&SET_SUSPENSION, values, rows::first).await
     }
 }

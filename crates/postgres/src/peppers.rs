@@ -37,6 +37,9 @@ static ANNOUNCE: LazyLock<Statement> = LazyLock::new(|| {
     )
 });
 
+/// How many peppers may be given their turn at the same moment.
+const MOST_AT_ONCE: usize = 64;
+
 static TAKE_TURN: LazyLock<Statement> = LazyLock::new(|| {
     Statement::of_value(
         "give a pepper its turn",
@@ -71,26 +74,36 @@ static REHASH: LazyLock<Statement> = LazyLock::new(|| {
 
 #[async_trait]
 impl PepperRegistry for PostgresStore {
-    async fn announce(
+    async fn announce_peppers(
         &self,
         replica: ReplicaId,
-        peppers: &[PepperCheck],
+        peppers: Vec<PepperCheck>,
     ) -> Result<Vec<RecordedPepper>, Unavailable> {
         let (ids, checks): (Vec<_>, Vec<_>) =
-            peppers.iter().map(|pepper| (pepper.id.clone(), pepper.value)).unzip();
+            peppers.into_iter().map(|pepper| (pepper.id, pepper.value)).unzip();
         let values = Values::of("replica", &replica).and("ids", &ids).and("values", &checks);
         self.pool.run(&ANNOUNCE, values, rows::all).await
     }
 
-    async fn take_turn(&self, replica: ReplicaId, pepper: &PepperId) -> Result<bool, Unavailable> {
-        self.pool.run(&TAKE_TURN, Values::of("replica", &replica).and("pepper", pepper), rows::value).await
+    async fn take_turn(&self, replica: ReplicaId, pepper: PepperId) -> Result<bool, Unavailable> {
+        let values = Values::of("replica", &replica).and("pepper", &pepper);
+        let mut answer = self.pool.rows(&TAKE_TURN, &values).await;
+        // Another pepper was given this turn meanwhile: each time that one is, there are fewer to come.
+        for _ in 0..MOST_AT_ONCE {
+            match answer {
+                Err(failure) if failure.is_constraint() => answer = self.pool.rows(&TAKE_TURN, &values).await,
+                _ => break,
+            }
+        }
+        let given = answer.and_then(|rows| rows::value(&rows));
+        given.map_err(|failure| failure.during(TAKE_TURN.operation))
     }
 
-    async fn uses(&self, at: Timestamp) -> Result<Vec<PepperUse>, Unavailable> {
+    async fn count_pepper_uses(&self, at: Timestamp) -> Result<Vec<PepperUse>, Unavailable> {
         self.pool.run(&USES, Values::of("at", &at), rows::all).await
     }
 
-    async fn rehash(&self, keys: &[Rehash]) -> Result<(), Unavailable> {
+    async fn rehash_keys(&self, keys: Vec<Rehash>) -> Result<(), Unavailable> {
         let ids: Vec<_> = keys.iter().map(|key| key.key).collect();
         let old: Vec<_> = keys.iter().map(|key| *key.from.as_bytes()).collect();
         let peppers: Vec<_> = keys.iter().map(|key| key.to.pepper_id().clone()).collect();

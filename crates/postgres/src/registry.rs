@@ -70,30 +70,30 @@ static FORGET: LazyLock<Statement> = LazyLock::new(|| {
 
 #[async_trait]
 impl ReplicaRegistry for PostgresStore {
-    async fn register(&self, id: ReplicaId, lease: Duration) -> Result<(), Unavailable> {
+    async fn register_replica(&self, id: ReplicaId, lease: Duration) -> Result<(), Unavailable> {
         self.pool.run(&REGISTER, Values::of("id", &id).and("lease", &lease), |_| Ok(())).await
     }
 
-    async fn confirm(&self, id: ReplicaId, progress: &FeedProgress) -> Result<(), Unavailable> {
-        self.pool.run(&CONFIRM, Values::of("id", &id).record("", progress), |_| Ok(())).await
+    async fn confirm_progress(&self, id: ReplicaId, progress: FeedProgress) -> Result<(), Unavailable> {
+        self.pool.run(&CONFIRM, Values::of("id", &id).record("", &progress), |_| Ok(())).await
     }
 
-    async fn registry(&self) -> Result<Registry, Unavailable> {
+    async fn read_registry(&self) -> Result<Registry, Unavailable> {
         self.pool.run(&REGISTRY, Values::default(), read).await
     }
 
-    async fn retire(&self, id: ReplicaId, renewals: i64) -> Result<bool, Unavailable> {
+    async fn retire_replica(&self, id: ReplicaId, renewals: i64) -> Result<bool, Unavailable> {
         self.pool.run(&RETIRE, Values::of("id", &id).and("renewals", &renewals), rows::value).await
     }
 
-    async fn forget(&self, id: ReplicaId, renewals: i64) -> Result<(), Unavailable> {
+    async fn forget_replica(&self, id: ReplicaId, renewals: i64) -> Result<(), Unavailable> {
         self.pool.run(&FORGET, Values::of("id", &id).and("renewals", &renewals), |_| Ok(())).await
     }
 }
 
 fn read(rows: &[Row]) -> Result<Registry, Failure> {
     let first = rows::only(rows)?;
-    let head = FeedProgress { sequence: first.field("sequence")?, history: first.field(LINE_ID)? };
+    let head = FeedProgress { sequence: first.field("sequence")?, epoch: first.field(LINE_ID)? };
     // Where there is no replica, the head stands alone.
     let replicas = rows.iter().map(|row| Answer(row).record::<Option<_>>(""));
     Ok(Registry { head, replicas: replicas.filter_map(Result::transpose).collect::<Result<_, _>>()? })

@@ -87,7 +87,7 @@ impl fmt::Debug for PostgresStore {
 
 #[async_trait]
 impl Readiness for PostgresStore {
-    async fn check(&self) -> Result<(), Unavailable> {
+    async fn check_readiness(&self) -> Result<(), Unavailable> {
         match schema::judge(self.pool.rows(&fitness::SERVED, &Values::default()).await) {
             Ok(()) => Ok(()),
             Err(SchemaError::Unavailable(unavailable)) => Err(unavailable),

@@ -1,8 +1,11 @@
 //! The system's clock and random source, behind the domain's ports.
 
+use std::sync::Arc;
+
+use capykeys_cache::MonotonicClock;
 use capykeys_domain::{
     model::{RequestContext, RequestId, Timestamp},
-    ports::{Clock, Entropy, Unavailable},
+    ports::{Clock, Entropy, Host, Unavailable},
 };
 
 /// The system's clock.
@@ -26,6 +29,12 @@ impl Entropy for SystemEntropy {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), Unavailable> {
         getrandom::fill(buffer).map_err(|error| Unavailable::new("entropy", error))
     }
+}
+
+/// This machine, for a store that goes by its clock.
+pub(crate) fn host() -> Host {
+    let clock = MonotonicClock::new(Arc::new(SystemClock));
+    Host { clock: Arc::new(clock), entropy: Arc::new(SystemEntropy) }
 }
 
 /// Random bytes for an id.

@@ -1,13 +1,13 @@
 //! Putting the service together from the configuration.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::sync::Arc;
 
 use capykeys_cache::{
     CachedStore, MonotonicClock, OrganizationCache, Propagation, StoreClock, VerificationCache,
 };
 use capykeys_clerk::ClerkVerifier;
 use capykeys_domain::{
-    ports::{Clock, Organizations, ReplicaId, ReplicaRegistry, Replicas},
+    ports::{Clock, Limit, Organizations, ReplicaId, ReplicaRegistry, Replicas},
     secret::{KeyFormat, Peppers},
     usecases::{Environment, Management, Operators, Sessions, Verdicts},
 };
@@ -110,7 +110,8 @@ async fn load_peppers(
     organizations: &dyn Organizations,
 ) -> Result<Peppers, Error> {
     let directory = backend.embedded().map(|embedded| embedded.directory);
-    let store_is_empty = directory.is_some() && organizations.list(None, NonZeroU32::MIN).await?.is_empty();
+    let store_is_empty =
+        directory.is_some() && organizations.list_organizations(None, Limit::ONE).await?.is_empty();
     Ok(peppers::load(&config.keys, directory, store_is_empty)?)
 }
 

@@ -4,7 +4,6 @@ use std::{
     fmt::Write as _,
     fs::{File, OpenOptions},
     io::{self, Write as _},
-    num::NonZeroU32,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
 };
@@ -12,12 +11,13 @@ use std::{
 use capykeys_domain::{
     model::{KeyName, KeySpec, Organization, OrganizationName, Scope, ScopeSet, Slug},
     policy::Permit,
+    ports::Limit,
     usecases::NewOrganization,
 };
 
 use crate::{adapters::command_context, app::App, config::ConfigError, error::Error, output};
 
-const TWO: NonZeroU32 = NonZeroU32::new(2).unwrap();
+const TWO: Limit = Limit::new(2).unwrap();
 
 /// Where the store holds no key yet, makes one that may do everything and hands it out, this once: to
 /// `file`, for its owner alone, or else to standard output, and never to the log. `url` is where the API
@@ -72,7 +72,7 @@ async fn organization_without_keys(app: &App) -> Result<Option<Organization>, Er
         }
         [only] if only.slug.as_str() == "default" => {
             let permit = Permit::operator_lists_keys(only);
-            let page = app.management.list_key_page(&permit, None, NonZeroU32::MIN).await?;
+            let page = app.management.list_key_page(&permit, None, Limit::ONE).await?;
             Ok(page.keys.is_empty().then(|| only.clone()))
         }
         _ => Ok(None),

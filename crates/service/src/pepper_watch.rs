@@ -111,8 +111,8 @@ impl PepperWatch {
         if !self.turn_taken
             && let Some(newest) = self.peppers.newest()
         {
-            self.turn_taken =
-                last_turn(&recorded) == Some(newest) || self.store.take_turn(self.replica, newest).await?;
+            self.turn_taken = last_turn(&recorded) == Some(newest)
+                || self.store.take_turn(self.replica, newest.clone()).await?;
             recorded = self.announce().await?;
         }
         Ok(match self.peppers.compare(&recorded) {
@@ -125,9 +125,9 @@ impl PepperWatch {
     /// What is recorded. What somebody else records at the same moment is seen by the second look.
     async fn announce(&self) -> Result<Vec<RecordedPepper>, Unavailable> {
         let own = self.peppers.checks();
-        let recorded = self.store.announce(self.replica, &own).await?;
+        let recorded = self.store.announce_peppers(self.replica, own.clone()).await?;
         let complete = own.iter().all(|own| recorded.iter().any(|one| one.check.id == own.id));
-        if complete { Ok(recorded) } else { self.store.announce(self.replica, &own).await }
+        if complete { Ok(recorded) } else { self.store.announce_peppers(self.replica, own).await }
     }
 
     /// Counts the keys that are refused because their pepper is not configured.
@@ -155,7 +155,7 @@ impl PepperWatch {
         for own in self.peppers.checks() {
             listed.entry(own.id).or_default().configured = true;
         }
-        for used in self.store.uses(at).await? {
+        for used in self.store.count_pepper_uses(at).await? {
             listed.entry(used.id).or_default().active_keys = used.active_keys;
         }
         if let Some(minting) = self.peppers.minting() {

@@ -1,16 +1,16 @@
 //! The audit log.
 
-use std::{num::NonZeroU32, sync::LazyLock};
+use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{AuditEvent, AuditRecord, OrganizationId, Timestamp},
-    ports::{AuditLog, EventLag, EventLog, EventPosition, Followed, Unavailable},
+    model::{AuditEvent, AuditRecord, Sequence, Timestamp},
+    ports::{AuditLog, EventLag, EventLog, EventPosition, EventQuery, Followed, Limit, Unavailable},
 };
 use capykeys_storage::{Columns, Row as _, Values, count_event};
 use rusqlite::Connection;
 
-use crate::{SqliteStore, change_feed::HISTORY, error::Failure, sql};
+use crate::{SqliteStore, change_feed::EPOCH, error::Failure, sql};
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
     let event = Columns::of::<AuditEvent>("");
@@ -43,69 +43,65 @@ static FOLLOW: LazyLock<String> = LazyLock::new(|| {
 
 #[async_trait]
 impl AuditLog for SqliteStore {
-    async fn append(&self, event: &AuditEvent) -> Result<(), Unavailable> {
-        let event = event.clone();
+    async fn append_event(&self, event: AuditEvent) -> Result<(), Unavailable> {
         self.write("append audit event", move |connection| record(connection, &event)).await
     }
 
-    async fn expire(&self, before: Timestamp, at_most: NonZeroU32) -> Result<u64, Unavailable> {
+    async fn expire_events(&self, before: Timestamp, at_most: Limit) -> Result<u64, Unavailable> {
         let gone = self.write("take old audit events out", move |connection| {
             sql::execute(connection, EXPIRE, &Values::of("before", &before).and("at_most", &at_most))
         });
         gone.await.map(|gone| gone.try_into().unwrap_or(u64::MAX))
     }
 
-    async fn list(
-        &self,
-        organization: OrganizationId,
-        after: i64,
-        limit: NonZeroU32,
-    ) -> Result<Vec<AuditRecord>, Unavailable> {
+    async fn list_events(&self, query: EventQuery) -> Result<Vec<AuditRecord>, Unavailable> {
         self.read_many("list audit events", move |connection| {
-            let values =
-                Values::of("organization_id", &organization).and("after", &after).and("limit", &limit);
+            let EventQuery { organization, after, limit } = &query;
+            let values = Values::of("organization_id", organization).and("after", after).and("limit", limit);
             sql::all(connection, &LIST, &values)
         })
         .await
     }
 }
 
+const START: EventPosition = EventPosition { sequence: Sequence::START, epoch: EPOCH };
+
 /// There is one writer at a time, so a number that is missing stays so.
 #[async_trait]
 impl EventLog for SqliteStore {
-    async fn follow(
+    async fn follow_events(
         &self,
-        after: Option<&EventPosition>,
-        at_most: NonZeroU32,
+        after: Option<EventPosition>,
+        at_most: Limit,
     ) -> Result<Followed, Unavailable> {
-        let after = after.copied().unwrap_or(EventPosition { sequence: 0, history: HISTORY });
+        let after = after.unwrap_or(START);
         self.read_many("follow the audit log", move |connection| follow(connection, after, at_most)).await
     }
 }
 
-fn follow(connection: &Connection, after: EventPosition, at_most: NonZeroU32) -> Result<Followed, Failure> {
+fn follow(connection: &Connection, after: EventPosition, at_most: Limit) -> Result<Followed, Failure> {
     // One more, for the lag.
     let limit = i64::from(at_most.get()) + 1;
     let values = Values::of("after", &after.sequence).and("limit", &limit);
     let rows = sql::each(connection, &FOLLOW, &values, |row| {
-        let head = (row.field::<i64>("newest")?, row.field::<i64>("expired_through")?);
+        let head = (row.field::<Sequence>("newest")?, row.field::<Sequence>("expired_through")?);
         Ok((head, row.record::<Option<AuditRecord>>("")?))
     })?;
-    let (newest, expired_through) = rows.first().map_or((0, 0), |(head, _)| *head);
+    let (newest, expired_through) =
+        rows.first().map_or((Sequence::START, Sequence::START), |(head, _)| *head);
     // Nothing has this number, and nothing had it that was taken out: another file is in the place of the one
     // that was read.
-    if after.history != HISTORY || after.sequence > newest.max(expired_through) {
-        return Ok(Followed::Diverged(EventPosition { sequence: 0, history: HISTORY }));
+    if after.epoch != EPOCH || after.sequence > newest.max(expired_through) {
+        return Ok(Followed::Diverged(START));
     }
     let mut events: Vec<_> = rows.into_iter().filter_map(|(_, record)| record).collect();
-    let left = events.split_off(events.len().min(at_most.get() as usize));
+    let left = events.split_off(events.len().min(at_most.get().into()));
     let sequence = events.last().map_or(after.sequence, |last| last.sequence);
-    let numbers = newest.saturating_sub(sequence).try_into().unwrap_or(0);
     Ok(Followed::Events {
         events,
         position: EventPosition { sequence, ..after },
         expired: after.sequence < expired_through,
-        lag: EventLag { numbers, oldest: left.first().map(|next| next.event.at) },
+        lag: EventLag { numbers: newest.since(sequence), oldest: left.first().map(|next| next.event.at) },
     })
 }
 

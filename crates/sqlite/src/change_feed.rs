@@ -1,21 +1,19 @@
 //! The change feed.
 
-use std::{num::NonZeroU32, sync::LazyLock};
+use std::sync::LazyLock;
 
 use async_trait::async_trait;
-use capykeys_domain::ports::{ChangeFeed, FeedHead, FeedPosition, Poll, ReplicaId, Unavailable};
+use capykeys_domain::ports::{ChangeFeed, FeedHead, FeedQuery, Poll, ReplicaId, Unavailable};
 use capykeys_storage::{Columns, Event, Row as _, Values};
 
 use crate::{SqliteStore, error::Failure, sql};
 
-/// A file is on one line of history for as long as it is open: it has no standbys, and loses nothing
+/// A file is in one epoch for as long as it is open: it has no standbys, and loses nothing
 /// that a reader in this process has seen.
-pub(crate) const HISTORY: [u8; 16] = [0; 16];
+pub(crate) const EPOCH: [u8; 16] = [0; 16];
 
-/// The head, and beside it the machine's time in microseconds, of which SQLite knows the
-/// milliseconds, and whether `$reader` is registered.
-const HEAD_COLUMNS: &str = "SELECT h.sequence AS sequence, h.mark AS mark, \
-    CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER) * 1000 AS now, \
+/// The head, and beside it the time and whether `$reader` is registered.
+const HEAD_COLUMNS: &str = "SELECT h.sequence AS sequence, h.mark AS mark, $now AS now, \
     EXISTS (SELECT 1 FROM replicas WHERE id = $reader AND NOT retired) AS registered";
 
 static HEAD: LazyLock<String> =
@@ -36,28 +34,24 @@ static POLL: LazyLock<String> = LazyLock::new(|| {
 
 #[async_trait]
 impl ChangeFeed for SqliteStore {
-    async fn head(&self, reader: ReplicaId) -> Result<FeedHead, Unavailable> {
+    async fn feed_head(&self, reader: ReplicaId) -> Result<FeedHead, Unavailable> {
+        let now = self.host().clock.now();
         self.read("find the feed's head", |connection| {
-            let heads = sql::each(connection, &HEAD, &Values::of("reader", &reader), |head| {
-                capykeys_storage::head(head, HISTORY)
-            })?;
+            let values = Values::of("reader", &reader).and("now", &now);
+            let heads = sql::each(connection, &HEAD, &values, |head| capykeys_storage::head(head, EPOCH))?;
             heads.first().copied().ok_or(Failure::CorruptRow("sequence"))
         })
     }
 
-    async fn poll(
-        &self,
-        reader: ReplicaId,
-        position: &FeedPosition,
-        limit: NonZeroU32,
-    ) -> Result<Poll, Unavailable> {
-        let asked = *position;
+    async fn poll_changes(&self, query: FeedQuery) -> Result<Poll, Unavailable> {
+        let now = self.host().clock.now();
         self.read_many("poll the feed", move |connection| {
             // One more, for the reader's own event.
-            let limit = i64::from(limit.get()) + 1;
-            let values = Values::of("reader", &reader).and("sequence", &asked.sequence).and("limit", &limit);
+            let (asked, limit) = (query.after, i64::from(query.limit.get()) + 1);
+            let asks = Values::of("reader", &query.reader).and("now", &now);
+            let values = asks.and("sequence", &asked.sequence).and("limit", &limit);
             let rows = sql::each(connection, &POLL, &values, |row| {
-                Ok((capykeys_storage::head(row, HISTORY)?, row.record::<Option<Event>>("event_")?))
+                Ok((capykeys_storage::head(row, EPOCH)?, row.record::<Option<Event>>("event_")?))
             })?;
             let head = rows.first().ok_or(Failure::CorruptRow("sequence"))?.0;
             let events: Vec<Event> = rows.into_iter().filter_map(|(_, event)| event).collect();

@@ -14,7 +14,7 @@ use crate::{SqliteStore, sql};
 
 #[async_trait]
 impl KeyLookup for SqliteStore {
-    async fn find_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
+    async fn find_key_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
         if digests.is_empty() {
             return Ok(None);
         }

@@ -1,11 +1,11 @@
 //! The keys of an organization.
 
-use std::{num::NonZeroU32, sync::LazyLock};
+use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ApiKey, AuditEvent, Creator, KeyId, OrganizationId, Timestamp},
-    ports::{Insertion, KeyStore, KeyUse, NewKey, Revocation, Unavailable},
+    model::{ApiKey, AuditEvent, Creator, KeyId, OrganizationId},
+    ports::{Insertion, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey, Unavailable},
     secret::KeyDigest,
 };
 use capykeys_storage::{Columns, Row as _, Values};
@@ -38,8 +38,7 @@ fn select(condition: &str) -> String {
 
 #[async_trait]
 impl KeyStore for SqliteStore {
-    async fn insert(&self, new: &NewKey, event: &AuditEvent) -> Result<Insertion, Unavailable> {
-        let (new, event) = (new.clone(), event.clone());
+    async fn insert_key(&self, new: NewKey, event: AuditEvent) -> Result<Insertion, Unavailable> {
         self.write("insert key", move |connection| {
             let insertion = insert(connection, &new)?;
             if insertion == Insertion::Inserted {
@@ -50,33 +49,23 @@ impl KeyStore for SqliteStore {
         .await
     }
 
-    async fn find(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
+    async fn find_key(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
         self.read("find key", |connection| find(connection, organization, id))
     }
 
-    async fn list(
-        &self,
-        organization: OrganizationId,
-        before: Option<KeyId>,
-        limit: NonZeroU32,
-    ) -> Result<Vec<ApiKey>, Unavailable> {
+    async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
         self.read_many("list keys", move |connection| {
+            let KeyQuery { organization, before, limit } = &query;
             let values =
-                Values::of("organization_id", &organization).and("before", &before).and("limit", &limit);
+                Values::of("organization_id", organization).and("before", before).and("limit", limit);
             sql::all(connection, &LIST, &values)
         })
         .await
     }
 
-    async fn revoke(
-        &self,
-        organization: OrganizationId,
-        id: KeyId,
-        at: Timestamp,
-        event: &AuditEvent,
-    ) -> Result<Option<Revocation>, Unavailable> {
-        let event = event.clone();
+    async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable> {
         self.write("revoke key", move |connection| {
+            let RevokeKey { organization, id, at, event } = revoke;
             let values = Values::of("organization_id", &organization).and("id", &id).and("at", &at);
             let revoked = sql::each(connection, REVOKE, &values, |key| key.field("project_id"))?;
             if let Some(project_id) = revoked.into_iter().next() {
@@ -88,8 +77,7 @@ impl KeyStore for SqliteStore {
         .await
     }
 
-    async fn record_uses(&self, uses: &[KeyUse]) -> Result<(), Unavailable> {
-        let uses = uses.to_vec();
+    async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
         self.write("record uses", move |connection| {
             for KeyUse { key, at } in &uses {
                 sql::execute(connection, USED, &Values::of("id", key).and("at", at))?;

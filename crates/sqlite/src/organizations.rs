@@ -1,14 +1,11 @@
 //! Organizations.
 
-use std::{num::NonZeroU32, sync::LazyLock};
+use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{
-        AuditEvent, ClerkOrganizationId, EventDetails, Organization, OrganizationId, Renaming, Suspension,
-        Timestamp,
-    },
-    ports::{Organizations, Unavailable},
+    model::{AuditEvent, ClerkOrganizationId, EventDetails, Organization, OrganizationId},
+    ports::{Limit, OrganizationInsertion, Organizations, RenameOrganization, SetSuspension, Unavailable},
 };
 use capykeys_storage::{Columns, Values};
 use rusqlite::Connection;
@@ -22,7 +19,11 @@ static LIST: LazyLock<String> =
     LazyLock::new(|| select("o.id > coalesce($after, x'') ORDER BY o.id LIMIT $limit"));
 static INSERT: LazyLock<String> = LazyLock::new(|| {
     let columns = Columns::of::<Organization>("");
-    format!("INSERT INTO organizations ({}) VALUES ({})", columns.names(), columns.parameters())
+    format!(
+        "INSERT INTO organizations ({}) VALUES ({}) ON CONFLICT DO NOTHING",
+        columns.names(),
+        columns.parameters()
+    )
 });
 const RENAME: &str = "UPDATE organizations SET name = $name, slug = $slug, \
      clerk_organization_slug = $clerk_organization_slug, updated_at = $updated_at WHERE id = $id";
@@ -36,18 +37,21 @@ fn select(condition: &str) -> String {
 
 #[async_trait]
 impl Organizations for SqliteStore {
-    async fn find(&self, id: OrganizationId) -> Result<Option<Organization>, Unavailable> {
+    async fn find_organization(&self, id: OrganizationId) -> Result<Option<Organization>, Unavailable> {
         self.read("find organization", |connection| find(connection, id))
     }
 
-    async fn find_by_clerk_id(&self, id: &ClerkOrganizationId) -> Result<Option<Organization>, Unavailable> {
+    async fn find_organization_by_clerk_id(
+        &self,
+        id: &ClerkOrganizationId,
+    ) -> Result<Option<Organization>, Unavailable> {
         self.read("find organization by its id at Clerk", |connection| find_by_clerk_id(connection, id))
     }
 
-    async fn list(
+    async fn list_organizations(
         &self,
         after: Option<OrganizationId>,
-        limit: NonZeroU32,
+        limit: Limit,
     ) -> Result<Vec<Organization>, Unavailable> {
         self.read_many("list organizations", move |connection| {
             sql::all(connection, &LIST, &Values::of("after", &after).and("limit", &limit))
@@ -55,12 +59,11 @@ impl Organizations for SqliteStore {
         .await
     }
 
-    async fn create(
+    async fn create_organization(
         &self,
-        organization: &Organization,
-        event: &AuditEvent,
-    ) -> Result<Organization, Unavailable> {
-        let (organization, event) = (organization.clone(), event.clone());
+        organization: Organization,
+        event: AuditEvent,
+    ) -> Result<OrganizationInsertion, Unavailable> {
         self.write("create organization", move |connection| {
             // Nobody can come between this and the insert: there is one writer at a time.
             let known = match &organization.clerk {
@@ -68,24 +71,23 @@ impl Organizations for SqliteStore {
                 None => None,
             };
             if let Some(known) = known {
-                return Ok(known);
+                return Ok(OrganizationInsertion::Stored(known));
             }
-            sql::execute(connection, &INSERT, &Values::default().record("", &organization))?;
+            if sql::execute(connection, &INSERT, &Values::default().record("", &organization))? == 0 {
+                return Ok(OrganizationInsertion::Duplicate);
+            }
             record(connection, &event)?;
-            Ok(organization)
+            Ok(OrganizationInsertion::Stored(organization))
         })
         .await
     }
 
-    async fn rename(
+    async fn rename_organization(
         &self,
-        id: OrganizationId,
-        renaming: &Renaming,
-        at: Timestamp,
-        event: &AuditEvent,
+        rename: RenameOrganization,
     ) -> Result<Option<Organization>, Unavailable> {
-        let (renaming, event) = (renaming.clone(), event.clone());
         self.write("rename organization", move |connection| {
+            let RenameOrganization { id, renaming, at, event } = rename;
             let Some(known) = find(connection, id)? else { return Ok(None) };
             let Some(renamed) = known.renamed(&renaming, at) else { return Ok(Some(known)) };
             sql::execute(connection, RENAME, &Values::default().record("", &renamed))?;
@@ -96,15 +98,9 @@ impl Organizations for SqliteStore {
         .await
     }
 
-    async fn set_suspension(
-        &self,
-        id: OrganizationId,
-        suspension: Option<&Suspension>,
-        at: Timestamp,
-        event: &AuditEvent,
-    ) -> Result<Option<Organization>, Unavailable> {
-        let (suspension, event) = (suspension.cloned(), event.clone());
+    async fn set_suspension(&self, set: SetSuspension) -> Result<Option<Organization>, Unavailable> {
         self.write("set suspension", move |connection| {
+            let SetSuspension { id, suspension, at, event } = set;
             let Some(known) = find(connection, id)? else { return Ok(None) };
             if known.is_suspended() == suspension.is_some() {
                 return Ok(Some(known));

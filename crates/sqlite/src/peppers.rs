@@ -25,12 +25,11 @@ const REHASH: &str = "UPDATE api_keys SET pepper_id = $pepper_id, digest = $dige
 
 #[async_trait]
 impl PepperRegistry for SqliteStore {
-    async fn announce(
+    async fn announce_peppers(
         &self,
         replica: ReplicaId,
-        peppers: &[PepperCheck],
+        peppers: Vec<PepperCheck>,
     ) -> Result<Vec<RecordedPepper>, Unavailable> {
-        let peppers = peppers.to_vec();
         self.write("announce peppers", move |connection| {
             for pepper in &peppers {
                 sql::execute(connection, RECORD, &Values::default().record("", pepper))?;
@@ -42,8 +41,7 @@ impl PepperRegistry for SqliteStore {
         .await
     }
 
-    async fn take_turn(&self, replica: ReplicaId, pepper: &PepperId) -> Result<bool, Unavailable> {
-        let pepper = pepper.clone();
+    async fn take_turn(&self, replica: ReplicaId, pepper: PepperId) -> Result<bool, Unavailable> {
         self.write("give a pepper its turn", move |connection| {
             let values = Values::of("replica", &replica).and("pepper", &pepper);
             sql::execute(connection, TAKE_TURN, &values).map(|rows| rows > 0)
@@ -51,13 +49,12 @@ impl PepperRegistry for SqliteStore {
         .await
     }
 
-    async fn uses(&self, at: Timestamp) -> Result<Vec<PepperUse>, Unavailable> {
+    async fn count_pepper_uses(&self, at: Timestamp) -> Result<Vec<PepperUse>, Unavailable> {
         let uses = move |connection: &_| sql::all(connection, USES, &Values::of("at", &at));
         self.read_many("count the keys of each pepper", uses).await
     }
 
-    async fn rehash(&self, keys: &[Rehash]) -> Result<(), Unavailable> {
-        let keys = keys.to_vec();
+    async fn rehash_keys(&self, keys: Vec<Rehash>) -> Result<(), Unavailable> {
         self.write("rehash keys", move |connection| {
             for Rehash { key, from, to } in &keys {
                 let values = Values::of("id", key).and("from", from.as_bytes()).record("", to);

@@ -8,7 +8,7 @@ use crate::{DEPENDENCY, SqliteStore, schema};
 #[async_trait]
 impl Readiness for SqliteStore {
     /// That the schema is still one that this program may work on, and that the writer gets its turn.
-    async fn check(&self) -> Result<(), Unavailable> {
+    async fn check_readiness(&self) -> Result<(), Unavailable> {
         let fits = self.read("check the schema", |connection| Ok(schema::check(connection)?))?;
         fits.map_err(|misfit| Unavailable::new(DEPENDENCY, misfit))?;
         // A transaction that changes nothing writes nothing either.

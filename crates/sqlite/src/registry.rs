@@ -3,15 +3,16 @@
 use std::{sync::LazyLock, time::Duration};
 
 use async_trait::async_trait;
-use capykeys_domain::ports::{
-    FeedProgress, RegisteredReplica, Registry, ReplicaId, ReplicaRegistry, Unavailable,
+use capykeys_domain::{
+    model::Sequence,
+    ports::{FeedProgress, RegisteredReplica, Registry, ReplicaId, ReplicaRegistry, Unavailable},
 };
 use capykeys_storage::{Columns, Row as _, Values};
 
-use crate::{SqliteStore, change_feed::HISTORY, sql};
+use crate::{SqliteStore, change_feed::EPOCH, sql};
 
-/// The number of a new registration begins anywhere, as [`RegisteredReplica::renewals`] has to.
-const REGISTER: &str = "INSERT INTO replicas (id, lease, renewals, retired) VALUES ($id, $lease, abs(random() / 4), 0) \
+/// `$renewals` begins anywhere, as [`RegisteredReplica::renewals`] has to.
+const REGISTER: &str = "INSERT INTO replicas (id, lease, renewals, retired) VALUES ($id, $lease, $renewals, 0) \
      ON CONFLICT (id) DO UPDATE SET renewals = renewals + 1, retired = 0";
 const CONFIRM: &str = "UPDATE replicas \
      SET confirmed_sequence = $confirmed_sequence, confirmed_history = $confirmed_history, \
@@ -29,35 +30,39 @@ const FORGET: &str = "DELETE FROM replicas WHERE id = $id AND renewals = $renewa
 
 #[async_trait]
 impl ReplicaRegistry for SqliteStore {
-    async fn register(&self, id: ReplicaId, lease: Duration) -> Result<(), Unavailable> {
+    async fn register_replica(&self, id: ReplicaId, lease: Duration) -> Result<(), Unavailable> {
+        let mut random = [0; 8];
+        self.host().entropy.fill(&mut random)?;
+        // With room for more renewals than there can be.
+        let renewals = i64::from_be_bytes(random).unsigned_abs() / 2;
         self.write("register a replica", move |connection| {
-            sql::execute(connection, REGISTER, &Values::of("id", &id).and("lease", &lease)).map(drop)
+            let values = Values::of("id", &id).and("lease", &lease).and("renewals", &renewals);
+            sql::execute(connection, REGISTER, &values).map(drop)
         })
         .await
     }
 
-    async fn confirm(&self, id: ReplicaId, progress: &FeedProgress) -> Result<(), Unavailable> {
-        let progress = *progress;
+    async fn confirm_progress(&self, id: ReplicaId, progress: FeedProgress) -> Result<(), Unavailable> {
         self.write("confirm changes", move |connection| {
             sql::execute(connection, CONFIRM, &Values::of("id", &id).record("", &progress)).map(drop)
         })
         .await
     }
 
-    async fn registry(&self) -> Result<Registry, Unavailable> {
+    async fn read_registry(&self) -> Result<Registry, Unavailable> {
         self.read_many("read the registry of replicas", |connection| {
             // Where there is no replica, the head stands alone.
             let rows = sql::each(connection, &REGISTRY, &Values::default(), |columns| {
                 Ok((columns.field("sequence")?, columns.record::<Option<_>>("")?))
             })?;
-            let sequence = rows.first().map_or(0, |(sequence, _)| *sequence);
-            let head = FeedProgress { sequence, history: HISTORY };
+            let sequence = rows.first().map_or(Sequence::START, |(sequence, _)| *sequence);
+            let head = FeedProgress { sequence, epoch: EPOCH };
             Ok(Registry { head, replicas: rows.into_iter().filter_map(|(_, replica)| replica).collect() })
         })
         .await
     }
 
-    async fn retire(&self, id: ReplicaId, renewals: i64) -> Result<bool, Unavailable> {
+    async fn retire_replica(&self, id: ReplicaId, renewals: i64) -> Result<bool, Unavailable> {
         self.write("retire a replica", move |connection| {
             let values = Values::of("id", &id).and("renewals", &renewals);
             sql::execute(connection, RETIRE, &values).map(|rows| rows > 0)
@@ -65,7 +70,7 @@ impl ReplicaRegistry for SqliteStore {
         .await
     }
 
-    async fn forget(&self, id: ReplicaId, renewals: i64) -> Result<(), Unavailable> {
+    async fn forget_replica(&self, id: ReplicaId, renewals: i64) -> Result<(), Unavailable> {
         self.write("forget a replica", move |connection| {
             sql::execute(connection, FORGET, &Values::of("id", &id).and("renewals", &renewals)).map(drop)
         })

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use capykeys_domain::ports::Unavailable;
+use capykeys_domain::ports::{Host, Unavailable};
 use capykeys_storage::Operation;
 use rusqlite::Connection;
 use tokio::{task::spawn_blocking, time::timeout};
@@ -36,6 +36,7 @@ struct Shared {
     readers: Arc<Readers>,
     writer: Writer,
     deadline: Duration,
+    host: Host,
 }
 
 impl Drop for Shared {
@@ -56,8 +57,8 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`]. Nothing of an existing database is changed then, except that migrations may
     /// have been applied.
-    pub fn open(directory: &Path) -> Result<Self, OpenError> {
-        Self::open_with(directory, DEADLINE)
+    pub fn open(directory: &Path, host: Host) -> Result<Self, OpenError> {
+        Self::open_with(directory, DEADLINE, host)
     }
 
     /// The same for whoever can wait this long for an operation, instead of a second: a command
@@ -65,7 +66,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// As [`SqliteStore::open`].
-    pub fn open_with(directory: &Path, deadline: Duration) -> Result<Self, OpenError> {
+    pub fn open_with(directory: &Path, deadline: Duration, host: Host) -> Result<Self, OpenError> {
         directory::prepare(directory)?;
         let file = directory.join(DATABASE_FILE);
         let _turn = directory::lock_while_opening(directory)?;
@@ -80,7 +81,11 @@ impl SqliteStore {
         let readers =
             Readers::open(file.clone()).map_err(OpenError::database(&file, "opening for reading"))?;
         let writer = Writer::start(connection).map_err(OpenError::Writer)?;
-        Ok(Self { shared: Arc::new(Shared { readers: Arc::new(readers), writer, deadline }) })
+        Ok(Self { shared: Arc::new(Shared { readers: Arc::new(readers), writer, deadline, host }) })
+    }
+
+    pub(crate) fn host(&self) -> &Host {
+        &self.shared.host
     }
 
     /// A point lookup: some 10 µs, a tenth of what it would cost on another thread.

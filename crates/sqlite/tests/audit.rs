@@ -1,33 +1,31 @@
 //! How long the audit log is.
 
-use std::num::NonZeroU32;
-
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{Actor, AuditAction},
-    ports::{AuditLog, EventLog, Followed},
+    ports::{AuditLog, EventLog, Followed, Limit},
 };
 use capykeys_sqlite::SqliteStore;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-const TWO: NonZeroU32 = NonZeroU32::new(2).unwrap();
-const HUNDRED: NonZeroU32 = NonZeroU32::new(100).unwrap();
+const TWO: Limit = Limit::new(2).unwrap();
+const HUNDRED: Limit = Limit::new(100).unwrap();
 
 #[tokio::test]
 async fn old_events_go_in_steps_and_the_oldest_first() {
     let directory = TempDir::new().unwrap();
-    let store = SqliteStore::open(directory.path()).unwrap();
+    let store = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
     let organization = fixtures::organization(fixtures::at(0)).id;
     for at in 0..5 {
         let event = fixtures::event(AuditAction::ListKeys, fixtures::at(at), organization, None);
-        store.append(&event).await.unwrap();
+        store.append_event(event.clone()).await.unwrap();
     }
-    let left = async || AuditLog::list(&store, organization, 0, HUNDRED).await.unwrap().len();
-    assert_eq!(store.expire(fixtures::at(4), TWO).await.unwrap(), 2);
+    let left = async || store.list_events(fixtures::all_events(organization)).await.unwrap().len();
+    assert_eq!(store.expire_events(fixtures::at(4), TWO).await.unwrap(), 2);
     assert_eq!(left().await, 3);
-    assert_eq!(store.expire(fixtures::at(4), HUNDRED).await.unwrap(), 2);
-    assert_eq!(store.expire(fixtures::at(4), HUNDRED).await.unwrap(), 0);
+    assert_eq!(store.expire_events(fixtures::at(4), HUNDRED).await.unwrap(), 2);
+    assert_eq!(store.expire_events(fixtures::at(4), HUNDRED).await.unwrap(), 0);
     assert_eq!(left().await, 1, "what is not older stays");
 }
 
@@ -39,14 +37,14 @@ async fn what_other_versions_write_is_shown_as_it_is() {
             (0, 'api_key.rotated', 'half', 'robot', 'r2', ?1, 'new', '{"name": "CI", "of": {"a": [1]}, "no": null}'),
             (0, 'api_key.rotated', 'done', 'operator', NULL, ?1, 'odd', '[1, 2]')"#;
     let directory = TempDir::new().unwrap();
-    let store = SqliteStore::open(directory.path()).unwrap();
+    let store = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
     let organization = fixtures::organization(fixtures::at(0)).id;
     let beside = Connection::open(directory.path().join("capykeys.db")).unwrap();
     let id: String = organization.uuid().simple().to_string();
     beside.execute_batch(&ROWS.replace("?1", &format!("x'{id}'"))).unwrap();
 
-    let listed = AuditLog::list(&store, organization, 0, HUNDRED).await.unwrap();
-    let followed = store.follow(None, HUNDRED).await.unwrap();
+    let listed = store.list_events(fixtures::all_events(organization)).await.unwrap();
+    let followed = store.follow_events(None, HUNDRED).await.unwrap();
     assert!(matches!(followed, Followed::Events { events, .. } if events == listed));
     let shown: Vec<_> = listed.iter().map(|one| one.event.action.name(&one.event.outcome)).collect();
     assert_eq!(shown, ["api_key.create", "api_key.rotated", "api_key.rotated"]);

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use capykeys_conformance::Store;
+use capykeys_conformance::{Store, fixtures};
 use capykeys_sqlite::SqliteStore;
 use tempfile::TempDir;
 
@@ -10,6 +10,6 @@ capykeys_conformance::conformance_suite!(fresh);
 
 async fn fresh() -> Store {
     let directory = TempDir::new().unwrap();
-    let store = SqliteStore::open(directory.path()).unwrap();
+    let store = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
     Store::new(store, directory)
 }

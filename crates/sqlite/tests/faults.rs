@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::{error::Error as _, num::NonZeroU32, slice};
+use std::{error::Error as _, slice};
 
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
@@ -12,8 +12,6 @@ use capykeys_domain::{
 use capykeys_sqlite::SqliteStore;
 use rusqlite::Connection;
 use tempfile::TempDir;
-
-const TEN: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
 struct Setting {
     store: SqliteStore,
@@ -25,12 +23,15 @@ struct Setting {
 impl Setting {
     async fn new() -> Self {
         let directory = TempDir::new().unwrap();
-        let store = SqliteStore::open(directory.path()).unwrap();
+        let store = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
         let organization = fixtures::organization(fixtures::at(0));
         let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), organization.id, None);
-        store.create(&organization, &event).await.unwrap();
+        let _ = store.create_organization(organization.clone(), event.clone()).await.unwrap();
         let new = fixtures::key(organization.id, fixtures::at(1));
-        assert_eq!(store.insert(&new, &fixtures::created(&new)).await.unwrap(), Insertion::Inserted);
+        assert_eq!(
+            store.insert_key(new.clone(), fixtures::created(&new)).await.unwrap(),
+            Insertion::Inserted
+        );
         Self { store, organization, new, directory }
     }
 
@@ -57,15 +58,15 @@ async fn a_row_that_the_domain_does_not_accept_is_unavailable_and_not_repeated()
 
         let (store, id, organization) = (&setting.store, setting.new.key.id, setting.organization.id);
         for error in [
-            KeyStore::find(store, organization, id).await.unwrap_err(),
-            KeyStore::list(store, organization, None, TEN).await.unwrap_err(),
-            store.find_by_digest(slice::from_ref(&setting.new.digest)).await.unwrap_err(),
+            store.find_key(organization, id).await.unwrap_err(),
+            store.list_keys(fixtures::all_keys(organization)).await.unwrap_err(),
+            store.find_key_by_digest(slice::from_ref(&setting.new.digest)).await.unwrap_err(),
         ] {
             let text = error.to_string();
             assert!(text.ends_with(&format!(": corrupt row, column {column}")), "{text}");
             assert!(error.source().is_none());
         }
-        store.check().await.unwrap();
+        store.check_readiness().await.unwrap();
     }
 }
 
@@ -76,9 +77,9 @@ async fn a_source_that_is_not_known_is_read_as_it_is() {
     setting.beside().execute("UPDATE api_keys SET source = 'robot'", []).unwrap();
     let (store, id, organization) = (&setting.store, setting.new.key.id, setting.organization.id);
     let expected = ApiKey { source: KeySource::Other("robot".to_owned()), ..setting.new.key.clone() };
-    assert_eq!(KeyStore::find(store, organization, id).await.unwrap().as_ref(), Some(&expected));
-    assert_eq!(KeyStore::list(store, organization, None, TEN).await.unwrap(), slice::from_ref(&expected));
-    let found = store.find_by_digest(slice::from_ref(&setting.new.digest)).await.unwrap().unwrap();
+    assert_eq!(store.find_key(organization, id).await.unwrap().as_ref(), Some(&expected));
+    assert_eq!(store.list_keys(fixtures::all_keys(organization)).await.unwrap(), slice::from_ref(&expected));
+    let found = store.find_key_by_digest(slice::from_ref(&setting.new.digest)).await.unwrap().unwrap();
     assert_eq!(found.key, expected);
 }
 
@@ -105,7 +106,8 @@ async fn the_table_takes_every_name_of_a_scope_and_nothing_else() {
 async fn a_project_key_with_a_scope_beyond_its_project_is_found_as_it_is_stored() {
     let setting = Setting::new().await;
     setting.beside().execute("UPDATE api_keys SET project_id = 'p1', scopes = '*'", []).unwrap();
-    let found = setting.store.find_by_digest(slice::from_ref(&setting.new.digest)).await.unwrap().unwrap();
+    let found =
+        setting.store.find_key_by_digest(slice::from_ref(&setting.new.digest)).await.unwrap().unwrap();
     assert_eq!(found.key.scopes, fixtures::scopes(&["*"]));
     assert!(found.key.project_id.is_some());
 }
@@ -119,16 +121,16 @@ async fn while_another_process_writes_reads_go_on_and_a_write_is_refused_in_time
 
     let second = fixtures::key(organization, fixtures::at(2));
     let event = fixtures::created(&second);
-    let error = store.insert(&second, &event).await.unwrap_err();
+    let error = store.insert_key(second.clone(), event.clone()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "sqlite: insert key: another program keeps the database locked (SQLite code 5)"
     );
-    assert_eq!(Organizations::find(store, organization).await.unwrap(), Some(setting.organization.clone()));
-    assert_eq!(AuditLog::list(store, organization, 0, TEN).await.unwrap().len(), 2);
+    assert_eq!(store.find_organization(organization).await.unwrap(), Some(setting.organization.clone()));
+    assert_eq!(store.list_events(fixtures::all_events(organization)).await.unwrap().len(), 2);
 
     other.execute_batch("ROLLBACK").unwrap();
-    assert_eq!(store.insert(&second, &event).await.unwrap(), Insertion::Inserted);
+    assert_eq!(store.insert_key(second.clone(), event.clone()).await.unwrap(), Insertion::Inserted);
 }
 
 #[tokio::test]
@@ -139,9 +141,9 @@ async fn a_write_whose_event_cannot_be_stored_is_undone() {
     setting.beside().execute_batch(refuse).unwrap();
 
     let second = fixtures::key(organization, fixtures::at(2));
-    store.insert(&second, &fixtures::created(&second)).await.unwrap_err();
+    store.insert_key(second.clone(), fixtures::created(&second)).await.unwrap_err();
     let key = &setting.new.key;
     let at = fixtures::at(3);
-    store.revoke(organization, key.id, at, &fixtures::revoked(key, at)).await.unwrap_err();
-    assert_eq!(KeyStore::list(store, organization, None, TEN).await.unwrap(), slice::from_ref(key));
+    store.revoke_key(fixtures::revoke(key, at)).await.unwrap_err();
+    assert_eq!(store.list_keys(fixtures::all_keys(organization)).await.unwrap(), slice::from_ref(key));
 }

@@ -2,10 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use capykeys_conformance::{columns, fixtures};
+use std::sync::Arc;
+
+use capykeys_conformance::{
+    columns,
+    fixtures::{self, ManualClock},
+};
 use capykeys_domain::{
     model::{AuditAction, Organization},
-    ports::{Change, ChangeFeed, FeedPosition, KeyStore, NewKey, Organizations, Poll, ReplicaId},
+    ports::{
+        Change, ChangeFeed, FeedPosition, FeedQuery, Host, KeyStore, Limit, NewKey, Organizations, Poll,
+        ReplicaId,
+    },
 };
 use capykeys_sqlite::SqliteStore;
 use rusqlite::Connection;
@@ -16,6 +24,7 @@ const READER: ReplicaId = ReplicaId([0; 16]);
 
 struct Scene {
     store: SqliteStore,
+    clock: Arc<ManualClock>,
     organization: Organization,
     key: NewKey,
     /// As another program would have it.
@@ -26,14 +35,16 @@ struct Scene {
 impl Scene {
     async fn new() -> Self {
         let directory = TempDir::new().unwrap();
-        let store = SqliteStore::open(directory.path()).unwrap();
+        let clock = Arc::new(ManualClock::default());
+        let host = Host { clock: clock.clone(), ..fixtures::host() };
+        let store = SqliteStore::open(directory.path(), host).unwrap();
         let organization = fixtures::organization(fixtures::at(0));
         let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), organization.id, None);
-        store.create(&organization, &event).await.unwrap();
+        let _ = store.create_organization(organization.clone(), event.clone()).await.unwrap();
         let key = fixtures::key(organization.id, fixtures::at(1));
-        let _ = store.insert(&key, &fixtures::created(&key)).await.unwrap();
+        let _ = store.insert_key(key.clone(), fixtures::created(&key)).await.unwrap();
         let beside = Connection::open(directory.path().join("capykeys.db")).unwrap();
-        Self { store, organization, key, beside, _directory: directory }
+        Self { store, clock, organization, key, beside, _directory: directory }
     }
 
     fn run(&self, statement: &str) {
@@ -41,12 +52,17 @@ impl Scene {
     }
 
     async fn end(&self) -> FeedPosition {
-        self.store.head(READER).await.unwrap().position
+        self.store.feed_head(READER).await.unwrap().position
     }
 
     /// What is told after `position`; `None` where that has diverged.
     async fn told(&self, position: &FeedPosition) -> Option<Vec<Change>> {
-        match self.store.poll(READER, position, 100.try_into().unwrap()).await.unwrap() {
+        match self
+            .store
+            .poll_changes(FeedQuery { reader: READER, after: *position, limit: Limit::new(100).unwrap() })
+            .await
+            .unwrap()
+        {
             Poll::Changes { changes, .. } => Some(changes),
             Poll::Diverged(_) => None,
         }
@@ -207,20 +223,17 @@ async fn the_last_hundred_thousand_events_are_kept_and_what_is_older_diverges() 
 }
 
 #[tokio::test]
-async fn the_stores_time_is_the_machines_and_not_that_of_the_last_event() {
+async fn the_stores_time_is_that_of_the_clock_it_was_given_and_not_that_of_the_last_event() {
     let scene = Scene::new().await;
-    let now = || -> i64 {
-        let millis = "SELECT CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER)";
-        scene.beside.query_row(millis, [], |row| row.get(0)).unwrap()
-    };
-    let before = now();
-    let head = scene.store.head(READER).await.unwrap();
-    let poll = scene.store.poll(READER, &head.position, 1.try_into().unwrap()).await.unwrap();
-    let after = now();
+    scene.clock.advance(1_234_567);
+    let head = scene.store.feed_head(READER).await.unwrap();
+    let poll = scene
+        .store
+        .poll_changes(FeedQuery { reader: READER, after: head.position, limit: Limit::new(1).unwrap() })
+        .await
+        .unwrap();
     let Poll::Changes { store_time, .. } = poll else { panic!("{poll:?}") };
-    for time in [head.store_time, store_time] {
-        assert!((before..=after).contains(&(time.unix_micros() / 1_000)), "{before} {time} {after}");
-    }
+    assert_eq!([head.store_time, store_time], [fixtures::at(1_234_567); 2]);
 }
 
 /// As the `sqlite3` of Debian 12 is (3.40), with which an operator may revoke a key by hand.

@@ -37,24 +37,27 @@ async fn what_is_stored_survives_reopening() {
     let organization = fixtures::organization(fixtures::at(0));
     let new = fixtures::key(organization.id, fixtures::at(1));
     {
-        let store = SqliteStore::open(directory.path()).unwrap();
+        let store = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
         let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), organization.id, None);
-        store.create(&organization, &event).await.unwrap();
-        assert_eq!(store.insert(&new, &fixtures::created(&new)).await.unwrap(), Insertion::Inserted);
+        let _ = store.create_organization(organization.clone(), event.clone()).await.unwrap();
+        assert_eq!(
+            store.insert_key(new.clone(), fixtures::created(&new)).await.unwrap(),
+            Insertion::Inserted
+        );
     }
-    let store = SqliteStore::open(directory.path()).unwrap();
-    assert_eq!(KeyStore::find(&store, organization.id, new.key.id).await.unwrap(), Some(new.key));
-    let events = AuditLog::list(&store, organization.id, 0, 10.try_into().unwrap()).await.unwrap();
+    let store = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
+    assert_eq!(store.find_key(organization.id, new.key.id).await.unwrap(), Some(new.key));
+    let events = store.list_events(fixtures::all_events(organization.id)).await.unwrap();
     assert_eq!(events.len(), 2);
 }
 
 #[tokio::test]
 async fn dropping_the_last_clone_leaves_everything_in_the_one_file() {
     let directory = TempDir::new().unwrap();
-    let store = SqliteStore::open(directory.path()).unwrap();
+    let store = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
     let clone = store.clone();
     drop(store);
-    clone.check().await.unwrap();
+    clone.check_readiness().await.unwrap();
     drop(clone);
     let files: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|one| one.unwrap().file_name()).collect();
     assert_eq!(files, ["capykeys.db"]);
@@ -65,7 +68,7 @@ fn everything_is_made_for_its_owner_alone() {
     let parent = TempDir::new().unwrap();
     let directory = parent.path().join("data");
     let _lock = ServerLock::acquire(&directory).unwrap();
-    let _store = SqliteStore::open(&directory).unwrap();
+    let _store = SqliteStore::open(&directory, fixtures::host()).unwrap();
     assert_eq!(mode(&directory), 0o700);
     let mut names = Vec::new();
     for file in fs::read_dir(&directory).unwrap().map(Result::unwrap) {
@@ -80,15 +83,15 @@ fn everything_is_made_for_its_owner_alone() {
 async fn commands_open_the_store_beside_a_server() {
     let directory = TempDir::new().unwrap();
     let _lock = ServerLock::acquire(directory.path()).unwrap();
-    let server = SqliteStore::open(directory.path()).unwrap();
-    let command = SqliteStore::open(directory.path()).unwrap();
+    let server = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
+    let command = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
     let organization = fixtures::organization(fixtures::at(0));
     let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), organization.id, None);
-    command.create(&organization, &event).await.unwrap();
+    let _ = command.create_organization(organization.clone(), event.clone()).await.unwrap();
     drop(command);
-    let found = Organizations::find(&server, organization.id).await.unwrap();
+    let found = server.find_organization(organization.id).await.unwrap();
     assert_eq!(found, Some(organization));
-    server.check().await.unwrap();
+    server.check_readiness().await.unwrap();
 }
 
 #[test]
@@ -97,7 +100,7 @@ fn a_file_that_is_no_database_is_refused_and_left_alone() {
     let file = directory.path().join("capykeys.db");
     let content = "Dear diary, ".repeat(100);
     fs::write(&file, &content).unwrap();
-    let error = SqliteStore::open(directory.path()).unwrap_err();
+    let error = SqliteStore::open(directory.path(), fixtures::host()).unwrap_err();
     assert!(matches!(error, OpenError::NotADatabase { .. }), "{error}");
     assert_eq!(fs::read_to_string(&file).unwrap(), content);
 }
@@ -107,19 +110,19 @@ async fn a_newer_schema_is_not_served() {
     const NEWER: &str =
         "INSERT INTO refinery_schema_history VALUES (99, 'later', '2030-01-01T00:00:00Z', '1')";
     let directory = TempDir::new().unwrap();
-    let running = SqliteStore::open(directory.path()).unwrap();
+    let running = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
     beside(&directory).execute(NEWER, []).unwrap();
-    assert!(running.check().await.is_err());
-    let error = SqliteStore::open(directory.path()).unwrap_err();
+    assert!(running.check_readiness().await.is_err());
+    let error = SqliteStore::open(directory.path(), fixtures::host()).unwrap_err();
     assert!(matches!(error, OpenError::Misfit(Misfit::Newer(99))), "{error}");
 }
 
 #[test]
 fn a_schema_that_was_changed_by_hand_is_refused() {
     let directory = TempDir::new().unwrap();
-    drop(SqliteStore::open(directory.path()).unwrap());
+    drop(SqliteStore::open(directory.path(), fixtures::host()).unwrap());
     beside(&directory).execute("UPDATE refinery_schema_history SET checksum = '1'", []).unwrap();
-    let error = SqliteStore::open(directory.path()).unwrap_err();
+    let error = SqliteStore::open(directory.path(), fixtures::host()).unwrap_err();
     assert!(matches!(error, OpenError::Misfit(Misfit::Divergent(_))), "{error}");
 }
 
@@ -134,7 +137,7 @@ fn many_that_open_a_new_directory_at_once_all_succeed() {
             for _ in 0..MANY {
                 scope.spawn(|| {
                     start.wait();
-                    SqliteStore::open(&directory).unwrap();
+                    SqliteStore::open(&directory, fixtures::host()).unwrap();
                 });
             }
         });
@@ -145,7 +148,7 @@ fn many_that_open_a_new_directory_at_once_all_succeed() {
 #[test]
 #[ignore = "a part of another test"]
 fn opens_the_store_in_the_working_directory() {
-    SqliteStore::open(Path::new("data")).unwrap();
+    SqliteStore::open(Path::new("data"), fixtures::host()).unwrap();
 }
 
 #[test]
@@ -162,6 +165,6 @@ fn a_store_whose_creation_was_killed_opens_again() {
         thread::sleep(Duration::from_millis(milliseconds));
         child.kill().unwrap();
         child.wait().unwrap();
-        SqliteStore::open(&parent.path().join("data")).unwrap();
+        SqliteStore::open(&parent.path().join("data"), fixtures::host()).unwrap();
     }
 }

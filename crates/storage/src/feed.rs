@@ -1,7 +1,7 @@
 //! The change feed, as the stores' answers tell it.
 
 use capykeys_domain::{
-    model::{KeyId, OrganizationId},
+    model::{KeyId, OrganizationId, Sequence},
     ports::{Change, FeedHead, FeedPosition, Poll},
 };
 
@@ -9,7 +9,7 @@ use crate::{Corrupt, Row, record::records};
 
 /// An event of the feed, as it is stored.
 pub struct Event {
-    sequence: i64,
+    sequence: Sequence,
     mark: [u8; 16],
     kind: String,
     key_id: Option<KeyId>,
@@ -35,8 +35,8 @@ impl Event {
 ///
 /// # Errors
 /// [`Corrupt`] where one of them cannot be read.
-pub fn head(row: &impl Row, history: [u8; 16]) -> Result<FeedHead, Corrupt> {
-    let position = FeedPosition { sequence: row.field("sequence")?, mark: row.field("mark")?, history };
+pub fn head(row: &impl Row, epoch: [u8; 16]) -> Result<FeedHead, Corrupt> {
+    let position = FeedPosition { sequence: row.field("sequence")?, mark: row.field("mark")?, epoch };
     Ok(FeedHead { position, store_time: row.field("now")?, registered: row.field("registered")? })
 }
 

@@ -5,10 +5,10 @@ use std::{borrow::Cow, net::IpAddr, num::NonZeroU32, time::Duration};
 use capykeys_domain::{
     model::{
         AuditOutcome, ClerkOrganizationId, DeviceName, EventDetails, KeyId, KeyName, KeyPrefix, KeySource,
-        OrganizationId, OrganizationName, ProjectId, RequestId, Scope, ScopeSet, Slug, SuspensionReason,
-        Timestamp, UserId,
+        OrganizationId, OrganizationName, ProjectId, RequestId, Scope, ScopeSet, Sequence, Slug,
+        SuspensionReason, Timestamp, UserId,
     },
-    ports::ReplicaId,
+    ports::{Limit, ReplicaId},
     secret::PepperId,
 };
 use serde_json::{Map, Value as Json};
@@ -115,6 +115,8 @@ fields! {
     Timestamp: Time, |own| *own, |time| Some(time);
     bool: Flag, |own| *own, |flag| Some(flag);
     i64: Number, |own| *own, |number| Some(number);
+    Sequence: Number, |own| own.get(), |number| Self::new(number);
+    Limit: Number, |own| own.get().into(), |number| number.try_into().ok().and_then(Self::new);
     NonZeroU32: Number, |own| own.get().into(), |number| u32::try_from(number).ok().and_then(Self::new);
     u64: Number, |own| i64::try_from(*own).unwrap_or(i64::MAX), |number| number.try_into().ok();
     Duration: Number, |own| i64::try_from(own.as_micros()).unwrap_or(i64::MAX),

@@ -27,7 +27,7 @@ records! {
     RequestContext { request_id, peer }
 
     RegisteredReplica { id, lease, renewals } + { confirmed }
-    FeedProgress { sequence in confirmed_sequence, history in confirmed_history }
+    FeedProgress { sequence in confirmed_sequence, epoch in confirmed_history }
 
     RecordedPepper { turn } + { check }
     PepperCheck { id, value in check_value }

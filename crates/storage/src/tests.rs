@@ -86,7 +86,7 @@ fn a_part_is_absent_where_its_first_column_is_empty() {
     for organization in [plain, linked] {
         assert_eq!(Kept::of("", &organization).record(""), Ok(organization));
     }
-    let confirmed = Some(FeedProgress { sequence: 7, history: [9; 16] });
+    let confirmed = Some(FeedProgress { sequence: fixtures::sequence(7), epoch: [9; 16] });
     for confirmed in [None, confirmed] {
         let lease = std::time::Duration::from_micros(1_234_567);
         let replica = RegisteredReplica { id: ReplicaId([1; 16]), lease, confirmed, renewals: 3 };
@@ -111,7 +111,7 @@ fn an_event_comes_back_whatever_is_in_it() {
     };
     let other = AuditEvent { action: AuditAction::Other("api_key.rotated".to_owned()), ..full.clone() };
     for event in [bare, full, other] {
-        let record = Some(AuditRecord { sequence: 3, event });
+        let record = Some(AuditRecord { sequence: fixtures::sequence(3), event });
         assert_eq!(Kept::of("e_", &record).record("e_"), Ok(record));
     }
     assert_eq!(Kept::of("", &None::<AuditRecord>).record(""), Ok(None::<AuditRecord>));
@@ -187,12 +187,12 @@ fn told(events: &[(&str, bool, bool)]) -> Poll {
         let named = fields.map(|(name, kind, value)| (name.to_owned(), (kind, value)));
         Kept(row.0.into_iter().chain(named).collect()).record::<Event>("").unwrap()
     };
-    let asked = FeedPosition { sequence: 10, mark: [5; 16], history: [0; 16] };
+    let asked = FeedPosition { sequence: fixtures::sequence(10), mark: [5; 16], epoch: [0; 16] };
     let events: Vec<_> =
         (10..).zip([("key", true, true)].iter().chain(events)).map(|(at, one)| event(at, *one)).collect();
     let end = 10 + i64::try_from(events.len()).unwrap() - 1;
     let head = FeedHead {
-        position: FeedPosition { sequence: end, ..asked },
+        position: FeedPosition { sequence: fixtures::sequence(end), ..asked },
         store_time: fixtures::at(0),
         registered: true,
     };

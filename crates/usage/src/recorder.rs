@@ -122,7 +122,7 @@ impl Inner {
         uses.sort_unstable_by_key(|one| one.key);
         let mut outcome = Ok(());
         for some in uses.chunks(BATCH) {
-            match self.keys.record_uses(some).await {
+            match self.keys.record_uses(some.to_vec()).await {
                 Ok(()) => self.pending().recorded(some),
                 Err(error) => outcome = Err(error),
             }

@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use capykeys_domain::{
     model::{Actor, AuditAction, AuditEvent, AuditOutcome, AuditRecord, OrganizationId, Timestamp},
-    ports::{AuditLog, Unavailable},
+    ports::{AuditLog, EventQuery, Limit, Unavailable},
 };
 use tokio::{
     runtime::Handle,
@@ -141,7 +141,7 @@ impl Inner {
         let _writing = self.writing.lock().await;
         let due: Vec<_> = self.lock().callers.values().flatten().cloned().collect();
         for event in due {
-            let outcome = self.log.append(&event).await;
+            let outcome = self.log.append_event(event.clone()).await;
             let mut counted = self.lock();
             counted.is_late = outcome.is_err();
             outcome?;
@@ -164,28 +164,24 @@ impl Inner {
 
 #[async_trait]
 impl AuditLog for CountedRefusals {
-    async fn append(&self, event: &AuditEvent) -> Result<(), Unavailable> {
-        if event.outcome == AuditOutcome::Denied && self.0.lock().count(event) {
+    async fn append_event(&self, event: AuditEvent) -> Result<(), Unavailable> {
+        let refused = (event.outcome == AuditOutcome::Denied).then(|| Refused::of(&event));
+        if refused.is_some() && self.0.lock().count(&event) {
             return Ok(());
         }
-        self.0.log.append(event).await?;
+        self.0.log.append_event(event).await?;
         let mut counted = self.0.lock();
-        if event.outcome == AuditOutcome::Denied && counted.callers.len() < CALLERS {
-            counted.callers.entry(Refused::of(event)).or_default();
+        if let Some(refused) = refused.filter(|_| counted.callers.len() < CALLERS) {
+            counted.callers.entry(refused).or_default();
         }
         Ok(())
     }
 
-    async fn list(
-        &self,
-        organization: OrganizationId,
-        after: i64,
-        limit: NonZeroU32,
-    ) -> Result<Vec<AuditRecord>, Unavailable> {
-        self.0.log.list(organization, after, limit).await
+    async fn list_events(&self, query: EventQuery) -> Result<Vec<AuditRecord>, Unavailable> {
+        self.0.log.list_events(query).await
     }
 
-    async fn expire(&self, before: Timestamp, at_most: NonZeroU32) -> Result<u64, Unavailable> {
-        self.0.log.expire(before, at_most).await
+    async fn expire_events(&self, before: Timestamp, at_most: Limit) -> Result<u64, Unavailable> {
+        self.0.log.expire_events(before, at_most).await
     }
 }

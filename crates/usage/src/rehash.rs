@@ -42,8 +42,9 @@ impl RehashQueue {
         if keys.is_empty() {
             return Ok(());
         }
-        self.peppers.rehash(&keys).await?;
-        tracing::info!(keys = keys.len(), "keys were rehashed with the newest pepper");
+        let count = keys.len();
+        self.peppers.rehash_keys(keys).await?;
+        tracing::info!(keys = count, "keys were rehashed with the newest pepper");
         Ok(())
     }
 }

@@ -29,8 +29,8 @@ impl Machine {
     /// What decides on verdicts, with times as what is left of them and without numbers that only count.
     pub(crate) fn fingerprint(&self, now: BootTime) -> impl std::hash::Hash + use<> {
         let times = (self.lease_until.since(now), self.kept_until.since(now));
-        let place = |position: FeedPosition| (position.sequence, position.mark, position.history);
-        let confirmed = self.confirmed.map(|progress| (progress.sequence, progress.history));
+        let place = |position: FeedPosition| (position.sequence, position.mark, position.epoch);
+        let confirmed = self.confirmed.map(|progress| (progress.sequence, progress.epoch));
         (times, self.position.map(place), confirmed, self.keys.fingerprint(now))
     }
 

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -13,8 +12,8 @@ use capykeys_conformance::{fixtures, model::ModelStore};
 use capykeys_domain::{
     model::{Organization, OrganizationId},
     ports::{
-        Change, ChangeFeed, FeedHead, FeedPosition, FeedProgress, FoundKey, KeyLookup, Poll, Registry,
-        ReplicaId, ReplicaRegistry, Unavailable,
+        Change, ChangeFeed, FeedHead, FeedPosition, FeedProgress, FeedQuery, FoundKey, KeyLookup, Poll,
+        Registry, ReplicaId, ReplicaRegistry, Unavailable,
     },
     secret::KeyDigest,
 };
@@ -110,7 +109,7 @@ impl FakeStore {
 
     /// Everybody who is registered.
     pub(crate) async fn replicas(&self) -> Vec<ReplicaId> {
-        let registry = self.replicas.registry().await.unwrap();
+        let registry = self.replicas.read_registry().await.unwrap();
         registry.replicas.iter().map(|replica| replica.id).collect()
     }
 
@@ -158,8 +157,8 @@ impl FakeStore {
 
 impl State {
     fn head(&self, sequence: usize) -> FeedPosition {
-        let (mark, history) = ([self.mark; 16], [0; 16]);
-        FeedPosition { sequence: i64::try_from(sequence).unwrap(), mark, history }
+        let sequence = fixtures::sequence(i64::try_from(sequence).unwrap());
+        FeedPosition { sequence, mark: [self.mark; 16], epoch: [0; 16] }
     }
 
     fn end(&self, registered: bool) -> FeedHead {
@@ -169,7 +168,7 @@ impl State {
 
 #[async_trait]
 impl KeyLookup for FakeStore {
-    async fn find_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
+    async fn find_key_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
         let (answer, delay) = {
             let mut state = self.state();
             state.reads += 1;
@@ -189,26 +188,21 @@ impl KeyLookup for FakeStore {
 
 #[async_trait]
 impl ChangeFeed for FakeStore {
-    async fn head(&self, reader: ReplicaId) -> Result<FeedHead, Unavailable> {
+    async fn feed_head(&self, reader: ReplicaId) -> Result<FeedHead, Unavailable> {
         self.feed().await?;
-        let registered = self.replicas.head(reader).await?.registered;
+        let registered = self.replicas.feed_head(reader).await?.registered;
         Ok(self.state().end(registered))
     }
 
-    async fn poll(
-        &self,
-        reader: ReplicaId,
-        position: &FeedPosition,
-        limit: NonZeroU32,
-    ) -> Result<Poll, Unavailable> {
-        let end = self.head(reader).await?;
+    async fn poll_changes(&self, query: FeedQuery) -> Result<Poll, Unavailable> {
+        let end = self.feed_head(query.reader).await?;
         let (store_time, registered) = (end.store_time, end.registered);
         let state = self.state();
-        if position.mark != [state.mark; 16] {
+        if query.after.mark != [state.mark; 16] {
             return Ok(Poll::Diverged(end));
         }
-        let from = usize::try_from(position.sequence).unwrap();
-        let limit = usize::try_from(limit.get()).unwrap();
+        let from = usize::try_from(query.after.sequence.get()).unwrap();
+        let limit = query.limit.get().into();
         let changes: Vec<_> = state.changes[from..].iter().take(limit).copied().collect();
         let read = from + changes.len();
         let complete = read == state.changes.len();
@@ -218,29 +212,29 @@ impl ChangeFeed for FakeStore {
 
 #[async_trait]
 impl ReplicaRegistry for FakeStore {
-    async fn register(&self, id: ReplicaId, lease: Duration) -> Result<(), Unavailable> {
-        self.replicas.register(id, lease).await
+    async fn register_replica(&self, id: ReplicaId, lease: Duration) -> Result<(), Unavailable> {
+        self.replicas.register_replica(id, lease).await
     }
 
-    async fn confirm(&self, id: ReplicaId, progress: &FeedProgress) -> Result<(), Unavailable> {
+    async fn confirm_progress(&self, id: ReplicaId, progress: FeedProgress) -> Result<(), Unavailable> {
         self.feed().await?;
-        self.replicas.confirm(id, progress).await
+        self.replicas.confirm_progress(id, progress).await
     }
 
-    async fn registry(&self) -> Result<Registry, Unavailable> {
+    async fn read_registry(&self) -> Result<Registry, Unavailable> {
         let hangs = self.state().hanging[REGISTRY];
         if hangs {
             std::future::pending::<()>().await;
         }
-        let replicas = self.replicas.registry().await?.replicas;
+        let replicas = self.replicas.read_registry().await?.replicas;
         Ok(Registry { head: self.state().end(true).position.into(), replicas })
     }
 
-    async fn retire(&self, id: ReplicaId, renewals: i64) -> Result<bool, Unavailable> {
-        self.replicas.retire(id, renewals).await
+    async fn retire_replica(&self, id: ReplicaId, renewals: i64) -> Result<bool, Unavailable> {
+        self.replicas.retire_replica(id, renewals).await
     }
 
-    async fn forget(&self, id: ReplicaId, renewals: i64) -> Result<(), Unavailable> {
-        self.replicas.forget(id, renewals).await
+    async fn forget_replica(&self, id: ReplicaId, renewals: i64) -> Result<(), Unavailable> {
+        self.replicas.forget_replica(id, renewals).await
     }
 }

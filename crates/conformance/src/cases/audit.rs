@@ -2,11 +2,15 @@
 
 use std::num::NonZeroU32;
 
-use capykeys_domain::model::{
-    Actor, AuditAction, AuditEvent, AuditOutcome, EventDetails, KeyId, OrganizationId, OrganizationName,
-    ProjectId, Renaming, RequestContext, RequestId, Slug, UserId,
+use capykeys_domain::{
+    model::{
+        Actor, AuditAction, AuditEvent, AuditOutcome, EventDetails, KeyId, OrganizationId, OrganizationName,
+        ProjectId, Renaming, RequestContext, RequestId, Slug, UserId,
+    },
+    ports::{EventQuery, Limit},
 };
 
+use super::support::ALL;
 use crate::{Store, fixtures};
 
 /// Every actor, action, outcome and address comes back as it was given.
@@ -40,11 +44,13 @@ pub async fn events_are_kept_as_given_in_ascending_order(store: &Store) {
             },
             occurrences: NonZeroU32::MIN.saturating_add(u32::try_from(index).unwrap() * 70_000),
         };
-        store.audit.append(&event).await.unwrap();
+        store.audit.append_event(event.clone()).await.unwrap();
         expected.push(event);
     }
     let nobodys = AuditEvent { organization_id: None, ..expected[0].clone() };
-    store.audit.append(&nobodys).await.unwrap();
+    store.audit.append_event(nobodys.clone()).await.unwrap();
+    let followed = store.followed(None, ALL.get()).await.0;
+    assert_eq!(followed.last().map(|one| &one.event), Some(&nobodys), "whoever follows the log is told it");
     let records = store.events(organization.id).await;
     assert!(records.is_sorted_by(|a, b| a.sequence < b.sequence));
     let events: Vec<_> = records.into_iter().skip(1).map(|one| one.event).collect();
@@ -64,8 +70,15 @@ pub async fn a_closed_range_of_events_never_changes(store: &Store) {
     let after = store.events(organization.id).await;
     assert_eq!(after[..before.len()], before);
     let place = before[3].sequence;
-    let two = NonZeroU32::new(2).unwrap();
-    assert_eq!(store.audit.list(organization.id, place, two).await.unwrap(), after[4..6]);
+    let two = Limit::new(2).unwrap();
+    assert_eq!(
+        store
+            .audit
+            .list_events(EventQuery { organization: organization.id, after: place, limit: two })
+            .await
+            .unwrap(),
+        after[4..6]
+    );
 }
 
 /// The project of the key, the names before and after a renaming, and what the caller says besides.
@@ -76,14 +89,13 @@ pub async fn events_name_the_project_and_what_changed(store: &Store) {
     new.key.project_id = ProjectId::parse("p1").ok();
     new.key.expires_at = Some(fixtures::at(1_000_000));
     store.add_key(&new).await;
-    let revoked = fixtures::revoked(&new.key, fixtures::at(2));
-    let _ = store.keys.revoke(organization.id, new.key.id, fixtures::at(2), &revoked).await.unwrap().unwrap();
-    let event = fixtures::event(AuditAction::RenameOrganization, fixtures::at(3), organization.id, None);
+    let _ = store.keys.revoke_key(fixtures::revoke(&new.key, fixtures::at(2))).await.unwrap().unwrap();
     let name = OrganizationName::parse("New").ok();
     let renaming = Renaming { name, clerk_slug: Some("there".to_owned()), ..Renaming::default() };
     let slug = Renaming { slug: Slug::parse("new").ok(), ..Renaming::default() };
     for renaming in [renaming, slug] {
-        store.organizations.rename(organization.id, &renaming, fixtures::at(3), &event).await.unwrap();
+        let rename = fixtures::rename(organization.id, renaming, fixtures::at(3));
+        store.organizations.rename_organization(rename).await.unwrap();
     }
     let told: Vec<_> = store.events(organization.id).await.into_iter().map(|one| one.event).collect();
     let texts = |index: usize| told[index].details.iter().collect::<Vec<_>>();
@@ -106,7 +118,11 @@ pub async fn an_event_of_another_version_is_shown_as_it_is(store: &Store) {
     let event = fixtures::event(AuditAction::ListKeys, fixtures::at(1), organization.id, None);
     let rotated = AuditAction::Other("api_key.rotated".to_owned());
     for outcome in [AuditOutcome::Done, AuditOutcome::Denied] {
-        store.audit.append(&AuditEvent { action: rotated.clone(), outcome, ..event.clone() }).await.unwrap();
+        store
+            .audit
+            .append_event(AuditEvent { action: rotated.clone(), outcome, ..event.clone() })
+            .await
+            .unwrap();
     }
     store.key(&organization, 2).await;
     let listed = store.events(organization.id).await;

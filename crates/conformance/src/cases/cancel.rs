@@ -28,7 +28,7 @@ pub async fn a_dropped_insert_is_whole_or_absent(store: &Store) {
     let mut dropped = Vec::new();
     for round in 0..40 {
         let new = fixtures::key(organization.id, fixtures::at(i64::try_from(round).unwrap()));
-        drop_after(round * round / 4, store.keys.insert(&new, &fixtures::created(&new))).await;
+        drop_after(round * round / 4, store.keys.insert_key(new.clone(), fixtures::created(&new))).await;
         dropped.push(new);
     }
     let last = store.key(&organization, 10_000).await;
@@ -46,8 +46,7 @@ pub async fn a_dropped_revocation_is_whole_or_absent(store: &Store) {
     for round in 0..40 {
         let new = store.key(&organization, i64::try_from(round).unwrap()).await;
         let at = fixtures::at(5_000);
-        let event = fixtures::revoked(&new.key, at);
-        drop_after(round * round / 4, store.keys.revoke(organization.id, new.key.id, at, &event)).await;
+        drop_after(round * round / 4, store.keys.revoke_key(fixtures::revoke(&new.key, at))).await;
         dropped.push(new);
     }
     for new in dropped {
@@ -65,7 +64,7 @@ async fn settled(
     action: AuditAction,
     done: fn(Option<ApiKey>) -> bool,
 ) -> (bool, usize) {
-    let find = || async { done(store.keys.find(key.organization_id, key.id).await.unwrap()) };
+    let find = || async { done(store.keys.find_key(key.organization_id, key.id).await.unwrap()) };
     loop {
         let before = find().await;
         let events = store.count_events(key, &action).await;

@@ -31,7 +31,7 @@ pub async fn names_are_kept_byte_for_byte(store: &Store) {
         new.key.name = KeyName::parse(name).unwrap();
         new.key.device_name = Some(DeviceName::parse(name).unwrap());
         store.add_key(&new).await;
-        let found = store.keys.find(organization.id, new.key.id).await.unwrap().unwrap();
+        let found = store.keys.find_key(organization.id, new.key.id).await.unwrap().unwrap();
         assert_eq!(found, new.key);
     }
 }
@@ -46,8 +46,8 @@ pub async fn texts_that_show_as_nothing_are_read_back(store: &Store) {
     new.key.name = KeyName::from_stored(invisible).unwrap();
     new.key.device_name = DeviceName::from_stored(invisible).ok();
     store.add_key(&new).await;
-    assert_eq!(store.keys.find(organization.id, new.key.id).await.unwrap(), Some(new.key));
-    assert_eq!(store.organizations.find(organization.id).await.unwrap(), Some(organization));
+    assert_eq!(store.keys.find_key(organization.id, new.key.id).await.unwrap(), Some(new.key));
+    assert_eq!(store.organizations.find_organization(organization.id).await.unwrap(), Some(organization));
 }
 
 /// Terraform replaces a key whose scopes come back in another order. Which scopes there are is for the
@@ -64,7 +64,7 @@ pub async fn scopes_are_kept_in_their_order(store: &Store) {
         let mut new = fixtures::key(organization.id, fixtures::at(1));
         new.key.scopes = fixtures::scopes(&order);
         store.add_key(&new).await;
-        let found = store.keys.find(organization.id, new.key.id).await.unwrap().unwrap();
+        let found = store.keys.find_key(organization.id, new.key.id).await.unwrap().unwrap();
         assert_eq!(found.scopes, new.key.scopes);
     }
 }
@@ -86,10 +86,9 @@ pub async fn times_are_kept_to_the_microsecond(store: &Store) {
         new.key.created_at = time;
         new.key.expires_at = Some(time);
         store.add_key(&new).await;
-        let event = fixtures::revoked(&new.key, time);
-        let revocation = store.keys.revoke(organization.id, new.key.id, time, &event).await.unwrap().unwrap();
+        let revocation = store.keys.revoke_key(fixtures::revoke(&new.key, time)).await.unwrap().unwrap();
         assert_eq!(revocation.revoked_at, time);
-        let found = store.keys.find(organization.id, new.key.id).await.unwrap().unwrap();
+        let found = store.keys.find_key(organization.id, new.key.id).await.unwrap().unwrap();
         assert_eq!((found.created_at, found.expires_at, found.revoked_at), (time, Some(time), Some(time)));
     }
 }
@@ -106,9 +105,9 @@ pub async fn every_optional_field_is_kept_or_absent(store: &Store) {
         new.key.last_used_at = Some(fixtures::at(500));
         new.key.project_id = Some(ProjectId::parse("Prod_1-x").unwrap());
         store.add_key(&new).await;
-        assert_eq!(store.keys.find(organization.id, new.key.id).await.unwrap(), Some(new.key));
+        assert_eq!(store.keys.find_key(organization.id, new.key.id).await.unwrap(), Some(new.key));
         let bare = fixtures::key(organization.id, fixtures::at(index));
         store.add_key(&bare).await;
-        assert_eq!(store.keys.find(organization.id, bare.key.id).await.unwrap(), Some(bare.key));
+        assert_eq!(store.keys.find_key(organization.id, bare.key.id).await.unwrap(), Some(bare.key));
     }
 }

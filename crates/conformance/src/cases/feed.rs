@@ -2,13 +2,14 @@
 
 use std::{
     collections::HashSet,
-    num::NonZeroU32,
     sync::{Arc, Mutex},
 };
 
 use capykeys_domain::{
-    model::{AuditAction, KeyId, Organization, OrganizationId, OrganizationName, Renaming, Suspension},
-    ports::{Change, FeedPosition, Poll},
+    model::{
+        AuditAction, KeyId, Organization, OrganizationId, OrganizationName, Renaming, Sequence, Suspension,
+    },
+    ports::{Change, FeedPosition, FeedQuery, Limit, Poll, RevokeKey},
 };
 use futures_util::future::join_all;
 
@@ -20,13 +21,13 @@ const REVOCATIONS: i64 = 500;
 
 impl Store {
     pub(super) async fn end_of_feed(&self) -> FeedPosition {
-        self.feed.head(READER).await.unwrap().position
+        self.feed.feed_head(READER).await.unwrap().position
     }
 
     /// One page, which must not have diverged, and whether it was the last.
-    async fn page(&self, position: &FeedPosition, limit: u32) -> (Vec<Change>, FeedPosition, bool) {
-        let limit = NonZeroU32::new(limit).unwrap();
-        match self.feed.poll(READER, position, limit).await.unwrap() {
+    async fn page(&self, position: &FeedPosition, limit: u16) -> (Vec<Change>, FeedPosition, bool) {
+        let limit = Limit::new(limit).unwrap();
+        match self.feed.poll_changes(FeedQuery { reader: READER, after: *position, limit }).await.unwrap() {
             Poll::Changes { changes, position, complete, .. } => (changes, position, complete),
             Poll::Diverged(head) => panic!("{position:?} diverged from {head:?}"),
         }
@@ -41,7 +42,12 @@ impl Store {
     }
 
     async fn diverges(&self, position: &FeedPosition) {
-        match self.feed.poll(READER, position, ALL).await.unwrap() {
+        match self
+            .feed
+            .poll_changes(FeedQuery { reader: READER, after: *position, limit: ALL })
+            .await
+            .unwrap()
+        {
             Poll::Diverged(head) => assert_eq!(head.position, self.end_of_feed().await),
             changes @ Poll::Changes { .. } => panic!("{position:?}: {changes:?}"),
         }
@@ -49,8 +55,9 @@ impl Store {
 
     async fn revoke(&self, organization: &Organization, id: KeyId) {
         let at = fixtures::at(9_000);
-        let event = fixtures::event(AuditAction::RevokeKey, at, organization.id, Some(id));
-        let _ = self.keys.revoke(organization.id, id, at, &event).await.unwrap();
+        let organization = organization.id;
+        let event = fixtures::event(AuditAction::RevokeKey, at, organization, Some(id));
+        let _ = self.keys.revoke_key(RevokeKey { organization, id, at, event }).await.unwrap();
     }
 
     /// A key that is revoked already.
@@ -63,11 +70,8 @@ impl Store {
     pub(super) async fn suspend(&self, organization: OrganizationId, suspended: bool) {
         let at = fixtures::at(9_000);
         let suspension = suspended.then_some(Suspension { at, reason: None });
-        let action =
-            if suspended { AuditAction::SuspendOrganization } else { AuditAction::ResumeOrganization };
-        let event = fixtures::event(action, at, organization, None);
-        let _ =
-            self.organizations.set_suspension(organization, suspension.as_ref(), at, &event).await.unwrap();
+        let set = fixtures::set_suspension(organization, suspension, at);
+        let _ = self.organizations.set_suspension(set).await.unwrap();
     }
 }
 
@@ -89,7 +93,7 @@ pub async fn every_change_is_told_once_and_in_its_order(store: &Store) {
     ];
     assert_eq!(store.changes_after(&start).await, expected);
     let end = store.end_of_feed().await;
-    assert_eq!(end.sequence - start.sequence, 5, "the numbers have no gaps");
+    assert_eq!(end.sequence.since(start.sequence), 5, "the numbers have no gaps");
     assert_eq!(store.changes_after(&end).await, []);
 }
 
@@ -108,9 +112,8 @@ pub async fn what_changes_no_verdict_is_not_told(store: &Store) {
     store.key(&other, 3).await;
     store.suspend(other.id, false).await;
     let renaming = Renaming { name: OrganizationName::parse("new").ok(), ..Renaming::default() };
-    let at = fixtures::at(5);
-    let event = fixtures::event(AuditAction::RenameOrganization, at, other.id, None);
-    store.organizations.rename(other.id, &renaming, at, &event).await.unwrap().unwrap();
+    let rename = fixtures::rename(other.id, renaming, fixtures::at(5));
+    store.organizations.rename_organization(rename).await.unwrap().unwrap();
     store.suspend(OrganizationId::new(fixtures::at(4), [9; 8]), true).await;
     assert_eq!(store.changes_after(&start).await, []);
 }
@@ -185,12 +188,12 @@ pub async fn a_position_of_another_history_diverges(store: &Store) {
         store.revoked_key(&organization, micros).await;
         positions.push(store.page(&positions[0], 10).await.1);
     }
-    let histories: HashSet<[u8; 16]> = positions.iter().map(|position| position.history).collect();
-    assert_eq!(histories.len(), 1, "a change begins no other history");
+    let epochs: HashSet<[u8; 16]> = positions.iter().map(|position| position.epoch).collect();
+    assert_eq!(epochs.len(), 1, "a change begins no other epoch");
     for position in positions {
-        let mut history = position.history;
-        history[15] ^= 1;
-        store.diverges(&FeedPosition { history, ..position }).await;
+        let mut epoch = position.epoch;
+        epoch[15] ^= 1;
+        store.diverges(&FeedPosition { epoch, ..position }).await;
         store.page(&position, 1).await;
     }
 }
@@ -200,7 +203,8 @@ pub async fn a_position_that_does_not_exist_diverges(store: &Store) {
     let organization = store.organization().await;
     store.revoked_key(&organization, 1).await;
     let end = store.end_of_feed().await;
-    for sequence in [end.sequence + 1, end.sequence + 1_000, i64::MAX, end.sequence - 1, -1, i64::MIN] {
+    let (end_at, last) = (end.sequence.get(), Sequence::MAX.get());
+    for sequence in [end_at + 1, end_at + 1_000, last, end_at - 1].map(fixtures::sequence) {
         store.diverges(&FeedPosition { sequence, ..end }).await;
     }
 }
@@ -220,8 +224,7 @@ pub async fn what_was_committed_before_a_poll_is_in_it(store: &Store) {
         tokio::spawn(async move {
             for key in share {
                 let at = fixtures::at(9_000);
-                let event = fixtures::revoked(&key, at);
-                let _ = port.revoke(key.organization_id, key.id, at, &event).await.unwrap().unwrap();
+                let _ = port.revoke_key(fixtures::revoke(&key, at)).await.unwrap().unwrap();
                 acknowledged.lock().unwrap().push(Change::Key(key.id));
             }
         })

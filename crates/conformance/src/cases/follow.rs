@@ -1,10 +1,10 @@
 //! Readers that follow the audit log.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::sync::Arc;
 
 use capykeys_domain::{
-    model::{AuditAction, AuditRecord},
-    ports::{AuditLog, EventLag, EventLog, EventPosition, Followed, Insertion, KeyStore},
+    model::{AuditAction, AuditRecord, Sequence},
+    ports::{AuditLog, EventLag, EventLog, EventPosition, Followed, Insertion, KeyStore, Limit},
 };
 use futures_util::future::join_all;
 
@@ -25,7 +25,7 @@ pub async fn every_reader_is_told_every_event_once_and_in_one_order(store: &Stor
     let expected = 1 + usize::try_from(WRITERS).unwrap() * usize::try_from(2 * EACH).unwrap();
     let readers = [1, 7, 100].map(|limit| {
         let events = Arc::clone(&store.events);
-        tokio::spawn(async move { read(events, NonZeroU32::new(limit).unwrap(), expected).await })
+        tokio::spawn(async move { read(events, Limit::new(limit).unwrap(), expected).await })
     });
     assert!(writers.await.unwrap().iter().all(Result::is_ok));
     let stored = store.events(organization.id).await;
@@ -45,22 +45,25 @@ async fn write(
 ) {
     for micros in 0..EACH {
         let new = fixtures::key(organization, fixtures::at(micros));
-        assert_eq!(keys.insert(&new, &fixtures::created(&new)).await.unwrap(), Insertion::Inserted);
+        assert_eq!(keys.insert_key(new.clone(), fixtures::created(&new)).await.unwrap(), Insertion::Inserted);
         if twice {
             // Refused, and no event.
-            assert_eq!(keys.insert(&new, &fixtures::created(&new)).await.unwrap(), Insertion::Duplicate);
+            assert_eq!(
+                keys.insert_key(new.clone(), fixtures::created(&new)).await.unwrap(),
+                Insertion::Duplicate
+            );
         }
         let event = fixtures::event(AuditAction::ListKeys, fixtures::at(micros), organization, None);
-        audit.append(&event).await.unwrap();
+        audit.append_event(event.clone()).await.unwrap();
     }
 }
 
-async fn read(events: Arc<dyn EventLog>, limit: NonZeroU32, expected: usize) -> Vec<AuditRecord> {
+async fn read(events: Arc<dyn EventLog>, limit: Limit, expected: usize) -> Vec<AuditRecord> {
     let (mut read, mut place) = (Vec::new(), None);
     while read.len() < expected {
-        match events.follow(place.as_ref(), limit).await.unwrap() {
+        match events.follow_events(place, limit).await.unwrap() {
             Followed::Events { events, position, expired, .. } => {
-                assert!(!expired && events.len() <= limit.get() as usize);
+                assert!(!expired && events.len() <= usize::from(limit.get()));
                 assert_eq!(events.last().map_or(position.sequence, |last| last.sequence), position.sequence);
                 read.extend(events);
                 place = Some(position);
@@ -74,7 +77,7 @@ async fn read(events: Arc<dyn EventLog>, limit: NonZeroU32, expected: usize) -> 
 /// In numbers, and since when.
 pub async fn a_reader_goes_on_where_it_was_and_learns_how_far_it_is_behind(store: &Store) {
     let (events, start, expired, lag) = store.followed(None, 10).await;
-    assert_eq!((events.len(), start.sequence, expired), (0, 0, false));
+    assert_eq!((events.len(), start.sequence, expired), (0, Sequence::START, false));
     assert_eq!(lag, EventLag { numbers: 0, oldest: None });
 
     let organization = store.organization().await;
@@ -85,7 +88,7 @@ pub async fn a_reader_goes_on_where_it_was_and_learns_how_far_it_is_behind(store
     let (events, position, _, lag) = store.followed(Some(start), 2).await;
     assert_eq!(events, stored[..2]);
     assert_eq!(position, EventPosition { sequence: stored[1].sequence, ..start });
-    let numbers = u64::try_from(stored[4].sequence - stored[1].sequence).unwrap();
+    let numbers = stored[4].sequence.since(stored[1].sequence);
     assert_eq!(lag, EventLag { numbers, oldest: Some(fixtures::at(2)) });
 
     let (events, end, _, lag) = store.followed(Some(position), 10).await;
@@ -103,15 +106,15 @@ pub async fn a_reader_is_told_that_events_were_taken_out_before_it_read_them(sto
     let stored = store.events(organization.id).await;
     let (_, early, ..) = store.followed(None, 2).await;
     let (_, late, ..) = store.followed(Some(early), 2).await;
-    let four = NonZeroU32::new(4).unwrap();
-    assert_eq!(store.audit.expire(fixtures::at(1_000), four).await.unwrap(), 4);
+    let four = Limit::new(4).unwrap();
+    assert_eq!(store.audit.expire_events(fixtures::at(1_000), four).await.unwrap(), 4);
 
     for (after, missed) in [(None, true), (Some(early), true), (Some(late), false)] {
         let (events, _, expired, _) = store.followed(after, 10).await;
         assert_eq!((&events[..], expired), (&stored[4..], missed), "{after:?}");
     }
     // A log in which nothing is left is no other log.
-    assert_eq!(store.audit.expire(fixtures::at(1_000), ALL).await.unwrap(), 2);
+    assert_eq!(store.audit.expire_events(fixtures::at(1_000), ALL).await.unwrap(), 2);
     let (events, position, expired, lag) = store.followed(Some(late), 10).await;
     assert_eq!((events.len(), position, expired, lag.numbers), (0, late, true, 0));
     store.key(&organization, 9).await;
@@ -123,12 +126,12 @@ pub async fn a_reader_of_another_history_is_told_where_to_go_on(store: &Store) {
     let organization = store.organization().await;
     let (events, position, ..) = store.followed(None, 10).await;
     assert_eq!(events.len(), 1);
-    let elsewhere = EventPosition { history: [0xee; 16], ..position };
-    let further = EventPosition { sequence: position.sequence + 1_000, ..position };
+    let elsewhere = EventPosition { epoch: [0xee; 16], ..position };
+    let further = EventPosition { sequence: fixtures::sequence(position.sequence.get() + 1_000), ..position };
     for unknown in [elsewhere, further] {
-        let told = store.events.follow(Some(&unknown), ALL).await.unwrap();
+        let told = store.events.follow_events(Some(unknown), ALL).await.unwrap();
         let Followed::Diverged(place) = told else { panic!("{unknown:?}: {told:?}") };
-        assert_eq!(place, EventPosition { sequence: 0, ..position });
+        assert_eq!(place, EventPosition { sequence: Sequence::START, ..position });
         assert_eq!(store.followed(Some(place), 10).await.0, store.events(organization.id).await);
     }
 }

@@ -18,10 +18,11 @@ use crate::{Store, fixtures};
 pub async fn a_key_is_found_once_it_is_inserted(store: &Store) {
     let organization = store.organization().await;
     let new = store.key(&organization, 1).await;
-    let found = store.keys.find(organization.id, new.key.id).await.unwrap();
+    let found = store.keys.find_key(organization.id, new.key.id).await.unwrap();
     assert_eq!(found.as_ref(), Some(&new.key));
     assert_eq!(store.listed(organization.id).await, std::slice::from_ref(&new.key));
-    let by_digest = store.lookup.find_by_digest(std::slice::from_ref(&new.digest)).await.unwrap().unwrap();
+    let by_digest =
+        store.lookup.find_key_by_digest(std::slice::from_ref(&new.digest)).await.unwrap().unwrap();
     assert_eq!(by_digest.key, new.key);
     assert_eq!(by_digest.digest, new.digest);
     assert_eq!(by_digest.organization, organization);
@@ -42,9 +43,9 @@ pub async fn an_id_is_unique(store: &Store) {
     let first = store.key(&organization, 1).await;
     let mut second = fixtures::key(organization.id, fixtures::at(1));
     second.key.id = first.key.id;
-    let insertion = store.keys.insert(&second, &fixtures::created(&second)).await.unwrap();
+    let insertion = store.keys.insert_key(second.clone(), fixtures::created(&second)).await.unwrap();
     assert_eq!(insertion, Insertion::Duplicate);
-    assert!(store.lookup.find_by_digest(&[second.digest]).await.unwrap().is_none());
+    assert!(store.lookup.find_key_by_digest(&[second.digest]).await.unwrap().is_none());
     assert_eq!(store.count_events(&first.key, &AuditAction::CreateKey).await, 1);
 }
 
@@ -59,15 +60,12 @@ pub async fn a_key_needs_its_organization(store: &Store) {
 pub async fn a_suspended_organization_gets_no_key(store: &Store) {
     let organization = store.organization().await;
     let suspension = Suspension { at: fixtures::at(5), reason: None };
-    let event = fixtures::event(AuditAction::SuspendOrganization, suspension.at, organization.id, None);
-    let suspended =
-        store.organizations.set_suspension(organization.id, Some(&suspension), suspension.at, &event);
-    suspended.await.unwrap().unwrap();
+    let set =
+        |suspension, micros| fixtures::set_suspension(organization.id, suspension, fixtures::at(micros));
+    store.organizations.set_suspension(set(Some(suspension), 5)).await.unwrap().unwrap();
     let refusal = Insertion::Denied(Forbidden::OrganizationSuspended.into());
     refused(store, &fixtures::key(organization.id, fixtures::at(6)), refusal).await;
-    let event = fixtures::event(AuditAction::ResumeOrganization, fixtures::at(7), organization.id, None);
-    let resumed = store.organizations.set_suspension(organization.id, None, fixtures::at(7), &event);
-    resumed.await.unwrap().unwrap();
+    store.organizations.set_suspension(set(None, 7)).await.unwrap().unwrap();
     store.key(&organization, 8).await;
 }
 
@@ -87,8 +85,7 @@ pub async fn a_key_creates_none_once_it_is_revoked_or_expired(store: &Store) {
     refused(store, &child(&organization, 100), Insertion::CreatorInactive).await;
     refused(store, &child(&other, 50), Insertion::CreatorInactive).await;
     let at = fixtures::at(60);
-    let event = fixtures::revoked(&creator.key, at);
-    let _ = store.keys.revoke(organization.id, creator.key.id, at, &event).await.unwrap();
+    let _ = store.keys.revoke_key(fixtures::revoke(&creator.key, at)).await.unwrap();
     refused(store, &child(&organization, 50), Insertion::CreatorInactive).await;
     let unknown = KeyId::new(fixtures::at(9), [9; 8]);
     let orphan =
@@ -179,13 +176,11 @@ pub async fn of_a_revocation_and_creations_at_once_none_is_created_after_it(stor
             tokio::spawn(async move {
                 let new =
                     NewKey { creator: Creator::Key(creator), ..fixtures::key(id, fixtures::at(micros)) };
-                keys.insert(&new, &fixtures::created(&new)).await.unwrap()
+                keys.insert_key(new.clone(), fixtures::created(&new)).await.unwrap()
             })
         });
         let creations: Vec<_> = creations.collect();
-        let event = fixtures::revoked(&creator, fixtures::at(9));
-        let _ =
-            store.keys.revoke(organization.id, creator.id, fixtures::at(9), &event).await.unwrap().unwrap();
+        let _ = store.keys.revoke_key(fixtures::revoke(&creator, fixtures::at(9))).await.unwrap().unwrap();
         let late =
             NewKey { creator: Creator::Key(creator.id), ..fixtures::key(organization.id, fixtures::at(8)) };
         refused(store, &late, Insertion::CreatorInactive).await;
@@ -212,7 +207,7 @@ pub async fn of_many_inserts_of_one_digest_at_once_one_succeeds(store: &Store) {
     let inserts = (1..=16).map(|micros| {
         let new = NewKey { digest: digest.clone(), ..fixtures::key(organization.id, fixtures::at(micros)) };
         let keys: Arc<dyn KeyStore> = Arc::clone(&store.keys);
-        tokio::spawn(async move { keys.insert(&new, &fixtures::created(&new)).await.unwrap() })
+        tokio::spawn(async move { keys.insert_key(new.clone(), fixtures::created(&new)).await.unwrap() })
     });
     let outcomes: Vec<Insertion> = join_all(inserts).await.into_iter().map(Result::unwrap).collect();
     assert_eq!(outcomes.iter().filter(|one| **one == Insertion::Inserted).count(), 1, "{outcomes:?}");
@@ -236,8 +231,8 @@ fn creator_of(organization: &Organization, micros: i64) -> NewKey {
 
 /// The insert is refused, and leaves neither key nor event.
 async fn refused(store: &Store, new: &NewKey, expected: Insertion) {
-    let insertion = store.keys.insert(new, &fixtures::created(new)).await.unwrap();
+    let insertion = store.keys.insert_key(new.clone(), fixtures::created(new)).await.unwrap();
     assert_eq!(insertion, expected);
-    assert_eq!(store.keys.find(new.key.organization_id, new.key.id).await.unwrap(), None);
+    assert_eq!(store.keys.find_key(new.key.organization_id, new.key.id).await.unwrap(), None);
     assert_eq!(store.count_events(&new.key, &AuditAction::CreateKey).await, 0);
 }

@@ -1,10 +1,10 @@
 //! Listing keys.
 
-use std::num::NonZeroU32;
+use capykeys_domain::{
+    model::{ApiKey, KeyId, OrganizationId},
+    ports::{KeyQuery, Limit},
+};
 
-use capykeys_domain::model::{ApiKey, KeyId, OrganizationId};
-
-use super::support::ALL;
 use crate::{Store, fixtures};
 
 /// The order is that of the ids, whatever the order of insertion; revoked and expired keys stay.
@@ -18,8 +18,7 @@ pub async fn keys_come_newest_first_and_complete(store: &Store) {
         expected.push(new.key);
     }
     let at = fixtures::at(9);
-    let event = fixtures::revoked(&expected[0], at);
-    let _ = store.keys.revoke(organization.id, expected[0].id, at, &event).await.unwrap();
+    let _ = store.keys.revoke_key(fixtures::revoke(&expected[0], at)).await.unwrap();
     expected[0].revoked_at = Some(at);
     expected.sort_by_key(|key| std::cmp::Reverse(key.id));
     assert_eq!(store.listed(organization.id).await, expected);
@@ -51,14 +50,14 @@ pub async fn an_empty_organization_has_an_empty_list(store: &Store) {
     let organization = store.organization().await;
     assert!(store.listed(organization.id).await.is_empty());
     let nobody = OrganizationId::new(fixtures::at(0), [1; 8]);
-    assert!(store.keys.list(nobody, None, ALL).await.unwrap().is_empty());
+    assert!(store.keys.list_keys(fixtures::all_keys(nobody)).await.unwrap().is_empty());
 }
 
-async fn all_pages(store: &Store, organization: OrganizationId, limit: u32) -> Vec<ApiKey> {
+async fn all_pages(store: &Store, organization: OrganizationId, limit: u16) -> Vec<ApiKey> {
     let mut all: Vec<ApiKey> = Vec::new();
     loop {
         let next = page(store, organization, all.last().map(|key| key.id), limit).await;
-        assert!(next.len() <= limit as usize);
+        assert!(next.len() <= usize::from(limit));
         if next.is_empty() {
             return all;
         }
@@ -66,8 +65,8 @@ async fn all_pages(store: &Store, organization: OrganizationId, limit: u32) -> V
     }
 }
 
-async fn page(store: &Store, organization: OrganizationId, before: Option<KeyId>, limit: u32) -> Vec<ApiKey> {
-    store.keys.list(organization, before, NonZeroU32::new(limit).unwrap()).await.unwrap()
+async fn page(store: &Store, organization: OrganizationId, before: Option<KeyId>, limit: u16) -> Vec<ApiKey> {
+    store.keys.list_keys(KeyQuery { organization, before, limit: Limit::new(limit).unwrap() }).await.unwrap()
 }
 
 fn ids(keys: &[ApiKey]) -> Vec<KeyId> {

@@ -1,7 +1,7 @@
 //! Finding a key by its secret.
 
 use capykeys_domain::{
-    model::{AuditAction, Suspension},
+    model::Suspension,
     secret::{KeyDigest, PepperId},
 };
 
@@ -18,12 +18,12 @@ pub async fn a_key_is_found_under_any_of_several_digests(store: &Store) {
         vec![absent.clone(), new.digest.clone()],
         vec![new.digest.clone(), absent.clone(), fixtures::digest([0x22; 32])],
     ] {
-        assert_eq!(store.lookup.find_by_digest(&digests).await.unwrap().unwrap().key, new.key);
+        assert_eq!(store.lookup.find_key_by_digest(&digests).await.unwrap().unwrap().key, new.key);
     }
-    assert!(store.lookup.find_by_digest(&[absent]).await.unwrap().is_none());
-    assert!(store.lookup.find_by_digest(&[]).await.unwrap().is_none());
+    assert!(store.lookup.find_key_by_digest(&[absent]).await.unwrap().is_none());
+    assert!(store.lookup.find_key_by_digest(&[]).await.unwrap().is_none());
     let other_pepper = KeyDigest::from_stored(PepperId::parse("2").unwrap(), *new.digest.as_bytes());
-    let found = store.lookup.find_by_digest(&[other_pepper]).await.unwrap();
+    let found = store.lookup.find_key_by_digest(&[other_pepper]).await.unwrap();
     assert!(found.is_none_or(|found| found.digest.pepper_id().as_str() == "1"));
 }
 
@@ -33,15 +33,11 @@ pub async fn a_key_comes_with_its_organization_as_it_is_now(store: &Store) {
         store.add_organization(fixtures::organization_at_clerk(fixtures::at(0), "org_2abc")).await;
     let new = store.key(&organization, 1).await;
     let digests = [new.digest];
-    let found = store.lookup.find_by_digest(&digests).await.unwrap().unwrap();
+    let found = store.lookup.find_key_by_digest(&digests).await.unwrap().unwrap();
     assert_eq!(found.organization, organization);
     let suspension = Suspension { at: fixtures::at(5), reason: None };
-    let event = fixtures::event(AuditAction::SuspendOrganization, suspension.at, organization.id, None);
-    let suspended = store
-        .organizations
-        .set_suspension(organization.id, Some(&suspension), suspension.at, &event)
-        .await
-        .unwrap();
-    let found = store.lookup.find_by_digest(&digests).await.unwrap().unwrap();
+    let set = fixtures::set_suspension(organization.id, Some(suspension), fixtures::at(5));
+    let suspended = store.organizations.set_suspension(set).await.unwrap();
+    let found = store.lookup.find_key_by_digest(&digests).await.unwrap().unwrap();
     assert_eq!(Some(found.organization), suspended);
 }

@@ -1,10 +1,13 @@
 //! Organizations.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::sync::Arc;
 
-use capykeys_domain::model::{
-    AuditAction, AuditRecord, ClerkLink, ClerkOrganizationId, Organization, OrganizationId, OrganizationName,
-    Renaming, Slug, Suspension, SuspensionReason,
+use capykeys_domain::{
+    model::{
+        AuditAction, AuditRecord, ClerkLink, ClerkOrganizationId, Organization, OrganizationId,
+        OrganizationName, Renaming, Slug, Suspension, SuspensionReason,
+    },
+    ports::{Limit, OrganizationInsertion},
 };
 use futures_util::future::join_all;
 
@@ -16,19 +19,22 @@ pub async fn an_organization_is_kept_as_given(store: &Store) {
     let plain = store.organization().await;
     let linked = store.add_organization(fixtures::organization_at_clerk(fixtures::at(3), "org_2abc")).await;
     for organization in [&plain, &linked] {
-        assert_eq!(store.organizations.find(organization.id).await.unwrap().as_ref(), Some(organization));
+        assert_eq!(
+            store.organizations.find_organization(organization.id).await.unwrap().as_ref(),
+            Some(organization)
+        );
         let events = store.events(organization.id).await;
         assert_eq!(events.len(), 1);
         assert_eq!(events[0].event.action, AuditAction::CreateOrganization);
     }
     let by_clerk = |id| {
         let id = ClerkOrganizationId::parse(id).unwrap();
-        async move { store.organizations.find_by_clerk_id(&id).await.unwrap() }
+        async move { store.organizations.find_organization_by_clerk_id(&id).await.unwrap() }
     };
     assert_eq!(by_clerk("org_2abc").await, Some(linked));
     assert_eq!(by_clerk("org_2ABC").await, None);
     let nobody = OrganizationId::new(fixtures::at(0), [9; 8]);
-    assert_eq!(store.organizations.find(nobody).await.unwrap(), None);
+    assert_eq!(store.organizations.find_organization(nobody).await.unwrap(), None);
 }
 
 /// All get the one that is stored, and one event was written.
@@ -37,23 +43,40 @@ pub async fn ten_creations_at_once_for_one_at_clerk_make_one(store: &Store) {
         let organizations = Arc::clone(&store.organizations);
         let new = fixtures::organization_at_clerk(fixtures::at(micros), "org_2same");
         let event = fixtures::event(AuditAction::CreateOrganization, new.created_at, new.id, None);
-        tokio::spawn(async move { organizations.create(&new, &event).await.unwrap() })
+        tokio::spawn(async move { organizations.create_organization(new.clone(), event).await.unwrap() })
     });
     let created: Vec<_> = join_all(creations).await.into_iter().map(Result::unwrap).collect();
     assert!(created.iter().all(|one| *one == created[0]), "{created:?}");
-    assert_eq!(store.organizations.list(None, ALL).await.unwrap(), [created[0].clone()]);
-    assert_eq!(store.events(created[0].id).await.len(), 1);
+    let listed = store.organizations.list_organizations(None, ALL).await.unwrap();
+    assert_eq!(created[0], OrganizationInsertion::Stored(listed[0].clone()));
+    assert_eq!((listed.len(), store.events(listed[0].id).await.len()), (1, 1));
+}
+
+/// Nothing of the second is stored, and the first stays as it is.
+pub async fn an_organizations_id_is_unique(store: &Store) {
+    let first = store.organization().await;
+    for second in
+        [fixtures::organization(fixtures::at(1)), fixtures::organization_at_clerk(fixtures::at(1), "org_2id")]
+    {
+        let second = Organization { id: first.id, ..second };
+        let event = fixtures::event(AuditAction::CreateOrganization, second.created_at, second.id, None);
+        let insertion = store.organizations.create_organization(second, event).await.unwrap();
+        assert_eq!(insertion, OrganizationInsertion::Duplicate);
+    }
+    assert_eq!(
+        store.organizations.list_organizations(None, ALL).await.unwrap(),
+        std::slice::from_ref(&first)
+    );
+    assert_eq!(store.events(first.id).await.len(), 1);
 }
 
 /// Suspending again and resuming again change nothing; so does an organization that is not there.
 pub async fn suspension_keeps_its_first_time_and_reason(store: &Store) {
     let organization = store.organization().await;
     let set = |suspension: Option<Suspension>, micros: i64, action: &AuditAction| {
-        let (id, at) = (organization.id, fixtures::at(micros));
-        let event = fixtures::event(action.clone(), at, id, None);
-        async move {
-            store.organizations.set_suspension(id, suspension.as_ref(), at, &event).await.unwrap().unwrap()
-        }
+        let set = fixtures::set_suspension(organization.id, suspension, fixtures::at(micros));
+        assert_eq!(set.event.action, *action);
+        async move { store.organizations.set_suspension(set).await.unwrap().unwrap() }
     };
     let because = |micros, why| {
         Some(Suspension { at: fixtures::at(micros), reason: SuspensionReason::parse(why).ok() })
@@ -72,11 +95,8 @@ pub async fn suspension_keeps_its_first_time_and_reason(store: &Store) {
     assert_eq!(actions, [AuditAction::CreateOrganization, suspend.clone(), resume.clone()]);
 
     let nobody = OrganizationId::new(fixtures::at(0), [9; 8]);
-    let event = fixtures::event(resume.clone(), fixtures::at(6), nobody, None);
-    assert_eq!(
-        store.organizations.set_suspension(nobody, None, fixtures::at(6), &event).await.unwrap(),
-        None
-    );
+    let set = fixtures::set_suspension(nobody, None, fixtures::at(6));
+    assert_eq!(store.organizations.set_suspension(set).await.unwrap(), None);
     assert!(store.events(nobody).await.is_empty());
 }
 
@@ -86,9 +106,8 @@ pub async fn a_renamed_organization_keeps_what_was_not_given(store: &Store) {
     let plain = store.organization().await;
     let linked = store.add_organization(fixtures::organization_at_clerk(fixtures::at(3), "org_2named")).await;
     let rename = |id: OrganizationId, renaming: Renaming, micros: i64| async move {
-        let at = fixtures::at(micros);
-        let event = fixtures::event(AuditAction::RenameOrganization, at, id, None);
-        store.organizations.rename(id, &renaming, at, &event).await.unwrap()
+        let rename = fixtures::rename(id, renaming, fixtures::at(micros));
+        store.organizations.rename_organization(rename).await.unwrap()
     };
     let nothing = Renaming::default;
     let called = |name| Renaming { name: OrganizationName::parse(name).ok(), ..nothing() };
@@ -104,7 +123,7 @@ pub async fn a_renamed_organization_keeps_what_was_not_given(store: &Store) {
     assert_eq!(renamed, Organization { slug, clerk, updated_at: fixtures::at(6), ..named });
     assert_eq!(rename(linked.id, at_clerk("there"), 7).await, Some(renamed.clone()));
     assert_eq!(rename(linked.id, nothing(), 8).await, Some(renamed.clone()));
-    assert_eq!(store.organizations.find(linked.id).await.unwrap(), Some(renamed));
+    assert_eq!(store.organizations.find_organization(linked.id).await.unwrap(), Some(renamed));
     assert_eq!(rename(plain.id, at_clerk("nowhere"), 9).await, Some(plain.clone()));
 
     let actions = |events: Vec<AuditRecord>| events.into_iter().map(|one| one.event.action);
@@ -124,8 +143,8 @@ pub async fn organizations_are_listed_oldest_first(store: &Store) {
         expected.push(store.add_organization(fixtures::organization(fixtures::at(micros))).await);
     }
     expected.sort_by_key(|organization| organization.id);
-    assert_eq!(store.organizations.list(None, ALL).await.unwrap(), expected);
-    let two = NonZeroU32::new(2).unwrap();
-    let second_page = store.organizations.list(Some(expected[1].id), two).await.unwrap();
+    assert_eq!(store.organizations.list_organizations(None, ALL).await.unwrap(), expected);
+    let two = Limit::new(2).unwrap();
+    let second_page = store.organizations.list_organizations(Some(expected[1].id), two).await.unwrap();
     assert_eq!(second_page, expected[2..4]);
 }

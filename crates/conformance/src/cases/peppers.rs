@@ -1,6 +1,6 @@
 //! Which peppers the keys need, and who has them.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use capykeys_domain::{
     model::KeyId,
@@ -37,13 +37,13 @@ fn rehash(new: &NewKey, from: &KeyDigest, to: &KeyDigest) -> Rehash {
 impl Store {
     /// What is recorded once the replica has said what it has, in the order of the ids.
     async fn announce(&self, replica: ReplicaId, peppers: &[PepperCheck]) -> Vec<RecordedPepper> {
-        let mut recorded = self.peppers.announce(replica, peppers).await.unwrap();
+        let mut recorded = self.peppers.announce_peppers(replica, peppers.to_vec()).await.unwrap();
         recorded.sort_by(|a, b| a.check.id.cmp(&b.check.id));
         recorded
     }
 
     async fn take_turn(&self, replica: ReplicaId, pepper: &str) -> bool {
-        self.peppers.take_turn(replica, &id(pepper)).await.unwrap()
+        self.peppers.take_turn(replica, id(pepper)).await.unwrap()
     }
 
     /// The turns of the recorded peppers, in the order of their ids.
@@ -52,7 +52,7 @@ impl Store {
     }
 
     async fn under(&self, digest: &KeyDigest) -> Option<FoundKey> {
-        self.lookup.find_by_digest(std::slice::from_ref(digest)).await.unwrap()
+        self.lookup.find_key_by_digest(std::slice::from_ref(digest)).await.unwrap()
     }
 
     async fn changed_keys(&self, after: &FeedPosition) -> Vec<KeyId> {
@@ -79,7 +79,9 @@ pub async fn a_pepper_is_recorded_once_and_never_changes(store: &Store) {
 pub async fn of_many_announcements_of_a_pepper_at_once_one_is_recorded(store: &Store) {
     let announcements = (1..=16_u8).map(|value| {
         let peppers = Arc::clone(&store.peppers);
-        tokio::spawn(async move { peppers.announce(ReplicaId([value; 16]), &[check("1", value)]).await })
+        tokio::spawn(async move {
+            peppers.announce_peppers(ReplicaId([value; 16]), vec![check("1", value)]).await
+        })
     });
     for outcome in join_all(announcements.collect::<Vec<_>>()).await {
         outcome.unwrap().unwrap();
@@ -94,7 +96,7 @@ pub async fn of_many_announcements_of_a_pepper_at_once_one_is_recorded(store: &S
 pub async fn a_pepper_has_its_turn_when_every_other_replica_has_it(store: &Store) {
     store.announce(ONE, &[check("1", 1), check("2", 2)]).await;
     assert!(store.take_turn(ONE, "1").await, "nobody is registered");
-    store.registry.register(OTHER, LEASE).await.unwrap();
+    store.registry.register_replica(OTHER, LEASE).await.unwrap();
     assert!(!store.take_turn(ONE, "2").await, "it has said nothing yet");
     assert!(store.take_turn(OTHER, "2").await, "there is no other than itself");
 
@@ -103,23 +105,23 @@ pub async fn a_pepper_has_its_turn_when_every_other_replica_has_it(store: &Store
     store.announce(OTHER, &[check("2", 2)]).await;
     assert!(!store.take_turn(ONE, "1").await && store.take_turn(ONE, "2").await);
 
-    let renewals = store.registry.registry().await.unwrap().replicas[0].renewals;
-    assert!(store.registry.retire(OTHER, renewals).await.unwrap());
+    let renewals = store.registry.read_registry().await.unwrap().replicas[0].renewals;
+    assert!(store.registry.retire_replica(OTHER, renewals).await.unwrap());
     assert!(!store.take_turn(ONE, "1").await, "it is retired and not forgotten");
-    store.registry.forget(OTHER, renewals).await.unwrap();
+    store.registry.forget_replica(OTHER, renewals).await.unwrap();
     assert!(store.take_turn(ONE, "1").await);
-    store.registry.register(OTHER, LEASE).await.unwrap();
+    store.registry.register_replica(OTHER, LEASE).await.unwrap();
     assert!(!store.take_turn(ONE, "2").await, "what it had said is forgotten with it");
 }
 
 /// What a replica says before it registers is no claim of it; what it records is recorded all the same.
 pub async fn only_a_registered_replica_is_noted_to_have_peppers(store: &Store) {
     store.announce(OTHER, &[check("1", 1)]).await;
-    store.registry.register(OTHER, LEASE).await.unwrap();
+    store.registry.register_replica(OTHER, LEASE).await.unwrap();
     assert!(!store.take_turn(ONE, "1").await);
     store.announce(OTHER, &[check("1", 1)]).await;
     assert!(store.take_turn(ONE, "1").await);
-    store.registry.register(OTHER, LEASE).await.unwrap();
+    store.registry.register_replica(OTHER, LEASE).await.unwrap();
     assert!(store.take_turn(ONE, "1").await, "to renew takes nothing back");
 }
 
@@ -137,10 +139,26 @@ pub async fn the_last_turn_is_the_highest(store: &Store) {
     assert_eq!(store.turns().await[2], None);
 }
 
+/// Those that are after the same one are not turned away.
+pub async fn of_many_turns_at_once_each_is_given(store: &Store) {
+    let names: Vec<_> = (1..=16_u8).map(|number| number.to_string()).collect();
+    let checks: Vec<_> = names.iter().zip(1..).map(|(name, value)| check(name, value)).collect();
+    store.announce(ONE, &checks).await;
+    let turns = names.iter().map(|name| {
+        let (peppers, pepper) = (Arc::clone(&store.peppers), id(name));
+        tokio::spawn(async move { peppers.take_turn(ONE, pepper).await.unwrap() })
+    });
+    for given in join_all(turns.collect::<Vec<_>>()).await {
+        assert!(given.unwrap());
+    }
+    let turns: HashSet<_> = store.turns().await.into_iter().flatten().collect();
+    assert_eq!(turns.len(), names.len());
+}
+
 /// Of every organization; a key counts no more from the moment that its end names.
 pub async fn keys_are_counted_by_pepper_while_they_are_good(store: &Store) {
     let (organization, other) = (store.organization().await, store.organization().await);
-    assert_eq!(store.peppers.uses(fixtures::at(0)).await.unwrap(), []);
+    assert_eq!(store.peppers.count_pepper_uses(fixtures::at(0)).await.unwrap(), []);
     for (micros, pepper, expires) in
         [(1, "1", None), (2, "old", None), (3, "1", Some(50)), (4, "1", Some(100)), (5, "gone", Some(50))]
     {
@@ -153,7 +171,7 @@ pub async fn keys_are_counted_by_pepper_while_they_are_good(store: &Store) {
     store.revoked_key(&organization, 6).await;
     store.suspend(other.id, true).await;
     let counted = async |micros| {
-        let mut counted = store.peppers.uses(fixtures::at(micros)).await.unwrap();
+        let mut counted = store.peppers.count_pepper_uses(fixtures::at(micros)).await.unwrap();
         counted.sort_by(|a, b| a.id.cmp(&b.id));
         counted
     };
@@ -169,7 +187,7 @@ pub async fn a_rehashed_key_is_found_under_its_new_digest_alone(store: &Store) {
     let (one, other) = (store.key(&organization, 1).await, store.key(&organization, 2).await);
     let (start, events) = (store.end_of_feed().await, store.events(organization.id).await);
     let to = moved(&one, "2");
-    store.peppers.rehash(&[rehash(&one, &one.digest, &to)]).await.unwrap();
+    store.peppers.rehash_keys(vec![rehash(&one, &one.digest, &to)]).await.unwrap();
     let found = store.under(&to).await.unwrap();
     assert_eq!((found.digest, found.key, found.organization), (to, one.key.clone(), organization.clone()));
     assert_eq!(store.under(&one.digest).await, None);
@@ -183,12 +201,11 @@ pub async fn a_key_that_is_not_as_it_was_or_is_revoked_is_not_rehashed(store: &S
     let organization = store.organization().await;
     let (one, moved_before) = (store.key(&organization, 1).await, store.key(&organization, 2).await);
     let revoked = store.key(&organization, 3).await;
-    let event = fixtures::revoked(&revoked.key, fixtures::at(9));
-    let _ = store.keys.revoke(organization.id, revoked.key.id, fixtures::at(9), &event).await.unwrap();
+    let _ = store.keys.revoke_key(fixtures::revoke(&revoked.key, fixtures::at(9))).await.unwrap();
     let absent = fixtures::key(organization.id, fixtures::at(4));
     let (first, second) = (moved(&moved_before, "2"), moved(&one, "3"));
     let before = [rehash(&moved_before, &moved_before.digest, &first)];
-    store.peppers.rehash(&before).await.unwrap();
+    store.peppers.rehash_keys(before.to_vec()).await.unwrap();
 
     let start = store.end_of_feed().await;
     let stale = KeyDigest::from_stored(id("3"), [0x77; 32]);
@@ -199,15 +216,15 @@ pub async fn a_key_that_is_not_as_it_was_or_is_revoked_is_not_rehashed(store: &S
         rehash(&one, &one.digest, &second),
     ];
     for _ in 0..2 {
-        store.peppers.rehash(&keys).await.unwrap();
-        store.peppers.rehash(&before).await.unwrap();
+        store.peppers.rehash_keys(keys.to_vec()).await.unwrap();
+        store.peppers.rehash_keys(before.to_vec()).await.unwrap();
     }
     assert_eq!(store.changed_keys(&start).await, [one.key.id]);
     assert_eq!(store.under(&second).await.unwrap().key, one.key);
     assert_eq!(store.under(&first).await.unwrap().key, moved_before.key);
     assert_eq!(store.under(&stale).await, None);
     assert!(store.under(&revoked.digest).await.unwrap().key.revoked_at.is_some());
-    store.peppers.rehash(&[]).await.unwrap();
+    store.peppers.rehash_keys(Vec::new()).await.unwrap();
 }
 
 /// The revocation is never undone, and the key is under one of its digests.
@@ -217,12 +234,11 @@ pub async fn of_a_rehash_and_a_revocation_at_once_the_revocation_stays(store: &S
         let new = store.key(&organization, micros).await;
         let to = moved(&new, "2");
         let (peppers, keys) = (Arc::clone(&store.peppers), [rehash(&new, &new.digest, &to)]);
-        let rehashing = tokio::spawn(async move { peppers.rehash(&keys).await });
-        let event = fixtures::revoked(&new.key, fixtures::at(9_000));
-        let revoked = store.keys.revoke(organization.id, new.key.id, fixtures::at(9_000), &event).await;
+        let rehashing = tokio::spawn(async move { peppers.rehash_keys(keys.to_vec()).await });
+        let revoked = store.keys.revoke_key(fixtures::revoke(&new.key, fixtures::at(9_000))).await;
         rehashing.await.unwrap().unwrap();
         assert!(revoked.unwrap().unwrap().newly);
-        let found = store.lookup.find_by_digest(&[new.digest, to]).await.unwrap().unwrap();
+        let found = store.lookup.find_key_by_digest(&[new.digest, to]).await.unwrap().unwrap();
         assert_eq!(found.key.revoked_at, Some(fixtures::at(9_000)));
     }
 }

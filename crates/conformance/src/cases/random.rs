@@ -3,10 +3,13 @@
 use capykeys_domain::{
     model::{
         ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkOrganizationId, Creator, KeyId, KeyName,
-        Organization, OrganizationId, OrganizationName, ProjectId, Renaming, Suspension, SuspensionReason,
-        Timestamp,
+        Organization, OrganizationId, OrganizationName, ProjectId, Renaming, Sequence, Suspension,
+        SuspensionReason, Timestamp,
     },
-    ports::{AuditLog, FoundKey, Insertion, KeyLookup, KeyStore, KeyUse, NewKey, Organizations, Revocation},
+    ports::{
+        AuditLog, EventQuery, FoundKey, Insertion, KeyLookup, KeyQuery, KeyStore, KeyUse, NewKey,
+        OrganizationInsertion, Organizations, Revocation, RevokeKey,
+    },
 };
 use proptest::{
     prelude::*,
@@ -23,6 +26,7 @@ use crate::{
 /// What an answer is, on either side.
 #[derive(Debug, PartialEq)]
 enum Answer {
+    Creation(OrganizationInsertion),
     Organization(Option<Organization>),
     Insertion(Insertion),
     Revocation(Option<Revocation>),
@@ -89,11 +93,7 @@ where
         Step::CreateOrganization { organization, clerk } => {
             let new = world.organization(*organization, *clerk);
             let event = fixtures::event(AuditAction::CreateOrganization, new.created_at, new.id, None);
-            store
-                .organizations()
-                .create(&new, &event)
-                .await
-                .map_or(Answer::Failed, |one| Answer::Organization(Some(one)))
+            Answer::Creation(store.organizations().create_organization(new, event).await.unwrap())
         }
         Step::Suspend { organization, micros } => {
             let at = fixtures::at(*micros);
@@ -107,58 +107,60 @@ where
             let (id, at) = (world.id(*organization), fixtures::at(*micros));
             let name = name.as_ref().and_then(|name| OrganizationName::parse(name).ok());
             let renaming = Renaming { name, slug: None, clerk_slug: clerk_slug.clone() };
-            let event = fixtures::event(AuditAction::RenameOrganization, at, id, None);
-            Answer::Organization(store.organizations().rename(id, &renaming, at, &event).await.unwrap())
+            let rename = fixtures::rename(id, renaming, at);
+            Answer::Organization(store.organizations().rename_organization(rename).await.unwrap())
         }
         Step::Insert(insert) => {
             let new = world.new_key(insert);
-            Answer::Insertion(store.keys().insert(&new, &fixtures::created(&new)).await.unwrap())
+            Answer::Insertion(store.keys().insert_key(new.clone(), fixtures::created(&new)).await.unwrap())
         }
         Step::Revoke { organization, key, micros } => {
             let (organization, id, at) =
                 (world.id(*organization), world.keys[*key].key.id, fixtures::at(*micros));
             let event = fixtures::event(AuditAction::RevokeKey, at, organization, Some(id));
-            Answer::Revocation(store.keys().revoke(organization, id, at, &event).await.unwrap())
+            let revoke = RevokeKey { organization, id, at, event };
+            Answer::Revocation(store.keys().revoke_key(revoke).await.unwrap())
         }
         Step::Use { uses } => record(store, world, uses).await,
-        Step::Find { organization, key } => {
-            Answer::Key(store.keys().find(world.id(*organization), world.keys[*key].key.id).await.unwrap())
-        }
+        Step::Find { organization, key } => Answer::Key(
+            store.keys().find_key(world.id(*organization), world.keys[*key].key.id).await.unwrap(),
+        ),
         Step::List { organization, before, limit } => {
             let before: Option<KeyId> = before.map(|key| world.keys[key].key.id);
-            Answer::Keys(store.keys().list(world.id(*organization), before, *limit).await.unwrap())
+            let query = KeyQuery { organization: world.id(*organization), before, limit: *limit };
+            Answer::Keys(store.keys().list_keys(query).await.unwrap())
         }
         Step::Lookup { digests } => lookup(store, world, digests).await,
         Step::Deny { organization, micros } => {
             let done =
                 fixtures::event(AuditAction::ListKeys, fixtures::at(*micros), world.id(*organization), None);
-            store.audit().append(&AuditEvent { outcome: AuditOutcome::Denied, ..done }).await.unwrap();
+            store.audit().append_event(AuditEvent { outcome: AuditOutcome::Denied, ..done }).await.unwrap();
             Answer::Events(Vec::new())
         }
         Step::Events { organization, limit } => {
-            let records = store.audit().list(world.id(*organization), 0, *limit).await.unwrap();
+            let organization = world.id(*organization);
+            let query = EventQuery { organization, after: Sequence::START, limit: *limit };
+            let records = store.audit().list_events(query).await.unwrap();
             Answer::Events(records.into_iter().map(|one| one.event).collect())
         }
     }
 }
 
 async fn suspension(store: &impl Sides, id: OrganizationId, to: Option<Suspension>, at: Timestamp) -> Answer {
-    let action =
-        if to.is_some() { AuditAction::SuspendOrganization } else { AuditAction::ResumeOrganization };
-    let event = fixtures::event(action, at, id, None);
-    Answer::Organization(store.organizations().set_suspension(id, to.as_ref(), at, &event).await.unwrap())
+    let set = fixtures::set_suspension(id, to, at);
+    Answer::Organization(store.organizations().set_suspension(set).await.unwrap())
 }
 
 async fn record(store: &impl Sides, world: &World, uses: &[(usize, i64)]) -> Answer {
     let times = uses.iter().map(|&(key, micros)| (world.keys[key].key.id, fixtures::at(micros)));
     let uses: Vec<_> = times.map(|(key, at)| KeyUse { key, at }).collect();
-    store.keys().record_uses(&uses).await.map_or(Answer::Failed, |()| Answer::Recorded)
+    store.keys().record_uses(uses.clone()).await.map_or(Answer::Failed, |()| Answer::Recorded)
 }
 
 /// Of several keys under the digests any may be found, so only one digest's key is compared.
 async fn lookup(store: &impl Sides, world: &World, digests: &[usize]) -> Answer {
     let asked: Vec<_> = digests.iter().take(1).map(|&digest| world.keys[digest].digest.clone()).collect();
-    Answer::Found(store.lookup().find_by_digest(&asked).await.unwrap().map(Box::new))
+    Answer::Found(store.lookup().find_key_by_digest(&asked).await.unwrap().map(Box::new))
 }
 
 /// The store under test and the model, seen alike.

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use capykeys_domain::{
-    model::{AuditAction, AuditEvent, KeyId, OrganizationId, Timestamp},
-    ports::{KeyStore, Revocation},
-};
+use capykeys_domain::{model::AuditAction, ports::Revocation};
 use futures_util::future::join_all;
 
 use crate::{Store, fixtures};
@@ -16,11 +13,10 @@ pub async fn revoking_again_keeps_the_first_time_and_adds_no_event(store: &Store
     let new = store.key(&organization, 1).await;
     for (micros, newly) in [(10, true), (20, false), (5, false)] {
         let at = fixtures::at(micros);
-        let event = fixtures::revoked(&new.key, at);
-        let revocation = store.keys.revoke(organization.id, new.key.id, at, &event).await.unwrap();
+        let revocation = store.keys.revoke_key(fixtures::revoke(&new.key, at)).await.unwrap();
         assert_eq!(revocation, Some(Revocation { revoked_at: fixtures::at(10), newly }));
     }
-    let found = store.keys.find(organization.id, new.key.id).await.unwrap().unwrap();
+    let found = store.keys.find_key(organization.id, new.key.id).await.unwrap().unwrap();
     assert_eq!(found.revoked_at, Some(fixtures::at(10)));
     assert_eq!(store.count_events(&new.key, &AuditAction::RevokeKey).await, 1);
 }
@@ -33,35 +29,24 @@ pub async fn of_many_revocations_at_once_one_wins(store: &Store) {
         let (organization, id) = (organization.id, new.key.id);
         let revocations = (1..=8).map(|micros| {
             let (keys, at) = (Arc::clone(&store.keys), fixtures::at(1_000 + micros));
-            let event = fixtures::revoked(&new.key, at);
-            tokio::spawn(async move { revoke(keys, organization, id, at, event).await })
+            let revoke = fixtures::revoke(&new.key, at);
+            tokio::spawn(async move { keys.revoke_key(revoke).await.unwrap().unwrap() })
         });
         let outcomes: Vec<Revocation> = join_all(revocations).await.into_iter().map(Result::unwrap).collect();
         assert_eq!(outcomes.iter().filter(|one| one.newly).count(), 1, "{outcomes:?}");
         let winner = outcomes.iter().find(|one| one.newly).unwrap();
         assert!(outcomes.iter().all(|one| one.revoked_at == winner.revoked_at), "{outcomes:?}");
-        let stored = store.keys.find(organization, id).await.unwrap().unwrap();
+        let stored = store.keys.find_key(organization, id).await.unwrap().unwrap();
         assert_eq!(stored.revoked_at, Some(winner.revoked_at));
         assert_eq!(store.count_events(&new.key, &AuditAction::RevokeKey).await, 1);
     }
-}
-
-async fn revoke(
-    keys: Arc<dyn KeyStore>,
-    organization: OrganizationId,
-    id: KeyId,
-    at: Timestamp,
-    event: AuditEvent,
-) -> Revocation {
-    keys.revoke(organization, id, at, &event).await.unwrap().unwrap()
 }
 
 /// There is nothing to revoke, and nothing to record.
 pub async fn an_unknown_key_cannot_be_revoked(store: &Store) {
     let organization = store.organization().await;
     let never = fixtures::key(organization.id, fixtures::at(1)).key;
-    let event = fixtures::revoked(&never, fixtures::at(2));
-    assert_eq!(store.keys.revoke(organization.id, never.id, fixtures::at(2), &event).await.unwrap(), None);
+    assert_eq!(store.keys.revoke_key(fixtures::revoke(&never, fixtures::at(2))).await.unwrap(), None);
     assert_eq!(store.count_events(&never, &AuditAction::RevokeKey).await, 0);
 }
 
@@ -70,12 +55,13 @@ pub async fn a_revoked_key_is_seen_as_revoked_at_once(store: &Store) {
     let organization = store.organization().await;
     for round in 0..50 {
         let new = store.key(&organization, round).await;
-        let before = store.lookup.find_by_digest(std::slice::from_ref(&new.digest)).await.unwrap().unwrap();
+        let before =
+            store.lookup.find_key_by_digest(std::slice::from_ref(&new.digest)).await.unwrap().unwrap();
         assert_eq!(before.key.revoked_at, None);
         let at = fixtures::at(round + 1);
-        let event = fixtures::revoked(&new.key, at);
-        let _ = store.keys.revoke(organization.id, new.key.id, at, &event).await.unwrap().unwrap();
-        let after = store.lookup.find_by_digest(std::slice::from_ref(&new.digest)).await.unwrap().unwrap();
+        let _ = store.keys.revoke_key(fixtures::revoke(&new.key, at)).await.unwrap().unwrap();
+        let after =
+            store.lookup.find_key_by_digest(std::slice::from_ref(&new.digest)).await.unwrap().unwrap();
         assert_eq!(after.key.revoked_at, Some(at));
     }
 }

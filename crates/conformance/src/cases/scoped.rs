@@ -1,6 +1,6 @@
 //! Nothing is reached from another organization.
 
-use capykeys_domain::model::AuditAction;
+use capykeys_domain::{model::AuditAction, ports::RevokeKey};
 
 use crate::{Store, fixtures};
 
@@ -8,7 +8,7 @@ use crate::{Store, fixtures};
 pub async fn lookups_never_leave_the_organization(store: &Store) {
     let (own, other) = (store.organization().await, store.organization().await);
     let new = store.key(&own, 1).await;
-    assert_eq!(store.keys.find(other.id, new.key.id).await.unwrap(), None);
+    assert_eq!(store.keys.find_key(other.id, new.key.id).await.unwrap(), None);
     assert!(store.listed(other.id).await.is_empty());
     let others_events = store.events(other.id).await;
     assert!(others_events.iter().all(|one| one.event.organization_id == Some(other.id)));
@@ -19,8 +19,8 @@ pub async fn lookups_never_leave_the_organization(store: &Store) {
 pub async fn another_organizations_key_cannot_be_revoked(store: &Store) {
     let (own, other) = (store.organization().await, store.organization().await);
     let new = store.key(&own, 1).await;
-    let event = fixtures::revoked(&new.key, fixtures::at(2));
-    assert_eq!(store.keys.revoke(other.id, new.key.id, fixtures::at(2), &event).await.unwrap(), None);
-    assert_eq!(store.keys.find(own.id, new.key.id).await.unwrap().unwrap().revoked_at, None);
+    let foreign = RevokeKey { organization: other.id, ..fixtures::revoke(&new.key, fixtures::at(2)) };
+    assert_eq!(store.keys.revoke_key(foreign).await.unwrap(), None);
+    assert_eq!(store.keys.find_key(own.id, new.key.id).await.unwrap().unwrap().revoked_at, None);
     assert_eq!(store.count_events(&new.key, &AuditAction::RevokeKey).await, 0);
 }

@@ -1,16 +1,14 @@
 //! What the cases share.
 
-use std::num::NonZeroU32;
-
 use capykeys_domain::{
     model::{ApiKey, AuditAction, AuditRecord, Organization, OrganizationId},
-    ports::{EventLag, EventPosition, Followed, Insertion, NewKey, ReplicaId},
+    ports::{EventLag, EventPosition, Followed, Insertion, Limit, NewKey, ReplicaId},
 };
 
 use crate::{Store, fixtures};
 
 /// More than any case stores.
-pub(super) const ALL: NonZeroU32 = NonZeroU32::new(10_000).unwrap();
+pub(super) const ALL: Limit = Limit::MAX;
 
 /// A reader of the feed that is not registered.
 pub(super) const READER: ReplicaId = ReplicaId([0xee; 16]);
@@ -25,7 +23,7 @@ impl Store {
     pub(super) async fn add_organization(&self, organization: Organization) -> Organization {
         let event =
             fixtures::event(AuditAction::CreateOrganization, organization.created_at, organization.id, None);
-        self.organizations.create(&organization, &event).await.unwrap()
+        self.organizations.create_organization(organization, event).await.unwrap().stored().unwrap()
     }
 
     /// Stores a key that was created `micros` microseconds after the start.
@@ -37,31 +35,31 @@ impl Store {
 
     /// Stores this key.
     pub(super) async fn add_key(&self, new: &NewKey) {
-        let insertion = self.keys.insert(new, &fixtures::created(new)).await.unwrap();
+        let insertion = self.keys.insert_key(new.clone(), fixtures::created(new)).await.unwrap();
         assert_eq!(insertion, Insertion::Inserted);
     }
 
     /// The organization's keys.
     pub(super) async fn listed(&self, organization: OrganizationId) -> Vec<ApiKey> {
-        self.keys.list(organization, None, ALL).await.unwrap()
+        self.keys.list_keys(fixtures::all_keys(organization)).await.unwrap()
     }
 
     /// The organization's events.
     pub(super) async fn events(&self, organization: OrganizationId) -> Vec<AuditRecord> {
-        self.audit.list(organization, 0, ALL).await.unwrap()
+        self.audit.list_events(fixtures::all_events(organization)).await.unwrap()
     }
 
-    /// The log after this position, which is of its history: the next events, where the reader is then,
+    /// The log after this position, which is of its epoch: the next events, where the reader is then,
     /// whether it has missed any, and how far it is behind. A store may want to be asked some times before it
     /// passes numbers that nothing has.
     pub(super) async fn followed(
         &self,
         after: Option<EventPosition>,
-        limit: u32,
+        limit: u16,
     ) -> (Vec<AuditRecord>, EventPosition, bool, EventLag) {
-        let limit = NonZeroU32::new(limit).unwrap();
+        let limit = Limit::new(limit).unwrap();
         for _ in 0..100 {
-            match self.events.follow(after.as_ref(), limit).await.unwrap() {
+            match self.events.follow_events(after, limit).await.unwrap() {
                 Followed::Events { events, lag, .. } if events.is_empty() && lag.numbers > 0 => {}
                 Followed::Events { events, position, expired, lag } => {
                     return (events, position, expired, lag);

@@ -1,17 +1,14 @@
 //! The model's change feed.
 
-use std::{
-    num::NonZeroU32,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::Timestamp,
-    ports::{ChangeFeed, FeedHead, FeedPosition, Poll, ReplicaId, Unavailable},
+    model::{Sequence, Timestamp},
+    ports::{ChangeFeed, FeedHead, FeedPosition, FeedQuery, Poll, ReplicaId, Unavailable},
 };
 
-use super::{ModelStore, State, take};
+use super::{ModelStore, State};
 use crate::fixtures;
 
 /// What makes the marks of a store its own, and its time.
@@ -30,9 +27,9 @@ impl Default for Feed {
 impl State {
     /// The position after the first `count` events.
     fn position(&self, count: usize) -> FeedPosition {
-        let sequence = i64::try_from(count).unwrap_or(i64::MAX);
-        let mark = (u128::from(self.feed.store) << 64) | u128::from(sequence.cast_unsigned());
-        FeedPosition { sequence, mark: mark.to_be_bytes(), history: [0; 16] }
+        let sequence = i64::try_from(count).ok().and_then(Sequence::new).unwrap_or(Sequence::MAX);
+        let mark = (u128::from(self.feed.store) << 64) | u128::from(sequence.get().cast_unsigned());
+        FeedPosition { sequence, mark: mark.to_be_bytes(), epoch: [0; 16] }
     }
 
     /// The position after all events.
@@ -56,23 +53,19 @@ impl ModelStore {
 /// Of marks that need not be random: each store has its own, and each event its own in there.
 #[async_trait]
 impl ChangeFeed for ModelStore {
-    async fn head(&self, reader: ReplicaId) -> Result<FeedHead, Unavailable> {
+    async fn feed_head(&self, reader: ReplicaId) -> Result<FeedHead, Unavailable> {
         Ok(self.state().head(reader))
     }
 
-    async fn poll(
-        &self,
-        reader: ReplicaId,
-        position: &FeedPosition,
-        limit: NonZeroU32,
-    ) -> Result<Poll, Unavailable> {
+    async fn poll_changes(&self, query: FeedQuery) -> Result<Poll, Unavailable> {
         let state = self.state();
-        let head = state.head(reader);
-        let known = usize::try_from(position.sequence).ok().filter(|&read| read <= state.changes.len());
-        let Some(read) = known.filter(|&read| state.position(read) == *position) else {
+        let head = state.head(query.reader);
+        let known =
+            usize::try_from(query.after.sequence.get()).ok().filter(|&read| read <= state.changes.len());
+        let Some(read) = known.filter(|&read| state.position(read) == query.after) else {
             return Ok(Poll::Diverged(head));
         };
-        let end = state.changes.len().min(read.saturating_add(take(limit)));
+        let end = state.changes.len().min(read.saturating_add(query.limit.get().into()));
         Ok(Poll::Changes {
             changes: state.changes[read..end].to_vec(),
             position: state.position(end),

@@ -13,35 +13,35 @@ use super::ModelStore;
 
 #[async_trait]
 impl PepperRegistry for ModelStore {
-    async fn announce(
+    async fn announce_peppers(
         &self,
         replica: ReplicaId,
-        peppers: &[PepperCheck],
+        peppers: Vec<PepperCheck>,
     ) -> Result<Vec<RecordedPepper>, Unavailable> {
         let mut state = self.state();
-        for check in peppers {
+        for check in &peppers {
             let new = || RecordedPepper { check: check.clone(), turn: None };
             state.peppers.entry(check.id.clone()).or_insert_with(new);
         }
         if let Some(replica) = state.replicas.get_mut(&replica) {
-            replica.peppers = peppers.iter().map(|check| check.id.clone()).collect();
+            replica.peppers = peppers.into_iter().map(|check| check.id).collect();
         }
         Ok(state.peppers.values().cloned().collect())
     }
 
-    async fn take_turn(&self, replica: ReplicaId, pepper: &PepperId) -> Result<bool, Unavailable> {
+    async fn take_turn(&self, replica: ReplicaId, pepper: PepperId) -> Result<bool, Unavailable> {
         let mut state = self.state();
         let mut others = state.replicas.iter().filter(|(id, _)| **id != replica);
-        let known_to_all = others.all(|(_, other)| other.peppers.contains(pepper));
+        let known_to_all = others.all(|(_, other)| other.peppers.contains(&pepper));
         let last = state.peppers.values().filter_map(|recorded| recorded.turn).max();
-        let Some(recorded) = state.peppers.get_mut(pepper).filter(|_| known_to_all) else {
+        let Some(recorded) = state.peppers.get_mut(&pepper).filter(|_| known_to_all) else {
             return Ok(false);
         };
         recorded.turn = Some(last.unwrap_or(0) + 1);
         Ok(true)
     }
 
-    async fn uses(&self, at: Timestamp) -> Result<Vec<PepperUse>, Unavailable> {
+    async fn count_pepper_uses(&self, at: Timestamp) -> Result<Vec<PepperUse>, Unavailable> {
         let state = self.state();
         let mut counts = BTreeMap::new();
         for stored in state.keys.values().filter(|stored| stored.key.state(at) == KeyState::Active) {
@@ -50,13 +50,13 @@ impl PepperRegistry for ModelStore {
         Ok(counts.into_iter().map(|(id, active_keys)| PepperUse { id, active_keys }).collect())
     }
 
-    async fn rehash(&self, keys: &[Rehash]) -> Result<(), Unavailable> {
+    async fn rehash_keys(&self, keys: Vec<Rehash>) -> Result<(), Unavailable> {
         let state = &mut *self.state();
         for Rehash { key, from, to } in keys {
-            let as_it_was = state.keys.get_mut(key).filter(|stored| stored.digest == *from);
+            let as_it_was = state.keys.get_mut(&key).filter(|stored| stored.digest == from);
             if let Some(stored) = as_it_was.filter(|stored| stored.key.revoked_at.is_none()) {
-                stored.digest = to.clone();
-                state.changes.push(Change::Key(*key));
+                stored.digest = to;
+                state.changes.push(Change::Key(key));
             }
         }
         Ok(())

@@ -31,7 +31,7 @@ impl State {
 
 #[async_trait]
 impl ReplicaRegistry for ModelStore {
-    async fn register(&self, id: ReplicaId, lease: Duration) -> Result<(), Unavailable> {
+    async fn register_replica(&self, id: ReplicaId, lease: Duration) -> Result<(), Unavailable> {
         let mut state = self.state();
         // No two registrations have a number in common.
         state.registrations += 1 << 32;
@@ -43,27 +43,27 @@ impl ReplicaRegistry for ModelStore {
         Ok(())
     }
 
-    async fn confirm(&self, id: ReplicaId, progress: &FeedProgress) -> Result<(), Unavailable> {
+    async fn confirm_progress(&self, id: ReplicaId, progress: FeedProgress) -> Result<(), Unavailable> {
         if let Some(replica) = self.state().replicas.get_mut(&id) {
-            replica.known.confirmed = Some(*progress);
+            replica.known.confirmed = Some(progress);
             replica.known.renewals += 1;
         }
         Ok(())
     }
 
-    async fn registry(&self) -> Result<Registry, Unavailable> {
+    async fn read_registry(&self) -> Result<Registry, Unavailable> {
         let state = self.state();
         let replicas = state.replicas.values().map(|replica| replica.known.clone()).collect();
         Ok(Registry { head: state.end().into(), replicas })
     }
 
-    async fn retire(&self, id: ReplicaId, renewals: i64) -> Result<bool, Unavailable> {
+    async fn retire_replica(&self, id: ReplicaId, renewals: i64) -> Result<bool, Unavailable> {
         let mut state = self.state();
         let replica = state.unrenewed(id, renewals);
         Ok(replica.map(|replica| replica.retired = true).is_some())
     }
 
-    async fn forget(&self, id: ReplicaId, renewals: i64) -> Result<(), Unavailable> {
+    async fn forget_replica(&self, id: ReplicaId, renewals: i64) -> Result<(), Unavailable> {
         let mut state = self.state();
         if state.unrenewed(id, renewals).is_some_and(|replica| replica.retired) {
             state.replicas.remove(&id);

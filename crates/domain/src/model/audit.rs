@@ -6,7 +6,7 @@ use alloc::{
 };
 use core::num::NonZeroU32;
 
-use super::{EventDetails, KeyId, OrganizationId, ProjectId, RequestContext, Timestamp, UserId};
+use super::{EventDetails, KeyId, OrganizationId, ProjectId, RequestContext, Sequence, Timestamp, UserId};
 
 /// Who did something.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -165,7 +165,8 @@ pub struct AuditEvent {
     pub outcome: AuditOutcome,
     /// Who.
     pub actor: Actor,
-    /// The organization that it was done to, or whose caller was refused.
+    /// The organization that it was done to, or whose caller was refused. Without one the event is told by
+    /// [`EventLog::follow_events`](crate::ports::EventLog::follow_events) alone.
     pub organization_id: Option<OrganizationId>,
     /// The organization that was asked for, where it is not the caller's own and the caller was refused.
     pub target_organization_id: Option<OrganizationId>,
@@ -187,7 +188,7 @@ pub struct AuditEvent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRecord {
     /// Its id and its place in the log: later events have higher ones, and there may be gaps.
-    pub sequence: i64,
+    pub sequence: Sequence,
     /// The event.
     pub event: AuditEvent,
 }

@@ -28,8 +28,11 @@ pub trait KeyLookup: Send + Sync {
     /// The key stored under one of `digests`, with its organization, in one read. Revoked and
     /// expired keys are found too: the verdict is the caller's.
     ///
+    /// A digest is its bytes and its pepper: the same bytes under another pepper are another digest. The cost does
+    /// not grow with the number of keys stored. A key that cannot be read, or whose organization is missing, fails
+    /// the call; it is not an unknown key. What was committed before the call is seen: there is no old answer.
+    ///
     /// # Errors
-    /// [`Unavailable`] where the store did not answer. Never an old answer: what was committed
-    /// before the call is seen.
-    async fn find_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable>;
+    /// [`Unavailable`].
+    async fn find_key_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable>;
 }

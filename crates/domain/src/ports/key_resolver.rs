@@ -41,7 +41,7 @@ pub struct Unremembered(pub Arc<dyn KeyLookup>);
 #[async_trait]
 impl KeyResolver for Unremembered {
     async fn resolve(&self, digests: &[KeyDigest], _: Duration) -> Result<ResolvedKey, Unavailable> {
-        let found = self.0.find_by_digest(digests).await?.map(Arc::new);
+        let found = self.0.find_key_by_digest(digests).await?.map(Arc::new);
         Ok(ResolvedKey { found, reliable_for: Duration::ZERO })
     }
 }

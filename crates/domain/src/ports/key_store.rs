@@ -1,11 +1,10 @@
 //! The keys of an organization.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::num::NonZeroU32;
 
 use async_trait::async_trait;
 
-use super::Unavailable;
+use super::{Limit, Unavailable};
 use crate::{
     model::{ApiKey, AuditEvent, Creator, KeyId, KeyState, Organization, OrganizationId, Timestamp},
     policy::{self, Denial, Forbidden},
@@ -19,7 +18,7 @@ pub struct NewKey {
     pub key: ApiKey,
     /// What is stored in the secret's place. Unique over all organizations.
     pub digest: KeyDigest,
-    /// By whose right it is created.
+    /// By whose right it is created. It is judged and not stored: the event says who did it.
     pub creator: Creator,
 }
 
@@ -27,7 +26,7 @@ impl NewKey {
     /// What keeps it from being stored, whatever its creator was told before, where `organization`
     /// and `created_with` are its organization and the key that it is created with, as they are
     /// stored right now. Every store has to come to the same, inside the transaction of
-    /// [`KeyStore::insert`].
+    /// [`KeyStore::insert_key`].
     #[must_use]
     pub fn obstacle(
         &self,
@@ -100,58 +99,70 @@ pub struct KeyUse {
     pub at: Timestamp,
 }
 
+/// Which keys of an organization are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyQuery {
+    /// Whose.
+    pub organization: OrganizationId,
+    /// Those that are older than this one; `None` for all.
+    pub before: Option<KeyId>,
+    /// How many at most.
+    pub limit: Limit,
+}
+
+/// Which key is to be revoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevokeKey {
+    /// Whose.
+    pub organization: OrganizationId,
+    /// Which.
+    pub id: KeyId,
+    /// When.
+    pub at: Timestamp,
+    /// What is stored with it, with the key's project in its place.
+    pub event: AuditEvent,
+}
+
 /// Stores the keys of organizations.
 ///
 /// Times are kept to the microsecond, texts byte for byte, scopes in their order.
 #[async_trait]
 pub trait KeyStore: Send + Sync {
-    /// Stores `new` together with `event`, both or neither.
+    /// Stores `new` together with `event`, both or neither, with the key's project in the event.
     ///
-    /// All that bounds the new key is judged in the same transaction, as [`NewKey::obstacle`] does: a
-    /// change that was committed before this call, however long ago its caller was authenticated,
-    /// keeps it from storing anything. Where several outcomes apply, the first that
+    /// All that bounds the new key is judged in the same transaction, as [`NewKey::obstacle`] does, on rows that
+    /// nobody else can change before its end: a change that was committed before this call, however long
+    /// ago its caller was authenticated, keeps it from storing anything. Where several outcomes apply, the first that
     /// [`NewKey::obstacle`] comes to is given, and a duplicate last.
     ///
     /// # Errors
-    /// [`Unavailable`] where the store did not answer in time; then the key may be stored or not,
-    /// and nobody ever learns its plaintext.
-    async fn insert(&self, new: &NewKey, event: &AuditEvent) -> Result<Insertion, Unavailable>;
+    /// [`Unavailable`]; then the key may be stored or not, and nobody ever learns its plaintext.
+    async fn insert_key(&self, new: NewKey, event: AuditEvent) -> Result<Insertion, Unavailable>;
 
     /// The organization's key with this id, whatever its state.
     ///
     /// # Errors
-    /// [`Unavailable`] where the store did not answer in time.
-    async fn find(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable>;
+    /// [`Unavailable`].
+    async fn find_key(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable>;
 
-    /// Up to `limit` of the organization's keys in descending order of their ids (newest first),
-    /// beginning with the first whose id is lower than `before`. Revoked and expired ones too.
+    /// The organization's keys in descending order of their ids (newest first), from the first that `query` asks
+    /// for. Revoked and expired ones too. A list without gaps: a key that cannot be read fails the call.
     ///
-    /// Its cost depends on `limit` alone, not on the number of keys stored.
+    /// Its cost depends on the limit alone, not on the number of keys stored.
     ///
     /// # Errors
-    /// [`Unavailable`] where the store did not answer in time.
-    async fn list(
-        &self,
-        organization: OrganizationId,
-        before: Option<KeyId>,
-        limit: NonZeroU32,
-    ) -> Result<Vec<ApiKey>, Unavailable>;
+    /// [`Unavailable`].
+    async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable>;
 
-    /// Revokes the organization's key at `at` and stores `event` with it. A key that is revoked
+    /// Revokes the organization's key and stores the event with it. A key that is revoked
     /// already stays as it is, and no event is stored. `None` where the organization has no such
     /// key. Of several calls at once, exactly one is told that it did it.
     ///
     /// # Errors
-    /// [`Unavailable`] where the store did not answer in time; then the key may be revoked or not.
-    async fn revoke(
-        &self,
-        organization: OrganizationId,
-        id: KeyId,
-        at: Timestamp,
-        event: &AuditEvent,
-    ) -> Result<Option<Revocation>, Unavailable>;
+    /// [`Unavailable`]; then the key may be revoked or not.
+    async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable>;
 
-    /// Stores when keys were last used, in one statement however many they are. A later time is
+    /// Stores when keys were last used, however many they are, and without a transaction for each. A later time is
     /// never replaced by an earlier one, so the order and the number of calls make no difference; a
     /// key may be named more than once, and one that is not there is ignored. Keys of any state have
     /// uses: they were good when they were used.
@@ -162,7 +173,7 @@ pub trait KeyStore: Send + Sync {
     /// event of it.
     ///
     /// # Errors
-    /// [`Unavailable`] where the store did not answer in time, or somebody else is changing one of
-    /// the keys right now; then any part of it may be stored, and to call again does no harm.
-    async fn record_uses(&self, uses: &[KeyUse]) -> Result<(), Unavailable>;
+    /// [`Unavailable`], also where somebody else is changing one of the keys right now, which is not waited for;
+    /// then any part of it may be stored, and to call again does no harm.
+    async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable>;
 }

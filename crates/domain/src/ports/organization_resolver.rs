@@ -9,7 +9,8 @@ use crate::model::{ClerkOrganizationId, Organization, OrganizationId};
 
 /// Finds the organizations of sessions, from memory where that is as good as asking the store: the
 /// same holds of it as of [`KeyResolver`](super::KeyResolver). What a verdict does not depend on, such
-/// as the name, may be older until it is told to [forget](OrganizationResolver::forget).
+/// as the name, may be older until it is told to
+/// [forget](OrganizationResolver::forget_organization).
 #[async_trait]
 pub trait OrganizationResolver: Send + Sync {
     /// Our organization for this one at Clerk.
@@ -22,7 +23,7 @@ pub trait OrganizationResolver: Send + Sync {
     ) -> Result<Option<Organization>, Unavailable>;
 
     /// Asks the store the next time, about this organization.
-    fn forget(&self, id: OrganizationId);
+    fn forget_organization(&self, id: OrganizationId);
 }
 
 /// The store itself, asked each time.
@@ -32,8 +33,8 @@ impl<T: Organizations + ?Sized> OrganizationResolver for T {
         &self,
         id: &ClerkOrganizationId,
     ) -> Result<Option<Organization>, Unavailable> {
-        self.find_by_clerk_id(id).await
+        self.find_organization_by_clerk_id(id).await
     }
 
-    fn forget(&self, _: OrganizationId) {}
+    fn forget_organization(&self, _: OrganizationId) {}
 }

@@ -40,32 +40,30 @@ pub trait PepperRegistry: Send + Sync {
     /// where it is registered, and says what is recorded. A recorded pepper never changes.
     ///
     /// # Errors
-    /// [`Unavailable`] where the store did not answer in time; then any part of it may be stored.
-    async fn announce(
+    /// [`Unavailable`]; then any part of it may be stored, and to call again does no harm.
+    async fn announce_peppers(
         &self,
         replica: ReplicaId,
-        peppers: &[PepperCheck],
+        peppers: Vec<PepperCheck>,
     ) -> Result<Vec<RecordedPepper>, Unavailable>;
 
     /// Gives `pepper`, which is recorded, the highest turn, unless a registered replica other than
     /// `replica` has not said that it has it. Whether it was given.
     ///
     /// # Errors
-    /// [`Unavailable`] where the store did not answer in time, or another got its turn just now; then
-    /// it may have been given or not.
-    async fn take_turn(&self, replica: ReplicaId, pepper: &PepperId) -> Result<bool, Unavailable>;
+    /// [`Unavailable`]; then it may have been given or not.
+    async fn take_turn(&self, replica: ReplicaId, pepper: PepperId) -> Result<bool, Unavailable>;
 
     /// Which peppers the keys need that are good at `at`. It reads all keys.
     ///
     /// # Errors
-    /// [`Unavailable`] where the store did not answer in time.
-    async fn uses(&self, at: Timestamp) -> Result<Vec<PepperUse>, Unavailable>;
+    /// [`Unavailable`].
+    async fn count_pepper_uses(&self, at: Timestamp) -> Result<Vec<PepperUse>, Unavailable>;
 
     /// Stores keys under other digests. One that is not stored as it was, or is revoked, or is being
     /// changed by somebody else, stays as it is. Each is a change in the feed.
     ///
     /// # Errors
-    /// [`Unavailable`] where the store did not answer in time; then all or none of it is stored, and to
-    /// call again does no harm.
-    async fn rehash(&self, keys: &[Rehash]) -> Result<(), Unavailable>;
+    /// [`Unavailable`]; then all or none of it is stored, and to call again does no harm.
+    async fn rehash_keys(&self, keys: Vec<Rehash>) -> Result<(), Unavailable>;
 }

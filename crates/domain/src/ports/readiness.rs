@@ -9,9 +9,10 @@ use super::Unavailable;
 /// Whether a dependency can be worked with right now.
 #[async_trait]
 pub trait Readiness: Send + Sync {
-    /// Asks the dependency something cheap.
+    /// Asks the dependency something cheap that only one can answer that can be worked with: it reads, and it could
+    /// write.
     ///
     /// # Errors
-    /// [`Unavailable`] where it does not answer, or is not in a state to serve.
-    async fn check(&self) -> Result<(), Unavailable>;
+    /// [`Unavailable`], also where it is in no state to serve.
+    async fn check_readiness(&self) -> Result<(), Unavailable>;
 }

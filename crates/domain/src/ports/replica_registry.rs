@@ -6,32 +6,33 @@ use core::time::Duration;
 use async_trait::async_trait;
 
 use super::{FeedPosition, Unavailable};
+use crate::model::Sequence;
 
 /// A replica: one process that remembers keys. Random, and another one after a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ReplicaId(pub [u8; 16]);
 
-/// How far a replica has got, and on which line of history.
+/// How far a replica has got, and in which epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeedProgress {
     /// The number of the last event.
-    pub sequence: i64,
-    /// The line of history, as in [`FeedPosition::history`].
-    pub history: [u8; 16],
+    pub sequence: Sequence,
+    /// The epoch, as in [`FeedPosition::epoch`].
+    pub epoch: [u8; 16],
 }
 
 impl FeedProgress {
-    /// Whether whoever got to here has obeyed all that is told up to `target`. Numbers of two lines
+    /// Whether whoever got to here has obeyed all that is told up to `target`. Numbers of two epochs
     /// cannot be compared: after a failover the same one can stand for another event.
     #[must_use]
     pub fn covers(&self, target: &Self) -> bool {
-        self.history == target.history && self.sequence >= target.sequence
+        self.epoch == target.epoch && self.sequence >= target.sequence
     }
 }
 
 impl From<FeedPosition> for FeedProgress {
     fn from(position: FeedPosition) -> Self {
-        Self { sequence: position.sequence, history: position.history }
+        Self { sequence: position.sequence, epoch: position.epoch }
     }
 }
 
@@ -46,7 +47,7 @@ pub struct RegisteredReplica {
     pub confirmed: Option<FeedProgress>,
     /// One more each time that it registers, renews or confirms: one that does not change any more belongs
     /// to a replica that is gone or cut off. It begins where no registration of the replica before has
-    /// been: whoever is late and means that one must not remove this one.
+    /// been, at a random number: whoever is late and means that one must not remove this one.
     pub renewals: i64,
 }
 
@@ -66,8 +67,8 @@ pub struct Registry {
 /// - A replica registers before it takes its first lease, and takes one only from a poll that tells
 ///   it that it is registered ([`FeedHead::registered`](super::FeedHead::registered)).
 /// - It confirms a position after it has obeyed everything up to it.
-/// - It is removed in two steps: [`retire`](Self::retire), after which no poll tells it that it is
-///   registered, and, once its lease has run out since, [`forget`](Self::forget). A replica that is
+/// - It is removed in two steps: [`retire_replica`](Self::retire_replica), after which no poll tells it that it is
+///   registered, and, once its lease has run out since, [`forget_replica`](Self::forget_replica). A replica that is
 ///   still there registers again.
 ///
 /// Registrations and retirements must be as durable as revocations: a store that loses one with a
@@ -78,34 +79,34 @@ pub trait ReplicaRegistry: Send + Sync {
     /// where it has one: it is not retired then any more. What it has confirmed stays.
     ///
     /// # Errors
-    /// [`Unavailable`] where the store did not answer in time; then it may be registered or not.
-    async fn register(&self, id: ReplicaId, lease: Duration) -> Result<(), Unavailable>;
+    /// [`Unavailable`]; then it may be registered or not.
+    async fn register_replica(&self, id: ReplicaId, lease: Duration) -> Result<(), Unavailable>;
 
     /// Stores that the replica has obeyed everything up to `progress`, and that it is there. Nothing
     /// happens where it is not registered.
     ///
     /// # Errors
-    /// [`Unavailable`] where the store did not answer in time; then it may be stored or not.
-    async fn confirm(&self, id: ReplicaId, progress: &FeedProgress) -> Result<(), Unavailable>;
+    /// [`Unavailable`]; then it may be stored or not.
+    async fn confirm_progress(&self, id: ReplicaId, progress: FeedProgress) -> Result<(), Unavailable>;
 
     /// Everybody who is registered, retired ones too, and the end of the feed, in one state of the
     /// store: what was committed before this call is seen.
     ///
     /// # Errors
-    /// [`Unavailable`] where the store did not answer in time.
-    async fn registry(&self) -> Result<Registry, Unavailable>;
+    /// [`Unavailable`].
+    async fn read_registry(&self) -> Result<Registry, Unavailable>;
 
     /// Retires the replica, unless it has renewed its registration since `renewals`: once this has
     /// come back with `true`, no poll tells it that it is registered until it registers again.
     ///
     /// # Errors
-    /// [`Unavailable`] where the store did not answer in time; then it may be retired or not.
-    async fn retire(&self, id: ReplicaId, renewals: i64) -> Result<bool, Unavailable>;
+    /// [`Unavailable`]; then it may be retired or not.
+    async fn retire_replica(&self, id: ReplicaId, renewals: i64) -> Result<bool, Unavailable>;
 
     /// Removes the replica if it is retired and has not renewed its registration since `renewals`.
     /// To be called when its lease has run out since it was retired.
     ///
     /// # Errors
-    /// [`Unavailable`] where the store did not answer in time; then it may be removed or not.
-    async fn forget(&self, id: ReplicaId, renewals: i64) -> Result<(), Unavailable>;
+    /// [`Unavailable`]; then it may be removed or not.
+    async fn forget_replica(&self, id: ReplicaId, renewals: i64) -> Result<(), Unavailable>;
 }

@@ -3,8 +3,12 @@
 use alloc::string::{String, ToString};
 use core::fmt;
 
-/// Something that the service depends on did not do its work: it is down, too slow, or holds what
-/// it must not hold. Callers get 503 and may try again.
+/// Something that the service depends on gave no answer: it is down, too slow, locked by somebody else, or what it
+/// said cannot be read. Callers get 503 and may try again.
+///
+/// It is never the outcome of a request that was understood and judged: that a thing is not there, is there already,
+/// or is forbidden, is in the method's answer. A row that cannot be read fails the whole call with this error, since
+/// a list or a verdict without the row would be wrong; the text says so, for it does not pass by itself.
 ///
 /// Its text is for the operator's log. An adapter must put nothing of a row into it: a database's
 /// own message can hold a digest (PostgreSQL's `DETAIL: Key (digest)=(…) already exists`), so

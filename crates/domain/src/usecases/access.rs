@@ -63,7 +63,7 @@ impl Management {
             request: context.clone(),
             occurrences: NonZeroU32::MIN,
         };
-        self.audit.append(&event).await
+        self.audit.append_event(event).await
     }
 }
 

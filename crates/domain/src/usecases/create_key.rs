@@ -76,8 +76,9 @@ impl Management {
             context,
         );
         let event = AuditEvent { details: EventDetails::of_key(key), ..event };
-        match self.keys.insert(&new, &event).await? {
-            Insertion::Inserted => Ok(CreatedKey { key: new.key, plaintext }),
+        let key = key.clone();
+        match self.keys.insert_key(new, event).await? {
+            Insertion::Inserted => Ok(CreatedKey { key, plaintext }),
             Insertion::Denied(denial) => Err(denial.into()),
             Insertion::CreatorInactive => Err(CreateKeyError::CreatorInactive),
             // With 190 random bits this is a broken random source, not a coincidence.

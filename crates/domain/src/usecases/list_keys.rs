@@ -1,7 +1,6 @@
 //! Listing keys.
 
 use alloc::{sync::Arc, vec::Vec};
-use core::num::NonZeroU32;
 
 use futures_core::Stream;
 use futures_util::stream;
@@ -10,11 +9,11 @@ use super::Management;
 use crate::{
     model::{ApiKey, KeyId},
     policy::{ListKeys, Permit},
-    ports::{KeyStore, Unavailable},
+    ports::{KeyQuery, KeyStore, Limit, Unavailable},
 };
 
 /// How many keys are read at once where the caller sets no limit.
-pub const PAGE_SIZE: NonZeroU32 = NonZeroU32::new(500).unwrap();
+pub const PAGE_SIZE: Limit = Limit::new(500).unwrap();
 
 /// A part of a listing, newest first.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,7 +25,7 @@ pub struct KeyPage {
 }
 
 impl Management {
-    /// One page: up to `limit` keys older than `before`.
+    /// One page: up to `limit` keys older than `before`, and fewer than [`Limit::MAX`].
     ///
     /// # Errors
     /// [`Unavailable`] where the store did not answer.
@@ -34,13 +33,15 @@ impl Management {
         &self,
         permit: &Permit<ListKeys>,
         before: Option<KeyId>,
-        limit: NonZeroU32,
+        limit: Limit,
     ) -> Result<KeyPage, Unavailable> {
-        let wanted = usize::try_from(limit.get()).unwrap_or(usize::MAX);
         // One more than asked for tells whether there is a next page.
-        let mut keys = self.keys.list(permit.organization_id(), before, limit.saturating_add(1)).await?;
-        let next = (keys.len() > wanted).then(|| keys.get(wanted - 1).map(|key| key.id)).flatten();
-        keys.truncate(wanted);
+        let limit = limit.one_more();
+        let mut keys =
+            self.keys.list_keys(KeyQuery { organization: permit.organization_id(), before, limit }).await?;
+        let more = keys.len() == usize::from(limit.get());
+        keys.truncate(usize::from(limit.get()) - 1);
+        let next = keys.last().filter(|_| more).map(|key| key.id);
         Ok(KeyPage { keys, next })
     }
 
@@ -57,16 +58,17 @@ impl Management {
     ) -> Result<impl Stream<Item = Result<Vec<ApiKey>, Unavailable>> + use<>, Unavailable> {
         let organization = permit.organization_id();
         let store = Arc::clone(&self.keys);
-        let first = store.list(organization, before, PAGE_SIZE).await?;
+        let query = KeyQuery { organization, before, limit: PAGE_SIZE };
+        let first = store.list_keys(query).await?;
         Ok(stream::try_unfold(Some(Next::Page(first)), move |next| {
             let store: Arc<dyn KeyStore> = Arc::clone(&store);
             async move {
                 let page = match next {
                     None => return Ok(None),
                     Some(Next::Page(page)) => page,
-                    Some(Next::After(id)) => store.list(organization, Some(id), PAGE_SIZE).await?,
+                    Some(Next::After(id)) => store.list_keys(KeyQuery { before: Some(id), ..query }).await?,
                 };
-                let full = page.len() == PAGE_SIZE.get() as usize;
+                let full = page.len() == usize::from(PAGE_SIZE.get());
                 let rest = page.last().filter(|_| full).map(|key| Next::After(key.id));
                 Ok(Some((page, rest)))
             }

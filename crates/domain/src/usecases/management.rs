@@ -57,7 +57,7 @@ impl Management {
     }
 
     async fn stored(&self, id: OrganizationId) -> Result<Organization, Unavailable> {
-        let found = self.organizations.find(id).await?;
+        let found = self.organizations.find_organization(id).await?;
         found.ok_or_else(|| Unavailable::new("store", "lost the organization"))
     }
 }

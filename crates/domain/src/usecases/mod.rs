@@ -32,9 +32,12 @@ pub use sessions::{Provisioning, Sessions};
 pub use verdicts::{Verdicts, Verification};
 pub use viewer::{AuthSource, Principal, Viewer};
 
-use crate::model::{
-    Actor, AuditAction, AuditEvent, AuditOutcome, EventDetails, KeyId, OrganizationId, RequestContext,
-    Timestamp,
+use crate::{
+    model::{
+        Actor, AuditAction, AuditEvent, AuditOutcome, EventDetails, KeyId, Organization, OrganizationId,
+        RequestContext, Timestamp,
+    },
+    ports::{OrganizationInsertion, Unavailable},
 };
 
 /// The event of something that was done.
@@ -59,4 +62,10 @@ fn done(
         request: context.clone(),
         occurrences: NonZeroU32::MIN,
     }
+}
+
+/// The organization that is stored after its creation.
+fn stored(insertion: OrganizationInsertion) -> Result<Organization, Unavailable> {
+    // With 62 random bits beside the time a duplicate is a broken random source, not a coincidence.
+    insertion.stored().ok_or_else(|| Unavailable::new("entropy", "made an organization's id that exists"))
 }

@@ -1,16 +1,18 @@
 //! What operators do, who have access to the store itself.
 
 use alloc::{sync::Arc, vec::Vec};
-use core::{num::NonZeroU32, time::Duration};
+use core::time::Duration;
 
-use super::{Environment, done};
+use super::{Environment, done, stored};
 use crate::{
     model::{
         AuditAction, AuditEvent, ClerkLink, EventDetails, Organization, OrganizationId, OrganizationName,
         Renaming, RequestContext, Slug, Suspension, SuspensionReason, Timestamp,
     },
     policy::{ManageOrganizations, Permit},
-    ports::{AuditLog, Change, Organizations, Replicas, Unavailable},
+    ports::{
+        AuditLog, Change, Limit, Organizations, RenameOrganization, Replicas, SetSuspension, Unavailable,
+    },
 };
 
 /// An organization to be created by an operator.
@@ -67,7 +69,7 @@ impl Operators {
         let event =
             done(AuditAction::CreateOrganization, now, permit.actor(), organization.id, None, context);
         let event = AuditEvent { details: EventDetails::of_organization(&organization), ..event };
-        self.organizations.create(&organization, &event).await
+        self.organizations.create_organization(organization, event).await.and_then(stored)
     }
 
     /// The organization with this id.
@@ -75,7 +77,7 @@ impl Operators {
     /// # Errors
     /// [`Unavailable`] where the store did not answer.
     pub async fn find_organization(&self, id: OrganizationId) -> Result<Option<Organization>, Unavailable> {
-        self.organizations.find(id).await
+        self.organizations.find_organization(id).await
     }
 
     /// Up to `limit` organizations after `after`, oldest first.
@@ -85,9 +87,9 @@ impl Operators {
     pub async fn list_organizations(
         &self,
         after: Option<OrganizationId>,
-        limit: NonZeroU32,
+        limit: Limit,
     ) -> Result<Vec<Organization>, Unavailable> {
-        self.organizations.list(after, limit).await
+        self.organizations.list_organizations(after, limit).await
     }
 
     /// Calls the permit's organization something else. `None` where there is no such organization.
@@ -97,12 +99,12 @@ impl Operators {
     pub async fn rename_organization(
         &self,
         permit: &Permit<ManageOrganizations>,
-        renaming: &Renaming,
+        renaming: Renaming,
         context: &RequestContext,
     ) -> Result<Option<Organization>, Unavailable> {
         let (id, now) = (permit.organization_id(), self.environment.now());
         let event = done(AuditAction::RenameOrganization, now, permit.actor(), id, None, context);
-        self.organizations.rename(id, renaming, now, &event).await
+        self.organizations.rename_organization(RenameOrganization { id, renaming, at: now, event }).await
     }
 
     /// Suspends the permit's organization: when this comes back, all its callers get 403, whichever
@@ -121,7 +123,8 @@ impl Operators {
         let event = done(AuditAction::SuspendOrganization, now, permit.actor(), id, None, context);
         let details = suspension.reason.as_ref().map(|reason| EventDetails::because(reason));
         let event = AuditEvent { details: details.unwrap_or_default(), ..event };
-        let changed = self.organizations.set_suspension(id, Some(&suspension), now, &event).await?;
+        let set = SetSuspension { id, suspension: Some(suspension), at: now, event };
+        let changed = self.organizations.set_suspension(set).await?;
         self.replicas.until_obeyed(Change::Organization(id)).await;
         Ok(changed)
     }
@@ -138,7 +141,8 @@ impl Operators {
     ) -> Result<Option<Organization>, Unavailable> {
         let (id, now) = (permit.organization_id(), self.environment.now());
         let event = done(AuditAction::ResumeOrganization, now, permit.actor(), id, None, context);
-        let changed = self.organizations.set_suspension(id, None, now, &event).await?;
+        let set = SetSuspension { id, suspension: None, at: now, event };
+        let changed = self.organizations.set_suspension(set).await?;
         self.replicas.until_obeyed(Change::Organization(id)).await;
         Ok(changed)
     }
@@ -148,11 +152,11 @@ impl Operators {
     ///
     /// # Errors
     /// [`Unavailable`] where the store did not answer in time.
-    pub async fn expire_audit_events(&self, keep: Duration, at_most: NonZeroU32) -> Result<u64, Unavailable> {
+    pub async fn expire_audit_events(&self, keep: Duration, at_most: Limit) -> Result<u64, Unavailable> {
         let keep = i64::try_from(keep.as_micros()).unwrap_or(i64::MAX);
         let before = self.environment.now().unix_micros().saturating_sub(keep);
         match Timestamp::from_unix_micros(before) {
-            Some(before) => self.audit.expire(before, at_most).await,
+            Some(before) => self.audit.expire_events(before, at_most).await,
             // Before there were years.
             None => Ok(0),
         }

@@ -4,7 +4,7 @@ use super::{Management, done};
 use crate::{
     model::{AuditAction, RequestContext},
     policy::{Permit, RevokeKey},
-    ports::{Change, Revocation, Unavailable},
+    ports::{self, Change, Revocation, Unavailable},
 };
 
 /// Why nothing was revoked.
@@ -32,7 +32,7 @@ impl Management {
         let id = permit.action().0.ok_or(RevokeKeyError::NoSuchKey)?;
         let (organization, now) = (permit.organization_id(), self.environment.now());
         let event = done(AuditAction::RevokeKey, now, permit.actor(), organization, Some(id), context);
-        let revocation = self.keys.revoke(organization, id, now, &event).await?;
+        let revocation = self.keys.revoke_key(ports::RevokeKey { organization, id, at: now, event }).await?;
         let revocation = revocation.ok_or(RevokeKeyError::NoSuchKey)?;
         self.replicas.until_obeyed(Change::Key(id)).await;
         Ok(revocation)

@@ -3,14 +3,16 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use super::{Environment, done};
+use super::{Environment, done, stored};
 use crate::{
     model::{
         Actor, AuditAction, AuditEvent, ClerkLink, EventDetails, Organization, OrganizationId,
         OrganizationName, Renaming, RequestContext, Session, SessionCaller, SessionOrganization, Slug,
     },
     policy::RoleTable,
-    ports::{OrganizationResolver, Organizations, SessionError, SessionVerifier, Unavailable},
+    ports::{
+        OrganizationResolver, Organizations, RenameOrganization, SessionError, SessionVerifier, Unavailable,
+    },
     secret::BearerToken,
 };
 
@@ -92,7 +94,7 @@ impl Sessions {
             context,
         );
         let event = AuditEvent { details: EventDetails::of_organization(&organization), ..event };
-        self.organizations.create(&organization, &event).await.map(Some)
+        self.organizations.create_organization(organization, event).await.and_then(stored).map(Some)
     }
 
     /// The known organization with the slug that the session tells, stored where it is another one. A
@@ -114,9 +116,10 @@ impl Sessions {
         let renaming = Renaming { clerk_slug: Some(told.clone()), ..Renaming::default() };
         let actor = Actor::User(session.user_id.clone());
         let event = done(AuditAction::RenameOrganization, now, &actor, known.id, None, context);
-        match self.organizations.rename(known.id, &renaming, now, &event).await {
+        let rename = RenameOrganization { id: known.id, renaming, at: now, event };
+        match self.organizations.rename_organization(rename).await {
             Ok(Some(renamed)) => {
-                self.resolver.forget(known.id);
+                self.resolver.forget_organization(known.id);
                 renamed
             }
             // An old slug is no reason to turn anybody away. The next session tries again.

@@ -45,7 +45,7 @@ impl Verdicts {
     /// [`Unavailable`] where something that they need is not there.
     pub async fn ready(&self) -> Result<(), Unavailable> {
         self.environment.peppers_are_right()?;
-        self.readiness.check().await
+        self.readiness.check_readiness().await
     }
 
     /// Is the key good for what is required? `None` is a text that can be no key: it is not asked for,

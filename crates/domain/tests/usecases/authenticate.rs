@@ -71,7 +71,7 @@ async fn a_project_key_with_a_scope_beyond_its_project_is_refused_at_use() {
         key.project_id = ProjectId::parse("p1").ok();
         key.scopes = fixtures::scopes(&[scope]);
         let new = NewKey { key, digest: digest.clone(), creator: Creator::Operator };
-        let _ = planted.store.insert(&new, &fixtures::created(&new)).await.unwrap();
+        let _ = planted.store.insert_key(new.clone(), fixtures::created(&new)).await.unwrap();
         assert_eq!(planted.sign_in(created.plaintext.expose()).await.is_ok(), good, "{scope:?}");
     }
 }
@@ -92,6 +92,6 @@ async fn digest_of(
         secret::{Pepper, PepperId, Peppers},
     };
     let peppers = Peppers::new(Pepper::new(PepperId::parse("1").unwrap(), [1; 32].into()), vec![]).unwrap();
-    let found = service.store.find_by_digest(&[peppers.digest(plaintext).unwrap()]).await.unwrap();
+    let found = service.store.find_key_by_digest(&[peppers.digest(plaintext).unwrap()]).await.unwrap();
     found.unwrap().digest
 }

@@ -1,12 +1,10 @@
 //! Listing keys.
 
-use std::num::NonZeroU32;
-
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::ApiKey,
     policy::Permit,
-    ports::KeyStore,
+    ports::{KeyStore, Limit},
     usecases::{PAGE_SIZE, Provisioning},
 };
 use futures_util::TryStreamExt;
@@ -21,12 +19,12 @@ async fn the_stream_is_complete_at_and_around_the_page_size() {
         let organization = service.organization().await;
         for micros in 0..count {
             let new = fixtures::key(organization.id, fixtures::at(micros));
-            let _ = service.store.insert(&new, &fixtures::created(&new)).await.unwrap();
+            let _ = service.store.insert_key(new.clone(), fixtures::created(&new)).await.unwrap();
         }
         let permit = Permit::operator_lists_keys(&organization);
         let pages = service.management.list_keys(&permit, None).await.unwrap();
         let pages: Vec<Vec<ApiKey>> = pages.try_collect().await.unwrap();
-        assert!(pages.iter().all(|one| one.len() <= PAGE_SIZE.get() as usize));
+        assert!(pages.iter().all(|one| one.len() <= usize::from(PAGE_SIZE.get())));
         let keys = pages.concat();
         assert_eq!(i64::try_from(keys.len()).unwrap(), count);
         assert!(keys.is_sorted_by(|a, b| a.id > b.id));
@@ -39,14 +37,14 @@ async fn a_page_names_the_next_one_only_where_there_is_one() {
     let organization = service.organization().await;
     for micros in 0..4 {
         let new = fixtures::key(organization.id, fixtures::at(micros));
-        let _ = service.store.insert(&new, &fixtures::created(&new)).await.unwrap();
+        let _ = service.store.insert_key(new.clone(), fixtures::created(&new)).await.unwrap();
     }
     let permit = Permit::operator_lists_keys(&organization);
-    let two = NonZeroU32::new(2).unwrap();
+    let two = Limit::new(2).unwrap();
     let first = service.management.list_key_page(&permit, None, two).await.unwrap();
     assert_eq!(first.next, first.keys.last().map(|key| key.id));
     let second = service.management.list_key_page(&permit, first.next, two).await.unwrap();
     assert_eq!((second.keys.len(), second.next), (2, None));
-    let all = service.management.list_key_page(&permit, None, NonZeroU32::new(4).unwrap()).await.unwrap();
+    let all = service.management.list_key_page(&permit, None, Limit::new(4).unwrap()).await.unwrap();
     assert_eq!((all.keys.len(), all.next), (4, None));
 }

@@ -1,9 +1,13 @@
 //! From a session's organization at Clerk to ours.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::sync::Arc;
 
 use capykeys_conformance::fixtures;
-use capykeys_domain::{model::AuditAction, ports::Organizations, usecases::Provisioning};
+use capykeys_domain::{
+    model::AuditAction,
+    ports::{Limit, Organizations},
+    usecases::Provisioning,
+};
 
 use super::service::Service;
 
@@ -21,7 +25,7 @@ async fn an_administrators_first_session_creates_the_organization_once() {
     }
     ids.dedup();
     assert_eq!(ids.len(), 1);
-    let all = Organizations::list(&service.store, None, NonZeroU32::MAX).await.unwrap();
+    let all = service.store.list_organizations(None, Limit::MAX).await.unwrap();
     assert_eq!(all.len(), 1);
     assert_eq!((all[0].name.as_str(), all[0].slug.as_str()), ("acme", "acme"));
 }
@@ -52,7 +56,7 @@ async fn everybody_finds_one_that_is_there() {
 async fn slug_after(service: &Service, told: Option<&str>, impersonated: bool) -> Option<String> {
     service.add_session_with_slug("a.b.c", Some("org_2known"), "member", impersonated, told);
     let id = service.sign_in("a.b.c").await.unwrap().organization_id().unwrap();
-    Organizations::find(&service.store, id).await.unwrap().unwrap().clerk.unwrap().slug
+    service.store.find_organization(id).await.unwrap().unwrap().clerk.unwrap().slug
 }
 
 #[tokio::test]
@@ -74,7 +78,7 @@ async fn a_slug_that_was_changed_at_clerk_is_followed_once_and_not_back() {
     }
     assert_eq!(service.store.counts().2, 2, "one event for one renaming");
     assert_eq!(slug_after(&service, Some("again"), false).await.as_deref(), Some("again"));
-    let stored = Organizations::find(&service.store, organization.id).await.unwrap().unwrap();
+    let stored = service.store.find_organization(organization.id).await.unwrap().unwrap();
     assert_eq!((stored.name, stored.slug), (organization.name, organization.slug));
 }
 
@@ -84,6 +88,6 @@ async fn a_slug_that_was_not_known_is_taken_from_the_first_session() {
     let mut new = fixtures::organization_at_clerk(fixtures::at(0), "org_2known");
     new.clerk.as_mut().unwrap().slug = None;
     let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), new.id, None);
-    service.store.create(&new, &event).await.unwrap();
+    let _ = service.store.create_organization(new.clone(), event).await.unwrap();
     assert_eq!(slug_after(&service, Some("told"), false).await.as_deref(), Some("told"));
 }

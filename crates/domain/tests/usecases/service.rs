@@ -131,7 +131,7 @@ impl Service {
             new.id,
             None,
         );
-        self.store.create(&new, &event).await.unwrap()
+        self.store.create_organization(new, event).await.unwrap().stored().unwrap()
     }
 
     pub(crate) async fn key(&self, organization: &Organization, scopes: &[&str]) -> CreatedKey {

@@ -49,7 +49,7 @@ impl Service {
         let (store, sessions) = (Arc::new(ModelStore::default()), Arc::new(Sessions::default()));
         let new = fixtures::organization_at_clerk(fixtures::at(0), AT_CLERK);
         let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), new.id, None);
-        let organization = store.create(&new, &event).await.unwrap();
+        let organization = store.create_organization(new, event).await.unwrap().stored().unwrap();
         let pepper = Pepper::new(PepperId::parse("1").unwrap(), [1; 32].into());
         let peppers = Peppers::new(pepper, Vec::new()).unwrap();
         let environment = Arc::new(Environment::new(

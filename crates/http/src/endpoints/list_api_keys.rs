@@ -1,6 +1,6 @@
 //! `GET /v1/organizations/{orgID}/api-keys`.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::sync::Arc;
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -9,7 +9,7 @@ use actix_web::{
 };
 use capykeys_domain::{
     model::{ApiKey, KeyId},
-    ports::Unavailable,
+    ports::{Limit, Unavailable},
     usecases::Management,
 };
 use futures_util::{Stream, stream};
@@ -78,6 +78,6 @@ fn listing(
 
 /// RFC 8288. A query alone, which is resolved against the address that was asked: a proxy may serve the
 /// API below a path that is not known here.
-fn next_page(limit: NonZeroU32, cursor: KeyId) -> String {
+fn next_page(limit: Limit, cursor: KeyId) -> String {
     format!(r#"<?limit={limit}&cursor={cursor}>; rel="next""#)
 }

@@ -1,9 +1,7 @@
 //! Which part of a listing is asked for.
 
-use std::num::NonZeroU32;
-
 use actix_web::web::Query;
-use capykeys_domain::model::KeyId;
+use capykeys_domain::{model::KeyId, ports::Limit};
 
 use crate::error::ApiError;
 
@@ -14,7 +12,7 @@ const CURSOR_RULE: &str = "`cursor` must be the id of an API key.";
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Page {
     /// How many keys; all where it is not said.
-    pub(crate) limit: Option<NonZeroU32>,
+    pub(crate) limit: Option<Limit>,
     /// The last key of the page before.
     pub(crate) cursor: Option<KeyId>,
 }
@@ -52,10 +50,10 @@ fn only<'a>(
     Ok(first.filter(|value| !value.is_empty()))
 }
 
-fn parse_limit(text: &str) -> Option<NonZeroU32> {
+fn parse_limit(text: &str) -> Option<Limit> {
     // The standard parser accepts a sign as well.
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten().filter(|limit: &NonZeroU32| limit.get() <= 1_000)
+    digits.then(|| text.parse().ok()).flatten().filter(|limit| *limit <= 1_000).and_then(Limit::new)
 }
 
 #[cfg(test)]
@@ -72,7 +70,7 @@ mod tests {
             assert_eq!(Page::parse(query).unwrap(), Page { limit: None, cursor: None }, "{query}");
         }
         let page = Page::parse("limit=1000&cursor=key_01h455vb4pex5vsknk084sn02q").unwrap();
-        assert_eq!(page.limit, NonZeroU32::new(1_000));
+        assert_eq!(page.limit, Limit::new(1_000));
         assert_eq!(page.cursor, KeyId::parse("key_01h455vb4pex5vsknk084sn02q"));
     }
 

@@ -84,7 +84,7 @@ async fn an_organization_is_shown_as_it_is_called_now() {
     let permit = Permit::operator_manages(site.organization.id);
     let renaming = Renaming { name: OrganizationName::parse("Acme & Sons").ok(), ..Renaming::default() };
     site.clock.advance(1);
-    site.operators.rename_organization(&permit, &renaming, &context()).await.unwrap().unwrap();
+    site.operators.rename_organization(&permit, renaming, &context()).await.unwrap().unwrap();
     for path in ["/v1/me".to_owned(), format!("/v1/organizations/{}", site.organization.id)] {
         let organization = site.send_as(&key, "GET", &path, "").json()["organization"].clone();
         assert_eq!(organization["name"], "Acme & Sons", "{path}");

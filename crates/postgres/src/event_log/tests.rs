@@ -2,12 +2,15 @@
 //! later one, and other looks and commits come between.
 
 use capykeys_conformance::fixtures;
-use capykeys_domain::model::AuditAction;
+use capykeys_domain::{
+    model::{AuditAction, Sequence},
+    ports::Limit,
+};
 use proptest::prelude::*;
 
 use super::*;
 
-const HISTORY: [u8; 16] = [1; 16];
+const EPOCH: [u8; 16] = [1; 16];
 const READERS: usize = 3;
 
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +114,7 @@ impl World {
     }
 
     fn answer(&mut self, reader: usize) {
-        let limit = NonZeroU32::MIN.saturating_add(u32::try_from(reader).unwrap() * 2);
+        let limit = Limit::new(u16::try_from(reader).unwrap() * 2 + 1).unwrap();
         let Reader { told, look, locks } = &mut self.readers[reader];
         let (Some((visible, known)), Some((writers, drawn))) =
             (look.take_if(|_| locks.is_some()), locks.take())
@@ -120,23 +123,26 @@ impl World {
         };
         let last = told.last().copied().unwrap_or(0);
         let page: Vec<_> = visible.iter().copied().filter(|&number| number > last).collect();
-        let page = &page[..page.len().min(limit.get() as usize + 1)];
+        let page = &page[..page.len().min(usize::from(limit.get()) + 1)];
         let has_gap = page.last().is_some_and(|&end| end - last > i64::try_from(page.len()).unwrap());
         let id = fixtures::organization(fixtures::at(0)).id;
         let event = fixtures::event(AuditAction::ListKeys, fixtures::at(0), id, None);
         let look = Look {
-            position: EventPosition { sequence: last, history: HISTORY },
-            newest: visible.last().copied().unwrap_or(0),
-            drawn,
-            expired_through: 0,
+            position: EventPosition { sequence: fixtures::sequence(last), epoch: EPOCH },
+            newest: fixtures::sequence(visible.last().copied().unwrap_or(0)),
+            drawn: fixtures::sequence(drawn),
+            expired_through: Sequence::START,
             writers: has_gap.then_some(writers),
-            records: page.iter().map(|&sequence| AuditRecord { sequence, event: event.clone() }).collect(),
+            records: page
+                .iter()
+                .map(|&number| AuditRecord { sequence: fixtures::sequence(number), event: event.clone() })
+                .collect(),
         };
         let asked = look.position;
-        let Followed::Events { events, .. } = self.gaps.tell(look, known, Some(&asked), limit) else {
+        let Followed::Events { events, .. } = self.gaps.tell(look, known, Some(asked), limit) else {
             panic!("diverged")
         };
-        told.extend(events.iter().map(|one| one.sequence));
+        told.extend(events.iter().map(|one| one.sequence.get()));
     }
 }
 

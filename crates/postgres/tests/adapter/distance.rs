@@ -22,7 +22,7 @@ const DEADLINE: Duration = Duration::from_millis(450);
 const LIMIT: Duration = Duration::from_secs(10);
 
 async fn look_up(store: &PostgresStore) -> Result<(), Unavailable> {
-    store.find_by_digest(&[fixtures::digest([1; 32])]).await.map(drop)
+    store.find_key_by_digest(&[fixtures::digest([1; 32])]).await.map(drop)
 }
 
 /// Waits until a lookup succeeds.
@@ -152,6 +152,6 @@ async fn a_password_that_was_rotated_is_read_again() {
     kept.lock().unwrap().clone_from(&url("new"));
     cluster.stop();
     cluster.start_again();
-    store.check().await.unwrap();
+    store.check_readiness().await.unwrap();
     assert!(!format!("{store:?} {settings:?}").contains("new"));
 }

@@ -17,7 +17,7 @@ const REFUSED_WITHIN: Duration = Duration::from_secs(1);
 const SERVED_WITHIN: Duration = Duration::from_secs(2);
 
 async fn look_up(store: &PostgresStore) -> Result<(), Unavailable> {
-    store.find_by_digest(&[fixtures::digest([1; 32])]).await.map(drop)
+    store.find_key_by_digest(&[fixtures::digest([1; 32])]).await.map(drop)
 }
 
 /// All connections of the pool are open and were just used.
@@ -146,6 +146,6 @@ fn connections_outlive_the_runtime_that_asked_for_them() {
     let database = single().block_on(database());
     let one = PostgresSettings { pool_size: 1, ..PostgresSettings::new(shared().url(&database)) };
     let store = PostgresStore::new(&one, connections.handle().clone()).unwrap();
-    single().block_on(store.check()).unwrap();
-    single().block_on(store.check()).unwrap();
+    single().block_on(store.check_readiness()).unwrap();
+    single().block_on(store.check_readiness()).unwrap();
 }

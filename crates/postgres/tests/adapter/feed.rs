@@ -7,7 +7,10 @@ use capykeys_cache::{CacheSettings, CachedStore, VerificationCache};
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::AuditAction,
-    ports::{Change, ChangeFeed, FeedPosition, KeyLookup, KeyResolver, KeyStore, NewKey, Poll, ReplicaId},
+    ports::{
+        Change, ChangeFeed, FeedPosition, FeedQuery, KeyLookup, KeyResolver, KeyStore, Limit, NewKey, Poll,
+        ReplicaId, RevokeKey,
+    },
 };
 use capykeys_postgres::PostgresStore;
 use capykeys_testkit::Cluster;
@@ -27,7 +30,11 @@ pub(crate) const READER: ReplicaId = ReplicaId([0; 16]);
 
 /// What is told after `position`, which must not have diverged, and the position then.
 pub(crate) async fn told(store: &PostgresStore, position: &FeedPosition) -> (Vec<Change>, FeedPosition) {
-    match store.poll(READER, position, 1_000.try_into().unwrap()).await.unwrap() {
+    match store
+        .poll_changes(FeedQuery { reader: READER, after: *position, limit: Limit::new(1_000).unwrap() })
+        .await
+        .unwrap()
+    {
         Poll::Changes { changes, position, complete, .. } => {
             assert!(complete);
             (changes, position)
@@ -37,27 +44,29 @@ pub(crate) async fn told(store: &PostgresStore, position: &FeedPosition) -> (Vec
 }
 
 pub(crate) async fn diverged(store: &PostgresStore, position: &FeedPosition) -> bool {
-    matches!(store.poll(READER, position, 1_000.try_into().unwrap()).await.unwrap(), Poll::Diverged(_))
+    matches!(
+        store
+            .poll_changes(FeedQuery { reader: READER, after: *position, limit: Limit::new(1_000).unwrap() })
+            .await
+            .unwrap(),
+        Poll::Diverged(_)
+    )
 }
 
 pub(crate) async fn end(store: &PostgresStore) -> FeedPosition {
-    store.head(READER).await.unwrap().position
+    store.feed_head(READER).await.unwrap().position
 }
 
 impl Scene {
     async fn another_key(&self, micros: i64) -> NewKey {
         let key = fixtures::key(self.organization.id, fixtures::at(micros));
-        let _ = self.store.insert(&key, &fixtures::created(&key)).await.unwrap();
+        let _ = self.store.insert_key(key.clone(), fixtures::created(&key)).await.unwrap();
         key
     }
 
     async fn revoke_now(&self, key: &NewKey) {
         let at = fixtures::at(9);
-        let _ = self
-            .store
-            .revoke(self.organization.id, key.key.id, at, &fixtures::revoked(&key.key, at))
-            .await
-            .unwrap();
+        let _ = self.store.revoke_key(fixtures::revoke(&key.key, at)).await.unwrap();
     }
 }
 
@@ -152,14 +161,13 @@ async fn a_revocation_that_commits_late_is_not_passed_by_a_later_one() {
         scene.run(&first).await;
         let (store, revoked) = (scene.store.clone(), second.key.clone());
         let revoking = tokio::spawn(async move {
-            let (at, id) = (fixtures::at(9), revoked.id);
-            store.revoke(revoked.organization_id, id, at, &fixtures::revoked(&revoked, at)).await.unwrap()
+            store.revoke_key(fixtures::revoke(&revoked, fixtures::at(9))).await.unwrap()
         });
         scene.until_it_waits().await;
         assert_eq!(told(&scene.store, &start).await, (vec![], start));
         // Those who revoke nothing do not wait.
         let third = scene.another_key(3).await;
-        assert!(scene.store.find_by_digest(&[third.digest]).await.unwrap().is_some());
+        assert!(scene.store.find_key_by_digest(&[third.digest]).await.unwrap().is_some());
 
         scene.run(ending).await;
         assert!(revoking.await.unwrap().unwrap().newly);
@@ -169,7 +177,7 @@ async fn a_revocation_that_commits_late_is_not_passed_by_a_later_one() {
         }
         let (changes, position) = told(&scene.store, &start).await;
         assert_eq!(changes, expected, "{ending}");
-        assert_eq!(position.sequence - start.sequence, i64::try_from(expected.len()).unwrap());
+        assert_eq!(position.sequence.since(start.sequence), expected.len() as u64);
     }
 }
 
@@ -196,8 +204,12 @@ async fn the_stores_time_is_the_servers_and_not_that_of_the_last_event() {
         scene.other.query_one(micros, &[]).await.unwrap().get::<_, i64>(0)
     };
     let before = now().await;
-    let head = scene.store.head(READER).await.unwrap();
-    let poll = scene.store.poll(READER, &head.position, 1.try_into().unwrap()).await.unwrap();
+    let head = scene.store.feed_head(READER).await.unwrap();
+    let poll = scene
+        .store
+        .poll_changes(FeedQuery { reader: READER, after: head.position, limit: Limit::new(1).unwrap() })
+        .await
+        .unwrap();
     let after = now().await;
     let Poll::Changes { store_time, .. } = poll else { panic!("{poll:?}") };
     for time in [head.store_time, store_time] {
@@ -227,10 +239,13 @@ async fn a_promoted_standby_is_another_history_for_every_reader() {
 
     let standby = Cluster::standby_of(&primary);
     let other = store(&patient(standby.url(&database)));
-    other.head(READER).await.unwrap_err();
+    other.feed_head(READER).await.unwrap_err();
     // Not even one whose settings let it connect.
     let reader = store(&patient(format!("{}?target_session_attrs=read-only", standby.url(&database))));
-    let (head, poll) = (reader.head(READER).await, reader.poll(READER, &shared, 1.try_into().unwrap()).await);
+    let (head, poll) = (
+        reader.feed_head(READER).await,
+        reader.poll_changes(FeedQuery { reader: READER, after: shared, limit: Limit::new(1).unwrap() }).await,
+    );
     for error in [head.unwrap_err(), poll.unwrap_err()] {
         assert!(error.to_string().contains(": the server is a standby"), "{error}");
     }
@@ -262,11 +277,10 @@ async fn a_promoted_standby_is_another_history_for_every_reader() {
     assert!(diverged(&other, &shared).await, "an event that it has");
     until(|| cache.status().keys == 0).await;
     let at = fixtures::at(9);
-    let event = fixtures::revoked(&late.key, at);
-    let _ = other.revoke(scene.organization.id, late.key.id, at, &event).await.unwrap().unwrap();
+    let _ = other.revoke_key(fixtures::revoke(&late.key, at)).await.unwrap().unwrap();
     assert_eq!(end(&other).await.sequence, read.sequence, "the number is taken again");
     assert!(diverged(&other, &read).await);
-    let promoted = FeedPosition { history: end(&other).await.history, ..shared };
+    let promoted = FeedPosition { epoch: end(&other).await.epoch, ..shared };
     assert_eq!(told(&other, &promoted).await.0, [Change::Key(late.key.id)]);
 }
 
@@ -327,7 +341,7 @@ async fn none_missed(each: usize) {
             for id in share {
                 let at = fixtures::at(9);
                 let event = fixtures::event(AuditAction::RevokeKey, at, organization, Some(id));
-                let _ = store.revoke(organization, id, at, &event).await.unwrap().unwrap();
+                let _ = store.revoke_key(RevokeKey { organization, id, at, event }).await.unwrap().unwrap();
             }
         })
     });
@@ -335,7 +349,11 @@ async fn none_missed(each: usize) {
     let mut read = Vec::new();
     loop {
         let last = writers.is_finished();
-        let poll = scene.store.poll(READER, &position, 1_000.try_into().unwrap()).await.unwrap();
+        let poll = scene
+            .store
+            .poll_changes(FeedQuery { reader: READER, after: position, limit: Limit::new(1_000).unwrap() })
+            .await
+            .unwrap();
         let Poll::Changes { changes, position: next, complete, .. } = poll else { panic!("{poll:?}") };
         read.extend(changes);
         position = next;

@@ -14,7 +14,7 @@ async fn refused(url: &str, reason: &str) {
     let store = store(&patient(url.to_owned()));
     let refused = store.check_schema().await.unwrap_err();
     assert!(refused.to_string().contains(reason), "{refused}");
-    let not_ready = store.check().await.unwrap_err();
+    let not_ready = store.check_readiness().await.unwrap_err();
     assert!(not_ready.to_string().contains(reason), "{not_ready}");
 }
 
@@ -103,11 +103,11 @@ async fn a_migration_lets_the_log_go_on_after_what_was_taken_out_of_it() {
 #[tokio::test]
 async fn a_running_store_is_not_ready_once_something_is_missing() {
     let scene = scene().await;
-    scene.store.check().await.unwrap();
+    scene.store.check_readiness().await.unwrap();
     scene.run("ALTER TABLE api_keys DISABLE TRIGGER api_keys_update").await;
-    assert!(scene.store.check().await.unwrap_err().to_string().contains("triggers"));
+    assert!(scene.store.check_readiness().await.unwrap_err().to_string().contains("triggers"));
     scene.run("ALTER TABLE api_keys ENABLE TRIGGER api_keys_update").await;
-    scene.store.check().await.unwrap();
+    scene.store.check_readiness().await.unwrap();
 }
 
 #[tokio::test]
@@ -141,5 +141,5 @@ async fn a_key_without_its_organization_is_not_called_unknown() {
     scene
         .run("ALTER TABLE api_keys DROP CONSTRAINT api_keys_organization_id_fkey; DELETE FROM organizations")
         .await;
-    assert!(scene.store.find_by_digest(std::slice::from_ref(&scene.key.digest)).await.is_err());
+    assert!(scene.store.find_key_by_digest(std::slice::from_ref(&scene.key.digest)).await.is_err());
 }

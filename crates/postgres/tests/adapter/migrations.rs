@@ -4,8 +4,8 @@ use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{AuditAction, OrganizationName, Renaming, Slug, Suspension},
     ports::{
-        AuditLog, Change, ChangeFeed, EventLog, FeedPosition, Followed, Insertion, KeyLookup, KeyStore,
-        KeyUse, Organizations, Poll, Readiness, ReplicaRegistry,
+        AuditLog, Change, ChangeFeed, EventLog, FeedPosition, FeedQuery, Followed, Insertion, KeyLookup,
+        KeyStore, KeyUse, Limit, Organizations, Poll, Readiness, ReplicaRegistry,
     },
 };
 use capykeys_migrations::{Migration, Misfit};
@@ -56,7 +56,7 @@ async fn a_database_that_was_never_migrated_is_not_used() {
     let store = store(&patient(shared().url(&shared().create_database())));
     assert!(matches!(store.check_schema().await, Err(SchemaError::Misfit(Misfit::NotMigrated))));
     let organization = fixtures::organization(fixtures::at(0));
-    let error = Organizations::find(&store, organization.id).await.unwrap_err();
+    let error = store.find_organization(organization.id).await.unwrap_err();
     assert!(error.to_string().contains("run `capykeys migrate`"), "{error}");
 }
 
@@ -67,7 +67,7 @@ async fn a_database_that_a_newer_program_migrated_is_not_used() {
     let settings = patient(shared().url(&database));
     let store = store(&settings);
     assert!(matches!(store.check_schema().await, Err(SchemaError::Misfit(Misfit::Newer(1000)))));
-    let error = store.find_by_digest(&[fixtures::digest([0; 32])]).await.unwrap_err();
+    let error = store.find_key_by_digest(&[fixtures::digest([0; 32])]).await.unwrap_err();
     assert!(error.to_string().contains("newer than this program"), "{error}");
     assert!(matches!(migrate(&settings).await, Err(MigrateError::Misfit(Misfit::Newer(1000)))));
 }
@@ -89,13 +89,16 @@ async fn a_database_of_the_first_version_is_used_once_it_is_migrated() {
     let store = store(&settings);
     let refused = store.check_schema().await.unwrap_err();
     assert!(refused.to_string().contains("run `capykeys migrate`"), "{refused}");
-    let error = store.head(READER).await.unwrap_err();
+    let error = store.feed_head(READER).await.unwrap_err();
     assert!(error.to_string().contains("run `capykeys migrate`"), "{error}");
     assert_eq!(migrate(&settings).await.unwrap().applied, names(&MIGRATIONS[1..]));
     let scene = scene_at(settings.url).await;
-    let start = store.head(READER).await.unwrap().position;
+    let start = store.feed_head(READER).await.unwrap().position;
     let _ = scene.revoke().await.unwrap();
-    let told = store.poll(READER, &start, 10.try_into().unwrap()).await.unwrap();
+    let told = store
+        .poll_changes(FeedQuery { reader: READER, after: start, limit: Limit::new(10).unwrap() })
+        .await
+        .unwrap();
     assert!(matches!(told, Poll::Changes { changes, .. } if changes == [Change::Key(scene.key.key.id)]));
 }
 
@@ -124,11 +127,11 @@ async fn a_feed_of_the_second_version_is_gone_on_with_by_no_reader_and_missed_by
 
     assert_eq!(migrate(&settings).await.unwrap().applied, names(&MIGRATIONS[2..]));
     let store = store(&settings);
-    let start = store.head(READER).await.unwrap().position;
-    assert_eq!(start.sequence, 5);
+    let start = store.feed_head(READER).await.unwrap().position;
+    assert_eq!(start.sequence.get(), 5);
     for row in told {
         let mark = row.get::<_, &[u8]>(1).try_into().unwrap();
-        let old = FeedPosition { sequence: row.get(0), mark, ..start };
+        let old = FeedPosition { sequence: fixtures::sequence(row.get(0)), mark, ..start };
         assert!(diverged(&store, &old).await, "{old:?}");
     }
     assert_eq!(other.query_one(stored, &[]).await.unwrap().get::<_, String>(0), before);
@@ -140,9 +143,9 @@ async fn a_feed_of_the_second_version_is_gone_on_with_by_no_reader_and_missed_by
 async fn a_database_that_is_migrated_by_a_newer_program_while_in_use_is_not_ready() {
     let database = database().await;
     let store = store(&patient(shared().url(&database)));
-    store.check().await.unwrap();
+    store.check_readiness().await.unwrap();
     shared().execute(&database, NEWER);
-    assert!(store.check().await.unwrap_err().to_string().contains("newer than this program"));
+    assert!(store.check_readiness().await.unwrap_err().to_string().contains("newer than this program"));
 }
 
 const TOLERATED: Migration = Migration::new(1000, "more", "-- oldest schema: 6\nCREATE TABLE more ()");
@@ -157,13 +160,13 @@ async fn migrate_later(settings: &PostgresSettings, later: &[Migration]) -> Vec<
 #[tokio::test]
 async fn a_later_migration_that_allows_for_this_program_is_gone_on_with() {
     let scene = scene().await;
-    scene.store.check().await.unwrap();
+    scene.store.check_readiness().await.unwrap();
     let settings = patient(scene.url.clone());
     assert_eq!(migrate_later(&settings, &[TOLERATED]).await, ["V1000__more"]);
-    scene.store.check().await.unwrap();
+    scene.store.check_readiness().await.unwrap();
     let started = store(&settings);
     started.check_schema().await.unwrap();
-    let found = started.find_by_digest(std::slice::from_ref(&scene.key.digest)).await.unwrap();
+    let found = started.find_key_by_digest(std::slice::from_ref(&scene.key.digest)).await.unwrap();
     assert_eq!(found.unwrap().key, scene.key.key);
     assert!(migrate(&settings).await.unwrap().applied.is_empty());
 }
@@ -173,7 +176,7 @@ async fn a_later_migration_that_does_not_is_refused_and_recorded_where_older_pro
     let scene = scene().await;
     let settings = patient(scene.url.clone());
     let _ = migrate_later(&settings, &[TOLERATED, NOT_TOLERATED]).await;
-    let not_ready = scene.store.check().await.unwrap_err().to_string();
+    let not_ready = scene.store.check_readiness().await.unwrap_err().to_string();
     assert!(not_ready.contains("version 1001, is newer than this program"), "{not_ready}");
     let refused = store(&settings).check_schema().await;
     assert!(matches!(refused, Err(SchemaError::Misfit(Misfit::Newer(1001)))), "{refused:?}");
@@ -238,7 +241,7 @@ async fn a_server_that_is_not_there_is_no_schema_at_all() {
 #[tokio::test]
 async fn tls_is_not_given_up_where_it_is_required() {
     let url = format!("{}?sslmode=require", shared().url(&database().await));
-    assert!(store(&patient(url)).check().await.is_err());
+    assert!(store(&patient(url)).check_readiness().await.is_err());
 }
 
 /// `roles.sql` before the first migration and after it, and everything that the service does.
@@ -254,45 +257,50 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
     let service = url_as("capykeys_service");
     let store = store(&patient(service.clone()));
     store.check_schema().await.unwrap();
-    store.check().await.unwrap();
-    let (at, limit) = (fixtures::at(0), 100.try_into().unwrap());
-    let start = store.head(READER).await.unwrap().position;
+    store.check_readiness().await.unwrap();
+    let (at, limit) = (fixtures::at(0), Limit::new(100).unwrap());
+    let start = store.feed_head(READER).await.unwrap().position;
     let organization = fixtures::organization_at_clerk(at, "org_least");
     let id = organization.id;
     let event = |action| fixtures::event(action, at, id, None);
-    store.create(&organization, &event(AuditAction::CreateOrganization)).await.unwrap();
+    let _ = store
+        .create_organization(organization.clone(), event(AuditAction::CreateOrganization).clone())
+        .await
+        .unwrap();
     let key = fixtures::key(id, at);
-    assert_eq!(store.insert(&key, &fixtures::created(&key)).await.unwrap(), Insertion::Inserted);
-    let found = store.find_by_digest(std::slice::from_ref(&key.digest)).await.unwrap();
+    assert_eq!(store.insert_key(key.clone(), fixtures::created(&key)).await.unwrap(), Insertion::Inserted);
+    let found = store.find_key_by_digest(std::slice::from_ref(&key.digest)).await.unwrap();
     assert_eq!(found.unwrap().key, key.key);
-    store.record_uses(&[KeyUse { key: key.key.id, at }]).await.unwrap();
-    let used = KeyStore::find(&store, id, key.key.id).await.unwrap().unwrap();
+    store.record_uses(vec![KeyUse { key: key.key.id, at }]).await.unwrap();
+    let used = store.find_key(id, key.key.id).await.unwrap().unwrap();
     assert_eq!(used.last_used_at, Some(at));
-    let revoked = store.revoke(id, key.key.id, at, &fixtures::revoked(&key.key, at)).await.unwrap();
+    let revoked = store.revoke_key(fixtures::revoke(&key.key, at)).await.unwrap();
     assert!(revoked.unwrap().newly);
     let suspension = Suspension { at, reason: None };
     let event = event(AuditAction::SuspendOrganization);
-    let suspended = store.set_suspension(id, Some(&suspension), at, &event).await.unwrap();
+    let suspended =
+        store.set_suspension(fixtures::set_suspension(id, Some(suspension.clone()), at)).await.unwrap();
     assert!(suspended.unwrap().is_suspended());
     let name = OrganizationName::parse("Renamed").unwrap();
     let slug = Slug::parse("renamed").unwrap();
     let renaming = Renaming { name: Some(name), slug: Some(slug), clerk_slug: Some("there".to_owned()) };
-    let renamed = store.rename(id, &renaming, at, &event).await.unwrap().unwrap();
+    let renamed =
+        store.rename_organization(fixtures::rename(id, renaming.clone(), at)).await.unwrap().unwrap();
     assert_eq!(renamed.clerk.unwrap().slug.as_deref(), Some("there"));
-    store.append(&event).await.unwrap();
-    assert_eq!(AuditLog::list(&store, id, 0, limit).await.unwrap().len(), 6);
-    let followed = store.follow(None, limit).await.unwrap();
+    store.append_event(event.clone()).await.unwrap();
+    assert_eq!(store.list_events(fixtures::all_events(id)).await.unwrap().len(), 6);
+    let followed = store.follow_events(None, limit).await.unwrap();
     assert!(matches!(followed, Followed::Events { events, .. } if events.len() == 6));
-    let told = store.poll(READER, &start, limit).await.unwrap();
+    let told = store.poll_changes(FeedQuery { reader: READER, after: start, limit }).await.unwrap();
     assert!(matches!(told, Poll::Changes { changes, .. } if changes.len() == 2));
-    store.register(READER, std::time::Duration::from_secs(1)).await.unwrap();
-    store.confirm(READER, &start.into()).await.unwrap();
-    let replicas = store.registry().await.unwrap().replicas;
+    store.register_replica(READER, std::time::Duration::from_secs(1)).await.unwrap();
+    store.confirm_progress(READER, start.into()).await.unwrap();
+    let replicas = store.read_registry().await.unwrap().replicas;
     assert_eq!(replicas.len(), 1);
-    assert_eq!(store.expire(fixtures::at(0), limit).await.unwrap(), 0);
-    assert!(store.retire(READER, replicas[0].renewals).await.unwrap());
-    store.forget(READER, replicas[0].renewals).await.unwrap();
-    assert!(store.registry().await.unwrap().replicas.is_empty());
+    assert_eq!(store.expire_events(fixtures::at(0), limit).await.unwrap(), 0);
+    assert!(store.retire_replica(READER, replicas[0].renewals).await.unwrap());
+    store.forget_replica(READER, replicas[0].renewals).await.unwrap();
+    assert!(store.read_registry().await.unwrap().replicas.is_empty());
 
     let (client, connection) = tokio_postgres::connect(&service, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);

@@ -19,13 +19,13 @@ async fn a_row_that_cannot_be_read_is_reported_without_its_values() {
     let store = store(&patient(shared().url(&database)));
     let organization = fixtures::organization(fixtures::at(0));
     let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), organization.id, None);
-    store.create(&organization, &event).await.unwrap();
+    let _ = store.create_organization(organization.clone(), event.clone()).await.unwrap();
     shared().execute(
         &database,
         "ALTER TABLE organizations DROP CONSTRAINT organizations_slug_check; \
          UPDATE organizations SET slug = 'Not A Slug'",
     );
-    let error = Organizations::find(&store, organization.id).await.unwrap_err();
+    let error = store.find_organization(organization.id).await.unwrap_err();
     assert_eq!(error.to_string(), "postgres: find an organization: a row that cannot be read");
 }
 
@@ -34,12 +34,12 @@ async fn a_key_of_one_project_may_be_stored_with_scopes_that_reach_beyond_it() {
     let store = store(&patient(shared().url(&database().await)));
     let organization = fixtures::organization(fixtures::at(0));
     let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), organization.id, None);
-    store.create(&organization, &event).await.unwrap();
+    let _ = store.create_organization(organization.clone(), event.clone()).await.unwrap();
     let mut new = fixtures::key(organization.id, fixtures::at(1));
     new.key.project_id = Some(ProjectId::parse("p").unwrap());
     new.key.scopes = fixtures::scopes(&fixtures::SCOPES);
-    assert_eq!(store.insert(&new, &fixtures::created(&new)).await.unwrap(), Insertion::Inserted);
-    assert_eq!(KeyStore::find(&store, organization.id, new.key.id).await.unwrap(), Some(new.key));
+    assert_eq!(store.insert_key(new.clone(), fixtures::created(&new)).await.unwrap(), Insertion::Inserted);
+    assert_eq!(store.find_key(organization.id, new.key.id).await.unwrap(), Some(new.key));
 }
 
 /// A newer server has stored it: one such key must not hide what is listed beside it, nor stop working.
@@ -50,10 +50,10 @@ async fn a_source_that_is_not_known_is_read_as_it_is() {
     scene.run("UPDATE api_keys SET source = 'robot'").await;
     let (id, organization) = (scene.key.key.id, scene.organization.id);
     let expected = ApiKey { source: KeySource::Other("robot".to_owned()), ..scene.key.key.clone() };
-    assert_eq!(KeyStore::find(&scene.store, organization, id).await.unwrap().as_ref(), Some(&expected));
-    let listed = KeyStore::list(&scene.store, organization, None, 10.try_into().unwrap()).await.unwrap();
+    assert_eq!(scene.store.find_key(organization, id).await.unwrap().as_ref(), Some(&expected));
+    let listed = scene.store.list_keys(fixtures::all_keys(organization)).await.unwrap();
     assert_eq!(listed, std::slice::from_ref(&expected));
-    let found = scene.store.find_by_digest(&[scene.key.digest]).await.unwrap().unwrap();
+    let found = scene.store.find_key_by_digest(&[scene.key.digest]).await.unwrap().unwrap();
     assert_eq!(found.key, expected);
 }
 

@@ -35,9 +35,9 @@ pub(crate) async fn scene_at(url: String) -> Scene {
     let organization = fixtures::organization(fixtures::at(0));
     let event =
         fixtures::event(AuditAction::CreateOrganization, organization.created_at, organization.id, None);
-    store.create(&organization, &event).await.unwrap();
+    let _ = store.create_organization(organization.clone(), event.clone()).await.unwrap();
     let key = fixtures::key(organization.id, fixtures::at(1));
-    let _ = store.insert(&key, &fixtures::created(&key)).await.unwrap();
+    let _ = store.insert_key(key.clone(), fixtures::created(&key)).await.unwrap();
     Scene { url, store, other, organization, key }
 }
 
@@ -73,23 +73,24 @@ impl Scene {
     }
 
     pub(crate) fn revoke(&self) -> JoinHandle<Option<Revocation>> {
-        let (store, id, key) = (self.store.clone(), self.organization.id, self.key.key.clone());
+        let (store, key) = (self.store.clone(), self.key.key.clone());
         let at = fixtures::at(9);
-        tokio::spawn(async move { store.revoke(id, key.id, at, &fixtures::revoked(&key, at)).await.unwrap() })
+        tokio::spawn(async move { store.revoke_key(fixtures::revoke(&key, at)).await.unwrap() })
     }
 
     /// Inserts the key, which must wait until the other transaction commits.
     pub(crate) async fn insert_while_waiting(&self, key: NewKey) -> Insertion {
         let store = self.store.clone();
         let inserting =
-            tokio::spawn(async move { store.insert(&key, &fixtures::created(&key)).await.unwrap() });
+            tokio::spawn(
+                async move { store.insert_key(key.clone(), fixtures::created(&key)).await.unwrap() },
+            );
         self.until_it_waits().await;
         self.run("COMMIT").await;
         inserting.await.unwrap()
     }
 
     pub(crate) async fn events(&self) -> usize {
-        let limit = 100.try_into().unwrap();
-        AuditLog::list(&self.store, self.organization.id, 0, limit).await.unwrap().len()
+        self.store.list_events(fixtures::all_events(self.organization.id)).await.unwrap().len()
     }
 }

@@ -13,13 +13,13 @@ impl Scene {
     async fn more_keys(&self) -> [KeyId; 2] {
         let keys = [2, 3].map(|micros| fixtures::key(self.organization.id, fixtures::at(micros)));
         for key in &keys {
-            let _ = self.store.insert(key, &fixtures::created(key)).await.unwrap();
+            let _ = self.store.insert_key(key.clone(), fixtures::created(key)).await.unwrap();
         }
         keys.map(|key| key.key.id)
     }
 
     async fn last_used_at(&self, id: KeyId) -> Option<Timestamp> {
-        KeyStore::find(&self.store, self.organization.id, id).await.unwrap().unwrap().last_used_at
+        self.store.find_key(self.organization.id, id).await.unwrap().unwrap().last_used_at
     }
 
     /// Which transaction wrote the key's row as it is now.
@@ -41,7 +41,7 @@ async fn a_key_that_is_locked_is_left_and_the_others_are_recorded_without_waitin
         let (locked, [second, third]) = (scene.key.key.id, scene.more_keys().await);
         let ids = [second, locked, third];
         scene.run(&format!("BEGIN; SELECT FROM api_keys WHERE id = '{}' {lock}", locked.uuid())).await;
-        let error = scene.store.record_uses(&used(&ids, 9)).await.unwrap_err();
+        let error = scene.store.record_uses(used(&ids, 9)).await.unwrap_err();
         assert_eq!(error.to_string(), "postgres: record uses: 1 of the keys are locked", "{lock}");
         assert_eq!(scene.last_used_at(locked).await, None);
         for id in [second, third] {
@@ -50,7 +50,7 @@ async fn a_key_that_is_locked_is_left_and_the_others_are_recorded_without_waitin
 
         scene.run("COMMIT").await;
         let before = scene.writer(second).await;
-        scene.store.record_uses(&used(&ids, 9)).await.unwrap();
+        scene.store.record_uses(used(&ids, 9)).await.unwrap();
         assert_eq!(scene.last_used_at(locked).await, Some(fixtures::at(9)));
         assert_eq!(scene.writer(second).await, before, "what was recorded is not written again");
     }
@@ -60,24 +60,24 @@ async fn a_key_that_is_locked_is_left_and_the_others_are_recorded_without_waitin
 async fn a_locked_key_with_nothing_new_is_no_obstacle() {
     let scene = scene().await;
     let id = scene.key.key.id;
-    scene.store.record_uses(&used(&[id], 9)).await.unwrap();
+    scene.store.record_uses(used(&[id], 9)).await.unwrap();
     scene.run("BEGIN; SELECT FROM api_keys FOR UPDATE").await;
     for micros in [9, 8] {
-        scene.store.record_uses(&used(&[id], micros)).await.unwrap();
+        scene.store.record_uses(used(&[id], micros)).await.unwrap();
     }
-    scene.store.record_uses(&used(&[id], 10)).await.unwrap_err();
+    scene.store.record_uses(used(&[id], 10)).await.unwrap_err();
 }
 
 #[tokio::test]
 async fn an_earlier_use_leaves_no_dead_row() {
     let scene = scene().await;
     let id = scene.key.key.id;
-    scene.store.record_uses(&used(&[id], 9)).await.unwrap();
+    scene.store.record_uses(used(&[id], 9)).await.unwrap();
     let writer = scene.writer(id).await;
     for micros in [9, 8, 1] {
-        scene.store.record_uses(&used(&[id, id], micros)).await.unwrap();
+        scene.store.record_uses(used(&[id, id], micros)).await.unwrap();
     }
     assert_eq!(scene.writer(id).await, writer);
-    scene.store.record_uses(&used(&[id, id], 10)).await.unwrap();
+    scene.store.record_uses(used(&[id, id], 10)).await.unwrap();
     assert_ne!(scene.writer(id).await, writer);
 }

@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{KeyName, KeySpec, OrganizationName, Scope, ScopeSet, Slug},
+    model::{KeyName, KeySpec, OrganizationName, Scope, ScopeSet, Sequence, Slug},
     policy::Permit,
     ports::{FeedProgress, Registry, Unavailable},
     usecases::NewOrganization,
@@ -18,7 +18,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
-use crate::adapters::command_context;
+use crate::adapters::{command_context, host};
 
 struct Third {
     folder: TempDir,
@@ -47,7 +47,7 @@ impl Backend for Third {
 
     async fn open(&self, _: Role) -> Result<Store, Error> {
         let registry: Arc<dyn ReplicaRegistry> = self.others.clone();
-        Ok(Store { registry, shared: false, ..Store::of(SqliteStore::open(self.folder.path())?) })
+        Ok(Store { registry, shared: false, ..Store::of(SqliteStore::open(self.folder.path(), host())?) })
     }
 }
 
@@ -57,24 +57,27 @@ struct Others(AtomicBool);
 
 #[async_trait]
 impl ReplicaRegistry for Others {
-    async fn register(&self, _: ReplicaId, _: Duration) -> Result<(), Unavailable> {
+    async fn register_replica(&self, _: ReplicaId, _: Duration) -> Result<(), Unavailable> {
         Ok(())
     }
 
-    async fn confirm(&self, _: ReplicaId, _: &FeedProgress) -> Result<(), Unavailable> {
+    async fn confirm_progress(&self, _: ReplicaId, _: FeedProgress) -> Result<(), Unavailable> {
         Ok(())
     }
 
-    async fn registry(&self) -> Result<Registry, Unavailable> {
+    async fn read_registry(&self) -> Result<Registry, Unavailable> {
         self.0.store(true, Ordering::SeqCst);
-        Ok(Registry { head: FeedProgress { sequence: 0, history: [0; 16] }, replicas: Vec::new() })
+        Ok(Registry {
+            head: FeedProgress { sequence: Sequence::START, epoch: [0; 16] },
+            replicas: Vec::new(),
+        })
     }
 
-    async fn retire(&self, _: ReplicaId, _: i64) -> Result<bool, Unavailable> {
+    async fn retire_replica(&self, _: ReplicaId, _: i64) -> Result<bool, Unavailable> {
         Ok(false)
     }
 
-    async fn forget(&self, _: ReplicaId, _: i64) -> Result<(), Unavailable> {
+    async fn forget_replica(&self, _: ReplicaId, _: i64) -> Result<(), Unavailable> {
         Ok(())
     }
 }

@@ -1,10 +1,9 @@
 //! `capykeys organizations`: an operator works directly on the store.
 
-use std::num::NonZeroU32;
-
 use capykeys_domain::{
     model::{ClerkLink, Organization, OrganizationId, Renaming, Slug},
     policy::Permit,
+    ports::Limit,
     usecases::{NewOrganization, Operators},
 };
 use capykeys_http::OrganizationView;
@@ -12,7 +11,7 @@ use serde_json::json;
 
 use crate::{adapters::command_context, app::App, cli, error::Error, output};
 
-const PAGE_SIZE: NonZeroU32 = NonZeroU32::new(500).unwrap();
+const PAGE_SIZE: Limit = Limit::new(500).unwrap();
 
 /// Creates, lists, renames, suspends or resumes organizations.
 pub(crate) async fn run(app: &App, command: cli::Organizations) -> Result<(), Error> {
@@ -29,7 +28,7 @@ pub(crate) async fn run(app: &App, command: cli::Organizations) -> Result<(), Er
         cli::Organizations::Rename(cli::RenameOrganization { organization, name, slug }) => {
             let (permit, renaming) =
                 (Permit::operator_manages(organization), Renaming { name, slug, clerk_slug: None });
-            changed(organization, operators.rename_organization(&permit, &renaming, &context).await?)
+            changed(organization, operators.rename_organization(&permit, renaming, &context).await?)
         }
         cli::Organizations::Suspend { organization, reason } => {
             let permit = Permit::operator_manages(organization);

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use capykeys_sqlite::{ServerLock, SqliteStore};
 
 use super::backend::{Backend, Embedded, Role, Store};
-use crate::{config::Config, error::Error};
+use crate::{adapters::host, config::Config, error::Error};
 
 /// A folder with a database, for one server.
 pub(super) struct Sqlite<'a>(pub(super) &'a Config);
@@ -27,7 +27,7 @@ impl Backend for Sqlite<'_> {
 
     /// Opening it does it.
     async fn migrate(&self) -> Result<(), Error> {
-        SqliteStore::open(&self.0.sqlite.directory)?;
+        SqliteStore::open(&self.0.sqlite.directory, host())?;
         Ok(())
     }
 
@@ -36,9 +36,11 @@ impl Backend for Sqlite<'_> {
         Ok(match role {
             Role::Replica => {
                 let lock = ServerLock::acquire(directory)?;
-                Store { lock: Some(Box::new(lock)), ..Store::of(SqliteStore::open(directory)?) }
+                Store { lock: Some(Box::new(lock)), ..Store::of(SqliteStore::open(directory, host())?) }
             }
-            Role::Command => Store::of(SqliteStore::open_with(directory, self.0.store.command_timeout())?),
+            Role::Command => {
+                Store::of(SqliteStore::open_with(directory, self.0.store.command_timeout(), host())?)
+            }
         })
     }
 }

@@ -1,7 +1,6 @@
 //! Refusals of one caller, again and again.
 
 use std::{
-    num::NonZeroU32,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,7 +12,7 @@ use async_trait::async_trait;
 use capykeys_conformance::{fixtures, model::ModelStore};
 use capykeys_domain::{
     model::{Actor, AuditAction, AuditEvent, AuditOutcome, AuditRecord, KeyId, OrganizationId, Timestamp},
-    ports::{AuditLog, Unavailable},
+    ports::{AuditLog, EventQuery, Limit, Unavailable},
 };
 use capykeys_usage::CountedRefusals;
 
@@ -26,24 +25,19 @@ struct Log {
 
 #[async_trait]
 impl AuditLog for Log {
-    async fn append(&self, event: &AuditEvent) -> Result<(), Unavailable> {
+    async fn append_event(&self, event: AuditEvent) -> Result<(), Unavailable> {
         if self.away.load(Ordering::SeqCst) {
             return Err(Unavailable::new("store", "away"));
         }
-        self.kept.append(event).await
+        self.kept.append_event(event).await
     }
 
-    async fn expire(&self, before: Timestamp, at_most: NonZeroU32) -> Result<u64, Unavailable> {
-        self.kept.expire(before, at_most).await
+    async fn expire_events(&self, before: Timestamp, at_most: Limit) -> Result<u64, Unavailable> {
+        self.kept.expire_events(before, at_most).await
     }
 
-    async fn list(
-        &self,
-        organization: OrganizationId,
-        after: i64,
-        limit: NonZeroU32,
-    ) -> Result<Vec<AuditRecord>, Unavailable> {
-        self.kept.list(organization, after, limit).await
+    async fn list_events(&self, query: EventQuery) -> Result<Vec<AuditRecord>, Unavailable> {
+        self.kept.list_events(query).await
     }
 }
 
@@ -70,12 +64,12 @@ impl Scene {
     }
 
     async fn refuse(&self, caller: u8, at: i64, key: Option<u8>) -> Result<(), Unavailable> {
-        self.refusals.append(&self.refusal(caller, at, key)).await
+        self.refusals.append_event(self.refusal(caller, at, key)).await
     }
 
     /// The times and numbers of what is in the log.
     async fn written(&self) -> Vec<(Timestamp, u32)> {
-        let records = self.log.list(self.organization, 0, NonZeroU32::MAX).await.unwrap();
+        let records = self.log.list_events(fixtures::all_events(self.organization)).await.unwrap();
         records.iter().map(|one| (one.event.at, one.event.occurrences.get())).collect()
     }
 
@@ -119,7 +113,14 @@ async fn the_key_is_named_where_it_was_the_same_each_time() {
             scene.refuse(1, 1, Some(key)).await.unwrap();
         }
         scene.end_interval().await;
-        let records = scene.log.list(scene.organization, 1, NonZeroU32::MAX).await.unwrap();
+        let records = scene
+            .log
+            .list_events(EventQuery {
+                after: fixtures::sequence(1),
+                ..fixtures::all_events(scene.organization)
+            })
+            .await
+            .unwrap();
         assert_eq!(records[0].event.key_id.is_some(), named, "{keys:?}");
     }
 }
@@ -132,10 +133,17 @@ async fn the_organization_asked_for_is_named_where_it_was_the_same_each_time() {
         for of in organizations {
             let target_organization_id = Some(asked(of));
             let event = AuditEvent { target_organization_id, ..scene.refusal(1, 0, None) };
-            scene.refusals.append(&event).await.unwrap();
+            scene.refusals.append_event(event.clone()).await.unwrap();
         }
         scene.end_interval().await;
-        let records = scene.log.list(scene.organization, 1, NonZeroU32::MAX).await.unwrap();
+        let records = scene
+            .log
+            .list_events(EventQuery {
+                after: fixtures::sequence(1),
+                ..fixtures::all_events(scene.organization)
+            })
+            .await
+            .unwrap();
         assert_eq!(records.len(), 1, "however many were asked for");
         assert_eq!(records[0].event.target_organization_id.is_some(), named, "{organizations:?}");
     }
@@ -146,7 +154,7 @@ async fn what_is_done_is_never_counted() {
     let scene = Scene::new();
     let done = AuditEvent { outcome: AuditOutcome::Done, ..scene.refusal(1, 0, None) };
     for _ in 0..3 {
-        scene.refusals.append(&done).await.unwrap();
+        scene.refusals.append_event(done.clone()).await.unwrap();
     }
     assert_eq!(scene.written().await.len(), 3);
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -11,7 +10,9 @@ use async_trait::async_trait;
 use capykeys_conformance::{fixtures, model::ModelStore};
 use capykeys_domain::{
     model::{ApiKey, AuditAction, AuditEvent, KeyId, OrganizationId, Timestamp},
-    ports::{Insertion, KeyStore, KeyUse, NewKey, Organizations, Revocation, Unavailable},
+    ports::{
+        Insertion, KeyQuery, KeyStore, KeyUse, NewKey, Organizations, Revocation, RevokeKey, Unavailable,
+    },
 };
 use tokio::time::sleep;
 
@@ -49,11 +50,14 @@ impl FakeStore {
         let organization = fixtures::organization(fixtures::at(0));
         let id = organization.id;
         let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), id, None);
-        model.create(&organization, &event).await.unwrap();
+        let _ = model.create_organization(organization.clone(), event.clone()).await.unwrap();
         let mut ids = Vec::new();
         for micros in 0..count {
             let key = fixtures::key(id, fixtures::at(micros));
-            assert_eq!(model.insert(&key, &fixtures::created(&key)).await.unwrap(), Insertion::Inserted);
+            assert_eq!(
+                model.insert_key(key.clone(), fixtures::created(&key)).await.unwrap(),
+                Insertion::Inserted
+            );
             ids.push(key.key.id);
         }
         Arc::new(Self { model, organization: id, ids, state: Mutex::default() })
@@ -87,7 +91,7 @@ impl FakeStore {
     pub(crate) async fn last_used(&self) -> HashMap<KeyId, Timestamp> {
         let mut times = HashMap::new();
         for &id in &self.ids {
-            let key = KeyStore::find(&self.model, self.organization, id).await.unwrap().unwrap();
+            let key = self.model.find_key(self.organization, id).await.unwrap().unwrap();
             times.extend(key.last_used_at.map(|at| (id, at)));
         }
         times
@@ -96,10 +100,10 @@ impl FakeStore {
 
 #[async_trait]
 impl KeyStore for FakeStore {
-    async fn record_uses(&self, uses: &[KeyUse]) -> Result<(), Unavailable> {
+    async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
         let (fate, delay) = {
             let mut state = self.state();
-            state.calls.push(uses.to_vec());
+            state.calls.push(uses.clone());
             let fate = state.fates.pop_front().or(state.then).unwrap_or(Fate::Recorded);
             (fate, state.delay)
         };
@@ -107,38 +111,27 @@ impl KeyStore for FakeStore {
             sleep(delay).await;
         }
         let stored: Vec<_> = match fate {
-            Fate::Recorded | Fate::Unanswered => uses.to_vec(),
+            Fate::Recorded | Fate::Unanswered => uses,
             Fate::Refused => Vec::new(),
             Fate::HalfDone => uses.iter().step_by(2).copied().collect(),
         };
-        self.model.record_uses(&stored).await?;
+        self.model.record_uses(stored).await?;
         if fate == Fate::Recorded { Ok(()) } else { Err(Unavailable::new("fake", format_args!("{fate:?}"))) }
     }
 
-    async fn insert(&self, new: &NewKey, event: &AuditEvent) -> Result<Insertion, Unavailable> {
-        self.model.insert(new, event).await
+    async fn insert_key(&self, new: NewKey, event: AuditEvent) -> Result<Insertion, Unavailable> {
+        self.model.insert_key(new, event).await
     }
 
-    async fn find(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
-        KeyStore::find(&self.model, organization, id).await
+    async fn find_key(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
+        self.model.find_key(organization, id).await
     }
 
-    async fn list(
-        &self,
-        organization: OrganizationId,
-        before: Option<KeyId>,
-        limit: NonZeroU32,
-    ) -> Result<Vec<ApiKey>, Unavailable> {
-        KeyStore::list(&self.model, organization, before, limit).await
+    async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
+        self.model.list_keys(query).await
     }
 
-    async fn revoke(
-        &self,
-        organization: OrganizationId,
-        id: KeyId,
-        at: Timestamp,
-        event: &AuditEvent,
-    ) -> Result<Option<Revocation>, Unavailable> {
-        self.model.revoke(organization, id, at, event).await
+    async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable> {
+        self.model.revoke_key(revoke).await
     }
 }

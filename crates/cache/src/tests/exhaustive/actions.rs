@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use capykeys_domain::ports::{FeedProgress, NewestLine, Poll, Registry, ReplicaId};
+use capykeys_conformance::fixtures;
+use capykeys_domain::ports::{FeedProgress, NewestEpoch, Poll, Registry, ReplicaId};
 
 use super::{
     ShellBug,
@@ -118,7 +119,7 @@ impl World {
                 let replica = &mut self.replicas[number];
                 let progress = replica.machine.confirmable(clock);
                 replica.write =
-                    progress.map(|progress| Write::Confirm(progress.sequence, line_of(&progress)));
+                    progress.map(|progress| Write::Confirm(progress.sequence.get(), line_of(&progress)));
             }
             Action::Ask { replica, key, keeps } => self.ask(replica, key, keeps),
             Action::AnswerRead(number) => self.answer_read(number),
@@ -206,8 +207,8 @@ impl World {
                     registered.confirmed = Some((sequence, line));
                     registered.renewals += 1;
                 }
-                let history = super::server::line(line).id;
-                replica.machine.end_confirm(FeedProgress { sequence, history });
+                let (sequence, epoch) = (fixtures::sequence(sequence), super::server::line(line).id);
+                replica.machine.end_confirm(FeedProgress { sequence, epoch });
             }
             None => {}
         }
@@ -280,10 +281,10 @@ impl World {
     }
 }
 
-fn admits(newest: &mut NewestLine, asked: &NewestLine, told: i64, bug: Option<ShellBug>) -> bool {
-    newest.admits(asked.line(), line(told)) || bug == Some(ShellBug::AnyLineTaken)
+fn admits(newest: &mut NewestEpoch, asked: &NewestEpoch, told: i64, bug: Option<ShellBug>) -> bool {
+    newest.admits(asked.epoch(), line(told)) || bug == Some(ShellBug::AnyLineTaken)
 }
 
 fn line_of(progress: &FeedProgress) -> i64 {
-    i64::try_from(u128::from_be_bytes(progress.history)).unwrap()
+    i64::try_from(u128::from_be_bytes(progress.epoch)).unwrap()
 }

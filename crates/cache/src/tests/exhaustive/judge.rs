@@ -2,7 +2,7 @@
 
 use std::hash::Hash;
 
-use capykeys_domain::ports::{NewestLine, Poll};
+use capykeys_domain::ports::{NewestEpoch, Poll};
 
 use super::{
     Violation,
@@ -42,7 +42,7 @@ impl World {
     /// Everything that what happens next depends on, and nothing that only counts.
     pub(super) fn fingerprint(&self) -> impl Hash + use<> {
         let clock = self.clock();
-        let number = |newest: &NewestLine| newest.line().map(|line| line.number);
+        let number = |newest: &NewestEpoch| newest.epoch().map(|line| line.number);
         let replica = |replica: &Replica| {
             let poll = replica.poll.as_ref().map(|poll| {
                 (
@@ -92,7 +92,7 @@ impl World {
 /// What a poll is told follows from the line, the number and the registration.
 fn told(told: &Poll) -> (bool, i64, bool) {
     match told {
-        Poll::Changes { position, registered, .. } => (false, position.sequence, *registered),
-        Poll::Diverged(head) => (true, head.position.sequence, head.registered),
+        Poll::Changes { position, registered, .. } => (false, position.sequence.get(), *registered),
+        Poll::Diverged(head) => (true, head.position.sequence.get(), head.registered),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use capykeys_conformance::fixtures;
 use capykeys_domain::ports::{
-    Change, FeedHead, FeedPosition, FeedProgress, FoundKey, HistoryLine, Poll, RegisteredReplica, Registry,
+    Change, Epoch, FeedHead, FeedPosition, FeedProgress, FoundKey, Poll, RegisteredReplica, Registry,
     ReplicaId,
 };
 
@@ -41,8 +41,8 @@ pub(super) struct Registered {
     pub(super) retired: bool,
 }
 
-pub(super) fn line(number: i64) -> HistoryLine {
-    HistoryLine { number, id: id_of(number) }
+pub(super) fn line(number: i64) -> Epoch {
+    Epoch { number, id: id_of(number) }
 }
 
 fn id_of(number: i64) -> [u8; 16] {
@@ -60,7 +60,11 @@ impl Server {
     fn position(&self, count: usize) -> FeedPosition {
         let last = count.checked_sub(1).map_or(0, |last| self.revoked[last] + 1);
         let mark = id_of(i64::try_from(last).unwrap());
-        FeedPosition { sequence: i64::try_from(count).unwrap(), mark, history: id_of(self.line) }
+        FeedPosition {
+            sequence: fixtures::sequence(i64::try_from(count).unwrap()),
+            mark,
+            epoch: id_of(self.line),
+        }
     }
 
     pub(super) fn head(&self, reader: u8, bug: Option<ShellBug>) -> FeedHead {
@@ -71,7 +75,7 @@ impl Server {
 
     pub(super) fn poll(&self, keys: &Keys, reader: u8, from: &FeedPosition, bug: Option<ShellBug>) -> Poll {
         let head = self.head(reader, bug);
-        let read = usize::try_from(from.sequence).unwrap();
+        let read = usize::try_from(from.sequence.get()).unwrap();
         if read > self.revoked.len() || self.position(read) != *from {
             return Poll::Diverged(head);
         }
@@ -89,7 +93,7 @@ impl Server {
         let any_line = bug == Some(ShellBug::NumbersOfAnyLine);
         let mut replicas: Vec<_> = self.replicas.iter().map(|(id, one)| one.known(*id)).collect();
         for confirmed in replicas.iter_mut().filter_map(|one| one.confirmed.as_mut()).filter(|_| any_line) {
-            confirmed.history = head.history;
+            confirmed.epoch = head.epoch;
         }
         Registry { head, replicas }
     }
@@ -97,7 +101,8 @@ impl Server {
 
 impl Registered {
     pub(super) fn known(&self, id: u8) -> RegisteredReplica {
-        let progress = |(sequence, line)| FeedProgress { sequence, history: id_of(line) };
+        let progress =
+            |(sequence, line)| FeedProgress { sequence: fixtures::sequence(sequence), epoch: id_of(line) };
         RegisteredReplica {
             id: ReplicaId([id; 16]),
             lease: self.lease,

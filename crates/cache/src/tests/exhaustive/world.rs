@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, rc::Rc, time::Duration};
 
-use capykeys_domain::ports::{FoundKey, NewestLine, Poll};
+use capykeys_domain::ports::{FoundKey, NewestEpoch, Poll};
 
 use super::{
     Bounds, ShellBug, Violation,
@@ -57,7 +57,7 @@ pub(super) enum Action {
 #[derive(Clone)]
 pub(super) struct PendingPoll {
     pub(super) sent: SentPoll,
-    pub(super) asked: NewestLine,
+    pub(super) asked: NewestEpoch,
     pub(super) line: i64,
     pub(super) told: Option<Poll>,
 }
@@ -66,7 +66,7 @@ pub(super) struct PendingPoll {
 pub(super) struct PendingRead {
     pub(super) key: usize,
     pub(super) sent: SentRead,
-    pub(super) asked: NewestLine,
+    pub(super) asked: NewestEpoch,
     pub(super) line: i64,
     /// Of everybody who waits, whether the change was acknowledged when they asked.
     pub(super) waiting: BTreeSet<bool>,
@@ -86,7 +86,7 @@ pub(super) struct Replica {
     pub(super) id: u8,
     pub(super) lease: u32,
     pub(super) machine: Machine,
-    pub(super) newest: NewestLine,
+    pub(super) newest: NewestEpoch,
     pub(super) poll: Option<PendingPoll>,
     pub(super) read: Option<PendingRead>,
     pub(super) write: Option<Write>,
@@ -125,7 +125,7 @@ impl Replica {
             id,
             lease,
             machine: Machine::new(&settings),
-            newest: NewestLine::default(),
+            newest: NewestEpoch::default(),
             poll: None,
             read: None,
             write: None,
@@ -166,12 +166,12 @@ impl World {
 
     /// The server on this line, where it answers this replica: one that was replaced is fenced off from
     /// whoever has not heard of the next line.
-    pub(super) fn server(&self, replica: &Replica, asked: &NewestLine, number: i64) -> Option<&Server> {
+    pub(super) fn server(&self, replica: &Replica, asked: &NewestEpoch, number: i64) -> Option<&Server> {
         if number == self.server.line {
             return Some(&self.server);
         }
-        let vouches = asked.line().is_none_or(|asked| asked.number <= number);
-        let fenced = replica.newest.line().is_none_or(|newest| newest.number <= number);
+        let vouches = asked.epoch().is_none_or(|asked| asked.number <= number);
+        let fenced = replica.newest.epoch().is_none_or(|newest| newest.number <= number);
         self.replaced.as_ref().filter(|server| server.line == number && vouches && !fenced)
     }
 }

@@ -34,11 +34,11 @@ struct Patient {
 
 #[async_trait]
 impl KeyLookup for Patient {
-    async fn find_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
+    async fn find_key_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
         while self.waiting.load(Ordering::SeqCst) < CROWD {
             yield_now().await;
         }
-        self.store.find_by_digest(digests).await
+        self.store.find_key_by_digest(digests).await
     }
 }
 

@@ -2,7 +2,6 @@
 //! change but where it says so.
 
 use std::{
-    num::NonZeroU32,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
@@ -15,8 +14,8 @@ use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::Suspension,
     ports::{
-        Change, ChangeFeed, FeedHead, FeedPosition, FeedProgress, FoundKey, KeyLookup, Poll, Registry,
-        ReplicaId, ReplicaRegistry, Unavailable,
+        Change, ChangeFeed, FeedHead, FeedPosition, FeedProgress, FeedQuery, FoundKey, KeyLookup, Poll,
+        Registry, ReplicaId, ReplicaRegistry, Unavailable,
     },
     secret::KeyDigest,
 };
@@ -101,15 +100,15 @@ impl Store {
 
 impl State {
     fn head(&self) -> FeedHead {
-        let sequence = i64::try_from(self.changes.len()).unwrap();
-        let position = FeedPosition { sequence, mark: [0; 16], history: [0; 16] };
+        let sequence = fixtures::sequence(i64::try_from(self.changes.len()).unwrap());
+        let position = FeedPosition { sequence, mark: [0; 16], epoch: [0; 16] };
         FeedHead { position, store_time: fixtures::at(0), registered: self.registered }
     }
 }
 
 #[async_trait]
 impl KeyLookup for Store {
-    async fn find_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
+    async fn find_key_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
         self.state().reads += 1;
         pause().await;
         let key = Some(self.key()).filter(|key| digests.contains(&key.digest));
@@ -120,18 +119,18 @@ impl KeyLookup for Store {
 
 #[async_trait]
 impl ChangeFeed for Store {
-    async fn head(&self, _: ReplicaId) -> Result<FeedHead, Unavailable> {
+    async fn feed_head(&self, _: ReplicaId) -> Result<FeedHead, Unavailable> {
         pause().await;
         let head = self.state().head();
         pause().await;
         Ok(head)
     }
 
-    async fn poll(&self, _: ReplicaId, from: &FeedPosition, _: NonZeroU32) -> Result<Poll, Unavailable> {
+    async fn poll_changes(&self, query: FeedQuery) -> Result<Poll, Unavailable> {
         pause().await;
         let (head, changes) = {
             let state = self.state();
-            (state.head(), state.changes[usize::try_from(from.sequence).unwrap()..].to_vec())
+            (state.head(), state.changes[usize::try_from(query.after.sequence.get()).unwrap()..].to_vec())
         };
         pause().await;
         let FeedHead { position, store_time, registered } = head;
@@ -142,24 +141,24 @@ impl ChangeFeed for Store {
 /// Knows one replica, and whether it has registered.
 #[async_trait]
 impl ReplicaRegistry for Store {
-    async fn register(&self, _: ReplicaId, _: Duration) -> Result<(), Unavailable> {
+    async fn register_replica(&self, _: ReplicaId, _: Duration) -> Result<(), Unavailable> {
         self.state().registered = true;
         Ok(())
     }
 
-    async fn confirm(&self, _: ReplicaId, _: &FeedProgress) -> Result<(), Unavailable> {
+    async fn confirm_progress(&self, _: ReplicaId, _: FeedProgress) -> Result<(), Unavailable> {
         Ok(())
     }
 
-    async fn registry(&self) -> Result<Registry, Unavailable> {
+    async fn read_registry(&self) -> Result<Registry, Unavailable> {
         Err(Unavailable::new("store", "not here"))
     }
 
-    async fn retire(&self, _: ReplicaId, _: i64) -> Result<bool, Unavailable> {
+    async fn retire_replica(&self, _: ReplicaId, _: i64) -> Result<bool, Unavailable> {
         Ok(false)
     }
 
-    async fn forget(&self, _: ReplicaId, _: i64) -> Result<(), Unavailable> {
+    async fn forget_replica(&self, _: ReplicaId, _: i64) -> Result<(), Unavailable> {
         Ok(())
     }
 }

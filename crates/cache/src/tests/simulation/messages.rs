@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use capykeys_domain::ports::{FeedPosition, FeedProgress, FoundKey, HistoryLine, Poll, Registry, ReplicaId};
+use capykeys_domain::ports::{Epoch, FeedPosition, FeedProgress, FoundKey, Poll, Registry, ReplicaId};
 
 use super::store::Secret;
 
@@ -10,7 +10,7 @@ use super::store::Secret;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum To {
     /// The server that is on this line of history, whether it is the primary still or not.
-    Line(HistoryLine),
+    Line(Epoch),
     Standby,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Message {
     pub(super) to: To,
     pub(super) from: ReplicaId,
     /// The newest line that the sender has heard of.
-    pub(super) asked: Option<HistoryLine>,
+    pub(super) asked: Option<Epoch>,
     pub(super) request: Request,
 }
 
@@ -46,7 +46,7 @@ pub(super) enum Told {
 
 #[derive(Debug)]
 pub(super) struct Reply {
-    pub(super) line: HistoryLine,
+    pub(super) line: Epoch,
     /// Whether it is a standby's.
     pub(super) recovering: bool,
     pub(super) told: Told,

@@ -66,7 +66,7 @@ impl Store {
         let mut replicas = server.replicas.all();
         if self.bug == Some(StoreBug::NumbersOfAnyLine) {
             for confirmed in replicas.iter_mut().filter_map(|replica| replica.confirmed.as_mut()) {
-                confirmed.history = server.line.id;
+                confirmed.epoch = server.line.id;
             }
         }
         Registry { head, replicas }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use capykeys_domain::ports::{FeedProgress, HistoryLine, NewestLine, RegisteredReplica, ReplicaId};
+use capykeys_domain::ports::{Epoch, FeedProgress, NewestEpoch, RegisteredReplica, ReplicaId};
 
 use super::{Micros, ShellBug, messages::Reply, rng::Rng, store::Secret};
 use crate::{
@@ -76,7 +76,7 @@ pub(super) struct Process {
     pub(super) id: ReplicaId,
     pub(super) lease: Duration,
     pub(super) machine: Machine,
-    pub(super) newest: NewestLine,
+    pub(super) newest: NewestEpoch,
     pub(super) reaper: Reaper,
     pub(super) removals: VecDeque<Removal>,
     /// Whether a poll, or what follows it, is under way.
@@ -84,7 +84,7 @@ pub(super) struct Process {
     pub(super) renewed: BootTime,
     pub(super) renewal: Duration,
     /// What was sent, with the newest line at that time.
-    pub(super) pending: BTreeMap<u64, (Pending, Option<HistoryLine>)>,
+    pub(super) pending: BTreeMap<u64, (Pending, Option<Epoch>)>,
 }
 
 /// Leases that a replica may have.
@@ -99,7 +99,7 @@ impl Process {
             id: ReplicaId(u128::from(number).to_be_bytes()),
             lease,
             machine: Machine::new(&settings),
-            newest: NewestLine::default(),
+            newest: NewestEpoch::default(),
             // However short, it costs no more than that the replica has to register again.
             reaper: Reaper::new(millis(20, 300, rng)),
             removals: VecDeque::new(),
@@ -111,12 +111,7 @@ impl Process {
     }
 
     /// Whether the reply is one, to what went with `asked`.
-    pub(super) fn admits(
-        &mut self,
-        asked: Option<HistoryLine>,
-        reply: &Reply,
-        bug: Option<ShellBug>,
-    ) -> bool {
+    pub(super) fn admits(&mut self, asked: Option<Epoch>, reply: &Reply, bug: Option<ShellBug>) -> bool {
         if reply.recovering && bug != Some(ShellBug::StandbyTaken) {
             return false;
         }

@@ -3,8 +3,8 @@
 
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
-    model::{ApiKey, Organization, Suspension, Timestamp},
-    ports::{Change, FeedHead, FeedPosition, FoundKey, HistoryLine, Poll, ReplicaId},
+    model::{ApiKey, Organization, Sequence, Suspension, Timestamp},
+    ports::{Change, Epoch, FeedHead, FeedPosition, FoundKey, Poll, ReplicaId},
     secret::KeyDigest,
 };
 
@@ -72,8 +72,8 @@ pub(super) struct Event {
 /// replaced.
 #[derive(Clone)]
 pub(super) struct Server {
-    pub(super) line: HistoryLine,
-    past: Vec<HistoryLine>,
+    pub(super) line: Epoch,
+    past: Vec<Epoch>,
     recovering: bool,
     state: State,
     pub(super) history: Vec<Event>,
@@ -110,7 +110,7 @@ impl Store {
         let organizations: Vec<_> = (0..ORGANIZATIONS).map(|_| fixtures::organization(at)).collect();
         let key = |number| fixtures::key(organizations[owner(number)].id, at).key;
         let digest = |number| fixtures::digest([u8::try_from(number).unwrap(); 32]);
-        let line = HistoryLine { number: 1, id: bytes(1) };
+        let line = Epoch { number: 1, id: bytes(1) };
         let primary = Server {
             line,
             past: vec![line],
@@ -201,7 +201,7 @@ impl Store {
         primary.history.truncate(primary.history.len().saturating_sub(lost));
         primary.state = primary.history.last().map_or(START, |last| last.after);
         let number = primary.line.number + 1;
-        primary.line = HistoryLine { number, id: bytes(number.cast_unsigned()) };
+        primary.line = Epoch { number, id: bytes(number.cast_unsigned()) };
         primary.past.push(primary.line);
         if confirmations_too {
             primary.replicas.lose_confirmations();
@@ -257,9 +257,9 @@ impl Store {
     pub(super) fn position(&self, server: &Server, event: Option<&Event>) -> FeedPosition {
         let told = self.bug != Some(StoreBug::MarksOfEventsAlone);
         FeedPosition {
-            sequence: event.map_or(0, |event| event.sequence),
+            sequence: fixtures::sequence(event.map_or(0, |event| event.sequence)),
             mark: bytes(event.map_or(0, |event| event.mark)),
-            history: if told { server.line.id } else { bytes(0) },
+            epoch: if told { server.line.id } else { bytes(0) },
         }
     }
 
@@ -279,14 +279,14 @@ impl Store {
 
     fn poll(&self, server: &Server, reader: ReplicaId, from: &FeedPosition, now: Micros) -> Poll {
         let head = self.head(server, reader, now);
-        let known = server.history.iter().find(|event| event.sequence == from.sequence);
-        let missing = known.is_none() && from.sequence != 0;
+        let known = server.history.iter().find(|event| event.sequence == from.sequence.get());
+        let missing = known.is_none() && from.sequence != Sequence::START;
         let checked = !matches!(self.bug, Some(StoreBug::NoMarks | StoreBug::CursorBySequence));
         if checked && (missing || self.position(server, known) != *from) {
             return Poll::Diverged(head);
         }
         let mut later: Vec<_> =
-            server.history.iter().filter(|event| event.sequence > from.sequence).collect();
+            server.history.iter().filter(|event| event.sequence > from.sequence.get()).collect();
         later.sort_by_key(|event| event.sequence);
         let complete = later.len() <= POLL_LIMIT;
         later.truncate(POLL_LIMIT);

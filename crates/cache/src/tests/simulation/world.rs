@@ -260,7 +260,7 @@ impl World {
         // It is fenced off from those who have not heard of another line: it is taken for granted that
         // they never reach it.
         let sender = self.replicas[replica].process.as_ref().filter(|process| process.id == message.from);
-        let knows = sender.and_then(|process| process.newest.line());
+        let knows = sender.and_then(|process| process.newest.epoch());
         let allowed = knows.is_some_and(|line| To::Line(line) != message.to);
         if self.registry_fails && matches!(message.request, Request::Registry) {
             return;

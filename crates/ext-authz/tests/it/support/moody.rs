@@ -29,13 +29,13 @@ pub(crate) struct MoodyLookup {
 
 #[async_trait]
 impl KeyLookup for MoodyLookup {
-    async fn find_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
+    async fn find_key_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
         let mut moods = self.mood.clone();
         let mood = *moods.wait_for(|mood| *mood != Mood::Hangs).await.unwrap();
         match mood {
             Mood::Unavailable => Err(Unavailable::new("moody", "lookup: 57P01")),
             Mood::Panics => panic!("the store panics"),
-            Mood::Good | Mood::Hangs => self.model.find_by_digest(digests).await,
+            Mood::Good | Mood::Hangs => self.model.find_key_by_digest(digests).await,
         }
     }
 }

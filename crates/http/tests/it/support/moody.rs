@@ -2,15 +2,17 @@
 
 use std::{
     future::pending,
-    num::NonZeroU32,
     sync::{Arc, Mutex},
 };
 
 use async_trait::async_trait;
 use capykeys_conformance::model::ModelStore;
 use capykeys_domain::{
-    model::{ApiKey, AuditEvent, KeyId, OrganizationId, Timestamp},
-    ports::{FoundKey, Insertion, KeyLookup, KeyStore, KeyUse, NewKey, Readiness, Revocation, Unavailable},
+    model::{ApiKey, AuditEvent, KeyId, OrganizationId},
+    ports::{
+        FoundKey, Insertion, KeyLookup, KeyQuery, KeyStore, KeyUse, NewKey, Readiness, Revocation, RevokeKey,
+        Unavailable,
+    },
     secret::KeyDigest,
 };
 
@@ -60,52 +62,41 @@ impl MoodyStore {
 
 #[async_trait]
 impl KeyStore for MoodyStore {
-    async fn insert(&self, new: &NewKey, event: &AuditEvent) -> Result<Insertion, Unavailable> {
-        self.model.insert(new, event).await
+    async fn insert_key(&self, new: NewKey, event: AuditEvent) -> Result<Insertion, Unavailable> {
+        self.model.insert_key(new, event).await
     }
 
-    async fn find(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
-        KeyStore::find(&self.model, organization, id).await
+    async fn find_key(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
+        self.model.find_key(organization, id).await
     }
 
-    async fn list(
-        &self,
-        organization: OrganizationId,
-        before: Option<KeyId>,
-        limit: NonZeroU32,
-    ) -> Result<Vec<ApiKey>, Unavailable> {
-        if before.is_some() && *self.mood.lock().unwrap() == Mood::SecondPageFails {
+    async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
+        if query.before.is_some() && *self.mood.lock().unwrap() == Mood::SecondPageFails {
             return Err(Unavailable::new("moody", "list: 57P01"));
         }
-        KeyStore::list(&self.model, organization, before, limit).await
+        self.model.list_keys(query).await
     }
 
-    async fn revoke(
-        &self,
-        organization: OrganizationId,
-        id: KeyId,
-        at: Timestamp,
-        event: &AuditEvent,
-    ) -> Result<Option<Revocation>, Unavailable> {
-        self.model.revoke(organization, id, at, event).await
+    async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable> {
+        self.model.revoke_key(revoke).await
     }
 
-    async fn record_uses(&self, uses: &[KeyUse]) -> Result<(), Unavailable> {
+    async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
         self.model.record_uses(uses).await
     }
 }
 
 #[async_trait]
 impl KeyLookup for MoodyStore {
-    async fn find_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
+    async fn find_key_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
         self.mood().await?;
-        self.model.find_by_digest(digests).await
+        self.model.find_key_by_digest(digests).await
     }
 }
 
 #[async_trait]
 impl Readiness for MoodyStore {
-    async fn check(&self) -> Result<(), Unavailable> {
+    async fn check_readiness(&self) -> Result<(), Unavailable> {
         self.mood().await
     }
 }

@@ -94,7 +94,7 @@ impl World {
         if self.shell != Some(ShellBug::ConfirmedBeforeApplying) || !self.early.insert(number) {
             return Some(told);
         }
-        let (progress, line) = ((*position).into(), self.process(replica).newest.line());
+        let (progress, line) = ((*position).into(), self.process(replica).newest.epoch());
         let pending = Pending::Poll(sent.clone());
         self.process(replica).pending.insert(number, (pending, line));
         self.send(replica, Request::Confirm(progress), Pending::Confirm(progress), 1_000_000);

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use capykeys_domain::ports::{FeedProgress, FoundKey, Registry};
+use capykeys_domain::{
+    model::Sequence,
+    ports::{FeedProgress, FoundKey, Registry},
+};
 
 use super::{
     Event, KEYS, Micros, Mutation, Pending, Question, Request, SECRETS, Secret, Step, Store, Told, Violation,
@@ -87,7 +90,7 @@ impl World {
     pub(super) fn registry_not_read(&mut self, replica: usize, number: u64) {
         self.tally.registry_not_read += 1;
         if self.shell == Some(ShellBug::NobodyWhereUnread) {
-            let head = FeedProgress { sequence: 0, history: self.store.primary.line.id };
+            let head = FeedProgress { sequence: Sequence::START, epoch: self.store.primary.line.id };
             let nobody = Registry { head, replicas: Vec::new() };
             return self.registry_told(replica, number, &Told::Registry(nobody));
         }

@@ -36,7 +36,7 @@ impl World {
     pub(super) fn send(&mut self, replica: usize, request: Request, pending: Pending, deadline: u64) {
         let number = self.number();
         let to = self.route(replica);
-        let (from, asked) = (self.process(replica).id, self.process(replica).newest.line());
+        let (from, asked) = (self.process(replica).id, self.process(replica).newest.epoch());
         self.process(replica).pending.insert(number, (pending, asked));
         let there = self.replicas[replica].there(&mut self.rng);
         if let Some(there) = there {
@@ -51,7 +51,7 @@ impl World {
     fn route(&mut self, replica: usize) -> To {
         let primary = To::Line(self.store.primary.line);
         let chance = self.rng.index(100);
-        if self.process(replica).newest.line().is_none() {
+        if self.process(replica).newest.epoch().is_none() {
             return primary;
         }
         match &self.store.replaced {
