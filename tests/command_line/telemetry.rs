@@ -67,7 +67,7 @@ fn trace(collector: &Collector, trace: &str, name: &str) -> (Span, Vec<Span>) {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// The line of the access log about the request of this route.
@@ -200,7 +200,7 @@ fn a_fetch_of_signing_keys_goes_on_with_the_trace_of_the_request_that_needs_it()
         let received = issuer.received();
         received.requests.iter().filter_map(|headers| headers.get("traceparent").cloned()).collect::<Vec<_>>()
     };
-    let fetched = capykeys_tests::wait::until("a fetch in a trace", LIMIT, || {
+    let handed_on = capykeys_tests::wait::until("a fetch in a trace", LIMIT, || {
         let session = Session::new().sign();
         let request = server.get("/v1/me").bearer(&session).header("traceparent", trace_parent(TRACE, "01"));
         let _ = request.send();
@@ -208,7 +208,7 @@ fn a_fetch_of_signing_keys_goes_on_with_the_trace_of_the_request_that_needs_it()
     });
     let fetch = collector.span("the fetch", LIMIT, |span| span.name == "GET" && hex(&span.trace_id) == TRACE);
     assert_eq!(fetch.kind(), SpanKind::Client);
-    assert_eq!(fetched, format!("00-{TRACE}-{}-01", hex(&fetch.span_id)));
+    assert_eq!(handed_on, format!("00-{TRACE}-{}-01", hex(&fetch.span_id)));
 }
 
 #[test]

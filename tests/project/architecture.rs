@@ -9,7 +9,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Each crate with those of the project's crates that its production code may use. A crate that
 /// is not here fails.
-const ALLOWED: [(&str, &[&str]); 18] = [
+const ALLOWED: [(&str, &[&str]); 19] = [
     ("capykeys-domain", &[]),
     ("capykeys-conformance", &["capykeys-domain"]),
     ("capykeys-migrations", &[]),
@@ -25,6 +25,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
     ("capykeys-gateway", &["capykeys-domain"]),
     ("capykeys-http", &["capykeys-domain", "capykeys-gateway", "capykeys-listener"]),
     ("capykeys-ext-authz", &["capykeys-domain", "capykeys-gateway", "capykeys-listener"]),
+    ("capykeys-telemetry", &[]),
     (
         "capykeys-service",
         &[
@@ -37,6 +38,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "capykeys-http",
             "capykeys-postgres",
             "capykeys-sqlite",
+            "capykeys-telemetry",
             "capykeys-usage",
         ],
     ),
@@ -122,22 +124,55 @@ fn the_crates_of_the_project_carry_its_name() {
     }
 }
 
-/// Asked of `cargo tree`, which takes the features that the domain alone asks for; the metadata
-/// hold those of the whole workspace together.
-#[test]
-fn nothing_that_does_input_or_output_comes_into_the_domain() {
+/// What comes into a package. Asked of `cargo tree`, which takes the features that the package alone asks for;
+/// the metadata hold those of the whole workspace together.
+fn reached_from(package: &str) -> BTreeSet<String> {
     let edges = ["--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}"];
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--locked", "--package", "capykeys-domain", "--manifest-path", MANIFEST])
+        .args(["tree", "--locked", "--package", package, "--manifest-path", MANIFEST])
         .args(edges)
         .output()
         .expect("cargo tree");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let tree = String::from_utf8(output.stdout).expect("text");
-    let reached: BTreeSet<_> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
-    assert!(reached.contains("blake3"), "not the tree of the domain: {tree}");
-    let found: Vec<_> = NOT_IN_THE_DOMAIN.iter().filter(|name| reached.contains(*name)).collect();
+    tree.lines().filter_map(|line| line.split(' ').next()).map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn nothing_that_does_input_or_output_comes_into_the_domain() {
+    let reached = reached_from("capykeys-domain");
+    assert!(reached.contains("blake3"), "not the tree of the domain: {reached:?}");
+    let found: Vec<_> = NOT_IN_THE_DOMAIN.iter().filter(|name| reached.contains(**name)).collect();
     assert!(found.is_empty(), "{found:?}");
+}
+
+/// With two, rustls panics where a client asks for none by name, or part of the program uses the other one.
+#[test]
+fn the_program_has_one_provider_of_cryptography_for_tls() {
+    let reached = reached_from("capykeys-service");
+    assert!(reached.contains("rustls") && reached.contains("aws-lc-rs"), "{reached:?}");
+    for other in ["ring", "openssl-sys", "native-tls", "boring", "rustls-rustcrypto"] {
+        assert!(!reached.contains(other), "{other} has come in");
+    }
+}
+
+/// The adapters know the interface alone, which does nothing by itself.
+#[test]
+fn only_one_crate_knows_what_records_and_sends_telemetry() {
+    for package in metadata().workspace_packages() {
+        let production = production_dependencies(package);
+        for library in
+            ["opentelemetry_sdk", "opentelemetry-otlp", "opentelemetry-prometheus", "tracing-opentelemetry"]
+        {
+            let knows = production.contains(library);
+            assert_eq!(
+                knows,
+                package.name.as_str() == "capykeys-telemetry",
+                "{} and {library}",
+                package.name
+            );
+        }
+    }
 }
 
 #[test]

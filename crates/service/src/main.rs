@@ -31,6 +31,8 @@ use std::process::ExitCode;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 fn main() -> ExitCode {
+    // The one that there is; whoever asks for none by name gets it.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match commands::run(cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -19,10 +19,10 @@ pub(crate) fn layer<S>(tracer: SdkTracer, sampling: Sampling) -> impl Layer<S> +
 where
     S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
 {
-    let traced = dynamic_filter_fn(move |metadata, context| {
+    let filter = dynamic_filter_fn(move |metadata, context| {
         is_traced(metadata) && (context.lookup_current().is_some() || sampling.begins(metadata.name()))
     });
-    let traced = traced
+    let filter = filter
         .with_callsite_filter(|one| if is_traced(one) { Interest::sometimes() } else { Interest::never() })
         .with_max_level_hint(LevelFilter::TRACE);
     tracing_opentelemetry::layer()
@@ -31,5 +31,5 @@ where
         .with_location(false)
         .with_threads(false)
         .with_tracked_inactivity(false)
-        .with_filter(traced)
+        .with_filter(filter)
 }

@@ -7,7 +7,7 @@
 //! - Whether a request is traced is decided before a span is built: where it is not, none is.
 //! - What sends has threads of its own, on which nothing is traced. It may be slow, or hang: then telemetry is
 //!   dropped and counted, and no request waits.
-//! - The end is [`Telemetry::flush`], which takes no longer than it is told.
+//! - The end is [`Telemetry::end`], which takes no longer than it is told.
 
 mod exporter;
 mod layer;

@@ -43,8 +43,8 @@ impl Sampling {
         let known = caller.span().span_context().clone();
         let id =
             if known.is_valid() { known.trace_id() } else { RandomIdGenerator::default().new_trace_id() };
-        let sampled = sampler.should_sample(Some(&caller), id, name, &SpanKind::Server, &[], &[]);
-        sampled.decision == SamplingDecision::RecordAndSample
+        let answer = sampler.should_sample(Some(&caller), id, name, &SpanKind::Server, &[], &[]);
+        answer.decision == SamplingDecision::RecordAndSample
     }
 }
 

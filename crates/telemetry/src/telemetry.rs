@@ -97,11 +97,11 @@ impl Telemetry {
         move || TextEncoder::new().encode_to_string(&registry.gather()).ok()
     }
 
-    /// Sends what is left, for `limit` at most, and ends. Nothing is recorded after it. It blocks: no worker may
-    /// wait for it.
-    pub fn flush(self, limit: Duration) {
+    /// Sends what is left, for `limit` at most, and ends; at once where that is zero. Nothing is recorded after it. It
+    /// blocks: no worker may wait for it.
+    pub fn end(self, limit: Duration) {
         let Self { metrics, traces, runtime, sends, .. } = self;
-        if sends {
+        if sends && !limit.is_zero() {
             let metrics = end(move || metrics.shutdown_with_timeout(limit));
             let traces = traces.map(|traces| end(move || traces.shutdown_with_timeout(limit)));
             // The providers have limits of their own, which do not all hold.

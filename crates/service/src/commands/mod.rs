@@ -85,8 +85,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
     // What is left belongs to nobody, and does not hold up the end.
     runtime.shutdown_background();
     // Whoever has ended it with a second signal does not want to wait.
-    if let Some(telemetry) = telemetry.filter(|_| outcome.is_ok()) {
-        telemetry.flush(FLUSH_LIMIT);
+    if let Some(telemetry) = telemetry {
+        telemetry.end(if outcome.is_ok() { FLUSH_LIMIT } else { Duration::ZERO });
     }
     outcome
 }
