@@ -145,6 +145,12 @@ fn traces_over(store: Store, protocol: &str, collector: &Collector) {
         ("grpc", method)
     );
 
+    // A trace of the gateway's own goes before that of the request.
+    let gateway = TRACE.replace('0', "4");
+    let check = Check::of("/jobs").bearer(&acme.admin).header("traceparent", &trace_parent(&unsampled, "01"));
+    check.traced(&trace_parent(&gateway, "01")).ask(&server);
+    trace(collector, &gateway, method);
+
     let received = collector.received().clone();
     assert_eq!(received.leak, None);
     for (resource, scope, span) in &received.spans {
@@ -152,7 +158,7 @@ fn traces_over(store: Store, protocol: &str, collector: &Collector) {
         assert_eq!(resource["deployment.environment.name"], "test");
         assert_eq!(resource["service.version"], "0.1.0");
         // Nothing that exports is traced, nor what nobody asked for.
-        assert!([TRACE, &http, &grpc].contains(&hex(&span.trace_id).as_str()), "{span:?}");
+        assert!([TRACE, &http, &grpc, &gateway].contains(&hex(&span.trace_id).as_str()), "{span:?}");
     }
     assert!(received.requests.iter().all(|headers| headers["x-tenant"] == "acme"), "{:?}", received.requests);
 }

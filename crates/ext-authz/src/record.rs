@@ -5,23 +5,22 @@ use capykeys_gateway::{Authorized, Refusal};
 use capykeys_listener::{AccessRecord, Asked};
 use tracing::Span;
 
-use crate::original::Original;
-
 const ROUTE: &str = "envoy.service.auth.v3.Authorization/Check";
 
 /// What the log says about a check, which is written when this is dropped.
 pub(crate) struct Record(AccessRecord);
 
 impl Record {
-    /// Begins with the check of a request, by whom a certificate names. It goes on with the trace of that
-    /// request, where it has one: a gateway has put its own span there.
-    pub(crate) fn begin(
+    /// Begins with the check of a request with this method, by whom a certificate names, which may come with
+    /// the `header`s of its caller's trace.
+    pub(crate) fn begin<'h>(
         request_id: RequestId,
-        original: &Original,
+        method: &'static str,
         workload: Option<ClusterSubject>,
+        header: impl Fn(&str) -> Option<&'h str>,
     ) -> Self {
-        let mut access = AccessRecord::begin(request_id, Asked::ClusterCall, |name| original.text(name));
-        (access.method, access.route, access.workload) = (original.method(), ROUTE, workload);
+        let mut access = AccessRecord::begin(request_id, Asked::ClusterCall, header);
+        (access.method, access.route, access.workload) = (method, ROUTE, workload);
         Self(access)
     }
 

@@ -8,4 +8,5 @@ mod transport;
 
 pub use access::{AccessRecord, Asked, method_name};
 pub use measured::MEASURED_METHODS;
+pub use trace::TRACE_PARENT;
 pub use transport::Transport;

@@ -9,7 +9,7 @@ use opentelemetry::{
 use tracing::{Span, field};
 
 /// The header that a caller's trace comes in (W3C Trace Context).
-const TRACE_PARENT: &str = "traceparent";
+pub const TRACE_PARENT: &str = "traceparent";
 
 /// The span of a request that is traced, which goes on with its caller's trace where there is one.
 pub(crate) struct Trace {
