@@ -55,6 +55,7 @@ bench: ## Measure: time to ready, idle memory, verification of keys and sessions
 	cargo build --locked --release --package capykeys-http --example bare
 	scripts/measure
 	scripts/bench-verification
+	scripts/bench-telemetry
 	cargo bench --locked --package capykeys-clerk --package capykeys-usage
 
 ci: lint test upgrades schemathesis clerk-differential ## What every change must pass

@@ -11,11 +11,13 @@ use actix_http::{
     HttpMessage, Request, StatusCode,
     body::{BodySize, BoxBody, MessageBody},
 };
-use actix_web::web::Bytes;
+use actix_web::{http::header::HeaderName, web::Bytes};
 use capykeys_listener::{AccessRecord, method_name};
 use tracing::Span;
 
 use crate::{connection::Connection, exchange::Exchange};
+
+const TRACE_PARENT: HeaderName = HeaderName::from_static(capykeys_listener::TRACE_PARENT);
 
 /// What the log says about a request, which is written when this is dropped.
 pub(super) struct Record {
@@ -34,7 +36,10 @@ impl Record {
         if let Some(connection) = &connection {
             connection.begin_request();
         }
-        let header = |name: &str| request.headers().get(name)?.to_str().ok();
+        let headers = request.headers();
+        // By a name that is parsed already: most requests have none.
+        let is_traced = headers.contains_key(&TRACE_PARENT);
+        let header = |name: &str| is_traced.then(|| headers.get(name))??.to_str().ok();
         let request_id = exchange.context.request_id.clone();
         let mut access = AccessRecord::begin(request_id, exchange.shared.asked(), header);
         access.method = method_name(request.method().as_str());
