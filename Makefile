@@ -6,7 +6,8 @@ SCHEMATHESIS_EXAMPLES ?= 100
 
 # Where the tests find the programs that they run, or install them.
 TEST_PROGRAMS = CAPYKEYS_TEST_PGBIN="$$(scripts/postgres)" CAPYKEYS_TEST_PGBOUNCER="$$(scripts/pgbouncer)" \
-	CAPYKEYS_TEST_GATEWAYS="$$(scripts/gateways)" CAPYKEYS_TEST_FAKETIME="$$(scripts/faketime)"
+	CAPYKEYS_TEST_GATEWAYS="$$(scripts/gateways)" CAPYKEYS_TEST_FAKETIME="$$(scripts/faketime)" \
+	CAPYKEYS_TEST_PROMTOOL="$$(scripts/promtool)"
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -81,6 +82,7 @@ bench: ## Measure: time to ready, idle memory, verification of keys and sessions
 	cargo build --locked --release --package capykeys-http --example bare
 	scripts/measure
 	scripts/bench-verification
+	scripts/bench-telemetry
 	cargo bench --locked --package capykeys-clerk --package capykeys-usage
 
 kubernetes-lint: ## Check manifests, the chart and the Dockerfile against real schemas

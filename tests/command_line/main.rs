@@ -16,3 +16,6 @@ mod peppers;
 mod scopes;
 mod serving;
 mod stopping;
+mod telemetry;
+mod telemetry_faults;
+mod telemetry_settings;

@@ -27,6 +27,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("capykeys-gateway", &["capykeys-domain"]),
     ("capykeys-http", &["capykeys-domain", "capykeys-gateway", "capykeys-listener"]),
     ("capykeys-ext-authz", &["capykeys-domain", "capykeys-gateway", "capykeys-listener"]),
+    ("capykeys-telemetry", &[]),
     (
         "capykeys-service",
         &[
@@ -41,6 +42,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "capykeys-postgres",
             "capykeys-sqlite",
             "capykeys-storage",
+            "capykeys-telemetry",
             "capykeys-usage",
         ],
     ),
@@ -126,22 +128,55 @@ fn the_crates_of_the_project_carry_its_name() {
     }
 }
 
-/// Asked of `cargo tree`, which takes the features that the domain alone asks for; the metadata
-/// hold those of the whole workspace together.
-#[test]
-fn nothing_that_does_input_or_output_comes_into_the_domain() {
+/// What comes into a package. Asked of `cargo tree`, which takes the features that the package alone asks for;
+/// the metadata hold those of the whole workspace together.
+fn reached_from(package: &str) -> BTreeSet<String> {
     let edges = ["--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}"];
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--locked", "--package", "capykeys-domain", "--manifest-path", MANIFEST])
+        .args(["tree", "--locked", "--package", package, "--manifest-path", MANIFEST])
         .args(edges)
         .output()
         .expect("cargo tree");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let tree = String::from_utf8(output.stdout).expect("text");
-    let reached: BTreeSet<_> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
-    assert!(reached.contains("blake3"), "not the tree of the domain: {tree}");
-    let found: Vec<_> = NOT_IN_THE_DOMAIN.iter().filter(|name| reached.contains(*name)).collect();
+    tree.lines().filter_map(|line| line.split(' ').next()).map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn nothing_that_does_input_or_output_comes_into_the_domain() {
+    let reached = reached_from("capykeys-domain");
+    assert!(reached.contains("blake3"), "not the tree of the domain: {reached:?}");
+    let found: Vec<_> = NOT_IN_THE_DOMAIN.iter().filter(|name| reached.contains(**name)).collect();
     assert!(found.is_empty(), "{found:?}");
+}
+
+/// With two, rustls panics where a client asks for none by name, or part of the program uses the other one.
+#[test]
+fn the_program_has_one_provider_of_cryptography_for_tls() {
+    let reached = reached_from("capykeys-service");
+    assert!(reached.contains("rustls") && reached.contains("aws-lc-rs"), "{reached:?}");
+    for other in ["ring", "openssl-sys", "native-tls", "boring", "rustls-rustcrypto"] {
+        assert!(!reached.contains(other), "{other} has come in");
+    }
+}
+
+/// The adapters know the interface alone, which does nothing by itself.
+#[test]
+fn only_one_crate_knows_what_records_and_sends_telemetry() {
+    for package in metadata().workspace_packages() {
+        let production = production_dependencies(package);
+        for library in
+            ["opentelemetry_sdk", "opentelemetry-otlp", "opentelemetry-prometheus", "tracing-opentelemetry"]
+        {
+            let knows = production.contains(library);
+            assert_eq!(
+                knows,
+                package.name.as_str() == "capykeys-telemetry",
+                "{} and {library}",
+                package.name
+            );
+        }
+    }
 }
 
 #[test]

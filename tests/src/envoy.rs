@@ -34,6 +34,7 @@ pub struct Check {
     path: String,
     headers: HashMap<String, String>,
     settings: HashMap<String, String>,
+    trace_parent: Option<String>,
 }
 
 /// What Envoy is told.
@@ -53,7 +54,7 @@ impl Check {
     /// Of a `GET` of this path.
     pub fn of(path: &str) -> Self {
         let [method, host, path] = ["GET", "api.example", path].map(str::to_owned);
-        Self { method, host, path, headers: HashMap::new(), settings: HashMap::new() }
+        Self { method, host, path, headers: HashMap::new(), settings: HashMap::new(), trace_parent: None }
     }
 
     /// With another method.
@@ -88,13 +89,23 @@ impl Check {
         self
     }
 
+    /// With a trace of the gateway's own, beside the request that is asked about.
+    #[must_use]
+    pub fn traced(self, trace_parent: &str) -> Self {
+        Self { trace_parent: Some(trace_parent.to_owned()), ..self }
+    }
+
     /// Asks, and learns what is to be done with the request.
     ///
     /// # Panics
     /// Where that is not told, or a secret is.
     #[track_caller]
     pub fn ask(self, server: &Server) -> Verdict {
-        let request = self.request();
+        let trace_parent = self.trace_parent.clone();
+        let mut request = tonic::Request::new(self.request());
+        if let Some(trace) = trace_parent {
+            request.metadata_mut().insert("traceparent", trace.parse().expect("a header's value"));
+        }
         let answer = block_on(async {
             let mut client = AuthorizationClient::new(connect(server.grpc_address()).await);
             client.check(request).await.expect("an answer").into_inner()

@@ -141,6 +141,13 @@ impl Installation {
         self
     }
 
+    /// The same with a variable of the environment that is not ours.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     /// The same with this configuration file.
     #[must_use]
     pub fn with_file(self, text: &str) -> Self {

@@ -23,6 +23,7 @@ pub mod authority;
 pub mod clerk;
 pub mod client;
 pub mod clock;
+pub mod collector;
 pub mod envoy;
 pub mod installation;
 mod place;

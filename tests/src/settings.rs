@@ -37,6 +37,12 @@ pub fn faketime() -> PathBuf {
     path.expect("no libfaketime: run `make test`, or set CAPYKEYS_TEST_FAKETIME=\"$(scripts/faketime)\"")
 }
 
+/// The program promtool (`CAPYKEYS_TEST_PROMTOOL`, which is what `scripts/promtool` prints).
+pub fn promtool() -> PathBuf {
+    let path = variable("CAPYKEYS_TEST_PROMTOOL").filter(|path| !path.is_empty()).map(PathBuf::from);
+    path.expect("no promtool: run `make test`, or set CAPYKEYS_TEST_PROMTOOL=\"$(scripts/promtool)\"")
+}
+
 /// The program as it was released last (`CAPYKEYS_TEST_PREVIOUS`, which is what `scripts/previous` prints).
 pub fn previous_program() -> PathBuf {
     let path = variable("CAPYKEYS_TEST_PREVIOUS").filter(|path| !path.is_empty()).map(PathBuf::from);

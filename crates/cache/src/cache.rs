@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -56,6 +56,7 @@ pub(crate) struct Inner {
     pub(crate) settings: CacheSettings,
     hits: AtomicU64,
     reads: AtomicU64,
+    pub(crate) replicas: AtomicUsize,
 }
 
 /// What the cache holds, for metrics.
@@ -67,6 +68,11 @@ pub struct CacheStatus {
     pub absent: usize,
     /// What is left of the lease; `None` where there is none.
     pub lease_remaining: Option<Duration>,
+    /// How old what it knows of the feed is: the time since the last poll that gave a lease was sent. `None`
+    /// before the first.
+    pub feed_lag: Option<Duration>,
+    /// How many replicas are registered, as read last; 0 before the first time.
+    pub replicas: usize,
     /// How many lookups were answered from memory since the start.
     pub hits: u64,
     /// How often the store was read since the start.
@@ -119,7 +125,8 @@ impl VerificationCache {
     ) -> Self {
         let machine = RwLock::new(Machine::new(&settings));
         let (flights, hits, reads) = (Arc::default(), AtomicU64::new(0), AtomicU64::new(0));
-        Self(Arc::new(Inner { machine, flights, id, store, clock, settings, hits, reads }))
+        let replicas = AtomicUsize::new(0);
+        Self(Arc::new(Inner { machine, flights, id, store, clock, settings, hits, reads, replicas }))
     }
 
     /// The key stored under one of `digests`, and until when that may be acted on: from the cache
@@ -211,10 +218,15 @@ impl VerificationCache {
     #[must_use]
     pub fn status(&self) -> CacheStatus {
         let (keys, absent) = self.0.read().sizes();
+        let until = self.0.read().lease_until();
+        // A lease runs from the moment that its poll was sent.
+        let lag = (until > BootTime::START).then(|| self.now().after(self.0.settings.lease).since(until));
         CacheStatus {
             keys,
             absent,
             lease_remaining: self.lease_remaining(),
+            feed_lag: lag,
+            replicas: self.0.replicas.load(Ordering::Relaxed),
             hits: self.0.hits.load(Ordering::Relaxed),
             reads: self.0.reads.load(Ordering::Relaxed),
         }

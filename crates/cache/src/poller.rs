@@ -1,6 +1,9 @@
 //! Following the feed, as a replica that is registered.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use capykeys_domain::ports::{FeedQuery, Limit, Poll, Unavailable};
 use tokio::{
@@ -158,6 +161,7 @@ impl Inner {
     /// Removes replicas that are gone: retires them, and forgets them when their leases have run out.
     async fn reap(&self, reaper: &mut Reaper) -> Result<(), Unavailable> {
         let registry = self.in_time(READ_REGISTRY, self.store.registry.read_registry()).await?;
+        self.replicas.store(registry.replicas.len(), Ordering::Relaxed);
         let steps = reaper.observe(&registry, self.id, self.clock.now());
         for gone in steps.retire {
             let retiring = self.store.registry.retire_replica(gone.id, gone.renewals);

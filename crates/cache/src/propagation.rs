@@ -87,7 +87,8 @@ impl Replicas for Propagation {
             sleep(kept_until.map_or(Duration::ZERO, |until| until.since(self.clock.now()))).await;
             tracing::debug!("every replica has obeyed");
         };
-        waiting.instrument(tracing::info_span!("await_propagation")).await;
+        let span = tracing::trace_span!(target: "capykeys::trace", "await propagation");
+        waiting.instrument(span).await;
     }
 }
 

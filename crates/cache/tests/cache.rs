@@ -80,6 +80,23 @@ async fn after_an_outage_the_feed_is_followed_again_and_what_was_missed_is_obeye
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_lag_of_the_feed_is_the_time_since_it_last_answered() {
+    let world = world(CacheSettings::default()).await;
+    let lag = || world.cache.status().feed_lag.unwrap();
+    assert!(lag() <= CacheSettings::default().lease, "{:?}", lag());
+    world.store.break_feed(true);
+    world.until_there_is_none().await;
+    let before = lag();
+    sleep(Duration::from_mins(1)).await;
+    assert_eq!(lag(), before + Duration::from_mins(1));
+    world.store.break_feed(false);
+    world.until_there_is_a_lease().await;
+    assert!(lag() <= CacheSettings::default().lease, "{:?}", lag());
+    sleep(Duration::from_secs(6)).await;
+    assert_eq!(world.cache.status().replicas, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_feed_that_swallows_polls_costs_the_lease_and_comes_back() {
     let world = world(CacheSettings::default()).await;
     world.store.hang_feed(true);

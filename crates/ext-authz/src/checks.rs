@@ -4,6 +4,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use capykeys_domain::{model::RequestContext, usecases::Verdicts};
 use capykeys_gateway::{Authorized, Gateways, Refusal};
+use capykeys_listener::TRACE_PARENT;
 use envoy_types::ext_authz::v3::pb::{Authorization, CheckRequest, CheckResponse};
 use futures_util::FutureExt;
 use tonic::{Request, Response, Status};
@@ -27,12 +28,17 @@ pub(crate) struct Checks {
 #[tonic::async_trait]
 impl Authorization for Checks {
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
-        let peer = request.extensions().get::<Peer>().cloned();
+        let (metadata, extensions, request) = request.into_parts();
+        let peer = extensions.get::<Peer>().cloned();
         let (peer, workload) = peer.map_or((None, None), |peer| (peer.address, peer.workload));
-        let original = Original::from(request.into_inner());
+        let original = Original::from(request);
         let request_id = self.verdicts.environment().request_id(original.request_id());
         let context = RequestContext { request_id, peer };
-        let mut record = Record::begin(context.request_id.clone(), original.method(), workload);
+        // The gateway's own call may be traced; else it goes on with the trace of the request that is asked about.
+        let is_traced = metadata.contains_key(TRACE_PARENT);
+        let mut record = Record::begin(context.request_id.clone(), original.method(), workload, |name| {
+            if is_traced { metadata.get(name)?.to_str().ok() } else { original.text(name) }
+        });
         let outcome = self.outcome(&original, &context).instrument(record.span().clone()).await;
         record.answered(&outcome);
         Ok(Response::new(match outcome {

@@ -39,7 +39,12 @@ impl Original {
 
     /// The id that the request already has.
     pub(crate) fn request_id(&self) -> Option<&str> {
-        self.sent("x-request-id").next().and_then(|id| str::from_utf8(id).ok())
+        self.text("x-request-id")
+    }
+
+    /// The first value of a header, where it is a text.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.sent(name).next().and_then(|value| str::from_utf8(value).ok())
     }
 
     /// The method, for the log.
@@ -48,7 +53,7 @@ impl Original {
     }
 
     /// The values of a header, in whichever of the two forms the gateway is set up to send them.
-    fn sent(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
+    fn sent(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let texts = self.http().into_iter().flat_map(|http| &http.headers);
         let texts = texts.map(|(name, value)| (name, value.as_bytes()));
         let raw = self.http().and_then(|http| http.header_map.as_ref());

@@ -2,7 +2,7 @@
 
 use capykeys_domain::model::{ClusterSubject, RequestId};
 use capykeys_gateway::{Authorized, Refusal};
-use capykeys_listener::AccessRecord;
+use capykeys_listener::{AccessRecord, Asked};
 use tracing::Span;
 
 const ROUTE: &str = "envoy.service.auth.v3.Authorization/Check";
@@ -11,13 +11,15 @@ const ROUTE: &str = "envoy.service.auth.v3.Authorization/Check";
 pub(crate) struct Record(AccessRecord);
 
 impl Record {
-    /// Begins with the check of a request with this method, by whom a certificate names.
-    pub(crate) fn begin(
+    /// Begins with the check of a request with this method, by whom a certificate names, which may come with
+    /// the `header`s of its caller's trace.
+    pub(crate) fn begin<'h>(
         request_id: RequestId,
         method: &'static str,
         workload: Option<ClusterSubject>,
+        header: impl Fn(&str) -> Option<&'h str>,
     ) -> Self {
-        let mut access = AccessRecord::begin(request_id, true);
+        let mut access = AccessRecord::begin(request_id, Asked::ClusterCall, header);
         (access.method, access.route, access.workload) = (method, ROUTE, workload);
         Self(access)
     }

@@ -13,6 +13,7 @@ use crate::{
     Authorized, IdentityHeaders, Question, Refusal, RequestHeaders,
     credential::read_credential,
     route::{RouteNeeds, RouteRules},
+    verdict::{authenticate_session, verify},
 };
 
 /// How requests behind gateways are authorized, and how their callers are named to the services
@@ -47,7 +48,7 @@ impl Gateways {
             None if needs.anonymous => Ok(Authorized::Anonymous),
             None => Err(Refusal::NoCredential),
             Some(Credential::ApiKey(key)) => {
-                let verification = verdicts.verify(Some(&key), &needs.requirement, Duration::ZERO).await?;
+                let verification = verify(verdicts, Some(&key), &needs.requirement, Duration::ZERO).await?;
                 Ok(Authorized::Key(verification.verdict?))
             }
             Some(Credential::Session(token)) => session(verdicts, &token, &needs.requirement, context).await,
@@ -62,7 +63,7 @@ async fn session(
     context: &RequestContext,
 ) -> Result<Authorized, Refusal> {
     let SessionCaller { session, organization, scopes } =
-        verdicts.authenticate_session(token, context).await?;
+        authenticate_session(verdicts, token, context).await?;
     let organization = organization.ok_or(Refusal::Forbidden("The session has no organization here."))?;
     requirement.check_session(&scopes, &organization)?;
     Ok(Authorized::Session { user_id: session.user_id, organization_id: organization.id, scopes })

@@ -15,6 +15,7 @@ mod question;
 mod refusal;
 mod route;
 pub mod sentences;
+mod verdict;
 
 pub use authorize::Gateways;
 pub use credential::{CREDENTIAL_HEADERS, CredentialError, Presented, only_value, read_credential};
@@ -23,3 +24,4 @@ pub use identity::{Authorized, IdentityHeaders};
 pub use question::{GatewayFamily, Question};
 pub use refusal::Refusal;
 pub use route::{HostPattern, OriginalRequest, PathPattern, RouteError, RouteNeeds, RouteRule, RouteRules};
+pub use verdict::verify;

@@ -12,6 +12,7 @@ use capykeys_domain::{
     model::{Actor, ClusterSubject, OrganizationId, RequestContext},
     usecases::{Environment, Verdicts},
 };
+use capykeys_listener::Asked;
 
 use crate::{drain::Drain, error::ApiError, status::StatusBoard};
 
@@ -35,6 +36,13 @@ pub(crate) struct Shared {
     /// Whether it is the cluster that asks. Its requests are logged for debugging alone, unless they fail
     /// here: a line for each of them would cost more than the answer.
     pub(crate) internal: bool,
+}
+
+impl Shared {
+    /// Whom requests are for.
+    pub(crate) const fn asked(&self) -> Asked {
+        if self.internal { Asked::Cluster } else { Asked::Api }
+    }
 }
 
 /// One request and its answer: what the layers tell each other about it.

@@ -60,7 +60,7 @@ where
     apply_fn_factory(app, move |request: Request, service: &F::Service| {
         let exchange = begin(&shared, &request);
         let connection = request.conn_data::<Rc<Connection>>().cloned();
-        let record = Record::begin(Rc::clone(&exchange), connection.clone(), request.method());
+        let record = Record::begin(Rc::clone(&exchange), connection.clone(), &request);
         let has_body = has_body(request.headers());
         let span = record.span().clone();
         // Routing and the first steps may run, and panic, before there is a future.

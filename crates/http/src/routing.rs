@@ -21,7 +21,7 @@ use crate::{error::ApiError, exchange::Exchange};
 /// `Allow`, logged and documented by that.
 pub(crate) struct Endpoint {
     /// The template of its path, which is what the log says.
-    path: &'static str,
+    pub(crate) path: &'static str,
     /// None at all stand for every method.
     methods: Vec<Method>,
     route: Route,

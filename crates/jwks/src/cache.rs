@@ -14,11 +14,13 @@ use tokio::{
     sync::watch,
     time::{Instant, timeout, timeout_at},
 };
+use tracing::Instrument;
 
 use crate::{
     algorithm::Algorithm,
     fetch::{FetchError, FetchJwks},
     location::{Location, LocationError},
+    measures,
     set::{KeySet, KeySetError},
 };
 
@@ -102,7 +104,9 @@ enum RefreshError {
 
 impl KeyCache {
     pub(crate) fn new(location: Location, environment: Environment) -> Self {
-        Self { shared: Arc::new(Shared { location, environment, state: Mutex::default() }) }
+        let shared = Arc::new(Shared { location, environment, state: Mutex::default() });
+        measures::observe(&shared.location.shown(), Arc::downgrade(&shared), Shared::age);
+        Self { shared }
     }
 
     /// Starts to fetch the set where there is none yet. Does not wait for it.
@@ -166,6 +170,11 @@ impl Shared {
         self.environment.clock.now()
     }
 
+    /// How old the set is.
+    fn age(&self) -> Option<Duration> {
+        self.lock().fetched.as_ref().map(|fetched| self.now().since(fetched.at))
+    }
+
     fn unavailable(&self, reason: &'static str) -> Unavailable {
         Unavailable::new(self.environment.dependency, reason)
     }
@@ -194,10 +203,11 @@ impl Shared {
         let (done, running) = watch::channel(());
         state.running = Some(running.clone());
         let shared = Arc::clone(self);
-        self.environment.runtime.spawn(async move {
+        let refreshing = async move {
             shared.refresh(cause).await;
             drop(done);
-        });
+        };
+        self.environment.runtime.spawn(refreshing.instrument(measures::fetch_span(&self.location.shown())));
         Some(running)
     }
 

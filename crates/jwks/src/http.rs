@@ -9,7 +9,10 @@ use reqwest::{
     redirect::Policy,
 };
 
-use crate::fetch::{FetchError, FetchJwks, MAX_JWKS_BYTES};
+use crate::{
+    fetch::{FetchError, FetchJwks, MAX_JWKS_BYTES},
+    measures::trace_headers,
+};
 
 /// From the first byte of the request to the last of the answer.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -80,7 +83,7 @@ impl HttpFetcher {
     }
 
     async fn request(&self, url: &Url) -> Result<RequestBuilder, FetchError> {
-        let request = self.client.get(url.clone());
+        let request = self.client.get(url.clone()).headers(trace_headers());
         let Some(path) = &self.token_file else { return Ok(request) };
         let token = tokio::fs::read_to_string(path).await.map_err(|_| FetchError::Token)?;
         let value = HeaderValue::try_from(format!("Bearer {}", token.trim()));

@@ -16,6 +16,7 @@ mod issuer;
 mod json;
 mod key;
 mod location;
+mod measures;
 mod set;
 mod source;
 mod times;

@@ -62,6 +62,19 @@ impl Connections {
         connections
     }
 
+    pub(crate) const fn size(&self) -> usize {
+        self.size
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn used_and_idle(&self) -> (usize, usize) {
+        let status = self.open.status();
+        (status.size.saturating_sub(status.available), status.available)
+    }
+
     /// Whether no more may be opened.
     pub(crate) fn is_full(&self) -> bool {
         self.open.status().size >= self.size

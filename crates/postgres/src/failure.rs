@@ -29,6 +29,21 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// What it is called where operations are measured.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Code(_) if self.is_constraint() => "constraint",
+            Self::Code(_) => "refused",
+            Self::Timeout => "timeout",
+            Self::Connection(_) => "connection",
+            Self::Schema(_) => "schema",
+            Self::Standby => "standby",
+            Self::NoLine | Self::Superseded => "history",
+            Self::UnreadableRow => "unreadable",
+            Self::Binding => "binding",
+        }
+    }
+
     /// Whether the server refused with this code.
     pub(crate) fn is(&self, state: &SqlState) -> bool {
         matches!(self, Self::Code(code) if code == state)

@@ -22,6 +22,7 @@ mod fitness;
 mod keys;
 mod line;
 mod lookup;
+mod measures;
 mod migrate;
 mod organizations;
 mod peppers;

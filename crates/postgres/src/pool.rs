@@ -6,7 +6,7 @@ use std::{
 };
 
 use capykeys_domain::ports::Unavailable;
-use capykeys_storage::Values;
+use capykeys_storage::{Operation, Values, count_event};
 use deadpool::unmanaged::Object;
 use scopeguard::ScopeGuard;
 use tokio::{
@@ -23,6 +23,7 @@ use crate::{
     connector::{Connection, Connector},
     failure::Failure,
     line::Line,
+    measures,
     schema::SchemaError,
     settings::PostgresSettings,
     settings_error::SettingsError,
@@ -77,6 +78,7 @@ impl Pool {
         let family = Arc::clone(&shared.family);
         let connector = Connector::new(settings)?;
         let connections = Connections::new(connector, settings.pool_size, runtime.clone(), family);
+        measures::observe(settings.application_name, &connections);
         Ok(Self { connections, runtime, settings: settings.clone(), trust: Arc::default(), shared })
     }
 
@@ -107,6 +109,15 @@ impl Pool {
     ///
     /// Every operation passes here, with its name in [`Statement::operation`].
     pub(crate) async fn rows(&self, statement: &Statement, values: &Values<'_>) -> Result<Vec<Row>, Failure> {
+        let operation = Operation::begin("postgresql", statement.operation);
+        let rows = operation.complete(Failure::kind, self.rows_in_time(statement, values)).await?;
+        if values.get("event_action").is_some() {
+            count_event();
+        }
+        Ok(rows)
+    }
+
+    async fn rows_in_time(&self, statement: &Statement, values: &Values<'_>) -> Result<Vec<Row>, Failure> {
         let end = tokio::time::Instant::now() + self.settings.deadline;
         let bound = statement.bind(values)?;
         let params: Vec<Param<'_>> = bound.iter().map(|(value, ty)| (value as _, ty.clone())).collect();
@@ -116,11 +127,13 @@ impl Pool {
             Err(Failure::NoLine) => {}
             outcome => return outcome,
         }
+        measures::count_repeated();
         let begun = self.begin_line(end).await;
         let mut outcome = self.ask(end, statement, params).await;
         if matches!(outcome, Err(Failure::NoLine)) {
             // Another server may have it. The other connections may lead to the same as this one.
             self.trust.end_before(Instant::now());
+            measures::count_repeated();
             outcome = self.ask(end, statement, params).await;
         }
         match (outcome, begun) {
@@ -151,7 +164,8 @@ impl Pool {
         params: &[Param<'_>],
         judge: impl FnOnce(Vec<Row>) -> Result<Vec<Row>, Failure>,
     ) -> Result<Vec<Row>, Failure> {
-        let connection = timeout_at(end, self.connection()).await.map_err(|_| Failure::Timeout)??;
+        let connection = timeout_at(end, measures::wait(self.settings.application_name, self.connection()));
+        let connection = connection.await.map_err(|_| Failure::Timeout)??;
         let start = Instant::now();
         timeout_at(end, self.run_on(connection, statement, params, judge)).await.unwrap_or_else(|_| {
             self.trust.end_before(start);

@@ -30,10 +30,15 @@ use std::process::ExitCode;
 
 pub use store::StoreKind;
 
+/// Which program this is.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// The whole program: does what the command line says, on one of these kinds of stores or of ours, and gives the code
 /// to exit with.
 #[must_use]
 pub fn run(kinds: &[StoreKind]) -> ExitCode {
+    // The one that there is; whoever asks for none by name gets it.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match commands::run(cli::parse(), kinds) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,91 +1,124 @@
-//! Metrics, for Prometheus.
+//! What is looked at whenever somebody collects metrics.
 
-use std::{fmt, sync::Arc};
-
-use capykeys_cache::VerificationCache;
-use capykeys_http::Metrics;
-use prometheus_client::{
-    collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric, text},
-    metrics::{
-        MetricType,
-        counter::ConstCounter,
-        gauge::{ConstGauge, Gauge},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
     },
-    registry::{Registry, Unit},
+    time::Duration,
 };
 
-use crate::sessions::SessionVerifiers;
+use capykeys_cache::{CacheStatus, VerificationCache};
+use capykeys_usage::UseRecorder;
+use opentelemetry::{KeyValue, global, metrics::Meter};
 
-/// Everything that is counted.
-pub(crate) fn metrics(
+use crate::{VERSION, sessions::SessionVerifiers};
+
+/// Has everything looked at that parts of the service count for themselves.
+pub(crate) fn observe(
     sessions: Option<Arc<SessionVerifiers>>,
-    cache: VerificationCache,
-    missing_peppers: Gauge,
-) -> Metrics {
-    let mut registry = Registry::with_prefix("capykeys");
-    registry.register_collector(Box::new(Refusals(sessions)));
-    registry.register_collector(Box::new(Cache(cache)));
+    cache: &VerificationCache,
+    uses: &UseRecorder,
+    missing_peppers: Arc<AtomicU64>,
+) {
+    let meter = global::meter("capykeys");
+    observe_refusals(&meter, sessions);
+    observe_cache(&meter, cache);
+    observe_lookups(&meter, cache.clone());
+    let (dropped, pending) = (uses.clone(), uses.clone());
+    meter
+        .u64_observable_counter("capykeys.uses.dropped")
+        .with_description("Uses of keys that were dropped because too many keys were used")
+        .with_callback(move |observer| observer.observe(dropped.dropped(), &[]))
+        .build();
+    gauge(&meter, "capykeys.uses.pending", "Keys whose last use is not recorded yet", move || {
+        count(pending.pending())
+    });
     let help = "Active keys whose pepper is not configured: they are refused";
-    registry.register("keys_of_missing_peppers", help, missing_peppers);
-    Arc::new(move || {
-        let mut text = String::new();
-        text::encode(&mut text, &registry).ok()?;
-        Some(text)
-    })
+    gauge(&meter, "capykeys.keys.of_missing_peppers", help, move || missing_peppers.load(Ordering::Relaxed));
+    meter
+        .u64_observable_gauge("capykeys.build.info")
+        .with_description("Which program this is")
+        .with_callback(|observer| observer.observe(1, &[KeyValue::new("version", VERSION)]))
+        .build();
 }
 
 /// Session tokens that were refused, for each reason that there is: a closed set.
-struct Refusals(Option<Arc<SessionVerifiers>>);
-
-impl fmt::Debug for Refusals {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Refusals")
-    }
-}
-
-impl Collector for Refusals {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let help = "Session tokens that were refused";
-        let mut family = encoder.encode_descriptor("session_refusals", help, None, MetricType::Counter)?;
-        for (reason, count) in self.0.iter().flat_map(|verifiers| verifiers.refusals()) {
-            let labels = [("reason", reason)];
-            ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
-        }
-        Ok(())
-    }
+fn observe_refusals(meter: &Meter, sessions: Option<Arc<SessionVerifiers>>) {
+    let Some(verifiers) = sessions else { return };
+    meter
+        .u64_observable_counter("capykeys.session.refusals")
+        .with_description("Session tokens that were refused")
+        .with_callback(move |observer| {
+            for (reason, count) in verifiers.refusals() {
+                observer.observe(count, &[KeyValue::new("reason", reason)]);
+            }
+        })
+        .build();
 }
 
 /// What is remembered of keys, and for how long it may still be used.
-struct Cache(VerificationCache);
-
-impl fmt::Debug for Cache {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Cache")
-    }
+fn observe_cache(meter: &Meter, cache: &VerificationCache) {
+    let of_status = |name, help, read: fn(CacheStatus) -> u64| {
+        let cache = cache.clone();
+        gauge(meter, name, help, move || read(cache.status()));
+    };
+    of_status("capykeys.cache.keys", "Keys that are remembered", |status| count(status.keys));
+    of_status("capykeys.cache.absent_keys", "Made-up keys that are remembered", |status| {
+        count(status.absent)
+    });
+    of_status("capykeys.replicas", "Servers that are registered in the store", |status| {
+        count(status.replicas)
+    });
+    let help = "For how long what is remembered may be used";
+    seconds(meter, "capykeys.cache.lease", help, cache, |status| {
+        Some(status.lease_remaining.unwrap_or_default())
+    });
+    let help = "How old the last answer of the change feed is";
+    seconds(meter, "capykeys.feed.lag", help, cache, |status| status.feed_lag);
 }
 
-impl Collector for Cache {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let status = self.0.status();
-        let lease = status.lease_remaining.unwrap_or_default();
-        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        for (name, help, value) in [
-            ("cache_keys", "Keys that are remembered", count(status.keys)),
-            ("cache_absent_keys", "Made-up keys that are remembered", count(status.absent)),
-        ] {
-            let gauge = ConstGauge::new(value);
-            gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
-        }
-        let help = "For how long what is remembered may be used";
-        let seconds =
-            encoder.encode_descriptor("cache_lease", help, Some(&Unit::Seconds), MetricType::Gauge)?;
-        ConstGauge::new(lease.as_secs_f64()).encode(seconds)?;
-        let help = "Lookups of keys, by where they were answered from";
-        let mut family = encoder.encode_descriptor("key_lookups", help, None, MetricType::Counter)?;
-        for (source, value) in [("cache", status.hits), ("store", status.reads)] {
-            ConstCounter::new(value).encode(family.encode_family(&[("source", source)])?)?;
-        }
-        Ok(())
-    }
+fn observe_lookups(meter: &Meter, cache: VerificationCache) {
+    meter
+        .u64_observable_counter("capykeys.key.lookups")
+        .with_description("Lookups of keys, by where they were answered from")
+        .with_callback(move |observer| {
+            let CacheStatus { hits, reads, .. } = cache.status();
+            for (source, value) in [("cache", hits), ("store", reads)] {
+                observer.observe(value, &[KeyValue::new("source", source)]);
+            }
+        })
+        .build();
+}
+
+fn gauge(
+    meter: &Meter,
+    name: &'static str,
+    help: &'static str,
+    read: impl Fn() -> u64 + Send + Sync + 'static,
+) {
+    let gauge = meter.u64_observable_gauge(name).with_description(help);
+    gauge.with_callback(move |observer| observer.observe(read(), &[])).build();
+}
+
+fn seconds(
+    meter: &Meter,
+    name: &'static str,
+    help: &'static str,
+    cache: &VerificationCache,
+    read: fn(CacheStatus) -> Option<Duration>,
+) {
+    let (gauge, cache) =
+        (meter.f64_observable_gauge(name).with_description(help).with_unit("s"), cache.clone());
+    gauge
+        .with_callback(move |observer| {
+            if let Some(time) = read(cache.status()) {
+                observer.observe(time.as_secs_f64(), &[]);
+            }
+        })
+        .build();
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }

@@ -1,13 +1,19 @@
 //! Comparing the configured peppers with what the store says of them, again and again.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use capykeys_domain::{
     model::Timestamp,
     ports::{Clock, PepperRegistry, ReplicaId, Unavailable},
     secret::{PepperFault, PepperId, Peppers, RecordedPepper},
 };
-use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::{Instant, sleep};
 
 use crate::adapters::SystemClock;
@@ -29,7 +35,7 @@ pub(crate) struct PepperWatch {
     turn_taken: bool,
     /// What was last said in the log.
     told: Option<Told>,
-    missing: Gauge,
+    missing: Arc<AtomicU64>,
 }
 
 /// What there is to say.
@@ -52,12 +58,12 @@ pub(crate) struct Listed {
 
 impl PepperWatch {
     pub(crate) fn new(store: Arc<dyn PepperRegistry>, replica: ReplicaId, peppers: Arc<Peppers>) -> Self {
-        Self { store, replica, peppers, turn_taken: false, told: None, missing: Gauge::default() }
+        Self { store, replica, peppers, turn_taken: false, told: None, missing: Arc::default() }
     }
 
     /// How many active keys need a pepper that is not configured, as counted last.
-    pub(crate) fn missing(&self) -> Gauge {
-        self.missing.clone()
+    pub(crate) fn missing(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.missing)
     }
 
     /// Compares them for ever.
@@ -133,7 +139,7 @@ impl PepperWatch {
         let missing: Vec<_> =
             listed.iter().filter(|(_, one)| !one.configured && one.active_keys > 0).collect();
         let keys: u64 = missing.iter().map(|(_, one)| one.active_keys).sum();
-        self.missing.set(i64::try_from(keys).unwrap_or(i64::MAX));
+        self.missing.store(keys, Ordering::Relaxed);
         for (id, one) in missing {
             tracing::warn!(
                 pepper = id.as_str(),

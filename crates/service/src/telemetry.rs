@@ -1,27 +1,43 @@
-//! The log: structured lines on standard error.
+//! The log: structured lines on standard error. Traces and metrics.
 
 use std::{
+    collections::HashMap,
     io::{self, IsTerminal},
     panic,
 };
 
-use tracing_subscriber::{filter::filter_fn, fmt, prelude::*};
+use capykeys_telemetry::{Settings, SettingsError, TARGET, Telemetry};
+use opentelemetry::global;
+use tracing_subscriber::{
+    filter::{FilterExt, filter_fn},
+    fmt,
+    prelude::*,
+};
 
 use crate::{
-    config::{Log, LogFormat},
+    config::{self, Config, Log, LogFormat},
     error::Error,
 };
 
-/// Never logged, whatever the filter says: they report every malformed request as an error, with the
-/// parser's text, and at their lower levels the requests themselves.
-const SILENCED: [&str; 2] = ["actix_http", "actix_web"];
+/// Never logged, whatever the filter says. The libraries report every malformed request as an error, with the
+/// parser's text, and at their lower levels the requests themselves; and what is traced is told elsewhere.
+const SILENCED: [&str; 3] = ["actix_http", "actix_web", TARGET];
 
-/// Starts logging. Standard output stays free for what commands print.
+/// What is traced and sent, from the configuration and the standard variables of OpenTelemetry.
+pub(crate) fn settings(config: &Config) -> Result<Settings, SettingsError> {
+    let config::Telemetry { otlp_endpoint, sample_ratio } = &config.telemetry;
+    let variables: HashMap<_, _> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+        .filter(|(name, _)| name.starts_with("OTEL_"))
+        .collect();
+    Settings::read(otlp_endpoint.as_ref(), *sample_ratio, &|name| variables.get(name).cloned())
+}
+
+/// Starts logging, and tracing where that is set. Standard output stays free for what commands print.
 ///
 /// Only what is written through `tracing` is logged. Records of the `log` crate are left out on
 /// purpose: drivers write the parameters of their statements there.
-pub(crate) fn init(log: &Log) -> Result<(), Error> {
-    let filter = log.filter()?;
+pub(crate) fn init(log: &Log, telemetry: Option<&Telemetry>) -> Result<(), Error> {
     let lines = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     let lines = match log.format {
         LogFormat::Pretty => lines.with_target(false).compact().boxed(),
@@ -30,11 +46,18 @@ pub(crate) fn init(log: &Log) -> Result<(), Error> {
         }
     };
     let spoken = filter_fn(|line| !SILENCED.iter().any(|target| line.target().starts_with(target)));
-    tracing_subscriber::registry().with(filter).with(lines.with_filter(spoken)).try_init()?;
+    let lines = lines.with_filter(log.filter()?.and(spoken));
+    tracing_subscriber::registry().with(lines).with(telemetry.and_then(Telemetry::layer)).try_init()?;
+    let panics = global::meter("capykeys")
+        .u64_counter("capykeys.panics")
+        .with_description("Panics, each of which is in the log")
+        .build();
+    panics.add(0, &[]);
     // Where, but not what: the text of a panic can hold any value.
-    panic::set_hook(Box::new(|panic| {
+    panic::set_hook(Box::new(move |panic| {
         let location = panic.location().map(ToString::to_string);
         tracing::error!(location, "panic");
+        panics.add(1, &[]);
     }));
     Ok(())
 }

@@ -7,7 +7,7 @@ use capykeys_domain::{
     model::{AuditEvent, AuditRecord, Sequence, Timestamp},
     ports::{AuditLog, EventLag, EventLog, EventPosition, EventQuery, Followed, Limit, Unavailable},
 };
-use capykeys_storage::{Columns, Row as _, Values};
+use capykeys_storage::{Columns, Row as _, Values, count_event};
 use rusqlite::Connection;
 
 use crate::{SqliteStore, change_feed::EPOCH, error::Failure, sql};
@@ -107,7 +107,9 @@ fn follow(connection: &Connection, after: EventPosition, at_most: Limit) -> Resu
 
 /// Adds the event, within the transaction of what it tells of.
 pub(crate) fn record(connection: &Connection, event: &AuditEvent) -> Result<(), Failure> {
-    sql::execute(connection, &INSERT, &Values::default().record("", event)).map(drop)
+    sql::execute(connection, &INSERT, &Values::default().record("", event))?;
+    count_event();
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use capykeys_domain::ports::{Host, Unavailable};
+use capykeys_storage::Operation;
 use rusqlite::Connection;
 use tokio::{task::spawn_blocking, time::timeout};
 
@@ -15,6 +16,11 @@ use crate::{
     schema,
     writer::{DEADLINE, Writer},
 };
+
+/// What it is called where its operations are measured.
+const SYSTEM: &str = "sqlite";
+/// Why they fail, there: the log says more.
+const FAILED: &str = "unavailable";
 
 /// The embedded store. Clones share it; dropping the last one waits until all that was queued is
 /// written, and closes the database.
@@ -88,7 +94,8 @@ impl SqliteStore {
         operation: &'static str,
         read: impl FnOnce(&Connection) -> Result<T, Failure>,
     ) -> Result<T, Unavailable> {
-        self.shared.readers.read(read).map_err(|failure| failure.during(operation))
+        let reading = || self.shared.readers.read(read).map_err(|failure| failure.during(operation));
+        Operation::begin(SYSTEM, operation).perform(|_| FAILED, reading)
     }
 
     /// A read of many rows, on a blocking thread.
@@ -101,11 +108,15 @@ impl SqliteStore {
         // The readers alone: with the whole store, a read that outlives its caller could become
         // the one that closes it.
         let readers = Arc::clone(&self.shared.readers);
-        match timeout(self.shared.deadline, spawn_blocking(move || readers.read(read))).await {
-            Ok(Ok(outcome)) => outcome.map_err(|failure| failure.during(operation)),
-            Ok(Err(_)) => Err(unavailable("the read was cut short")),
-            Err(_) => Err(unavailable("not read in time")),
-        }
+        let reading = timeout(self.shared.deadline, spawn_blocking(move || readers.read(read)));
+        let reading = async {
+            match reading.await {
+                Ok(Ok(outcome)) => outcome.map_err(|failure| failure.during(operation)),
+                Ok(Err(_)) => Err(unavailable("the read was cut short")),
+                Err(_) => Err(unavailable("not read in time")),
+            }
+        };
+        Operation::begin(SYSTEM, operation).complete(|_| FAILED, reading).await
     }
 
     /// A write, by the thread that writes.
@@ -114,6 +125,7 @@ impl SqliteStore {
         operation: &'static str,
         work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Unavailable> {
-        self.shared.writer.write(self.shared.deadline, operation, work).await
+        let writing = self.shared.writer.write(self.shared.deadline, operation, work);
+        Operation::begin(SYSTEM, operation).complete(|_| FAILED, writing).await
     }
 }

@@ -6,12 +6,14 @@
 //! theirs is the type that each [`Kind`] of value has in their database. An engine without columns keeps a
 //! [`Document`].
 //!
-//! [`Backend`] is what a service has to know of a store beside its ports.
+//! What they do is measured and traced as an [`Operation`], alike for all. [`Backend`] is what a service has to know of a
+//! store beside its ports.
 
 mod backend;
 mod document;
 mod feed;
 mod field;
+mod operation;
 mod record;
 mod records;
 mod values;
@@ -23,6 +25,7 @@ pub use backend::{Backend, Embedded, Error, OpenedFor, Store};
 pub use document::Document;
 pub use feed::{Event, head, poll};
 pub use field::{Field, Kind, Value};
+pub use operation::{Operation, count_event};
 pub use record::{Columns, Corrupt, Record, Row};
 pub use records::{BESIDE, found_key};
 pub use values::Values;

@@ -48,7 +48,7 @@ pub(super) fn find(written: &[u8]) -> Option<(usize, ApiError)> {
 pub(super) fn answer(shared: &Shared, error: &ApiError) -> String {
     let request_id = shared.verdicts.environment().request_id(None);
     let status = error.status_code();
-    let mut record = AccessRecord::begin(request_id.clone(), shared.internal);
+    let mut record = AccessRecord::begin(request_id.clone(), shared.asked(), |_| None);
     (record.status, record.complete, record.reason) = (Some(status.as_u16()), true, error.reason());
     let micros = u64::try_from(shared.verdicts.environment().now().unix_micros()).unwrap_or(0);
     let date = HttpDate::from(SystemTime::UNIX_EPOCH + Duration::from_micros(micros));

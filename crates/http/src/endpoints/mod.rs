@@ -90,3 +90,27 @@ fn configure_root(config: &mut web::ServiceConfig) {
 async fn no_such_route() -> Result<&'static str, ApiError> {
     Err(ApiError::NoSuchRoute)
 }
+
+#[cfg(test)]
+mod tests {
+    use capykeys_listener::MEASURED_METHODS;
+
+    use super::*;
+
+    /// Past it, the SDK of OpenTelemetry folds all further series of a metric into one.
+    const MOST_SERIES: usize = 2_000;
+
+    /// Every status of an answer, and the 0 of one that was given up.
+    const STATUSES: [u16; 16] =
+        [0, 200, 201, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 503];
+
+    #[test]
+    fn there_are_fewer_series_of_requests_than_are_told_apart() {
+        let endpoints = api().into_iter().chain(cluster()).chain(health());
+        // What is served nowhere is a route of its own.
+        let routes = endpoints.map(|one| one.path).collect::<std::collections::BTreeSet<_>>().len() + 1;
+        // And the 500 of a fault of ours.
+        let series = routes * MEASURED_METHODS.len() * (STATUSES.len() + 1);
+        assert!(routes > 10 && series < MOST_SERIES, "{routes} routes, {series} series");
+    }
+}

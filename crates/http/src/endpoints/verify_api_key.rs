@@ -1,6 +1,7 @@
 //! `POST /v1/api-keys/verify`, on the internal listener.
 
 use actix_web::{HttpResponse, http::StatusCode};
+use capykeys_gateway::verify;
 
 use crate::{
     answer::{self, VerificationView, errors::ClusterErrors},
@@ -32,7 +33,7 @@ pub(crate) async fn verify_api_key(mut call: Call) -> Result<HttpResponse, ApiEr
     let environment = call.exchange.environment();
     let KeyCheck { key, requirement, keep } =
         KeyCheck::parse(&body, environment.format(), environment.scopes())?;
-    let verification = call.exchange.verdicts().verify(key.as_ref(), &requirement, keep).await?;
+    let verification = verify(call.exchange.verdicts(), key.as_ref(), &requirement, keep).await?;
     let view = VerificationView::new(&verification, environment.now());
     let mut answer = answer::json(StatusCode::OK, &view)?;
     if let Err(rejection) = verification.verdict {

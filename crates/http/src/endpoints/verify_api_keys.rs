@@ -1,6 +1,7 @@
 //! `POST /v1/api-keys/verify-batch`, on the internal listener.
 
 use actix_web::{HttpResponse, http::StatusCode};
+use capykeys_gateway::verify;
 use futures_util::future::try_join_all;
 
 use crate::{
@@ -35,7 +36,7 @@ pub(crate) async fn verify_api_keys(mut call: Call) -> Result<HttpResponse, ApiE
     let verdicts = call.exchange.verdicts();
     let verifying = questions
         .iter()
-        .map(|KeyCheck { key, requirement, keep }| verdicts.verify(key.as_ref(), requirement, *keep));
+        .map(|KeyCheck { key, requirement, keep }| verify(verdicts, key.as_ref(), requirement, *keep));
     let verifications = try_join_all(verifying).await?;
     let now = environment.now();
     let results = verifications.iter().map(|verification| VerificationView::new(verification, now)).collect();

@@ -8,14 +8,16 @@ use std::{
 };
 
 use actix_http::{
-    Method, StatusCode,
+    HttpMessage, Request, StatusCode,
     body::{BodySize, BoxBody, MessageBody},
 };
-use actix_web::web::Bytes;
+use actix_web::{http::header::HeaderName, web::Bytes};
 use capykeys_listener::{AccessRecord, method_name};
 use tracing::Span;
 
 use crate::{connection::Connection, exchange::Exchange};
+
+const TRACE_PARENT: HeaderName = HeaderName::from_static(capykeys_listener::TRACE_PARENT);
 
 /// What the log says about a request, which is written when this is dropped.
 pub(super) struct Record {
@@ -26,12 +28,21 @@ pub(super) struct Record {
 
 impl Record {
     /// Begins with the request.
-    pub(super) fn begin(exchange: Rc<Exchange>, connection: Option<Rc<Connection>>, method: &Method) -> Self {
+    pub(super) fn begin(
+        exchange: Rc<Exchange>,
+        connection: Option<Rc<Connection>>,
+        request: &Request,
+    ) -> Self {
         if let Some(connection) = &connection {
             connection.begin_request();
         }
-        let mut access = AccessRecord::begin(exchange.context.request_id.clone(), exchange.shared.internal);
-        access.method = method_name(method.as_str());
+        let headers = request.headers();
+        // By a name that is parsed already: most requests have none.
+        let is_traced = headers.contains_key(&TRACE_PARENT);
+        let header = |name: &str| is_traced.then(|| headers.get(name))??.to_str().ok();
+        let request_id = exchange.context.request_id.clone();
+        let mut access = AccessRecord::begin(request_id, exchange.shared.asked(), header);
+        access.method = method_name(request.method().as_str());
         Self { access, exchange, connection }
     }
 

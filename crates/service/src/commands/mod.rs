@@ -12,16 +12,19 @@ mod serve;
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
 use capykeys_storage::{Backend, OpenedFor};
+use capykeys_telemetry::Telemetry;
 use tokio::{
     runtime::{Builder, Runtime},
     time::sleep,
 };
 
 use crate::{
+    VERSION,
     adapters::host,
     app,
     cli::{Arguments, Command},
@@ -33,6 +36,9 @@ use crate::{
 };
 
 pub(crate) use config::check;
+
+/// How long the end of a server may wait until the last telemetry is sent.
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
 /// How long a command may take before it says what it waits for.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -48,17 +54,19 @@ pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error
     if let Command::Rules(command) = &arguments.command {
         return rules::run(&config, command);
     }
-    telemetry::init(&config.log)?;
     if !config.server.core_dumps {
         memory::keep_private()?;
     }
+    let telemetry = telemetry_for(&arguments.command, &config)?;
+    telemetry::init(&config.log, telemetry.as_ref())?;
+    let metrics = telemetry.as_ref().map(Telemetry::text);
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         let backend = store::configured(&config)?;
         let (config, backend) = (&config, &*backend);
         let app = app::build(config, backend, OpenedFor::Command(config.store.command_timeout()));
         match arguments.command {
-            Command::Serve => serve::run(config, backend).await,
+            Command::Serve => serve::run(config, backend, Arc::new(move || metrics.as_ref()?())).await,
             Command::Migrate => {
                 backend.migrate(host()).await?;
                 output::text("The schema is up to date.\n")
@@ -79,7 +87,24 @@ pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error
     });
     // What is left belongs to nobody, and does not hold up the end.
     runtime.shutdown_background();
+    // Whoever has ended it with a second signal does not want to wait.
+    if let Some(telemetry) = telemetry {
+        telemetry.end(if outcome.is_ok() { FLUSH_LIMIT } else { Duration::ZERO });
+    }
     outcome
+}
+
+/// What a server records and sends; nothing of it belongs to the workers. Of the other commands, those that check
+/// the configuration look at it.
+fn telemetry_for(command: &Command, config: &Config) -> Result<Option<Telemetry>, Error> {
+    Ok(match command {
+        Command::Serve => Some(Telemetry::start(&telemetry::settings(config)?, VERSION)?),
+        Command::Config(_) => {
+            Telemetry::check(&telemetry::settings(config)?)?;
+            None
+        }
+        _ => None,
+    })
 }
 
 /// Says what a command waits for, where it does not end at once.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use capykeys_cache::LONGEST_LEASE;
-use capykeys_http::{Internal, Public};
+use capykeys_http::{Internal, Metrics, Public};
 use capykeys_storage::{Backend, OpenedFor};
 use tokio::{
     runtime::Handle,
@@ -19,8 +19,7 @@ use crate::{
     first_run,
     internal::{self, Proof},
     listeners::Listeners,
-    metrics::metrics,
-    retention,
+    metrics, retention,
     room::Room,
 };
 
@@ -30,7 +29,7 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(3);
 const LEAVE_LIMIT: Duration = LONGEST_LEASE.saturating_add(Duration::from_secs(1));
 
 /// Serves until a signal says to stop; then lets requests end.
-pub(crate) async fn run(config: &Config, backend: &dyn Backend) -> Result<(), Error> {
+pub(crate) async fn run(config: &Config, backend: &dyn Backend, metrics: Metrics) -> Result<(), Error> {
     // All of it before the store is touched: a mistake must not make an empty one somewhere else.
     super::check(config, backend)?;
     let proof = internal::proof(&config.internal)?;
@@ -56,9 +55,9 @@ pub(crate) async fn run(config: &Config, backend: &dyn Backend) -> Result<(), Er
     let recording = uses.spawn(&Handle::current());
     let counting = refusals.spawn(config.audit.refusal_interval(), &Handle::current());
     let retention = config.audit.retention().map(|keep| tokio::spawn(retention::run(operators, keep)));
-    let missing = peppers.missing();
+    metrics::observe(sessions, &cache, &uses, peppers.missing());
     let watching = tokio::spawn(peppers.run());
-    let (metrics, Proof { callers, tls, .. }) = (metrics(sessions, cache.clone(), missing), proof);
+    let Proof { callers, tls, .. } = proof;
     // Before anybody is told that the service is ready: a signal that came earlier would end it at once.
     let mut signals = Signals::listen()?;
     let room = Room::make(config, backend.files());

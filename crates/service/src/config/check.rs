@@ -27,6 +27,7 @@ impl Config {
         for (section, provider) in &self.oidc {
             provider.settings(section, provider.fetched_keys())?;
         }
+        self.telemetry.check()?;
         self.role_table(&self.catalogue()?)?;
         self.log.filter().map(drop)
     }

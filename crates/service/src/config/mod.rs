@@ -18,6 +18,7 @@ mod scopes;
 mod secret;
 mod server;
 mod storage;
+mod telemetry;
 mod usage;
 mod values;
 
@@ -42,6 +43,7 @@ pub(crate) use scopes::Scopes;
 pub(crate) use secret::Secret;
 pub(crate) use server::{Internal, Log, LogFormat, Server};
 pub(crate) use storage::{Postgres, Sqlite, Store};
+pub(crate) use telemetry::Telemetry;
 pub(crate) use usage::Usage;
 pub(crate) use values::check_numbers;
 
@@ -66,6 +68,7 @@ pub(crate) struct Config {
     pub(crate) oidc: BTreeMap<String, Provider>,
     pub(crate) scopes: Scopes,
     pub(crate) log: Log,
+    pub(crate) telemetry: Telemetry,
     /// Where `store.kind` names one that the program brought with it.
     #[serde(skip)]
     pub(crate) own_store: Option<OwnStore>,

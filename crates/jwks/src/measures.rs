@@ -1,0 +1,55 @@
+//! What is measured and traced of fetching key sets.
+
+use std::{sync::Weak, time::Duration};
+
+use opentelemetry::{Context, KeyValue, global, propagation::Injector};
+use reqwest::{
+    Url,
+    header::{HeaderMap, HeaderName, HeaderValue},
+};
+use tracing::Span;
+
+/// Has the age of a key set looked at whenever metrics are collected, as long as it is kept.
+pub(crate) fn observe<S: Send + Sync + 'static>(url: &Url, set: Weak<S>, age: fn(&S) -> Option<Duration>) {
+    let host = KeyValue::new("server.address", url.host_str().unwrap_or_default().to_owned());
+    global::meter("capykeys")
+        .f64_observable_gauge("capykeys.jwks.age")
+        .with_description("How old the signing keys are that tokens are verified with")
+        .with_unit("s")
+        .with_callback(move |observer| {
+            if let Some(age) = set.upgrade().and_then(|set| age(&set)) {
+                observer.observe(age.as_secs_f64(), std::slice::from_ref(&host));
+            }
+        })
+        .build();
+}
+
+/// The span of a fetch.
+pub(crate) fn fetch_span(url: &Url) -> Span {
+    tracing::trace_span!(
+        target: "capykeys::trace",
+        "fetch the signing keys",
+        otel.name = "GET",
+        otel.kind = "client",
+        http.request.method = "GET",
+        server.address = url.host_str().unwrap_or_default(),
+        server.port = url.port_or_known_default(),
+    )
+}
+
+/// Headers that hand this trace on (W3C Trace Context); none where nothing is traced.
+pub(crate) fn trace_headers() -> HeaderMap {
+    let mut headers = Headers(HeaderMap::new());
+    global::get_text_map_propagator(|w3c| w3c.inject_context(&Context::current(), &mut headers));
+    headers.0
+}
+
+struct Headers(HeaderMap);
+
+impl Injector for Headers {
+    fn set(&mut self, key: &str, value: String) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(key), HeaderValue::try_from(value)) {
+            self.0.insert(name, value);
+        }
+    }
+}

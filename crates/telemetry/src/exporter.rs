@@ -1,0 +1,99 @@
+//! What sends traces and metrics.
+
+use std::{fs, path::Path};
+
+use opentelemetry_otlp::{
+    ExporterBuildError, MetricExporter, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig,
+    tonic_types::transport::{Certificate, ClientTlsConfig, Identity},
+};
+use reqwest::blocking::Client;
+
+use crate::settings::{Otlp, Protocol};
+
+/// Why telemetry cannot be sent at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ExporterError {
+    /// A file cannot be read.
+    #[error("`OTEL_EXPORTER_OTLP_{0}` is no file that can be read")]
+    File(&'static str),
+    /// What is in a file is not what it should be.
+    #[error("`OTEL_EXPORTER_OTLP_{0}` must be a file in PEM")]
+    Pem(&'static str),
+    /// No client could be set up.
+    #[error("no client for OTLP could be set up: are the system's CA certificates installed?")]
+    Client,
+    /// What is set goes together with nothing that this program can do.
+    #[error("no exporter could be made of what the `OTEL_EXPORTER_OTLP_…` variables say")]
+    Exporter(#[from] ExporterBuildError),
+    /// The operating system gives no thread.
+    #[error("no thread for telemetry could be started: {0}")]
+    Thread(#[from] std::io::Error),
+    /// Prometheus' registry refuses the metrics.
+    #[error("the metrics could not be set up")]
+    Metrics(#[from] opentelemetry_sdk::error::OTelSdkError),
+}
+
+pub(crate) fn spans(otlp: &Otlp) -> Result<SpanExporter, ExporterError> {
+    let builder = SpanExporter::builder();
+    Ok(match otlp.protocol {
+        Protocol::Http => over_http(builder.with_http(), otlp)?.build()?,
+        Protocol::Grpc => over_grpc(builder.with_tonic(), otlp)?.build()?,
+    })
+}
+
+pub(crate) fn metrics(otlp: &Otlp) -> Result<MetricExporter, ExporterError> {
+    let builder = MetricExporter::builder();
+    Ok(match otlp.protocol {
+        Protocol::Http => over_http(builder.with_http(), otlp)?.build()?,
+        Protocol::Grpc => over_grpc(builder.with_tonic(), otlp)?.build()?,
+    })
+}
+
+/// Headers and compression are read from the environment by the builder itself.
+fn over_http<B: WithExportConfig + WithHttpConfig>(builder: B, otlp: &Otlp) -> Result<B, ExporterError> {
+    let configured = builder
+        .with_endpoint(otlp.endpoint.as_str())
+        .with_protocol(opentelemetry_otlp::Protocol::HttpBinary)
+        .with_timeout(otlp.timeout);
+    Ok(configured.with_http_client(client(otlp)?))
+}
+
+fn client(otlp: &Otlp) -> Result<Client, ExporterError> {
+    let mut builder = Client::builder().timeout(otlp.timeout);
+    if let Some(path) = &otlp.certificate {
+        let pem = read("CERTIFICATE", path)?;
+        let authorities = reqwest::Certificate::from_pem_bundle(&pem);
+        let authorities = authorities.ok().filter(|found| !found.is_empty());
+        builder = builder.tls_certs_only(authorities.ok_or(ExporterError::Pem("CERTIFICATE"))?);
+    }
+    if let Some((certificate, key)) = &otlp.client {
+        let mut pem = read("CLIENT_CERTIFICATE", certificate)?;
+        pem.push(b'\n');
+        pem.extend(read("CLIENT_KEY", key)?);
+        let identity = reqwest::Identity::from_pem(&pem);
+        builder = builder.identity(identity.map_err(|_| ExporterError::Pem("CLIENT_CERTIFICATE"))?);
+    }
+    builder.build().map_err(|_| ExporterError::Client)
+}
+
+/// Nothing is connected before the first export.
+fn over_grpc<B: WithExportConfig + WithTonicConfig>(builder: B, otlp: &Otlp) -> Result<B, ExporterError> {
+    let builder = builder.with_endpoint(otlp.endpoint.as_str()).with_timeout(otlp.timeout);
+    if otlp.endpoint.scheme() != "https" {
+        return Ok(builder);
+    }
+    let mut tls = ClientTlsConfig::new();
+    tls = match &otlp.certificate {
+        Some(path) => tls.ca_certificate(Certificate::from_pem(read("CERTIFICATE", path)?)),
+        None => tls.with_native_roots(),
+    };
+    if let Some((certificate, key)) = &otlp.client {
+        let (certificate, key) = (read("CLIENT_CERTIFICATE", certificate)?, read("CLIENT_KEY", key)?);
+        tls = tls.identity(Identity::from_pem(certificate, key));
+    }
+    Ok(builder.with_tls_config(tls))
+}
+
+fn read(name: &'static str, path: &Path) -> Result<Vec<u8>, ExporterError> {
+    fs::read(path).map_err(|_| ExporterError::File(name))
+}
