@@ -1,180 +1,17 @@
 //! Every setting with what somebody has written there by mistake: each is refused by its name.
 
+mod table;
+
 use std::collections::{BTreeSet, HashMap};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use self::table::{FORMER, IN_ANY, MISTAKES};
 use super::check;
-use crate::{config::Config, store};
-
-/// What env files, templates and shells leave in any value.
-const IN_ANY: [&str; 6] = ["\"quoted\"", "'quoted'", "carriage\r", " space", "${UNRESOLVED}", ""];
-
-/// The settings, with `x` for a name of one's own, and mistakes of their own.
-const MISTAKES: &[(&str, &[&str])] = &[
-    ("server.listen", &["localhost:8080", "8080", ":8080", "0.0.0.0", "224.0.0.1:8080", "127.0.0.1:8081"]),
-    ("server.workers", &["0", "-1", "1.5", "100000", "true", "auto"]),
-    ("server.request_timeout_ms", &["0", "10", "10s", "99999999999999999999", "18446744073709551615"]),
-    ("server.shutdown_timeout_ms", &["-1", "30s", "18446744073709551615"]),
-    ("server.drain_ms", &["-1", "5s", "18446744073709551615"]),
-    ("server.idle_timeout_ms", &["0", "10", "75s", "18446744073709551615"]),
-    ("server.base_path", &["api", "/api/", "/a b", "//", "/a?b", "https://example.com/api"]),
-    ("server.core_dumps", &["maybe", "2"]),
-    ("server.max_connections", &["0", "unlimited", "18446744073709551615"]),
-    ("internal.listen", &["localhost:8081", "127.0.0.1:8080", "0.0.0.0:8081"]),
-    ("internal.grpc_listen", &["8082", "127.0.0.1:8081", "0.0.0.0:8082"]),
-    ("internal.callers", &["none", "Loopback", "token,certificate"]),
-    (
-        "internal.token.issuer",
-        &["https://u:hush@issuer.example", "https://issuer.example?a=b", "https://", "a b"],
-    ),
-    ("internal.token.audience", &["a,b", "[\"capykeys\"]", "a;b", "*"]),
-    (
-        "internal.token.jwks_url",
-        &["issuer.example", "http://issuer.example/jwks", "https://u:hush@issuer.example/"],
-    ),
-    ("internal.token.jwks_ca_file", &["/nowhere/ca.pem"]),
-    ("internal.token.jwks_token_file", &["/nowhere/token"]),
-    ("internal.token.pem_file", &["/nowhere/key.pem"]),
-    (
-        "internal.token.subjects",
-        &[
-            "*",
-            "gateway",
-            "gateway:envoy",
-            "system:serviceaccount:gateway",
-            "system:serviceaccount:gateway:*",
-            "system:serviceaccount:gateway:envoy;system:serviceaccount:gateway:nginx",
-            "[\"system:serviceaccount:gateway:envoy\"]",
-            "system:serviceaccount:Gateway:envoy",
-            "system:serviceaccounts:gateway",
-            ",",
-        ],
-    ),
-    ("internal.token.max_lifetime_seconds", &["0", "1h", "4294967295"]),
-    ("internal.tls.certificate_file", &["/nowhere/server.pem"]),
-    ("internal.tls.key_file", &[]),
-    ("internal.tls.client_ca_file", &[]),
-    ("internal.authorize.rules_file", &["/nowhere/rules.toml"]),
-    ("internal.authorize.headers.organization_id", &["Authorization", "a b"]),
-    ("internal.authorize.headers.project_id", &["Host", "X-Capy-Key-Id"]),
-    ("internal.authorize.headers.key_id", &["X-API-Key", "X-Key:"]),
-    ("internal.authorize.headers.user_id", &["Cookie"]),
-    ("internal.authorize.headers.scopes", &["Transfer-Encoding"]),
-    ("internal.authorize.headers.auth_source", &["Content-Length"]),
-    ("store.kind", &["postgresql", "Sqlite", "memory"]),
-    ("store.command_timeout_ms", &["0", "30", "30s", "18446744073709551615"]),
-    (
-        "sqlite.directory",
-        &["~/keys", ":memory:", "sqlite:///var/lib/keys", "file:keys.db", "\"keys", "/dev/../etc/hosts"],
-    ),
-    ("sqlite.first_key_file", &["~/first.key", "file:first.key", "/etc"]),
-    ("postgres.url", &["postgres://u:hush@db.example/keys"]),
-    ("postgres.url_file", &["/nowhere/url"]),
-    ("postgres.pool_size", &["0", "18446744073709551615"]),
-    ("postgres.lookup_pool_size", &["0", "18446744073709551615"]),
-    ("postgres.deadline_ms", &["0", "1", "18446744073709551615"]),
-    ("postgres.connect_timeout_ms", &["0", "5", "5s", "18446744073709551615"]),
-    ("postgres.migrate_at_start", &["maybe", "2"]),
-    ("keys.prefix", &["capy_live", "Capy_", "sk-live-", "_"]),
-    ("keys.pepper_id", &["my pepper", "a/b", "012345678901234567890123456789012"]),
-    ("keys.pepper", &["hush", "0x5555555555555555555555555555555555555555555555555555555555555555"]),
-    ("keys.pepper_file", &["/nowhere/pepper"]),
-    ("keys.older_peppers.x.secret", &["hush"]),
-    ("keys.older_peppers.x.secret_file", &["/nowhere/pepper"]),
-    ("cache.lease_ms", &["0", "5", "18446744073709551615"]),
-    ("cache.commit_wait", &["maybe"]),
-    ("cache.keys", &["0", "18446744073709551615"]),
-    ("cache.absent", &["-1", "18446744073709551615"]),
-    ("usage.flush_interval_ms", &["0", "5", "18446744073709551615"]),
-    ("audit.refusal_interval_ms", &["0", "60", "18446744073709551615"]),
-    ("audit.keep_days", &["0", "-1", "90d", "forever", "4294967295"]),
-    ("clerk.provisioning", &["Auto", "never"]),
-    ("clerk.other_roles", &["[\"jobs:read\"]", "jobs:read;schema:read", "jobs:reed"]),
-    ("clerk.roles.x", &["[\"jobs:read\"]", "jobs:read;schema:read", "jobs:reed"]),
-    (
-        "clerk.instances.x.issuer",
-        &[
-            "clerk.example",
-            "https://clerk.example/",
-            "https://u:hush@clerk.example",
-            "https://*.clerk.example",
-        ],
-    ),
-    (
-        "clerk.instances.x.jwks_url",
-        &["clerk.example/jwks", "http://clerk.example/jwks", "https://u:hush@clerk.example/jwks"],
-    ),
-    ("clerk.instances.x.pem_file", &["/nowhere/clerk.pem"]),
-    ("clerk.instances.x.audience", &["a,b", "[\"a\"]", "*", "a b"]),
-    ("clerk.instances.x.max_lifetime_seconds", &["0", "1m", "4294967295"]),
-    (
-        "clerk.instances.x.authorized_parties",
-        &[
-            "app.example.com",
-            "*",
-            "https://*.example.com",
-            "https://app.example.com/",
-            "https://app.example.com/login",
-            "https://App.example.com",
-            "https://app.example.com:443",
-            "http://app.example.com:80",
-            "https://u:hush@app.example.com",
-            "https://a.example;https://b.example",
-            "https://a.example https://b.example",
-            "[\"https://app.example.com\"]",
-            "localhost:3000",
-            "chrome-extension://",
-            ",",
-        ],
-    ),
-    ("clerk.instances.x.claims_v1", &["maybe", "v1"]),
-    (
-        "oidc.x.issuer",
-        &[
-            "id.example",
-            "http://id.example",
-            "https://u:hush@id.example",
-            "https://id.example?a=b",
-            "https://*.example",
-        ],
-    ),
-    ("oidc.x.audiences", &["*", "[\"a\"]", "a;b", "a b", ","]),
-    ("oidc.x.jwks_url", &["id.example/jwks", "http://id.example/jwks", "https://u:hush@id.example/jwks"]),
-    ("oidc.x.pem_file", &["/nowhere/id.pem"]),
-    ("oidc.x.algorithms", &["none", "HS256", "RS256;ES256", "rs256", "RS256,HS256", ","]),
-    ("oidc.x.types", &["jwt", "AT+JWT", "at+jwt;JWT", "id_token", ","]),
-    ("oidc.x.authorized_parties", &["*", "a;b", "[\"a\"]", "a b", ","]),
-    ("oidc.x.max_lifetime_seconds", &["0", "1h", "4294967295"]),
-    ("oidc.x.user_claim", &[".sub", "a b", "/~2", "a..b"]),
-    ("oidc.x.organization", &["a,b", "*", "a b", "-------------------------"]),
-    ("oidc.x.organization_claim", &["org.", "/"]),
-    ("oidc.x.organization_name_claim", &["org.", "/"]),
-    ("oidc.x.roles_claim", &["realm_access.", "roles,groups"]),
-    ("oidc.x.roles.x", &["org:", "a b", "org:admin;org:member", "*", "[\"org:admin\"]"]),
-    ("scopes.x.description", &["tab\tstop"]),
-    ("scopes.x.project", &["maybe", "2"]),
-    ("scopes.x.roles", &["org:", "a b", "org:admin;org:member", "[\"org:admin\"]"]),
-    ("log.format", &["JSON", "text"]),
-    (
-        "log.level",
-        &[
-            "warning",
-            "inof",
-            "5",
-            "capykeys",
-            "capykeys=debug",
-            "info,capykeys",
-            "info,capykeys=dbug",
-            "info,debug",
-            "info;debug",
-            "info,",
-            "info,capykeys-http=debug",
-            "[\"info\"]",
-            "=info",
-        ],
-    ),
-];
+use crate::{
+    config::{Config, settings},
+    store,
+};
 
 /// What is good, and what a setting needs beside it to be looked at.
 fn beside(name: &str) -> Vec<(&'static str, &'static str)> {
@@ -234,7 +71,7 @@ fn load_with(name: &str, value: &str) -> Result<(), String> {
 async fn what_cannot_be_meant_is_refused_by_the_name_of_the_setting() {
     let mut wrong = Vec::new();
     let may_be_empty = |name: &str| name == "clerk.other_roles" || name == "clerk.roles.x";
-    for (name, mistakes) in MISTAKES {
+    for (name, mistakes) in MISTAKES.iter().chain(FORMER) {
         let in_any = IN_ANY.iter().filter(|value| !(value.is_empty() && may_be_empty(name)));
         for value in mistakes.iter().chain(in_any) {
             // `${…}` may stand in a password.
@@ -254,7 +91,13 @@ async fn what_cannot_be_meant_is_refused_by_the_name_of_the_setting() {
 #[tokio::test]
 async fn what_can_be_meant_is_accepted() {
     for (name, values) in [
-        ("server.shutdown_timeout_ms", &["0"][..]),
+        ("server.shutdown_timeout", &["0s", "30s", "500ms", "1m"][..]),
+        ("server.shutdown_timeout_ms", &["0", "30000"]),
+        ("cache.lease_ms", &["750"]),
+        ("audit.keep_days", &["90"]),
+        ("audit.keep", &["90d", "24h"]),
+        ("clerk.instances.x.max_lifetime_seconds", &["60"]),
+        ("oidc.x.max_lifetime", &["10m"]),
         ("cache.absent", &["0"]),
         (
             "internal.token.issuer",
@@ -290,43 +133,26 @@ async fn what_can_be_meant_is_accepted() {
 }
 
 #[test]
-fn no_setting_is_forgotten_here_or_in_the_documentation() {
-    let mut settings = BTreeSet::new();
-    settings_below(&mut Vec::new(), &mut settings);
+fn no_setting_is_forgotten_here() {
+    let settings: BTreeSet<String> = settings().into_iter().map(|(name, _)| name).collect();
     let listed: BTreeSet<String> = MISTAKES.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(settings, listed);
-    let documentation = include_str!("../../../../docs/operations.md");
-    for setting in &settings {
-        let last = setting.rsplit('.').next().unwrap_or_default();
-        let last = if last == "x" { "roles.<role>" } else { last };
-        assert!(documentation.contains(&format!("{last}`")), "docs/operations.md says nothing of {setting}");
-    }
 }
 
-/// Finds the settings in what serde says of a field that there is not.
-fn settings_below(path: &mut Vec<String>, settings: &mut BTreeSet<String>) {
-    let nested = path.iter().rev().fold(json!({"?": 1}), |value, name| json!({ name: value }));
-    let error = probe(nested);
-    if let Some(fields) = error.strip_prefix("unknown field `?`, expected ") {
-        for field in fields.split('`').skip(1).step_by(2) {
-            path.push(field.to_owned());
-            settings_below(path, settings);
-            path.pop();
+/// The files of the examples are not there; so much is known of each.
+#[tokio::test]
+async fn every_example_is_one_that_is_accepted() {
+    for (name, example) in settings() {
+        let text = match &example {
+            Value::String(text) => text.clone(),
+            Value::Array(list) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
+            other => other.to_string(),
+        };
+        // Others are needed beside them.
+        let with_others = ["postgres.url", "scopes."].iter().any(|prefix| name.starts_with(prefix));
+        if name.ends_with("_file") || name.ends_with(".x") || with_others {
+            continue;
         }
-        return;
+        assert_eq!(load_with(&name, &text), Ok(()), "{name} = {text}");
     }
-    let inner = path.iter().rev().fold(json!({"x": {"?": 1}}), |value, name| json!({ name: value }));
-    if probe(inner).starts_with("unknown field") {
-        path.push("x".to_owned());
-        settings_below(path, settings);
-        path.pop();
-    } else if path.ends_with(&["roles".to_owned()]) && *path != ["scopes", "x", "roles"] {
-        settings.insert(format!("{}.x", path.join(".")));
-    } else {
-        settings.insert(path.join("."));
-    }
-}
-
-fn probe(value: Value) -> String {
-    serde_json::from_value::<Config>(value).map_or_else(|error| error.to_string(), |_| String::new())
 }

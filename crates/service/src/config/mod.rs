@@ -8,9 +8,12 @@ mod callers;
 mod check;
 mod clerk;
 mod error;
+mod former;
 mod forms;
 mod keys;
 mod oidc;
+mod period;
+mod reference;
 mod roles;
 mod rule;
 mod rules;
@@ -27,6 +30,7 @@ use std::{
 };
 
 use config::{Environment, File, FileFormat};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use audit::Audit;
@@ -37,18 +41,24 @@ pub(crate) use clerk::{Clerk, Instance};
 pub(crate) use error::ConfigError;
 pub(crate) use keys::Keys;
 pub(crate) use oidc::Provider;
+pub(crate) use period::Period;
+#[cfg(test)]
+pub(crate) use reference::tests::settings;
+pub(crate) use reference::{example, schema_with};
+pub(crate) use rule::HIDDEN_QUERY;
 pub(crate) use rules::load as load_rules;
 pub(crate) use scopes::Scopes;
 pub(crate) use secret::Secret;
 pub(crate) use server::{Internal, Log, LogFormat, Server};
 pub(crate) use storage::{Postgres, Sqlite, Store};
 pub(crate) use usage::Usage;
-pub(crate) use values::check_numbers;
+pub(crate) use values::{MAY_BE_EMPTY, below, check_numbers};
 
+use self::former::Former;
 use crate::store::{OwnStore, StoreKind, take_own};
 
 /// Everything that can be set. `docs/operations.md` explains each.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     pub(crate) server: Server,
@@ -93,14 +103,21 @@ impl Config {
         kinds: &[StoreKind],
     ) -> Result<Self, ConfigError> {
         values::check_names(variables.keys().map(String::as_str), kinds)?;
-        let mut builder = config::Config::builder();
+        let (source, mut former) = (config::Config::builder, Former::default());
+        let mut layers = source();
         if let Some(path) = file {
-            builder =
-                builder.add_source(File::from_str(&error::read_toml("--config", path)?, FileFormat::Toml));
+            let text = error::read_toml("--config", path)?;
+            let written = source().add_source(File::from_str(&text, FileFormat::Toml)).build();
+            layers = layers.add_source(former.renamed(written)?);
         }
         let environment = Environment::with_prefix("CAPYKEYS").prefix_separator("__").separator("__");
-        let merged = builder.add_source(environment.source(Some(variables))).build();
-        let mut merged = merged.map_err(|error| ConfigError::unusable(&error))?;
+        let environment = source().add_source(environment.source(Some(variables))).build();
+        let merged = layers.add_source(former.renamed(environment)?).build();
+        let merged = merged.map_err(|error| ConfigError::unusable(&error))?;
+        Self::read(merged, kinds).map_err(|error| former.as_written(error))
+    }
+
+    fn read(mut merged: config::Config, kinds: &[StoreKind]) -> Result<Self, ConfigError> {
         values::check("", &merged.cache)?;
         let own_store = take_own(&mut merged, kinds)?;
         let written = merged.cache.clone();
@@ -157,6 +174,46 @@ mod tests {
             let error = result.unwrap_err().to_string();
             assert!(error.contains(name), "{error}");
         }
+    }
+
+    #[test]
+    fn of_a_misspelt_key_the_nearest_is_said() {
+        for (file, said) in [
+            ("[server]\nlistne = 1\n", "there is no setting `server.listne`: did you mean `server.listen`?"),
+            ("[sever]\nlisten = 1\n", "there is no setting `sever`: did you mean `server`?"),
+            (
+                "[clerk.instances.a]\nisuer = 1\n",
+                "`clerk.instances.a.isuer`: did you mean `clerk.instances.a.issuer`?",
+            ),
+            ("[server]\ndrian_ms = 1\n", "`server.drian_ms`: did you mean `server.drain`?"),
+            ("[log]\nzzz = 1\n", "there is no setting `log.zzz`, but there are `format`, `level`"),
+        ] {
+            let error = load(file, &[]).unwrap_err().to_string();
+            assert!(error.ends_with(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_setting_may_have_the_name_that_it_had_with_its_unit() {
+        let file = "[server]\ndrain_ms = 1500\n[clerk.instances.a]\nissuer = 'https://a.example'\n\
+                    max_lifetime_seconds = '90'\n[audit]\nkeep_days = 7\n";
+        let config = load(file, &[]).unwrap();
+        assert_eq!(config.server.drain, Period::millis(1_500));
+        assert_eq!(config.clerk.instances["a"].max_lifetime, Period::millis(90_000));
+        assert_eq!(config.audit.keep, Some(Period::days(7)));
+    }
+
+    #[test]
+    fn the_environment_goes_before_the_file_whichever_name_each_uses() {
+        for (file, name, value) in [
+            ("drain_ms = 1", "CAPYKEYS__SERVER__DRAIN", "2ms"),
+            ("drain = '1ms'", "CAPYKEYS__SERVER__DRAIN_MS", "2"),
+        ] {
+            let config = load(&format!("[server]\n{file}\n"), &[(name, value)]).unwrap();
+            assert_eq!(config.server.drain, Period::millis(2), "{file}");
+        }
+        let error = load("[server]\ndrain_ms = 1\ndrain = '1ms'\n", &[]).unwrap_err().to_string();
+        assert!(error.contains("`server.drain_ms` is now called `server.drain`"), "{error}");
     }
 
     #[test]
