@@ -43,6 +43,11 @@ pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error
     if matches!(arguments.command, Command::Openapi) {
         return output::text(&capykeys_http::openapi_json());
     }
+    if let Command::Config(command) = &arguments.command
+        && let Some(printed) = config::reference(command, kinds)
+    {
+        return printed;
+    }
     let config = Config::load(arguments.config.as_deref(), kinds)?;
     arguments.check_scopes(&config.catalogue()?).unwrap_or_else(|error| error.exit());
     if let Command::Rules(command) = &arguments.command {
@@ -72,7 +77,7 @@ pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error
             Command::Peppers(command) => {
                 patiently(config, backend, async { peppers::run(&app.await?, &command).await }).await
             }
-            Command::Config(command) => config::run(config, backend, &command),
+            Command::Config(_) => config::run(config, backend),
             Command::Health(command) => health::run(config, command).await,
             Command::Openapi | Command::Rules(_) => Ok(()),
         }

@@ -124,7 +124,7 @@ impl Provider {
         for (setting, texts) in
             [("audiences", &self.audiences), ("authorized_parties", &self.authorized_parties)]
         {
-            each(&name(setting), texts, |name, text| one(name, text))?;
+            each(&name(setting), texts, one)?;
         }
         let claim = |setting: &str, text: &str| {
             let rule = "must name a claim: `sub`, `realm_access.roles`, a URL, or a JSON pointer";
@@ -167,8 +167,8 @@ impl Provider {
     fn role_names(&self, name: &str) -> Result<BTreeMap<String, Role>, ConfigError> {
         let roles = self.roles.iter().map(|(theirs, ours)| {
             let rule = "must be the name of a role here, such as `org:admin`";
-            let role = Role::parse(ours).ok_or_else(|| broken(&format!("{name}.{theirs:?}"), rule))?;
-            Ok((theirs.clone(), role))
+            let parsed = Role::parse(ours).ok_or_else(|| broken(&format!("{name}.{theirs:?}"), rule))?;
+            Ok((theirs.clone(), parsed))
         });
         roles.collect()
     }

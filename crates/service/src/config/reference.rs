@@ -116,7 +116,9 @@ impl<'a> Part<'a> {
     /// Calls `visit` for it and everything in it.
     fn walk(&self, visit: &mut impl FnMut(&Self)) {
         visit(self);
-        self.parts().iter().for_each(|part| part.walk(visit));
+        for part in self.parts() {
+            part.walk(visit);
+        }
     }
 
     /// The default, or else an example.
@@ -146,7 +148,9 @@ impl<'a> Part<'a> {
 fn walk(mut visit: impl FnMut(&Part<'_>)) {
     let schema = schema();
     let all = Part { name: String::new(), schema: &schema, default: None, meaning: "" };
-    all.parts().iter().for_each(|section| section.walk(&mut visit));
+    for section in all.parts() {
+        section.walk(&mut visit);
+    }
 }
 
 /// A file with every setting in it, each with its default or, where it has none, with an example. All of it is behind
@@ -166,7 +170,7 @@ pub(crate) fn example() -> String {
             // A section that has no default is one that is not there.
             let is_own = part.schema.get("additionalProperties").is_some_and(Value::is_object);
             let off = if part.default.is_none() || is_own || part.name.contains(OWN_NAME) { "#" } else { "" };
-            let own = is_own.then(|| own_names(part)).unwrap_or_default();
+            let own = if is_own { own_names(part) } else { String::new() };
             write!(text, "\n{meaning}{off}[{}]\n{own}", part.name.replace(OWN_NAME, "example"))
         } else {
             let value = part.example().map(toml_value).unwrap_or_default();
@@ -179,9 +183,11 @@ pub(crate) fn example() -> String {
 /// The default of a section with names of one's own.
 fn own_names(part: &Part<'_>) -> String {
     let named = part.example().and_then(Value::as_object).into_iter().flatten();
-    named
-        .map(|(name, value)| format!("#{} = {}\n", toml_value(&name.as_str().into()), toml_value(value)))
-        .collect()
+    let mut text = String::new();
+    for (name, value) in named {
+        let _ = writeln!(text, "#{} = {}", toml_value(&name.as_str().into()), toml_value(value));
+    }
+    text
 }
 
 fn toml_value(value: &Value) -> String {
