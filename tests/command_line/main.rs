@@ -13,6 +13,7 @@ mod logs;
 mod organizations;
 mod patience;
 mod peppers;
+mod reread;
 mod scopes;
 mod serving;
 mod stopping;

@@ -5,7 +5,13 @@ use std::{
     panic,
 };
 
-use tracing_subscriber::{filter::filter_fn, fmt, prelude::*};
+use tracing_subscriber::{
+    Registry,
+    filter::{Targets, filter_fn},
+    fmt,
+    prelude::*,
+    reload::{self, Handle},
+};
 
 use crate::{
     config::{Log, LogFormat},
@@ -20,8 +26,8 @@ const SILENCED: [&str; 2] = ["actix_http", "actix_web"];
 ///
 /// Only what is written through `tracing` is logged. Records of the `log` crate are left out on
 /// purpose: drivers write the parameters of their statements there.
-pub(crate) fn init(log: &Log) -> Result<(), Error> {
-    let filter = log.filter()?;
+pub(crate) fn init(log: &Log) -> Result<Level, Error> {
+    let (filter, handle) = reload::Layer::new(log.filter()?);
     let lines = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     let lines = match log.format {
         LogFormat::Pretty => lines.with_target(false).compact().boxed(),
@@ -36,5 +42,14 @@ pub(crate) fn init(log: &Log) -> Result<(), Error> {
         let location = panic.location().map(ToString::to_string);
         tracing::error!(location, "panic");
     }));
-    Ok(())
+    Ok(Level(handle))
+}
+
+/// What is logged, which may change.
+pub(crate) struct Level(Handle<Targets, Registry>);
+
+impl Level {
+    pub(crate) fn set(&self, log: &Log) -> Result<(), Error> {
+        Ok(self.0.reload(log.filter()?)?)
+    }
 }

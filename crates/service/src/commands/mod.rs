@@ -12,6 +12,7 @@ mod serve;
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -30,6 +31,7 @@ use crate::{
     memory, output,
     store::{self, StoreKind},
     telemetry,
+    watch::Watched,
 };
 
 pub(crate) use config::check;
@@ -53,7 +55,8 @@ pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error
     if let Command::Rules(command) = &arguments.command {
         return rules::run(&config, command);
     }
-    telemetry::init(&config.log)?;
+    let level = telemetry::init(&config.log)?;
+    let watched = arguments.config.clone().map(|file| watched_level(file, kinds, level));
     if !config.server.core_dumps {
         memory::keep_private()?;
     }
@@ -63,7 +66,7 @@ pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error
         let (config, backend) = (&config, &*backend);
         let app = app::build(config, backend, Role::Command(config.store.command_timeout()));
         match arguments.command {
-            Command::Serve => serve::run(config, backend).await,
+            Command::Serve => serve::run(config, backend, watched).await,
             Command::Migrate => {
                 backend.migrate(host()).await?;
                 output::text("The schema is up to date.\n")
@@ -85,6 +88,12 @@ pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error
     // What is left belongs to nobody, and does not hold up the end.
     runtime.shutdown_background();
     outcome
+}
+
+/// The level of the log, which is read again when the file changes. All else there needs a restart.
+fn watched_level(file: PathBuf, kinds: &[StoreKind], level: telemetry::Level) -> Watched {
+    let kinds = kinds.to_vec();
+    Watched::new("log.level", vec![file.clone()], move || level.set(&Config::load(Some(&file), &kinds)?.log))
 }
 
 /// Says what a command waits for, where it does not end at once.
