@@ -17,3 +17,4 @@ mod reread;
 mod scopes;
 mod serving;
 mod stopping;
+mod surroundings;
