@@ -124,7 +124,7 @@ async fn a_role_without_its_rights_is_told_what_to_run() {
     );
     let refused = store(&patient(bare)).check_schema().await.unwrap_err();
     assert!(refused.to_string().contains("UPDATE on api_keys"), "{refused}");
-    assert!(matches!(refused, SchemaError::Unfit(reason) if reason.contains("roles.sql")), "{refused}");
+    assert!(matches!(&refused, SchemaError::Unfit(reason) if reason.contains("roles.sql")), "{refused}");
 
     let name = shared().create_database();
     shared().execute(&name, "REVOKE CREATE ON SCHEMA public FROM PUBLIC");
