@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run build test reference upgrades adapter-tests soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential oidc-provider deny
+.PHONY: help run build test reference outside mutants upgrades adapter-tests template tour soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential oidc-provider deny
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -23,12 +23,29 @@ postgres: ## Find a PostgreSQL for the tests, or install one
 test: build ## Run every test, on a throw-away PostgreSQL too
 	$(TEST_PROGRAMS) cargo test --locked --workspace
 
+outside: ## Build an adapter in a project of its own, and run the suite on it
+	cargo test --locked --manifest-path tests/outside/Cargo.toml --target-dir target -- --include-ignored
+
+mutants: ## Plant mistakes, one at a time, and see that a test notices each
+	$(TEST_PROGRAMS) cargo test --locked --no-fail-fast \
+		--package capykeys-cache --package capykeys-conformance --package capykeys-sqlite \
+		--package capykeys-postgres --package capykeys-redb --test mutants -- --ignored
+
 # A name of tests/stores, or the path of a file like those.
 STORE ?= sqlite,postgres
 
 adapter-tests: build ## Run the end-to-end tests on your own kind of store (STORE=path/of/its.toml)
 	CAPYKEYS_TEST_STORES="$(STORE)" $(TEST_PROGRAMS) cargo test --locked --no-fail-fast --package capykeys-tests \
 		--test v1 --test command_line --test faults --test promise --test gateways
+
+tour: ## Take the store that is made to be copied on the README's tour, and over kills and restarts
+	cargo build --locked --package capykeys-service --example own_store
+	CAPYKEYS_TEST_STORES=crates/redb/redb.toml $(TEST_PROGRAMS) cargo test --locked --package capykeys-tests \
+		--test v1 --test faults -- tour durability
+
+template: ## Run all end-to-end tests on it
+	cargo build --locked --package capykeys-service --example own_store
+	$(MAKE) adapter-tests STORE=crates/redb/redb.toml
 
 upgrades: build ## Replace the last release by today's program under load, and back
 	@previous="$$(scripts/previous)"; outcome=$$?; \
@@ -69,13 +86,12 @@ bench: ## Measure: time to ready, idle memory, verification of keys and sessions
 	scripts/bench-verification
 	cargo bench --locked --package capykeys-clerk --package capykeys-usage
 
-ci: lint test upgrades schemathesis clerk-differential oidc-provider ## What every change must pass
+ci: lint test tour outside upgrades schemathesis clerk-differential oidc-provider ## What every change must pass
 	cargo run --locked --quiet --bin capykeys -- openapi | diff openapi/capykeys.json -
 
-ci-full: ci deny ## The same at full length
+ci-full: ci deny mutants template ## The same at full length
 	scripts/schemathesis 2000
 	cargo test --locked --release --package capykeys-cache --lib exhaustive -- --include-ignored --nocapture
-	cargo test --locked --package capykeys-cache --test mutants -- --ignored
 	CAPYKEYS_TEST_KILL_ROUNDS=200 CAPYKEYS_TEST_FAULT_SECONDS=10 $(TEST_PROGRAMS) \
 		cargo test --locked --package capykeys-tests
 	CAPYKEYS_TEST_PATRONI="$$(scripts/patroni)" $(TEST_PROGRAMS) \

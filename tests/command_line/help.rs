@@ -1,6 +1,6 @@
 //! `--help`, `--version` and usage errors.
 
-use capykeys_tests::Installation;
+use capykeys_tests::{Installation, installation::binary};
 
 const COMMANDS: [&[&str]; 16] = [
     &[],
@@ -24,9 +24,11 @@ const COMMANDS: [&[&str]; 16] = [
 #[test]
 fn every_command_explains_itself() {
     let installation = Installation::bare();
+    let program = binary();
+    let usage = format!("Usage: {}", program.file_stem().unwrap().display());
     for command in COMMANDS {
         let help = installation.run(&[command, &["--help"]].concat()).expect_success().stdout;
-        assert!(help.contains("Usage: capykeys"), "{command:?}: {help}");
+        assert!(help.contains(&usage), "{command:?}: {help}");
         assert!(help.contains("--config <FILE>"), "{command:?}: {help}");
         let first = help.lines().next().unwrap_or_default();
         assert!(first.ends_with('.') || first.len() > 20, "{command:?} begins with no sentence: {first}");

@@ -3,7 +3,7 @@
 use std::{fs, sync::Arc};
 
 use capykeys_tests::{
-    Answer, Installation, Server, Store, Tenant,
+    Installation, Server, Store, Tenant,
     clerk::{self, Session},
     on_every_store,
 };
@@ -30,15 +30,6 @@ roles = ['billing']
 ";
 
 const RULES: &str = "[[rules]]\npath = '/refunds'\nscopes = ['refunds:approve']\n";
-
-fn ask_gateway(server: &Server, query: &str, credential: &str) -> Answer {
-    server
-        .call_internal(Method::GET, &format!("/authorize/forward-auth{query}"))
-        .header("x-forwarded-method", "GET")
-        .header("x-forwarded-uri", "/refunds")
-        .bearer(credential)
-        .send()
-}
 
 /// What the caller is told that it may do.
 fn told(server: &Server, credential: &str) -> Value {
@@ -89,10 +80,10 @@ fn scopes_are_added_used_and_removed_with_a_restart_alone(store: Store) {
     let asked = |key: &str| json!({"api_key": key, "scopes": ["refunds:approve"]});
     for (key, valid) in [(&approver.plaintext, true), (&acme.admin, true), (&reader.plaintext, false)] {
         assert_eq!(second.verify(&asked(key))["valid"], valid);
-        let let_through = ask_gateway(&second, "?scopes=refunds:approve", key).status == 200;
+        let let_through = second.authorize("/refunds", "?scopes=refunds:approve", key).status == 200;
         assert_eq!(let_through, valid);
     }
-    let named = ask_gateway(&second, "", &approver.plaintext);
+    let named = second.authorize("/refunds", "", &approver.plaintext);
     assert_eq!(named.header("x-capy-scopes"), Some("refunds:approve invoices:read"));
     assert_eq!(told(&second, &approver.plaintext), json!(["refunds:approve", "invoices:read"]));
     assert_eq!(
@@ -116,9 +107,12 @@ fn scopes_are_added_used_and_removed_with_a_restart_alone(store: Store) {
         assert_eq!(told(&third, &key.plaintext), scopes);
         let question = third.call_internal(Method::POST, "/v1/api-keys/verify").json(&asked(&key.plaintext));
         assert_eq!(question.send().error(400), "`scopes[0]` is not a known scope.");
-        ask_gateway(&third, "?scopes=refunds:approve", &key.plaintext).error(403);
+        third.authorize("/refunds", "?scopes=refunds:approve", &key.plaintext).error(403);
     }
-    assert_eq!(ask_gateway(&third, "", &approver.plaintext).header("x-capy-scopes"), Some("invoices:read"));
+    assert_eq!(
+        third.authorize("/refunds", "", &approver.plaintext).header("x-capy-scopes"),
+        Some("invoices:read")
+    );
     let again = acme.creation(&acme.admin, &json!({"name": "n", "scopes": ["refunds:approve"]}));
     assert_eq!(again.send().error(400), "`scopes[0]` is not a known scope.");
     assert_eq!(third.installation().run(&create).code, Some(2));

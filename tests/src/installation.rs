@@ -149,6 +149,13 @@ impl Installation {
         Self { file: Some(file), ..self }
     }
 
+    /// The same with these rules for gateways, in `rules.toml`.
+    #[must_use]
+    pub fn with_rules(self, text: &str) -> Self {
+        fs::write(self.directory().join("rules.toml"), text).expect("the rules are written");
+        self.set("INTERNAL__AUTHORIZE__RULES_FILE", "rules.toml")
+    }
+
     /// The same without a setting.
     #[must_use]
     pub fn unset(mut self, name: &str) -> Self {

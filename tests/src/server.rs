@@ -14,7 +14,7 @@ use reqwest::Method;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::{Call, Installation, transcript::Transcript, wait};
+use crate::{Answer, Call, Installation, transcript::Transcript, wait};
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 
@@ -98,6 +98,15 @@ impl Server {
     #[track_caller]
     pub fn verify(&self, question: &Value) -> Value {
         self.call_internal(Method::POST, "/v1/api-keys/verify").json(question).send().expect(200)
+    }
+
+    /// Its answer to a gateway that asks, with this query, whether a `GET` of `target` may pass.
+    pub fn authorize(&self, target: &str, query: &str, credential: &str) -> Answer {
+        self.call_internal(Method::GET, &format!("/authorize/forward-auth{query}"))
+            .header("x-forwarded-method", "GET")
+            .header("x-forwarded-uri", target)
+            .bearer(credential)
+            .send()
     }
 
     /// A `GET`.

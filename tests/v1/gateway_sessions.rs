@@ -1,6 +1,6 @@
 //! Sessions behind gateways, asked about in every way that there is.
 
-use std::{fs, sync::Arc};
+use std::sync::Arc;
 
 use capykeys_tests::{
     Installation, Server, Store, Tenant,
@@ -39,10 +39,7 @@ path = '/any'
 
 /// A server with these rules, and these settings besides.
 fn server(store: Store, settings: &[(&str, &str)]) -> Server {
-    let installation = Installation::new(store);
-    let file = installation.directory().join("rules.toml");
-    fs::write(&file, RULES).unwrap();
-    let installation = installation.set("INTERNAL__AUTHORIZE__RULES_FILE", file.to_str().unwrap());
+    let installation = Installation::new(store).with_rules(RULES);
     let installation =
         settings.iter().fold(installation, |installation, (name, value)| installation.set(name, value));
     Server::start(&Arc::new(installation))

@@ -1,10 +1,12 @@
 //! Things to test with: a clock and a random source that a test sets, and rows.
 
+mod host;
+
 use std::{
     num::NonZeroU32,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -15,66 +17,13 @@ use capykeys_domain::{
         Renaming, RequestContext, RequestId, Scope, ScopeSet, Sequence, Slug, Suspension, Timestamp,
     },
     ports::{
-        Clock, Entropy, EventQuery, Host, KeyQuery, KeyUse, Limit, NewKey, RenameOrganization, RevokeKey,
-        SetSuspension, Unavailable, Uses,
+        EventQuery, KeyQuery, KeyUse, Limit, NewKey, RenameOrganization, RevokeKey, SetSuspension, Uses,
     },
     secret::{KeyDigest, PepperId},
 };
-use proptest::{
-    prelude::Rng,
-    test_runner::{RngAlgorithm, TestRng},
-};
 
-/// A clock that stands still until it is set: 2026-01-01T00:00:00Z at first.
-pub struct ManualClock(AtomicI64);
-
-impl Default for ManualClock {
-    fn default() -> Self {
-        Self(AtomicI64::new(START_MICROS))
-    }
-}
-
-const START_MICROS: i64 = 1_767_225_600_000_000;
-
-impl ManualClock {
-    /// Moves the clock to `now`.
-    pub fn set(&self, now: Timestamp) {
-        self.0.store(now.unix_micros(), Ordering::SeqCst);
-    }
-
-    /// Moves the clock on by `micros` microseconds.
-    pub fn advance(&self, micros: i64) {
-        self.0.fetch_add(micros, Ordering::SeqCst);
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> Timestamp {
-        at(self.0.load(Ordering::SeqCst) - START_MICROS)
-    }
-}
-
-/// A random source that gives the same bytes in every run. Never for production.
-pub struct SeededEntropy(Mutex<TestRng>);
-
-impl Default for SeededEntropy {
-    fn default() -> Self {
-        Self(Mutex::new(TestRng::deterministic_rng(RngAlgorithm::ChaCha)))
-    }
-}
-
-impl Entropy for SeededEntropy {
-    fn fill(&self, buffer: &mut [u8]) -> Result<(), Unavailable> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(buffer);
-        Ok(())
-    }
-}
-
-/// A host whose clock and randomness are these.
-#[must_use]
-pub fn host() -> Host {
-    Host { clock: Arc::new(ManualClock::default()), entropy: Arc::new(SeededEntropy::default()) }
-}
+use self::host::START_MICROS;
+pub use self::host::{ManualClock, SeededEntropy, host, machine};
 
 /// Remembers every use that it was told of.
 #[derive(Default)]
@@ -100,10 +49,11 @@ pub fn at(micros: i64) -> Timestamp {
     Timestamp::from_unix_micros(START_MICROS + micros).unwrap_or(Timestamp::MAX)
 }
 
-/// Bytes that no other call in this process gave.
+/// Bytes that no other call gave, in no process that runs beside this one either.
 fn unique() -> [u8; 8] {
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::SeqCst).to_be_bytes()
+    let number = NEXT.fetch_add(1, Ordering::SeqCst);
+    (u64::from(std::process::id()) << 32 | number).to_be_bytes()
 }
 
 /// Where a test's requests come from.

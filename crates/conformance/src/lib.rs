@@ -13,6 +13,17 @@
 //! promise; [`model::ModelStore`] is the same as a program: the random sequences compare an
 //! adapter's every answer with the model's.
 
+//! - [`conformance_suite!`]: the cases that every store has to pass.
+//! - [`embedded_suite!`]: those for a store in a folder, which start processes and fail the disk.
+//! - [`Store`]: the store under test, and what the suite has to be told of it.
+//! - [`fixtures`]: rows, clocks and randomness for an adapter's own tests.
+//! - [`columns`]: for stores with rows, what the change feed has to tell of.
+//! - [`model`]: the reference model.
+//!
+//! That the cases see what is wrong with a store is tested with planted mistakes: `tests/mutants.rs` here and
+//! in the adapters.
+
+#![deny(missing_docs)]
 #![expect(
     clippy::expect_used,
     clippy::panic,
@@ -23,6 +34,7 @@
 #[doc(hidden)]
 pub mod cases;
 pub mod columns;
+pub mod embedded;
 pub mod fixtures;
 pub mod model;
 mod moody;

@@ -6,7 +6,7 @@ mod peppers;
 mod registry;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -33,8 +33,8 @@ pub struct ModelStore(Arc<Mutex<State>>);
 struct State {
     organizations: BTreeMap<OrganizationId, Organization>,
     keys: BTreeMap<KeyId, NewKey>,
+    unreadable: HashSet<KeyId>,
     log: audit::Log,
-    changes: Vec<Change>,
     feed: feed::Feed,
     replicas: HashMap<ReplicaId, registry::Replica>,
     registrations: i64,
@@ -52,8 +52,13 @@ impl ModelStore {
         let mut state = self.state();
         if let Some(organization) = state.organizations.get_mut(&id) {
             organization.clerk = clerk;
-            state.changes.push(Change::Organization(id));
+            state.feed.tell(Change::Organization(id));
         }
+    }
+
+    /// Makes the key unreadable, as a fault would in a store that has rows.
+    pub fn spoil(&self, id: KeyId) {
+        self.state().unreadable.insert(id);
     }
 
     /// How many keys, organizations and events there are: for tests that nothing was changed.
@@ -61,6 +66,20 @@ impl ModelStore {
     pub fn counts(&self) -> (usize, usize, usize) {
         let state = self.state();
         (state.keys.len(), state.organizations.len(), state.log.len())
+    }
+}
+
+impl State {
+    fn read(&self, stored: &NewKey) -> Result<ApiKey, Unavailable> {
+        if self.unreadable.contains(&stored.key.id) {
+            return Err(Unavailable::new("model", "a key that cannot be read"));
+        }
+        Ok(stored.key.clone())
+    }
+
+    fn at_clerk(&self, id: &ClerkOrganizationId) -> Option<Organization> {
+        let same = |one: &&Organization| one.clerk.as_ref().is_some_and(|clerk| clerk.id == *id);
+        self.organizations.values().find(same).cloned()
     }
 }
 
@@ -87,16 +106,16 @@ impl KeyStore for ModelStore {
 
     async fn find_key(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
         let state = self.state();
-        let stored = state.keys.get(&id).map(|stored| stored.key.clone());
-        Ok(stored.filter(|key| key.organization_id == organization))
+        let own = state.keys.get(&id).filter(|stored| stored.key.organization_id == organization);
+        own.map(|stored| state.read(stored)).transpose()
     }
 
     async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
         let state = self.state();
         let end = query.before.map_or(Bound::Unbounded, Bound::Excluded);
-        let newest_first = state.keys.range((Bound::Unbounded, end)).rev().map(|(_, stored)| &stored.key);
-        let own = newest_first.filter(|key| key.organization_id == query.organization);
-        Ok(own.take(query.limit.get().into()).cloned().collect())
+        let newest_first = state.keys.range((Bound::Unbounded, end)).rev().map(|(_, stored)| stored);
+        let own = newest_first.filter(|stored| stored.key.organization_id == query.organization);
+        own.take(query.limit.get().into()).map(|stored| state.read(stored)).collect()
     }
 
     async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable> {
@@ -112,7 +131,7 @@ impl KeyStore for ModelStore {
         stored.key.revoked_at = Some(at);
         let project_id = stored.key.project_id.clone();
         state.log.push(AuditEvent { project_id, ..event });
-        state.changes.push(Change::Key(id));
+        state.feed.tell(Change::Key(id));
         Ok(Some(Revocation { revoked_at: at, newly: true }))
     }
 
@@ -131,11 +150,14 @@ impl KeyStore for ModelStore {
 impl KeyLookup for ModelStore {
     async fn find_key_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
         let state = self.state();
-        let found = state.keys.values().find(|stored| digests.contains(&stored.digest));
-        Ok(found.and_then(|stored| {
-            let organization = state.organizations.get(&stored.key.organization_id)?.clone();
-            Some(FoundKey { digest: stored.digest.clone(), key: stored.key.clone(), organization })
-        }))
+        let Some(stored) = state.keys.values().find(|stored| digests.contains(&stored.digest)) else {
+            return Ok(None);
+        };
+        let (digest, key) = (stored.digest.clone(), state.read(stored)?);
+        let organization = state.organizations.get(&key.organization_id).cloned();
+        let organization =
+            organization.ok_or_else(|| Unavailable::new("model", "a key without organization"))?;
+        Ok(Some(FoundKey { digest, key, organization }))
     }
 }
 
@@ -149,9 +171,7 @@ impl Organizations for ModelStore {
         &self,
         id: &ClerkOrganizationId,
     ) -> Result<Option<Organization>, Unavailable> {
-        let state = self.state();
-        let same = |one: &&Organization| one.clerk.as_ref().is_some_and(|clerk| clerk.id == *id);
-        Ok(state.organizations.values().find(same).cloned())
+        Ok(self.state().at_clerk(id))
     }
 
     async fn list_organizations(
@@ -170,12 +190,10 @@ impl Organizations for ModelStore {
         organization: Organization,
         event: AuditEvent,
     ) -> Result<OrganizationInsertion, Unavailable> {
-        if let Some(clerk) = &organization.clerk
-            && let Some(known) = self.find_organization_by_clerk_id(&clerk.id).await?
-        {
+        let mut state = self.state();
+        if let Some(known) = organization.clerk.as_ref().and_then(|clerk| state.at_clerk(&clerk.id)) {
             return Ok(OrganizationInsertion::Stored(known));
         }
-        let mut state = self.state();
         if state.organizations.contains_key(&organization.id) {
             return Ok(OrganizationInsertion::Duplicate);
         }
@@ -213,7 +231,7 @@ impl Organizations for ModelStore {
             stored.updated_at = at;
             let stored = stored.clone();
             state.log.push(event);
-            state.changes.push(Change::Organization(id));
+            state.feed.tell(Change::Organization(id));
             return Ok(Some(stored));
         }
         Ok(Some(stored.clone()))

@@ -19,6 +19,7 @@ macro_rules! for_each_case {
             insert: a_key_creates_none_that_reaches_further_than_itself;
             insert: a_session_creates_keys_in_the_organization_of_its_own_alone;
             insert: of_a_revocation_and_creations_at_once_none_is_created_after_it;
+            insert: of_a_suspension_and_creations_at_once_none_is_created_after_it;
             insert: a_key_is_there_if_and_only_if_its_event_is;
             insert: of_many_inserts_of_one_digest_at_once_one_succeeds;
             exact: names_are_kept_byte_for_byte;
@@ -53,12 +54,21 @@ macro_rules! for_each_case {
             follow: a_reader_of_another_history_is_told_where_to_go_on;
             cancel: a_dropped_insert_is_whole_or_absent;
             cancel: a_dropped_revocation_is_whole_or_absent;
+            cancel: a_dropped_rehash_is_whole_or_absent;
+            cancel: a_dropped_suspension_is_whole_or_absent;
+            cancel: a_dropped_renaming_is_whole_or_absent;
+            whole: a_creation_is_seen_as_a_whole;
+            whole: a_revocation_is_seen_as_a_whole;
+            whole: a_rehash_is_seen_as_a_whole;
+            whole: a_suspension_is_seen_as_a_whole;
+            whole: a_renaming_is_seen_as_a_whole;
             feed: every_change_is_told_once_and_in_its_order;
             feed: what_changes_no_verdict_is_not_told;
             feed: a_suspension_is_one_event_however_many_the_keys;
             feed: pages_are_complete_and_say_when_they_end;
             feed: what_was_told_once_is_told_again_from_the_same_position;
             feed: a_position_with_another_mark_diverges;
+            feed: marks_are_random;
             feed: a_position_of_another_history_diverges;
             feed: a_position_that_does_not_exist_diverges;
             feed: what_was_committed_before_a_poll_is_in_it;
@@ -94,6 +104,10 @@ macro_rules! for_each_case {
             peppers: a_rehashed_key_is_found_under_its_new_digest_alone;
             peppers: a_key_that_is_not_as_it_was_or_is_revoked_is_not_rehashed;
             peppers: of_a_rehash_and_a_revocation_at_once_the_revocation_stays;
+            time: the_stores_time_is_its_clocks;
+            time: the_stores_time_goes_on_and_never_back;
+            readable: a_row_that_cannot_be_read_is_an_error_and_not_shown;
+            reads: a_lookup_and_a_page_read_no_more_where_more_is_stored;
             ready: a_fresh_store_is_ready;
         }
     };

@@ -89,22 +89,6 @@ impl ApiError {
         }
     }
 
-    const fn status(&self) -> StatusCode {
-        match self {
-            Self::Invalid(_) | Self::ConnectionClosing => StatusCode::BAD_REQUEST,
-            Self::Unauthenticated { .. } | Self::Unproven { .. } => StatusCode::UNAUTHORIZED,
-            Self::Denied(_) | Self::NotLetThrough(_) => StatusCode::FORBIDDEN,
-            Self::NoSuchRoute | Self::NoSuchKey => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Unavailable(_) | Self::Overdue | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
     /// What a gateway is told that asks about a request: 401, 403 and 503 are all that the gateways
     /// know, and some make another error of everything else.
     pub(crate) fn for_gateway(self) -> Self {
@@ -195,11 +179,23 @@ impl fmt::Display for ApiError {
 
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
-        self.status()
+        match self {
+            Self::Invalid(_) | Self::ConnectionClosing => StatusCode::BAD_REQUEST,
+            Self::Unauthenticated { .. } | Self::Unproven { .. } => StatusCode::UNAUTHORIZED,
+            Self::Denied(_) | Self::NotLetThrough(_) => StatusCode::FORBIDDEN,
+            Self::NoSuchRoute | Self::NoSuchKey => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unavailable(_) | Self::Overdue | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
+        }
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut answer = HttpResponse::build(self.status());
+        let mut answer = HttpResponse::build(self.status_code());
         answer.insert_header(header::ContentType::json());
         self.add_headers(&mut answer);
         let mut answer = answer.body(body(&self.to_string()));
@@ -238,10 +234,7 @@ impl From<CredentialError> for ApiError {
 
 impl From<AuthenticateError> for ApiError {
     fn from(error: AuthenticateError) -> Self {
-        match error {
-            AuthenticateError::Refused(reason) => Self::Unauthenticated { credential_given: true, reason },
-            AuthenticateError::Unavailable(unavailable) => Self::Unavailable(unavailable),
-        }
+        Refusal::from(error).into()
     }
 }
 

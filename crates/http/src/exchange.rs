@@ -9,10 +9,9 @@ use std::{
 
 use actix_web::{HttpMessage, HttpResponse, ResponseError, http::header::HeaderMap, web::Bytes};
 use capykeys_domain::{
-    model::{Actor, Caller, ClusterSubject, OrganizationId, RequestContext},
+    model::{Actor, ClusterSubject, OrganizationId, RequestContext},
     usecases::{Environment, Verdicts},
 };
-use capykeys_gateway::Authorized;
 
 use crate::{drain::Drain, error::ApiError, status::StatusBoard};
 
@@ -38,27 +37,6 @@ pub(crate) struct Shared {
     pub(crate) internal: bool,
 }
 
-/// Who a request came from, for the log.
-pub(crate) struct Identity {
-    /// The kind and the id.
-    pub(crate) actor: Actor,
-    /// Its organization.
-    pub(crate) organization_id: Option<OrganizationId>,
-}
-
-impl Identity {
-    /// Of a caller who signed in.
-    pub(crate) fn of(caller: &Caller) -> Self {
-        Self { actor: caller.actor(), organization_id: caller.organization_id() }
-    }
-
-    /// Of whoever was let through a gateway; `None` for nobody in particular.
-    pub(crate) fn of_authorized(authorized: &Authorized) -> Option<Self> {
-        let (actor, organization_id) = authorized.actor()?;
-        Some(Self { actor, organization_id: Some(organization_id) })
-    }
-}
-
 /// One request and its answer: what the layers tell each other about it.
 pub(crate) struct Exchange {
     pub(crate) shared: Shared,
@@ -72,8 +50,8 @@ pub(crate) struct Exchange {
     pub(crate) receiving: Cell<bool>,
     /// Whether its body was received to its end.
     pub(crate) received: Cell<bool>,
-    /// Who it came from, once that is known.
-    pub(crate) identity: Cell<Option<Identity>>,
+    /// Who it came from, once that is known, and of which organization.
+    pub(crate) caller: Cell<Option<(Actor, Option<OrganizationId>)>>,
     /// The workload of the cluster that asks, once it has proved itself.
     pub(crate) workload: Cell<Option<ClusterSubject>>,
 }
@@ -91,7 +69,7 @@ impl Exchange {
             route: Cell::new("-"),
             receiving: Cell::new(false),
             received: Cell::new(false),
-            identity: Cell::default(),
+            caller: Cell::default(),
             workload: Cell::default(),
         }
     }
@@ -102,8 +80,8 @@ impl Exchange {
     }
 
     /// Remembers who it came from.
-    pub(crate) fn identify(&self, identity: Identity) {
-        self.identity.set(Some(identity));
+    pub(crate) fn identify(&self, caller: Actor, organization_id: Option<OrganizationId>) {
+        self.caller.set(Some((caller, organization_id)));
     }
 
     /// Remembers which workload has proved itself.

@@ -106,13 +106,12 @@ fn refusal(request: &Request, exchange: &Exchange, connection: Option<&Connectio
     }
 }
 
-/// Whether the request is the last one of its connection. Its client may say so; and where another
-/// protocol is offered, which is ignored (RFC 9110, section 7.8), or CONNECT is asked for, actix-http
-/// takes nothing that follows for a request (actix-http 3.20, `h1/decoder.rs` and `h1/codec.rs`).
+/// Whether the request is the last one of its connection. Its client may say so, or ask for CONNECT;
+/// and where another protocol is offered, which is ignored (RFC 9110, section 7.8), actix-http takes
+/// nothing that follows for a request (actix-http 3.20, `h1/decoder.rs` and `h1/codec.rs`).
 fn is_last(request: &Request) -> bool {
     request.head().connection_type() != ConnectionType::KeepAlive
         || request.headers().contains_key(header::UPGRADE)
-        || request.method() == Method::CONNECT
 }
 
 /// Whether actix-http takes all that follows for a stream, in both directions.

@@ -26,11 +26,12 @@ use crate::{
     surface::Surface,
 };
 
-/// How long the rest of a body is taken in after its request was refused.
+/// How long a client may take to let its connection end: TLS has a last word.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Serves `surface` on `listener`, to whom `verdicts` let in. Nothing is served before the returned future is polled; it ends
-/// when its handle is told to stop. Signals of the operating system are left to the caller.
+/// Serves `surface` on `listener`, to whom `verdicts` let in. Nothing is served before the returned
+/// future is polled; it ends when its handle is told to stop. Signals of the operating system are left
+/// to the caller.
 ///
 /// # Errors
 /// [`io::Error`] where the listener cannot be used.

@@ -13,7 +13,8 @@ use crate::{
     failure::Failure,
     fitness,
     schema::{self, SchemaError},
-    settings::{PostgresSettings, SettingsError, UrlSource},
+    settings::{PostgresSettings, UrlSource},
+    settings_error::SettingsError,
     tls::Tls,
 };
 

@@ -30,6 +30,7 @@ mod registry;
 mod rows;
 mod schema;
 mod settings;
+mod settings_error;
 mod statement;
 mod store;
 mod tls;
@@ -37,5 +38,6 @@ mod url;
 
 pub use migrate::{MigrateError, Migrated, migrate, migrate_with};
 pub use schema::{MIGRATIONS, OLDEST_SCHEMA, SchemaError};
-pub use settings::{PostgresSettings, SettingsError, UrlSource};
+pub use settings::{PostgresSettings, UrlSource};
+pub use settings_error::SettingsError;
 pub use store::PostgresStore;

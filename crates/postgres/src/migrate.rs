@@ -11,7 +11,8 @@ use crate::{
     failure::Failure,
     fitness,
     schema::{self, MIGRATIONS},
-    settings::{PostgresSettings, SettingsError},
+    settings::PostgresSettings,
+    settings_error::SettingsError,
     tls::Tls,
 };
 

@@ -24,7 +24,8 @@ use crate::{
     failure::Failure,
     line::Line,
     schema::SchemaError,
-    settings::{PostgresSettings, SettingsError},
+    settings::PostgresSettings,
+    settings_error::SettingsError,
     statement::Statement,
 };
 

@@ -12,12 +12,13 @@ use capykeys_storage::Values;
 use tokio::runtime::Handle;
 
 use crate::{
-    event_log::Gaps,
+    event_log::gaps::Gaps,
     fitness,
     pool::Pool,
     rows,
     schema::{self, SchemaError},
-    settings::{PostgresSettings, SettingsError},
+    settings::PostgresSettings,
+    settings_error::SettingsError,
 };
 
 /// Keys, organizations and the audit log in a PostgreSQL database.

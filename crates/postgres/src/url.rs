@@ -4,7 +4,7 @@ use std::error::Error as _;
 
 use tokio_postgres::config::Config;
 
-use crate::settings::SettingsError;
+use crate::settings_error::SettingsError;
 
 /// The parameters that the driver has.
 const SUPPORTED: [&str; 19] = [
@@ -46,17 +46,6 @@ const UNSUPPORTED: [&str; 15] = [
     "keepalives_count",
     "fallback_application_name",
 ];
-
-/// What to do instead.
-pub(crate) fn hint(parameter: &str) -> &'static str {
-    match parameter {
-        "sslrootcert" => ": set SSL_CERT_FILE to the file of the authorities",
-        "sslmode" => ": it is `disable`, `prefer`, `require` or `verify-full`",
-        "passfile" => ": set `postgres.url_file` to a file with the whole URL",
-        "keepalives_count" => ": it is called `keepalives_retries`",
-        _ => "",
-    }
-}
 
 /// Reads a connection string as it stands.
 pub(crate) fn parse(text: &str) -> Result<Config, SettingsError> {

@@ -35,15 +35,16 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Opens the database, which is made where there is none.
-    pub(crate) fn open(directory: &Path, host: &Host) -> Result<Self, OpenError> {
+    /// Opens the database, which is made where there is none. Another process that writes is waited for until
+    /// `deadline`.
+    pub(crate) fn open(directory: &Path, host: &Host, deadline: Instant) -> Result<Self, OpenError> {
         let file = directory::prepare(directory)?;
         if !file.exists() {
             make(directory, &file, host)?;
         }
         let database = open(&file).map_err(OpenError::database(&file))?;
         check_format(&database, &file)?;
-        begin_epoch(&database, &file, host).map_err(OpenError::database(&file))?;
+        begin_epoch(&database, &file, host, deadline).map_err(OpenError::database(&file))?;
         Ok(Self { file, open: RwLock::new(Arc::new(database)) })
     }
 
@@ -74,6 +75,12 @@ impl Shared {
     /// Takes its turn at writing, and writes nothing.
     pub(crate) fn take_turn(&self, deadline: Instant) -> Result<(), Failure> {
         self.with(|database| Ok(begin_write(database, deadline)?.abort()?))
+    }
+
+    /// Since the file was opened.
+    pub(crate) fn pages_read(&self) -> u64 {
+        let read = self.open.read().unwrap_or_else(PoisonError::into_inner).cache_stats();
+        read.read_hits() + read.read_misses()
     }
 
     fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, Failure> {
@@ -150,29 +157,28 @@ fn check_format(database: &Database, file: &Path) -> Result<(), OpenError> {
 
 /// Begins an epoch where this is not the file that the last one began on: it is a copy, and what was committed after
 /// it was made is lost. What was overwritten in its place is not noticed; there the marks differ.
-fn begin_epoch(database: &Database, file: &Path, host: &Host) -> Result<(), Failure> {
+fn begin_epoch(database: &Database, file: &Path, host: &Host, deadline: Instant) -> Result<(), Failure> {
     let identity = directory::identity(&file.metadata().map_err(redb::StorageError::Io)?);
-    let transaction = database.begin_write()?;
-    {
-        let newest = number(&transaction, NEWEST_EVENT)?;
-        let mut epochs = transaction.open_table(EPOCHS)?;
-        let last = match epochs.last()? {
-            Some((number, epoch)) => Some((number.value(), Document::from_bytes(epoch.value())?)),
-            None => None,
-        };
-        let (last, on) = match &last {
-            Some((number, epoch)) => (*number, epoch.field::<Option<String>>("file")?),
-            None => (0, None),
-        };
-        if on.as_ref() != Some(&identity) {
-            let id: [u8; 16] = random(host)?;
-            let epoch =
-                Document::default().and("id", &id).and("file", &identity).and("newest_event", &newest);
-            put(&mut epochs, last.saturating_add(1), &epoch)?;
-        }
+    if newest_epoch(&database.begin_read()?)?.1.as_ref() == Some(&identity) {
+        return Ok(());
     }
-    transaction.commit()?;
-    Ok(())
+    let transaction = begin_write(database, deadline)?;
+    let (last, on) = newest_epoch(&transaction)?;
+    // Another process may have begun it meanwhile.
+    if on.as_ref() != Some(&identity) {
+        let newest = number(&transaction, NEWEST_EVENT)?;
+        let id: [u8; 16] = random(host)?;
+        let epoch = Document::default().and("id", &id).and("file", &identity).and("newest_event", &newest);
+        put(&mut transaction.open_table(EPOCHS)?, last.saturating_add(1), &epoch)?;
+    }
+    Ok(transaction.commit()?)
+}
+
+/// The number of the newest epoch, and the file that it began on.
+fn newest_epoch(transaction: &impl Reads) -> Result<(i64, Option<String>), Failure> {
+    let epochs = transaction.table(EPOCHS)?;
+    let Some((number, epoch)) = epochs.last()? else { return Ok((0, None)) };
+    Ok((number.value(), Document::from_bytes(epoch.value())?.field("file")?))
 }
 
 /// The epoch that the store is in.

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use async_trait::async_trait;
 use capykeys_domain::ports::Host;
-use capykeys_storage::{Backend, Embedded, Error, Role, Store};
+use capykeys_storage::{Backend, Embedded, Error, OpenedFor, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::{RedbStore, directory};
@@ -51,10 +51,10 @@ impl Backend for Redb {
         Ok(())
     }
 
-    async fn open(&self, role: Role, host: Host) -> Result<Store, Error> {
-        let (lock, deadline) = match role {
-            Role::Replica => (Some(directory::lock(&self.directory)?), DEADLINE),
-            Role::Command(deadline) => (None, deadline),
+    async fn open(&self, opened_for: OpenedFor, host: Host) -> Result<Store, Error> {
+        let (lock, deadline) = match opened_for {
+            OpenedFor::Replica => (Some(directory::lock(&self.directory)?), DEADLINE),
+            OpenedFor::Command(deadline) => (None, deadline),
         };
         let store = Store::of(RedbStore::open(&self.directory, host, deadline)?);
         Ok(Store { lock: lock.map(|lock| Box::new(lock) as _), ..store })

@@ -10,7 +10,7 @@ use capykeys_domain::{
     secret::{KeyFormat, Peppers},
     usecases::{Environment, Management, Operators, Sessions, Verdicts},
 };
-use capykeys_storage::{Backend, Role, Store};
+use capykeys_storage::{Backend, OpenedFor, Store};
 use capykeys_usage::{CountedRefusals, UseRecorder};
 use tokio::runtime::Handle;
 
@@ -48,13 +48,17 @@ pub(crate) struct App {
 }
 
 /// The service over the configured store, for whoever may sign in.
-pub(crate) async fn build(config: &Config, backend: &dyn Backend, role: Role) -> Result<App, Error> {
+pub(crate) async fn build(
+    config: &Config,
+    backend: &dyn Backend,
+    opened_for: OpenedFor,
+) -> Result<App, Error> {
     let format = KeyFormat::new(&config.keys.prefix)?;
     let catalogue = config.catalogue()?;
     let roles = config.role_table(&catalogue)?;
     let verifier = SessionVerifiers::configured(config)?;
     // The store before the peppers: it makes the folder that a new one is put into.
-    let store = backend.open(role, host()).await?;
+    let store = backend.open(opened_for, host()).await?;
     let Store { keys, organizations, audit, registry, .. } = store;
     let peppers = Arc::new(load_peppers(config, backend, &*organizations).await?.uncompared());
     let replica = ReplicaId(random()?);
@@ -64,11 +68,11 @@ pub(crate) async fn build(config: &Config, backend: &dyn Backend, role: Role) ->
     let cached = CachedStore { lookup: store.lookup, feed: store.feed, registry: Arc::clone(&registry) };
     let cache = VerificationCache::new(config.cache.settings(), replica, cached);
     let others = (store.shared && config.cache.commit_wait).then_some(registry);
-    let replicas = replicas(role, &cache, others);
+    let replicas = replicas(opened_for, &cache, others);
     let uses = UseRecorder::rehashing((&config.usage).into(), Arc::clone(&keys), store.peppers);
     let refusals = CountedRefusals::new(Arc::clone(&audit));
 
-    let follows_store = store.own_clock && role == Role::Replica;
+    let follows_store = store.own_clock && opened_for == OpenedFor::Replica;
     let clock = clock(follows_store.then(|| cache.clone()));
     let environment = Arc::new(Environment::new(clock, Arc::new(SystemEntropy), format, peppers, catalogue));
     let sessions = verifier.clone().map(|verifier| {
@@ -117,11 +121,11 @@ async fn load_peppers(
 /// Who has to obey a change before it is acknowledged: this process, where it remembers anything, and
 /// whoever else is registered there.
 fn replicas(
-    role: Role,
+    opened_for: OpenedFor,
     cache: &VerificationCache,
     others: Option<Arc<dyn ReplicaRegistry>>,
 ) -> Arc<dyn Replicas> {
-    let own = Propagation::new((role == Role::Replica).then(|| cache.clone()));
+    let own = Propagation::new((opened_for == OpenedFor::Replica).then(|| cache.clone()));
     Arc::new(match others {
         Some(registry) => own.with_others(registry, &Handle::current()),
         None => own,

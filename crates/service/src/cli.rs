@@ -1,15 +1,17 @@
 //! The command line.
 
+mod create_key;
+
 use std::path::PathBuf;
 
 use capykeys_domain::model::{
-    ClerkOrganizationId, DeviceName, KeyId, KeyName, OrganizationId, OrganizationName, ProjectId,
-    ScopeCatalogue, Slug, SuspensionReason, Timestamp,
+    ClerkOrganizationId, KeyId, OrganizationId, OrganizationName, ScopeCatalogue, Slug, SuspensionReason,
 };
 use clap::{
     Args, CommandFactory, Parser, Subcommand,
     error::{ContextKind, ContextValue, ErrorKind},
 };
+pub(crate) use create_key::CreateKey;
 use url::Url;
 
 /// Issues, lists, revokes and verifies API keys.
@@ -84,28 +86,6 @@ pub(crate) enum Keys {
         #[arg(value_parser = key_id, value_name = "KEY_ID")]
         key: KeyId,
     },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CreateKey {
-    /// The organization's id.
-    #[arg(long, value_parser = organization_id, value_name = "ORGANIZATION_ID")]
-    pub(crate) organization: OrganizationId,
-    /// What the key is called.
-    #[arg(long, value_parser = parse_text(KeyName::parse))]
-    pub(crate) name: KeyName,
-    /// What it may be used for: a scope of the configuration; may be given several times.
-    #[arg(long = "scope", required = true, value_name = "SCOPE")]
-    pub(crate) scopes: Vec<String>,
-    /// The one project that it is for.
-    #[arg(long, value_parser = parse_text(ProjectId::parse))]
-    pub(crate) project_id: Option<ProjectId>,
-    /// When it ends, such as 2027-01-31T12:00:00Z.
-    #[arg(long, value_parser = expiry)]
-    pub(crate) expires_at: Option<Timestamp>,
-    /// The device that it is for.
-    #[arg(long, value_parser = parse_text(DeviceName::parse))]
-    pub(crate) device_name: Option<DeviceName>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -228,10 +208,6 @@ fn parse_text<T, E: std::fmt::Display>(
     parse: fn(&str) -> Result<T, E>,
 ) -> impl Fn(&str) -> Result<T, String> + Clone {
     move |text| parse(text).map_err(|error| error.to_string())
-}
-
-fn expiry(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse("expires_at", text).map_err(|error| error.to_string())
 }
 
 fn organization_id(text: &str) -> Result<OrganizationId, &'static str> {

@@ -2,20 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::Path,
-    process::{Command, Stdio},
-    sync::Barrier,
-    thread,
-    time::Duration,
-};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Barrier, thread};
 
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::AuditAction,
-    ports::{AuditLog, Insertion, KeyStore, Organizations, Readiness},
+    ports::{Organizations, Readiness},
 };
 use capykeys_migrations::Misfit;
 use capykeys_sqlite::{OpenError, ServerLock, SqliteStore};
@@ -29,26 +21,6 @@ fn mode(path: &Path) -> u32 {
 /// A connection beside the store's, as another program would have it.
 fn beside(directory: &TempDir) -> Connection {
     Connection::open(directory.path().join("capykeys.db")).unwrap()
-}
-
-#[tokio::test]
-async fn what_is_stored_survives_reopening() {
-    let directory = TempDir::new().unwrap();
-    let organization = fixtures::organization(fixtures::at(0));
-    let new = fixtures::key(organization.id, fixtures::at(1));
-    {
-        let store = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
-        let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(0), organization.id, None);
-        let _ = store.create_organization(organization.clone(), event.clone()).await.unwrap();
-        assert_eq!(
-            store.insert_key(new.clone(), fixtures::created(&new)).await.unwrap(),
-            Insertion::Inserted
-        );
-    }
-    let store = SqliteStore::open(directory.path(), fixtures::host()).unwrap();
-    assert_eq!(store.find_key(organization.id, new.key.id).await.unwrap(), Some(new.key));
-    let events = store.list_events(fixtures::all_events(organization.id)).await.unwrap();
-    assert_eq!(events.len(), 2);
 }
 
 #[tokio::test]
@@ -141,30 +113,5 @@ fn many_that_open_a_new_directory_at_once_all_succeed() {
                 });
             }
         });
-    }
-}
-
-/// A process of its own that opens the store in its working directory: run by the test below.
-#[test]
-#[ignore = "a part of another test"]
-fn opens_the_store_in_the_working_directory() {
-    SqliteStore::open(Path::new("data"), fixtures::host()).unwrap();
-}
-
-#[test]
-fn a_store_whose_creation_was_killed_opens_again() {
-    for milliseconds in 0..30 {
-        let parent = TempDir::new().unwrap();
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "opens_the_store_in_the_working_directory"])
-            .current_dir(parent.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        // Not to wait for anything: each round kills at another moment.
-        thread::sleep(Duration::from_millis(milliseconds));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        SqliteStore::open(&parent.path().join("data"), fixtures::host()).unwrap();
     }
 }

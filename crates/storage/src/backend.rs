@@ -38,7 +38,7 @@ pub trait Backend: Send + Sync {
     ///
     /// # Errors
     /// A sentence for the operator.
-    async fn open(&self, role: Role, host: Host) -> Result<Store, Error>;
+    async fn open(&self, opened_for: OpenedFor, host: Host) -> Result<Store, Error>;
 }
 
 /// What a store is like that needs no server of its own.
@@ -53,7 +53,7 @@ pub struct Embedded<'a> {
 
 /// Whom a store is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum OpenedFor {
     /// A server, which remembers keys. An operation takes a second at most.
     Replica,
     /// A command beside the servers, which remembers nothing, and whose operator can wait this long for an

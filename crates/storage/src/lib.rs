@@ -1,9 +1,12 @@
-//! How the domain's types stand in the columns of a database, whatever its driver.
+//! How the domain's types stand in a database, whatever its driver.
 //!
 //! A [`Record`] is described once: the names of its columns, the values that go into them and how they
 //! are read back, by name. The storage adapters take from it the lists in their statements
 //! ([`Columns`]), the values of named parameters ([`Values`]) and what they read from a [`Row`]. What is
-//! theirs is the type that each [`Kind`] of value has in their database.
+//! theirs is the type that each [`Kind`] of value has in their database. An engine without columns keeps a
+//! [`Document`].
+//!
+//! [`Backend`] is what a service has to know of a store beside its ports.
 
 mod backend;
 mod document;
@@ -16,7 +19,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub use backend::{Backend, Embedded, Error, Role, Store};
+pub use backend::{Backend, Embedded, Error, OpenedFor, Store};
 pub use document::Document;
 pub use feed::{Event, head, poll};
 pub use field::{Field, Kind, Value};

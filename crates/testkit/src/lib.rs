@@ -9,6 +9,7 @@
 //! - [`Authority`]: certificates for both sides of a TLS connection.
 //! - [`AccessLog`]: what the process logs.
 //! - [`TokenBuilder`], [`SigningKey`]: signed tokens, and the sets of keys that they are checked against.
+//! - [`mutants`]: mistakes planted in a copy of a crate, to see that a test notices them.
 //!
 //! What cannot be had panics: a test that needs PostgreSQL fails without one and is not skipped.
 
@@ -29,6 +30,7 @@ mod clock;
 mod cluster;
 mod databases;
 mod dumps;
+pub mod mutants;
 mod patroni;
 mod processes;
 mod proxy;

@@ -48,6 +48,19 @@ impl TokenBuilder {
         self
     }
 
+    /// The same with the times of tokens that are valid at no time, each of which is at most 10 s from `now`,
+    /// with what they are.
+    #[must_use]
+    pub fn valid_at_no_time(&self, now: i64) -> Vec<(String, Self)> {
+        let times = [(-10, 4, -4), (-10, 0, 0), (4, -10, -4), (0, -10, 0), (5, 5, 4)];
+        let token = |(issued, begins, expires): (i64, i64, i64)| {
+            let case = format!("iat {issued} nbf {begins} exp {expires}");
+            let token = self.clone().claim("iat", now + issued).claim("nbf", now + begins);
+            (case, token.claim("exp", now + expires))
+        };
+        times.map(token).into()
+    }
+
     /// The token, signed with the key that it ought to be signed with.
     #[must_use]
     pub fn sign(&self) -> String {

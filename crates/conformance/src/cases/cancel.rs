@@ -6,9 +6,8 @@ use std::{
     task::{Context, Waker},
 };
 
-use capykeys_domain::model::{ApiKey, AuditAction};
-
-use crate::{Store, fixtures};
+use super::deeds::{Deed, Subject, changes};
+use crate::Store;
 
 /// Polls `future` up to `polls` times, letting the store's own threads run in between, and drops
 /// it wherever it is then.
@@ -22,54 +21,54 @@ pub(super) async fn drop_after<F: Future>(polls: usize, future: F) {
     }
 }
 
+/// The future that does it is dropped, each time a little later: then it was done with all of its sides, or not at
+/// all. What was dropped may still be under way, so it is looked at until nothing moves in between.
+async fn is_whole_when_dropped(store: &Store, deed: Deed) {
+    let mut subjects = Vec::new();
+    for _ in 0..40 {
+        subjects.push(Subject::new(store, deed).await);
+    }
+    let start = store.end_of_feed().await;
+    for (round, subject) in subjects.iter().enumerate() {
+        drop_after(round * round / 4, subject.act(store)).await;
+    }
+    // What is written now comes after it, where the store writes one after the other.
+    store.organization().await;
+    for subject in &subjects {
+        let (done, logged, told) = loop {
+            let before = subject.is_done(store).await;
+            let logged = subject.is_logged(store).await;
+            let told = changes(store, start).await.0.into_iter().any(|one| Some(one) == subject.change());
+            if subject.is_done(store).await == before {
+                break (before, logged, told);
+            }
+        };
+        assert_eq!(logged, done && subject.action().is_some(), "a change and its event are there together");
+        assert_eq!(told, done && subject.change().is_some(), "a change is told if and only if it was made");
+    }
+}
+
 /// The key and its event are both there or both not, and the store goes on.
 pub async fn a_dropped_insert_is_whole_or_absent(store: &Store) {
-    let organization = store.organization().await;
-    let mut dropped = Vec::new();
-    for round in 0..40 {
-        let new = fixtures::key(organization.id, fixtures::at(i64::try_from(round).unwrap()));
-        drop_after(round * round / 4, store.keys.insert_key(new.clone(), fixtures::created(&new))).await;
-        dropped.push(new);
-    }
-    let last = store.key(&organization, 10_000).await;
-    assert!(store.listed(organization.id).await.contains(&last.key));
-    for new in dropped {
-        let (there, events) = settled(store, &new.key, AuditAction::CreateKey, |key| key.is_some()).await;
-        assert_eq!(events, usize::from(there));
-    }
+    is_whole_when_dropped(store, Deed::Create).await;
 }
 
-/// The key is revoked and its event there, or neither.
+/// The key is revoked, its event there and the feed told, or nothing of it.
 pub async fn a_dropped_revocation_is_whole_or_absent(store: &Store) {
-    let organization = store.organization().await;
-    let mut dropped = Vec::new();
-    for round in 0..40 {
-        let new = store.key(&organization, i64::try_from(round).unwrap()).await;
-        let at = fixtures::at(5_000);
-        drop_after(round * round / 4, store.keys.revoke_key(fixtures::revoke(&new.key, at))).await;
-        dropped.push(new);
-    }
-    for new in dropped {
-        let revoked = |key: Option<ApiKey>| key.is_some_and(|key| key.revoked_at.is_some());
-        let (there, events) = settled(store, &new.key, AuditAction::RevokeKey, revoked).await;
-        assert_eq!(events, usize::from(there));
-    }
+    is_whole_when_dropped(store, Deed::Revoke).await;
 }
 
-/// Whether the change is there, and how many of its events: read until nothing moves in between,
-/// for a write that was dropped may still be under way.
-async fn settled(
-    store: &Store,
-    key: &ApiKey,
-    action: AuditAction,
-    done: fn(Option<ApiKey>) -> bool,
-) -> (bool, usize) {
-    let find = || async { done(store.keys.find_key(key.organization_id, key.id).await.unwrap()) };
-    loop {
-        let before = find().await;
-        let events = store.count_events(key, &action).await;
-        if find().await == before {
-            return (before, events);
-        }
-    }
+/// It is under the one digest, or the feed has told that it is under the other.
+pub async fn a_dropped_rehash_is_whole_or_absent(store: &Store) {
+    is_whole_when_dropped(store, Deed::Rehash).await;
+}
+
+/// With its event, and told.
+pub async fn a_dropped_suspension_is_whole_or_absent(store: &Store) {
+    is_whole_when_dropped(store, Deed::Suspend).await;
+}
+
+/// With its event.
+pub async fn a_dropped_renaming_is_whole_or_absent(store: &Store) {
+    is_whole_when_dropped(store, Deed::Rename).await;
 }

@@ -20,7 +20,7 @@ const WRITERS: usize = 16;
 const REVOCATIONS: i64 = 500;
 
 impl Store {
-    pub(super) async fn end_of_feed(&self) -> FeedPosition {
+    pub(crate) async fn end_of_feed(&self) -> FeedPosition {
         self.feed.feed_head(READER).await.unwrap().position
     }
 
@@ -61,7 +61,7 @@ impl Store {
     }
 
     /// A key that is revoked already.
-    pub(super) async fn revoked_key(&self, organization: &Organization, micros: i64) -> KeyId {
+    pub(crate) async fn revoked_key(&self, organization: &Organization, micros: i64) -> KeyId {
         let id = self.key(organization, micros).await.key.id;
         self.revoke(organization, id).await;
         id
@@ -178,6 +178,20 @@ pub async fn a_position_with_another_mark_diverges(store: &Store) {
         store.diverges(&FeedPosition { mark, ..position }).await;
         store.page(&position, 1).await;
     }
+}
+
+/// Nothing that a store counts, and not the time: another one would come to the same. Of so many random ones, each bit is
+/// set in some and not in others, but for the six by which a random UUID is known (RFC 9562).
+pub async fn marks_are_random(store: &Store) {
+    let organization = store.organization().await;
+    let (mut set, mut unset) = (0, 0);
+    for round in 0..130 {
+        let mark = u128::from_be_bytes(store.end_of_feed().await.mark);
+        set |= mark;
+        unset |= !mark;
+        store.suspend(organization.id, round % 2 == 0).await;
+    }
+    assert!((set & unset).count_ones() >= 122, "bits of a mark that never change are not random");
 }
 
 /// This store before it lost what it had committed: the events that it still has are the same.

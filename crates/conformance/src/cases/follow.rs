@@ -1,6 +1,9 @@
 //! Readers that follow the audit log.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use capykeys_domain::{
     model::{AuditAction, AuditRecord, Sequence},
@@ -13,6 +16,8 @@ use crate::{Store, fixtures};
 
 const WRITERS: u32 = 16;
 const EACH: i64 = 8;
+/// How often a store may have to be asked before it passes numbers that nothing has.
+const TRIES: usize = 200;
 
 /// Whatever is written at once, by whoever, and however the readers' pages are cut.
 pub async fn every_reader_is_told_every_event_once_and_in_one_order(store: &Store) {
@@ -23,11 +28,13 @@ pub async fn every_reader_is_told_every_event_once_and_in_one_order(store: &Stor
     });
     let writers = tokio::spawn(join_all(writers.collect::<Vec<_>>()));
     let expected = 1 + usize::try_from(WRITERS).unwrap() * usize::try_from(2 * EACH).unwrap();
+    let is_over = Arc::new(AtomicBool::new(false));
     let readers = [1, 7, 100].map(|limit| {
-        let events = Arc::clone(&store.events);
-        tokio::spawn(async move { read(events, Limit::new(limit).unwrap(), expected).await })
+        let (events, is_over) = (Arc::clone(&store.events), Arc::clone(&is_over));
+        tokio::spawn(async move { read(events, Limit::new(limit).unwrap(), expected, is_over).await })
     });
     assert!(writers.await.unwrap().iter().all(Result::is_ok));
+    is_over.store(true, Ordering::SeqCst);
     let stored = store.events(organization.id).await;
     assert_eq!(stored.len(), expected);
     assert!(stored.is_sorted_by(|a, b| a.sequence < b.sequence));
@@ -58,9 +65,16 @@ async fn write(
     }
 }
 
-async fn read(events: Arc<dyn EventLog>, limit: Limit, expected: usize) -> Vec<AuditRecord> {
-    let (mut read, mut place) = (Vec::new(), None);
-    while read.len() < expected {
+/// All that is expected, or what there is a while after the last was written.
+async fn read(
+    events: Arc<dyn EventLog>,
+    limit: Limit,
+    expected: usize,
+    is_over: Arc<AtomicBool>,
+) -> Vec<AuditRecord> {
+    let (mut read, mut place, mut tries) = (Vec::new(), None, 0);
+    while read.len() < expected && tries < expected + TRIES {
+        tries += usize::from(is_over.load(Ordering::SeqCst));
         match events.follow_events(place, limit).await.unwrap() {
             Followed::Events { events, position, expired, .. } => {
                 assert!(!expired && events.len() <= usize::from(limit.get()));

@@ -11,8 +11,12 @@ use capykeys_domain::{
     ports::{Insertion, KeyStore, NewKey},
 };
 use futures_util::future::join_all;
+use tokio::task::{JoinHandle, yield_now};
 
 use crate::{Store, fixtures};
+
+/// How often what can meet is made to meet, each time at another moment.
+const ROUNDS: i64 = 16;
 
 /// What was acknowledged is there, on every way to it, as it was given.
 pub async fn a_key_is_found_once_it_is_inserted(store: &Store) {
@@ -167,27 +171,65 @@ pub async fn a_session_creates_keys_in_the_organization_of_its_own_alone(store: 
 /// What comes after the acknowledgement is refused; what came before it stays.
 pub async fn of_a_revocation_and_creations_at_once_none_is_created_after_it(store: &Store) {
     let organization = store.organization().await;
-    for round in 0..8 {
+    for round in 0..ROUNDS {
         let creator = creator_of(&organization, round);
         store.add_key(&creator).await;
         let creator = creator.key;
-        let creations = (0..8).map(|micros| {
-            let (keys, id, creator) = (Arc::clone(&store.keys), organization.id, creator.id);
-            tokio::spawn(async move {
-                let new =
-                    NewKey { creator: Creator::Key(creator), ..fixtures::key(id, fixtures::at(micros)) };
-                keys.insert_key(new.clone(), fixtures::created(&new)).await.unwrap()
-            })
-        });
-        let creations: Vec<_> = creations.collect();
+        let creations = creations(store, &organization, round, &Creator::Key(creator.id)).await;
         let _ = store.keys.revoke_key(fixtures::revoke(&creator, fixtures::at(9))).await.unwrap().unwrap();
         let late =
             NewKey { creator: Creator::Key(creator.id), ..fixtures::key(organization.id, fixtures::at(8)) };
-        refused(store, &late, Insertion::CreatorInactive).await;
-        for creation in join_all(creations).await {
-            assert!(matches!(creation.unwrap(), Insertion::Inserted | Insertion::CreatorInactive));
-        }
+        none_is_created_any_more(store, &late, creations, Insertion::CreatorInactive).await;
     }
+}
+
+/// However many were let through before it.
+pub async fn of_a_suspension_and_creations_at_once_none_is_created_after_it(store: &Store) {
+    let refusal = Insertion::Denied(Forbidden::OrganizationSuspended.into());
+    for round in 0..ROUNDS {
+        let organization = store.organization().await;
+        let creations = creations(store, &organization, round, &Creator::Operator).await;
+        store.suspend(organization.id, true).await;
+        let late = fixtures::key(organization.id, fixtures::at(8));
+        none_is_created_any_more(store, &late, creations, refusal.clone()).await;
+    }
+}
+
+/// Keys that are being created at once. Each round gives them a little longer before it comes back.
+async fn creations(
+    store: &Store,
+    organization: &Organization,
+    round: i64,
+    creator: &Creator,
+) -> Vec<JoinHandle<Insertion>> {
+    let creations = (0..16).map(|micros| {
+        let new =
+            NewKey { creator: creator.clone(), ..fixtures::key(organization.id, fixtures::at(micros % 8)) };
+        let keys = Arc::clone(&store.keys);
+        tokio::spawn(async move { keys.insert_key(new.clone(), fixtures::created(&new)).await.unwrap() })
+    });
+    let creations = creations.collect();
+    for _ in 0..round * 3 {
+        yield_now().await;
+    }
+    creations
+}
+
+/// What ends the right to create them was acknowledged: the keys that are there by now are all that there will be.
+async fn none_is_created_any_more(
+    store: &Store,
+    late: &NewKey,
+    creations: Vec<JoinHandle<Insertion>>,
+    refusal: Insertion,
+) {
+    let there = store.listed(late.key.organization_id).await;
+    for creation in join_all(creations).await {
+        let insertion = creation.unwrap();
+        assert!(insertion == Insertion::Inserted || insertion == refusal, "{insertion:?}");
+    }
+    let later = store.listed(late.key.organization_id).await;
+    assert_eq!(later.len(), there.len(), "a key was created after its creator's end was acknowledged");
+    refused(store, late, refusal).await;
 }
 
 /// Key and event commit together or not at all.

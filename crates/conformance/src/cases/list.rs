@@ -57,11 +57,12 @@ async fn all_pages(store: &Store, organization: OrganizationId, limit: u16) -> V
     let mut all: Vec<ApiKey> = Vec::new();
     loop {
         let next = page(store, organization, all.last().map(|key| key.id), limit).await;
-        assert!(next.len() <= usize::from(limit));
+        assert!(next.len() <= usize::from(limit), "a page is longer than its limit");
         if next.is_empty() {
             return all;
         }
         all.extend(next);
+        assert!(all.len() < 1_000, "a page begins where the last one did");
     }
 }
 

@@ -12,10 +12,15 @@ pub mod lookup;
 pub mod organizations;
 pub mod peppers;
 pub mod random;
+pub mod readable;
+pub mod reads;
 pub mod ready;
 pub mod registry;
 pub mod revoke;
 pub mod scoped;
+pub mod time;
 pub mod uses;
+pub mod whole;
 
-mod support;
+mod deeds;
+pub(crate) mod support;

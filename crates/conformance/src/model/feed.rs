@@ -1,56 +1,77 @@
 //! The model's change feed.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use capykeys_domain::{
     model::{Sequence, Timestamp},
-    ports::{ChangeFeed, FeedHead, FeedPosition, FeedQuery, Poll, ReplicaId, Unavailable},
+    ports::{
+        Change, ChangeFeed, Clock as _, FeedHead, FeedPosition, FeedQuery, Poll, ReplicaId, Unavailable,
+    },
 };
 
 use super::{ModelStore, State};
-use crate::fixtures;
+use crate::fixtures::{self, ManualClock};
 
-/// What makes the marks of a store its own, and its time.
+/// What has changed, and when it is.
 pub(super) struct Feed {
-    store: u64,
-    now: Timestamp,
+    changes: Vec<Change>,
+    /// One before the first change, and one of each.
+    marks: Vec<[u8; 16]>,
+    clock: Arc<ManualClock>,
 }
 
 impl Default for Feed {
     fn default() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self { store: NEXT.fetch_add(1, Ordering::SeqCst), now: fixtures::at(0) }
+        Self { changes: Vec::new(), marks: vec![mark()], clock: Arc::default() }
+    }
+}
+
+fn mark() -> [u8; 16] {
+    let mut mark = [0; 16];
+    // The entropy of tests does not fail.
+    let _ = fixtures::machine().entropy.fill(&mut mark);
+    mark
+}
+
+impl Feed {
+    pub(super) fn tell(&mut self, change: Change) {
+        self.changes.push(change);
+        self.marks.push(mark());
+    }
+
+    /// The position after the first `count` events.
+    fn position(&self, count: usize) -> FeedPosition {
+        let sequence = i64::try_from(count).ok().and_then(Sequence::new).unwrap_or(Sequence::MAX);
+        FeedPosition { sequence, mark: self.marks[count], epoch: [0; 16] }
     }
 }
 
 impl State {
-    /// The position after the first `count` events.
-    fn position(&self, count: usize) -> FeedPosition {
-        let sequence = i64::try_from(count).ok().and_then(Sequence::new).unwrap_or(Sequence::MAX);
-        let mark = (u128::from(self.feed.store) << 64) | u128::from(sequence.get().cast_unsigned());
-        FeedPosition { sequence, mark: mark.to_be_bytes(), epoch: [0; 16] }
-    }
-
     /// The position after all events.
     pub(super) fn end(&self) -> FeedPosition {
-        self.position(self.changes.len())
+        self.feed.position(self.feed.changes.len())
     }
 
     fn head(&self, reader: ReplicaId) -> FeedHead {
         let registered = self.is_registered(reader);
-        FeedHead { position: self.end(), store_time: self.feed.now, registered }
+        FeedHead { position: self.end(), store_time: self.feed.clock.now(), registered }
     }
 }
 
 impl ModelStore {
     /// Sets the store's own time, which stands still: 2026-01-01T00:00:00Z at first.
     pub fn set_time(&self, now: Timestamp) {
-        self.state().feed.now = now;
+        self.clock().set(now);
+    }
+
+    /// Its clock, which stands still unless it is moved.
+    #[must_use]
+    pub fn clock(&self) -> Arc<ManualClock> {
+        Arc::clone(&self.state().feed.clock)
     }
 }
 
-/// Of marks that need not be random: each store has its own, and each event its own in there.
 #[async_trait]
 impl ChangeFeed for ModelStore {
     async fn feed_head(&self, reader: ReplicaId) -> Result<FeedHead, Unavailable> {
@@ -61,15 +82,15 @@ impl ChangeFeed for ModelStore {
         let state = self.state();
         let head = state.head(query.reader);
         let known =
-            usize::try_from(query.after.sequence.get()).ok().filter(|&read| read <= state.changes.len());
-        let Some(read) = known.filter(|&read| state.position(read) == query.after) else {
+            usize::try_from(query.after.sequence.get()).ok().filter(|&read| read <= state.feed.changes.len());
+        let Some(read) = known.filter(|&read| state.feed.position(read) == query.after) else {
             return Ok(Poll::Diverged(head));
         };
-        let end = state.changes.len().min(read.saturating_add(query.limit.get().into()));
+        let end = state.feed.changes.len().min(read.saturating_add(query.limit.get().into()));
         Ok(Poll::Changes {
-            changes: state.changes[read..end].to_vec(),
-            position: state.position(end),
-            complete: end == state.changes.len(),
+            changes: state.feed.changes[read..end].to_vec(),
+            position: state.feed.position(end),
+            complete: end == state.feed.changes.len(),
             store_time: head.store_time,
             registered: head.registered,
         })

@@ -56,7 +56,7 @@ impl PepperRegistry for ModelStore {
             let as_it_was = state.keys.get_mut(&key).filter(|stored| stored.digest == from);
             if let Some(stored) = as_it_was.filter(|stored| stored.key.revoked_at.is_none()) {
                 stored.digest = to;
-                state.changes.push(Change::Key(key));
+                state.feed.tell(Change::Key(key));
             }
         }
         Ok(())

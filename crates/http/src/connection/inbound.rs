@@ -213,6 +213,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_with_a_chunk_is_left_to_whoever_reads_the_body() {
+        let endless = format!("2;{}", "x".repeat(MAX_BYTES));
+        for chunk in ["2\nab\r\n0\r\n\r\n", "2\r\nab\r\n0\n\r\n", &endless] {
+            let fault = take_in(&body("transfer-encoding: chunked", chunk)).unwrap_err();
+            assert!(fault.error.is_none(), "{chunk:.20}");
+        }
+    }
+
+    #[test]
     fn a_fragment_is_refused_in_targets_alone() {
         assert!(take_in("GET /#a HTTP/1.1\r\n").is_err() && take_in("GET /?#a HTTP/1.1\r\n").is_err());
         assert!(take_in("GET / HTTP/1.1\r\nx: #\r\n\r\n").is_ok());

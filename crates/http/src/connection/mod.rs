@@ -3,9 +3,9 @@
 //! actix's own dispatcher answers some requests itself, before there is a request that could be
 //! routed, and gives such answers no body: a head that is malformed or too large. It also sets no
 //! limit to how long the head of a connection's second request may take, nor to how long a client
-//! may take nothing of its answer, and it ends lines where others do not. [`Guarded`] stands between the dispatcher and the socket and
-//! makes good for all of that. The socket may have TLS around it:
-//! [`Transport`](capykeys_listener::Transport).
+//! may take nothing of its answer, and it ends lines where others do not. [`Guarded`] stands between
+//! the dispatcher and the socket, which may have TLS around it
+//! ([`Transport`](capykeys_listener::Transport)), and makes good for all of that.
 
 mod ending;
 mod expect;

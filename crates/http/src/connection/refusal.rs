@@ -17,7 +17,8 @@ use crate::{
 const LONGEST: usize = 256;
 
 /// Finds an answer of the dispatcher's own at the end of what it writes: the only ones that are
-/// errors without a body. Gives its place and what is to be said instead.
+/// errors without a body. Gives its place and what is to be said instead. Time is not kept by the
+/// dispatcher, so none of them is 408.
 ///
 /// Nothing else can look like it: our own errors have a body, JSON holds no line breaks, and after
 /// the end of a chunk follows the length of the next.
@@ -35,7 +36,6 @@ pub(super) fn find(written: &[u8]) -> Option<(usize, ApiError)> {
     }
     let error = match status {
         "400" => ApiError::invalid("The request is not valid HTTP."),
-        "408" => ApiError::TooSlow,
         "431" => ApiError::HeadTooLarge,
         "500" => ApiError::Internal,
         _ => return None,

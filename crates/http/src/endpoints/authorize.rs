@@ -10,7 +10,6 @@ use crate::{
     answer::let_through,
     cluster::{self, TokenHeader},
     error::ApiError,
-    exchange::Identity,
     request::{call::Call, headers::Sent},
 };
 
@@ -41,8 +40,8 @@ async fn authorize(
     let target = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
     let question = family.question(request.method().as_str(), target, &headers).map_err(Refusal::from)?;
     let authorized = gateways.authorize(exchange.verdicts(), &question, &exchange.context).await?;
-    if let Some(identity) = Identity::of_authorized(&authorized) {
-        exchange.identify(identity);
+    if let Some((caller, organization_id)) = authorized.actor() {
+        exchange.identify(caller, Some(organization_id));
     }
     let_through(&gateways.headers, &authorized)
 }

@@ -55,10 +55,8 @@ impl Drop for Record {
         let certified = || self.connection.as_ref()?.certified_name().cloned();
         self.access.workload = self.exchange.workload.take().or_else(certified);
         self.access.route = self.exchange.route.get();
-        if let Some(identity) = self.exchange.identity.take() {
-            self.access.caller = Some(identity.actor);
-            self.access.organization_id = identity.organization_id;
-        }
+        let (caller, organization_id) = self.exchange.caller.take().unzip();
+        (self.access.caller, self.access.organization_id) = (caller, organization_id.flatten());
     }
 }
 

@@ -18,10 +18,7 @@ use capykeys_domain::{
 use capykeys_gateway::read_credential;
 
 use super::{body, headers::Sent};
-use crate::{
-    error::ApiError,
-    exchange::{Exchange, Identity},
-};
+use crate::{error::ApiError, exchange::Exchange};
 
 /// A request to an endpoint, and what an endpoint asks of one.
 pub(crate) struct Call {
@@ -51,7 +48,7 @@ impl Call {
         let credential = read_credential(exchange.environment().format(), &Sent(request.headers()))?;
         let credential = credential.ok_or(ApiError::no_credential())?;
         let caller = exchange.verdicts().authenticate(&credential, &exchange.context).await?;
-        exchange.identify(Identity::of(&caller));
+        exchange.identify(caller.actor(), caller.organization_id());
         Ok(caller)
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use capykeys_conformance::service::Mood;
 
-use crate::support::Site;
+use crate::support::{Answer, Connection, Site};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_not_there_is_503_with_retry_after_and_without_its_text() {
@@ -64,6 +64,13 @@ async fn a_listing_that_fails_on_its_way_is_seen_to_be_incomplete() {
     let answer = site.send_as(&key, "GET", &site.keys_path(), "");
     assert_eq!(answer.status, 200);
     assert!(!answer.complete);
+    // Of HEAD nothing is read that is not sent: what fails on its way is not asked for.
+    let mut connection = site.connect();
+    let head = format!("HEAD {} HTTP/1.1\r\nhost: test\r\nx-api-key: ", site.keys_path());
+    let after = "GET /livez HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n";
+    connection.send(format!("{head}{}\r\n\r\n{after}", key.plaintext.expose()).as_bytes());
+    let listing = Answer::parse_without_body(&connection.read_to_end());
+    assert_eq!((listing.status, Connection::parse(&listing.rest).status), (200, 200));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,6 +15,7 @@ mod fitness;
 mod follow;
 mod line;
 mod migrations;
+mod plans;
 mod rows;
 mod scene;
 mod statements;

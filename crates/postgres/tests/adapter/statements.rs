@@ -18,7 +18,7 @@ use crate::support::{database, patient, store};
 const READER: ReplicaId = ReplicaId([7; 16]);
 
 /// The statements that the server has logged for this database.
-fn logged(database: &str) -> Vec<String> {
+pub(crate) fn logged(database: &str) -> Vec<String> {
     let (executed, simple) =
         (format!(" {database} LOG:  execute "), format!(" {database} LOG:  statement: "));
     let log = shared().log();

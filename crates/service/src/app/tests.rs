@@ -45,7 +45,7 @@ impl Backend for Third {
         Ok(())
     }
 
-    async fn open(&self, _: Role, _: Host) -> Result<Store, Error> {
+    async fn open(&self, _: OpenedFor, _: Host) -> Result<Store, Error> {
         let registry: Arc<dyn ReplicaRegistry> = self.others.clone();
         Ok(Store { registry, shared: false, ..Store::of(SqliteStore::open(self.folder.path(), host())?) })
     }
@@ -85,7 +85,7 @@ impl ReplicaRegistry for Others {
 #[tokio::test]
 async fn a_store_that_makes_no_pepper_has_to_be_given_one() {
     let third = Third::new();
-    let error = build(&Config::default(), &third, Role::Replica).await.err().unwrap();
+    let error = build(&Config::default(), &third, OpenedFor::Replica).await.err().unwrap();
     assert!(error.to_string().contains("keys.pepper must be set"), "{error}");
     assert!(!third.folder.path().join("pepper").exists());
 }
@@ -95,7 +95,7 @@ async fn on_a_store_that_nobody_else_works_on_a_change_waits_for_nobody() {
     let third = Third::new();
     let mut config = Config::default();
     config.keys.pepper = serde_json::from_value(json!("5".repeat(64))).unwrap();
-    let App { management, operators, .. } = build(&config, &third, Role::Replica).await.unwrap();
+    let App { management, operators, .. } = build(&config, &third, OpenedFor::Replica).await.unwrap();
     let context = command_context().unwrap();
     let new = NewOrganization {
         name: OrganizationName::parse("Acme").unwrap(),

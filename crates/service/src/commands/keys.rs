@@ -1,9 +1,8 @@
 //! `capykeys keys`: an operator works directly on the store.
 
 use capykeys_domain::{
-    model::{ApiKey, Invalid, KeyId, KeySpec, Organization, OrganizationId},
+    model::{ApiKey, KeyId, Organization, OrganizationId},
     policy::Permit,
-    usecases::Environment,
 };
 use capykeys_http::{ApiKeyView, CreateApiKeyResponse, RevokeApiKeyResponse};
 use futures_util::TryStreamExt;
@@ -22,25 +21,9 @@ pub(crate) async fn run(app: &App, command: cli::Keys) -> Result<(), Error> {
 
 async fn create(app: &App, command: cli::CreateKey) -> Result<(), Error> {
     let permit = Permit::operator_creates_key(&organization(app, command.organization).await?);
-    let spec = spec(command, &app.environment)?;
+    let spec = command.spec(&app.environment)?;
     let created = app.management.create_key(&permit, spec, &command_context()?).await?;
     output::json(&CreateApiKeyResponse::new(&created, app.environment.now()))
-}
-
-fn spec(command: cli::CreateKey, environment: &Environment) -> Result<KeySpec, Invalid> {
-    let catalogue = environment.scopes();
-    let scopes = catalogue.parse(command.scopes.iter().map(String::as_str))?;
-    let mut spec = KeySpec::new(command.name, scopes);
-    if let Some(project_id) = command.project_id {
-        spec = spec.for_project(project_id, catalogue)?;
-    }
-    if let Some(expires_at) = command.expires_at {
-        spec = spec.expiring_at(expires_at, environment.now())?;
-    }
-    if let Some(device_name) = command.device_name {
-        spec = spec.on_device(device_name);
-    }
-    Ok(spec)
 }
 
 async fn list(app: &App, organization_id: OrganizationId) -> Result<(), Error> {

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use capykeys_storage::{Backend, Role};
+use capykeys_storage::{Backend, OpenedFor};
 use tokio::{
     runtime::{Builder, Runtime},
     time::sleep,
@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error
     let outcome = runtime.block_on(async {
         let backend = store::configured(&config)?;
         let (config, backend) = (&config, &*backend);
-        let app = app::build(config, backend, Role::Command(config.store.command_timeout()));
+        let app = app::build(config, backend, OpenedFor::Command(config.store.command_timeout()));
         match arguments.command {
             Command::Serve => serve::run(config, backend, watched).await,
             Command::Migrate => {

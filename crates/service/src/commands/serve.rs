@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use capykeys_cache::LONGEST_LEASE;
 use capykeys_http::{Internal, Public};
-use capykeys_storage::{Backend, Role};
+use capykeys_storage::{Backend, OpenedFor};
 use tokio::{
     runtime::Handle,
     signal::unix::{Signal, SignalKind, signal},
@@ -43,7 +43,7 @@ pub(crate) async fn run(
     let proof = internal::proof(&config.internal)?;
     let gateways = config.internal.authorize.gateways(&config.catalogue()?)?;
     let base_path = config.server.base_path()?;
-    let app = app::build(config, backend, Role::Replica).await?;
+    let app = app::build(config, backend, OpenedFor::Replica).await?;
     let listeners = Listeners::bind(config)?;
     if let Some(embedded) = backend.embedded() {
         let url = format!("http://{}{}", reached_at(listeners.address), base_path.as_str());

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use capykeys_domain::ports::Host;
 use capykeys_postgres::{PostgresSettings, PostgresStore, SchemaError, SettingsError};
-use capykeys_storage::{Backend, Role, Store};
+use capykeys_storage::{Backend, OpenedFor, Store};
 use tokio::runtime::Handle;
 
 use crate::{
@@ -75,19 +75,19 @@ impl Backend for Postgres<'_> {
     /// A server has a connection of each pool ready before anybody asks. It is not served with another
     /// schema; but that the database is away is no reason not to start: requests get 503 until it is
     /// there.
-    async fn open(&self, role: Role, host: Host) -> Result<Store, Error> {
+    async fn open(&self, opened_for: OpenedFor, host: Host) -> Result<Store, Error> {
         let config = self.config;
-        let (deadline, poll_deadline) = match role {
-            Role::Replica => (self.settings.deadline, config.cache.settings().poll_deadline()),
-            Role::Command(deadline) => (deadline, deadline),
+        let (deadline, poll_deadline) = match opened_for {
+            OpenedFor::Replica => (self.settings.deadline, config.cache.settings().poll_deadline()),
+            OpenedFor::Command(deadline) => (deadline, deadline),
         };
-        if role == Role::Replica && config.postgres.migrate_at_start {
+        if opened_for == OpenedFor::Replica && config.postgres.migrate_at_start {
             self.migrate(host).await?;
         }
         let store = self.store.with_deadline(deadline);
         let lookup = self.pool("capykeys lookup", config.postgres.lookup_pool_size, deadline)?;
         let feed = self.pool("capykeys feed", FEED_POOL_SIZE, poll_deadline)?;
-        if role == Role::Replica {
+        if opened_for == OpenedFor::Replica {
             for pool in [&store, &*lookup, &*feed] {
                 pool.warm_up(1);
             }

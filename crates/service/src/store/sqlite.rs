@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use capykeys_domain::ports::Host;
 use capykeys_sqlite::{ServerLock, SqliteStore};
-use capykeys_storage::{Backend, Embedded, Role, Store};
+use capykeys_storage::{Backend, Embedded, OpenedFor, Store};
 
 use crate::{config::Config, error::Error};
 
@@ -32,14 +32,14 @@ impl Backend for Sqlite<'_> {
         Ok(())
     }
 
-    async fn open(&self, role: Role, host: Host) -> Result<Store, Error> {
+    async fn open(&self, opened_for: OpenedFor, host: Host) -> Result<Store, Error> {
         let directory = &self.0.sqlite.directory;
-        Ok(match role {
-            Role::Replica => {
+        Ok(match opened_for {
+            OpenedFor::Replica => {
                 let lock = ServerLock::acquire(directory)?;
                 Store { lock: Some(Box::new(lock)), ..Store::of(SqliteStore::open(directory, host)?) }
             }
-            Role::Command(deadline) => Store::of(SqliteStore::open_with(directory, deadline, host)?),
+            OpenedFor::Command(deadline) => Store::of(SqliteStore::open_with(directory, deadline, host)?),
         })
     }
 }

@@ -67,6 +67,12 @@ impl Scene {
         self.refusals.append_event(self.refusal(caller, at, key)).await
     }
 
+    /// What is in the log behind its first event.
+    async fn second_and_later(&self) -> Vec<AuditRecord> {
+        let all = fixtures::all_events(self.organization);
+        self.log.list_events(EventQuery { after: fixtures::sequence(1), ..all }).await.unwrap()
+    }
+
     /// The times and numbers of what is in the log.
     async fn written(&self) -> Vec<(Timestamp, u32)> {
         let records = self.log.list_events(fixtures::all_events(self.organization)).await.unwrap();
@@ -113,14 +119,7 @@ async fn the_key_is_named_where_it_was_the_same_each_time() {
             scene.refuse(1, 1, Some(key)).await.unwrap();
         }
         scene.end_interval().await;
-        let records = scene
-            .log
-            .list_events(EventQuery {
-                after: fixtures::sequence(1),
-                ..fixtures::all_events(scene.organization)
-            })
-            .await
-            .unwrap();
+        let records = scene.second_and_later().await;
         assert_eq!(records[0].event.key_id.is_some(), named, "{keys:?}");
     }
 }
@@ -136,14 +135,7 @@ async fn the_organization_asked_for_is_named_where_it_was_the_same_each_time() {
             scene.refusals.append_event(event.clone()).await.unwrap();
         }
         scene.end_interval().await;
-        let records = scene
-            .log
-            .list_events(EventQuery {
-                after: fixtures::sequence(1),
-                ..fixtures::all_events(scene.organization)
-            })
-            .await
-            .unwrap();
+        let records = scene.second_and_later().await;
         assert_eq!(records.len(), 1, "however many were asked for");
         assert_eq!(records[0].event.target_organization_id.is_some(), named, "{organizations:?}");
     }

@@ -1,0 +1,199 @@
+//! That the suite would see a mistake in this adapter: each is planted in a copy of it, and then a case has to fail.
+//! Copy this with the adapter: what is a duty for this engine is one for yours.
+//!
+//! `cargo test -p capykeys-redb --test mutants -- --ignored`. Each mutant is compiled, one at a time.
+
+use capykeys_testkit::mutants::{in_embedded_suite, in_suite};
+
+/// Where nothing is said beside the values.
+const DIFFERS: &str = "assertion `left == right` failed";
+const FALSE: &str = "assertion failed";
+const KEYS: &str = "src/keys.rs";
+const ORGANIZATIONS: &str = "src/organizations.rs";
+const FEED: &str = "src/change_feed.rs";
+const LOG: &str = "src/audit_log.rs";
+const DATABASE: &str = "src/database.rs";
+const STORE: &str = "src/store.rs";
+
+const REVOKES: &str = "self.write(\"revoke key\", move |transaction| {";
+const REVOKED: &str =
+    "            record(transaction, AuditEvent { project_id: revoked.project_id, ..event })?;
+            tell(transaction, &host, Change::Key(id))?;
+            Ok(Some(Revocation { revoked_at: at, newly: true }))
+        })
+        .await";
+const SUSPENDED: &str = "            record(transaction, event)?;
+            tell(transaction, &host, Change::Organization(id))?;
+            Ok(Some(changed))
+        })
+        .await";
+
+capykeys_testkit::mutants! {
+    // What is one transaction and is made two.
+    a_change_that_is_told_before_it_is_made_is_caught:
+        [in_suite("a_revocation_is_seen_as_a_whole", "a change is told before it can be seen")], [
+        (KEYS, REVOKES, "let (told, id) = (host.clone(), revoke.id);
+        self.write(\"tell\", move |transaction| {
+            let is_good = stored(transaction, id)?.is_some_and(|(_, key)| key.revoked_at.is_none());
+            if is_good { tell(transaction, &told, Change::Key(id)) } else { Ok(()) }
+        })
+        .await?;
+        self.write(\"revoke key\", move |transaction| {"),
+        (KEYS, "            tell(transaction, &host, Change::Key(id))?;\n", "            let _ = &host;\n"),
+    ];
+    a_change_that_is_told_in_a_later_transaction_is_caught: [
+        in_suite("a_revocation_is_seen_as_a_whole", "a change can be seen before it is told"),
+        in_suite("a_dropped_revocation_is_whole_or_absent", "a change is told if and only if it was made"),
+    ], [
+        (KEYS, REVOKES, "let id = revoke.id;
+        let revocation: Option<Revocation> = self.write(\"revoke key\", move |transaction| {"),
+        (KEYS, REVOKED, "            record(transaction, AuditEvent { project_id: revoked.project_id, ..event })?;
+            Ok(Some(Revocation { revoked_at: at, newly: true }))
+        })
+        .await?;
+        if revocation.is_some_and(|one| one.newly) {
+            self.write(\"tell\", move |transaction| tell(transaction, &host, Change::Key(id))).await?;
+        }
+        Ok(revocation)"),
+    ];
+    an_event_in_a_later_transaction_is_caught: [
+        in_suite("a_revocation_is_seen_as_a_whole", "a change can be seen before its event is there"),
+        in_suite("a_dropped_revocation_is_whole_or_absent", "a change and its event are there together"),
+        in_embedded_suite("what_was_acknowledged_survives_a_kill", "so are a revocation and its event"),
+    ], [
+        (KEYS, REVOKES, "let logged = revoke.event.clone();
+        let revocation: Option<Revocation> = self.write(\"revoke key\", move |transaction| {"),
+        (KEYS, REVOKED, "            let _ = (event, revoked.project_id);
+            tell(transaction, &host, Change::Key(id))?;
+            Ok(Some(Revocation { revoked_at: at, newly: true }))
+        })
+        .await?;
+        if revocation.is_some_and(|one| one.newly) {
+            self.write(\"log\", move |transaction| record(transaction, logged)).await?;
+        }
+        Ok(revocation)"),
+    ];
+    a_suspensions_event_in_a_second_transaction_is_caught: [
+        in_suite("a_suspension_is_seen_as_a_whole", "a change can be seen before its event is there"),
+        in_suite("a_dropped_suspension_is_whole_or_absent", "a change and its event are there together"),
+    ], [
+        (ORGANIZATIONS, "        self.write(\"set suspension\", move |transaction| {", "        let (logged, at) = (set.event.clone(), set.at);
+        let outcome: Option<Organization> = self.write(\"set suspension\", move |transaction| {"),
+        (ORGANIZATIONS, SUSPENDED, "            let _ = event;
+            tell(transaction, &host, Change::Organization(id))?;
+            Ok(Some(changed))
+        })
+        .await?;
+        if outcome.as_ref().is_some_and(|one| one.updated_at == at) {
+            self.write(\"log\", move |transaction| record(transaction, logged)).await?;
+        }
+        Ok(outcome)"),
+    ];
+    a_creator_that_is_judged_in_an_earlier_transaction_is_caught: [
+        in_suite("of_a_revocation_and_creations_at_once_none_is_created_after_it", "a key was created after"),
+        in_suite("of_a_suspension_and_creations_at_once_none_is_created_after_it", "a key was created after"),
+    ], [
+        (KEYS, "        self.write(\"insert key\", move |transaction| {", "        let judged = new.clone();
+        if let Some(obstacle) = self.write(\"judge\", move |transaction| obstacle(transaction, &judged)).await? {
+            return Ok(obstacle);
+        }
+        self.write(\"insert key\", move |transaction| {"),
+        (KEYS, "let insertion = match obstacle(transaction, &new)? {", "let insertion = match None::<Insertion> {"),
+    ];
+    a_number_that_is_drawn_before_the_transaction_is_caught:
+        [in_suite("every_reader_is_told_every_event_once_and_in_one_order", "a reader was told something else")], [
+        (LOG, "        self.write(\"append audit event\", move |transaction| record(transaction, event)).await", "        let drawn = self
+            .write(\"draw\", |transaction| {
+                let drawn = number(transaction, NEWEST_EVENT)? + 1;
+                transaction.open_table(NUMBERS)?.insert(NEWEST_EVENT, drawn)?;
+                Ok(drawn)
+            })
+            .await?;
+        self.write(\"append audit event\", move |transaction| {
+            let newest = number(transaction, NEWEST_EVENT)?;
+            transaction.open_table(NUMBERS)?.insert(NEWEST_EVENT, drawn - 1)?;
+            record(transaction, event)?;
+            transaction.open_table(NUMBERS)?.insert(NEWEST_EVENT, newest)?;
+            Ok(())
+        })
+        .await"),
+    ];
+
+    // What is told.
+    a_rehash_that_is_not_told_is_caught: [in_suite("a_rehash_is_seen_as_a_whole", "a change can be seen before it is told")], [
+        ("src/peppers.rs", "    tell(transaction, host, Change::Key(*id))\n", "    let _ = (host, tell, Change::Key(*id));\n    Ok(())\n"),
+    ];
+    marks_that_are_counted_are_caught: [
+        in_suite("marks_are_random", "are not random"),
+        in_embedded_suite("no_two_stores_have_a_mark_in_common", "not random"),
+    ], [
+        (FEED, "Event::of(sequence, random(host)?, change)", "Event::of(sequence, (sequence.get() as u128 + random::<16>(host).map_or(0, |_| 0)).to_be_bytes(), change)"),
+    ];
+    a_feed_that_forgets_at_once_is_caught: [in_suite("pages_are_complete_and_say_when_they_end", "diverged")], [
+        (FEED, "const KEPT: i64 = 100_000;", "const KEPT: i64 = 2;"),
+    ];
+    a_time_that_stands_still_is_caught: [
+        in_suite("the_stores_time_goes_on_and_never_back", "its time stands still"),
+        in_suite("the_stores_time_is_its_clocks", "it goes by another clock"),
+    ], [
+        (FEED, "Ok(FeedHead { position, store_time,", "let store_time = Timestamp::MIN.max(store_time.min(Timestamp::MIN));\n    Ok(FeedHead { position, store_time,"),
+    ];
+    a_time_that_is_an_hour_ahead_is_caught: [in_suite("the_stores_time_is_its_clocks", "it goes by another clock")], [
+        (FEED, "Ok(FeedHead { position, store_time,", "let store_time = Timestamp::from_unix_micros(store_time.unix_micros() + 3_600_000_000).unwrap_or(store_time);\n    Ok(FeedHead { position, store_time,"),
+    ];
+
+    // Rows.
+    keys_that_cannot_be_read_and_are_left_out_are_caught:
+        [in_suite("a_row_that_cannot_be_read_is_an_error_and_not_shown", "list_keys has not noticed a row")], [
+        (KEYS, "page.map(|entry| expect(&keys, entry?.0.value().1, \"id\")).collect()", "Ok(page.filter_map(|entry| expect(&keys, entry.ok()?.0.value().1, \"id\").ok()).collect())"),
+    ];
+    uses_beyond_256_that_are_ignored_are_caught: [in_suite("many_keys_are_recorded_at_once", DIFFERS)], [
+        (KEYS, "for KeyUse { key: id, at } in uses {", "for KeyUse { key: id, at } in uses.into_iter().take(256) {"),
+    ];
+    a_lookup_that_does_not_look_at_the_pepper_is_caught: [in_suite("a_key_is_found_under_any_of_several_digests", DIFFERS)], [
+        (KEYS, "if digests.contains(&stored) {", "if stored.as_bytes() == digest.as_bytes() {"),
+    ];
+    a_key_of_another_organization_is_caught: [in_suite("lookups_never_leave_the_organization", DIFFERS)], [
+        (KEYS, "Ok(key.filter(|key| key.organization_id == organization))", "Ok(key.filter(|_| organization == organization))"),
+    ];
+
+    // What reads more than it has to.
+    a_lookup_that_reads_all_keys_is_caught: [in_suite("a_lookup_and_a_page_read_no_more_where_more_is_stored", "find_key_by_digest reads")], [
+        (KEYS, "let Some(id) = by_digest.get(digest.as_bytes())? else { continue };", "let Some((_, id)) = by_digest.iter()?.flatten().filter(|(own, _)| own.value() == digest.as_bytes()).last() else { continue };"),
+    ];
+    a_page_that_reads_all_keys_is_caught: [in_suite("a_lookup_and_a_page_read_no_more_where_more_is_stored", "list_keys reads")], [
+        (KEYS, "let page =\n                own.range((organization, 0)..(organization, end))?.rev().take(query.limit.get().into());",
+            "let mut page: Vec<_> = own.iter()?.flatten().filter(|(own, _)| own.value().0 == organization && own.value().1 < end).collect();
+            page.reverse();
+            let page = page.into_iter().map(Ok::<_, redb::StorageError>).take(query.limit.get().into());"),
+    ];
+
+    // Processes and the disk.
+    a_write_that_is_acknowledged_before_its_commit_is_caught: [
+        in_embedded_suite("what_was_acknowledged_survives_a_kill", "is lost"),
+        in_embedded_suite("nothing_is_acknowledged_that_the_disk_has_refused", "is lost"),
+    ], [
+        (DATABASE, "            transaction.commit()?;
+            Ok(done)", "            std::thread::spawn(move || {
+                sleep(Duration::from_millis(5));
+                transaction.commit()
+            });
+            Ok(done)"),
+    ];
+    readiness_that_always_says_yes_is_caught: [in_embedded_suite(
+        "on_a_disk_that_hangs_every_call_comes_back_and_no_write_is_acknowledged",
+        "says that it is ready",
+    )], [
+        (STORE, "self.in_turn(\"take a turn at writing\", Shared::take_turn).await", "let _ = Shared::take_turn;\n        Ok(())"),
+    ];
+    a_write_without_a_deadline_is_caught:
+        [in_embedded_suite("on_a_disk_that_hangs_every_call_comes_back_and_no_write_is_acknowledged", "it has no deadline")], [
+        (STORE, "timeout_at(deadline.into(), work).await", "timeout_at((deadline + self.deadline * 1000).into(), work).await"),
+    ];
+    a_folder_that_others_can_read_is_caught: [in_embedded_suite("everything_is_made_for_its_owner_alone", DIFFERS)], [
+        ("src/directory.rs", "0o700", "0o755"),
+    ];
+    a_retired_replica_that_is_told_that_it_is_registered_is_caught: [in_suite("a_replica_is_removed_in_two_steps", FALSE)], [
+        ("src/replicas.rs", "Some(document) => !document.field::<bool>(\"retired\")?,", "Some(document) => document.field::<bool>(\"retired\").is_ok(),"),
+    ];
+}
