@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run build test reference outside mutants upgrades adapter-tests template tour soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential oidc-provider deny
+.PHONY: help run build test reference outside mutants upgrades adapter-tests template tour soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential oidc-provider deny kubernetes kubernetes-lint image package sbom
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -86,10 +86,27 @@ bench: ## Measure: time to ready, idle memory, verification of keys and sessions
 	scripts/bench-verification
 	cargo bench --locked --package capykeys-clerk --package capykeys-usage
 
-ci: lint test tour outside upgrades schemathesis clerk-differential oidc-provider ## What every change must pass
+kubernetes-lint: ## Check manifests, the chart and the Dockerfile against real schemas
+	@scripts/kubernetes-lint; outcome=$$?; \
+	if [ $$outcome = 3 ]; then echo "MANIFESTS WERE NOT CHECKED: Go is not here." >&2; exit 0; fi; exit $$outcome
+
+kubernetes: build ## Install, upgrade and remove manifests and chart on a real control plane
+	scripts/kubernetes-run
+
+image: ## Build the image twice, compare the digests, and run it as a restricted pod would
+	scripts/image-run compile
+
+package: ## Make the Debian package, and take it through its life in a bare Debian
+	cargo build --locked --release --bin capykeys
+	scripts/package-run
+
+sbom: ## Write target/capykeys.cdx.json, what the program is made of (CycloneDX)
+	scripts/sbom
+
+ci: lint test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint ## What every change must pass
 	cargo run --locked --quiet --bin capykeys -- openapi | diff openapi/capykeys.json -
 
-ci-full: ci deny mutants template ## The same at full length
+ci-full: ci deny mutants template kubernetes image package sbom ## The same at full length
 	scripts/schemathesis 2000
 	cargo test --locked --release --package capykeys-cache --lib exhaustive -- --include-ignored --nocapture
 	CAPYKEYS_TEST_KILL_ROUNDS=200 CAPYKEYS_TEST_FAULT_SECONDS=10 $(TEST_PROGRAMS) \

@@ -12,29 +12,37 @@ mod stand;
 mod upstream;
 mod world;
 
-/// A module for each gateway, with a test for each case.
+/// A module for each gateway, with a test for each case. Those of the second list need what
+/// `scripts/kubernetes-run` starts.
 macro_rules! on_every_gateway {
-    ([$($gateway:ident),*] $cases:tt) => {
+    ([$($gateway:ident),*] [$($kubernetes:ident),*] $cases:tt) => {
         $(mod $gateway {
             static STANDS: crate::stand::Stands = crate::stand::Stands::new();
-            tests! { $gateway $cases }
+            tests! { (test) $gateway $cases }
+        })*
+        $(mod $kubernetes {
+            static STANDS: crate::stand::Stands = crate::stand::Stands::new();
+            tests! { (test, ignore = "scripts/kubernetes-run runs it") $kubernetes $cases }
         })*
     };
 }
 
 macro_rules! tests {
-    ($gateway:ident { $($module:ident: $($name:ident),* ;)* }) => {
+    ($attributes:tt $gateway:ident { $($module:ident: $($name:ident),* ;)* }) => {
         $($(
-            #[test]
-            fn $name() {
+            tests! { $attributes fn $name() {
                 crate::cases::$module::$name(&STANDS.get(&crate::gateway::$gateway::GATEWAY));
-            }
+            } }
         )*)*
+    };
+    (($($attribute:meta),*) $function:item) => {
+        $(#[$attribute])*
+        $function
     };
 }
 
 on_every_gateway! {
-    [nginx, envoy, envoy_grpc, traefik, caddy, haproxy] {
+    [nginx, envoy, envoy_grpc, traefik, caddy, haproxy] [envoy_gateway, traefik_kubernetes] {
         access:
             a_key_of_the_project_passes,
             a_key_of_the_organization_passes,

@@ -197,7 +197,8 @@ fn render(gateway: &Gateway, place: &Place<'_>) {
                 text = text.replace(from, to);
             }
         }
-        fs::write(place.directory.join(file), text).expect("the configuration is written");
+        let name = Path::new(file).file_name().expect("a file's name");
+        fs::write(place.directory.join(name), text).expect("the configuration is written");
     }
     assert!(unused.is_empty(), "{} does not contain {unused:?}", source.display());
 }

@@ -55,6 +55,11 @@ async function call(token, method, path, body) {
   return { status: answer.status, body: await answer.json() };
 }
 
+function command(...words) {
+  const options = { encoding: "utf8", stdio: "pipe" };
+  return JSON.parse(execFileSync(capykeys, ["--config", configuration, ...words], options));
+}
+
 async function refused(token, reason) {
   assert.equal((await call(token, "GET", "/v1/me")).status, 401, reason);
   const line = log.findLast((line) => line.includes('"status":401'));
@@ -94,10 +99,12 @@ async function tour() {
   assert.equal(listed.body.api_keys.length, 1);
   assert.equal((await call(bob, "POST", keys, { name: "n", scopes: ["jobs:read"] })).status, 403);
 
-  // Somebody of another organization, and somebody of none.
+  // Somebody of an organization that an operator has registered, and somebody of none.
+  const registered = command("organizations", "create", "--name", "Others", "--oidc-issuer", provider.issuer,
+    "--oidc-organization-id", "Other_1");
   const eve = (await provider.signIn("eve@example.com")).access_token;
   assert.equal((await call(eve, "GET", keys)).status, 403);
-  assert.equal((await call(eve, "GET", "/v1/me")).body.organization.name, "Other_1");
+  assert.equal((await call(eve, "GET", "/v1/me")).body.organization.id, registered.id);
   const nobody = (await provider.signIn("nobody")).access_token;
   assert.equal((await call(nobody, "GET", "/v1/me")).body.organization, null);
   assert.equal((await call(nobody, "GET", keys)).status, 403);
@@ -110,9 +117,11 @@ async function tour() {
   await refused((await provider.machine()).access_token, "OIDC token without a user");
 
   // What an operator sees is what the sessions have made.
-  const printed = execFileSync(capykeys, ["--config", configuration, "organizations", "list"], { encoding: "utf8", stdio: "pipe" });
-  const external = JSON.parse(printed).organizations.map((one) => one.external_organization_id);
-  assert.ok(external.includes(organization.external_organization_id), printed);
+  const { organizations } = command("organizations", "list");
+  const external = organizations.map((one) => one.external_organization_id);
+  assert.deepEqual(external.filter(Boolean), [
+    organization.external_organization_id, registered.external_organization_id,
+  ]);
 
   // The provider comes back with another key, as after a rotation: whoever signs in anew is signed in.
   const { port } = provider;

@@ -1,6 +1,6 @@
 //! What is configured.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use capykeys_jwks::{Algorithm, PublicKeySource, SettingsError, TokenIssuer as _, Url, is_trustworthy};
 
@@ -39,30 +39,11 @@ impl From<ClerkSettings> for Vec<InstanceSettings> {
     }
 }
 
-/// Checks what is set of all instances.
-pub(crate) fn check(instances: &[InstanceSettings]) -> Result<(), SettingsError> {
-    if instances.is_empty() {
-        return Err(SettingsError::new("At least one Clerk instance must be configured."));
-    }
-    let mut issuers = HashSet::new();
-    for instance in instances {
-        instance.check()?;
-        if !issuers.insert(&instance.issuer) {
-            let sentence = format!("The Clerk issuer `{}` is configured twice.", instance.issuer);
-            return Err(SettingsError::new(sentence));
-        }
-        if instance.authorized_parties.is_empty() {
-            tracing::warn!(issuer = instance.issuer, "Clerk sessions of every party are accepted");
-        }
-    }
-    Ok(())
-}
-
 impl InstanceSettings {
     /// An hour. Clerk's session tokens live a minute, and longer where an instance is set so.
     pub const DEFAULT_MAX_LIFETIME: Duration = Duration::from_hours(1);
 
-    fn check(&self) -> Result<(), SettingsError> {
+    pub(crate) fn check_settings(&self) -> Result<(), SettingsError> {
         // Compared to the letter, so a slash too many would refuse every token without a word.
         let is_issuer = Url::parse(&self.issuer).is_ok_and(|url| is_trustworthy(&url));
         if !is_issuer || self.issuer.ends_with('/') || self.issuer.contains(char::is_whitespace) {
@@ -88,12 +69,18 @@ impl InstanceSettings {
                 self.issuer
             )));
         }
-        self.keys.check().map_err(|error| self.unusable(error))
+        self.keys.check().map_err(|error| self.unusable(error))?;
+        if self.authorized_parties.is_empty() {
+            tracing::warn!(issuer = self.issuer, "Clerk sessions of every party are accepted");
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use capykeys_jwks::check_issuers;
+
     use super::*;
 
     fn instance(issuer: &str, jwks: &str) -> InstanceSettings {
@@ -105,6 +92,10 @@ mod tests {
             authorized_parties: vec!["https://app.example.com".to_owned()],
             claims_v1: false,
         }
+    }
+
+    fn check(instances: &[InstanceSettings]) -> Result<(), SettingsError> {
+        check_issuers(instances)
     }
 
     const ISSUER: &str = "https://clerk.example.com";

@@ -9,7 +9,7 @@ use crate::{
     category::check_category,
     claims::Claims,
     refusal::Refusal,
-    settings::{ALGORITHMS, InstanceSettings, check},
+    settings::{ALGORITHMS, InstanceSettings},
 };
 
 /// Verifies the session tokens of the configured Clerk instances.
@@ -22,9 +22,10 @@ impl TokenIssuer for InstanceSettings {
     const FORMAT: TokenFormat =
         TokenFormat { algorithms: ALGORITHMS, types: &["JWT"], type_is_optional: false };
     const DEPENDENCY: &'static str = "clerk";
+    const NAME: &'static str = "Clerk";
 
-    fn check(all: &[Self]) -> Result<(), SettingsError> {
-        check(all)
+    fn check(&self) -> Result<(), SettingsError> {
+        self.check_settings()
     }
 
     fn issuer(&self) -> &str {
@@ -33,10 +34,6 @@ impl TokenIssuer for InstanceSettings {
 
     fn keys(&self) -> &PublicKeySource {
         &self.keys
-    }
-
-    fn whose_keys(&self) -> String {
-        format!("`{}`", self.issuer)
     }
 
     fn accept(&self, token: &UnverifiedToken<'_>, now: Timestamp) -> Result<Session, Refusal> {

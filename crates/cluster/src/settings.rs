@@ -29,7 +29,7 @@ impl ClusterSettings {
     /// where nothing forbids it.
     pub const DEFAULT_MAX_LIFETIME: Duration = Duration::from_hours(24);
 
-    pub(crate) fn check(&self) -> Result<(), SettingsError> {
+    pub(crate) fn check_settings(&self) -> Result<(), SettingsError> {
         // Compared to the letter: with white space, or without a letter, no token could match.
         let cannot_match = |text: &str| text.is_empty() || text.contains(char::is_whitespace);
         for (name, text) in [("issuer", &self.issuer), ("audience", &self.audience)] {

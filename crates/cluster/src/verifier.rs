@@ -22,9 +22,10 @@ impl TokenIssuer for ClusterSettings {
     const FORMAT: TokenFormat =
         TokenFormat { algorithms: ALGORITHMS, types: &["JWT"], type_is_optional: true };
     const DEPENDENCY: &'static str = "cluster";
+    const NAME: &'static str = "cluster";
 
-    fn check(all: &[Self]) -> Result<(), SettingsError> {
-        all.iter().try_for_each(Self::check)
+    fn check(&self) -> Result<(), SettingsError> {
+        self.check_settings()
     }
 
     fn issuer(&self) -> &str {

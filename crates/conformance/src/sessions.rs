@@ -28,16 +28,17 @@ use capykeys_testkit::{SigningKey, TokenBuilder};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
+use self::issuer::Published;
 use crate::fixtures::ManualClock;
-pub use issuer::{Issuer, Published};
+pub use issuer::Issuer;
 
 /// The `kid` of the key that good tokens are signed with.
-pub const KEY_ID: &str = "key_1";
+const KEY_ID: &str = "key_1";
 
 /// The issuer's key, made anew in each run.
-pub static KEY: LazyLock<SigningKey> = LazyLock::new(SigningKey::rsa);
+static KEY: LazyLock<SigningKey> = LazyLock::new(SigningKey::rsa);
 /// Somebody else's, or the next one.
-pub static OTHER_KEY: LazyLock<SigningKey> = LazyLock::new(SigningKey::rsa);
+static OTHER_KEY: LazyLock<SigningKey> = LazyLock::new(SigningKey::rsa);
 
 /// A verifier, and the tokens that it accepts.
 pub trait Candidate {
@@ -57,9 +58,8 @@ pub trait Candidate {
 }
 
 /// One verifier with all that it needs.
-#[doc(hidden)]
-pub struct World<C> {
-    pub issuer: Issuer,
+struct World<C> {
+    issuer: Issuer,
     clock: Arc<ManualClock>,
     verifier: Arc<dyn SessionVerifier>,
     candidate: std::marker::PhantomData<C>,
@@ -67,12 +67,12 @@ pub struct World<C> {
 
 impl<C: Candidate> World<C> {
     /// With the issuer's key published.
-    pub async fn new() -> Self {
+    async fn new() -> Self {
         Self::with(Published::Keys(vec![KEY.jwk(KEY_ID)])).await
     }
 
     /// With an issuer that publishes this.
-    pub async fn with(published: Published) -> Self {
+    async fn with(published: Published) -> Self {
         let issuer = Issuer::start(published).await;
         let clock = Arc::new(ManualClock::default());
         let verifier = C::verifier(&issuer, clock.clone());
@@ -80,16 +80,16 @@ impl<C: Candidate> World<C> {
     }
 
     /// The time, in seconds since the epoch.
-    pub fn now(&self) -> u64 {
+    fn now(&self) -> u64 {
         u64::try_from(self.clock.now().unix_micros() / 1_000_000).unwrap()
     }
 
-    pub fn advance(&self, seconds: u64) {
+    fn advance(&self, seconds: u64) {
         self.clock.advance(i64::try_from(seconds).unwrap() * 1_000_000);
     }
 
     /// A good token that is issued now.
-    pub fn token(&self) -> TokenBuilder {
+    fn token(&self) -> TokenBuilder {
         let (header, claims) = C::token(self.now());
         TokenBuilder::new(header, claims, &KEY)
             .header("alg", "RS256")
@@ -97,21 +97,21 @@ impl<C: Candidate> World<C> {
             .claim("iss", self.issuer.url())
     }
 
-    pub async fn verify(&self, token: &str) -> Result<Session, SessionError> {
+    async fn verify(&self, token: &str) -> Result<Session, SessionError> {
         match bearer(token) {
             Some(token) => self.verifier.verify(&token).await,
             None => Err(SessionError::Refused("of no form that reaches the verifier")),
         }
     }
 
-    pub async fn accepts(&self, token: &str, case: &str) {
+    async fn accepts(&self, token: &str, case: &str) {
         let session = self.verify(token).await;
         assert_eq!(session.ok(), Some(C::session(&self.issuer)), "{case}");
     }
 
     /// Checks that good tokens are accepted once the verifier has asked again for the keys, and that none is
     /// refused until then. An unanswered question may have to be given up first.
-    pub async fn accepts_in_the_end(&self, case: &str) {
+    async fn accepts_in_the_end(&self, case: &str) {
         let accepted = async {
             while let Err(SessionError::Unavailable(_)) = self.verify(&self.token().sign()).await {
                 self.advance(10);
@@ -123,14 +123,14 @@ impl<C: Candidate> World<C> {
     }
 
     /// Checks that the token is refused, and that nothing of it is told.
-    pub async fn refuses(&self, token: &str, case: &str) {
+    async fn refuses(&self, token: &str, case: &str) {
         let outcome = self.verify(token).await;
         let Err(error @ SessionError::Refused(_)) = &outcome else { panic!("{case}: {outcome:?}") };
         self.tells_nothing(error, token, case);
     }
 
     /// Checks that there is no answer now.
-    pub async fn is_unavailable(&self, token: &str, case: &str) {
+    async fn is_unavailable(&self, token: &str, case: &str) {
         let outcome = self.verify(token).await;
         let Err(error @ SessionError::Unavailable(_)) = &outcome else { panic!("{case}: {outcome:?}") };
         self.tells_nothing(error, token, case);

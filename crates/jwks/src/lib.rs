@@ -32,4 +32,4 @@ pub use reqwest::Url;
 pub use source::{PublicKeySource, PublicKeySourceError, SettingsError, is_trustworthy, shown};
 pub use times::Times;
 pub use token::{MAX_TOKEN_BYTES, TokenFormat, UnverifiedToken, claimed_issuer};
-pub use verifier::{TokenIssuer, TokenVerifier};
+pub use verifier::{TokenIssuer, TokenVerifier, check_issuers};

@@ -1,8 +1,11 @@
 //! What every verifier of tokens does.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -14,7 +17,6 @@ use capykeys_domain::{
 use tokio::runtime::Handle;
 
 use crate::{
-    algorithm::Algorithm,
     cache::Environment,
     error::{TokenError, TokenRefusal},
     fetch::FetchJwks,
@@ -33,21 +35,20 @@ pub trait TokenIssuer: Send + Sync + Sized {
     const FORMAT: TokenFormat;
     /// What [`Unavailable`] names where keys cannot be had, such as `"clerk"`.
     const DEPENDENCY: &'static str;
+    /// What it is called in the sentences of a [`SettingsError`], such as `"Clerk"`.
+    const NAME: &'static str;
 
-    /// Checks the settings of all that are accepted together.
+    /// Checks the settings.
     ///
     /// # Errors
     /// [`SettingsError`] for settings that cannot be worked with.
-    fn check(all: &[Self]) -> Result<(), SettingsError>;
+    fn check(&self) -> Result<(), SettingsError>;
 
     /// `iss` of its tokens, to the letter.
     fn issuer(&self) -> &str;
 
     /// Where its public keys come from.
     fn keys(&self) -> &PublicKeySource;
-
-    /// Whose keys those are, in the sentence that says that they cannot be worked with.
-    fn whose_keys(&self) -> String;
 
     /// What a token of this issuer stands for at `now`, by its header and its claims. It stands for nobody
     /// until the signature is checked, which follows: what these rule out costs neither it nor a fetch.
@@ -56,16 +57,34 @@ pub trait TokenIssuer: Send + Sync + Sized {
     /// The reason where they do not hold what they should.
     fn accept(&self, token: &UnverifiedToken<'_>, now: Timestamp) -> Result<Self::Subject, Self::Refusal>;
 
-    /// The sentence for a source of keys that cannot be worked with.
-    fn unusable(&self, error: PublicKeySourceError) -> SettingsError {
-        SettingsError::new(error.sentence(&self.whose_keys(), Self::algorithms()))
+    /// Whose keys those are, in the sentence that says that they cannot be worked with.
+    fn whose_keys(&self) -> String {
+        format!("`{}`", self.issuer())
     }
 
-    /// What its tokens may be signed with.
-    #[must_use]
-    fn algorithms() -> &'static [Algorithm] {
-        Self::FORMAT.algorithms
+    /// The sentence for a source of keys that cannot be worked with.
+    fn unusable(&self, error: PublicKeySourceError) -> SettingsError {
+        SettingsError::new(error.sentence(&self.whose_keys(), Self::FORMAT.algorithms))
     }
+}
+
+/// Checks the settings of all issuers that are accepted together: at least one, and none twice.
+///
+/// # Errors
+/// [`SettingsError`] for settings that cannot be worked with.
+pub fn check_issuers<I: TokenIssuer>(issuers: &[I]) -> Result<(), SettingsError> {
+    if issuers.is_empty() {
+        return Err(SettingsError::new(format!("At least one {} issuer must be configured.", I::NAME)));
+    }
+    let mut known = HashSet::new();
+    for issuer in issuers {
+        issuer.check()?;
+        if !known.insert(issuer.issuer()) {
+            let sentence = format!("The {} issuer `{}` is configured twice.", I::NAME, issuer.issuer());
+            return Err(SettingsError::new(sentence));
+        }
+    }
+    Ok(())
 }
 
 /// Verifies the tokens of the issuers that are configured.
@@ -94,12 +113,12 @@ impl<I: TokenIssuer> TokenVerifier<I> {
         runtime: Handle,
     ) -> Result<Self, SettingsError> {
         let issuers = settings.into();
-        I::check(&issuers)?;
+        check_issuers(&issuers)?;
         let environment = Environment {
             clock: Arc::clone(&clock),
             fetcher,
             runtime,
-            algorithms: I::algorithms(),
+            algorithms: I::FORMAT.algorithms,
             dependency: I::DEPENDENCY,
         };
         let issuers = issuers.into_iter().map(|issuer| {
@@ -118,7 +137,7 @@ impl<I: TokenIssuer> TokenVerifier<I> {
         self.issuers.iter().for_each(|(_, keys)| keys.warm_up());
     }
 
-    /// The settings of the issuer of this `iss`, where it is accepted.
+    /// Whether it verifies tokens with this `iss`.
     #[must_use]
     pub fn accepts_issuer(&self, issuer: &str) -> bool {
         self.issuers.iter().any(|(known, _)| known.issuer() == issuer)

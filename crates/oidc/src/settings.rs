@@ -1,9 +1,6 @@
 //! What is configured.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use capykeys_domain::model::{ClerkOrganizationId, Role};
 use capykeys_jwks::{Algorithm, PublicKeySource, SettingsError, TokenIssuer as _, Url, is_trustworthy};
@@ -85,7 +82,7 @@ impl ProviderSettings {
     /// An hour, as of Clerk's tokens. Several providers give longer ones unless they are told otherwise.
     pub const DEFAULT_MAX_LIFETIME: Duration = Duration::from_hours(1);
 
-    fn check(&self) -> Result<(), SettingsError> {
+    pub(crate) fn check_settings(&self) -> Result<(), SettingsError> {
         // Compared to the letter: with white space, or without a letter, no token could match.
         let cannot_match = |text: &String| text.is_empty() || text.contains(char::is_whitespace);
         let is_issuer = |url: Url| is_trustworthy(&url) && url.query().is_none();
@@ -114,22 +111,10 @@ impl ProviderSettings {
         {
             return Err(told("the organization must be an id of at most 74 letters and digits"));
         }
-        self.keys.check().map_err(|error| self.unusable(error))
-    }
-}
-
-/// Checks what is set of all providers.
-pub(crate) fn check(providers: &[ProviderSettings]) -> Result<(), SettingsError> {
-    let mut issuers = HashSet::new();
-    for provider in providers {
-        provider.check()?;
-        if !issuers.insert(&provider.issuer) {
-            let sentence = format!("The OIDC issuer `{}` is configured twice.", provider.issuer);
-            return Err(SettingsError::new(sentence));
+        self.keys.check().map_err(|error| self.unusable(error))?;
+        if self.authorized_parties.is_empty() {
+            tracing::warn!(issuer = self.issuer, "OIDC tokens of every client are accepted");
         }
-        if provider.authorized_parties.is_empty() {
-            tracing::warn!(issuer = provider.issuer, "OIDC tokens of every client are accepted");
-        }
+        Ok(())
     }
-    Ok(())
 }

@@ -8,7 +8,7 @@ use capykeys_jwks::{
 use crate::{
     claims,
     refusal::Refusal,
-    settings::{ALGORITHMS, ProviderSettings, TokenType, check},
+    settings::{ALGORITHMS, ProviderSettings, TokenType},
 };
 
 /// Verifies the tokens of the configured OpenID providers.
@@ -22,9 +22,10 @@ impl TokenIssuer for ProviderSettings {
     const FORMAT: TokenFormat =
         TokenFormat { algorithms: ALGORITHMS, types: TokenType::NAMES, type_is_optional: true };
     const DEPENDENCY: &'static str = "oidc";
+    const NAME: &'static str = "OIDC";
 
-    fn check(all: &[Self]) -> Result<(), SettingsError> {
-        check(all)
+    fn check(&self) -> Result<(), SettingsError> {
+        self.check_settings()
     }
 
     fn issuer(&self) -> &str {
@@ -33,10 +34,6 @@ impl TokenIssuer for ProviderSettings {
 
     fn keys(&self) -> &PublicKeySource {
         &self.keys
-    }
-
-    fn whose_keys(&self) -> String {
-        format!("`{}`", self.issuer)
     }
 
     fn accept(&self, token: &UnverifiedToken<'_>, now: Timestamp) -> Result<Session, Refusal> {

@@ -2,10 +2,12 @@
 
 pub(crate) mod caddy;
 pub(crate) mod envoy;
+pub(crate) mod envoy_gateway;
 pub(crate) mod envoy_grpc;
 pub(crate) mod haproxy;
 pub(crate) mod nginx;
 pub(crate) mod traefik;
+pub(crate) mod traefik_kubernetes;
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 

@@ -30,7 +30,8 @@ async fn is_whole_when_dropped(store: &Store, deed: Deed) {
     }
     let start = store.end_of_feed().await;
     for (round, subject) in subjects.iter().enumerate() {
-        drop_after(round * round / 4, subject.act(store)).await;
+        // Up to some thousand polls, for a commit takes its time.
+        drop_after(round * round * round / 4, subject.act(store)).await;
     }
     // What is written now comes after it, where the store writes one after the other.
     store.organization().await;

@@ -16,7 +16,6 @@ pub(super) const SECRET: &str = "hush-hush";
 const HOUR: u64 = 3_600;
 const SOMEBODY_ELSE: &str = "https://somebody.else.example";
 
-/// Also where the claims have more in them than the verifier reads.
 pub async fn a_good_token_is_its_session<C: Candidate>() {
     let world = World::<C>::new().await;
     world.accepts(&world.token().sign(), "as it is").await;
@@ -45,7 +44,6 @@ pub async fn a_token_with_another_signature_is_refused<C: Candidate>() {
     world.accepts(&world.token().sign(), "a good one afterwards").await;
 }
 
-/// Under the same `kid`, one that there is not, and none.
 pub async fn a_token_of_another_key_is_refused<C: Candidate>() {
     let world = World::<C>::new().await;
     world.refuses(&world.token().sign_by(&OTHER_KEY), "the same kid").await;
@@ -107,7 +105,6 @@ pub async fn a_token_that_brings_its_own_key_is_refused_and_nobody_is_asked<C: C
     assert!(!world.issuer.asked().iter().any(|path| path.contains("forged")));
 }
 
-/// Each character in turn.
 pub async fn a_token_of_which_anything_is_changed_is_refused<C: Candidate>() {
     let world = World::<C>::new().await;
     let token = world.token().sign();
@@ -143,7 +140,6 @@ pub async fn a_token_with_a_member_twice_is_refused<C: Candidate>() {
     world.refuses(&deep, "deep inside").await;
 }
 
-/// Signed all the same, where that can be.
 pub async fn what_is_no_token_is_refused<C: Candidate>() {
     let world = World::<C>::new().await;
     let good = world.token().sign();
@@ -171,7 +167,6 @@ pub async fn what_is_no_token_is_refused<C: Candidate>() {
     world.refuses(&world.token().sign_changed(|header, _| (header, deep)), "claims of great depth").await;
 }
 
-/// A MiB, in the header, in the claims, and in the signature.
 pub async fn a_huge_token_is_refused<C: Candidate>() {
     let world = World::<C>::new().await;
     let huge = "x".repeat(1 << 20);
@@ -192,7 +187,6 @@ pub async fn an_expired_token_is_refused<C: Candidate>() {
     world.refuses(&before.sign(), "the next day").await;
 }
 
-/// By five minutes.
 pub async fn a_token_that_is_not_valid_yet_is_refused<C: Candidate>() {
     let world = World::<C>::new().await;
     let later = world.now() + 300;
@@ -213,7 +207,6 @@ pub async fn a_token_that_does_not_end_soon_is_refused<C: Candidate>() {
     world.refuses(&world.token().without("exp").sign(), "none").await;
 }
 
-/// To the letter.
 pub async fn a_token_of_another_issuer_is_refused<C: Candidate>() {
     let world = World::<C>::new().await;
     let own = world.issuer.url().to_owned();
@@ -232,7 +225,6 @@ pub async fn a_token_of_another_issuer_is_refused<C: Candidate>() {
     world.refuses(&world.token().without("iss").sign(), "none").await;
 }
 
-/// Whether good tokens have an `aud` or not.
 pub async fn a_token_for_another_audience_is_refused<C: Candidate>() {
     let world = World::<C>::new().await;
     for audience in
@@ -242,7 +234,6 @@ pub async fn a_token_for_another_audience_is_refused<C: Candidate>() {
     }
 }
 
-/// Nor with one that says nothing.
 pub async fn a_token_without_a_claim_that_it_needs_is_refused<C: Candidate>() {
     let world = World::<C>::new().await;
     for &name in C::REQUIRED {
@@ -295,7 +286,6 @@ pub async fn the_issuer_changes_its_keys<C: Candidate>() {
     world.accepts(&world.token().header("kid", "key_2").sign(), "another key of the same name").await;
 }
 
-/// Whatever they name.
 pub async fn a_flood_of_forged_tokens_is_no_flood_of_fetches<C: Candidate>() {
     let world = World::<C>::new().await;
     world.accepts(&world.token().sign(), "a good one first").await;

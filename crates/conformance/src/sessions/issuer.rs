@@ -12,7 +12,7 @@ use tokio::{
 
 /// What an issuer answers to those who ask for its keys.
 #[derive(Clone, Debug)]
-pub enum Published {
+pub(super) enum Published {
     /// These.
     Keys(Vec<Value>),
     /// Something else.
@@ -67,15 +67,12 @@ impl Issuer {
     }
 
     /// Publishes this from now on.
-    #[doc(hidden)]
-    pub fn publish(&self, published: Published) {
+    pub(super) fn publish(&self, published: Published) {
         *self.shared.published.lock().unwrap_or_else(PoisonError::into_inner) = published;
     }
 
     /// The paths that were asked for.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn asked(&self) -> Vec<String> {
+    pub(super) fn asked(&self) -> Vec<String> {
         self.shared.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

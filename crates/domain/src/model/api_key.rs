@@ -24,7 +24,7 @@ shows_text!(KeyPrefix);
 /// How a key came to be. The server alone sets it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum KeySource {
-    /// By a person signed in with Clerk.
+    /// By a person with a session.
     Dashboard,
     /// With another API key.
     Api,

@@ -11,7 +11,7 @@ pub struct KeyCaller {
     pub organization: Organization,
 }
 
-/// A caller signed in with Clerk.
+/// A caller signed in with Clerk or another OpenID provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionCaller {
     /// What the token says.
@@ -27,7 +27,7 @@ pub struct SessionCaller {
 pub enum Creator {
     /// By that of a key of the same organization.
     Key(KeyId),
-    /// By that of an administrator, signed in to this organization at Clerk.
+    /// By that of an administrator, signed in to this organization at Clerk or another issuer.
     Session(ClerkOrganizationId),
     /// By that of somebody with access to the store itself, who may do everything.
     Operator,

@@ -101,7 +101,9 @@ fn share_parts(document: &mut Document) {
 fn bearer() -> utoipa::openapi::security::Http {
     HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("An API key, or the session token of a user signed in with Clerk."))
+        .description(Some(
+            "An API key, or the session token of a user signed in with Clerk or another OpenID provider.",
+        ))
         .build()
 }
 

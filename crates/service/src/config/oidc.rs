@@ -166,9 +166,11 @@ impl Provider {
 
     fn role_names(&self, name: &str) -> Result<BTreeMap<String, Role>, ConfigError> {
         let roles = self.roles.iter().map(|(theirs, ours)| {
-            let rule = "must be the name of a role here, such as `org:admin`";
-            let parsed = Role::parse(ours).ok_or_else(|| broken(&format!("{name}.{theirs:?}"), rule))?;
-            Ok((theirs.clone(), parsed))
+            let broken = || {
+                let name = format!("{name}.{theirs:?}");
+                broken(&name, "must be the name of a role here, such as `org:admin`")
+            };
+            Ok((theirs.clone(), Role::parse(ours).ok_or_else(broken)?))
         });
         roles.collect()
     }

@@ -1,0 +1,1 @@
+../../../../crates/postgres/roles.sql
