@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run build test outside mutants upgrades adapter-tests template tour soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential oidc-provider deny kubernetes kubernetes-lint image package sbom
+.PHONY: help run build test reference outside mutants upgrades adapter-tests template tour soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential oidc-provider deny kubernetes kubernetes-lint image package sbom
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -64,6 +64,9 @@ lint: ## Check the format and what clippy says
 
 openapi: ## Write the OpenAPI document
 	cargo run --locked --quiet --bin capykeys -- openapi > openapi/capykeys.json
+
+reference: ## Write the example of a configuration, and the table of settings in docs/operations.md
+	CAPYKEYS_WRITE_REFERENCE=1 cargo test --locked --quiet --package capykeys-service --lib reference
 
 schemathesis: build ## Test a running service against its own document
 	scripts/schemathesis $(SCHEMATHESIS_EXAMPLES)

@@ -29,9 +29,6 @@ use crate::{
 /// How long a client may take to let its connection end: TLS has a last word.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The most workers that actix-server runs.
-const MAX_WORKERS: usize = 512;
-
 /// Serves `surface` on `listener`, to whom `verdicts` let in. Nothing is served before the returned
 /// future is polled; it ends when its handle is told to stop. Signals of the operating system are left
 /// to the caller.
@@ -45,7 +42,7 @@ pub fn serve(
     drain: Drain,
     settings: &Settings,
 ) -> io::Result<Server> {
-    let workers = settings.workers.clamp(1, MAX_WORKERS);
+    let workers = settings.workers.clamp(1, Settings::MAX_WORKERS);
     let limits = Limits { request: settings.request_timeout, idle: settings.idle_timeout };
     let (internal, base) = match &surface {
         Surface::Public(public) => (false, public.base_path.clone()),

@@ -1,11 +1,11 @@
 //! What can be set.
 
-use std::time::Duration;
+use std::{num::NonZero, thread, time::Duration};
 
 /// How the server behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Threads that serve requests: 1 to 512.
+    /// Threads that serve requests: 1 to [`MAX_WORKERS`](Self::MAX_WORKERS).
     pub workers: usize,
     /// Connections at once, over all workers. More wait in the listener's queue.
     pub max_connections: usize,
@@ -18,10 +18,15 @@ pub struct Settings {
     pub shutdown_timeout: Duration,
 }
 
+impl Settings {
+    /// The most workers that actix-server runs.
+    pub const MAX_WORKERS: usize = 512;
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            workers: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            workers: thread::available_parallelism().map_or(2, NonZero::get).min(Self::MAX_WORKERS),
             max_connections: 25_000,
             request_timeout: Duration::from_secs(10),
             // Longer than the 60 s that are common among load balancers.

@@ -11,6 +11,7 @@ use tokio_postgres::{Client, Config, Connection as Driver, Error, NoTls};
 
 use crate::{
     failure::Failure,
+    fitness,
     schema::{self, SchemaError},
     settings::{PostgresSettings, UrlSource},
     settings_error::SettingsError,
@@ -101,11 +102,17 @@ impl Connector {
         timeout(self.limit, attempt).await.unwrap_or(Err(Failure::Timeout))
     }
 
-    /// Says whether the database has the schema that this program knows.
+    /// Says whether the database has the schema that this program knows, and lets this role work on it.
     pub(crate) async fn check_schema(&self) -> Result<(), SchemaError> {
         let attempt = async {
             let connection = self.connect().await.map_err(|failure| failure.during("connect"))?;
-            schema::check(&connection).await
+            match fitness::lacking(&connection)
+                .await
+                .map_err(|failure| failure.during("look at the rights"))?
+            {
+                Some(lacking) => Err(SchemaError::Unfit(lacking.into())),
+                None => schema::check(&connection).await,
+            }
         };
         timeout(self.limit, attempt).await.unwrap_or_else(|_| Err(Failure::Timeout.during("connect").into()))
     }

@@ -140,6 +140,23 @@ pub(crate) fn fault(place: Option<i32>) -> Option<&'static str> {
     served().nth(usize::try_from(place?).unwrap_or(usize::MAX)).map(|(_, reason)| *reason)
 }
 
+/// Which rights this role lacks on the tables that are there. Whoever lacks one is told no more by the server than that
+/// something was denied.
+pub(crate) async fn lacking(client: &Client) -> Result<Option<String>, Failure> {
+    const LACKING: &str = "SELECT string_agg(needed.privilege || ' on ' || needed.relation, ', ') FROM (VALUES \
+        ('refinery_schema_history', 'SELECT'), ('capykeys_schema', 'SELECT'), ('organizations', 'SELECT'), \
+        ('organizations', 'INSERT'), ('organizations', 'UPDATE'), ('api_keys', 'SELECT'), ('api_keys', 'INSERT'), \
+        ('api_keys', 'UPDATE'), ('audit_events', 'SELECT'), ('audit_events', 'INSERT'), \
+        ('audit_retention', 'SELECT'), ('audit_lines', 'SELECT'), ('changes', 'SELECT'), \
+        ('history_lines', 'SELECT'), ('history_lines', 'INSERT'), ('replicas', 'SELECT'), ('replicas', 'INSERT'), \
+        ('replicas', 'UPDATE'), ('peppers', 'SELECT'), ('peppers', 'INSERT'), ('peppers', 'UPDATE')\
+        ) AS needed (relation, privilege) \
+        WHERE NOT has_any_column_privilege(to_regclass(needed.relation), needed.privilege)";
+    let row = client.query_typed_one(LACKING, &[]).await?;
+    let lacking: Option<String> = row.try_get(0).map_err(|_| Failure::UnreadableRow)?;
+    Ok(lacking.map(|lacking| format!("this role lacks {lacking}: run crates/postgres/roles.sql")))
+}
+
 /// Why the database must not be migrated.
 pub(crate) async fn before_migration(client: &Client) -> Result<Option<&'static str>, Failure> {
     let faults: Vec<&Fault> = BY_ITS_NATURE.iter().chain(&BEFORE_MIGRATION).collect();

@@ -1,5 +1,7 @@
 //! Whether the database has a schema that this program can work with.
 
+use std::borrow::Cow;
+
 use capykeys_domain::ports::Unavailable;
 use capykeys_migrations::{APPLIED, Applied, Migration, Misfit, fits, migrations};
 use tokio_postgres::{Client, Row, error::SqlState};
@@ -25,7 +27,7 @@ pub enum SchemaError {
     Misfit(#[from] Misfit),
     /// The database cannot keep what it is given, or something of the schema is missing.
     #[error("the database cannot be used: {0}")]
-    Unfit(&'static str),
+    Unfit(Cow<'static, str>),
 }
 
 /// What to make of the outcome of [`fitness::SERVED`].
@@ -33,7 +35,7 @@ pub(crate) fn judge(outcome: Result<Vec<Row>, Failure>) -> Result<(), SchemaErro
     let rows = fitting(outcome)?;
     let place = rows.first().and_then(|row| row.try_get("fault").ok());
     let place = place.ok_or_else(|| Failure::UnreadableRow.during(OPERATION))?;
-    fitness::fault(place).map_or(Ok(()), |reason| Err(SchemaError::Unfit(reason)))
+    fitness::fault(place).map_or(Ok(()), |reason| Err(SchemaError::Unfit(reason.into())))
 }
 
 /// Asks on a connection of its own right.

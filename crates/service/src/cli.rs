@@ -155,8 +155,12 @@ pub(crate) enum Peppers {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
-    /// Check the configuration and print what is in force, without its secrets.
+    /// Check the configuration and print what is in force, as a file that says the same again, besides its secrets.
     Check,
+    /// Print a file with every setting in it, what each means, and its default.
+    Example,
+    /// Print the JSON Schema of a file.
+    Schema,
 }
 
 #[derive(Debug, Args)]

@@ -1,20 +1,19 @@
 //! How callers of the internal listener prove themselves, from the configuration.
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use capykeys_cluster::{
     ClusterSettings, ClusterTokens, HttpFetcher, HttpFetcherError, HttpOptions, PublicKeySource,
 };
 use capykeys_domain::model::ClusterSubject;
 use capykeys_http::ClusterAuthentication;
-use rustls::ServerConfig;
 use tokio::runtime::Handle;
 
 use crate::{
     adapters::SystemClock,
     config::{Callers, ClusterToken, ConfigError, Internal, Secret},
     error::Error,
-    tls,
+    tls::Tls,
 };
 
 /// What callers are asked for.
@@ -22,7 +21,7 @@ pub(crate) struct Proof {
     /// What the endpoints ask.
     pub(crate) callers: ClusterAuthentication,
     /// TLS, where there is any. It asks for a certificate where callers prove themselves with one.
-    pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) tls: Option<Tls>,
     tokens: Option<Arc<ClusterTokens>>,
 }
 
@@ -38,7 +37,7 @@ impl Proof {
 /// Checks the settings and puts together what they say. Nobody is asked for anything yet.
 pub(crate) fn proof(internal: &Internal) -> Result<Proof, Error> {
     contradictions(internal)?;
-    let tls = internal.tls.as_ref().map(tls::server).transpose()?;
+    let tls = internal.tls.as_ref().map(Tls::read).transpose()?;
     let tokens = match &internal.token {
         Some(token) if internal.callers == Callers::Token => Some(Arc::new(tokens(token)?)),
         _ => None,
@@ -98,7 +97,7 @@ fn tokens(token: &ClusterToken) -> Result<ClusterTokens, Error> {
         audience: token.audience.clone(),
         keys: keys(token)?,
         subjects: token.subjects.iter().map(parse).collect::<Result<_, _>>()?,
-        max_lifetime: Duration::from_secs(token.max_lifetime_seconds.get().into()),
+        max_lifetime: token.max_lifetime.duration(),
     };
     let fetcher = fetcher(token)?;
     Ok(ClusterTokens::new(settings, Arc::new(SystemClock), Arc::new(fetcher), Handle::current())?)

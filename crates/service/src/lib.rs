@@ -25,6 +25,7 @@ mod sessions;
 mod store;
 mod telemetry;
 mod tls;
+mod watch;
 
 use std::process::ExitCode;
 

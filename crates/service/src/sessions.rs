@@ -1,6 +1,6 @@
 //! Who verifies sessions, from the configuration.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use capykeys_clerk::{ClerkSettings, ClerkVerifier, HttpFetcher, InstanceSettings, PublicKeySource};
@@ -105,7 +105,7 @@ fn instance(name: &str, instance: &Instance) -> Result<InstanceSettings, ConfigE
         issuer: instance.issuer.clone(),
         keys,
         audience: instance.audience.clone(),
-        max_lifetime: Duration::from_secs(instance.max_lifetime_seconds.get().into()),
+        max_lifetime: instance.max_lifetime.duration(),
         authorized_parties: instance.authorized_parties.clone(),
         claims_v1: instance.claims_v1,
     })

@@ -9,9 +9,11 @@ use std::{
 use capykeys_telemetry::{Settings, SettingsError, TARGET, Telemetry};
 use opentelemetry::global;
 use tracing_subscriber::{
-    filter::{FilterExt, filter_fn},
+    Registry,
+    filter::{FilterExt, Targets, filter_fn},
     fmt,
     prelude::*,
+    reload::{self, Handle},
 };
 
 use crate::{
@@ -37,7 +39,8 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, SettingsError> {
 ///
 /// Only what is written through `tracing` is logged. Records of the `log` crate are left out on
 /// purpose: drivers write the parameters of their statements there.
-pub(crate) fn init(log: &Log, telemetry: Option<&Telemetry>) -> Result<(), Error> {
+pub(crate) fn init(log: &Log, telemetry: Option<&Telemetry>) -> Result<Level, Error> {
+    let (level, handle) = reload::Layer::new(log.filter()?);
     let lines = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     let lines = match log.format {
         LogFormat::Pretty => lines.with_target(false).compact().boxed(),
@@ -46,7 +49,7 @@ pub(crate) fn init(log: &Log, telemetry: Option<&Telemetry>) -> Result<(), Error
         }
     };
     let spoken = filter_fn(|line| !SILENCED.iter().any(|target| line.target().starts_with(target)));
-    let lines = lines.with_filter(log.filter()?.and(spoken));
+    let lines = lines.with_filter(level.and(spoken));
     tracing_subscriber::registry().with(lines).with(telemetry.and_then(Telemetry::layer)).try_init()?;
     let panics = global::meter("capykeys")
         .u64_counter("capykeys.panics")
@@ -59,5 +62,14 @@ pub(crate) fn init(log: &Log, telemetry: Option<&Telemetry>) -> Result<(), Error
         tracing::error!(location, "panic");
         panics.add(1, &[]);
     }));
-    Ok(())
+    Ok(Level(handle))
+}
+
+/// What is logged, which may change.
+pub(crate) struct Level(Handle<Targets, Registry>);
+
+impl Level {
+    pub(crate) fn set(&self, log: &Log) -> Result<(), Error> {
+        Ok(self.0.reload(log.filter()?)?)
+    }
 }

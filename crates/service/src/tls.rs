@@ -1,46 +1,159 @@
 //! TLS of the internal listener.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use rustls::{
-    Error, RootCertStore, ServerConfig,
-    crypto::aws_lc_rs,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
+    DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig, SignatureScheme,
+    client::danger::HandshakeSignatureValid,
+    crypto::{CryptoProvider, aws_lc_rs},
+    pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
+    server::{
+        ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
+        danger::{ClientCertVerified, ClientCertVerifier},
+    },
+    sign::CertifiedKey,
 };
 
 use crate::config::{ConfigError, InternalTls, Secret};
 
-/// TLS 1.2 and 1.3 around HTTP/1.1, with a certificate asked of clients where there are authorities
-/// to check it against.
-pub(crate) fn server(tls: &InternalTls) -> Result<Arc<ServerConfig>, ConfigError> {
-    let (Some(certificate), Some(key)) = (&tls.certificate_file, &tls.key_file) else {
-        return Err(invalid("internal.tls needs both certificate_file and key_file"));
-    };
-    let chain = certificates("internal.tls.certificate_file", certificate)?;
-    let pem = Secret::read("internal.tls.key_file", key)?;
-    let key = PrivateKeyDer::from_pem_slice(pem.expose().as_bytes());
-    let key = key.map_err(|_| invalid("internal.tls.key_file must hold a private key in PEM"))?;
+/// TLS of the internal listener, whose files can be read again.
+pub(crate) struct Tls {
+    /// TLS 1.2 and 1.3 around HTTP/1.1, with a certificate asked of clients where there are authorities
+    /// to check it against.
+    pub(crate) server: Arc<ServerConfig>,
+    current: Arc<Current>,
+}
 
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|_| invalid("internal.tls cannot be set up"))?;
-    let builder = match &tls.client_ca_file {
-        Some(path) => builder.with_client_cert_verifier(client_verifier(path)?),
-        None => builder.with_no_client_auth(),
-    };
-    let mut config = builder.with_single_cert(chain, key).map_err(|error| match error {
+impl Tls {
+    /// From the files that the settings name.
+    pub(crate) fn read(tls: &InternalTls) -> Result<Self, ConfigError> {
+        let current = Arc::new(Current(RwLock::new(Files::read(tls)?)));
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let builder = builder.map_err(|_| invalid("internal.tls cannot be set up"))?;
+        let builder = match tls.client_ca_file {
+            Some(_) => builder.with_client_cert_verifier(current.clone()),
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_cert_resolver(current.clone());
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // Each connection shows its certificate anew, so that one that has expired counts no longer.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        Ok(Self { server: Arc::new(config), current })
+    }
+
+    /// Reads the files again: all of them are good, or those of before stay in force. Connections that are open stay
+    /// as they are.
+    pub(crate) fn read_again(&self, tls: &InternalTls) -> Result<(), ConfigError> {
+        let files = Files::read(tls)?;
+        *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = files;
+        Ok(())
+    }
+}
+
+/// The files of these settings.
+pub(crate) fn files(tls: &InternalTls) -> Vec<PathBuf> {
+    [&tls.certificate_file, &tls.key_file, &tls.client_ca_file].into_iter().flatten().cloned().collect()
+}
+
+/// What is in the files.
+#[derive(Clone, Debug)]
+struct Files {
+    certificate: Arc<CertifiedKey>,
+    /// Who checks clients' certificates, where they are asked for.
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+}
+
+impl Files {
+    fn read(tls: &InternalTls) -> Result<Self, ConfigError> {
+        let (Some(certificate), Some(key)) = (&tls.certificate_file, &tls.key_file) else {
+            return Err(invalid("internal.tls needs both certificate_file and key_file"));
+        };
+        let chain = certificates("internal.tls.certificate_file", certificate)?;
+        let pem = Secret::read("internal.tls.key_file", key)?;
+        let key = PrivateKeyDer::from_pem_slice(pem.expose().as_bytes());
+        let key = key.map_err(|_| invalid("internal.tls.key_file must hold a private key in PEM"))?;
+        let certificate = certified(chain, key, &aws_lc_rs::default_provider())?;
+        let clients = tls.client_ca_file.as_deref().map(client_verifier).transpose()?;
+        Ok(Self { certificate: Arc::new(certificate), clients })
+    }
+}
+
+fn certified(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, ConfigError> {
+    CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
         Error::InconsistentKeys(_) => {
             invalid("internal.tls.key_file is not the key of internal.tls.certificate_file")
         }
         Error::InvalidCertificate(_) => invalid("internal.tls.certificate_file holds no valid certificate"),
         _ => invalid("internal.tls.key_file holds no key that can be used"),
-    })?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // Each connection shows its certificate anew, so that one that has expired counts no longer.
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 0;
-    Ok(Arc::new(config))
+    })
+}
+
+/// The files that were read last and were good, for each handshake.
+#[derive(Debug)]
+struct Current(RwLock<Files>);
+
+impl Current {
+    fn files(&self) -> Files {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// It is asked for nothing unless there are authorities.
+    fn clients(&self) -> Result<Arc<dyn ClientCertVerifier>, Error> {
+        self.files().clients.ok_or_else(|| Error::General("no authorities".to_owned()))
+    }
+}
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.files().certificate)
+    }
+}
+
+impl ClientCertVerifier for Current {
+    /// None are named: a client that chooses its certificate by them would show none of an authority that came later.
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        self.clients()?.verify_client_cert(end_entity, intermediates, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.clients()?.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.clients()?.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.clients().map(|clients| clients.supported_verify_schemes()).unwrap_or_default()
+    }
 }
 
 fn client_verifier(path: &Path) -> Result<Arc<dyn ClientCertVerifier>, ConfigError> {

@@ -116,13 +116,15 @@ async fn a_role_without_its_rights_is_told_what_to_run() {
     shared().execute(&name, "CREATE ROLE bare LOGIN; GRANT SELECT ON refinery_schema_history TO bare");
     let bare = shared().url(&name).replace("//postgres@", "//bare@");
     let refused = store(&patient(bare.clone())).check_schema().await.unwrap_err();
+    assert!(refused.to_string().contains("SELECT on capykeys_schema"), "{refused}");
     assert!(refused.to_string().contains("roles.sql"), "{refused}");
     shared().execute(
         &name,
         "GRANT SELECT ON ALL TABLES IN SCHEMA public TO bare; GRANT INSERT ON history_lines TO bare",
     );
     let refused = store(&patient(bare)).check_schema().await.unwrap_err();
-    assert!(matches!(refused, SchemaError::Unfit(reason) if reason.contains("roles.sql")), "{refused}");
+    assert!(refused.to_string().contains("UPDATE on api_keys"), "{refused}");
+    assert!(matches!(&refused, SchemaError::Unfit(reason) if reason.contains("roles.sql")), "{refused}");
 
     let name = shared().create_database();
     shared().execute(&name, "REVOKE CREATE ON SCHEMA public FROM PUBLIC");

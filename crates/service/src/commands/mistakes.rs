@@ -4,14 +4,14 @@ mod table;
 
 use std::collections::{BTreeSet, HashMap};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use self::table::MISTAKES;
+use self::table::{FORMER, IN_ANY, MISTAKES};
 use super::check;
-use crate::{config::Config, store};
-
-/// What env files, templates and shells leave in any value.
-const IN_ANY: [&str; 6] = ["\"quoted\"", "'quoted'", "carriage\r", " space", "${UNRESOLVED}", ""];
+use crate::{
+    config::{Config, settings},
+    store,
+};
 
 /// What is good, and what a setting needs beside it to be looked at.
 fn beside(name: &str) -> Vec<(&'static str, &'static str)> {
@@ -71,7 +71,7 @@ fn load_with(name: &str, value: &str) -> Result<(), String> {
 async fn what_cannot_be_meant_is_refused_by_the_name_of_the_setting() {
     let mut wrong = Vec::new();
     let may_be_empty = |name: &str| name == "clerk.other_roles" || name == "clerk.roles.x";
-    for (name, mistakes) in MISTAKES {
+    for (name, mistakes) in MISTAKES.iter().chain(FORMER) {
         let in_any = IN_ANY.iter().filter(|value| !(value.is_empty() && may_be_empty(name)));
         for value in mistakes.iter().chain(in_any) {
             // `${…}` may stand in a password.
@@ -91,7 +91,13 @@ async fn what_cannot_be_meant_is_refused_by_the_name_of_the_setting() {
 #[tokio::test]
 async fn what_can_be_meant_is_accepted() {
     for (name, values) in [
-        ("server.shutdown_timeout_ms", &["0"][..]),
+        ("server.shutdown_timeout", &["0s", "30s", "500ms", "1m"][..]),
+        ("server.shutdown_timeout_ms", &["0", "30000"]),
+        ("cache.lease_ms", &["750"]),
+        ("audit.keep_days", &["90"]),
+        ("audit.keep", &["90d", "24h"]),
+        ("clerk.instances.x.max_lifetime_seconds", &["60"]),
+        ("oidc.x.max_lifetime", &["10m"]),
         ("cache.absent", &["0"]),
         (
             "internal.token.issuer",
@@ -127,43 +133,26 @@ async fn what_can_be_meant_is_accepted() {
 }
 
 #[test]
-fn no_setting_is_forgotten_here_or_in_the_documentation() {
-    let mut settings = BTreeSet::new();
-    settings_below(&mut Vec::new(), &mut settings);
+fn no_setting_is_forgotten_here() {
+    let settings: BTreeSet<String> = settings().into_iter().map(|(name, _)| name).collect();
     let listed: BTreeSet<String> = MISTAKES.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(settings, listed);
-    let documentation = include_str!("../../../../docs/operations.md");
-    for setting in &settings {
-        let last = setting.rsplit('.').next().unwrap_or_default();
-        let last = if last == "x" { "roles.<role>" } else { last };
-        assert!(documentation.contains(&format!("{last}`")), "docs/operations.md says nothing of {setting}");
-    }
 }
 
-/// Finds the settings in what serde says of a field that there is not.
-fn settings_below(path: &mut Vec<String>, settings: &mut BTreeSet<String>) {
-    let nested = path.iter().rev().fold(json!({"?": 1}), |value, name| json!({ name: value }));
-    let error = probe(nested);
-    if let Some(fields) = error.strip_prefix("unknown field `?`, expected ") {
-        for field in fields.split('`').skip(1).step_by(2) {
-            path.push(field.to_owned());
-            settings_below(path, settings);
-            path.pop();
+/// The files of the examples are not there; so much is known of each.
+#[tokio::test]
+async fn every_example_is_one_that_is_accepted() {
+    for (name, example) in settings() {
+        let text = match &example {
+            Value::String(text) => text.clone(),
+            Value::Array(list) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
+            other => other.to_string(),
+        };
+        // Others are needed beside them.
+        let with_others = ["postgres.url", "scopes."].iter().any(|prefix| name.starts_with(prefix));
+        if name.ends_with("_file") || name.split('.').next_back() == Some("x") || with_others {
+            continue;
         }
-        return;
+        assert_eq!(load_with(&name, &text), Ok(()), "{name} = {text}");
     }
-    let inner = path.iter().rev().fold(json!({"x": {"?": 1}}), |value, name| json!({ name: value }));
-    if probe(inner).starts_with("unknown field") {
-        path.push("x".to_owned());
-        settings_below(path, settings);
-        path.pop();
-    } else if path.ends_with(&["roles".to_owned()]) && *path != ["scopes", "x", "roles"] {
-        settings.insert(format!("{}.x", path.join(".")));
-    } else {
-        settings.insert(path.join("."));
-    }
-}
-
-fn probe(value: Value) -> String {
-    serde_json::from_value::<Config>(value).map_or_else(|error| error.to_string(), |_| String::new())
 }

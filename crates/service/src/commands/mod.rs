@@ -12,6 +12,7 @@ mod serve;
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -33,6 +34,7 @@ use crate::{
     memory, output,
     store::{self, StoreKind},
     telemetry,
+    watch::Watched,
 };
 
 pub(crate) use config::check;
@@ -49,6 +51,11 @@ pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error
     if matches!(arguments.command, Command::Openapi) {
         return output::text(&capykeys_http::openapi_json());
     }
+    if let Command::Config(command) = &arguments.command
+        && let Some(printed) = config::reference(command, kinds)
+    {
+        return printed;
+    }
     let config = Config::load(arguments.config.as_deref(), kinds)?;
     arguments.check_scopes(&config.catalogue()?).unwrap_or_else(|error| error.exit());
     if let Command::Rules(command) = &arguments.command {
@@ -58,7 +65,8 @@ pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error
         memory::keep_private()?;
     }
     let telemetry = telemetry_for(&arguments.command, &config)?;
-    telemetry::init(&config.log, telemetry.as_ref())?;
+    let level = telemetry::init(&config.log, telemetry.as_ref())?;
+    let watched = arguments.config.clone().map(|file| watched_level(file, kinds, level));
     let metrics = telemetry.as_ref().map(Telemetry::text);
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
@@ -66,7 +74,9 @@ pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error
         let (config, backend) = (&config, &*backend);
         let app = app::build(config, backend, OpenedFor::Command(config.store.command_timeout()));
         match arguments.command {
-            Command::Serve => serve::run(config, backend, Arc::new(move || metrics.as_ref()?())).await,
+            Command::Serve => {
+                serve::run(config, backend, Arc::new(move || metrics.as_ref()?()), watched).await
+            }
             Command::Migrate => {
                 backend.migrate(host()).await?;
                 output::text("The schema is up to date.\n")
@@ -80,7 +90,7 @@ pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error
             Command::Peppers(command) => {
                 patiently(config, backend, async { peppers::run(&app.await?, &command).await }).await
             }
-            Command::Config(command) => config::run(config, backend, &command),
+            Command::Config(_) => config::run(config, backend),
             Command::Health(command) => health::run(config, command).await,
             Command::Openapi | Command::Rules(_) => Ok(()),
         }
@@ -105,6 +115,12 @@ fn telemetry_for(command: &Command, config: &Config) -> Result<Option<Telemetry>
         }
         _ => None,
     })
+}
+
+/// The level of the log, which is read again when the file changes. All else there needs a restart.
+fn watched_level(file: PathBuf, kinds: &[StoreKind], level: telemetry::Level) -> Watched {
+    let kinds = kinds.to_vec();
+    Watched::new("log.level", vec![file.clone()], move || level.set(&Config::load(Some(&file), &kinds)?.log))
 }
 
 /// Says what a command waits for, where it does not end at once.

@@ -1,6 +1,6 @@
 //! `capykeys serve`
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use capykeys_cache::LONGEST_LEASE;
 use capykeys_http::{Internal, Metrics, Public};
@@ -8,6 +8,7 @@ use capykeys_storage::{Backend, OpenedFor};
 use tokio::{
     runtime::Handle,
     signal::unix::{Signal, SignalKind, signal},
+    sync::Notify,
     time::timeout,
 };
 
@@ -21,6 +22,8 @@ use crate::{
     listeners::Listeners,
     metrics, retention,
     room::Room,
+    tls::{self, Tls},
+    watch::{self, Watched},
 };
 
 /// How long the end may wait until the last uses of keys are recorded.
@@ -29,7 +32,12 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(3);
 const LEAVE_LIMIT: Duration = LONGEST_LEASE.saturating_add(Duration::from_secs(1));
 
 /// Serves until a signal says to stop; then lets requests end.
-pub(crate) async fn run(config: &Config, backend: &dyn Backend, metrics: Metrics) -> Result<(), Error> {
+pub(crate) async fn run(
+    config: &Config,
+    backend: &dyn Backend,
+    metrics: Metrics,
+    watched: Option<Watched>,
+) -> Result<(), Error> {
     // All of it before the store is touched: a mistake must not make an empty one somewhere else.
     super::check(config, backend)?;
     let proof = internal::proof(&config.internal)?;
@@ -58,10 +66,14 @@ pub(crate) async fn run(config: &Config, backend: &dyn Backend, metrics: Metrics
     metrics::observe(sessions, &cache, &uses, peppers.missing());
     let watching = tokio::spawn(peppers.run());
     let Proof { callers, tls, .. } = proof;
+    let server_tls = tls.as_ref().map(|tls| Arc::clone(&tls.server));
+    let watched = watched.into_iter().chain(watched_tls(config, tls)).collect();
     // Before anybody is told that the service is ready: a signal that came earlier would end it at once.
     let mut signals = Signals::listen()?;
+    let rereading = tokio::spawn(watch::run(watched, signals.asked()));
     let room = Room::make(config, backend.files());
-    let (public, internal) = (Public { base_path, management }, Internal { metrics, gateways, callers, tls });
+    let (public, internal) =
+        (Public { base_path, management }, Internal { metrics, gateways, callers, tls: server_tls });
     let mut serving = listeners.serve(config, room, &verdicts, public, internal)?;
     let reason = tokio::select! {
         reason = signals.stop() => reason,
@@ -73,6 +85,7 @@ pub(crate) async fn run(config: &Config, backend: &dyn Backend, metrics: Metrics
         // Nobody is served any more, so nothing is used after this.
         drop(following);
         watching.abort();
+        rereading.abort();
         if let Some(retention) = retention {
             retention.abort();
         }
@@ -91,11 +104,20 @@ pub(crate) async fn run(config: &Config, backend: &dyn Backend, metrics: Metrics
     }
 }
 
+/// The files of TLS, which are read again when they change.
+fn watched_tls(config: &Config, tls: Option<Tls>) -> Option<Watched> {
+    let (settings, tls) = (config.internal.tls.clone()?, tls?);
+    let files = tls::files(&settings);
+    Some(Watched::new("internal.tls", files, move || Ok(tls.read_again(&settings)?)))
+}
+
 /// The signals that the service knows what to do with. Any other ends it as the system has it.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    /// Told at SIGHUP.
+    asked: Arc<Notify>,
 }
 
 impl Signals {
@@ -105,7 +127,13 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            asked: Arc::default(),
         })
+    }
+
+    /// Told whenever somebody asks for files to be read again.
+    fn asked(&self) -> Arc<Notify> {
+        Arc::clone(&self.asked)
     }
 
     /// Waits for one that ends the service.
@@ -116,7 +144,8 @@ impl Signals {
                 _ = self.interrupt.recv() => return "SIGINT",
                 // Most daemons read their configuration again, and none ends.
                 _ = self.hang_up.recv() => {
-                    tracing::warn!("SIGHUP does nothing: settings are read when the service starts");
+                    tracing::info!("SIGHUP: log.level and the files of internal.tls are read again, and nothing else");
+                    self.asked.notify_one();
                 }
             }
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use capykeys_domain::model::ScopeCatalogue;
 use capykeys_gateway::{Gateways, IdentityHeaders};
 use reqwest::header::HeaderName;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, load_rules, rule::broken};
@@ -28,25 +29,32 @@ const MEANT_OTHERWISE: [&str; 14] = [
 ];
 
 /// Authorization of requests behind gateways.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Authorize {
-    /// A file with rules that say what each request needs.
+    /// A file with rules that say what each request behind a gateway needs: see docs/gateways.md.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"/etc/capykeys/rules.toml")]
     pub(crate) rules_file: Option<PathBuf>,
-    /// What the headers are called that say who was let through.
+    /// What the headers are called that name the caller to the upstream.
     pub(crate) headers: Headers,
 }
 
-/// The names of the headers that say who was let through.
-#[derive(Debug, Deserialize, Serialize)]
+/// What the headers are called that name the caller to the upstream.
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Headers {
+    /// The header with the id of the caller's organization.
     pub(crate) organization_id: String,
+    /// The header with the id of the project that a key is for.
     pub(crate) project_id: String,
+    /// The header with the key's id.
     pub(crate) key_id: String,
+    /// The header with the user's id.
     pub(crate) user_id: String,
+    /// The header with the scopes, a space between each two.
     pub(crate) scopes: String,
+    /// The header that says how the caller has signed in.
     pub(crate) auth_source: String,
 }
 

@@ -3,15 +3,15 @@
 use std::{net::SocketAddr, path::Path};
 
 use capykeys_domain::secret::{KeyFormat, PepperId};
+use capykeys_http::Settings;
 use url::Url;
 
 use super::{
-    Clerk, Config, ConfigError, Internal, Keys,
+    Clerk, Config, ConfigError, Internal, Keys, Period,
     rule::{broken, issuer, one, origin, trustworthy, within},
 };
 
-/// An hour, in milliseconds.
-const HOUR: u64 = 3_600_000;
+const MINUTE: Period = Period::millis(60_000);
 /// More would be a mistake, and more than there is memory for.
 const REMEMBERED: usize = 100_000_000;
 
@@ -34,27 +34,28 @@ impl Config {
 
     fn check_numbers(&self) -> Result<(), ConfigError> {
         let (server, postgres, cache) = (&self.server, &self.postgres, &self.cache);
-        within("server.workers", server.workers.get(), 1..=1_024)?;
+        within("server.workers", server.workers.get(), 1..=Settings::MAX_WORKERS)?;
         // Less was meant in seconds.
-        within("server.request_timeout_ms", server.request_timeout_ms, 100..=HOUR)?;
-        within("server.shutdown_timeout_ms", server.shutdown_timeout_ms, 0..=HOUR)?;
-        within("server.drain_ms", server.drain_ms, 0..=HOUR)?;
-        within("server.idle_timeout_ms", server.idle_timeout_ms, 1_000..=HOUR)?;
+        within("server.request_timeout", server.request_timeout, Period::millis(100)..=Period::HOUR)?;
+        within("server.shutdown_timeout", server.shutdown_timeout, Period::ZERO..=Period::HOUR)?;
+        within("server.drain", server.drain, Period::ZERO..=Period::HOUR)?;
+        within("server.idle_timeout", server.idle_timeout, Period::millis(1_000)..=Period::HOUR)?;
         server.base_path()?;
         within("server.max_connections", server.max_connections, 1..=1_000_000)?;
-        within("store.command_timeout_ms", self.store.command_timeout_ms, 100..=HOUR)?;
+        within("store.command_timeout", self.store.command_timeout, Period::millis(100)..=Period::HOUR)?;
         within("postgres.pool_size", postgres.pool_size, 1..=10_000)?;
         within("postgres.lookup_pool_size", postgres.lookup_pool_size, 1..=10_000)?;
-        within("postgres.deadline_ms", postgres.deadline_ms, 10..=60_000)?;
-        within("postgres.connect_timeout_ms", postgres.connect_timeout_ms, 100..=60_000)?;
+        within("postgres.deadline", postgres.deadline, Period::millis(10)..=MINUTE)?;
+        within("postgres.connect_timeout", postgres.connect_timeout, Period::millis(100)..=MINUTE)?;
         // Below, polls would come faster than databases answer; above, DELETE would take too long.
-        within("cache.lease_ms", cache.lease_ms, 50..=5_000)?;
+        within("cache.lease", cache.lease, Period::millis(50)..=Period::millis(5_000))?;
         within("cache.keys", cache.keys.get(), 1..=REMEMBERED)?;
         within("cache.absent", cache.absent, 0..=REMEMBERED)?;
-        within("usage.flush_interval_ms", self.usage.flush_interval_ms.get(), 10..=HOUR)?;
-        within("audit.refusal_interval_ms", self.audit.refusal_interval_ms.get(), 100..=HOUR)?;
+        within("usage.flush_interval", self.usage.flush_interval, Period::millis(10)..=Period::HOUR)?;
+        within("audit.refusal_interval", self.audit.refusal_interval, Period::millis(100)..=Period::HOUR)?;
         // A century: more is for ever, which is said by leaving it out.
-        self.audit.keep_days.map_or(Ok(()), |days| within("audit.keep_days", days.get(), 1..=36_500))
+        let century = Period::days(1)..=Period::days(36_500);
+        self.audit.keep.map_or(Ok(()), |keep| within("audit.keep", keep, century))
     }
 
     fn check_listeners(&self) -> Result<(), ConfigError> {
@@ -150,7 +151,7 @@ impl Internal {
             trustworthy("internal.token.jwks_url", url)?;
         }
         one("internal.token.audience", &token.audience)?;
-        within("internal.token.max_lifetime_seconds", token.max_lifetime_seconds.get(), LIFETIMES)?;
+        within("internal.token.max_lifetime", token.max_lifetime, LIFETIMES)?;
         for (at, subject) in token.subjects.iter().enumerate() {
             if !is_service_account(subject) {
                 let name = format!("internal.token.subjects[{at}]");
@@ -165,7 +166,7 @@ impl Internal {
 }
 
 /// Ten seconds to a year: no token lives for less, and no other stolen one should for more.
-pub(super) const LIFETIMES: std::ops::RangeInclusive<u32> = 10..=31_536_000;
+pub(super) const LIFETIMES: std::ops::RangeInclusive<Period> = Period::millis(10_000)..=Period::days(365);
 
 /// `system:serviceaccount:` and two names as Kubernetes has them (RFC 1123).
 fn is_service_account(subject: &str) -> bool {
@@ -201,7 +202,7 @@ impl Clerk {
             if let Some(audience) = &settings.audience {
                 one(&name("audience"), audience)?;
             }
-            within(&name("max_lifetime_seconds"), settings.max_lifetime_seconds.get(), LIFETIMES)?;
+            within(&name("max_lifetime"), settings.max_lifetime, LIFETIMES)?;
             for (at, party) in settings.authorized_parties.iter().enumerate() {
                 origin(&name(&format!("authorized_parties[{at}]")), party)?;
             }

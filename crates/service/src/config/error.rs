@@ -3,6 +3,8 @@
 
 use std::{fs, io, path::Path};
 
+use super::values::below;
+
 /// What is wrong with the configuration.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
@@ -27,10 +29,7 @@ fn describe(error: &config::ConfigError, key: Option<&str>) -> String {
             None => format!("one value must be {}", plain(expected)),
         },
         NotFound(name) => format!("`{name}` is missing"),
-        // The only text of serde's that names no value but a key, or none at all.
-        Message(text) if text.starts_with("unknown field") || text.starts_with("missing field") => {
-            text.clone()
-        }
+        Message(text) if text.starts_with("unknown field") => unknown_setting(text, key),
         Message(text) if key.is_some() && text.contains(EXPECTED) => {
             // What stands behind the last of these words is the program's own.
             let expected = text.rsplit(EXPECTED).next().unwrap_or_default();
@@ -44,6 +43,26 @@ fn describe(error: &config::ConfigError, key: Option<&str>) -> String {
 }
 
 const EXPECTED: &str = ", expected ";
+
+/// What serde says of a field that there is not, for people: with the nearest of those that there are. It is the only
+/// text of serde's that names no value but keys.
+pub(super) fn unknown_setting(text: &str, section: Option<&str>) -> String {
+    let mut names = text.split('`').skip(1).step_by(2);
+    let unknown = names.next().unwrap_or_default();
+    let name = |name: &str| section.map_or_else(|| name.to_owned(), |section| below(section, name));
+    let there_are: Vec<_> = names.collect();
+    let alike = there_are.iter().map(|other| (strsim::jaro(unknown, other), *other));
+    let nearest =
+        alike.filter(|(likeness, _)| *likeness > 0.7).max_by(|one, other| one.0.total_cmp(&other.0));
+    match nearest {
+        Some((_, nearest)) => {
+            format!("there is no setting `{}`: did you mean `{}`?", name(unknown), name(nearest))
+        }
+        None => {
+            format!("there is no setting `{}`, but there are `{}`", name(unknown), there_are.join("`, `"))
+        }
+    }
+}
 
 /// What serde calls a type, for people.
 fn plain(expected: &str) -> &str {
@@ -61,11 +80,11 @@ fn form(key: &str) -> &'static str {
         Some("listen" | "grpc_listen") => {
             "an IP address and a port, such as `127.0.0.1:8080` or `[::1]:8080`"
         }
-        Some("jwks_url") => "a URL",
+        Some("jwks_url" | "otlp_endpoint") => "a URL",
         Some("callers") => "`loopback`, `token` or `certificate`",
         Some("provisioning") => "`auto` or `registered`",
         Some("format") => "`pretty` or `json`",
-        Some(_) if key.contains("_ms") || key.contains("size") || key.contains("max_") => "a whole number",
+        Some(_) if key.contains("size") || key.contains("max_") => "a whole number",
         _ => "as docs/operations.md says",
     }
 }

@@ -3,25 +3,33 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use capykeys_domain::secret::KeyFormat;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Secret;
 
+/// For the example: nobody has this one.
+const EXAMPLE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
 /// Keys and their peppers.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Keys {
     /// What every key begins with.
     pub(crate) prefix: String,
     /// The name of the pepper that new keys are hashed with.
     pub(crate) pepper_id: String,
-    /// That pepper: 32 bytes as 64 hexadecimal digits.
+    /// The pepper that new keys are hashed with: 32 bytes as 64 hexadecimal digits (`openssl rand -hex 32`). Made by the embedded store unless it
+    /// is set.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = EXAMPLE)]
     pub(crate) pepper: Option<Secret>,
-    /// A file with the same.
+    /// Instead of `pepper`, a file with it. It is read at the start alone.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"/etc/capykeys/pepper")]
     pub(crate) pepper_file: Option<PathBuf>,
-    /// Peppers that older keys were hashed with, by their names.
+    /// Peppers that older keys were hashed with, by their names. In the environment a name stands in small letters:
+    /// `CAPYKEYS__KEYS__OLDER_PEPPERS__v1__SECRET`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) older_peppers: BTreeMap<String, OlderPepper>,
 }
@@ -39,13 +47,16 @@ impl Default for Keys {
 }
 
 /// A pepper that new keys are not hashed with any more.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct OlderPepper {
-    /// 32 bytes as 64 hexadecimal digits.
+    /// A pepper that older keys were hashed with. In the environment its name stands in small letters
+    /// (`CAPYKEYS__KEYS__OLDER_PEPPERS__v1__SECRET`); one with capital letters can be set in the file alone.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = EXAMPLE)]
     pub(crate) secret: Option<Secret>,
-    /// A file with the same.
+    /// Instead of `secret`, a file with it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"/etc/capykeys/older-pepper")]
     pub(crate) secret_file: Option<PathBuf>,
 }

@@ -8,9 +8,12 @@ mod callers;
 mod check;
 mod clerk;
 mod error;
+mod former;
 mod forms;
 mod keys;
 mod oidc;
+mod period;
+mod reference;
 mod roles;
 mod rule;
 mod rules;
@@ -28,6 +31,7 @@ use std::{
 };
 
 use config::{Environment, File, FileFormat};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use audit::Audit;
@@ -38,6 +42,11 @@ pub(crate) use clerk::{Clerk, Instance};
 pub(crate) use error::ConfigError;
 pub(crate) use keys::Keys;
 pub(crate) use oidc::Provider;
+pub(crate) use period::Period;
+#[cfg(test)]
+pub(crate) use reference::tests::settings;
+pub(crate) use reference::{example, schema_with};
+pub(crate) use rule::HIDDEN_QUERY;
 pub(crate) use rules::load as load_rules;
 pub(crate) use scopes::Scopes;
 pub(crate) use secret::Secret;
@@ -45,12 +54,13 @@ pub(crate) use server::{Internal, Log, LogFormat, Server};
 pub(crate) use storage::{Postgres, Sqlite, Store};
 pub(crate) use telemetry::Telemetry;
 pub(crate) use usage::Usage;
-pub(crate) use values::check_numbers;
+pub(crate) use values::{MAY_BE_EMPTY, below, check_numbers};
 
+use self::former::Former;
 use crate::store::{OwnStore, StoreKind, take_own};
 
 /// Everything that can be set. `docs/operations.md` explains each.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     pub(crate) server: Server,
@@ -96,14 +106,21 @@ impl Config {
         kinds: &[StoreKind],
     ) -> Result<Self, ConfigError> {
         values::check_names(variables.keys().map(String::as_str), kinds)?;
-        let mut builder = config::Config::builder();
+        let (source, mut former) = (config::Config::builder, Former::default());
+        let mut layers = source();
         if let Some(path) = file {
-            builder =
-                builder.add_source(File::from_str(&error::read_toml("--config", path)?, FileFormat::Toml));
+            let text = error::read_toml("--config", path)?;
+            let written = source().add_source(File::from_str(&text, FileFormat::Toml)).build();
+            layers = layers.add_source(former.renamed(written)?);
         }
         let environment = Environment::with_prefix("CAPYKEYS").prefix_separator("__").separator("__");
-        let merged = builder.add_source(environment.source(Some(variables))).build();
-        let mut merged = merged.map_err(|error| ConfigError::unusable(&error))?;
+        let environment = source().add_source(environment.source(Some(variables))).build();
+        let merged = layers.add_source(former.renamed(environment)?).build();
+        let merged = merged.map_err(|error| ConfigError::unusable(&error))?;
+        Self::read(merged, kinds).map_err(|error| former.as_written(error))
+    }
+
+    fn read(mut merged: config::Config, kinds: &[StoreKind]) -> Result<Self, ConfigError> {
         values::check("", &merged.cache)?;
         let own_store = take_own(&mut merged, kinds)?;
         let written = merged.cache.clone();
@@ -121,132 +138,4 @@ impl Config {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{collections::HashMap, io::Write};
-
-    use super::*;
-
-    fn load(file: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let mut path = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
-        path.write_all(file.as_bytes()).unwrap();
-        let variables: HashMap<String, String> =
-            environment.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Config::layered(Some(path.path()), variables, &[])
-    }
-
-    #[test]
-    fn without_anything_the_embedded_store_is_served_on_loopback() {
-        let config = load("", &[]).unwrap();
-        assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
-        assert_eq!(config.store.kind, "sqlite");
-        assert_eq!(config.keys.prefix, "capy_live_");
-    }
-
-    #[test]
-    fn the_environment_goes_before_the_file() {
-        let file = "[server]\nlisten = '127.0.0.1:1'\nworkers = 3\n";
-        let config = load(file, &[("CAPYKEYS__SERVER__LISTEN", "127.0.0.1:2")]).unwrap();
-        assert_eq!((config.server.listen.port(), config.server.workers.get()), (2, 3));
-    }
-
-    #[test]
-    fn misspelt_keys_are_refused_by_name() {
-        let unknown = [
-            load("[server]\nlistne = '127.0.0.1:1'\n", &[]),
-            load("[sever]\nlisten = '127.0.0.1:1'\n", &[]),
-            load("", &[("CAPYKEYS__KEYS__PEPER", "x")]),
-        ];
-        for (result, name) in unknown.into_iter().zip(["listne", "sever", "peper"]) {
-            let error = result.unwrap_err().to_string();
-            assert!(error.contains(name), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_secret_in_the_wrong_place_is_not_repeated() {
-        let misplaced = [
-            load("[keys]\npepper = hush\n", &[]),
-            load("[keys]\npepper = 'hush\n", &[]),
-            load("keys = 'hush'\n", &[]),
-            load("", &[("CAPYKEYS__KEYS", "hush")]),
-            load("", &[("CAPYKEYS__POSTGRES", "postgres://u:hush@h/d")]),
-            load("", &[("CAPYKEYS__KEYS__OLDER_PEPPERS__A", "hush")]),
-            load("", &[("CAPYKEYS__SERVER__WORKERS", "hush")]),
-            load("", &[("CAPYKEYS__SERVER__LISTEN", "hush")]),
-            load("", &[("CAPYKEYS__STORE__KIND", "hush")]),
-        ];
-        for (index, result) in misplaced.into_iter().enumerate() {
-            let error = result.unwrap_err().to_string();
-            assert!(!error.contains("hush") && !error.contains('\n'), "{index}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_mistake_in_the_file_is_told_by_its_place() {
-        let error = load("[server]\n\nlisten = = 1\n", &[]).unwrap_err().to_string();
-        assert!(error.contains("line 3"), "{error}");
-    }
-
-    #[test]
-    fn secrets_of_digits_stay_texts() {
-        let digits = "1".repeat(64);
-        let config = load("", &[("CAPYKEYS__KEYS__PEPPER", &digits)]).unwrap();
-        assert_eq!(config.keys.pepper.unwrap().expose(), digits);
-    }
-
-    #[test]
-    fn clerk_instances_can_be_set_from_the_environment() {
-        let config = load(
-            "",
-            &[
-                ("CAPYKEYS__CLERK__INSTANCES__DEV__ISSUER", "https://dev.example"),
-                ("CAPYKEYS__CLERK__INSTANCES__DEV__JWKS_URL", "https://dev.example/jwks"),
-                (
-                    "CAPYKEYS__CLERK__INSTANCES__DEV__AUTHORIZED_PARTIES",
-                    "https://a.example, https://b.example",
-                ),
-            ],
-        )
-        .unwrap();
-        assert_eq!(
-            config.clerk.instances["dev"].authorized_parties,
-            ["https://a.example", "https://b.example"]
-        );
-    }
-
-    #[test]
-    fn roles_can_be_set_in_the_file_and_from_the_environment() {
-        let file = "[clerk.roles]\n'org:billing' = ['projects:read']\n";
-        let environment = [
-            ("CAPYKEYS__CLERK__ROLES__GUEST", "jobs:read, schema:read"),
-            ("CAPYKEYS__CLERK__OTHER_ROLES", ""),
-        ];
-        let config = load(file, &environment).unwrap();
-        let table = config.role_table(&config.catalogue().unwrap()).unwrap();
-        let rows: Vec<_> =
-            table.rows().iter().map(|(role, scopes)| (role.as_str(), scopes.iter().len())).collect();
-        assert_eq!(rows, [("org:admin", 1), ("org:billing", 1), ("org:guest", 2)]);
-        assert_eq!(table.others().iter().len(), 0);
-    }
-
-    #[test]
-    fn no_query_of_a_url_is_printed() {
-        let file = "[internal]\ncallers = 'token'\n[internal.token]\nissuer = 'https://issuer.example'\n\
-                    audience = 'capykeys'\njwks_url = 'https://issuer.example/jwks?token=hush'\n\
-                    [clerk.instances.a]\nissuer = 'https://clerk.example'\n\
-                    jwks_url = 'https://clerk.example/jwks?token=hush'\n";
-        let printed = toml::to_string(&load(file, &[]).unwrap()).unwrap();
-        assert!(printed.contains("https://clerk.example/jwks?redacted"), "{printed}");
-        assert!(!printed.contains("hush"), "{printed}");
-    }
-
-    #[test]
-    fn neither_debug_nor_the_printed_form_shows_a_secret() {
-        let file = "[store]\nkind = 'postgres'\n[keys]\npepper = 'hush-pepper'\n[keys.older_peppers.a]\nsecret = 'hush-older'\n\
-                    [postgres]\nurl = 'postgres://u:hush-password@h/d'\n";
-        let config = load(file, &[]).unwrap();
-        for text in [format!("{config:?}"), toml::to_string(&config).unwrap()] {
-            assert!(!text.contains("hush"), "{text}");
-        }
-    }
-}
+mod tests;

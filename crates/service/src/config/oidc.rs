@@ -1,53 +1,61 @@
 //! Sessions at OpenID providers.
 
-use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use capykeys_domain::model::{ClerkOrganizationId, Role};
 use capykeys_oidc::{Algorithm, ClaimPath, OrganizationSource, ProviderSettings, PublicKeySource, TokenType};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    ConfigError,
+    ConfigError, Period,
     check::LIFETIMES,
-    forms::{list, whole_seconds},
+    forms::list,
     rule::{self, broken, issuer, one, trustworthy, within},
 };
 
 /// One OpenID provider.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Provider {
-    /// The tokens' `iss`, such as `https://id.example.com/realms/acme`.
+    /// The tokens' `iss`, to the letter.
+    #[schemars(example = &"https://id.example.com/realms/acme")]
     pub(crate) issuer: String,
-    /// What may be in the tokens' `aud`.
+    /// What may be in the tokens' `aud`; with commas in the environment, as all lists.
+    #[schemars(example = ["capykeys"])]
     #[serde(deserialize_with = "list")]
     pub(crate) audiences: Vec<String>,
-    /// Where its public keys are, where its metadata are not to say.
+    /// Where its public keys are; found by the issuer's metadata unless it is set.
+    #[schemars(example = &"https://id.example.com/realms/acme/jwks")]
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "rule::serialize_shown")]
     pub(crate) jwks_url: Option<Url>,
-    /// Or a file with its public key (PEM).
+    /// Instead, a file with its public key (PEM).
+    #[schemars(example = &"/etc/capykeys/provider.pem")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) pem_file: Option<PathBuf>,
     /// What tokens may be signed with.
     #[serde(default = "algorithms", deserialize_with = "list")]
     pub(crate) algorithms: Vec<String>,
-    /// The tokens' `typ`; `none` where they have none.
+    /// The tokens' `typ`: `at+jwt`, `JWT`, or `none` where they have none.
     #[serde(default = "types", deserialize_with = "list")]
     pub(crate) types: Vec<String>,
-    /// The clients (`azp`, `client_id`) whose tokens are accepted; all where it is empty.
+    /// Ids of the clients (`azp`, `client_id`) whose tokens are accepted; all unless it is set.
+    #[schemars(example = ["console"])]
     #[serde(default, deserialize_with = "list")]
     pub(crate) authorized_parties: Vec<String>,
-    /// How long a token may live, from its `iat` to its `exp`.
-    #[serde(default = "max_lifetime_seconds")]
-    pub(crate) max_lifetime_seconds: NonZeroU32,
+    /// How long a token may live, from its `iat` to its `exp`: `10s` to `365d`.
+    #[serde(default = "max_lifetime")]
+    pub(crate) max_lifetime: Period,
     /// The claim with the user's id.
     #[serde(default = "user_claim")]
     pub(crate) user_claim: String,
-    /// The one organization that the provider is for.
+    /// The id of the one organization that the provider is for.
+    #[schemars(example = &"acme")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) organization: Option<String>,
-    /// Or the claim with the organization's id.
+    /// Where the provider is for several, the claim with the organization's id; `org_id` unless it is set.
+    #[schemars(example = &"org_id")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) organization_claim: Option<String>,
     /// The claim with the organization's name.
@@ -56,8 +64,9 @@ pub(crate) struct Provider {
     /// The claim with the names of the user's roles.
     #[serde(default = "roles_claim")]
     pub(crate) roles_claim: String,
-    /// What roles of the provider are here.
+    /// What a role of the provider is here.
     #[serde(default)]
+    #[schemars(example = BTreeMap::from([("Capy Admins", "org:admin")]))]
     pub(crate) roles: BTreeMap<String, String>,
 }
 
@@ -69,8 +78,8 @@ fn types() -> Vec<String> {
     vec!["at+jwt".to_owned()]
 }
 
-fn max_lifetime_seconds() -> NonZeroU32 {
-    whole_seconds(ProviderSettings::DEFAULT_MAX_LIFETIME)
+fn max_lifetime() -> Period {
+    ProviderSettings::DEFAULT_MAX_LIFETIME.into()
 }
 
 fn user_claim() -> String {
@@ -111,7 +120,7 @@ impl Provider {
         if let Some(url) = &self.jwks_url {
             trustworthy(&name("jwks_url"), url)?;
         }
-        within(&name("max_lifetime_seconds"), self.max_lifetime_seconds.get(), LIFETIMES)?;
+        within(&name("max_lifetime"), self.max_lifetime, LIFETIMES)?;
         for (setting, texts) in
             [("audiences", &self.audiences), ("authorized_parties", &self.authorized_parties)]
         {
@@ -128,7 +137,7 @@ impl Provider {
             algorithms: each(&name("algorithms"), &self.algorithms, algorithm)?,
             types: each(&name("types"), &self.types, token_type)?,
             authorized_parties: self.authorized_parties.clone(),
-            max_lifetime: Duration::from_secs(self.max_lifetime_seconds.get().into()),
+            max_lifetime: self.max_lifetime.duration(),
             user: claim("user_claim", &self.user_claim)?,
             organization: match (&self.organization, &self.organization_claim) {
                 (Some(_), Some(_)) => {

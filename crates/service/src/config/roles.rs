@@ -6,12 +6,13 @@ use capykeys_domain::{
     model::{Role, Scope, ScopeCatalogue, ScopeSet},
     policy::RoleTable,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Clerk, ConfigError, forms::list};
 
 /// Names of scopes: a list, or a text with commas.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(transparent)]
 pub(crate) struct ScopeNames(#[serde(deserialize_with = "list")] Vec<String>);
 

@@ -21,13 +21,7 @@ where
     if range.contains(&value) {
         return Ok(());
     }
-    let unit = match name.rsplit('_').next() {
-        Some("ms") => " (milliseconds)",
-        Some("seconds") => " (seconds)",
-        Some("days") => " (days)",
-        _ => "",
-    };
-    Err(broken(name, format_args!("must be from {} to {}{unit}", range.start(), range.end())))
+    Err(broken(name, format_args!("must be from {} to {}", range.start(), range.end())))
 }
 
 /// One name or address, of which nothing shows that several, a pattern or another notation was meant.
@@ -87,6 +81,9 @@ pub(super) fn origin(name: &str, text: &str) -> Result<(), ConfigError> {
     }
     Ok(())
 }
+
+/// What is shown instead of a URL's query, in which a secret may be.
+pub(crate) const HIDDEN_QUERY: &str = "?redacted";
 
 /// For a URL that may have a secret in it.
 #[expect(clippy::ref_option, reason = "serde calls it so")]

@@ -36,7 +36,11 @@ pub(crate) fn load(
     let name = path.display();
     let file: File = toml::from_str(&text).map_err(|error: toml::de::Error| {
         let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-        ConfigError::Invalid(format!("{name}, line {line}: {}", error.message()))
+        let reason = match error.message() {
+            unknown if unknown.starts_with("unknown field") => error::unknown_setting(unknown, None),
+            reason => reason.to_owned(),
+        };
+        ConfigError::Invalid(format!("{name}, line {line}: {reason}"))
     })?;
     if file.rules.is_empty() {
         return Err(ConfigError::Invalid(format!("{name} has no [[rules]]: nobody would be let through")));

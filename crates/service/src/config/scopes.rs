@@ -6,6 +6,7 @@ use capykeys_domain::{
     model::{Role, Scope, ScopeCatalogue, ScopeDefinition},
     policy::RoleTable,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Config, ConfigError, forms::list, rule::broken};
@@ -14,20 +15,23 @@ use super::{Config, ConfigError, forms::list, rule::broken};
 const EVERY_OTHER_ROLE: &str = "*";
 
 /// The scopes that there are, by their names; `*` is always one.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Scopes(BTreeMap<String, ScopeSettings>);
 
 /// One scope.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 struct ScopeSettings {
-    /// What it is good for, for people.
+    /// What the scope is good for, for people: up to 200 characters. The section replaces the whole catalogue of
+    /// scopes, and is best in the file, since a variable's name holds no colon.
+    #[schemars(example = &"Read invoices.")]
     description: String,
     /// Whether a key of one project may carry it.
     project: bool,
-    /// The roles whose sessions are granted it, besides what `clerk.roles` and `clerk.other_roles` say;
-    /// `*` is every role without a row of its own.
+    /// The roles whose sessions are granted it, besides what `clerk.roles` and `clerk.other_roles` say; `*` is every
+    /// role without a row of its own.
+    #[schemars(example = ["org:billing"])]
     #[serde(deserialize_with = "list", skip_serializing_if = "Vec::is_empty")]
     roles: Vec<String>,
 }

@@ -2,17 +2,21 @@
 
 use std::{fmt, fs, path::Path};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use super::ConfigError;
 
 /// A text that is never shown: not under `{:?}`, not when the configuration is printed.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub(crate) struct Secret(Zeroizing<String>);
+pub(crate) struct Secret(#[schemars(with = "String")] Zeroizing<String>);
 
 impl Secret {
+    /// What is shown instead.
+    pub(crate) const HIDDEN: &str = "[redacted]";
+
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
@@ -42,12 +46,12 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
+        f.write_str(Self::HIDDEN)
     }
 }
 
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("[redacted]")
+        serializer.serialize_str(Self::HIDDEN)
     }
 }

@@ -7,35 +7,39 @@ use std::{
 };
 
 use capykeys_http::{BasePath, Settings};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use super::{Authorize, Callers, ClusterToken, ConfigError, InternalTls, forms::whole_millis, rule::broken};
+use super::{Authorize, Callers, ClusterToken, ConfigError, InternalTls, Period, rule::broken};
 
 /// The listener of the API.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Server {
-    /// Where to listen; port 0 takes any free one.
+    /// Where the API listens; port 0 takes a free one.
     pub(crate) listen: SocketAddr,
-    /// Below which path the API is served, such as `/api/keys`; at the root where it is empty.
+    /// Below which path the API is served; health is served at the root too. Leave it out where a gateway strips the
+    /// prefix.
+    #[schemars(example = &"/api/keys")]
     pub(crate) base_path: String,
-    /// Threads that serve requests.
+    /// Threads that serve requests, up to 512.
+    #[schemars(example = 4, extend("x-default" = "the number of cores"))]
     pub(crate) workers: NonZeroUsize,
-    /// How long a request may take, its body included, in milliseconds.
-    pub(crate) request_timeout_ms: u64,
-    /// How long everything is still served after SIGTERM, while the server is not ready, in
-    /// milliseconds: as long as load balancers take to send nothing more.
-    pub(crate) drain_ms: u64,
-    /// How long requests may take to end after that, in milliseconds.
-    pub(crate) shutdown_timeout_ms: u64,
-    /// How long a connection may wait for its next request, in milliseconds. Longer than load
-    /// balancers keep theirs, so that none sends a request into a connection that is being closed.
-    pub(crate) idle_timeout_ms: u64,
+    /// How long a request may take, its body included: `100ms` to `1h`.
+    pub(crate) request_timeout: Period,
+    /// How long everything is still served after SIGTERM, while the server is not ready: as long as load balancers
+    /// take to send nothing more.
+    pub(crate) drain: Period,
+    /// How long requests may take to end after that; `0s` ends them at once.
+    pub(crate) shutdown_timeout: Period,
+    /// How long a connection may wait for its next request: longer than load balancers keep theirs, so that none sends
+    /// a request into a connection that is being closed.
+    pub(crate) idle_timeout: Period,
     /// How many connections each listener keeps open at once, as far as the system allows.
     pub(crate) max_connections: usize,
-    /// Whether the system may write the process's memory, keys and peppers in it, to a file when it
-    /// crashes, and others of the same user may look into it.
+    /// Whether the system may write the process's memory, keys and peppers in it, to a file when it crashes, and others
+    /// of the same user may look into it.
     pub(crate) core_dumps: bool,
 }
 
@@ -46,12 +50,12 @@ impl Default for Server {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             base_path: String::new(),
             workers: NonZeroUsize::new(defaults.workers).unwrap_or(NonZeroUsize::MIN),
-            request_timeout_ms: whole_millis(defaults.request_timeout),
+            request_timeout: defaults.request_timeout.into(),
             // Kubernetes takes a second or two to remove an endpoint everywhere, clouds' load
             // balancers some more.
-            drain_ms: 5_000,
-            shutdown_timeout_ms: whole_millis(defaults.shutdown_timeout),
-            idle_timeout_ms: whole_millis(defaults.idle_timeout),
+            drain: Period::millis(5_000),
+            shutdown_timeout: defaults.shutdown_timeout.into(),
+            idle_timeout: defaults.idle_timeout.into(),
             max_connections: defaults.max_connections,
             core_dumps: false,
         }
@@ -69,37 +73,38 @@ impl Server {
     }
 
     pub(crate) const fn request_timeout(&self) -> Duration {
-        Duration::from_millis(self.request_timeout_ms)
+        self.request_timeout.duration()
     }
 
     pub(crate) const fn idle_timeout(&self) -> Duration {
-        Duration::from_millis(self.idle_timeout_ms)
+        self.idle_timeout.duration()
     }
 
     pub(crate) const fn drain(&self) -> Duration {
-        Duration::from_millis(self.drain_ms)
+        self.drain.duration()
     }
 
     pub(crate) const fn shutdown_timeout(&self) -> Duration {
-        Duration::from_millis(self.shutdown_timeout_ms)
+        self.shutdown_timeout.duration()
     }
 }
 
 /// The listener for the cluster alone: keep it off the internet.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Internal {
-    /// Where to listen; port 0 takes any free one.
+    /// Where keys are verified, gateways ask and `/metrics` is served; port 0 takes a free one.
     pub(crate) listen: SocketAddr,
-    /// Where to listen for Envoy's gRPC; nowhere unless it is set. Port 0 takes any free one.
+    /// Where Envoy asks over gRPC; nowhere unless it is set. Port 0 takes a free one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"127.0.0.1:8082")]
     pub(crate) grpc_listen: Option<SocketAddr>,
-    /// How its callers prove themselves.
+    /// How callers there prove themselves.
     pub(crate) callers: Callers,
-    /// The tokens with which they do.
+    /// The cluster's tokens, for `callers = "token"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) token: Option<ClusterToken>,
-    /// TLS, with which they do where it asks for certificates.
+    /// TLS, which asks for certificates with `callers = "certificate"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls: Option<InternalTls>,
     /// How requests behind gateways are authorized.
@@ -120,12 +125,13 @@ impl Default for Internal {
 }
 
 /// The log, on standard error.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Log {
     /// How a line looks.
     pub(crate) format: LogFormat,
-    /// What is logged: a level, and the levels of targets, such as `info,capykeys_jwks=debug`.
+    /// What is logged: `off`, `error`, `warn`, `info`, `debug` or `trace`, and behind it levels of targets, such as
+    /// `info,capykeys_jwks=debug`. It is read again from the file when that changes, and at SIGHUP.
     pub(crate) level: String,
 }
 
@@ -181,7 +187,7 @@ impl Default for Log {
 }
 
 /// How a log line looks.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LogFormat {
     /// For people.

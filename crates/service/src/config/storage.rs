@@ -3,40 +3,43 @@
 use std::{path::PathBuf, time::Duration};
 
 use capykeys_postgres::{PostgresSettings, UrlSource};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Secret, forms::whole_millis};
+use super::{ConfigError, Period, Secret};
 
 /// Which store is used.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Store {
+    /// Which store is used: `sqlite` or `postgres`, or one that the program brings with it.
     pub(crate) kind: String,
-    /// How long an operator's command waits for the store, operation by operation, in milliseconds.
-    /// Whoever gave it can wait longer than a request.
-    pub(crate) command_timeout_ms: u64,
+    /// How long `capykeys keys` and `organizations` wait for the store, operation by operation: `100ms` to `1h`.
+    pub(crate) command_timeout: Period,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Self { kind: "sqlite".to_owned(), command_timeout_ms: 30_000 }
+        Self { kind: "sqlite".to_owned(), command_timeout: Period::millis(30_000) }
     }
 }
 
 impl Store {
     pub(crate) const fn command_timeout(&self) -> Duration {
-        Duration::from_millis(self.command_timeout_ms)
+        self.command_timeout.duration()
     }
 }
 
 /// The embedded store.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Sqlite {
     /// The folder with the database and, unless one is configured, the pepper.
     pub(crate) directory: PathBuf,
-    /// A file that the first key is written to, instead of being printed.
+    /// A file, of mode 0600 and not there yet, that the first key is written to instead of being printed: for where
+    /// standard output is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"first.key")]
     pub(crate) first_key_file: Option<PathBuf>,
 }
 
@@ -47,25 +50,27 @@ impl Default for Sqlite {
 }
 
 /// PostgreSQL.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Postgres {
-    /// Such as `postgres://user:password@host/database?sslmode=verify-full`.
+    /// Where the database is. TLS with a verified certificate unless `sslmode` says otherwise. For
+    /// `store.kind = "postgres"`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"postgres://user:password@host/database")]
     pub(crate) url: Option<Secret>,
-    /// A file with the same.
+    /// Instead of `url`, a file with it. It is read again when PostgreSQL does not accept the password.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"/etc/capykeys/database-url")]
     pub(crate) url_file: Option<PathBuf>,
     /// Connections kept open at most for managing keys.
     pub(crate) pool_size: usize,
-    /// Connections kept open at most for looking up keys that are not remembered. Of their own, so
-    /// that neither kind of request takes the other's.
+    /// Connections kept open at most for looking up keys that are not remembered; two more follow the change feed.
     pub(crate) lookup_pool_size: usize,
-    /// How long one operation may take, waiting for a connection included, in milliseconds.
-    pub(crate) deadline_ms: u64,
-    /// How long opening a connection may take, in milliseconds. It goes on while operations come and go.
-    pub(crate) connect_timeout_ms: u64,
-    /// Whether `serve` brings the schema up to date before it serves.
+    /// How long one operation may take, waiting for a connection included: `10ms` to `1m`.
+    pub(crate) deadline: Period,
+    /// How long opening a connection may take, `100ms` to `1m`; requests do not wait for it longer than their deadline.
+    pub(crate) connect_timeout: Period,
+    /// Whether the schema is brought up to date before serving.
     pub(crate) migrate_at_start: bool,
 }
 
@@ -77,8 +82,8 @@ impl Default for Postgres {
             url_file: None,
             pool_size: defaults.pool_size,
             lookup_pool_size: 8,
-            deadline_ms: whole_millis(defaults.deadline),
-            connect_timeout_ms: whole_millis(defaults.connect_timeout),
+            deadline: defaults.deadline.into(),
+            connect_timeout: defaults.connect_timeout.into(),
             migrate_at_start: false,
         }
     }

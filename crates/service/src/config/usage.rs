@@ -1,29 +1,27 @@
 //! How the uses of keys are recorded.
 
-use std::{num::NonZeroU64, time::Duration};
-
 use capykeys_usage::UsageSettings;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::forms::whole_millis;
+use super::Period;
 
 /// When keys were last used.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Usage {
-    /// How often the uses of keys are recorded, in milliseconds.
-    pub(crate) flush_interval_ms: NonZeroU64,
+    /// How often `last_used_at` of the keys that were used is written: `10ms` to `1h`.
+    pub(crate) flush_interval: Period,
 }
 
 impl Default for Usage {
     fn default() -> Self {
-        let interval = whole_millis(UsageSettings::default().interval);
-        Self { flush_interval_ms: NonZeroU64::new(interval).unwrap_or(NonZeroU64::MIN) }
+        Self { flush_interval: UsageSettings::default().interval.into() }
     }
 }
 
 impl From<&Usage> for UsageSettings {
     fn from(usage: &Usage) -> Self {
-        Self { interval: Duration::from_millis(usage.flush_interval_ms.get()), ..Self::default() }
+        Self { interval: usage.flush_interval.duration(), ..Self::default() }
     }
 }

@@ -6,11 +6,11 @@ use std::collections::HashSet;
 use config::{Value, ValueKind};
 use serde_json::Value as Json;
 
-use super::ConfigError;
+use super::{ConfigError, reference};
 use crate::store::StoreKind;
 
 /// Settings of these names may be empty: a role may be granted nothing.
-const MAY_BE_EMPTY: [&str; 2] = ["clerk.other_roles", "clerk.roles."];
+pub(crate) const MAY_BE_EMPTY: [&str; 2] = ["clerk.other_roles", "clerk.roles."];
 /// May hold a password, in which everything can be meant.
 const PASSWORDS: [&str; 1] = ["postgres.url"];
 /// What comes before the id in the name of a variable for an older pepper.
@@ -60,12 +60,17 @@ fn emptiness(name: &str) -> Result<(), ConfigError> {
     Err(refused(name, "is empty: give it a value, or leave it out where its default is meant"))
 }
 
-/// Refuses what was taken for a number and is none: `true` for 1, 1.5 for 2.
+/// Refuses what was taken for a number and is none: `true` for 1, 1.5 for 2 where it has to be a whole one.
 pub(crate) fn check_numbers(name: &str, written: &Value, read: &Json) -> Result<(), ConfigError> {
     match (&written.kind, read) {
         (ValueKind::Table(table), Json::Object(read)) => table.iter().try_for_each(|(key, value)| {
             read.get(key).map_or(Ok(()), |read| check_numbers(&below(name, key), value, read))
         }),
+        (ValueKind::Boolean(_), Json::Number(number)) if number.is_f64() => {
+            Err(refused(name, "must be a number"))
+        }
+        // A share.
+        (_, Json::Number(number)) if number.is_f64() => Ok(()),
         (ValueKind::String(text), Json::Number(_)) if text.parse::<i128>().is_err() => {
             Err(refused(name, "must be a whole number"))
         }
@@ -76,7 +81,7 @@ pub(crate) fn check_numbers(name: &str, written: &Value, read: &Json) -> Result<
     }
 }
 
-fn below(name: &str, key: &str) -> String {
+pub(crate) fn below(name: &str, key: &str) -> String {
     if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") }
 }
 
@@ -94,13 +99,16 @@ pub(super) fn check_names<'a>(
     names: impl Iterator<Item = &'a str>,
     kinds: &[StoreKind],
 ) -> Result<(), ConfigError> {
+    let own = kinds.iter().map(|kind| kind.name().to_owned());
+    let sections = reference::sections().into_iter().chain(own);
+    let sections: Vec<_> = sections.map(|name| format!("{}_", name.to_ascii_uppercase())).collect();
     let mut known = HashSet::new();
     for name in names {
         let upper = name.to_ascii_uppercase();
         // Names are read as lower case, so this id would not be what it says.
         let id = upper.strip_prefix(OLDER_PEPPERS).and_then(|rest| name.get(name.len() - rest.len()..));
         let id = id.and_then(|rest| rest.split("__").next()).unwrap_or_default();
-        let reason = if is_misspelt(&upper, kinds) {
+        let reason = if is_misspelt(&upper, &sections) {
             "is not read: between CAPYKEYS, the section and the setting there are two underscores"
         } else if id.contains(|character: char| character.is_ascii_uppercase()) {
             "has a pepper's id in capital letters, which the environment does not keep: write the id in small \
@@ -117,28 +125,12 @@ pub(super) fn check_names<'a>(
 
 /// Whether somebody has written one underscore where there should be two. Kubernetes sets variables
 /// that look so for each service: `CAPYKEYS_POSTGRES_SERVICE_HOST`, `CAPYKEYS_POSTGRES_PORT`.
-fn is_misspelt(upper: &str, kinds: &[StoreKind]) -> bool {
-    const SECTIONS: [&str; 13] = [
-        "SERVER_",
-        "INTERNAL_",
-        "STORE_",
-        "SQLITE_",
-        "POSTGRES_",
-        "KEYS_",
-        "CACHE_",
-        "USAGE_",
-        "CLERK_",
-        "OIDC_",
-        "LOG_",
-        "AUDIT_",
-        "SCOPES_",
-    ];
+fn is_misspelt(upper: &str, sections: &[String]) -> bool {
     let Some(rest) = upper.strip_prefix("CAPYKEYS_").filter(|rest| !rest.starts_with('_')) else {
         return false;
     };
     let of_kubernetes = rest.contains("_SERVICE_") || rest.contains("_PORT");
-    let own = |kind: &StoreKind| rest.starts_with(&format!("{}_", kind.name().to_ascii_uppercase()));
-    !of_kubernetes && (SECTIONS.iter().any(|section| rest.starts_with(section)) || kinds.iter().any(own))
+    !of_kubernetes && sections.iter().any(|section| rest.starts_with(section))
 }
 
 #[cfg(test)]

@@ -108,8 +108,8 @@ fn settings(postgres: &config::Postgres) -> Result<PostgresSettings, ConfigError
         url: postgres.resolved_url()?.expose().to_owned(),
         url_source: postgres.url_source(),
         pool_size: postgres.pool_size,
-        deadline: Duration::from_millis(postgres.deadline_ms),
-        connect_timeout: Duration::from_millis(postgres.connect_timeout_ms),
+        deadline: postgres.deadline.duration(),
+        connect_timeout: postgres.connect_timeout.duration(),
         application_name: "capykeys",
     })
 }

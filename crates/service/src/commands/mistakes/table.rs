@@ -1,13 +1,19 @@
-//! What people write into settings by mistake.
+//! What somebody has written by mistake.
+
+/// What env files, templates and shells leave in any value.
+pub(super) const IN_ANY: [&str; 6] = ["\"quoted\"", "'quoted'", "carriage\r", " space", "${UNRESOLVED}", ""];
 
 /// The settings, with `x` for a name of one's own, and mistakes of their own.
 pub(super) const MISTAKES: &[(&str, &[&str])] = &[
     ("server.listen", &["localhost:8080", "8080", ":8080", "0.0.0.0", "224.0.0.1:8080", "127.0.0.1:8081"]),
-    ("server.workers", &["0", "-1", "1.5", "100000", "true", "auto"]),
-    ("server.request_timeout_ms", &["0", "10", "10s", "99999999999999999999", "18446744073709551615"]),
-    ("server.shutdown_timeout_ms", &["-1", "30s", "18446744073709551615"]),
-    ("server.drain_ms", &["-1", "5s", "18446744073709551615"]),
-    ("server.idle_timeout_ms", &["0", "10", "75s", "18446744073709551615"]),
+    ("server.workers", &["0", "-1", "1.5", "513", "100000", "true", "auto"]),
+    (
+        "server.request_timeout",
+        &["0", "10", "10ms", "2h", "10 s", "99999999999999999999s", "18446744073709551615s"],
+    ),
+    ("server.shutdown_timeout", &["-1", "-1s", "30", "1h30m", "18446744073709551615s"]),
+    ("server.drain", &["0", "-1s", "5", "5 s", "5sec", "18446744073709551615s"]),
+    ("server.idle_timeout", &["0s", "10ms", "75", "75S", "18446744073709551615s"]),
     ("server.base_path", &["api", "/api/", "/a b", "//", "/a?b", "https://example.com/api"]),
     ("server.core_dumps", &["maybe", "2"]),
     ("server.max_connections", &["0", "unlimited", "18446744073709551615"]),
@@ -41,7 +47,7 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
             ",",
         ],
     ),
-    ("internal.token.max_lifetime_seconds", &["0", "1h", "4294967295"]),
+    ("internal.token.max_lifetime", &["0s", "1H", "3600", "4294967295s"]),
     ("internal.tls.certificate_file", &["/nowhere/server.pem"]),
     ("internal.tls.key_file", &[]),
     ("internal.tls.client_ca_file", &[]),
@@ -53,7 +59,7 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
     ("internal.authorize.headers.scopes", &["Transfer-Encoding"]),
     ("internal.authorize.headers.auth_source", &["Content-Length"]),
     ("store.kind", &["postgresql", "Sqlite", "memory"]),
-    ("store.command_timeout_ms", &["0", "30", "30s", "18446744073709551615"]),
+    ("store.command_timeout", &["0s", "30", "30ms", "18446744073709551615s"]),
     (
         "sqlite.directory",
         &["~/keys", ":memory:", "sqlite:///var/lib/keys", "file:keys.db", "\"keys", "/dev/../etc/hosts"],
@@ -63,8 +69,8 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
     ("postgres.url_file", &["/nowhere/url"]),
     ("postgres.pool_size", &["0", "18446744073709551615"]),
     ("postgres.lookup_pool_size", &["0", "18446744073709551615"]),
-    ("postgres.deadline_ms", &["0", "1", "18446744073709551615"]),
-    ("postgres.connect_timeout_ms", &["0", "5", "5s", "18446744073709551615"]),
+    ("postgres.deadline", &["0s", "1ms", "450", "2m", "18446744073709551615s"]),
+    ("postgres.connect_timeout", &["0s", "5", "5ms", "18446744073709551615s"]),
     ("postgres.migrate_at_start", &["maybe", "2"]),
     ("keys.prefix", &["capy_live", "Capy_", "sk-live-", "_"]),
     ("keys.pepper_id", &["my pepper", "a/b", "012345678901234567890123456789012"]),
@@ -72,13 +78,13 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
     ("keys.pepper_file", &["/nowhere/pepper"]),
     ("keys.older_peppers.x.secret", &["hush"]),
     ("keys.older_peppers.x.secret_file", &["/nowhere/pepper"]),
-    ("cache.lease_ms", &["0", "5", "18446744073709551615"]),
+    ("cache.lease", &["0s", "5", "5ms", "0.5s", "18446744073709551615s"]),
     ("cache.commit_wait", &["maybe"]),
     ("cache.keys", &["0", "18446744073709551615"]),
     ("cache.absent", &["-1", "18446744073709551615"]),
-    ("usage.flush_interval_ms", &["0", "5", "18446744073709551615"]),
-    ("audit.refusal_interval_ms", &["0", "60", "18446744073709551615"]),
-    ("audit.keep_days", &["0", "-1", "90d", "forever", "4294967295"]),
+    ("usage.flush_interval", &["0s", "5", "5ms", "18446744073709551615s"]),
+    ("audit.refusal_interval", &["0s", "60", "60ms", "18446744073709551615s"]),
+    ("audit.keep", &["0d", "12h", "90", "90days", "forever", "4294967295d"]),
     ("clerk.provisioning", &["Auto", "never"]),
     ("clerk.other_roles", &["[\"jobs:read\"]", "jobs:read;schema:read", "jobs:reed"]),
     ("clerk.roles.x", &["[\"jobs:read\"]", "jobs:read;schema:read", "jobs:reed"]),
@@ -97,7 +103,7 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
     ),
     ("clerk.instances.x.pem_file", &["/nowhere/clerk.pem"]),
     ("clerk.instances.x.audience", &["a,b", "[\"a\"]", "*", "a b"]),
-    ("clerk.instances.x.max_lifetime_seconds", &["0", "1m", "4294967295"]),
+    ("clerk.instances.x.max_lifetime", &["0s", "1m0s", "60", "4294967295s"]),
     (
         "clerk.instances.x.authorized_parties",
         &[
@@ -135,7 +141,7 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
     ("oidc.x.algorithms", &["none", "HS256", "RS256;ES256", "rs256", "RS256,HS256", ","]),
     ("oidc.x.types", &["jwt", "AT+JWT", "at+jwt;JWT", "id_token", ","]),
     ("oidc.x.authorized_parties", &["*", "a;b", "[\"a\"]", "a b", ","]),
-    ("oidc.x.max_lifetime_seconds", &["0", "1h", "4294967295"]),
+    ("oidc.x.max_lifetime", &["0s", "1 h", "3600", "4294967295s"]),
     ("oidc.x.user_claim", &[".sub", "a b", "/~2", "a..b"]),
     ("oidc.x.organization", &["a,b", "*", "a b", "-------------------------"]),
     ("oidc.x.organization_claim", &["org.", "/"]),
@@ -145,6 +151,8 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
     ("scopes.x.description", &["tab\tstop"]),
     ("scopes.x.project", &["maybe", "2"]),
     ("scopes.x.roles", &["org:", "a b", "org:admin;org:member", "[\"org:admin\"]"]),
+    ("telemetry.otlp_endpoint", &["collector:4318", "ftp://collector:4318", "/v1/traces", "http://"]),
+    ("telemetry.sample_ratio", &["-0.1", "1.1", "1%", "NaN", "always"]),
     ("log.format", &["JSON", "text"]),
     (
         "log.level",
@@ -164,4 +172,22 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
             "=info",
         ],
     ),
+];
+
+/// The same by the names that the settings had when these had the unit in them.
+pub(super) const FORMER: &[(&str, &[&str])] = &[
+    ("server.request_timeout_ms", &["0", "10", "10s", "99999999999999999999", "18446744073709551615"]),
+    ("server.shutdown_timeout_ms", &["-1", "30s", "18446744073709551615"]),
+    ("server.drain_ms", &["-1", "5s", "18446744073709551615"]),
+    ("server.idle_timeout_ms", &["0", "10", "75s", "18446744073709551615"]),
+    ("internal.token.max_lifetime_seconds", &["0", "1h", "4294967295"]),
+    ("store.command_timeout_ms", &["0", "30", "30s", "18446744073709551615"]),
+    ("postgres.deadline_ms", &["0", "1", "18446744073709551615"]),
+    ("postgres.connect_timeout_ms", &["0", "5", "5s", "18446744073709551615"]),
+    ("cache.lease_ms", &["0", "5", "18446744073709551615"]),
+    ("usage.flush_interval_ms", &["0", "5", "18446744073709551615"]),
+    ("audit.refusal_interval_ms", &["0", "60", "18446744073709551615"]),
+    ("audit.keep_days", &["0", "-1", "90d", "forever", "4294967295"]),
+    ("clerk.instances.x.max_lifetime_seconds", &["0", "1m", "4294967295"]),
+    ("oidc.x.max_lifetime_seconds", &["0", "1h", "4294967295"]),
 ];

@@ -1,0 +1,156 @@
+//! What is read again while the service runs.
+//!
+//! Files are looked at every few seconds by reading them. Kubernetes changes a mounted ConfigMap or Secret by swapping a
+//! link above the file, which watches of the file itself do not see, and reading costs nothing to speak of.
+
+use std::{
+    fs,
+    hash::{DefaultHasher, Hash, Hasher},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{sync::Notify, time::timeout};
+use zeroize::Zeroizing;
+
+use crate::error::Error;
+
+/// How long a change may go unseen.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Files that belong together, and what is done with them.
+pub(crate) struct Watched {
+    /// The setting or section that names them.
+    setting: &'static str,
+    files: Vec<PathBuf>,
+    /// Reads them. Where it fails, what was in force stays so.
+    apply: Box<dyn Fn() -> Result<(), Error> + Send>,
+    /// What was in them when they were last read, as a hash: some hold secrets.
+    seen: u64,
+}
+
+impl Watched {
+    /// These files, which have just been read.
+    pub(crate) fn new(
+        setting: &'static str,
+        files: Vec<PathBuf>,
+        apply: impl Fn() -> Result<(), Error> + Send + 'static,
+    ) -> Self {
+        let seen = hash(&files);
+        Self { setting, files, apply: Box::new(apply), seen }
+    }
+
+    /// Reads the files again where they have changed, or where somebody asks for it.
+    fn look(&mut self, asked: bool) {
+        let found = hash(&self.files);
+        if found == self.seen && !asked {
+            return;
+        }
+        // Of the same mistake it is told once.
+        self.seen = found;
+        match (self.apply)() {
+            Ok(()) => tracing::info!(setting = self.setting, "read again"),
+            Err(error) => {
+                tracing::warn!(setting = self.setting, %error, "cannot be read again: what was in force stays so");
+            }
+        }
+    }
+}
+
+/// Looks at all of it for ever, and at once where `asked` says so.
+pub(crate) async fn run(mut watched: Vec<Watched>, asked: Arc<Notify>) {
+    loop {
+        let asked = timeout(EVERY, asked.notified()).await.is_ok();
+        let looking = tokio::task::spawn_blocking(move || {
+            for one in &mut watched {
+                one.look(asked);
+            }
+            watched
+        });
+        // It ends with a panic alone, which is in the log.
+        let Ok(looked) = looking.await else { return };
+        watched = looked;
+    }
+}
+
+fn hash(files: &[PathBuf]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        fs::read(file).ok().map(Zeroizing::new).as_deref().hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        os::unix::fs::symlink,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    use super::*;
+
+    /// A folder as Kubernetes mounts it: `file` leads to `..data/file`, and `..data` to a folder with a time in its name.
+    struct Mounted(tempfile::TempDir);
+
+    impl Mounted {
+        fn new(content: &str) -> Self {
+            let mounted = Self(tempfile::tempdir().unwrap());
+            mounted.swap("1", content);
+            symlink("..data/file", mounted.file()).unwrap();
+            mounted
+        }
+
+        fn file(&self) -> PathBuf {
+            self.0.path().join("file")
+        }
+
+        fn swap(&self, time: &str, content: &str) {
+            let folder = self.0.path().join(format!("..{time}"));
+            fs::create_dir(&folder).unwrap();
+            fs::write(folder.join("file"), content).unwrap();
+            let new = self.0.path().join("..data_tmp");
+            symlink(folder.file_name().unwrap(), &new).unwrap();
+            fs::rename(new, self.0.path().join("..data")).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_again_where_the_link_above_it_was_swapped_and_not_otherwise() {
+        let (mounted, read) = (Mounted::new("a"), Arc::new(AtomicUsize::new(0)));
+        let count = Arc::clone(&read);
+        let mut watched = Watched::new("test", vec![mounted.file()], move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        });
+        let mut read_after = |asked| {
+            watched.look(asked);
+            read.load(Ordering::Relaxed)
+        };
+        assert_eq!(read_after(false), 0);
+        mounted.swap("2", "b");
+        assert_eq!([read_after(false), read_after(false)], [1, 1]);
+        mounted.swap("3", "b");
+        assert_eq!([read_after(false), read_after(true)], [1, 2]);
+        fs::remove_file(mounted.file()).unwrap();
+        assert_eq!(read_after(false), 3);
+    }
+
+    #[test]
+    fn of_a_wrong_file_it_is_told_once_and_the_next_one_is_read() {
+        let (mounted, tried) = (Mounted::new("good"), Arc::new(AtomicUsize::new(0)));
+        let (file, count) = (mounted.file(), Arc::clone(&tried));
+        let mut watched = Watched::new("test", vec![mounted.file()], move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            if fs::read_to_string(&file)? == "good" { Ok(()) } else { Err("half of it".into()) }
+        });
+        mounted.swap("2", "go");
+        watched.look(false);
+        watched.look(false);
+        assert_eq!(tried.load(Ordering::Relaxed), 1);
+        mounted.swap("3", "good");
+        watched.look(false);
+        assert_eq!(tried.load(Ordering::Relaxed), 2);
+    }
+}

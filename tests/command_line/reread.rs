@@ -1,0 +1,133 @@
+//! What is read again while a server runs, as Kubernetes changes it: a link above the file is swapped.
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use capykeys_tests::{Authority, Installation, Server, Store, wait};
+use reqwest::{Certificate, blocking::Client};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Leads everything in `directory` to a new folder with these files.
+fn swap(directory: &Path, time: &str, files: &[(&str, &str)]) {
+    let folder = directory.join(format!("..{time}"));
+    fs::create_dir_all(&folder).unwrap();
+    for (name, text) in files {
+        fs::write(folder.join(name), text).unwrap();
+        let link = directory.join(name);
+        if !link.is_symlink() {
+            symlink(Path::new("..data").join(name), link).unwrap();
+        }
+    }
+    let new = directory.join("..data_tmp");
+    symlink(folder.file_name().unwrap(), &new).unwrap();
+    fs::rename(new, directory.join("..data")).unwrap();
+}
+
+/// A client that makes a connection for each request.
+fn client(authorities: &[&Authority]) -> Client {
+    let trusted = authorities.iter().map(|one| Certificate::from_pem(one.pem().as_bytes()).unwrap());
+    Client::builder().tls_certs_only(trusted).no_proxy().pool_max_idle_per_host(0).build().unwrap()
+}
+
+#[test]
+fn a_new_certificate_is_shown_without_losing_a_request_and_a_wrong_one_never() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let installation = Installation::new(Store::first()).unset("INTERNAL__GRPC_LISTEN");
+    let mounted = installation.directory().join("tls");
+    fs::create_dir(&mounted).unwrap();
+    let put = |time: &str, certificate: &str, key: &str| {
+        swap(&mounted, time, &[("server.pem", certificate), ("server.key", key)]);
+    };
+    let (certificate, key) = old.certificate("127.0.0.1");
+    put("1", &certificate, &key);
+    let installation = installation
+        .set("INTERNAL__TLS__CERTIFICATE_FILE", "tls/server.pem")
+        .set("INTERNAL__TLS__KEY_FILE", "tls/server.key");
+    let server = Server::start(&Arc::new(installation));
+    let url = format!("https://{}/readyz", server.internal_address());
+    let answers = |client: &Client| client.get(&url).send().is_ok_and(|answer| answer.status() == 200);
+    let (of_old, of_new) = (client(&[&old]), client(&[&new]));
+    assert!(answers(&of_old) && !answers(&of_new));
+
+    let (ended, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        let of_both = client(&[&old, &new]);
+        let load = scope.spawn({
+            let (ended, asked, answers) = (&ended, &asked, &answers);
+            move || {
+                while !ended.load(Ordering::Relaxed) {
+                    assert!(answers(&of_both), "a request was lost");
+                    asked.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+        let (certificate, new_key) = new.certificate("127.0.0.1");
+        // Not its key, half a file, nothing; each is told, and changes nothing.
+        for (time, certificate, key, told) in [
+            ("2", certificate.as_str(), key.as_str(), "is not the key of internal.tls.certificate_file"),
+            ("3", &certificate[..certificate.len() / 2], &new_key, "must hold certificates in PEM"),
+            ("4", &certificate, "", "must hold a private key in PEM"),
+        ] {
+            put(time, certificate, key);
+            server.says(LIMIT, told);
+            assert!(answers(&of_old) && !answers(&of_new), "{told}");
+        }
+        put("5", &certificate, &new_key);
+        wait::until("the new certificate is shown", LIMIT, || answers(&of_new).then_some(()));
+        assert!(!answers(&of_old));
+        ended.store(true, Ordering::Relaxed);
+        load.join().unwrap();
+    });
+    assert!(asked.load(Ordering::Relaxed) > 0);
+    server.says(LIMIT, "read again");
+}
+
+#[test]
+fn clients_of_an_authority_that_came_later_are_answered_and_those_of_one_that_is_gone_are_not() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let installation = Installation::new(Store::first()).unset("INTERNAL__GRPC_LISTEN");
+    old.equip(installation.directory());
+    let authorities = installation.directory().join("ca.pem");
+    let installation = installation
+        .set("INTERNAL__CALLERS", "certificate")
+        .set("INTERNAL__TLS__CERTIFICATE_FILE", "server.pem")
+        .set("INTERNAL__TLS__KEY_FILE", "server.key")
+        .set("INTERNAL__TLS__CLIENT_CA_FILE", "ca.pem");
+    let server = Server::start(&Arc::new(installation));
+    let url = format!("https://{}/readyz", server.internal_address());
+    let answers = |signer: &Authority| {
+        let client = old.client(signer, "gateway.example");
+        client.get(&url).send().is_ok_and(|answer| answer.status() == 200)
+    };
+    assert!(answers(&old) && !answers(&new));
+    fs::write(authorities, new.pem()).unwrap();
+    wait::until("the new authority is believed", LIMIT, || answers(&new).then_some(()));
+    assert!(!answers(&old));
+}
+
+#[test]
+fn the_level_of_the_log_follows_the_file_and_a_wrong_one_changes_nothing() {
+    let installation = Installation::new(Store::first()).unset("LOG__LEVEL");
+    let file = installation.directory().join("capykeys.toml");
+    let server = Server::start(&Arc::new(installation.with_file("[log]\nlevel = 'info'\n")));
+    let is_debugging = || {
+        server.call_internal(reqwest::Method::GET, "/livez").send().expect(200);
+        server.log.text().contains("/livez").then_some(())
+    };
+    assert!(is_debugging().is_none());
+    fs::write(&file, "[log]\nlevel = 'inof'\n").unwrap();
+    server.says(LIMIT, "what was in force stays so");
+    assert!(is_debugging().is_none());
+    fs::write(&file, "[log]\nlevel = 'debug'\n").unwrap();
+    wait::until("requests of the cluster are logged", LIMIT, is_debugging);
+}
