@@ -1,6 +1,6 @@
 //! What is read again while the service runs.
 //!
-//! Files are looked at every few seconds by reading them. Kubernetes changes a mounted ConfigMap or Secret by swapping a
+//! Files are looked at every few seconds by reading them. Kubernetes changes a mounted `ConfigMap` or Secret by swapping a
 //! link above the file, which watches of the file itself do not see, and reading costs nothing to speak of.
 
 use std::{
