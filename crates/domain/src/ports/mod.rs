@@ -13,12 +13,15 @@
 //! - What is committed before a call is seen by it.
 //! - "Not found" is `Ok(None)`. The only infrastructure error is [`Unavailable`]; every method says what it
 //!   leaves open, and all other outcomes are in its answer.
-//! - Two writes that meet are no error: one waits for the other, or is tried again inside.
-//! - Every call comes back within about a second, if need be as [`Unavailable`]; so the lock that an engine takes
-//!   for writing has a deadline as well.
+//! - Two writes that meet are no error: one waits for the other, or is tried again inside. Two methods wait for
+//!   nobody: [`KeyStore::record_uses`] fails where it meets another write, and [`PepperRegistry::rehash_keys`]
+//!   passes such a key over. Whoever calls them tries again later.
+//! - Every call comes back within about a second, or within the deadline that the store was opened with (operators'
+//!   commands wait for 30 s), if need be as [`Unavailable`]; so the lock that an engine takes for writing has a
+//!   deadline as well.
 //! - A future may be dropped at any await: what it was doing then either happened as a whole or
 //!   did not happen.
-//! - Every lookup but the one by digest takes the organization, so that none can forget it.
+//! - Every lookup of a key but the one by digest takes the organization, so that none can forget it.
 //! - Lists leave nothing out: a row that cannot be read fails the call.
 //! - No text of an error repeats what the driver says: that can hold a row's values.
 //!
