@@ -17,20 +17,21 @@ pub fn method_name(method: &str) -> &'static str {
     KNOWN.into_iter().find(|known| *known == method).unwrap_or("OTHER")
 }
 
-/// Whom a request is for, and how it was sent.
+/// Who sends a request, and over which protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// For callers of the API.
+    /// A caller of the API.
     Api,
-    /// For the cluster, over HTTP. It is logged for debugging alone, unless it fails here (5xx): a line for each
-    /// would cost more than the answer.
+    /// A service or gateway of the cluster, over HTTP. It is logged for debugging alone, unless it fails here (5xx):
+    /// a line for each would cost more than the answer.
     Cluster,
     /// The same over gRPC.
     ClusterCall,
 }
 
-/// What the access log says about a request, and what is measured and traced of it: its fields are described in `docs/operations.md`. The line
-/// is written when this is dropped: when the answer was handed over to the last byte, or given up.
+/// What the access log says about a request, and what is measured and traced of it: its fields are described in
+/// `docs/operations.md`. The line is written when this is dropped: when the answer was handed over to the last byte,
+/// or given up.
 pub struct AccessRecord {
     span: Span,
     trace: Trace,
