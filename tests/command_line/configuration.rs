@@ -43,7 +43,7 @@ fn a_check_shows_what_roles_are_granted_the_default_rows_included() {
 fn the_environment_goes_before_the_file_and_the_file_before_the_defaults() {
     let installation = Installation::bare();
     let file = installation.directory().join("capykeys.toml");
-    fs::write(&file, "[server]\nworkers = 7\nrequest_timeout_ms = 4321\n[keys]\npepper_id = \"filed\"\n")
+    fs::write(&file, "[server]\nworkers = 7\nrequest_timeout = '4321ms'\n[keys]\npepper_id = \"filed\"\n")
         .unwrap();
     let check = ["config", "check", "--config", file.to_str().unwrap()];
     let shown = installation.run(&check).expect_success().stdout;
@@ -61,7 +61,7 @@ fn what_is_unknown_or_wrong_in_the_environment_is_refused_by_name() {
         ("SERVER__WORKERS", "0", "workers"),
         ("SERVER__WORKERS", "nonsense", "workers"),
         ("STORE__KIND", "nonsense", "kind"),
-        ("USAGE__FLUSH_INTERVAL_MS", "0", "flush_interval_ms"),
+        ("USAGE__FLUSH_INTERVAL", "0ms", "flush_interval"),
         ("KEYS__PREFIX", "no good", "prefix"),
         ("KEYS__PEPPER", PASSWORD, "pepper"),
         ("KEYS__PEPPER_FILE", "/nowhere/pepper", "keys.pepper_file"),
@@ -72,7 +72,8 @@ fn what_is_unknown_or_wrong_in_the_environment_is_refused_by_name() {
         ("CLERK__ROLES__BILLING", "nonsense", "clerk.roles.\"billing\""),
         ("CLERK__ROLES__A B", "*", "clerk.roles.a b"),
         ("CLERK__ROLES", "*", "roles"),
-        ("CLERK__INSTANCES__DEV__MAX_LIFETIME_SECONDS", "1h", "max_lifetime_seconds"),
+        ("CLERK__INSTANCES__DEV__MAX_LIFETIME", "3600", "max_lifetime"),
+        // As it was called before lengths of time had units.
         ("INTERNAL__TOKEN__MAX_LIFETIME_SECONDS", "1h", "max_lifetime_seconds"),
         ("CLERK__INSTANCES__DEV__ISSUER", "https://issuer.example", "clerk"),
     ] {

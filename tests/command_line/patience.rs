@@ -53,7 +53,7 @@ fn a_command_waits_for_a_busy_sqlite_and_says_so() {
 
 fn a_command_gives_up_when_it_was_told_to() {
     let url = postgres::database_url();
-    let installation = Installation::on_postgres(&url).set("STORE__COMMAND_TIMEOUT_MS", "200");
+    let installation = Installation::on_postgres(&url).set("STORE__COMMAND_TIMEOUT", "200ms");
     let _busy = postgres::begin(&url, "LOCK TABLE organizations IN ACCESS EXCLUSIVE MODE");
     let output = installation.run(&["organizations", "list"]);
     assert!(output.expect_failure().contains("in time"), "{}", output.stderr);

@@ -24,11 +24,11 @@ struct Shared {
 
 impl Shared {
     fn new(store: Store) -> Self {
-        Self { first: Arc::new(Installation::new(store).set("USAGE__FLUSH_INTERVAL_MS", "50")) }
+        Self { first: Arc::new(Installation::new(store).set("USAGE__FLUSH_INTERVAL", "50ms")) }
     }
 
     fn another(&self) -> Installation {
-        self.first.beside().set("USAGE__FLUSH_INTERVAL_MS", "50")
+        self.first.beside().set("USAGE__FLUSH_INTERVAL", "50ms")
     }
 
     /// With a new pepper, and the one from before.

@@ -36,7 +36,7 @@ fn rounds() -> usize {
 
 /// A server that is not ready for this long before it stops.
 fn server(drain: &str) -> Server {
-    Server::start(&Arc::new(Installation::new(Store::first()).set("SERVER__DRAIN_MS", drain)))
+    Server::start(&Arc::new(Installation::new(Store::first()).set("SERVER__DRAIN", drain)))
 }
 
 fn request(method: &str, path: &str, key: &str, body: &str) -> String {
@@ -109,7 +109,7 @@ fn is_farewell(error: &h2::Error) -> bool {
 #[test]
 fn no_request_is_lost_when_a_server_stops_under_load() {
     for round in 0..rounds() {
-        let server = server("1000");
+        let server = server("1s");
         let key = Tenant::new(&server).key_with(&["jobs:read"]).plaintext;
         let (server, key) = (&server, key.as_str());
         let listeners = [
@@ -144,7 +144,7 @@ fn no_request_is_lost_when_a_server_stops_under_load() {
 
 #[test]
 fn a_server_that_leaves_says_so_and_serves_everything() {
-    let server = server("60000");
+    let server = server("1m");
     let acme = Tenant::new(&server);
     server.signal(Signal::TERM);
     capykeys_tests::wait::until("it is not ready", LIMIT, || {
@@ -161,7 +161,7 @@ fn a_server_that_leaves_says_so_and_serves_everything() {
 #[test]
 fn a_second_signal_ends_it_at_once() {
     for second in [Signal::TERM, Signal::INT] {
-        let server = server("600000");
+        let server = server("10m");
         server.signal(Signal::TERM);
         server.says(LIMIT, "draining");
         server.signal(second);
@@ -171,7 +171,7 @@ fn a_second_signal_ends_it_at_once() {
 
 #[test]
 fn a_hang_up_ends_nothing() {
-    let server = server("0");
+    let server = server("0s");
     server.signal(Signal::HUP);
     server.says(LIMIT, "SIGHUP");
     server.get("/readyz").send().expect(200);

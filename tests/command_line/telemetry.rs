@@ -187,7 +187,7 @@ fn what_fails_here_is_an_error_of_its_span() {
 #[test]
 fn feed_polls_are_sampled() {
     let collector = Collector::over_http(Manner::Takes);
-    let installation = Installation::new(Store::first()).set("CACHE__LEASE_MS", "50");
+    let installation = Installation::new(Store::first()).set("CACHE__LEASE", "50ms");
     let _server = serve(sending(installation, &collector).with_variable("OTEL_TRACES_SAMPLER", "always_on"));
     let poll = collector.span("a poll", Duration::from_mins(1), |span| span.name == "poll the feed");
     assert!(poll.parent_span_id.is_empty());

@@ -125,7 +125,7 @@ fn no_request_is_lost_when_servers_are_restarted_in_turn(store: Store) {
     let mut servers = addresses.map(|address| {
         let installation = first.beside();
         let listen = address.to_string();
-        Server::start(&Arc::new(installation.set("SERVER__LISTEN", &listen).set("SERVER__DRAIN_MS", "1000")))
+        Server::start(&Arc::new(installation.set("SERVER__LISTEN", &listen).set("SERVER__DRAIN", "1s")))
     });
     let tenant = Tenant::new(&servers[0]);
     let (keys, key) = (tenant.keys_path(), tenant.key_with(&["api_keys:write"]).plaintext);

@@ -82,7 +82,7 @@ serve_as_configured() {
     internal=$(free_port)
     # shellcheck disable=SC2086 # several variables
     env -i $environment CAPYKEYS__SERVER__LISTEN="[::]:$(free_port)" CAPYKEYS__INTERNAL__LISTEN="[::]:$internal" \
-        CAPYKEYS__SERVER__DRAIN_MS=0 "$@" "$capykeys" serve --config "$settings" >"$state/serve.log" 2>&1 &
+        CAPYKEYS__SERVER__DRAIN=0s "$@" "$capykeys" serve --config "$settings" >"$state/serve.log" 2>&1 &
     echo $! >>"$state/processes"
     eventually "the server is ready" curl -fsS "http://[::1]:$internal/readyz" || { cat "$state/serve.log"; return 1; }
 }

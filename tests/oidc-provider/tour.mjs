@@ -17,7 +17,7 @@ const configuration = join(folder, "capykeys.toml");
 writeFileSync(configuration, `
 [server]
 listen = "127.0.0.1:0"
-drain_ms = 0
+drain = "0s"
 [internal]
 listen = "127.0.0.1:0"
 [sqlite]

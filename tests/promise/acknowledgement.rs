@@ -27,7 +27,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// So many that nobody is forgotten meanwhile.
 const SILENCED: usize = 3;
 /// The lease of those that say nothing any more.
-const SILENT: Settings<'_> = &[("CACHE__LEASE_MS", "2000")];
+const SILENT: Settings<'_> = &[("CACHE__LEASE", "2000ms")];
 /// A replica that says nothing for 20 s is forgotten; others look every 5 s.
 const LIMIT: Duration = Duration::from_mins(2);
 

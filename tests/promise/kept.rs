@@ -27,7 +27,7 @@ on_every_store![
 ];
 
 const LIMIT: Duration = Duration::from_mins(1);
-const LEASE_MS: &str = "CACHE__LEASE_MS";
+const LEASE: &str = "CACHE__LEASE";
 
 /// How a key is made worthless.
 #[derive(Clone, Copy, Debug)]
@@ -77,13 +77,13 @@ impl Grant {
     }
 }
 
-/// With a lease of so many milliseconds.
+/// With this lease.
 fn installation(store: Store, lease: &str) -> Installation {
-    Installation::new(store).set(LEASE_MS, lease)
+    Installation::new(store).set(LEASE, lease)
 }
 
 fn a_change_is_acknowledged_when_nobody_may_act_any_more_on_what_was_before_it(store: Store) {
-    let server = Server::start(&Arc::new(installation(store, "1500")));
+    let server = Server::start(&Arc::new(installation(store, "1500ms")));
     for way in WAYS {
         let acme = Tenant::new(&server);
         let key = acme.key_with(&["jobs:read"]);
@@ -95,7 +95,7 @@ fn a_change_is_acknowledged_when_nobody_may_act_any_more_on_what_was_before_it(s
 }
 
 fn a_change_waits_for_nobody_who_keeps_a_verdict_on_another_key(store: Store) {
-    let server = Server::start(&Arc::new(installation(store, "5000")));
+    let server = Server::start(&Arc::new(installation(store, "5000ms")));
     for way in WAYS {
         let (acme, other) = (Tenant::new(&server), Tenant::new(&server));
         let (key, kept) = (acme.key_with(&["jobs:read"]), other.key_with(&["jobs:read"]));
@@ -109,9 +109,9 @@ fn a_change_waits_for_nobody_who_keeps_a_verdict_on_another_key(store: Store) {
 
 /// The server that is started in its place takes a shorter lease, and knows of no grant.
 fn a_server_that_was_killed_is_waited_for_with_what_it_has_granted(store: Store) {
-    let mut installation = installation(store, "2500");
-    for (way, lease) in WAYS.into_iter().zip(["500", "2500", "500"]) {
-        installation = installation.set(LEASE_MS, "2500");
+    let mut installation = installation(store, "2500ms");
+    for (way, lease) in WAYS.into_iter().zip(["500ms", "2500ms", "500ms"]) {
+        installation = installation.set(LEASE, "2500ms");
         let shared = Arc::new(installation);
         let server = Server::start(&shared);
         let acme = Tenant::new(&server);
@@ -119,7 +119,7 @@ fn a_server_that_was_killed_is_waited_for_with_what_it_has_granted(store: Store)
         let grant = Grant::ask(&server, &key, Duration::from_secs(2));
         server.kill();
         drop(server);
-        let shared = Arc::new(owned(shared).set(LEASE_MS, lease));
+        let shared = Arc::new(owned(shared).set(LEASE, lease));
         let server = Server::start(&shared);
         way.go(&Tenant { server: &server, id, admin, admin_id }, &key);
         assert!(grant.is_over(), "{way:?}: {grant:?} was not waited for");
@@ -132,7 +132,7 @@ fn owned(shared: Arc<Installation>) -> Installation {
     Arc::into_inner(shared).expect("nobody else has it")
 }
 
-const LONG: Settings<'_> = &[(LEASE_MS, "2500")];
+const LONG: Settings<'_> = &[(LEASE, "2500ms")];
 
 fn what_another_replica_has_granted_is_waited_for() {
     let scene = Scene::with(Route::Direct, On::Shared, &[], LONG);
@@ -168,7 +168,7 @@ fn what_a_replica_has_granted_that_leaves_is_waited_for() {
 }
 
 fn what_another_replica_has_granted_for_another_key_is_not_waited_for() {
-    let scene = Scene::with(Route::Direct, On::Shared, &[], &[(LEASE_MS, "5000")]);
+    let scene = Scene::with(Route::Direct, On::Shared, &[], &[(LEASE, "5000ms")]);
     for way in WAYS {
         let (acme, other) = (Tenant::new(&scene.a), Tenant::new(&scene.a));
         let (key, kept) = (acme.key_with(&["jobs:read"]), other.key_with(&["jobs:read"]));

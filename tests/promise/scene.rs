@@ -89,7 +89,7 @@ pub(crate) struct Owned {
 impl Owned {
     /// As an operator does, with time enough for a machine that is busy.
     pub(crate) fn create(database: &str) -> Self {
-        let commands = Installation::on_postgres(database).set("POSTGRES__DEADLINE_MS", "10000");
+        let commands = Installation::on_postgres(database).set("POSTGRES__DEADLINE", "10000ms");
         let organization = commands.json(&["organizations", "create", "--name", "Promised"]);
         let id = organization["id"].as_str().expect("an id").to_owned();
         let arguments = ["keys", "create", "--organization", &id, "--name", "admin", "--scope", "*"];
@@ -221,8 +221,9 @@ pub(crate) fn leave(server: &Server) {
 }
 
 fn lease(settings: Settings<'_>) -> Duration {
-    let set = settings.iter().find(|(name, _)| *name == "CACHE__LEASE_MS");
-    set.map_or(LEASE, |(_, value)| Duration::from_millis(value.parse().expect("milliseconds")))
+    let set = settings.iter().find(|(name, _)| *name == "CACHE__LEASE");
+    let milliseconds = |value: &str| value.strip_suffix("ms")?.parse().ok();
+    set.map_or(LEASE, |(_, value)| Duration::from_millis(milliseconds(value).expect("milliseconds")))
 }
 
 fn restart(server: &mut Server) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use capykeys_tests::settings::number;
 
-/// L: the default of `cache.lease_ms`, which replicas run with unless a test says otherwise.
+/// L: the default of `cache.lease`, which replicas run with unless a test says otherwise.
 pub(crate) const LEASE: Duration = Duration::from_millis(500);
 
 /// Within which verification is back once whatever was broken is whole again.

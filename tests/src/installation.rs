@@ -94,7 +94,7 @@ impl Installation {
         .set("SERVER__LISTEN", "127.0.0.1:0")
         .set("INTERNAL__LISTEN", "127.0.0.1:0")
         // Servers of tests are stopped all the time, and nobody has to be told first.
-        .set("SERVER__DRAIN_MS", "0")
+        .set("SERVER__DRAIN", "0s")
         .set("LOG__FORMAT", "json")
     }
 

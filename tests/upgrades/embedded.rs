@@ -8,7 +8,10 @@ use crate::stand::programs;
 
 /// Opens one store with each of these in turn: all have what those before it have left.
 fn pass_on(programs: &[&PathBuf]) {
-    let mut installation = Installation::new(Store::with(Tables::Sqlite(())));
+    // The last release does not know today's name of this setting.
+    let mut installation = Installation::new(Store::with(Tables::Sqlite(())))
+        .unset("SERVER__DRAIN")
+        .set("SERVER__DRAIN_MS", "0");
     let mut organization: Option<[String; 3]> = None;
     let (mut good, mut revoked): (Vec<Created>, Vec<Created>) = (Vec::new(), Vec::new());
     for program in programs {

@@ -22,6 +22,8 @@ pub(crate) fn programs() -> [PathBuf; 2] {
 pub(crate) fn commands(program: &Path, url: &str) -> Installation {
     Installation::on_database(url)
         .with_program(program)
+        // By the name that the last release knows too.
+        .unset("SERVER__DRAIN")
         .set("SERVER__DRAIN_MS", "1000")
         .set("LOG__LEVEL", "info,capykeys::access=warn")
 }

@@ -153,7 +153,7 @@ fn a_body_that_is_too_large_is_refused_however_it_comes(store: Store) {
 }
 
 fn a_client_that_is_too_slow_is_told_so(store: Store) {
-    let installation = Arc::new(Installation::new(store).set("SERVER__REQUEST_TIMEOUT_MS", "700"));
+    let installation = Arc::new(Installation::new(store).set("SERVER__REQUEST_TIMEOUT", "700ms"));
     let server = Server::start(&installation);
     let acme = Tenant::new(&server);
     let starts = [

@@ -198,7 +198,7 @@ fn bad_tokens_are_refused(store: Store) {
 fn the_audience_and_the_lifetime_are_those_that_are_set(store: Store) {
     let installation = Installation::new(store)
         .set("CLERK__INSTANCES__DEV__AUDIENCE", "https://api.example")
-        .set("CLERK__INSTANCES__DEV__MAX_LIFETIME_SECONDS", "86400");
+        .set("CLERK__INSTANCES__DEV__MAX_LIFETIME", "86400s");
     let server = Server::start(&Arc::new(installation));
     let now = clock::unix_seconds();
     let ours = || Session::new().claim("aud", json!(["https://api.example", "https://other.example"]));

@@ -38,7 +38,7 @@ serve_to_certificates() {
     mkdir "$state/data"
     # shellcheck disable=SC2086 # several variables
     env -i $environment CAPYKEYS__SERVER__LISTEN="[::]:$public" CAPYKEYS__INTERNAL__LISTEN="[::]:$internal" \
-        CAPYKEYS__SERVER__DRAIN_MS=0 CAPYKEYS__SQLITE__DIRECTORY="$state/data/store" \
+        CAPYKEYS__SERVER__DRAIN=0s CAPYKEYS__SQLITE__DIRECTORY="$state/data/store" \
         CAPYKEYS__SQLITE__FIRST_KEY_FILE="$state/data/first-key" \
         CAPYKEYS__INTERNAL__AUTHORIZE__RULES_FILE=$manifests/overlays/production/rules.toml \
         "$capykeys" serve --config $manifests/overlays/local/capykeys.toml >"$state/serve.log" 2>&1 &

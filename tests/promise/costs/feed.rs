@@ -16,7 +16,7 @@ const BACKENDS: &str =
     "SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()";
 
 /// Polls ten times as seldom as replica A does.
-const SELDOM: &[(&str, &str)] = &[("CACHE__LEASE_MS", "5000")];
+const SELDOM: &[(&str, &str)] = &[("CACHE__LEASE", "5000ms")];
 
 fn measured_for() -> Duration {
     Duration::from_secs(if settings::at_full_length() { 60 } else { 1 })

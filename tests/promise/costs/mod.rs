@@ -21,7 +21,7 @@ use crate::{
 /// For a replica whose lookups are counted: time enough that none is given up and no lease ends while
 /// the machine is busy. When keys were used is not written meanwhile.
 const PATIENT: Settings<'_> =
-    &[("CACHE__LEASE_MS", "5000"), ("POSTGRES__DEADLINE_MS", "4000"), ("USAGE__FLUSH_INTERVAL_MS", "600000")];
+    &[("CACHE__LEASE", "5000ms"), ("POSTGRES__DEADLINE", "4000ms"), ("USAGE__FLUSH_INTERVAL", "600000ms")];
 
 /// The statements that the service has sent, but for the feed's, and how often each.
 const STATEMENTS: &str = "SELECT query, sum(calls)::bigint FROM pg_stat_statements \

@@ -23,7 +23,7 @@ on_one_store![
 const REVOCATIONS: usize = 12;
 
 /// Six times as long as usual.
-const LONG: &[(&str, &str)] = &[("CACHE__LEASE_MS", "3000")];
+const LONG: &[(&str, &str)] = &[("CACHE__LEASE", "3000ms")];
 
 /// For replica B until it registers again.
 const NOT_REGISTERED: &str = "DELETE FROM replicas WHERE lease = 3000000";

@@ -17,9 +17,9 @@ on_one_store![
     a_rolling_restart_may_change_the_lease,
 ];
 
-const SHORT: Settings<'_> = &[("CACHE__LEASE_MS", "500")];
-const LONG: Settings<'_> = &[("CACHE__LEASE_MS", "5000")];
-const OTHER: Settings<'_> = &[("CACHE__LEASE_MS", "2500")];
+const SHORT: Settings<'_> = &[("CACHE__LEASE", "500ms")];
+const LONG: Settings<'_> = &[("CACHE__LEASE", "5000ms")];
+const OTHER: Settings<'_> = &[("CACHE__LEASE", "2500ms")];
 
 /// DELETE or a restart takes as long as a lease each time: fewer times than elsewhere.
 fn revocations() -> usize {

@@ -28,8 +28,8 @@ on_every_store![
     what_a_key_was_used_for_makes_no_difference,
 ];
 
-fn server(store: Store, flush_interval_ms: &str) -> Server {
-    Server::start(&Arc::new(Installation::new(store).set("USAGE__FLUSH_INTERVAL_MS", flush_interval_ms)))
+fn server(store: Store, flush_interval: &str) -> Server {
+    Server::start(&Arc::new(Installation::new(store).set("USAGE__FLUSH_INTERVAL", flush_interval)))
 }
 
 fn last_used_at(keys: &[Value], id: &str) -> Option<String> {
@@ -41,7 +41,7 @@ fn last_used_at(keys: &[Value], id: &str) -> Option<String> {
 const AHEAD: Duration = Duration::from_millis(200);
 
 fn it_is_the_time_of_the_last_use_and_left_out_before_the_first(store: Store) {
-    let server = server(store, "50");
+    let server = server(store, "50ms");
     let acme = Tenant::new(&server);
     let (used, unused) = (acme.key_with(&["jobs:read"]), acme.key_with(&["jobs:read"]));
     assert_eq!(used.key.get("last_used_at"), None);
@@ -66,7 +66,7 @@ fn it_is_the_time_of_the_last_use_and_left_out_before_the_first(store: Store) {
 
 /// No interval ends while the server runs.
 fn a_use_right_before_sigterm_is_written(store: Store) {
-    let server = server(store, "3600000");
+    let server = server(store, "1h");
     let acme = Tenant::new(&server);
     let keys: Vec<_> = (0..3).map(|_| acme.key_with(&["jobs:read"])).collect();
     for key in &keys {
@@ -86,7 +86,7 @@ fn a_use_right_before_sigterm_is_written(store: Store) {
 
 /// A refusal by the policy is a use too; a key that is refused itself is none.
 fn what_a_key_was_used_for_makes_no_difference(store: Store) {
-    let server = server(store, "50");
+    let server = server(store, "50ms");
     let acme = Tenant::new(&server);
     let (powerless, revoked) = (acme.key_with(&["jobs:read"]), acme.key_with(&["jobs:read"]));
     acme.revoke(revoked.id());
@@ -100,8 +100,8 @@ fn what_a_key_was_used_for_makes_no_difference(store: Store) {
 fn a_hot_key_is_one_row_update_an_interval() {
     const INTERVAL: Duration = Duration::from_millis(500);
     let url = database_url();
-    let interval = INTERVAL.as_millis().to_string();
-    let installation = Installation::on_postgres(&url).set("USAGE__FLUSH_INTERVAL_MS", &interval);
+    let interval = format!("{}ms", INTERVAL.as_millis());
+    let installation = Installation::on_postgres(&url).set("USAGE__FLUSH_INTERVAL", &interval);
     let start = Instant::now();
     let server = Server::start(&Arc::new(installation));
     let acme = Tenant::new(&server);
