@@ -2,7 +2,7 @@
 
 use config::{Config, ConfigError as Unusable, Map, Value, ValueKind};
 
-use super::{ConfigError, rule::broken, values::below};
+use super::{ConfigError, name::below, rule::broken};
 
 /// As they were called; `*` is a name of one's own. What they are called now is that without the unit.
 const FORMER: [&str; 14] = [
