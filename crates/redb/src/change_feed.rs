@@ -13,7 +13,7 @@ use crate::{
     database::{epoch, random},
     error::Failure,
     replicas,
-    tables::{CHANGES, Reads, put, read},
+    tables::{CHANGES, Reads, last, put, read},
 };
 
 /// How many events are kept: more than are told in some minutes. A reader that is further behind forgets all it knows.
@@ -50,13 +50,6 @@ fn head(
 ) -> Result<FeedHead, Failure> {
     let position = last(transaction)?.position(epoch(transaction)?);
     Ok(FeedHead { position, store_time, registered: replicas::is_registered(transaction, reader)? })
-}
-
-/// The last event of the feed.
-pub(crate) fn last(transaction: &impl Reads) -> Result<Event, Failure> {
-    let changes = transaction.table(CHANGES)?;
-    let last = changes.last()?.ok_or(Failure::Corrupt("sequence"))?;
-    Ok(read(last.1.value())?)
 }
 
 /// Tells a change, in the transaction that makes it and as the last thing in that.

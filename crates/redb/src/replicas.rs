@@ -11,10 +11,9 @@ use redb::{ReadableTable, WriteTransaction};
 
 use crate::{
     RedbStore,
-    change_feed::last,
     database::{epoch, random},
     error::Failure,
-    tables::{REPLICAS, Reads, get, put, read},
+    tables::{REPLICAS, Reads, get, last, put, read},
 };
 
 #[async_trait]

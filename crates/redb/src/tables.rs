@@ -3,7 +3,7 @@
 //! A value is a [`Document`], or the number of one in another table: what would be a scan is a table of its own,
 //! which the same transaction keeps. Ids are kept as numbers, which sort as their bytes do.
 
-use capykeys_storage::{Corrupt, Document, Record, Row as _};
+use capykeys_storage::{Corrupt, Document, Event, Record, Row as _};
 use redb::{Key, ReadTransaction, ReadableTable, Table, TableDefinition, TableError, WriteTransaction};
 
 use crate::error::Failure;
@@ -131,4 +131,11 @@ pub(crate) fn read<R: Record>(bytes: &[u8]) -> Result<R, Corrupt> {
 /// One of the single numbers.
 pub(crate) fn number(transaction: &impl Reads, name: &str) -> Result<i64, Failure> {
     Ok(transaction.table(NUMBERS)?.get(name)?.map_or(0, |number| number.value()))
+}
+
+/// The last event of the feed.
+pub(crate) fn last(transaction: &impl Reads) -> Result<Event, Failure> {
+    let changes = transaction.table(CHANGES)?;
+    let last = changes.last()?.ok_or(Failure::Corrupt("sequence"))?;
+    Ok(read(last.1.value())?)
 }

@@ -29,7 +29,7 @@ mod watch;
 
 use std::process::ExitCode;
 
-pub use store::StoreKind;
+pub use config::StoreKind;
 
 /// Which program this is.
 const VERSION: &str = env!("CARGO_PKG_VERSION");

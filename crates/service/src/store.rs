@@ -1,15 +1,11 @@
 //! The configured store.
 
-mod own;
 mod postgres;
 mod sqlite;
 
 use std::sync::Arc;
 
 use capykeys_storage::Backend;
-
-pub use own::StoreKind;
-pub(crate) use own::{OwnStore, take as take_own};
 
 use self::{postgres::Postgres, sqlite::Sqlite};
 use crate::{
@@ -23,7 +19,11 @@ pub(crate) fn configured(config: &Config) -> Result<Arc<dyn Backend + '_>, Error
     Ok(match (&config.own_store, config.store.kind.as_str()) {
         (Some(own), _) => Arc::clone(&own.backend),
         (None, "postgres") => Arc::new(Postgres::new(config)?),
-        (None, _) => Arc::new(Sqlite(config)),
+        (None, "sqlite") => Arc::new(Sqlite(config)),
+        (None, _) => {
+            let sentence = "no store is of the kind that `store.kind` names".to_owned();
+            return Err(ConfigError::Invalid(sentence).into());
+        }
     })
 }
 
@@ -44,19 +44,4 @@ fn refuse_settings_of_others(config: &Config) -> Result<(), ConfigError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn settings_of_another_store_are_refused_by_their_name() {
-        let mut config = Config::default();
-        config.postgres.url_file = Some("url".into());
-        let refused = configured(&config).err().unwrap().to_string();
-        assert!(refused.contains("`postgres.url` is set, so `store.kind` must be `postgres`"), "{refused}");
-        let mut config = Config::default();
-        config.store.kind = "postgres".to_owned();
-        config.sqlite.first_key_file = Some("first.key".into());
-        let refused = configured(&config).err().unwrap().to_string();
-        assert!(refused.contains("`sqlite.first_key_file` is set"), "{refused}");
-    }
-}
+mod tests;

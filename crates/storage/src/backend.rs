@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use capykeys_domain::ports::{
-    AuditLog, ChangeFeed, Host, KeyLookup, KeyStore, Organizations, PepperRegistry, Readiness,
+    AuditLog, ChangeFeed, EventLog, Host, KeyLookup, KeyStore, Organizations, PepperRegistry, Readiness,
     ReplicaRegistry,
 };
 
@@ -71,6 +71,7 @@ pub struct Store {
     pub peppers: Arc<dyn PepperRegistry>,
     pub organizations: Arc<dyn Organizations>,
     pub audit: Arc<dyn AuditLog>,
+    pub events: Arc<dyn EventLog>,
     pub readiness: Arc<dyn Readiness>,
     /// Whether another process may work on it as well, or has before, whose verdicts are waited for.
     pub shared: bool,
@@ -91,6 +92,7 @@ impl Store {
             + PepperRegistry
             + Organizations
             + AuditLog
+            + EventLog
             + Readiness
             + 'static,
     {
@@ -103,6 +105,7 @@ impl Store {
             peppers: store.clone(),
             organizations: store.clone(),
             audit: store.clone(),
+            events: store.clone(),
             readiness: store,
             shared: true,
             own_clock: false,

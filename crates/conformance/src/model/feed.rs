@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{Sequence, Timestamp},
+    model::Sequence,
     ports::{
         Change, ChangeFeed, Clock as _, FeedHead, FeedPosition, FeedQuery, Poll, ReplicaId, Unavailable,
     },
@@ -60,12 +60,7 @@ impl State {
 }
 
 impl ModelStore {
-    /// Sets the store's own time, which stands still: 2026-01-01T00:00:00Z at first.
-    pub fn set_time(&self, now: Timestamp) {
-        self.clock().set(now);
-    }
-
-    /// Its clock, which stands still unless it is moved.
+    /// Its clock, which stands still at 2026-01-01T00:00:00Z unless it is moved.
     #[must_use]
     pub fn clock(&self) -> Arc<ManualClock> {
         Arc::clone(&self.state().feed.clock)

@@ -5,11 +5,10 @@ use toml::{Table, Value};
 
 use crate::{
     cli,
-    config::{self, Config, MAY_BE_EMPTY, Secret},
+    config::{self, Config, MAY_BE_EMPTY, Secret, StoreKind},
     error::Error,
     internal, output, peppers,
     sessions::SessionVerifiers,
-    store::StoreKind,
 };
 
 /// What needs no configuration, if it is that.

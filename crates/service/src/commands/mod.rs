@@ -29,11 +29,9 @@ use crate::{
     adapters::host,
     app,
     cli::{Arguments, Command},
-    config::Config,
+    config::{Config, StoreKind},
     error::Error,
-    memory, output,
-    store::{self, StoreKind},
-    telemetry,
+    memory, output, store, telemetry,
     watch::Watched,
 };
 

@@ -3,7 +3,7 @@
 
 use std::{fs, io, path::Path};
 
-use super::values::below;
+use super::name::below;
 
 /// What is wrong with the configuration.
 #[derive(Debug, thiserror::Error)]

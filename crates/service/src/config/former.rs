@@ -2,10 +2,10 @@
 
 use config::{Config, ConfigError as Unusable, Map, Value, ValueKind};
 
-use super::{ConfigError, rule::broken, values::below};
+use super::{ConfigError, name::below, rule::broken};
 
 /// As they were called; `*` is a name of one's own. What they are called now is that without the unit.
-const FORMER: [&str; 14] = [
+const FORMER: [&str; 13] = [
     "server.request_timeout_ms",
     "server.drain_ms",
     "server.shutdown_timeout_ms",
@@ -19,7 +19,6 @@ const FORMER: [&str; 14] = [
     "audit.refusal_interval_ms",
     "audit.keep_days",
     "clerk.instances.*.max_lifetime_seconds",
-    "oidc.*.max_lifetime_seconds",
 ];
 
 /// The settings that were found by the names of before: what they are called now, and what they were.

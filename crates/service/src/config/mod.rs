@@ -11,7 +11,9 @@ mod error;
 mod former;
 mod forms;
 mod keys;
+mod name;
 mod oidc;
+mod own_store;
 mod period;
 mod reference;
 mod roles;
@@ -41,7 +43,11 @@ pub(crate) use callers::{Callers, ClusterToken, InternalTls};
 pub(crate) use clerk::{Clerk, Instance};
 pub(crate) use error::ConfigError;
 pub(crate) use keys::Keys;
+pub(crate) use name::below;
 pub(crate) use oidc::Provider;
+#[cfg(test)]
+pub(crate) use own_store::OURS;
+pub use own_store::StoreKind;
 pub(crate) use period::Period;
 #[cfg(test)]
 pub(crate) use reference::tests::settings;
@@ -54,10 +60,9 @@ pub(crate) use server::{Internal, Log, LogFormat, Server};
 pub(crate) use storage::{Postgres, Sqlite, Store};
 pub(crate) use telemetry::Telemetry;
 pub(crate) use usage::Usage;
-pub(crate) use values::{MAY_BE_EMPTY, below, check_numbers};
+pub(crate) use values::MAY_BE_EMPTY;
 
-use self::former::Former;
-use crate::store::{OwnStore, StoreKind, take_own};
+use self::{former::Former, own_store::OwnStore};
 
 /// Everything that can be set. `docs/operations.md` explains each.
 #[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
@@ -105,7 +110,9 @@ impl Config {
         variables: HashMap<String, String>,
         kinds: &[StoreKind],
     ) -> Result<Self, ConfigError> {
-        values::check_names(variables.keys().map(String::as_str), kinds)?;
+        let own_sections = kinds.iter().map(|kind| kind.name().to_owned());
+        let sections = reference::sections().into_iter().chain(own_sections);
+        values::check_names(variables.keys().map(String::as_str), sections)?;
         let (source, mut former) = (config::Config::builder, Former::default());
         let mut layers = source();
         if let Some(path) = file {
@@ -122,7 +129,7 @@ impl Config {
 
     fn read(mut merged: config::Config, kinds: &[StoreKind]) -> Result<Self, ConfigError> {
         values::check("", &merged.cache)?;
-        let own_store = take_own(&mut merged, kinds)?;
+        let own_store = own_store::take(&mut merged, kinds)?;
         let written = merged.cache.clone();
         let own_scopes = merged.get_table("scopes").is_ok_and(|scopes| !scopes.is_empty());
         let default_others = merged.get::<config::Value>("clerk.other_roles").is_err();

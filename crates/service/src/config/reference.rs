@@ -5,8 +5,7 @@ use std::fmt::Write;
 use schemars::{Schema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{Config, values::below};
-use crate::store::StoreKind;
+use super::{Config, StoreKind, name::below};
 
 /// A name of one's own, in the names of settings.
 const OWN_NAME: &str = "<name>";

@@ -6,8 +6,7 @@ use std::collections::HashSet;
 use config::{Value, ValueKind};
 use serde_json::Value as Json;
 
-use super::{ConfigError, reference};
-use crate::store::StoreKind;
+use super::{ConfigError, name::below};
 
 /// Settings of these names may be empty: a role may be granted nothing.
 pub(crate) const MAY_BE_EMPTY: [&str; 2] = ["clerk.other_roles", "clerk.roles."];
@@ -61,7 +60,7 @@ fn emptiness(name: &str) -> Result<(), ConfigError> {
 }
 
 /// Refuses what was taken for a number and is none: `true` for 1, 1.5 for 2 where it has to be a whole one.
-pub(crate) fn check_numbers(name: &str, written: &Value, read: &Json) -> Result<(), ConfigError> {
+pub(super) fn check_numbers(name: &str, written: &Value, read: &Json) -> Result<(), ConfigError> {
     match (&written.kind, read) {
         (ValueKind::Table(table), Json::Object(read)) => table.iter().try_for_each(|(key, value)| {
             read.get(key).map_or(Ok(()), |read| check_numbers(&below(name, key), value, read))
@@ -81,10 +80,6 @@ pub(crate) fn check_numbers(name: &str, written: &Value, read: &Json) -> Result<
     }
 }
 
-pub(crate) fn below(name: &str, key: &str) -> String {
-    if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") }
-}
-
 fn refused(name: &str, reason: &str) -> ConfigError {
     ConfigError::Invalid(format!("`{name}` {reason}"))
 }
@@ -94,13 +89,11 @@ pub(super) fn is_ours(name: &str) -> bool {
     name.to_ascii_uppercase().starts_with("CAPYKEYS_")
 }
 
-/// Refuses the names of variables that mean something else than they say.
+/// Refuses the names of variables that mean something else than they say, where these are the sections.
 pub(super) fn check_names<'a>(
     names: impl Iterator<Item = &'a str>,
-    kinds: &[StoreKind],
+    sections: impl Iterator<Item = String>,
 ) -> Result<(), ConfigError> {
-    let own = kinds.iter().map(|kind| kind.name().to_owned());
-    let sections = reference::sections().into_iter().chain(own);
     let sections: Vec<_> = sections.map(|name| format!("{}_", name.to_ascii_uppercase())).collect();
     let mut known = HashSet::new();
     for name in names {
@@ -138,8 +131,8 @@ mod tests {
     use super::*;
 
     fn named(names: &[&str]) -> Result<(), String> {
-        check_names(names.iter().copied().filter(|name| is_ours(name)), &[])
-            .map_err(|error| error.to_string())
+        let ours = names.iter().copied().filter(|name| is_ours(name));
+        check_names(ours, crate::config::reference::sections().into_iter()).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -189,5 +189,4 @@ pub(super) const FORMER: &[(&str, &[&str])] = &[
     ("audit.refusal_interval_ms", &["0", "60", "18446744073709551615"]),
     ("audit.keep_days", &["0", "-1", "90d", "forever", "4294967295"]),
     ("clerk.instances.x.max_lifetime_seconds", &["0", "1m", "4294967295"]),
-    ("oidc.x.max_lifetime_seconds", &["0", "1h", "4294967295"]),
 ];

@@ -7,10 +7,10 @@ use config::{Map, Value, ValueKind};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 
-use crate::config::{ConfigError, check_numbers};
+use super::{ConfigError, values::check_numbers};
 
 /// Those that come with the service.
-const OURS: [&str; 2] = ["sqlite", "postgres"];
+pub(crate) const OURS: [&str; 2] = ["sqlite", "postgres"];
 
 /// A kind of store that a program brings with it, for [`run`](crate::run).
 #[derive(Clone, Copy)]
@@ -86,52 +86,4 @@ where
     let backend = read.into_values().next();
     let backend = backend.ok_or_else(|| ConfigError::Invalid("the store has no section".to_owned()))?;
     Ok(OwnStore { backend: Arc::new(backend), section })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use capykeys_redb::Redb;
-
-    use super::*;
-    use crate::{config::Config, store::configured};
-
-    fn load(variables: &[(&str, &str)]) -> Result<Config, String> {
-        let named = variables.iter().map(|(name, value)| (format!("CAPYKEYS_{name}"), (*value).to_owned()));
-        let kinds = [StoreKind::of::<Redb>("redb")];
-        Config::layered(None, named.collect::<HashMap<_, _>>(), &kinds).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn a_store_that_the_program_brings_is_chosen_by_its_name_and_reads_its_section() {
-        let config = load(&[("_STORE__KIND", "redb"), ("_REDB__DIRECTORY", "elsewhere")]).unwrap();
-        let backend = configured(&config).unwrap();
-        assert_eq!(backend.name(), "redb");
-        assert_eq!(backend.embedded().unwrap().directory, std::path::Path::new("elsewhere"));
-        let printed = toml::to_string_pretty(&config.own_store.as_ref().unwrap().section).unwrap();
-        assert_eq!(printed, "[redb]\ndirectory = \"elsewhere\"\n");
-        assert!(load(&[("_STORE__KIND", "redb")]).is_ok());
-        assert_eq!(configured(&load(&[]).unwrap()).unwrap().name(), "SQLite");
-    }
-
-    #[test]
-    fn what_is_wrong_with_its_section_is_told_by_the_name_of_the_setting() {
-        let chosen = ("_STORE__KIND", "redb");
-        for (variables, told) in [
-            (&[chosen, ("_REDB__DIRECTROY", "hush")][..], "directroy"),
-            (&[chosen, ("_REDB__FIRST_KEY_FILE__X", "hush")], "`redb.first_key_file` must be"),
-            (&[chosen, ("_REDB", "hush")], "`redb` must be a section with settings of its own"),
-            (&[chosen, ("_REDB__DIRECTORY", "${hush}")], "`redb.directory` has a variable in it"),
-            (&[chosen, ("REDB_DIRECTORY", "hush")], "two underscores"),
-            (&[("_REDB__DIRECTORY", "hush")], "`redb` is set, so `store.kind` must be `redb`"),
-            (&[("_STORE__KIND", "hush")], "`store.kind` must be one of `sqlite`, `postgres`, `redb`"),
-        ] {
-            let error = load(variables).unwrap_err();
-            assert!(error.contains(told) && !error.contains("hush"), "{error}");
-        }
-        let config = load(&[chosen, ("_SQLITE__FIRST_KEY_FILE", "first.key")]).unwrap();
-        let error = configured(&config).err().unwrap().to_string();
-        assert!(error.contains("`sqlite.first_key_file` is set"), "{error}");
-    }
 }
