@@ -1,5 +1,5 @@
 # The migration: applied twice, and for real.
-# shellcheck shell=sh disable=SC2086,SC2154,SC2231 # of whoever sources it
+# shellcheck shell=sh disable=SC2046,SC2086,SC2154,SC2231 # of whoever sources it
 
 the_migration_is_applied_twice() {
     install_production
