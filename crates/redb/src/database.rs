@@ -31,6 +31,8 @@ const RETRY: Duration = Duration::from_millis(1);
 /// A database that any number of processes have open.
 pub(crate) struct Shared {
     file: PathBuf,
+    /// Of the file that was opened.
+    identity: String,
     open: RwLock<Arc<Database>>,
 }
 
@@ -42,10 +44,12 @@ impl Shared {
         if !file.exists() {
             make(directory, &file, host)?;
         }
+        // Before it is opened: what is put in its place meanwhile is another file.
+        let identity = directory::identity(&file).map_err(OpenError::directory(&file))?;
         let database = open(&file).map_err(OpenError::database(&file))?;
         check_format(&database, &file)?;
         begin_epoch(&database, &file, host, deadline).map_err(OpenError::database(&file))?;
-        Ok(Self { file, open: RwLock::new(Arc::new(database)) })
+        Ok(Self { file, identity, open: RwLock::new(Arc::new(database)) })
     }
 
     /// Runs `read` on what is committed by now.
@@ -66,6 +70,8 @@ impl Shared {
         self.with(|database| {
             let transaction = begin_write(database, deadline)?;
             let done = write(&transaction)?;
+            // It may have been replaced during the wait.
+            self.check_file()?;
             // Durable: `Durability::Immediate` is the engine's default, and the only one between processes.
             transaction.commit()?;
             Ok(done)
@@ -85,11 +91,18 @@ impl Shared {
 
     fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, Failure> {
         let database = Arc::clone(&self.open.read().unwrap_or_else(PoisonError::into_inner));
-        let outcome = work(&database);
+        let outcome = self.check_file().and_then(|()| work(&database));
         if outcome.as_ref().is_err_and(Failure::ends_the_database) {
             self.open_again(&database);
         }
         outcome
+    }
+
+    /// Others see what has the file's name now, and this process would go on with what had it before: a key that they
+    /// revoke would be good here. The new file is for a start to open, which begins an epoch on it.
+    fn check_file(&self) -> Result<(), Failure> {
+        let identity = directory::identity(&self.file).map_err(redb::StorageError::Io)?;
+        if identity == self.identity { Ok(()) } else { Err(Failure::Replaced) }
     }
 
     /// After an error of the disk the engine refuses everything. Whoever comes next may find that it has room again.
@@ -158,7 +171,7 @@ fn check_format(database: &Database, file: &Path) -> Result<(), OpenError> {
 /// Begins an epoch where this is not the file that the last one began on: it is a copy, and what was committed after
 /// it was made is lost. What was overwritten in its place is not noticed; there the marks differ.
 fn begin_epoch(database: &Database, file: &Path, host: &Host, deadline: Instant) -> Result<(), Failure> {
-    let identity = directory::identity(&file.metadata().map_err(redb::StorageError::Io)?);
+    let identity = directory::identity(file).map_err(redb::StorageError::Io)?;
     if newest_epoch(&database.begin_read()?)?.1.as_ref() == Some(&identity) {
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! The folder: for its owner alone, and for one server at a time.
 
 use std::{
-    fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError},
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
@@ -39,7 +39,8 @@ pub(crate) fn lock(directory: &Path) -> Result<File, OpenError> {
 }
 
 /// What tells a file from one that was put in its place: a copy has another number or another birth.
-pub(crate) fn identity(file: &Metadata) -> String {
+pub(crate) fn identity(file: &Path) -> std::io::Result<String> {
+    let file = file.metadata()?;
     let born = file.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok());
-    format!("{}/{}", file.ino(), born.map_or(0, |born| born.as_nanos()))
+    Ok(format!("{}/{}", file.ino(), born.map_or(0, |born| born.as_nanos())))
 }

@@ -69,6 +69,8 @@ pub(crate) enum Failure {
     Entropy,
     /// There are no more numbers.
     Numbers,
+    /// The file that was opened has its name no more.
+    Replaced,
 }
 
 impl Failure {
@@ -107,6 +109,9 @@ impl fmt::Display for Failure {
             Self::Corrupt(column) => write!(f, "a stored value cannot be read, column {column}"),
             Self::Entropy => f.write_str("the random source gave nothing"),
             Self::Numbers => f.write_str("there are no more numbers for events"),
+            Self::Replaced => {
+                f.write_str("another file is in the database's place, which the next start opens")
+            }
         }
     }
 }

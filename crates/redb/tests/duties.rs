@@ -116,6 +116,45 @@ async fn a_copy_begins_an_epoch_and_the_same_file_does_not() {
     }
 }
 
+/// Puts a copy in the database's place, as a restore does.
+fn replace(folder: &Path) {
+    let copy = folder.join("copy");
+    fs::copy(folder.join("capykeys.redb"), &copy).unwrap();
+    fs::rename(copy, folder.join("capykeys.redb")).unwrap();
+}
+
+#[tokio::test]
+async fn a_key_that_is_revoked_in_a_file_that_took_the_databases_place_is_not_good_in_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = open(folder.path()).unwrap();
+    let key = key(&server).await.key;
+    replace(folder.path());
+    let command = open(folder.path()).unwrap();
+    assert!(command.revoke_key(fixtures::revoke(&key, at(2))).await.unwrap().unwrap().newly);
+    let text = "another file is in the database's place, which the next start opens";
+    let read = server.find_key(key.organization_id, key.id).await.unwrap_err().to_string();
+    assert!(read.ends_with(text), "{read}");
+    assert!(server.check_readiness().await.is_err());
+    let restarted = open(folder.path()).unwrap();
+    let found = restarted.find_key(key.organization_id, key.id).await.unwrap().unwrap();
+    assert_eq!(found.revoked_at, Some(at(2)));
+}
+
+#[tokio::test]
+async fn what_waits_to_write_while_the_file_is_replaced_is_not_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    let database = beside(folder.path());
+    let held = database.begin_write().unwrap();
+    let event = fixtures::event(AuditAction::CreateKey, at(0), fixtures::organization(at(0)).id, None);
+    let waiting = tokio::spawn(async move { store.append_event(event).await });
+    tokio::task::yield_now().await;
+    replace(folder.path());
+    held.abort().unwrap();
+    let error = waiting.await.unwrap().unwrap_err().to_string();
+    assert!(error.contains("another file is in the database's place"), "{error}");
+}
+
 #[tokio::test]
 async fn what_only_a_newer_server_knows_of_a_key_is_kept() {
     let folder = tempfile::tempdir().unwrap();

@@ -9,7 +9,8 @@ chart() {
 }
 
 the_chart_is_installed_upgraded_rolled_back_and_removed() {
-    chart install deploy/helm/capykeys
+    callers='callers.token.subjects={system:serviceaccount:example:api}'
+    chart install deploy/helm/capykeys --set "$callers"
     eventually "three servers are ready" ready deployment 3
     kubectl wait --for=condition=complete job/capykeys-migrate --timeout=1s >/dev/null
     before=$(settings_of_servers)
@@ -17,7 +18,7 @@ the_chart_is_installed_upgraded_rolled_back_and_removed() {
     first=$(kubectl get job capykeys-migrate -o jsonpath='{.metadata.uid}')
     # Other settings and another image: a Job of its own, and the settings of the servers before are still there.
     sed 's/workers = 4/workers = 5/' $manifests/overlays/production/capykeys.toml >"$state/settings.toml"
-    chart upgrade deploy/helm/capykeys --set image.tag=0.99.0 --set-file settings="$state/settings.toml"
+    chart upgrade deploy/helm/capykeys --set "$callers" --set image.tag=0.99.0 --set-file settings="$state/settings.toml"
     eventually "three newer servers are ready" ready deployment 3
     [ "$(kubectl get job capykeys-migrate -o jsonpath='{.metadata.uid}')" != "$first" ]
     [ "$(settings_of_servers)" != "$before" ]
@@ -29,7 +30,7 @@ the_chart_is_installed_upgraded_rolled_back_and_removed() {
     chart uninstall
     eventually "no server is left" no_server
     # The embedded store, from the same chart.
-    chart install deploy/helm/capykeys --set store=sqlite
+    chart install deploy/helm/capykeys --set "$callers" --set store=sqlite
     eventually "the server is ready" ready statefulset 1
     chart uninstall
     kubectl get persistentvolumeclaim store-capykeys-0 >/dev/null

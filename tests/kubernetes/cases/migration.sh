@@ -1,5 +1,5 @@
 # The migration: applied twice, and for real.
-# shellcheck shell=sh disable=SC2086,SC2154,SC2231 # of whoever sources it
+# shellcheck shell=sh disable=SC2046,SC2086,SC2154,SC2231 # of whoever sources it
 
 the_migration_is_applied_twice() {
     install_production
@@ -29,9 +29,11 @@ start_postgres() {
     psql -qc 'CREATE DATABASE capykeys' "postgres://postgres@127.0.0.1:$port/postgres"
 }
 
-# part_of_job TYPE: what one of the Job's containers does, with the secrets and files of this machine.
+# part_of_job TYPE PROGRAM: what one of the Job's containers does, its variables first, with the secrets and files of
+# this machine.
 part_of_job() {
-    kubectl get jobs -o jsonpath="{.items[0].spec.template.spec.$1[0].args[0]}" |
+    part=".items[0].spec.template.spec.$1[0]"
+    kubectl get jobs -o jsonpath="{range $part.env[*]}{.name}={.value} {end}$2 {$part.args[*]}" |
         sed -e "s|/var/run/secrets/migrations|$state/migrations|g" -e "s|/etc/capykeys|$manifests/migration|g"
 }
 
@@ -39,16 +41,15 @@ the_commands_of_the_migration_work() {
     start_postgres "$state/postgres"
     apply -k $manifests/overlays/production
     mkdir "$state/migrations"
-    echo "postgres://postgres@127.0.0.1:$port/capykeys" >"$state/migrations/admin-url"
+    printf '%s\n' '[admin]' host=127.0.0.1 "port=$port" dbname=capykeys user=postgres >"$state/migrations/pg_service.conf"
     echo "postgres://capykeys_migrations@127.0.0.1:$port/capykeys" >"$state/migrations/postgres-url"
     echo "postgres://capykeys_service@127.0.0.1:$port/capykeys" >"$state/service-url"
     (umask 077 && openssl rand -hex 32 >"$state/pepper")
     # Once by hand, for the two roles; then what the Job does, twice.
-    sh -ec "$(part_of_job containers)"
+    env $(part_of_job containers psql)
     for _ in once twice; do
-        env -i CAPYKEYS__STORE__KIND=postgres CAPYKEYS__POSTGRES__URL_FILE="$state/migrations/postgres-url" \
-            "$capykeys" "$(part_of_job initContainers)" >/dev/null
-        sh -ec "$(part_of_job containers)"
+        env -i $(part_of_job initContainers "$capykeys") >/dev/null
+        env $(part_of_job containers psql)
     done
     serve_as_configured deployment production CAPYKEYS__POSTGRES__URL_FILE="$state/service-url" \
         CAPYKEYS__KEYS__PEPPER_FILE="$state/pepper" CAPYKEYS__INTERNAL__AUTHORIZE__RULES_FILE=$manifests/overlays/production/rules.toml
