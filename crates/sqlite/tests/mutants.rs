@@ -183,13 +183,13 @@ capykeys_testkit::mutants! {
         in_suite("the_stores_time_goes_on_and_never_back", "its time stands still"),
         in_suite("the_stores_time_is_its_clocks", "it goes by another clock"),
     ], [
-        (FEED, "let now = self.host().clock.now();\n        self.read(\"", "let now = capykeys_domain::model::Timestamp::MIN;\n        self.read(\""),
-        (FEED, "let now = self.host().clock.now();\n        self.read_many(\"", "let now = capykeys_domain::model::Timestamp::MIN;\n        self.read_many(\""),
+        (FEED, "let now = self.host().clock.now();\n        self.read(", "let now = capykeys_domain::model::Timestamp::MIN;\n        self.read("),
+        (FEED, "let now = self.host().clock.now();\n        self.read_many(", "let now = capykeys_domain::model::Timestamp::MIN;\n        self.read_many("),
     ];
     a_time_that_is_an_hour_ahead_is_caught: [in_suite("the_stores_time_is_its_clocks", "it goes by another clock")], [
-        (FEED, "let now = self.host().clock.now();\n        self.read_many(\"", "let now = self.host().clock.now().unix_micros() + 3_600_000_000;
+        (FEED, "let now = self.host().clock.now();\n        self.read_many(", "let now = self.host().clock.now().unix_micros() + 3_600_000_000;
         let now = capykeys_domain::model::Timestamp::from_unix_micros(now).unwrap_or(capykeys_domain::model::Timestamp::MAX);
-        self.read_many(\""),
+        self.read_many("),
     ];
 
     // Keys.
