@@ -21,7 +21,7 @@ use scopeguard::{ScopeGuard, guard};
 use crate::{
     Answer, BootClock, BootTime, CacheSettings, DEPENDENCY, SystemBootClock,
     machine::{Machine, SentRead},
-    operation::FIND_KEY,
+    operation::ask,
     single_flight::{Flight, Landing, Outcome, SingleFlight},
     sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
@@ -100,8 +100,8 @@ impl Inner {
         self.reads.fetch_add(1, Ordering::Relaxed);
         let now = self.clock.now();
         let read = self.begin_read(now);
-        let found =
-            FIND_KEY.perform(self.settings.lease, self.store.lookup.find_key_by_digest(&digests)).await;
+        let finding = self.store.lookup.find_key_by_digest(&digests);
+        let found = ask("find_key_by_digest", self.settings.lease, finding).await;
         drop(landing);
         let found = found?;
         Ok(self.write().end_read(&ScopeGuard::into_inner(read), &digests, found))

@@ -9,7 +9,7 @@ use capykeys_domain::{
 };
 use scopeguard::ScopeGuard;
 
-use crate::{DEPENDENCY, VerificationCache, operation::FIND_ORGANIZATION};
+use crate::{DEPENDENCY, VerificationCache, operation::ask};
 
 /// How often an organization is read for one question at most, where it is changed during every read.
 const ATTEMPTS: usize = 3;
@@ -40,7 +40,8 @@ impl OrganizationCache {
         let (inner, lease) = (&self.cache.0, self.cache.settings().lease);
         let sent = self.cache.now();
         let read = inner.begin_read(sent);
-        let found = FIND_ORGANIZATION.perform(lease, self.store.find_organization_by_clerk_id(id)).await?;
+        let finding = self.store.find_organization_by_clerk_id(id);
+        let found = ask("find_organization_by_clerk_id", lease, finding).await?;
         let read = ScopeGuard::into_inner(read);
         let good = inner.write().end_organization_read(&read, found.as_ref());
         Ok((good && self.cache.now() < sent.after(lease)).then_some(found))

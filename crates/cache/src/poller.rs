@@ -16,7 +16,7 @@ use crate::{
     BootTime, VerificationCache,
     cache::Inner,
     machine::{Polled, SentPoll},
-    operation::{CONFIRM, FORGET, Operation, POLL_FEED, READ_REGISTRY, REGISTER, RETIRE},
+    operation::ask,
     reaper::Reaper,
     store_time::StoreTimeJump,
 };
@@ -88,7 +88,7 @@ impl Inner {
         let progress = applied.or_else(|| self.read().confirmed().filter(|_| due));
         if let Some(progress) = progress {
             let confirming = self.store.registry.confirm_progress(self.id, progress);
-            self.in_time(CONFIRM, confirming).await?;
+            self.in_time("confirm_progress", confirming).await?;
             self.write().end_confirm(progress);
         }
         if due {
@@ -111,7 +111,7 @@ impl Inner {
 
     async fn register(&self) -> Result<(), Unavailable> {
         let registering = self.store.registry.register_replica(self.id, self.settings.lease);
-        self.in_time(REGISTER, registering).await?;
+        self.in_time("register_replica", registering).await?;
         self.write().registered();
         tracing::info!(lease = ?self.settings.lease, "registered as a replica");
         Ok(())
@@ -119,17 +119,17 @@ impl Inner {
 
     async fn in_time<T>(
         &self,
-        operation: Operation,
+        method: &'static str,
         answer: impl Future<Output = Result<T, Unavailable>>,
     ) -> Result<T, Unavailable> {
-        operation.perform(self.settings.poll_deadline(), answer).await
+        ask(method, self.settings.poll_deadline(), answer).await
     }
 
     async fn poll(&self) -> Result<Polled, Unavailable> {
         // Before anything is sent: what is committed after this may be missing from the answer.
         let now = self.clock.now();
         let sent = self.write().begin_poll(now);
-        let answer = self.in_time(POLL_FEED, self.ask(&sent)).await?;
+        let answer = self.in_time("poll_changes", self.ask(&sent)).await?;
         let now = self.clock.now();
         let (polled, jump) = {
             let mut machine = self.write();
@@ -160,19 +160,19 @@ impl Inner {
 
     /// Removes replicas that are gone: retires them, and forgets them when their leases have run out.
     async fn reap(&self, reaper: &mut Reaper) -> Result<(), Unavailable> {
-        let registry = self.in_time(READ_REGISTRY, self.store.registry.read_registry()).await?;
+        let registry = self.in_time("read_registry", self.store.registry.read_registry()).await?;
         self.replicas.store(registry.replicas.len(), Ordering::Relaxed);
         let steps = reaper.observe(&registry, self.id, self.clock.now());
         for gone in steps.retire {
             let retiring = self.store.registry.retire_replica(gone.id, gone.renewals);
-            if self.in_time(RETIRE, retiring).await? {
+            if self.in_time("retire_replica", retiring).await? {
                 // Only now: its lease may have been taken up to when this was committed.
                 reaper.retired(&gone, self.clock.now());
             }
         }
         for gone in steps.forget {
             let forgetting = self.store.registry.forget_replica(gone.id, gone.renewals);
-            self.in_time(FORGET, forgetting).await?;
+            self.in_time("forget_replica", forgetting).await?;
             tracing::info!("a replica that is gone was forgotten");
         }
         Ok(())

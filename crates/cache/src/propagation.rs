@@ -12,8 +12,8 @@ use tokio::{
 use tracing::Instrument;
 
 use crate::{
-    BootClock, SystemBootClock, VerificationCache, acknowledgement::Acknowledgement,
-    operation::READ_REGISTRY, settings::LONGEST_LEASE, sync::within,
+    BootClock, SystemBootClock, VerificationCache, acknowledgement::Acknowledgement, operation::ask,
+    settings::LONGEST_LEASE, sync::within,
 };
 
 /// How long between two looks at who has confirmed. A replica confirms within the interval of its
@@ -99,7 +99,7 @@ fn start(registry: Arc<dyn ReplicaRegistry>, runtime: &Handle) -> mpsc::Sender<R
     runtime.spawn(async move {
         let mut waiting: Vec<Reply> = Vec::new();
         while asked.recv_many(&mut waiting, WAITING).await > 0 {
-            let read = READ_REGISTRY.perform(LONGEST_LEASE, registry.read_registry()).await;
+            let read = ask("read_registry", LONGEST_LEASE, registry.read_registry()).await;
             if let Err(error) = &read {
                 tracing::warn!(%error, "the replicas are not known: changes wait for the longest lease");
             }

@@ -95,7 +95,7 @@ async fn a_store_that_does_not_answer_is_given_up_after_a_lease() {
     world.store.delay_lookup(Duration::from_hours(1));
     let asked = world.clock.now();
     let error = world.cache.resolve(std::slice::from_ref(&digest), Duration::ZERO).await.unwrap_err();
-    assert_eq!(error.to_string(), "cache: find_key: no answer in time");
+    assert_eq!(error.to_string(), "cache: store: find_key_by_digest: no answer in time");
     assert_eq!(world.clock.now().since(asked), CacheSettings::default().lease);
     world.store.delay_lookup(Duration::ZERO);
     assert!(world.find(&digest).await.is_some());

@@ -7,7 +7,7 @@ use capykeys_domain::{
     model::{AuditEvent, AuditRecord, Timestamp},
     ports::{AuditLog, EventQuery, Limit, Unavailable},
 };
-use capykeys_storage::{Columns, Values};
+use capykeys_storage::{Columns, Values, operation};
 
 use crate::{line::answer, rows, statement::Statement, store::PostgresStore};
 
@@ -29,12 +29,12 @@ pub(crate) const GIVEN_DETAILS: &str = "$event_details";
 /// Stores an event and nothing else.
 static APPEND: LazyLock<Statement> = LazyLock::new(|| {
     let insert_event = insert_event("$event_project_id", GIVEN_DETAILS);
-    Statement::of_change("append to the audit log", &format!("{insert_event} FROM line"))
+    Statement::of_change(operation::APPEND_EVENT, &format!("{insert_event} FROM line"))
 });
 
 /// With the rights of the table's owner; it leaves what is younger than a day.
 static EXPIRE: LazyLock<Statement> = LazyLock::new(|| {
-    Statement::of_value("take old events out of the audit log", "", "expire_audit_events($before, $at_most)")
+    Statement::of_value(operation::EXPIRE_EVENTS, "", "expire_audit_events($before, $at_most)")
 });
 
 static LIST: LazyLock<Statement> = LazyLock::new(|| {
@@ -44,7 +44,7 @@ static LIST: LazyLock<Statement> = LazyLock::new(|| {
          WHERE e.organization_id = $organization_id AND e.sequence > $after ORDER BY e.sequence LIMIT $limit",
         record.from("e")
     );
-    Statement::new("list the audit log", &(answer(&record, &query) + " ORDER BY answer.sequence"))
+    Statement::new(operation::LIST_EVENTS, &(answer(&record, &query) + " ORDER BY answer.sequence"))
 });
 
 #[async_trait]

@@ -9,7 +9,7 @@ use capykeys_domain::{
     model::{AuditRecord, Sequence},
     ports::{EventLog, EventPosition, Followed, Limit, Unavailable},
 };
-use capykeys_storage::{Columns, Row as _, Values};
+use capykeys_storage::{Columns, Row as _, Values, operation};
 use gaps::{Gaps, Look};
 use tokio_postgres::Row;
 
@@ -59,7 +59,10 @@ static FOLLOW: LazyLock<Statement> = LazyLock::new(|| {
         record.again("page")
     );
     let columns = place.with(Columns::named(&["writers"])).with(record);
-    Statement::new("follow the audit log", &(page + &answer(&columns, &query) + " ORDER BY answer.sequence"))
+    Statement::new(
+        operation::FOLLOW_EVENTS,
+        &(page + &answer(&columns, &query) + " ORDER BY answer.sequence"),
+    )
 });
 
 #[async_trait]

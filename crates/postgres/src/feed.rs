@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::ports::{ChangeFeed, FeedHead, FeedPosition, FeedQuery, Poll, ReplicaId, Unavailable};
-use capykeys_storage::{Columns, Event, Row as _, Values};
+use capykeys_storage::{Columns, Event, Row as _, Values, operation};
 use tokio_postgres::Row;
 
 use crate::{
@@ -25,7 +25,7 @@ fn head_columns() -> Columns {
 
 static HEAD: LazyLock<Statement> = LazyLock::new(|| {
     let query = format!("{HEAD_COLUMNS} FROM changes h ORDER BY h.sequence DESC LIMIT 1");
-    Statement::new("find the feed's head", &answer(&head_columns(), &query))
+    Statement::new(operation::FEED_HEAD, &answer(&head_columns(), &query))
 });
 
 /// The head, and beside it the reader's own event and those after it. One snapshot shows both.
@@ -40,11 +40,10 @@ static POLL: LazyLock<Statement> = LazyLock::new(|| {
         event.names()
     );
     let columns = head_columns().with(event);
-    Statement::new("poll the feed", &(answer(&columns, &query) + " ORDER BY answer.event_sequence"))
+    Statement::new(operation::POLL_CHANGES, &(answer(&columns, &query) + " ORDER BY answer.event_sequence"))
 });
 
-static BEGIN: LazyLock<Statement> =
-    LazyLock::new(|| Statement::of_value("begin the feed anew", "", "feed_end()"));
+static BEGIN: LazyLock<Statement> = LazyLock::new(|| Statement::of_value("feed_end", "", "feed_end()"));
 
 #[async_trait]
 impl ChangeFeed for PostgresStore {

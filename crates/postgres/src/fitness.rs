@@ -4,7 +4,7 @@
 use std::{fmt::Write, sync::LazyLock};
 
 use capykeys_migrations::APPLIED;
-use capykeys_storage::Columns;
+use capykeys_storage::{Columns, operation};
 use tokio_postgres::Client;
 
 use crate::{failure::Failure, line::answer, statement::Statement};
@@ -102,7 +102,7 @@ const IN_SERVICE: [Fault; 9] = [
 /// The settings with which the server may lose what it has acknowledged.
 pub(crate) static RISKS: LazyLock<Statement> = LazyLock::new(|| {
     Statement::of_value(
-        "look at the settings",
+        "find_risks",
         "",
         "concat_ws(', ', \
              CASE WHEN current_setting('fsync') = 'off' THEN 'fsync' END, \
@@ -132,7 +132,7 @@ pub(crate) static SERVED: LazyLock<Statement> = LazyLock::new(|| {
         first_of(served())
     );
     let columns = Columns::named(&["version", "oldest_schema", "checksum", "fault"]);
-    Statement::new("check the schema", &answer(&columns, &query))
+    Statement::new(operation::CHECK_READINESS, &answer(&columns, &query))
 });
 
 /// Why the database is not served from, by what [`SERVED`] has found.

@@ -9,7 +9,7 @@ use capykeys_domain::{
     ports::{Insertion, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey, Unavailable},
     secret::KeyDigest,
 };
-use capykeys_storage::{Columns, Row as _, Values};
+use capykeys_storage::{Columns, Row as _, Values, operation};
 use tokio_postgres::Row;
 
 use crate::{
@@ -37,7 +37,7 @@ static INSERT: LazyLock<Statement> = LazyLock::new(|| {
              (SELECT scope FROM refused_scope) AS scope FROM verdict",
     );
     Statement::new(
-        "insert a key",
+        operation::INSERT_KEY,
         &format!(
             ", organization AS (\
                  SELECT clerk_organization_id, suspended_at FROM organizations, line \
@@ -76,7 +76,7 @@ static FIND: LazyLock<Statement> = LazyLock::new(|| {
         "SELECT true AS found, {} FROM api_keys k WHERE k.organization_id = $organization_id AND k.id = $id",
         key.from("k")
     );
-    Statement::new("find a key", &answer(&key, &query))
+    Statement::new(operation::FIND_KEY, &answer(&key, &query))
 });
 
 static LIST: LazyLock<Statement> = LazyLock::new(|| {
@@ -87,7 +87,7 @@ static LIST: LazyLock<Statement> = LazyLock::new(|| {
          ORDER BY k.id DESC LIMIT $limit",
         key.from("k")
     );
-    Statement::new("list keys", &(answer(&key, &query) + " ORDER BY answer.id DESC"))
+    Statement::new(operation::LIST_KEYS, &(answer(&key, &query) + " ORDER BY answer.id DESC"))
 });
 
 /// The row is locked before it is looked at: of two at once, the second waits for the first and
@@ -100,7 +100,7 @@ static REVOKE: LazyLock<Statement> = LazyLock::new(|| {
              target.revoked_at IS NULL AS newly FROM target LEFT JOIN revoked ON true",
     );
     Statement::new(
-        "revoke a key",
+        operation::REVOKE_KEY,
         &format!(
             ", target AS (\
                  SELECT k.id, k.revoked_at FROM api_keys k, line \
@@ -120,7 +120,7 @@ static REVOKE: LazyLock<Statement> = LazyLock::new(|| {
 /// could wait for each other. A key with a later time is not written, so nothing is where nothing is new.
 static RECORD_USES: LazyLock<Statement> = LazyLock::new(|| {
     Statement::of_value(
-        "record uses",
+        operation::RECORD_USES,
         ", used AS (\
              SELECT used.id, max(at) AS at FROM line, unnest($ids, $times) AS used (id, at) GROUP BY used.id\
          ), late AS (\

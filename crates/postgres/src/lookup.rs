@@ -8,7 +8,7 @@ use capykeys_domain::{
     ports::{FoundKey, KeyLookup, Unavailable},
     secret::KeyDigest,
 };
-use capykeys_storage::{BESIDE, Columns, Values, found_key};
+use capykeys_storage::{BESIDE, Columns, Values, found_key, operation};
 use tokio_postgres::Row;
 
 use crate::{line::answer, rows::Answer, statement::Statement, store::PostgresStore};
@@ -23,7 +23,7 @@ static FIND: LazyLock<Statement> = LazyLock::new(|| {
         key.from("k"),
         organization.from("o")
     );
-    Statement::new("find a key by its digest", &answer(&key.with(organization), &query))
+    Statement::new(operation::FIND_KEY_BY_DIGEST, &answer(&key.with(organization), &query))
 });
 
 #[async_trait]

@@ -7,7 +7,7 @@ use capykeys_domain::{
     model::{AuditEvent, ClerkOrganizationId, Organization, OrganizationId},
     ports::{Limit, OrganizationInsertion, Organizations, RenameOrganization, SetSuspension, Unavailable},
 };
-use capykeys_storage::{Columns, Values};
+use capykeys_storage::{Columns, Values, operation};
 
 use crate::{
     audit::{GIVEN_DETAILS, insert_event},
@@ -28,15 +28,15 @@ fn select(operation: &'static str, condition: &str, order: &str) -> Statement {
     Statement::new(operation, &(answer(&columns(), &query) + order))
 }
 
-static FIND: LazyLock<Statement> = LazyLock::new(|| select("find an organization", "o.id = $id", ""));
+static FIND: LazyLock<Statement> = LazyLock::new(|| select(operation::FIND_ORGANIZATION, "o.id = $id", ""));
 
 static FIND_BY_CLERK_ID: LazyLock<Statement> = LazyLock::new(|| {
-    select("find an organization by its id at Clerk", "o.clerk_organization_id = $clerk_id", "")
+    select(operation::FIND_ORGANIZATION_BY_CLERK_ID, "o.clerk_organization_id = $clerk_id", "")
 });
 
 static LIST: LazyLock<Statement> = LazyLock::new(|| {
     let page = "$after IS NULL OR o.id > $after ORDER BY o.id LIMIT $limit";
-    select("list organizations", page, " ORDER BY answer.id")
+    select(operation::LIST_ORGANIZATIONS, page, " ORDER BY answer.id")
 });
 
 /// The organization that was stored, or the one that was there. No row where another transaction
@@ -51,7 +51,7 @@ static CREATE: LazyLock<Statement> = LazyLock::new(|| {
         columns().from("o")
     );
     Statement::new(
-        "create an organization",
+        operation::CREATE_ORGANIZATION,
         &format!(
             ", inserted AS (\
                  INSERT INTO organizations AS o ({names}) SELECT {parameters} FROM line \
@@ -85,7 +85,7 @@ fn change(operation: &'static str, changed: &str, details: &str) -> Statement {
 
 static SET_SUSPENSION: LazyLock<Statement> = LazyLock::new(|| {
     change(
-        "suspend or resume an organization",
+        operation::SET_SUSPENSION,
         "changed AS (\
              UPDATE organizations o SET suspended_at = $suspended_at, suspended_reason = $suspended_reason, \
                  updated_at = $at \
@@ -97,7 +97,7 @@ static SET_SUSPENSION: LazyLock<Statement> = LazyLock::new(|| {
 /// What is not given stays; without a counterpart at Clerk there is no slug there.
 static RENAME: LazyLock<Statement> = LazyLock::new(|| {
     change(
-        "rename an organization",
+        operation::RENAME_ORGANIZATION,
         "called AS (\
              SELECT coalesce($name, name) AS name, coalesce($slug, slug) AS slug, \
                  CASE WHEN clerk_organization_id IS NOT NULL \

@@ -8,7 +8,7 @@ use capykeys_domain::{
     ports::{PepperRegistry, PepperUse, Rehash, ReplicaId, Unavailable},
     secret::{PepperCheck, PepperId, RecordedPepper},
 };
-use capykeys_storage::{Columns, Values};
+use capykeys_storage::{Columns, Values, operation};
 
 use crate::{line::answer, rows, statement::Statement, store::PostgresStore};
 
@@ -22,7 +22,7 @@ static ANNOUNCE: LazyLock<Statement> = LazyLock::new(|| {
         recorded.from("recorded")
     );
     Statement::new(
-        "announce peppers",
+        operation::ANNOUNCE_PEPPERS,
         &format!(
             ", recorded AS (\
                  INSERT INTO peppers (id, check_value) \
@@ -42,7 +42,7 @@ const MOST_AT_ONCE: usize = 64;
 
 static TAKE_TURN: LazyLock<Statement> = LazyLock::new(|| {
     Statement::of_value(
-        "give a pepper its turn",
+        operation::TAKE_TURN,
         ", taken AS (\
              UPDATE peppers SET turn = (SELECT COALESCE(max(turn), 0) + 1 FROM peppers) FROM line \
              WHERE peppers.id = $pepper \
@@ -56,13 +56,13 @@ static TAKE_TURN: LazyLock<Statement> = LazyLock::new(|| {
 static USES: LazyLock<Statement> = LazyLock::new(|| {
     let query = "SELECT true AS found, pepper_id, count(*) AS active_keys FROM api_keys \
         WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $at) GROUP BY pepper_id";
-    Statement::new("count the keys of each pepper", &answer(&Columns::of::<PepperUse>(""), query))
+    Statement::new(operation::COUNT_PEPPER_USES, &answer(&Columns::of::<PepperUse>(""), query))
 });
 
 /// It waits for no lock, as the recording of uses does not.
 static REHASH: LazyLock<Statement> = LazyLock::new(|| {
     Statement::of_change(
-        "rehash keys",
+        operation::REHASH_KEYS,
         "WITH target AS (\
              SELECT k.id, moved.pepper, moved.digest \
              FROM line, unnest($ids, $old, $peppers, $new) AS moved (id, old, pepper, digest) \

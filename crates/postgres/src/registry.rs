@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use capykeys_domain::ports::{
     FeedProgress, RegisteredReplica, Registry, ReplicaId, ReplicaRegistry, Unavailable,
 };
-use capykeys_storage::{Columns, Row as _, Values};
+use capykeys_storage::{Columns, Row as _, Values, operation};
 use tokio_postgres::Row;
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 /// The number of a new registration begins anywhere, as [`RegisteredReplica::renewals`] has to.
 static REGISTER: LazyLock<Statement> = LazyLock::new(|| {
     Statement::of_change(
-        "register a replica",
+        operation::REGISTER_REPLICA,
         "INSERT INTO replicas AS r (id, lease, renewals, retired) \
          SELECT $id, $lease, (random() * 4611686018427387904)::bigint, false FROM line \
          ON CONFLICT (id) DO UPDATE SET renewals = r.renewals + 1, retired = false",
@@ -31,7 +31,7 @@ static REGISTER: LazyLock<Statement> = LazyLock::new(|| {
 /// the server in the statement itself, since behind a pooler there is no session to set it for.
 static CONFIRM: LazyLock<Statement> = LazyLock::new(|| {
     Statement::of_change(
-        "confirm changes",
+        operation::CONFIRM_PROGRESS,
         "UPDATE replicas SET confirmed_sequence = $confirmed_sequence, confirmed_history = $confirmed_history, \
              renewals = renewals + 1 \
          FROM line, set_config('synchronous_commit', 'off', true) WHERE replicas.id = $id",
@@ -47,12 +47,12 @@ static REGISTRY: LazyLock<Statement> = LazyLock::new(|| {
         replica.from("r")
     );
     let columns = Columns::named(&["sequence"]).with(replica);
-    Statement::new("read the registry of replicas", &answer(&columns, &query))
+    Statement::new(operation::READ_REGISTRY, &answer(&columns, &query))
 });
 
 static RETIRE: LazyLock<Statement> = LazyLock::new(|| {
     Statement::of_value(
-        "retire a replica",
+        operation::RETIRE_REPLICA,
         ", retired AS (\
              UPDATE replicas SET retired = true FROM line \
              WHERE replicas.id = $id AND renewals = $renewals RETURNING 1\
@@ -63,7 +63,7 @@ static RETIRE: LazyLock<Statement> = LazyLock::new(|| {
 
 static FORGET: LazyLock<Statement> = LazyLock::new(|| {
     Statement::of_change(
-        "forget a replica",
+        operation::FORGET_REPLICA,
         "DELETE FROM replicas USING line WHERE replicas.id = $id AND renewals = $renewals AND retired",
     )
 });

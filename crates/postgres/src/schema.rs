@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use capykeys_domain::ports::Unavailable;
 use capykeys_migrations::{APPLIED, Applied, Migration, Misfit, fits, migrations};
+use capykeys_storage::operation::CHECK_READINESS;
 use tokio_postgres::{Client, Row, error::SqlState};
 
 use crate::{failure::Failure, fitness};
@@ -13,8 +14,6 @@ pub const MIGRATIONS: &[Migration] = &migrations!();
 
 /// The last migration without which this program does not work. Those after it may be missing.
 pub const OLDEST_SCHEMA: i32 = 8;
-
-const OPERATION: &str = "check the schema";
 
 /// Why the schema cannot be worked with.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +33,7 @@ pub enum SchemaError {
 pub(crate) fn judge(outcome: Result<Vec<Row>, Failure>) -> Result<(), SchemaError> {
     let rows = fitting(outcome)?;
     let place = rows.first().and_then(|row| row.try_get("fault").ok());
-    let place = place.ok_or_else(|| Failure::UnreadableRow.during(OPERATION))?;
+    let place = place.ok_or_else(|| Failure::UnreadableRow.during(CHECK_READINESS))?;
     fitness::fault(place).map_or(Ok(()), |reason| Err(SchemaError::Unfit(reason.into())))
 }
 
@@ -47,9 +46,9 @@ pub(crate) async fn check(client: &Client) -> Result<(), SchemaError> {
 fn fitting(outcome: Result<Vec<Row>, Failure>) -> Result<Vec<Row>, SchemaError> {
     let rows = match outcome {
         Err(failure) if failure.is(&SqlState::UNDEFINED_TABLE) => Ok(Vec::new()),
-        outcome => outcome.map_err(|failure| failure.during(OPERATION)),
+        outcome => outcome.map_err(|failure| failure.during(CHECK_READINESS)),
     }?;
-    let applied = applied(&rows).map_err(|failure| failure.during(OPERATION))?;
+    let applied = applied(&rows).map_err(|failure| failure.during(CHECK_READINESS))?;
     fits(MIGRATIONS, OLDEST_SCHEMA, &applied)?;
     Ok(rows)
 }

@@ -16,7 +16,7 @@ pub(crate) const JSONB_VERSION: u8 = 1;
 
 /// A statement, made once and asked many times.
 pub(crate) struct Statement {
-    /// What it does, in words: in errors, and for whoever measures it.
+    /// What it is for, in errors and where it is measured: the port's method, from [`capykeys_storage::operation`].
     pub(crate) operation: &'static str,
     /// With the parameters numbered as the server wants them.
     pub(crate) text: String,

@@ -5,7 +5,7 @@ use capykeys_domain::{
     model::{AuditEvent, AuditRecord, Sequence, Timestamp},
     ports::{AuditLog, EventLag, EventLog, EventPosition, EventQuery, Followed, Limit, Unavailable},
 };
-use capykeys_storage::{Document, Row as _};
+use capykeys_storage::{Document, Row as _, count_event, operation};
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 
 use crate::{
@@ -21,15 +21,15 @@ use crate::{
 #[async_trait]
 impl AuditLog for RedbStore {
     async fn append_event(&self, event: AuditEvent) -> Result<(), Unavailable> {
-        self.write("append audit event", move |transaction| record(transaction, event)).await
+        self.write(operation::APPEND_EVENT, move |transaction| record(transaction, event)).await
     }
 
     async fn expire_events(&self, before: Timestamp, at_most: Limit) -> Result<u64, Unavailable> {
-        self.write("take old audit events out", move |transaction| expire(transaction, before, at_most)).await
+        self.write(operation::EXPIRE_EVENTS, move |transaction| expire(transaction, before, at_most)).await
     }
 
     async fn list_events(&self, query: EventQuery) -> Result<Vec<AuditRecord>, Unavailable> {
-        self.read("list audit events", move |transaction| {
+        self.read(operation::LIST_EVENTS, move |transaction| {
             let own = transaction.table(EVENTS_OF_ORGANIZATION)?;
             let events = transaction.table(EVENTS)?;
             let organization = query.organization.uuid().as_u128();
@@ -49,7 +49,7 @@ impl EventLog for RedbStore {
         after: Option<EventPosition>,
         at_most: Limit,
     ) -> Result<Followed, Unavailable> {
-        self.read("follow the audit log", move |transaction| follow(transaction, after, at_most)).await
+        self.read(operation::FOLLOW_EVENTS, move |transaction| follow(transaction, after, at_most)).await
     }
 }
 
@@ -66,6 +66,7 @@ pub(crate) fn record(transaction: &WriteTransaction, event: AuditEvent) -> Resul
         own.insert((id.uuid().as_u128(), sequence.get()), ())?;
     }
     transaction.open_table(NUMBERS)?.insert(NEWEST_EVENT, sequence.get())?;
+    count_event();
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use capykeys_domain::{
     model::Timestamp,
     ports::{Change, ChangeFeed, FeedHead, FeedQuery, Host, Poll, ReplicaId, Unavailable},
 };
-use capykeys_storage::{Document, Event};
+use capykeys_storage::{Document, Event, operation};
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 
 use crate::{
@@ -23,13 +23,12 @@ const KEPT: i64 = 100_000;
 impl ChangeFeed for RedbStore {
     async fn feed_head(&self, reader: ReplicaId) -> Result<FeedHead, Unavailable> {
         let host = self.host().clone();
-        self.read("find the feed's head", move |transaction| head(transaction, reader, host.clock.now()))
-            .await
+        self.read(operation::FEED_HEAD, move |transaction| head(transaction, reader, host.clock.now())).await
     }
 
     async fn poll_changes(&self, query: FeedQuery) -> Result<Poll, Unavailable> {
         let host = self.host().clone();
-        self.read("poll the feed", move |transaction| {
+        self.read(operation::POLL_CHANGES, move |transaction| {
             let head = head(transaction, query.reader, host.clock.now())?;
             let changes = transaction.table(CHANGES)?;
             // One more, for the reader's own event.

@@ -148,8 +148,8 @@ mod tests {
                 "the disk or its file system failed (other error)",
             ),
         ] {
-            let told = Failure::from(error).during("find key").to_string();
-            assert_eq!(told, format!("redb: find key: {text}"));
+            let told = Failure::from(error).during("find_key").to_string();
+            assert_eq!(told, format!("redb: find_key: {text}"));
         }
     }
 }

@@ -9,7 +9,7 @@ use capykeys_domain::{
     },
     secret::KeyDigest,
 };
-use capykeys_storage::{Document, Row as _};
+use capykeys_storage::{Document, Row as _, operation};
 use redb::{ReadableTable, WriteTransaction};
 
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
 #[async_trait]
 impl KeyStore for RedbStore {
     async fn insert_key(&self, new: NewKey, event: AuditEvent) -> Result<Insertion, Unavailable> {
-        self.write("insert key", move |transaction| {
+        self.write(operation::INSERT_KEY, move |transaction| {
             // Judged in the transaction that stores it: nobody else can write before its end.
             let insertion = match obstacle(transaction, &new)? {
                 Some(obstacle) => obstacle,
@@ -38,7 +38,7 @@ impl KeyStore for RedbStore {
     }
 
     async fn find_key(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
-        self.read("find key", move |transaction| {
+        self.read(operation::FIND_KEY, move |transaction| {
             let key: Option<ApiKey> = find(&transaction.table(KEYS)?, id.uuid().as_u128())?;
             Ok(key.filter(|key| key.organization_id == organization))
         })
@@ -46,7 +46,7 @@ impl KeyStore for RedbStore {
     }
 
     async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
-        self.read("list keys", move |transaction| {
+        self.read(operation::LIST_KEYS, move |transaction| {
             let own = transaction.table(KEYS_OF_ORGANIZATION)?;
             let keys = transaction.table(KEYS)?;
             let organization = query.organization.uuid().as_u128();
@@ -60,7 +60,7 @@ impl KeyStore for RedbStore {
 
     async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable> {
         let host = self.host().clone();
-        self.write("revoke key", move |transaction| {
+        self.write(operation::REVOKE_KEY, move |transaction| {
             let RevokeKey { organization, id, at, event } = revoke;
             let Some((document, key)) = stored(transaction, id)? else { return Ok(None) };
             if key.organization_id != organization {
@@ -79,7 +79,7 @@ impl KeyStore for RedbStore {
     }
 
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
-        self.write("record uses", move |transaction| {
+        self.write(operation::RECORD_USES, move |transaction| {
             for KeyUse { key: id, at } in uses {
                 if let Some((document, key)) = stored(transaction, id)?
                     && key.last_used_at.is_none_or(|last| last < at)
@@ -97,7 +97,7 @@ impl KeyStore for RedbStore {
 impl KeyLookup for RedbStore {
     async fn find_key_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
         let digests = digests.to_vec();
-        self.read("find key by digest", move |transaction| {
+        self.read(operation::FIND_KEY_BY_DIGEST, move |transaction| {
             let by_digest = transaction.table(KEYS_BY_DIGEST)?;
             let (keys, organizations) = (transaction.table(KEYS)?, transaction.table(ORGANIZATIONS)?);
             for digest in &digests {

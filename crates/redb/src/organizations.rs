@@ -9,7 +9,7 @@ use capykeys_domain::{
         Change, Limit, OrganizationInsertion, Organizations, RenameOrganization, SetSuspension, Unavailable,
     },
 };
-use capykeys_storage::{Document, Row as _};
+use capykeys_storage::{Document, Row as _, operation};
 use redb::{ReadableTable, WriteTransaction};
 
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
 #[async_trait]
 impl Organizations for RedbStore {
     async fn find_organization(&self, id: OrganizationId) -> Result<Option<Organization>, Unavailable> {
-        self.read("find organization", move |transaction| {
+        self.read(operation::FIND_ORGANIZATION, move |transaction| {
             find(&transaction.table(ORGANIZATIONS)?, id.uuid().as_u128())
         })
         .await
@@ -34,7 +34,8 @@ impl Organizations for RedbStore {
         id: &ClerkOrganizationId,
     ) -> Result<Option<Organization>, Unavailable> {
         let id = id.clone();
-        self.read("find organization by its id at Clerk", move |transaction| at_clerk(transaction, &id)).await
+        self.read(operation::FIND_ORGANIZATION_BY_CLERK_ID, move |transaction| at_clerk(transaction, &id))
+            .await
     }
 
     async fn list_organizations(
@@ -42,7 +43,7 @@ impl Organizations for RedbStore {
         after: Option<OrganizationId>,
         limit: Limit,
     ) -> Result<Vec<Organization>, Unavailable> {
-        self.read("list organizations", move |transaction| {
+        self.read(operation::LIST_ORGANIZATIONS, move |transaction| {
             let after = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.uuid().as_u128()));
             let organizations = transaction.table(ORGANIZATIONS)?;
             let page = organizations.range::<u128>((after, Bound::Unbounded))?.take(limit.get().into());
@@ -56,14 +57,17 @@ impl Organizations for RedbStore {
         organization: Organization,
         event: AuditEvent,
     ) -> Result<OrganizationInsertion, Unavailable> {
-        self.write("create organization", move |transaction| create(transaction, organization, event)).await
+        self.write(operation::CREATE_ORGANIZATION, move |transaction| {
+            create(transaction, organization, event)
+        })
+        .await
     }
 
     async fn rename_organization(
         &self,
         rename: RenameOrganization,
     ) -> Result<Option<Organization>, Unavailable> {
-        self.write("rename organization", move |transaction| {
+        self.write(operation::RENAME_ORGANIZATION, move |transaction| {
             let RenameOrganization { id, renaming, at, event } = rename;
             let Some((document, known)) = stored(transaction, id)? else { return Ok(None) };
             let Some(renamed) = known.renamed(&renaming, at) else { return Ok(Some(known)) };
@@ -77,7 +81,7 @@ impl Organizations for RedbStore {
 
     async fn set_suspension(&self, set: SetSuspension) -> Result<Option<Organization>, Unavailable> {
         let host = self.host().clone();
-        self.write("set suspension", move |transaction| {
+        self.write(operation::SET_SUSPENSION, move |transaction| {
             let SetSuspension { id, suspension, at, event } = set;
             let Some((document, known)) = stored(transaction, id)? else { return Ok(None) };
             if known.is_suspended() == suspension.is_some() {

@@ -8,7 +8,7 @@ use capykeys_domain::{
     ports::{Change, Host, PepperRegistry, PepperUse, Rehash, ReplicaId, Unavailable},
     secret::{KeyDigest, PepperCheck, PepperId, RecordedPepper},
 };
-use capykeys_storage::{Document, Row as _};
+use capykeys_storage::{Document, Row as _, operation};
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 
 use crate::{
@@ -26,7 +26,7 @@ impl PepperRegistry for RedbStore {
         replica: ReplicaId,
         peppers: Vec<PepperCheck>,
     ) -> Result<Vec<RecordedPepper>, Unavailable> {
-        self.write("announce peppers", move |transaction| {
+        self.write(operation::ANNOUNCE_PEPPERS, move |transaction| {
             let ids: Vec<PepperId> = peppers.iter().map(|check| check.id.clone()).collect();
             if let Some((document, _)) = replicas::stored(transaction, replica)? {
                 replicas::store(transaction, replica, &document.and("peppers", &ids))?;
@@ -45,7 +45,7 @@ impl PepperRegistry for RedbStore {
     }
 
     async fn take_turn(&self, replica: ReplicaId, pepper: PepperId) -> Result<bool, Unavailable> {
-        self.write("give a pepper its turn", move |transaction| {
+        self.write(operation::TAKE_TURN, move |transaction| {
             let mut recorded = transaction.open_table(PEPPERS)?;
             let Some(own) = find::<_, RecordedPepper>(&recorded, pepper.as_str())? else { return Ok(false) };
             if !others_have(transaction, replica, &pepper)? {
@@ -60,12 +60,12 @@ impl PepperRegistry for RedbStore {
     }
 
     async fn count_pepper_uses(&self, at: Timestamp) -> Result<Vec<PepperUse>, Unavailable> {
-        self.read("count the keys of each pepper", move |transaction| count(transaction, at)).await
+        self.read(operation::COUNT_PEPPER_USES, move |transaction| count(transaction, at)).await
     }
 
     async fn rehash_keys(&self, keys: Vec<Rehash>) -> Result<(), Unavailable> {
         let host = self.host().clone();
-        self.write("rehash keys", move |transaction| {
+        self.write(operation::REHASH_KEYS, move |transaction| {
             keys.iter().try_for_each(|one| rehash(transaction, &host, one))
         })
         .await

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use capykeys_domain::ports::{
     FeedProgress, RegisteredReplica, Registry, ReplicaId, ReplicaRegistry, Unavailable,
 };
-use capykeys_storage::{Document, Row as _};
+use capykeys_storage::{Document, Row as _, operation};
 use redb::{ReadableTable, WriteTransaction};
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 impl ReplicaRegistry for RedbStore {
     async fn register_replica(&self, id: ReplicaId, lease: Duration) -> Result<(), Unavailable> {
         let host = self.host().clone();
-        self.write("register a replica", move |transaction| {
+        self.write(operation::REGISTER_REPLICA, move |transaction| {
             let (document, renewals) = if let Some((document, known)) = stored(transaction, id)? {
                 (document, known.renewals.saturating_add(1))
             } else {
@@ -35,7 +35,7 @@ impl ReplicaRegistry for RedbStore {
     }
 
     async fn confirm_progress(&self, id: ReplicaId, progress: FeedProgress) -> Result<(), Unavailable> {
-        self.write("confirm changes", move |transaction| {
+        self.write(operation::CONFIRM_PROGRESS, move |transaction| {
             let Some((document, known)) = stored(transaction, id)? else { return Ok(()) };
             let renewals = known.renewals.saturating_add(1);
             store(transaction, id, &document.with(&progress).and("renewals", &renewals))
@@ -44,7 +44,7 @@ impl ReplicaRegistry for RedbStore {
     }
 
     async fn read_registry(&self) -> Result<Registry, Unavailable> {
-        self.read("read the registry of replicas", |transaction| {
+        self.read(operation::READ_REGISTRY, |transaction| {
             let head = last(transaction)?.position(epoch(transaction)?).into();
             let replicas = transaction.table(REPLICAS)?;
             let replicas: Result<_, Failure> =
@@ -55,7 +55,7 @@ impl ReplicaRegistry for RedbStore {
     }
 
     async fn retire_replica(&self, id: ReplicaId, renewals: i64) -> Result<bool, Unavailable> {
-        self.write("retire a replica", move |transaction| match stored(transaction, id)? {
+        self.write(operation::RETIRE_REPLICA, move |transaction| match stored(transaction, id)? {
             Some((document, known)) if known.renewals == renewals => {
                 store(transaction, id, &document.and("retired", &true))?;
                 Ok(true)
@@ -66,7 +66,7 @@ impl ReplicaRegistry for RedbStore {
     }
 
     async fn forget_replica(&self, id: ReplicaId, renewals: i64) -> Result<(), Unavailable> {
-        self.write("forget a replica", move |transaction| {
+        self.write(operation::FORGET_REPLICA, move |transaction| {
             if let Some((document, known)) = stored(transaction, id)?
                 && known.renewals == renewals
                 && document.field("retired")?

@@ -8,6 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use capykeys_domain::ports::{Host, Readiness, Unavailable};
+use capykeys_storage::{Operation, operation};
 use redb::{ReadTransaction, WriteTransaction};
 use tokio::{sync::Mutex, task::spawn_blocking, time::timeout_at};
 
@@ -91,6 +92,7 @@ impl RedbStore {
         self.within(operation, deadline, working).await
     }
 
+    /// Measures the work, and ends the wait for it. Every operation passes here.
     async fn within<T, E>(
         &self,
         operation: &'static str,
@@ -98,11 +100,14 @@ impl RedbStore {
         work: impl Future<Output = Result<Result<T, Failure>, E>>,
     ) -> Result<T, Unavailable> {
         let unavailable = |reason| Unavailable::new(DEPENDENCY, format_args!("{operation}: {reason}"));
-        match timeout_at(deadline.into(), work).await {
-            Ok(Ok(outcome)) => outcome.map_err(|failure| failure.during(operation)),
-            Ok(Err(_)) => Err(unavailable("cut short")),
-            Err(_) => Err(unavailable("not done in time")),
-        }
+        let done = async {
+            match timeout_at(deadline.into(), work).await {
+                Ok(Ok(outcome)) => outcome.map_err(|failure| failure.during(operation)),
+                Ok(Err(_)) => Err(unavailable("cut short")),
+                Err(_) => Err(unavailable("not done in time")),
+            }
+        };
+        Operation::begin(DEPENDENCY, operation).complete(|_| "unavailable", done).await
     }
 }
 
@@ -110,7 +115,7 @@ impl RedbStore {
 #[async_trait]
 impl Readiness for RedbStore {
     async fn check_readiness(&self) -> Result<(), Unavailable> {
-        self.read("check the format", |transaction| number(transaction, FORMAT).map(drop)).await?;
-        self.in_turn("take a turn at writing", Shared::take_turn).await
+        self.read(operation::CHECK_READINESS, |transaction| number(transaction, FORMAT).map(drop)).await?;
+        self.in_turn(operation::CHECK_READINESS, Shared::take_turn).await
     }
 }

@@ -88,7 +88,7 @@ async fn who_finds_another_process_writing_is_told_so_in_time_and_served_afterwa
     let held = database.begin_write().unwrap();
     let event = fixtures::event(AuditAction::CreateKey, at(0), fixtures::organization(at(0)).id, None);
     let error = store.append_event(event.clone()).await.unwrap_err().to_string();
-    assert!(error.starts_with("redb: append audit event: "), "{error}");
+    assert!(error.starts_with("redb: append_event: "), "{error}");
     assert!(store.check_readiness().await.is_err());
     held.abort().unwrap();
     let patient = open(folder.path()).unwrap();
@@ -175,7 +175,7 @@ async fn a_list_with_a_row_that_cannot_be_read_fails() {
     let new = key(&store).await;
     overwrite(folder.path(), &new, |text| text.replace("\"CI\"", "\"capy_live_hush\\n\""));
     let error = list(&store, new.key.organization_id).await.unwrap_err();
-    assert_eq!(error, "redb: list keys: a stored value cannot be read, column name");
+    assert_eq!(error, "redb: list_keys: a stored value cannot be read, column name");
 }
 
 #[test]

@@ -15,7 +15,7 @@ const LOG: &str = "src/audit_log.rs";
 const DATABASE: &str = "src/database.rs";
 const STORE: &str = "src/store.rs";
 
-const REVOKES: &str = "self.write(\"revoke key\", move |transaction| {";
+const REVOKES: &str = "self.write(operation::REVOKE_KEY, move |transaction| {";
 const REVOKED: &str =
     "            record(transaction, AuditEvent { project_id: revoked.project_id, ..event })?;
             tell(transaction, &host, Change::Key(id))?;
@@ -38,7 +38,7 @@ capykeys_testkit::mutants! {
             if is_good { tell(transaction, &told, Change::Key(id)) } else { Ok(()) }
         })
         .await?;
-        self.write(\"revoke key\", move |transaction| {"),
+        self.write(operation::REVOKE_KEY, move |transaction| {"),
         (KEYS, "            tell(transaction, &host, Change::Key(id))?;\n", "            let _ = &host;\n"),
     ];
     a_change_that_is_told_in_a_later_transaction_is_caught: [
@@ -46,7 +46,7 @@ capykeys_testkit::mutants! {
         in_suite("a_dropped_revocation_is_whole_or_absent", "a change is told if and only if it was made"),
     ], [
         (KEYS, REVOKES, "let id = revoke.id;
-        let revocation: Option<Revocation> = self.write(\"revoke key\", move |transaction| {"),
+        let revocation: Option<Revocation> = self.write(operation::REVOKE_KEY, move |transaction| {"),
         (KEYS, REVOKED, "            record(transaction, AuditEvent { project_id: revoked.project_id, ..event })?;
             Ok(Some(Revocation { revoked_at: at, newly: true }))
         })
@@ -62,7 +62,7 @@ capykeys_testkit::mutants! {
         in_embedded_suite("what_was_acknowledged_survives_a_kill", "so are a revocation and its event"),
     ], [
         (KEYS, REVOKES, "let logged = revoke.event.clone();
-        let revocation: Option<Revocation> = self.write(\"revoke key\", move |transaction| {"),
+        let revocation: Option<Revocation> = self.write(operation::REVOKE_KEY, move |transaction| {"),
         (KEYS, REVOKED, "            let _ = (event, revoked.project_id);
             tell(transaction, &host, Change::Key(id))?;
             Ok(Some(Revocation { revoked_at: at, newly: true }))
@@ -77,8 +77,8 @@ capykeys_testkit::mutants! {
         in_suite("a_suspension_is_seen_as_a_whole", "a change can be seen before its event is there"),
         in_suite("a_dropped_suspension_is_whole_or_absent", "a change and its event are there together"),
     ], [
-        (ORGANIZATIONS, "        self.write(\"set suspension\", move |transaction| {", "        let (logged, at) = (set.event.clone(), set.at);
-        let outcome: Option<Organization> = self.write(\"set suspension\", move |transaction| {"),
+        (ORGANIZATIONS, "        self.write(operation::SET_SUSPENSION, move |transaction| {", "        let (logged, at) = (set.event.clone(), set.at);
+        let outcome: Option<Organization> = self.write(operation::SET_SUSPENSION, move |transaction| {"),
         (ORGANIZATIONS, SUSPENDED, "            let _ = event;
             tell(transaction, &host, Change::Organization(id))?;
             Ok(Some(changed))
@@ -93,23 +93,23 @@ capykeys_testkit::mutants! {
         in_suite("of_a_revocation_and_creations_at_once_none_is_created_after_it", "a key was created after"),
         in_suite("of_a_suspension_and_creations_at_once_none_is_created_after_it", "a key was created after"),
     ], [
-        (KEYS, "        self.write(\"insert key\", move |transaction| {", "        let judged = new.clone();
+        (KEYS, "        self.write(operation::INSERT_KEY, move |transaction| {", "        let judged = new.clone();
         if let Some(obstacle) = self.write(\"judge\", move |transaction| obstacle(transaction, &judged)).await? {
             return Ok(obstacle);
         }
-        self.write(\"insert key\", move |transaction| {"),
+        self.write(operation::INSERT_KEY, move |transaction| {"),
         (KEYS, "let insertion = match obstacle(transaction, &new)? {", "let insertion = match None::<Insertion> {"),
     ];
     a_number_that_is_drawn_before_the_transaction_is_caught:
         [in_suite("every_reader_is_told_every_event_once_and_in_one_order", "a reader was told something else")], [
-        (LOG, "        self.write(\"append audit event\", move |transaction| record(transaction, event)).await", "        let drawn = self
+        (LOG, "        self.write(operation::APPEND_EVENT, move |transaction| record(transaction, event)).await", "        let drawn = self
             .write(\"draw\", |transaction| {
                 let drawn = number(transaction, NEWEST_EVENT)? + 1;
                 transaction.open_table(NUMBERS)?.insert(NEWEST_EVENT, drawn)?;
                 Ok(drawn)
             })
             .await?;
-        self.write(\"append audit event\", move |transaction| {
+        self.write(operation::APPEND_EVENT, move |transaction| {
             let newest = number(transaction, NEWEST_EVENT)?;
             transaction.open_table(NUMBERS)?.insert(NEWEST_EVENT, drawn - 1)?;
             record(transaction, event)?;
@@ -184,7 +184,7 @@ capykeys_testkit::mutants! {
         "on_a_disk_that_hangs_every_call_comes_back_and_no_write_is_acknowledged",
         "says that it is ready",
     )], [
-        (STORE, "self.in_turn(\"take a turn at writing\", Shared::take_turn).await", "let _ = Shared::take_turn;\n        Ok(())"),
+        (STORE, "self.in_turn(operation::CHECK_READINESS, Shared::take_turn).await", "let _ = Shared::take_turn;\n        Ok(())"),
     ];
     a_write_without_a_deadline_is_caught:
         [in_embedded_suite("on_a_disk_that_hangs_every_call_comes_back_and_no_write_is_acknowledged", "it has no deadline")], [

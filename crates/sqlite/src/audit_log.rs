@@ -7,7 +7,7 @@ use capykeys_domain::{
     model::{AuditEvent, AuditRecord, Sequence, Timestamp},
     ports::{AuditLog, EventLag, EventLog, EventPosition, EventQuery, Followed, Limit, Unavailable},
 };
-use capykeys_storage::{Columns, Row as _, Values, count_event};
+use capykeys_storage::{Columns, Row as _, Values, count_event, operation};
 use rusqlite::Connection;
 
 use crate::{SqliteStore, change_feed::EPOCH, error::Failure, sql};
@@ -44,18 +44,18 @@ static FOLLOW: LazyLock<String> = LazyLock::new(|| {
 #[async_trait]
 impl AuditLog for SqliteStore {
     async fn append_event(&self, event: AuditEvent) -> Result<(), Unavailable> {
-        self.write("append audit event", move |connection| record(connection, &event)).await
+        self.write(operation::APPEND_EVENT, move |connection| record(connection, &event)).await
     }
 
     async fn expire_events(&self, before: Timestamp, at_most: Limit) -> Result<u64, Unavailable> {
-        let gone = self.write("take old audit events out", move |connection| {
+        let gone = self.write(operation::EXPIRE_EVENTS, move |connection| {
             sql::execute(connection, EXPIRE, &Values::of("before", &before).and("at_most", &at_most))
         });
         gone.await.map(|gone| gone.try_into().unwrap_or(u64::MAX))
     }
 
     async fn list_events(&self, query: EventQuery) -> Result<Vec<AuditRecord>, Unavailable> {
-        self.read_many("list audit events", move |connection| {
+        self.read_many(operation::LIST_EVENTS, move |connection| {
             let EventQuery { organization, after, limit } = &query;
             let values = Values::of("organization_id", organization).and("after", after).and("limit", limit);
             sql::all(connection, &LIST, &values)
@@ -75,7 +75,7 @@ impl EventLog for SqliteStore {
         at_most: Limit,
     ) -> Result<Followed, Unavailable> {
         let after = after.unwrap_or(START);
-        self.read_many("follow the audit log", move |connection| follow(connection, after, at_most)).await
+        self.read_many(operation::FOLLOW_EVENTS, move |connection| follow(connection, after, at_most)).await
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::ports::{ChangeFeed, FeedHead, FeedQuery, Poll, ReplicaId, Unavailable};
-use capykeys_storage::{Columns, Event, Row as _, Values};
+use capykeys_storage::{Columns, Event, Row as _, Values, operation};
 
 use crate::{SqliteStore, error::Failure, sql};
 
@@ -36,7 +36,7 @@ static POLL: LazyLock<String> = LazyLock::new(|| {
 impl ChangeFeed for SqliteStore {
     async fn feed_head(&self, reader: ReplicaId) -> Result<FeedHead, Unavailable> {
         let now = self.host().clock.now();
-        self.read("find the feed's head", |connection| {
+        self.read(operation::FEED_HEAD, |connection| {
             let values = Values::of("reader", &reader).and("now", &now);
             let heads = sql::each(connection, &HEAD, &values, |head| capykeys_storage::head(head, EPOCH))?;
             heads.first().copied().ok_or(Failure::CorruptRow("sequence"))
@@ -45,7 +45,7 @@ impl ChangeFeed for SqliteStore {
 
     async fn poll_changes(&self, query: FeedQuery) -> Result<Poll, Unavailable> {
         let now = self.host().clock.now();
-        self.read_many("poll the feed", move |connection| {
+        self.read_many(operation::POLL_CHANGES, move |connection| {
             // One more, for the reader's own event.
             let (asked, limit) = (query.after, i64::from(query.limit.get()) + 1);
             let asks = Values::of("reader", &query.reader).and("now", &now);

@@ -8,7 +8,7 @@ use capykeys_domain::{
     ports::{FoundKey, KeyLookup, Unavailable},
     secret::KeyDigest,
 };
-use capykeys_storage::{BESIDE, Columns, Values, found_key};
+use capykeys_storage::{BESIDE, Columns, Values, found_key, operation};
 
 use crate::{SqliteStore, sql};
 
@@ -18,7 +18,7 @@ impl KeyLookup for SqliteStore {
         if digests.is_empty() {
             return Ok(None);
         }
-        let found = self.read("find key by digest", |connection| {
+        let found = self.read(operation::FIND_KEY_BY_DIGEST, |connection| {
             let named = (1..).zip(digests).map(|(number, digest)| (parameter(number), digest.as_bytes()));
             let values = named.fold(Values::default(), |values, (name, digest)| values.and(name, digest));
             sql::each(connection, &find_any_of(digests.len()), &values, |row| found_key(row))

@@ -8,7 +8,7 @@ use capykeys_domain::{
     ports::{Insertion, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey, Unavailable},
     secret::KeyDigest,
 };
-use capykeys_storage::{Columns, Row as _, Values};
+use capykeys_storage::{Columns, Row as _, Values, operation};
 use rusqlite::Connection;
 
 use crate::{SqliteStore, audit_log::record, error::Failure, organizations, sql};
@@ -39,7 +39,7 @@ fn select(condition: &str) -> String {
 #[async_trait]
 impl KeyStore for SqliteStore {
     async fn insert_key(&self, new: NewKey, event: AuditEvent) -> Result<Insertion, Unavailable> {
-        self.write("insert key", move |connection| {
+        self.write(operation::INSERT_KEY, move |connection| {
             let insertion = insert(connection, &new)?;
             if insertion == Insertion::Inserted {
                 record(connection, &AuditEvent { project_id: new.key.project_id, ..event })?;
@@ -50,11 +50,11 @@ impl KeyStore for SqliteStore {
     }
 
     async fn find_key(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
-        self.read("find key", |connection| find(connection, organization, id))
+        self.read(operation::FIND_KEY, |connection| find(connection, organization, id))
     }
 
     async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
-        self.read_many("list keys", move |connection| {
+        self.read_many(operation::LIST_KEYS, move |connection| {
             let KeyQuery { organization, before, limit } = &query;
             let values =
                 Values::of("organization_id", organization).and("before", before).and("limit", limit);
@@ -64,7 +64,7 @@ impl KeyStore for SqliteStore {
     }
 
     async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable> {
-        self.write("revoke key", move |connection| {
+        self.write(operation::REVOKE_KEY, move |connection| {
             let RevokeKey { organization, id, at, event } = revoke;
             let values = Values::of("organization_id", &organization).and("id", &id).and("at", &at);
             let revoked = sql::each(connection, REVOKE, &values, |key| key.field("project_id"))?;
@@ -78,7 +78,7 @@ impl KeyStore for SqliteStore {
     }
 
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
-        self.write("record uses", move |connection| {
+        self.write(operation::RECORD_USES, move |connection| {
             for KeyUse { key, at } in &uses {
                 sql::execute(connection, USED, &Values::of("id", key).and("at", at))?;
             }

@@ -7,7 +7,7 @@ use capykeys_domain::{
     model::{AuditEvent, ClerkOrganizationId, EventDetails, Organization, OrganizationId},
     ports::{Limit, OrganizationInsertion, Organizations, RenameOrganization, SetSuspension, Unavailable},
 };
-use capykeys_storage::{Columns, Values};
+use capykeys_storage::{Columns, Values, operation};
 use rusqlite::Connection;
 
 use crate::{SqliteStore, audit_log::record, error::Failure, sql};
@@ -38,14 +38,14 @@ fn select(condition: &str) -> String {
 #[async_trait]
 impl Organizations for SqliteStore {
     async fn find_organization(&self, id: OrganizationId) -> Result<Option<Organization>, Unavailable> {
-        self.read("find organization", |connection| find(connection, id))
+        self.read(operation::FIND_ORGANIZATION, |connection| find(connection, id))
     }
 
     async fn find_organization_by_clerk_id(
         &self,
         id: &ClerkOrganizationId,
     ) -> Result<Option<Organization>, Unavailable> {
-        self.read("find organization by its id at Clerk", |connection| find_by_clerk_id(connection, id))
+        self.read(operation::FIND_ORGANIZATION_BY_CLERK_ID, |connection| find_by_clerk_id(connection, id))
     }
 
     async fn list_organizations(
@@ -53,7 +53,7 @@ impl Organizations for SqliteStore {
         after: Option<OrganizationId>,
         limit: Limit,
     ) -> Result<Vec<Organization>, Unavailable> {
-        self.read_many("list organizations", move |connection| {
+        self.read_many(operation::LIST_ORGANIZATIONS, move |connection| {
             sql::all(connection, &LIST, &Values::of("after", &after).and("limit", &limit))
         })
         .await
@@ -64,7 +64,7 @@ impl Organizations for SqliteStore {
         organization: Organization,
         event: AuditEvent,
     ) -> Result<OrganizationInsertion, Unavailable> {
-        self.write("create organization", move |connection| {
+        self.write(operation::CREATE_ORGANIZATION, move |connection| {
             // Nobody can come between this and the insert: there is one writer at a time.
             let known = match &organization.clerk {
                 Some(clerk) => find_by_clerk_id(connection, &clerk.id)?,
@@ -86,7 +86,7 @@ impl Organizations for SqliteStore {
         &self,
         rename: RenameOrganization,
     ) -> Result<Option<Organization>, Unavailable> {
-        self.write("rename organization", move |connection| {
+        self.write(operation::RENAME_ORGANIZATION, move |connection| {
             let RenameOrganization { id, renaming, at, event } = rename;
             let Some(known) = find(connection, id)? else { return Ok(None) };
             let Some(renamed) = known.renamed(&renaming, at) else { return Ok(Some(known)) };
@@ -99,7 +99,7 @@ impl Organizations for SqliteStore {
     }
 
     async fn set_suspension(&self, set: SetSuspension) -> Result<Option<Organization>, Unavailable> {
-        self.write("set suspension", move |connection| {
+        self.write(operation::SET_SUSPENSION, move |connection| {
             let SetSuspension { id, suspension, at, event } = set;
             let Some(known) = find(connection, id)? else { return Ok(None) };
             if known.is_suspended() == suspension.is_some() {

@@ -6,7 +6,7 @@ use capykeys_domain::{
     ports::{PepperRegistry, PepperUse, Rehash, ReplicaId, Unavailable},
     secret::{PepperCheck, PepperId, RecordedPepper},
 };
-use capykeys_storage::Values;
+use capykeys_storage::{Values, operation};
 
 use crate::{SqliteStore, sql};
 
@@ -30,7 +30,7 @@ impl PepperRegistry for SqliteStore {
         replica: ReplicaId,
         peppers: Vec<PepperCheck>,
     ) -> Result<Vec<RecordedPepper>, Unavailable> {
-        self.write("announce peppers", move |connection| {
+        self.write(operation::ANNOUNCE_PEPPERS, move |connection| {
             for pepper in &peppers {
                 sql::execute(connection, RECORD, &Values::default().record("", pepper))?;
             }
@@ -42,7 +42,7 @@ impl PepperRegistry for SqliteStore {
     }
 
     async fn take_turn(&self, replica: ReplicaId, pepper: PepperId) -> Result<bool, Unavailable> {
-        self.write("give a pepper its turn", move |connection| {
+        self.write(operation::TAKE_TURN, move |connection| {
             let values = Values::of("replica", &replica).and("pepper", &pepper);
             sql::execute(connection, TAKE_TURN, &values).map(|rows| rows > 0)
         })
@@ -51,11 +51,11 @@ impl PepperRegistry for SqliteStore {
 
     async fn count_pepper_uses(&self, at: Timestamp) -> Result<Vec<PepperUse>, Unavailable> {
         let uses = move |connection: &_| sql::all(connection, USES, &Values::of("at", &at));
-        self.read_many("count the keys of each pepper", uses).await
+        self.read_many(operation::COUNT_PEPPER_USES, uses).await
     }
 
     async fn rehash_keys(&self, keys: Vec<Rehash>) -> Result<(), Unavailable> {
-        self.write("rehash keys", move |connection| {
+        self.write(operation::REHASH_KEYS, move |connection| {
             for Rehash { key, from, to } in &keys {
                 let values = Values::of("id", key).and("from", from.as_bytes()).record("", to);
                 sql::execute(connection, REHASH, &values)?;

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use capykeys_domain::ports::{Readiness, Unavailable};
+use capykeys_storage::operation;
 
 use crate::{DEPENDENCY, SqliteStore, schema};
 
@@ -9,9 +10,9 @@ use crate::{DEPENDENCY, SqliteStore, schema};
 impl Readiness for SqliteStore {
     /// That the schema is still one that this program may work on, and that the writer gets its turn.
     async fn check_readiness(&self) -> Result<(), Unavailable> {
-        let fits = self.read("check the schema", |connection| Ok(schema::check(connection)?))?;
+        let fits = self.read(operation::CHECK_READINESS, |connection| Ok(schema::check(connection)?))?;
         fits.map_err(|misfit| Unavailable::new(DEPENDENCY, misfit))?;
         // A transaction that changes nothing writes nothing either.
-        self.write("take a turn at writing", |_| Ok(())).await
+        self.write(operation::CHECK_READINESS, |_| Ok(())).await
     }
 }

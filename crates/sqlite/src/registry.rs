@@ -7,7 +7,7 @@ use capykeys_domain::{
     model::Sequence,
     ports::{FeedProgress, RegisteredReplica, Registry, ReplicaId, ReplicaRegistry, Unavailable},
 };
-use capykeys_storage::{Columns, Row as _, Values};
+use capykeys_storage::{Columns, Row as _, Values, operation};
 
 use crate::{SqliteStore, change_feed::EPOCH, sql};
 
@@ -35,7 +35,7 @@ impl ReplicaRegistry for SqliteStore {
         self.host().entropy.fill(&mut random)?;
         // With room for more renewals than there can be.
         let renewals = i64::from_be_bytes(random).unsigned_abs() / 2;
-        self.write("register a replica", move |connection| {
+        self.write(operation::REGISTER_REPLICA, move |connection| {
             let values = Values::of("id", &id).and("lease", &lease).and("renewals", &renewals);
             sql::execute(connection, REGISTER, &values).map(drop)
         })
@@ -43,14 +43,14 @@ impl ReplicaRegistry for SqliteStore {
     }
 
     async fn confirm_progress(&self, id: ReplicaId, progress: FeedProgress) -> Result<(), Unavailable> {
-        self.write("confirm changes", move |connection| {
+        self.write(operation::CONFIRM_PROGRESS, move |connection| {
             sql::execute(connection, CONFIRM, &Values::of("id", &id).record("", &progress)).map(drop)
         })
         .await
     }
 
     async fn read_registry(&self) -> Result<Registry, Unavailable> {
-        self.read_many("read the registry of replicas", |connection| {
+        self.read_many(operation::READ_REGISTRY, |connection| {
             // Where there is no replica, the head stands alone.
             let rows = sql::each(connection, &REGISTRY, &Values::default(), |columns| {
                 Ok((columns.field("sequence")?, columns.record::<Option<_>>("")?))
@@ -63,7 +63,7 @@ impl ReplicaRegistry for SqliteStore {
     }
 
     async fn retire_replica(&self, id: ReplicaId, renewals: i64) -> Result<bool, Unavailable> {
-        self.write("retire a replica", move |connection| {
+        self.write(operation::RETIRE_REPLICA, move |connection| {
             let values = Values::of("id", &id).and("renewals", &renewals);
             sql::execute(connection, RETIRE, &values).map(|rows| rows > 0)
         })
@@ -71,7 +71,7 @@ impl ReplicaRegistry for SqliteStore {
     }
 
     async fn forget_replica(&self, id: ReplicaId, renewals: i64) -> Result<(), Unavailable> {
-        self.write("forget a replica", move |connection| {
+        self.write(operation::FORGET_REPLICA, move |connection| {
             sql::execute(connection, FORGET, &Values::of("id", &id).and("renewals", &renewals)).map(drop)
         })
         .await

@@ -124,7 +124,7 @@ async fn while_another_process_writes_reads_go_on_and_a_write_is_refused_in_time
     let error = store.insert_key(second.clone(), event.clone()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "sqlite: insert key: another program keeps the database locked (SQLite code 5)"
+        "sqlite: insert_key: another program keeps the database locked (SQLite code 5)"
     );
     assert_eq!(store.find_organization(organization).await.unwrap(), Some(setting.organization.clone()));
     assert_eq!(store.list_events(fixtures::all_events(organization)).await.unwrap().len(), 2);

@@ -23,7 +23,7 @@ const UNTOLD: [Edit; 2] = [
     (TRIGGERS, "OLD.project_id,\n    OLD.revoked_at, OLD.pepper_id", "OLD.project_id,\n    OLD.pepper_id"),
     (TRIGGERS, "NEW.project_id,\n    NEW.revoked_at, NEW.pepper_id", "NEW.project_id,\n    NEW.pepper_id"),
 ];
-const REVOKES: &str = "self.write(\"revoke key\", move |connection| {";
+const REVOKES: &str = "self.write(operation::REVOKE_KEY, move |connection| {";
 const REVOKED: &str = "sql::first(connection, REVOKED, &values)\n        })\n        .await";
 
 capykeys_testkit::mutants! {
@@ -79,7 +79,7 @@ capykeys_testkit::mutants! {
             sql::execute(connection, tell, &values).map(drop)
         })
         .await?;
-        self.write("revoke key", move |connection| {"#),
+        self.write(operation::REVOKE_KEY, move |connection| {"#),
     ];
     a_change_that_is_told_in_a_later_transaction_is_caught: [
         in_suite("a_revocation_is_seen_as_a_whole", "a change can be seen before it is told"),
@@ -88,7 +88,7 @@ capykeys_testkit::mutants! {
         UNTOLD[0],
         UNTOLD[1],
         (KEYS, REVOKES, r#"let RevokeKey { organization, id, .. } = revoke.clone();
-        let revocation: Option<Revocation> = self.write("revoke key", move |connection| {"#),
+        let revocation: Option<Revocation> = self.write(operation::REVOKE_KEY, move |connection| {"#),
         (KEYS, REVOKED, r#"sql::first(connection, REVOKED, &values)
         })
         .await?;
@@ -107,7 +107,7 @@ capykeys_testkit::mutants! {
         in_embedded_suite("what_was_acknowledged_survives_a_kill", "so are a revocation and its event"),
     ], [
         (KEYS, REVOKES, r#"let logged = revoke.event.clone();
-        let revocation: Option<Revocation> = self.write("revoke key", move |connection| {"#),
+        let revocation: Option<Revocation> = self.write(operation::REVOKE_KEY, move |connection| {"#),
         (KEYS, "if let Some(project_id) = revoked.into_iter().next() {
                 record(connection, &AuditEvent { project_id, ..event })?;",
             "let _ = event;
@@ -124,7 +124,7 @@ capykeys_testkit::mutants! {
         [in_suite("a_revocation_is_seen_as_a_whole", "an event is there before what it tells of")], [
         (KEYS, REVOKES, r#"let logged = revoke.event.clone();
         self.write("log", move |connection| record(connection, &logged)).await?;
-        self.write("revoke key", move |connection| {"#),
+        self.write(operation::REVOKE_KEY, move |connection| {"#),
         (KEYS, "                record(connection, &AuditEvent { project_id, ..event })?;
                 return", "                let (_, _): (Option<capykeys_domain::model::ProjectId>, _) = (project_id, event);
                 return"),
@@ -133,9 +133,9 @@ capykeys_testkit::mutants! {
         in_suite("a_suspension_is_seen_as_a_whole", "a change can be seen before its event is there"),
         in_suite("a_dropped_suspension_is_whole_or_absent", "a change and its event are there together"),
     ], [
-        (ORGANIZATIONS, "        self.write(\"set suspension\", move |connection| {
+        (ORGANIZATIONS, "        self.write(operation::SET_SUSPENSION, move |connection| {
             let SetSuspension { id, suspension, at, event } = set;", "        let (logged, at) = (set.event.clone(), set.at);
-        let outcome: Option<Organization> = self.write(\"set suspension\", move |connection| {
+        let outcome: Option<Organization> = self.write(operation::SET_SUSPENSION, move |connection| {
             let SetSuspension { id, suspension, at, event: _ } = set;"),
         (ORGANIZATIONS, "            record(connection, &event)?;
             Ok(Some(suspended))
@@ -152,11 +152,11 @@ capykeys_testkit::mutants! {
         in_suite("of_a_revocation_and_creations_at_once_none_is_created_after_it", "a key was created after"),
         in_suite("of_a_suspension_and_creations_at_once_none_is_created_after_it", "a key was created after"),
     ], [
-        (KEYS, "        self.write(\"insert key\", move |connection| {", "        let judged = new.clone();
+        (KEYS, "        self.write(operation::INSERT_KEY, move |connection| {", "        let judged = new.clone();
         if let Some(obstacle) = self.write(\"judge\", move |connection| obstacle(connection, &judged)).await? {
             return Ok(obstacle);
         }
-        self.write(\"insert key\", move |connection| {"),
+        self.write(operation::INSERT_KEY, move |connection| {"),
         (KEYS, "    if let Some(obstacle) = obstacle(connection, new)? {
         return Ok(obstacle);
     }
@@ -164,13 +164,13 @@ capykeys_testkit::mutants! {
     ];
     a_number_that_is_drawn_before_the_transaction_is_caught:
         [in_suite("every_reader_is_told_every_event_once_and_in_one_order", "a reader was told something else")], [
-        (LOG, "        self.write(\"append audit event\", move |connection| record(connection, &event)).await", "        let drawn = self
+        (LOG, "        self.write(operation::APPEND_EVENT, move |connection| record(connection, &event)).await", "        let drawn = self
             .write(\"draw\", |connection| {
                 let draw = \"UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'audit_events' RETURNING seq\";
                 Ok(connection.query_row(draw, [], |row| row.get::<_, i64>(0))?)
             })
             .await?;
-        self.write(\"append audit event\", move |connection| {
+        self.write(operation::APPEND_EVENT, move |connection| {
             record(connection, &event)?;
             let place = \"UPDATE audit_events SET sequence = ?1 WHERE sequence = last_insert_rowid()\";
             Ok(connection.execute(place, [drawn]).map(drop)?)
@@ -183,13 +183,13 @@ capykeys_testkit::mutants! {
         in_suite("the_stores_time_goes_on_and_never_back", "its time stands still"),
         in_suite("the_stores_time_is_its_clocks", "it goes by another clock"),
     ], [
-        (FEED, "let now = self.host().clock.now();\n        self.read(\"", "let now = capykeys_domain::model::Timestamp::MIN;\n        self.read(\""),
-        (FEED, "let now = self.host().clock.now();\n        self.read_many(\"", "let now = capykeys_domain::model::Timestamp::MIN;\n        self.read_many(\""),
+        (FEED, "let now = self.host().clock.now();\n        self.read(", "let now = capykeys_domain::model::Timestamp::MIN;\n        self.read("),
+        (FEED, "let now = self.host().clock.now();\n        self.read_many(", "let now = capykeys_domain::model::Timestamp::MIN;\n        self.read_many("),
     ];
     a_time_that_is_an_hour_ahead_is_caught: [in_suite("the_stores_time_is_its_clocks", "it goes by another clock")], [
-        (FEED, "let now = self.host().clock.now();\n        self.read_many(\"", "let now = self.host().clock.now().unix_micros() + 3_600_000_000;
+        (FEED, "let now = self.host().clock.now();\n        self.read_many(", "let now = self.host().clock.now().unix_micros() + 3_600_000_000;
         let now = capykeys_domain::model::Timestamp::from_unix_micros(now).unwrap_or(capykeys_domain::model::Timestamp::MAX);
-        self.read_many(\""),
+        self.read_many("),
     ];
 
     // Keys.
@@ -318,7 +318,7 @@ capykeys_testkit::mutants! {
         ("src/writer.rs", "timeout(deadline, committed)", "timeout(deadline * 1000, committed)"),
     ];
     readiness_that_always_says_yes_is_caught: [in_embedded_suite("on_a_disk_that_hangs_every_call_comes_back_and_no_write_is_acknowledged", "says that it is ready")], [
-        ("src/readiness.rs", "self.write(\"take a turn at writing\", |_| Ok(())).await", "Ok(())"),
+        ("src/readiness.rs", "self.write(operation::CHECK_READINESS, |_| Ok(())).await", "Ok(())"),
     ];
     a_folder_that_others_can_read_is_caught: [in_embedded_suite("everything_is_made_for_its_owner_alone", DIFFERS)], [
         ("src/directory.rs", "DirBuilder::new().mode(0o700)", "DirBuilder::new().mode(0o755)"),

@@ -13,7 +13,7 @@ mod backend;
 mod document;
 mod feed;
 mod field;
-mod operation;
+pub mod operation;
 mod record;
 mod records;
 mod values;

@@ -9,6 +9,45 @@ use opentelemetry::{
 };
 use tracing::{Instrument, Span, field};
 
+/// What operations are called in metrics, traces and errors: what the ports' methods are called, whatever the database.
+macro_rules! methods {
+    ($($name:ident = $method:ident),* $(,)?) => {$(
+        #[doc = concat!("The operation of a port's `", stringify!($method), "`.")]
+        pub const $name: &str = stringify!($method);
+    )*};
+}
+
+methods! {
+    INSERT_KEY = insert_key,
+    FIND_KEY = find_key,
+    LIST_KEYS = list_keys,
+    REVOKE_KEY = revoke_key,
+    RECORD_USES = record_uses,
+    FIND_KEY_BY_DIGEST = find_key_by_digest,
+    FIND_ORGANIZATION = find_organization,
+    FIND_ORGANIZATION_BY_CLERK_ID = find_organization_by_clerk_id,
+    LIST_ORGANIZATIONS = list_organizations,
+    CREATE_ORGANIZATION = create_organization,
+    RENAME_ORGANIZATION = rename_organization,
+    SET_SUSPENSION = set_suspension,
+    APPEND_EVENT = append_event,
+    EXPIRE_EVENTS = expire_events,
+    LIST_EVENTS = list_events,
+    FOLLOW_EVENTS = follow_events,
+    FEED_HEAD = feed_head,
+    POLL_CHANGES = poll_changes,
+    REGISTER_REPLICA = register_replica,
+    CONFIRM_PROGRESS = confirm_progress,
+    READ_REGISTRY = read_registry,
+    RETIRE_REPLICA = retire_replica,
+    FORGET_REPLICA = forget_replica,
+    ANNOUNCE_PEPPERS = announce_peppers,
+    TAKE_TURN = take_turn,
+    COUNT_PEPPER_USES = count_pepper_uses,
+    REHASH_KEYS = rehash_keys,
+    CHECK_READINESS = check_readiness,
+}
+
 /// From a read in memory to a statement that runs into its deadline, in seconds.
 const BOUNDARIES: [f64; 13] =
     [0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0];
@@ -45,7 +84,8 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// Begins one of a database of this `db.system.name`. The name is one of a closed set.
+    /// Begins one of a database of this `db.system.name`. The name is one of this module's, or one of
+    /// a closed set of the adapter's own.
     #[must_use]
     pub fn begin(system: &'static str, name: &'static str) -> Self {
         let span = tracing::trace_span!(

@@ -42,7 +42,7 @@ async fn a_key_that_is_locked_is_left_and_the_others_are_recorded_without_waitin
         let ids = [second, locked, third];
         scene.run(&format!("BEGIN; SELECT FROM api_keys WHERE id = '{}' {lock}", locked.uuid())).await;
         let error = scene.store.record_uses(used(&ids, 9)).await.unwrap_err();
-        assert_eq!(error.to_string(), "postgres: record uses: 1 of the keys are locked", "{lock}");
+        assert_eq!(error.to_string(), "postgres: record_uses: 1 of the keys are locked", "{lock}");
         assert_eq!(scene.last_used_at(locked).await, None);
         for id in [second, third] {
             assert_eq!(scene.last_used_at(id).await, Some(fixtures::at(9)));
