@@ -32,8 +32,8 @@ fn verify(bencher: Bencher<'_, '_>, settings: InstanceSettings, token: &BearerTo
     let runtime = runtime();
     let harness = runtime.block_on(async { Harness::with([settings]) });
     // The first one fetches the keys, where they are fetched.
-    runtime.block_on(harness.verifier.verify(&self::token())).unwrap();
-    bencher.bench_local(|| runtime.block_on(harness.verifier.verify(black_box(token))).is_ok());
+    runtime.block_on(harness.verifier.verify_session(&self::token())).unwrap();
+    bencher.bench_local(|| runtime.block_on(harness.verifier.verify_session(black_box(token))).is_ok());
 }
 
 #[divan::bench]

@@ -20,5 +20,5 @@ pub use capykeys_jwks::{
     shown,
 };
 pub use refusal::Refusal;
-pub use settings::{ClerkSettings, InstanceSettings};
+pub use settings::InstanceSettings;
 pub use verifier::ClerkVerifier;

@@ -2,17 +2,10 @@
 
 use std::time::Duration;
 
-use capykeys_jwks::{Algorithm, PublicKeySource, SettingsError, TokenIssuer as _, Url, is_trustworthy};
+use capykeys_jwks::{Algorithm, PublicKeySource};
 
 /// What session tokens are signed with.
 pub(crate) const ALGORITHMS: &[Algorithm] = &[Algorithm::Rs256];
-
-/// Whose sessions are accepted.
-#[derive(Clone, Debug)]
-pub struct ClerkSettings {
-    /// The Clerk instances, at least one. A token's issuer says which of them it belongs to.
-    pub instances: Vec<InstanceSettings>,
-}
 
 /// One Clerk instance.
 #[derive(Clone, Debug)]
@@ -33,53 +26,14 @@ pub struct InstanceSettings {
     pub claims_v1: bool,
 }
 
-impl From<ClerkSettings> for Vec<InstanceSettings> {
-    fn from(settings: ClerkSettings) -> Self {
-        settings.instances
-    }
-}
-
 impl InstanceSettings {
     /// An hour. Clerk's session tokens live a minute, and longer where an instance is set so.
     pub const DEFAULT_MAX_LIFETIME: Duration = Duration::from_hours(1);
-
-    pub(crate) fn check_settings(&self) -> Result<(), SettingsError> {
-        // Compared to the letter, so a slash too many would refuse every token without a word.
-        let is_issuer = Url::parse(&self.issuer).is_ok_and(|url| is_trustworthy(&url));
-        if !is_issuer || self.issuer.ends_with('/') || self.issuer.contains(char::is_whitespace) {
-            // Not repeated, for it may have a password in it.
-            return Err(SettingsError::new(
-                "A Clerk issuer must be an https URL without user name and password, and without a slash at its \
-                 end.",
-            ));
-        }
-        let cannot_match = |text: &String| text.is_empty() || text.contains(char::is_whitespace);
-        if self.audience.as_ref().is_some_and(cannot_match) {
-            return Err(SettingsError::new(format!(
-                "The audience of the Clerk issuer `{}` must be a text without white space.",
-                self.issuer
-            )));
-        }
-        let odd =
-            |party: &String| party.is_empty() || party.ends_with('/') || party.contains(char::is_whitespace);
-        if self.authorized_parties.iter().any(odd) {
-            return Err(SettingsError::new(format!(
-                "An authorized party of the Clerk issuer `{}` must be an origin without a slash at its end, such \
-                 as `https://app.example.com`.",
-                self.issuer
-            )));
-        }
-        self.keys.check().map_err(|error| self.unusable(error))?;
-        if self.authorized_parties.is_empty() {
-            tracing::warn!(issuer = self.issuer, "Clerk sessions of every party are accepted");
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use capykeys_jwks::check_issuers;
+    use capykeys_jwks::{SettingsError, check_issuers};
 
     use super::*;
 

@@ -25,7 +25,15 @@ impl TokenIssuer for ClusterSettings {
     const NAME: &'static str = "cluster";
 
     fn check(&self) -> Result<(), SettingsError> {
-        self.check_settings()
+        // Compared to the letter: with white space, or without a letter, no token could match.
+        let cannot_match = |text: &str| text.is_empty() || text.contains(char::is_whitespace);
+        for (name, text) in [("issuer", &self.issuer), ("audience", &self.audience)] {
+            if cannot_match(text) {
+                let sentence = format!("The {name} of cluster tokens must be set, without white space.");
+                return Err(SettingsError::new(sentence));
+            }
+        }
+        Ok(())
     }
 
     fn issuer(&self) -> &str {

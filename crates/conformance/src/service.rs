@@ -13,7 +13,7 @@ use capykeys_domain::{
         ScopeCatalogue, Session, SessionOrganization, UserId,
     },
     policy::{CreateKey, Permit, RoleTable, Target},
-    ports::{Change, Organizations, Replicas, SessionError, SessionVerifier, Unavailable, Unremembered},
+    ports::{BearerTokenError, Change, Organizations, Replicas, SessionVerifier, Unavailable, Unremembered},
     secret::{BearerToken, Credential, KeyFormat, Pepper, PepperId, Peppers},
     usecases::{
         AuthenticateError, CreatedKey, Environment, Management, Operators, Provisioning,
@@ -99,11 +99,11 @@ struct KnownSessions(Mutex<HashMap<String, Session>>);
 
 #[async_trait]
 impl SessionVerifier for KnownSessions {
-    async fn verify(&self, token: &BearerToken) -> Result<Session, SessionError> {
+    async fn verify_session(&self, token: &BearerToken) -> Result<Session, BearerTokenError> {
         if token.expose() == "jwks.is.down" {
             return Err(Unavailable::new("jwks", "down").into());
         }
-        self.0.lock().unwrap().get(token.expose()).cloned().ok_or(SessionError::Refused("unknown token"))
+        self.0.lock().unwrap().get(token.expose()).cloned().ok_or(BearerTokenError::Refused("unknown token"))
     }
 }
 

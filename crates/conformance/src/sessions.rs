@@ -21,7 +21,7 @@ use std::{
 
 use capykeys_domain::{
     model::Session,
-    ports::{Clock, SessionError, SessionVerifier},
+    ports::{BearerTokenError, Clock, SessionVerifier},
     secret::{BearerToken, Credential, KeyFormat},
 };
 use capykeys_testkit::{SigningKey, TokenBuilder};
@@ -97,10 +97,10 @@ impl<C: Candidate> World<C> {
             .claim("iss", self.issuer.url())
     }
 
-    async fn verify(&self, token: &str) -> Result<Session, SessionError> {
+    async fn verify(&self, token: &str) -> Result<Session, BearerTokenError> {
         match bearer(token) {
-            Some(token) => self.verifier.verify(&token).await,
-            None => Err(SessionError::Refused("of no form that reaches the verifier")),
+            Some(token) => self.verifier.verify_session(&token).await,
+            None => Err(BearerTokenError::Refused("of no form that reaches the verifier")),
         }
     }
 
@@ -113,7 +113,7 @@ impl<C: Candidate> World<C> {
     /// refused until then. An unanswered question may have to be given up first.
     async fn accepts_in_the_end(&self, case: &str) {
         let accepted = async {
-            while let Err(SessionError::Unavailable(_)) = self.verify(&self.token().sign()).await {
+            while let Err(BearerTokenError::Unavailable(_)) = self.verify(&self.token().sign()).await {
                 self.advance(10);
                 sleep(Duration::from_millis(20)).await;
             }
@@ -125,18 +125,18 @@ impl<C: Candidate> World<C> {
     /// Checks that the token is refused, and that nothing of it is told.
     async fn refuses(&self, token: &str, case: &str) {
         let outcome = self.verify(token).await;
-        let Err(error @ SessionError::Refused(_)) = &outcome else { panic!("{case}: {outcome:?}") };
+        let Err(error @ BearerTokenError::Refused(_)) = &outcome else { panic!("{case}: {outcome:?}") };
         self.tells_nothing(error, token, case);
     }
 
     /// Checks that there is no answer now.
     async fn is_unavailable(&self, token: &str, case: &str) {
         let outcome = self.verify(token).await;
-        let Err(error @ SessionError::Unavailable(_)) = &outcome else { panic!("{case}: {outcome:?}") };
+        let Err(error @ BearerTokenError::Unavailable(_)) = &outcome else { panic!("{case}: {outcome:?}") };
         self.tells_nothing(error, token, case);
     }
 
-    fn tells_nothing(&self, error: &SessionError, token: &str, case: &str) {
+    fn tells_nothing(&self, error: &BearerTokenError, token: &str, case: &str) {
         let told = format!("{error} {error:?}");
         let secrets =
             token.split('.').filter(|part| part.len() > 8).chain([self.issuer.url(), cases::SECRET]);

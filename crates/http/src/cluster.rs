@@ -4,7 +4,7 @@ use std::{str, sync::Arc};
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use capykeys_domain::{
-    ports::{ClusterCallerError, ClusterCallers},
+    ports::{BearerTokenError, ClusterCallers},
     secret::{BearerToken, Credential, KeyFormat},
 };
 use capykeys_gateway::{Presented, only_value};
@@ -45,7 +45,7 @@ pub(crate) async fn prove(call: &Call, header: TokenHeader) -> Result<(), ApiErr
         ClusterAuthentication::Token(callers) => callers,
     };
     let token = token(call.exchange.environment().format(), call.request.headers(), header)?;
-    let caller = callers.verify(&token).await?;
+    let caller = callers.verify_workload(&token).await.map_err(unproven)?;
     call.exchange.prove(caller.subject);
     Ok(())
 }
@@ -74,11 +74,10 @@ fn token(format: &KeyFormat, headers: &HeaderMap, header: TokenHeader) -> Result
     }
 }
 
-impl From<ClusterCallerError> for ApiError {
-    fn from(error: ClusterCallerError) -> Self {
-        match error {
-            ClusterCallerError::Refused(reason) => Self::Unproven { token_given: true, reason },
-            ClusterCallerError::Unavailable(unavailable) => Self::Unavailable(unavailable),
-        }
+/// Not `From`: of a session's token the same error is [`ApiError::Unauthenticated`].
+fn unproven(error: BearerTokenError) -> ApiError {
+    match error {
+        BearerTokenError::Refused(reason) => ApiError::Unproven { token_given: true, reason },
+        BearerTokenError::Unavailable(unavailable) => ApiError::Unavailable(unavailable),
     }
 }

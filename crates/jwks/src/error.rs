@@ -1,8 +1,22 @@
 //! Why tokens are refused.
 
-/// Why a token is refused, whatever kind of token it is. What adapters check on top has reasons of theirs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TokenError {
+/// Makes [`TokenError`], so that no reason can be missing among all of them.
+macro_rules! token_errors {
+    ($($(#[$doc:meta])* $variant:ident,)*) => {
+        /// Why a token is refused, whatever kind of token it is. What adapters check on top has reasons of theirs.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum TokenError {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl TokenError {
+            /// Every reason there is.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+        }
+    };
+}
+
+token_errors! {
     /// Longer than [`MAX_TOKEN_BYTES`](crate::MAX_TOKEN_BYTES).
     TooLarge,
     /// Not three parts of unpadded base64url, a part that is no JSON object with unique members, or a
@@ -37,27 +51,6 @@ pub enum TokenError {
     Signature,
 }
 
-impl TokenError {
-    /// Every reason there is.
-    pub const ALL: [Self; 15] = [
-        Self::TooLarge,
-        Self::Malformed,
-        Self::Algorithm,
-        Self::Type,
-        Self::CriticalExtension,
-        Self::EmbeddedKey,
-        Self::KeyId,
-        Self::Audience,
-        Self::Time,
-        Self::Expired,
-        Self::NotYetValid,
-        Self::IssuedInTheFuture,
-        Self::Lifetime,
-        Self::UnknownKey,
-        Self::Signature,
-    ];
-}
-
 /// Why a token of one kind is refused. [`refusals!`](crate::refusals) makes it.
 pub trait TokenRefusal: Copy + Eq + From<TokenError> + Send + Sync + 'static {
     /// `iss` is absent, or that of no issuer that is accepted.
@@ -88,7 +81,7 @@ macro_rules! refusals {
             /// Every reason there is.
             pub fn all() -> impl Iterator<Item = Self> {
                 let of_this_kind = [$(Self::$variant,)*];
-                $crate::TokenError::ALL.into_iter().map(Self::Token).chain(of_this_kind)
+                $crate::TokenError::ALL.iter().copied().map(Self::Token).chain(of_this_kind)
             }
 
             /// The reason in the words of the log.

@@ -32,5 +32,5 @@ pub use json::{Object, is_short_text};
 pub use reqwest::Url;
 pub use source::{PublicKeySource, PublicKeySourceError, SettingsError, is_trustworthy, shown};
 pub use times::Times;
-pub use token::{MAX_TOKEN_BYTES, TokenFormat, UnverifiedToken, claimed_issuer};
+pub use token::{MAX_TOKEN_BYTES, TokenFormat, UnverifiedToken};
 pub use verifier::{TokenIssuer, TokenVerifier, check_issuers};

@@ -98,8 +98,7 @@ impl<'a> UnverifiedToken<'a> {
 
 /// `iss` as the token writes it, whatever else it holds: says who is to be asked about the token, and is not to
 /// be believed.
-#[must_use]
-pub fn claimed_issuer(token: &str) -> Option<String> {
+pub(crate) fn claimed_issuer(token: &str) -> Option<String> {
     if token.len() > MAX_TOKEN_BYTES {
         return None;
     }

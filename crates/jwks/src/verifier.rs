@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use capykeys_domain::{
     model::{ClusterCaller, Session, Timestamp},
-    ports::{Clock, ClusterCallerError, ClusterCallers, SessionError, SessionVerifier, Unavailable},
+    ports::{BearerTokenError, Clock, ClusterCallers, IssuerVerifier, SessionVerifier, Unavailable},
     secret::BearerToken,
 };
 use tokio::runtime::Handle;
@@ -22,7 +22,7 @@ use crate::{
     fetch::FetchJwks,
     issuer::IssuerKeys,
     source::{PublicKeySource, PublicKeySourceError, SettingsError},
-    token::{TokenFormat, UnverifiedToken},
+    token::{TokenFormat, UnverifiedToken, claimed_issuer},
 };
 
 /// An issuer whose tokens are accepted: its settings, and what they make of a token.
@@ -107,12 +107,11 @@ impl<I: TokenIssuer> TokenVerifier<I> {
     /// # Errors
     /// [`SettingsError`] for settings that cannot be worked with.
     pub fn new(
-        settings: impl Into<Vec<I>>,
+        issuers: Vec<I>,
         clock: Arc<dyn Clock>,
         fetcher: Arc<dyn FetchJwks>,
         runtime: Handle,
     ) -> Result<Self, SettingsError> {
-        let issuers = settings.into();
         check_issuers(&issuers)?;
         let environment = Environment {
             clock: Arc::clone(&clock),
@@ -135,12 +134,6 @@ impl<I: TokenIssuer> TokenVerifier<I> {
     /// token comes.
     pub fn warm_up(&self) {
         self.issuers.iter().for_each(|(_, keys)| keys.warm_up());
-    }
-
-    /// Whether it verifies tokens with this `iss`.
-    #[must_use]
-    pub fn accepts_issuer(&self, issuer: &str) -> bool {
-        self.issuers.iter().any(|(known, _)| known.issuer() == issuer)
     }
 
     /// How many tokens were refused since the start, for each reason there is: for a metric.
@@ -179,14 +172,29 @@ impl<I: TokenIssuer> TokenVerifier<I> {
 
 #[async_trait]
 impl<I: TokenIssuer<Subject = Session>> SessionVerifier for TokenVerifier<I> {
-    async fn verify(&self, token: &BearerToken) -> Result<Session, SessionError> {
-        self.subject(token).await?.map_err(|refusal| SessionError::Refused(refusal.as_str()))
+    async fn verify_session(&self, token: &BearerToken) -> Result<Session, BearerTokenError> {
+        self.subject(token).await?.map_err(|refusal| BearerTokenError::Refused(refusal.as_str()))
+    }
+}
+
+impl<I: TokenIssuer<Subject = Session>> IssuerVerifier for TokenVerifier<I> {
+    fn recognizes(&self, token: &BearerToken) -> bool {
+        let issuer = claimed_issuer(token.expose());
+        issuer.is_some_and(|issuer| self.issuers.iter().any(|(known, _)| known.issuer() == issuer))
+    }
+
+    fn warm_up(&self) {
+        self.warm_up();
+    }
+
+    fn refusals(&self) -> Vec<(&'static str, u64)> {
+        self.refusals().map(|(refusal, count)| (refusal.as_str(), count)).collect()
     }
 }
 
 #[async_trait]
 impl<I: TokenIssuer<Subject = ClusterCaller>> ClusterCallers for TokenVerifier<I> {
-    async fn verify(&self, token: &BearerToken) -> Result<ClusterCaller, ClusterCallerError> {
-        self.subject(token).await?.map_err(|refusal| ClusterCallerError::Refused(refusal.as_str()))
+    async fn verify_workload(&self, token: &BearerToken) -> Result<ClusterCaller, BearerTokenError> {
+        self.subject(token).await?.map_err(|refusal| BearerTokenError::Refused(refusal.as_str()))
     }
 }

@@ -16,7 +16,6 @@ mod verifier;
 
 pub use capykeys_jwks::{
     Algorithm, FetchError, FetchJwks, HttpFetcher, PublicKeySource, SettingsError, TokenError, Url,
-    claimed_issuer,
 };
 pub use path::ClaimPath;
 pub use refusal::Refusal;

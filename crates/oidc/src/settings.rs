@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use capykeys_domain::model::{ClerkOrganizationId, Role};
-use capykeys_jwks::{Algorithm, PublicKeySource, SettingsError, TokenIssuer as _, Url, is_trustworthy};
+use capykeys_domain::model::Role;
+use capykeys_jwks::{Algorithm, PublicKeySource};
 use serde_json::Value;
 
 use crate::path::ClaimPath;
@@ -81,40 +81,4 @@ pub struct ProviderSettings {
 impl ProviderSettings {
     /// An hour, as of Clerk's tokens. Several providers give longer ones unless they are told otherwise.
     pub const DEFAULT_MAX_LIFETIME: Duration = Duration::from_hours(1);
-
-    pub(crate) fn check_settings(&self) -> Result<(), SettingsError> {
-        // Compared to the letter: with white space, or without a letter, no token could match.
-        let cannot_match = |text: &String| text.is_empty() || text.contains(char::is_whitespace);
-        let is_issuer = |url: Url| is_trustworthy(&url) && url.query().is_none();
-        if cannot_match(&self.issuer) || !Url::parse(&self.issuer).is_ok_and(is_issuer) {
-            // Not repeated, for it may have a password in it.
-            let rule = "An OIDC issuer must be an https URL without user name, password, query and fragment.";
-            return Err(SettingsError::new(rule));
-        }
-        let told = |rule: &str| {
-            SettingsError::new(format!("The OIDC issuer `{}` cannot work: {rule}.", self.issuer))
-        };
-        if self.audiences.is_empty() || self.audiences.iter().any(cannot_match) {
-            return Err(told("there must be at least one audience, and none with white space"));
-        }
-        if self.algorithms.is_empty() || self.algorithms.iter().any(|one| !ALGORITHMS.contains(one)) {
-            return Err(told("the algorithms must be RS256, ES256 or both"));
-        }
-        if self.types.is_empty() {
-            return Err(told("at least one type of token must be accepted"));
-        }
-        if self.authorized_parties.iter().any(cannot_match) {
-            return Err(told("an authorized party must be the id of a client, without white space"));
-        }
-        if let OrganizationSource::Fixed(id) = &self.organization
-            && ClerkOrganizationId::of_issuer(&self.issuer, id).is_none()
-        {
-            return Err(told("the organization must be an id of at most 74 letters and digits"));
-        }
-        self.keys.check().map_err(|error| self.unusable(error))?;
-        if self.authorized_parties.is_empty() {
-            tracing::warn!(issuer = self.issuer, "OIDC tokens of every client are accepted");
-        }
-        Ok(())
-    }
 }

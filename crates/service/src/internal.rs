@@ -100,7 +100,7 @@ fn tokens(token: &ClusterToken) -> Result<ClusterTokens, Error> {
         max_lifetime: token.max_lifetime.duration(),
     };
     let fetcher = fetcher(token)?;
-    Ok(ClusterTokens::new(settings, Arc::new(SystemClock), Arc::new(fetcher), Handle::current())?)
+    Ok(ClusterTokens::new(vec![settings], Arc::new(SystemClock), Arc::new(fetcher), Handle::current())?)
 }
 
 fn subject_rule() -> ConfigError {

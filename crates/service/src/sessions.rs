@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use capykeys_clerk::{ClerkSettings, ClerkVerifier, HttpFetcher, InstanceSettings, PublicKeySource};
+use capykeys_clerk::{ClerkVerifier, HttpFetcher, InstanceSettings, PublicKeySource};
 use capykeys_domain::{
     model::Session,
-    ports::{SessionError, SessionVerifier},
+    ports::{BearerTokenError, IssuerVerifier, SessionVerifier},
     secret::BearerToken,
 };
-use capykeys_oidc::{OidcVerifier, ProviderSettings, claimed_issuer};
+use capykeys_oidc::{OidcVerifier, ProviderSettings};
 use tokio::runtime::Handle;
 
 use crate::{
@@ -18,12 +18,9 @@ use crate::{
     error::Error,
 };
 
-/// Verifies the sessions of everybody who may sign in here. Who takes a token is decided by what it says of its
-/// issuer, and everything is checked by that one.
-pub(crate) struct SessionVerifiers {
-    clerk: Option<ClerkVerifier>,
-    oidc: Option<OidcVerifier>,
-}
+/// Verifies the sessions of everybody who may sign in here: at least one verifier. The first is asked about every token
+/// that no other recognizes.
+pub(crate) struct SessionVerifiers(Vec<Box<dyn IssuerVerifier>>);
 
 impl SessionVerifiers {
     /// For the configured Clerk instances and OpenID providers, where there are any. None of them is asked for
@@ -42,46 +39,35 @@ impl SessionVerifiers {
         }
         let fetcher = Arc::new(HttpFetcher::new()?);
         let (clock, runtime) = (Arc::new(SystemClock), Handle::current());
-        let mut verifiers = Self { clerk: None, oidc: None };
+        let mut verifiers: Vec<Box<dyn IssuerVerifier>> = Vec::new();
         if !instances.is_empty() {
-            let settings = ClerkSettings { instances };
-            let verifier = ClerkVerifier::new(settings, clock.clone(), fetcher.clone(), runtime.clone())?;
-            verifiers.clerk = Some(verifier);
+            let (clock, fetcher, runtime) = (clock.clone(), fetcher.clone(), runtime.clone());
+            verifiers.push(Box::new(ClerkVerifier::new(instances, clock, fetcher, runtime)?));
         }
         if !providers.is_empty() {
-            verifiers.oidc = Some(OidcVerifier::new(providers, clock, fetcher, runtime)?);
+            verifiers.push(Box::new(OidcVerifier::new(providers, clock, fetcher, runtime)?));
         }
-        Ok(Some(Arc::new(verifiers)))
+        Ok(Some(Arc::new(Self(verifiers))))
     }
 
     /// Starts to fetch the keys of every issuer and comes back at once.
     pub(crate) fn warm_up(&self) {
-        self.clerk.iter().for_each(ClerkVerifier::warm_up);
-        self.oidc.iter().for_each(OidcVerifier::warm_up);
+        self.0.iter().for_each(|verifier| verifier.warm_up());
     }
 
     /// How many tokens were refused since the start, for each reason there is: for a metric.
     pub(crate) fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let clerk = self.clerk.iter().flat_map(ClerkVerifier::refusals);
-        let oidc = self.oidc.iter().flat_map(OidcVerifier::refusals);
-        let clerk = clerk.map(|(refusal, count)| (refusal.as_str(), count));
-        clerk.chain(oidc.map(|(refusal, count)| (refusal.as_str(), count)))
+        self.0.iter().flat_map(|verifier| verifier.refusals())
     }
 }
 
 #[async_trait]
 impl SessionVerifier for SessionVerifiers {
-    async fn verify(&self, token: &BearerToken) -> Result<Session, SessionError> {
-        match (&self.clerk, &self.oidc) {
-            (Some(clerk), Some(oidc)) => {
-                let is_theirs = |issuer: String| oidc.accepts_issuer(&issuer);
-                let theirs = claimed_issuer(token.expose()).is_some_and(is_theirs);
-                if theirs { oidc.verify(token).await } else { clerk.verify(token).await }
-            }
-            (Some(clerk), None) => clerk.verify(token).await,
-            (None, Some(oidc)) => oidc.verify(token).await,
-            (None, None) => Err(SessionError::Refused("sessions are not configured")),
-        }
+    async fn verify_session(&self, token: &BearerToken) -> Result<Session, BearerTokenError> {
+        let none = BearerTokenError::Refused("sessions are not configured");
+        let (first, others) = self.0.split_first().ok_or(none)?;
+        let verifier = others.iter().find(|verifier| verifier.recognizes(token)).unwrap_or(first);
+        verifier.verify_session(token).await
     }
 }
 
@@ -128,4 +114,61 @@ fn provider(name: &str, provider: &Provider) -> Result<ProviderSettings, ConfigE
         }
     };
     provider.settings(name, keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use capykeys_domain::secret::{Credential, KeyFormat};
+
+    use super::*;
+
+    /// Recognizes the tokens that begin with its name, and refuses every token in its name.
+    struct Named(&'static str);
+
+    #[async_trait]
+    impl SessionVerifier for Named {
+        async fn verify_session(&self, _: &BearerToken) -> Result<Session, BearerTokenError> {
+            Err(BearerTokenError::Refused(self.0))
+        }
+    }
+
+    impl IssuerVerifier for Named {
+        fn recognizes(&self, token: &BearerToken) -> bool {
+            token.expose().starts_with(self.0)
+        }
+
+        fn warm_up(&self) {}
+
+        fn refusals(&self) -> Vec<(&'static str, u64)> {
+            vec![(self.0, 1)]
+        }
+    }
+
+    fn verifiers(names: &[&'static str]) -> SessionVerifiers {
+        SessionVerifiers(names.iter().map(|&name| Box::new(Named(name)) as Box<dyn IssuerVerifier>).collect())
+    }
+
+    #[tokio::test]
+    async fn the_verifier_that_recognizes_a_token_is_asked_and_else_the_first() {
+        let (three, one) = (verifiers(&["a", "b", "c"]), verifiers(&["b"]));
+        for (verifiers, token, asked) in [
+            (&three, "a.x.y", "a"),
+            (&three, "b.x.y", "b"),
+            (&three, "c.x.y", "c"),
+            (&three, "d.x.y", "a"),
+            (&one, "b.x.y", "b"),
+            (&one, "d.x.y", "b"),
+        ] {
+            let Some(Credential::Session(bearer)) = Credential::parse(&KeyFormat::default(), token) else {
+                panic!("no session token: {token}")
+            };
+            let refused = verifiers.verify_session(&bearer).await.unwrap_err();
+            assert_eq!(refused.to_string(), format!("refused: {asked}"), "{token}");
+        }
+    }
+
+    #[test]
+    fn the_refusals_of_every_verifier_are_counted() {
+        assert_eq!(verifiers(&["a", "b"]).refusals().collect::<Vec<_>>(), [("a", 1), ("b", 1)]);
+    }
 }

@@ -4,9 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use capykeys_clerk::{
-    ClerkSettings, ClerkVerifier, FetchError, FetchJwks, InstanceSettings, PublicKeySource, Url,
-};
+use capykeys_clerk::{ClerkVerifier, FetchError, FetchJwks, InstanceSettings, PublicKeySource, Url};
 use capykeys_domain::{
     model::Timestamp,
     ports::{Clock, SessionVerifier},
@@ -63,7 +61,7 @@ fn verifier(answer: Vec<u8>, runtime: &Runtime) -> ClerkVerifier {
     ];
     let fetcher = Arc::new(FixedAnswer(answer));
     let handle = runtime.handle().clone();
-    ClerkVerifier::new(ClerkSettings { instances }, Arc::new(FixedClock), fetcher, handle).expect("settings")
+    ClerkVerifier::new(instances, Arc::new(FixedClock), fetcher, handle).expect("settings")
 }
 
 fn runtime() -> Runtime {
@@ -72,7 +70,7 @@ fn runtime() -> Runtime {
 
 fn is_accepted(verifier: &ClerkVerifier, runtime: &Runtime, text: &str) -> bool {
     match Credential::parse(&KeyFormat::default(), text) {
-        Some(Credential::Session(token)) => runtime.block_on(verifier.verify(&token)).is_ok(),
+        Some(Credential::Session(token)) => runtime.block_on(verifier.verify_session(&token)).is_ok(),
         _ => false,
     }
 }

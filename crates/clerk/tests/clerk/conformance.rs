@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use capykeys_clerk::{ClerkSettings, ClerkVerifier, HttpFetcher, InstanceSettings, PublicKeySource};
+use capykeys_clerk::{ClerkVerifier, HttpFetcher, InstanceSettings, PublicKeySource};
 use capykeys_conformance::sessions::{Candidate, Issuer};
 use capykeys_domain::{
     model::{ClerkOrganizationId, Role, Session, SessionOrganization, UserId},
@@ -27,7 +27,7 @@ impl Candidate for Clerk {
             max_lifetime: InstanceSettings::DEFAULT_MAX_LIFETIME,
             ..instance()
         };
-        let (settings, fetcher) = (ClerkSettings { instances: vec![instance] }, HttpFetcher::new().unwrap());
+        let (settings, fetcher) = (vec![instance], HttpFetcher::new().unwrap());
         Arc::new(ClerkVerifier::new(settings, clock, Arc::new(fetcher), Handle::current()).unwrap())
     }
 

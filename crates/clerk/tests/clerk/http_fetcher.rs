@@ -3,8 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use capykeys_clerk::{
-    ClerkSettings, ClerkVerifier, FetchError, FetchJwks, HttpFetcher, InstanceSettings, MAX_JWKS_BYTES,
-    PublicKeySource,
+    ClerkVerifier, FetchError, FetchJwks, HttpFetcher, InstanceSettings, MAX_JWKS_BYTES, PublicKeySource,
 };
 use capykeys_domain::ports::SessionVerifier;
 
@@ -96,19 +95,15 @@ fn tokens_are_verified_from_several_runtimes_with_one_fetch() {
     let background = background.unwrap();
     let answer = Reply::with("200 OK", "", &jwks(&[signing_key().jwk("ins_1")]));
     let server = background.block_on(Server::start(answer));
-    let settings = ClerkSettings {
-        instances: vec![InstanceSettings {
-            keys: PublicKeySource::JwksUrl(server.url.clone()),
-            ..instance()
-        }],
-    };
+    let settings =
+        vec![InstanceSettings { keys: PublicKeySource::JwksUrl(server.url.clone()), ..instance() }];
     let fetcher = Arc::new(HttpFetcher::new().unwrap());
     let handle = background.handle().clone();
     let verifier = ClerkVerifier::new(settings, Arc::new(FakeClock::new()), fetcher, handle).unwrap();
     verifier.warm_up();
     for _ in 0..3 {
         let worker = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        assert!(worker.block_on(verifier.verify(&bearer(&good_token().sign()))).is_ok());
+        assert!(worker.block_on(verifier.verify_session(&bearer(&good_token().sign()))).is_ok());
     }
     assert_eq!(server.requests(), 1);
 }

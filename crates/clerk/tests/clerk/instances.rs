@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use capykeys_clerk::{ClerkSettings, ClerkVerifier, InstanceSettings, PublicKeySource, Refusal, TokenError};
+use capykeys_clerk::{ClerkVerifier, InstanceSettings, PublicKeySource, Refusal, TokenError};
 use capykeys_testkit::TokenBuilder;
 use tokio::runtime::Handle;
 
@@ -107,7 +107,7 @@ async fn a_pem_that_is_no_rsa_public_key_is_a_settings_error() {
         (pem.replace("PUBLIC KEY", "PRIVATE KEY"), "is a private key"),
         (pem.replace("PUBLIC KEY", "RSA PRIVATE KEY"), "is a private key"),
     ] {
-        let settings = ClerkSettings { instances: vec![with_pem(&pem)] };
+        let settings = vec![with_pem(&pem)];
         let clock = Arc::new(FakeClock::new());
         let fetcher = Arc::new(FakeFetcher::new(String::new()));
         let error = ClerkVerifier::new(settings, clock, fetcher, Handle::current()).err();

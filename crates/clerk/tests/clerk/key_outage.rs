@@ -3,10 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use capykeys_clerk::{
-    ClerkSettings, ClerkVerifier, FetchError, FetchJwks, MAX_JWKS_BYTES, Refusal, TokenError, Url,
-};
-use capykeys_domain::ports::{SessionError, SessionVerifier};
+use capykeys_clerk::{ClerkVerifier, FetchError, FetchJwks, MAX_JWKS_BYTES, Refusal, TokenError, Url};
+use capykeys_domain::ports::{BearerTokenError, SessionVerifier};
 use tokio::runtime::Handle;
 
 use crate::support::{FakeClock, Harness, bearer, good_token, instance, jwks, refusal, signing_key};
@@ -146,7 +144,7 @@ async fn a_fetch_that_never_ends_is_given_up_after_three_seconds() {
 }
 
 fn verifier(fetcher: impl FetchJwks + 'static) -> ClerkVerifier {
-    let settings = ClerkSettings { instances: vec![instance()] };
+    let settings = vec![instance()];
     let clock = Arc::new(FakeClock::new());
     ClerkVerifier::new(settings, clock, Arc::new(fetcher), Handle::current()).unwrap()
 }
@@ -166,8 +164,8 @@ impl FetchJwks for Slow {
 async fn two_slow_fetches_do_not_add_up_to_more_than_a_second() {
     let verifier = verifier(Slow);
     let begin = tokio::time::Instant::now();
-    let outcome = verifier.verify(&bearer(&unknown())).await;
-    assert!(matches!(outcome, Err(SessionError::Unavailable(_))), "{outcome:?}");
+    let outcome = verifier.verify_session(&bearer(&unknown())).await;
+    assert!(matches!(outcome, Err(BearerTokenError::Unavailable(_))), "{outcome:?}");
     assert!(begin.elapsed() < SECOND);
 }
 
@@ -184,8 +182,8 @@ impl FetchJwks for Panicking {
 async fn a_fetcher_that_panics_leaves_nobody_waiting() {
     let verifier = verifier(Panicking);
     for _ in 0..3 {
-        let outcome = verifier.verify(&bearer(&valid())).await;
-        assert!(matches!(outcome, Err(SessionError::Unavailable(_))), "{outcome:?}");
+        let outcome = verifier.verify_session(&bearer(&valid())).await;
+        assert!(matches!(outcome, Err(BearerTokenError::Unavailable(_))), "{outcome:?}");
     }
 }
 

@@ -7,7 +7,7 @@ use capykeys_cluster::{ClusterSettings, ClusterTokens, HttpFetcher, PublicKeySou
 use capykeys_conformance::sessions::{Candidate, Issuer};
 use capykeys_domain::{
     model::{Session, UserId},
-    ports::{Clock, ClusterCallerError, ClusterCallers, SessionError, SessionVerifier},
+    ports::{BearerTokenError, Clock, ClusterCallers, SessionVerifier},
     secret::BearerToken,
 };
 use serde_json::{Value, json};
@@ -28,12 +28,8 @@ fn session_of(subject: &str) -> Session {
 
 #[async_trait]
 impl SessionVerifier for AsSessions {
-    async fn verify(&self, token: &BearerToken) -> Result<Session, SessionError> {
-        match ClusterCallers::verify(&self.0, token).await {
-            Ok(caller) => Ok(session_of(caller.subject.as_str())),
-            Err(ClusterCallerError::Refused(words)) => Err(SessionError::Refused(words)),
-            Err(ClusterCallerError::Unavailable(error)) => Err(error.into()),
-        }
+    async fn verify_session(&self, token: &BearerToken) -> Result<Session, BearerTokenError> {
+        Ok(session_of(self.0.verify_workload(token).await?.subject.as_str()))
     }
 }
 
@@ -47,7 +43,7 @@ impl Candidate for Cluster {
             ..settings()
         };
         let fetcher = HttpFetcher::new().unwrap();
-        let verifier = ClusterTokens::new(settings, clock, Arc::new(fetcher), Handle::current());
+        let verifier = ClusterTokens::new(vec![settings], clock, Arc::new(fetcher), Handle::current());
         Arc::new(AsSessions(verifier.unwrap()))
     }
 

@@ -1,7 +1,7 @@
 //! Whose keys count, and what happens while they cannot be had.
 
 use capykeys_cluster::{ClusterSettings, FetchError, PublicKeySource, Refusal, TokenError};
-use capykeys_domain::ports::ClusterCallerError;
+use capykeys_domain::ports::BearerTokenError;
 
 use crate::support::{CURVE_KEY, Harness, KEY, OTHER_KEY, good_token, jwks, settings};
 
@@ -31,7 +31,7 @@ async fn without_keys_nobody_is_refused() {
     harness.fetcher.answers(Err(FetchError::Connect));
     for token in [good_token().sign(), good_token().sign_by(&OTHER_KEY)] {
         let outcome = harness.verify(&token).await;
-        let Err(ClusterCallerError::Unavailable(error)) = outcome else { panic!("{outcome:?}") };
+        let Err(BearerTokenError::Unavailable(error)) = outcome else { panic!("{outcome:?}") };
         assert_eq!(error.to_string(), "cluster: there are no signing keys: fetching them failed");
     }
     harness.fetcher.answers(Ok(jwks(&[KEY.jwk("key_1")])));

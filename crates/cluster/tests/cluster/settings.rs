@@ -10,7 +10,7 @@ use crate::support::{KEY, settings};
 
 fn error(settings: ClusterSettings) -> String {
     let (clock, fetcher) = (Arc::new(ManualClock::default()), Arc::new(HttpFetcher::new().unwrap()));
-    let verifier = ClusterTokens::new(settings, clock, fetcher, Handle::current());
+    let verifier = ClusterTokens::new(vec![settings], clock, fetcher, Handle::current());
     verifier.err().map(|error| error.to_string()).unwrap_or_default()
 }
 

@@ -12,7 +12,7 @@ use capykeys_cluster::{
 use capykeys_conformance::fixtures::ManualClock;
 use capykeys_domain::{
     model::ClusterCaller,
-    ports::{ClusterCallerError, ClusterCallers},
+    ports::{BearerTokenError, ClusterCallers},
     secret::{BearerToken, Credential, KeyFormat},
 };
 pub(crate) use capykeys_testkit::jwks;
@@ -108,12 +108,12 @@ impl Harness {
         let answer = Mutex::new(Ok(jwks(&[KEY.jwk("key_1")])));
         let fetcher = Arc::new(FakeFetcher { answer, calls: AtomicUsize::new(0) });
         let verifier =
-            ClusterTokens::new(settings, clock.clone(), fetcher.clone(), Handle::current()).unwrap();
+            ClusterTokens::new(vec![settings], clock.clone(), fetcher.clone(), Handle::current()).unwrap();
         Self { verifier, clock, fetcher }
     }
 
-    pub(crate) async fn verify(&self, token: &str) -> Result<ClusterCaller, ClusterCallerError> {
-        self.verifier.verify(&bearer(token)).await
+    pub(crate) async fn verify(&self, token: &str) -> Result<ClusterCaller, BearerTokenError> {
+        self.verifier.verify_workload(&bearer(token)).await
     }
 
     pub(crate) async fn accepts(&self, token: &str, case: &str) {
@@ -124,7 +124,7 @@ impl Harness {
     /// Checks that the token is refused for this reason.
     pub(crate) async fn refuses(&self, token: &str, reason: Refusal, case: &str) {
         match self.verify(token).await {
-            Err(ClusterCallerError::Refused(given)) => assert_eq!(given, reason.as_str(), "{case}"),
+            Err(BearerTokenError::Refused(given)) => assert_eq!(given, reason.as_str(), "{case}"),
             other => panic!("{case}: not refused: {other:?}"),
         }
     }

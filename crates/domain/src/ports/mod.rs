@@ -35,6 +35,7 @@
 //! `docs/adapters.md` leads through writing an adapter; the `conformance` crate checks it.
 
 mod audit_log;
+mod bearer_token_error;
 mod bounds;
 mod change_feed;
 mod clock;
@@ -57,10 +58,11 @@ mod unavailable;
 mod uses;
 
 pub use audit_log::{AuditLog, EventQuery};
+pub use bearer_token_error::BearerTokenError;
 pub use bounds::Limit;
 pub use change_feed::{Change, ChangeFeed, FeedHead, FeedPosition, FeedQuery, Poll};
 pub use clock::Clock;
-pub use cluster_callers::{ClusterCallerError, ClusterCallers};
+pub use cluster_callers::ClusterCallers;
 pub use entropy::Entropy;
 pub use epoch::{Epoch, NewestEpoch};
 pub use event_log::{EventLag, EventLog, EventPosition, Followed};
@@ -74,6 +76,6 @@ pub use pepper_registry::{PepperRegistry, PepperUse, Rehash};
 pub use readiness::Readiness;
 pub use replica_registry::{FeedProgress, RegisteredReplica, Registry, ReplicaId, ReplicaRegistry};
 pub use replicas::{NoReplicas, Replicas};
-pub use session_verifier::{SessionError, SessionVerifier};
+pub use session_verifier::{IssuerVerifier, SessionVerifier};
 pub use unavailable::Unavailable;
 pub use uses::Uses;

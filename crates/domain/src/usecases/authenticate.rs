@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Why there is no caller.
-pub use crate::ports::SessionError as AuthenticateError;
+pub use crate::ports::BearerTokenError as AuthenticateError;
 
 impl Verdicts {
     /// Who the credential belongs to. Where it is a key, that is a use of it. The first session of an

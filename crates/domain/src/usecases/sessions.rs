@@ -11,7 +11,8 @@ use crate::{
     },
     policy::RoleTable,
     ports::{
-        OrganizationResolver, Organizations, RenameOrganization, SessionError, SessionVerifier, Unavailable,
+        BearerTokenError, OrganizationResolver, Organizations, RenameOrganization, SessionVerifier,
+        Unavailable,
     },
     secret::BearerToken,
 };
@@ -58,8 +59,8 @@ impl Sessions {
         &self,
         token: &BearerToken,
         context: &RequestContext,
-    ) -> Result<SessionCaller, SessionError> {
-        let session = self.verifier.verify(token).await?;
+    ) -> Result<SessionCaller, BearerTokenError> {
+        let session = self.verifier.verify_session(token).await?;
         let organization = self.organization_of(&session, context).await?;
         Ok(SessionCaller { scopes: self.roles.scopes_of(&session), session, organization })
     }

@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use capykeys_domain::{
     model::{ClusterCaller, ClusterSubject},
-    ports::{ClusterCallerError, ClusterCallers, Unavailable},
+    ports::{BearerTokenError, ClusterCallers, Unavailable},
     secret::BearerToken,
 };
 use capykeys_http::{ClusterAuthentication, Internal};
@@ -32,7 +32,7 @@ struct FakeCallers(AtomicUsize);
 
 #[async_trait]
 impl ClusterCallers for FakeCallers {
-    async fn verify(&self, token: &BearerToken) -> Result<ClusterCaller, ClusterCallerError> {
+    async fn verify_workload(&self, token: &BearerToken) -> Result<ClusterCaller, BearerTokenError> {
         self.0.fetch_add(1, Ordering::SeqCst);
         match token.expose() {
             GOOD => {
@@ -40,7 +40,7 @@ impl ClusterCallers for FakeCallers {
                 Ok(ClusterCaller { subject })
             }
             UNKNOWABLE => Err(Unavailable::new("cluster", "no keys").into()),
-            _ => Err(ClusterCallerError::Refused("expired cluster token")),
+            _ => Err(BearerTokenError::Refused("expired cluster token")),
         }
     }
 }

@@ -22,7 +22,7 @@ fn verifier(issuer: &Issuer, clock: Arc<dyn Clock>, keys: PublicKeySource) -> Ar
         ..provider()
     };
     let fetcher = Arc::new(HttpFetcher::new().unwrap());
-    Arc::new(OidcVerifier::new([settings], clock, fetcher, Handle::current()).unwrap())
+    Arc::new(OidcVerifier::new(vec![settings], clock, fetcher, Handle::current()).unwrap())
 }
 
 fn session(issuer: &Issuer) -> Session {

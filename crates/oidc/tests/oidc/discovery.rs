@@ -1,6 +1,6 @@
 //! Where keys come from, and whose count.
 
-use capykeys_domain::ports::SessionError;
+use capykeys_domain::ports::BearerTokenError;
 use capykeys_oidc::{ProviderSettings, PublicKeySource, Refusal, TokenError};
 use capykeys_testkit::{SigningKey, jwks};
 use serde_json::json;
@@ -42,7 +42,7 @@ async fn metadata_that_are_not_the_issuers_lead_nowhere() {
         let harness = Harness::new();
         harness.fetcher.answers(METADATA_URL, metadata);
         let outcome = harness.verify(&good_token().sign()).await;
-        assert!(matches!(outcome, Err(SessionError::Unavailable(_))), "{outcome:?}");
+        assert!(matches!(outcome, Err(BearerTokenError::Unavailable(_))), "{outcome:?}");
         assert_eq!(harness.fetcher.asked(), [METADATA_URL]);
     }
 }

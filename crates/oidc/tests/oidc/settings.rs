@@ -10,7 +10,7 @@ use crate::support::{KEY, provider};
 
 fn error(settings: impl Into<Vec<ProviderSettings>>) -> String {
     let (clock, fetcher) = (Arc::new(ManualClock::default()), Arc::new(HttpFetcher::new().unwrap()));
-    let verifier = OidcVerifier::new(settings, clock, fetcher, Handle::current());
+    let verifier = OidcVerifier::new(settings.into(), clock, fetcher, Handle::current());
     verifier.err().map(|error| error.to_string()).unwrap_or_default()
 }
 

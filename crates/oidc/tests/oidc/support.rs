@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use capykeys_conformance::fixtures::ManualClock;
 use capykeys_domain::{
     model::{Role, Session},
-    ports::{SessionError, SessionVerifier},
+    ports::{BearerTokenError, SessionVerifier},
     secret::{Credential, KeyFormat},
 };
 use capykeys_oidc::{
@@ -113,13 +113,13 @@ impl Harness {
         fetcher.answers(METADATA_URL, json!({"issuer": ISSUER, "jwks_uri": JWKS_URL}).to_string());
         fetcher.answers(JWKS_URL, jwks(&[KEY.jwk("key_1"), CURVE_KEY.jwk("key_2")]));
         let verifier =
-            OidcVerifier::new(settings, clock.clone(), fetcher.clone(), Handle::current()).unwrap();
+            OidcVerifier::new(settings.into(), clock.clone(), fetcher.clone(), Handle::current()).unwrap();
         Self { verifier, clock, fetcher }
     }
 
-    pub(crate) async fn verify(&self, token: &str) -> Result<Session, SessionError> {
+    pub(crate) async fn verify(&self, token: &str) -> Result<Session, BearerTokenError> {
         match Credential::parse(&KeyFormat::default(), token) {
-            Some(Credential::Session(token)) => self.verifier.verify(&token).await,
+            Some(Credential::Session(token)) => self.verifier.verify_session(&token).await,
             _ => panic!("not of the form of a token"),
         }
     }
@@ -132,7 +132,7 @@ impl Harness {
     pub(crate) async fn refuses_unseen(&self, token: &TokenBuilder, reason: Refusal, case: &str) {
         let asked = self.fetcher.asked();
         match self.verify(&token.sign()).await {
-            Err(SessionError::Refused(given)) => assert_eq!(given, reason.as_str(), "{case}"),
+            Err(BearerTokenError::Refused(given)) => assert_eq!(given, reason.as_str(), "{case}"),
             other => panic!("{case}: {other:?}"),
         }
         assert_eq!(self.fetcher.asked(), asked, "{case}");

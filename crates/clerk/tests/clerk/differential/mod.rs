@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 use capykeys_clerk::{InstanceSettings, PublicKeySource, Refusal, TokenError};
 use capykeys_domain::{
     model::{Role, Session},
-    ports::{SessionError, SessionVerifier},
+    ports::{BearerTokenError, SessionVerifier},
     secret::{Credential, KeyFormat},
 };
 
@@ -45,11 +45,13 @@ impl Ours {
         let Some(Credential::Session(token)) = Credential::parse(&KeyFormat::default(), &case.token) else {
             return Err(Refusal::Token(TokenError::Malformed));
         };
-        let outcome = harness.verifier.verify(&token).await;
+        let outcome = harness.verifier.verify_session(&token).await;
         assert_eq!(harness.fetcher.calls(), 0);
         outcome.map_err(|error| match error {
-            SessionError::Refused(words) => Refusal::all().find(|refusal| refusal.as_str() == words).unwrap(),
-            SessionError::Unavailable(_) => panic!("with a PEM nothing can be unavailable: {case:?}"),
+            BearerTokenError::Refused(words) => {
+                Refusal::all().find(|refusal| refusal.as_str() == words).unwrap()
+            }
+            BearerTokenError::Unavailable(_) => panic!("with a PEM nothing can be unavailable: {case:?}"),
         })
     }
 }

@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use capykeys_clerk::{ClerkSettings, ClerkVerifier, InstanceSettings, PublicKeySource, Refusal};
+use capykeys_clerk::{ClerkVerifier, InstanceSettings, PublicKeySource, Refusal};
 use capykeys_domain::{
     model::Session,
-    ports::{SessionError, SessionVerifier},
+    ports::{BearerTokenError, SessionVerifier},
     secret::{BearerToken, Credential, KeyFormat},
 };
 use tokio::runtime::Handle;
@@ -39,9 +39,9 @@ pub(crate) fn bearer(token: &str) -> BearerToken {
 }
 
 /// The reason of a refusal; panics on anything else.
-pub(crate) fn refusal(outcome: Result<Session, SessionError>) -> &'static str {
+pub(crate) fn refusal(outcome: Result<Session, BearerTokenError>) -> &'static str {
     match outcome {
-        Err(SessionError::Refused(reason)) => reason,
+        Err(BearerTokenError::Refused(reason)) => reason,
         other => panic!("not refused: {other:?}"),
     }
 }
@@ -61,14 +61,13 @@ impl Harness {
     pub(crate) fn with(instances: impl Into<Vec<InstanceSettings>>) -> Self {
         let clock = Arc::new(FakeClock::new());
         let fetcher = Arc::new(FakeFetcher::new(jwks(&[signing_key().jwk("ins_1")])));
-        let settings = ClerkSettings { instances: instances.into() };
         let verifier =
-            ClerkVerifier::new(settings, clock.clone(), fetcher.clone(), Handle::current()).unwrap();
+            ClerkVerifier::new(instances.into(), clock.clone(), fetcher.clone(), Handle::current()).unwrap();
         Self { verifier, clock, fetcher }
     }
 
-    pub(crate) async fn verify(&self, token: &str) -> Result<Session, SessionError> {
-        self.verifier.verify(&bearer(token)).await
+    pub(crate) async fn verify(&self, token: &str) -> Result<Session, BearerTokenError> {
+        self.verifier.verify_session(&bearer(token)).await
     }
 
     /// Checks that the token is refused for this reason, and that it made nobody fetch a key.
@@ -80,6 +79,6 @@ impl Harness {
     /// Checks that there is no answer now, for want of keys.
     pub(crate) async fn is_unavailable(&self, token: &str) {
         let outcome = self.verify(token).await;
-        assert!(matches!(outcome, Err(SessionError::Unavailable(_))), "{outcome:?}");
+        assert!(matches!(outcome, Err(BearerTokenError::Unavailable(_))), "{outcome:?}");
     }
 }

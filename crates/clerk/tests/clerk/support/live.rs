@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use capykeys_clerk::{ClerkSettings, ClerkVerifier, HttpFetcher, InstanceSettings, PublicKeySource, Url};
+use capykeys_clerk::{ClerkVerifier, HttpFetcher, InstanceSettings, PublicKeySource, Url};
 use capykeys_domain::{
     model::Session,
-    ports::{SessionError, SessionVerifier},
+    ports::{BearerTokenError, SessionVerifier},
 };
 use serde_json::Value;
 use tokio::runtime::Handle;
@@ -20,21 +20,21 @@ pub(crate) struct Live {
 impl Live {
     pub(crate) fn new(jwks_url: &Url) -> Self {
         let keys = PublicKeySource::JwksUrl(jwks_url.clone());
-        let settings = ClerkSettings { instances: vec![InstanceSettings { keys, ..instance() }] };
+        let settings = vec![InstanceSettings { keys, ..instance() }];
         let clock = Arc::new(FakeClock::new());
         let fetcher = Arc::new(HttpFetcher::new().unwrap());
         let verifier = ClerkVerifier::new(settings, clock.clone(), fetcher, Handle::current()).unwrap();
         Self { verifier, clock }
     }
 
-    pub(crate) async fn verify(&self, token: &str) -> Result<Session, SessionError> {
-        self.verifier.verify(&bearer(token)).await
+    pub(crate) async fn verify(&self, token: &str) -> Result<Session, BearerTokenError> {
+        self.verifier.verify_session(&bearer(token)).await
     }
 
     /// Checks that there is no answer now, for want of keys.
     pub(crate) async fn is_unavailable(&self, token: &str, case: &str) {
         let outcome = self.verify(token).await;
-        assert!(matches!(outcome, Err(SessionError::Unavailable(_))), "{case}: {outcome:?}");
+        assert!(matches!(outcome, Err(BearerTokenError::Unavailable(_))), "{case}: {outcome:?}");
     }
 }
 
