@@ -80,10 +80,15 @@ fn organization(
     let id = ClerkOrganizationId::of_issuer(&provider.issuer, plain).ok_or(Refusal::Organization)?;
     let name = provider.organization_name.find(claims).map_or(Some(plain), Value::as_str);
     let name = name.filter(|name| is_short_text(name)).ok_or(Refusal::Organization)?;
-    Ok(Some(SessionOrganization { id, roles: roles(claims, provider)?, slug: Some(name.to_owned()) }))
+    let roles = roles(claims, provider, plain)?;
+    Ok(Some(SessionOrganization { id, roles, slug: Some(name.to_owned()) }))
 }
 
-fn roles(claims: &Object, provider: &ProviderSettings) -> Result<Vec<Role>, Refusal> {
+/// The roles in `organization`, which is what the provider calls it. Zitadel names below each role the
+/// organizations that it was granted in: in others it is worth nothing.
+fn roles(claims: &Object, provider: &ProviderSettings, organization: &str) -> Result<Vec<Role>, Refusal> {
+    let is_granted =
+        |below: &Value| below.as_object().is_none_or(|granted| granted.contains_key(organization));
     let named = match provider.roles.find(claims) {
         Some(claim) => names(claim).ok_or(Refusal::Roles)?,
         None => Vec::new(),
@@ -101,7 +106,7 @@ fn roles(claims: &Object, provider: &ProviderSettings) -> Result<Vec<Role>, Refu
 }
 
 /// The names in a claim: a text is one, an array of texts several, and an object has them as its members, as
-/// Keycloak has organizations and Zitadel roles.
+/// Keycloak has organizations.
 fn names(claim: &Value) -> Option<Vec<&str>> {
     match claim {
         Value::String(name) => Some(vec![name]),
