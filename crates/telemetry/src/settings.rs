@@ -21,7 +21,7 @@ pub struct Settings {
     pub metrics: Option<Otlp>,
     /// What is traced.
     pub sampling: Sampling,
-    /// Whether traces go on with those of callers, and are handed on (W3C Trace Context).
+    /// Whether traces go on with those of callers (W3C Trace Context).
     pub propagation: bool,
 }
 
