@@ -50,11 +50,12 @@ fn check_parties(claims: &Object, provider: &ProviderSettings) -> Result<(), Ref
 }
 
 /// The user. A token that a client got for itself names the client as its subject (RFC 9068, section 2.2), at Auth0
-/// with `@clients` behind it: it is nobody's session.
+/// with `@clients` behind it, or says at Entra that it is an application's: it is nobody's session.
 fn user(claims: &Object, provider: &ProviderSettings) -> Result<UserId, Refusal> {
     let subject = claims.text("sub").ok_or(Refusal::Subject)?;
     let client = subject.strip_suffix("@clients").unwrap_or(subject);
-    if CLIENTS.iter().any(|name| claims.text(name) == Some(client)) {
+    let is_clients = CLIENTS.iter().any(|name| claims.text(name) == Some(client));
+    if is_clients || claims.text("idtyp") == Some("app") {
         return Err(Refusal::Subject);
     }
     let id = provider.user.find(claims).and_then(Value::as_str);
@@ -90,6 +91,9 @@ fn roles(claims: &Object, provider: &ProviderSettings, organization: &str) -> Re
     let is_granted =
         |below: &Value| below.as_object().is_none_or(|granted| granted.contains_key(organization));
     let named = match provider.roles.find(claims) {
+        Some(Value::Object(roles)) => {
+            roles.iter().filter(|(_, below)| is_granted(below)).map(|(role, _)| role.as_str()).collect()
+        }
         Some(claim) => names(claim).ok_or(Refusal::Roles)?,
         None => Vec::new(),
     };

@@ -143,6 +143,9 @@ async fn a_token_that_a_client_got_for_itself_is_nobodys_session() {
             Harness::new().refuses_unseen(&token, Refusal::Subject, name).await;
         }
     }
+    // Entra's has the application's object as its subject.
+    Harness::new().refuses_unseen(&good_token().claim("idtyp", "app"), Refusal::Subject, "idtyp").await;
+    Harness::new().session(&good_token().claim("idtyp", "user")).await;
     for id in [json!(""), json!(1), json!(null), json!("x".repeat(75)), json!(["u-1"])] {
         let token = good_token().claim("sub", id.clone());
         Harness::new().refuses_unseen(&token, Refusal::Subject, &id.to_string()).await;
