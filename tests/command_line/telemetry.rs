@@ -98,10 +98,11 @@ fn traces_over(store: Store, protocol: &str, collector: &Collector) {
     let key = acme.key_with(&["jobs:read"]);
     let traced = trace_parent(TRACE, "01");
     let revocation = acme.revocation(&acme.admin, key.id()).header("traceparent", &traced);
-    revocation.send().expect(200);
+    revocation.header("tracestate", "stranger=1").send().expect(200);
     let name = "DELETE /v1/organizations/{orgID}/api-keys/{keyID}";
     let (revoked, spans) = trace(collector, TRACE, name);
     assert_eq!(hex(&revoked.parent_span_id), CALLER);
+    assert_eq!(revoked.trace_state, "");
     assert_eq!(revoked.kind(), SpanKind::Server);
     assert_eq!(with(&revoked, "http.response.status_code"), "200");
     assert_eq!(with(&revoked, "http.route"), "/v1/organizations/{orgID}/api-keys/{keyID}");
@@ -198,26 +199,28 @@ fn feed_polls_are_sampled() {
 }
 
 #[test]
-fn a_fetch_of_signing_keys_goes_on_with_the_trace_of_the_request_that_needs_it() {
+fn a_fetch_of_signing_keys_is_traced_with_its_request_and_tells_the_issuer_nothing_of_it() {
     // It answers anything with 200 and nothing.
     let (collector, issuer) = (Collector::over_http(Manner::Takes), Collector::over_http(Manner::Takes));
     let installation = sending(Installation::new(Store::first()), &collector)
         .unset("CLERK__INSTANCES__DEV__PEM_FILE")
         .set("CLERK__INSTANCES__DEV__JWKS_URL", &format!("{}/jwks", issuer.url()));
     let server = serve(installation);
-    let fetches = || {
-        let received = issuer.received();
-        received.requests.iter().filter_map(|headers| headers.get("traceparent").cloned()).collect::<Vec<_>>()
-    };
-    let handed_on = capykeys_tests::wait::until("a fetch in a trace", LIMIT, || {
+    let is_in = |span: &Span| hex(&span.trace_id) == TRACE;
+    let fetch = capykeys_tests::wait::until("a fetch in a trace", LIMIT, || {
         let session = Session::new().sign();
         let request = server.get("/v1/me").bearer(&session).header("traceparent", trace_parent(TRACE, "01"));
-        let _ = request.send();
-        fetches().pop()
+        let _ = request.header("tracestate", "stranger=1").send();
+        let fetch = |span: &&Span| span.name == "GET" && is_in(span);
+        collector.received().spans.iter().map(|(_, _, span)| span).find(fetch).cloned()
     });
-    let fetch = collector.span("the fetch", LIMIT, |span| span.name == "GET" && hex(&span.trace_id) == TRACE);
     assert_eq!(fetch.kind(), SpanKind::Client);
-    assert_eq!(handed_on, format!("00-{TRACE}-{}-01", hex(&fetch.span_id)));
+    let request = collector.span("the request", LIMIT, |span| span.span_id == fetch.parent_span_id);
+    assert_eq!(request.name, "GET /v1/me");
+    for headers in &issuer.received().requests {
+        let strange: Vec<_> = headers.keys().filter(|name| name.starts_with("trace")).collect();
+        assert!(strange.is_empty(), "{strange:?}");
+    }
 }
 
 #[test]

@@ -73,13 +73,16 @@ async fn fetch(fetcher: &dyn FetchJwks, url: &Url) -> Result<Vec<u8>, FetchError
 }
 
 /// Where these metadata say that the set is. Those of another issuer are not followed (OpenID Connect
-/// Discovery 1.0, section 4.3): whoever can write them could give an issuer that we trust keys of their own.
+/// Discovery 1.0, section 4.3): whoever can write them could give an issuer that we trust keys of their own. Nor may an
+/// issuer elsewhere have us ask this machine, whose services may trust what comes from it.
 fn jwks_url(metadata: &[u8], issuer: &str) -> Result<Url, MetadataError> {
     let metadata: Metadata = serde_json::from_slice(metadata).map_err(|_| MetadataError::Malformed)?;
     if metadata.issuer != issuer {
         return Err(MetadataError::Issuer);
     }
-    Url::parse(&metadata.jwks_uri).ok().filter(is_trustworthy).ok_or(MetadataError::JwksUrl)
+    let may_be_here = issuer.starts_with("http:");
+    let is_followed = |url: &Url| is_trustworthy(url) && (url.scheme() == "https" || may_be_here);
+    Url::parse(&metadata.jwks_uri).ok().filter(is_followed).ok_or(MetadataError::JwksUrl)
 }
 
 #[cfg(test)]
@@ -91,7 +94,11 @@ mod tests {
         let issuer = "https://id.example.com/";
         for (metadata, expected) in [
             (r#"{"issuer":"https://id.example.com/","jwks_uri":"https://keys.example.com/k"}"#, Ok(())),
-            (r#"{"issuer":"https://id.example.com/","jwks_uri":"http://127.0.0.1:9/k","x":[]}"#, Ok(())),
+            (r#"{"issuer":"https://id.example.com/","jwks_uri":"https://127.0.0.1:9/k","x":[]}"#, Ok(())),
+            (
+                r#"{"issuer":"https://id.example.com/","jwks_uri":"http://127.0.0.1:9/k"}"#,
+                Err(MetadataError::JwksUrl),
+            ),
             (
                 r#"{"issuer":"https://id.example.com","jwks_uri":"https://keys.example.com/k"}"#,
                 Err(MetadataError::Issuer),
@@ -114,5 +121,11 @@ mod tests {
         ] {
             assert_eq!(jwks_url(metadata.as_bytes(), issuer).map(drop), expected, "{metadata}");
         }
+    }
+
+    #[test]
+    fn an_issuer_on_this_machine_may_have_its_keys_there() {
+        let metadata = br#"{"issuer":"http://127.0.0.1:9","jwks_uri":"http://127.0.0.1:9/k"}"#;
+        assert!(jwks_url(metadata, "http://127.0.0.1:9").is_ok());
     }
 }

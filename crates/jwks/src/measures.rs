@@ -2,11 +2,8 @@
 
 use std::{sync::Weak, time::Duration};
 
-use opentelemetry::{Context, KeyValue, global, propagation::Injector};
-use reqwest::{
-    Url,
-    header::{HeaderMap, HeaderName, HeaderValue},
-};
+use opentelemetry::{KeyValue, global};
+use reqwest::Url;
 use tracing::Span;
 
 /// Has the age of a key set looked at whenever metrics are collected, as long as it is kept.
@@ -35,21 +32,4 @@ pub(crate) fn fetch_span(url: &Url) -> Span {
         server.address = url.host_str().unwrap_or_default(),
         server.port = url.port_or_known_default(),
     )
-}
-
-/// Headers that hand this trace on (W3C Trace Context); none where nothing is traced.
-pub(crate) fn trace_headers() -> HeaderMap {
-    let mut headers = Headers(HeaderMap::new());
-    global::get_text_map_propagator(|w3c| w3c.inject_context(&Context::current(), &mut headers));
-    headers.0
-}
-
-struct Headers(HeaderMap);
-
-impl Injector for Headers {
-    fn set(&mut self, key: &str, value: String) {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(key), HeaderValue::try_from(value)) {
-            self.0.insert(name, value);
-        }
-    }
 }

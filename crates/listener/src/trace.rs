@@ -76,12 +76,13 @@ impl Trace {
     }
 }
 
-/// The headers of a request, as they are asked for.
+/// The header of a request, as it is asked for. A `tracestate` is not taken over: it is long, for others, and on the
+/// public listener a stranger's.
 struct Headers<'a, 'h>(&'a dyn Fn(&str) -> Option<&'h str>);
 
 impl<'h: 'a, 'a> Extractor for Headers<'a, 'h> {
     fn get(&self, key: &str) -> Option<&str> {
-        (self.0)(key)
+        (key == TRACE_PARENT).then(|| (self.0)(key)).flatten()
     }
 
     /// Nobody needs them all.

@@ -50,11 +50,12 @@ fn check_parties(claims: &Object, provider: &ProviderSettings) -> Result<(), Ref
 }
 
 /// The user. A token that a client got for itself names the client as its subject (RFC 9068, section 2.2), at Auth0
-/// with `@clients` behind it: it is nobody's session.
+/// with `@clients` behind it, or says at Entra that it is an application's: it is nobody's session.
 fn user(claims: &Object, provider: &ProviderSettings) -> Result<UserId, Refusal> {
     let subject = claims.text("sub").ok_or(Refusal::Subject)?;
     let client = subject.strip_suffix("@clients").unwrap_or(subject);
-    if CLIENTS.iter().any(|name| claims.text(name) == Some(client)) {
+    let is_clients = CLIENTS.iter().any(|name| claims.text(name) == Some(client));
+    if is_clients || claims.text("idtyp") == Some("app") {
         return Err(Refusal::Subject);
     }
     let id = provider.user.find(claims).and_then(Value::as_str);
@@ -80,11 +81,19 @@ fn organization(
     let id = ClerkOrganizationId::of_issuer(&provider.issuer, plain).ok_or(Refusal::Organization)?;
     let name = provider.organization_name.find(claims).map_or(Some(plain), Value::as_str);
     let name = name.filter(|name| is_short_text(name)).ok_or(Refusal::Organization)?;
-    Ok(Some(SessionOrganization { id, roles: roles(claims, provider)?, slug: Some(name.to_owned()) }))
+    let roles = roles(claims, provider, plain)?;
+    Ok(Some(SessionOrganization { id, roles, slug: Some(name.to_owned()) }))
 }
 
-fn roles(claims: &Object, provider: &ProviderSettings) -> Result<Vec<Role>, Refusal> {
+/// The roles in `organization`, which is what the provider calls it. Zitadel names below each role the
+/// organizations that it was granted in: in others it is worth nothing.
+fn roles(claims: &Object, provider: &ProviderSettings, organization: &str) -> Result<Vec<Role>, Refusal> {
+    let is_granted =
+        |below: &Value| below.as_object().is_none_or(|granted| granted.contains_key(organization));
     let named = match provider.roles.find(claims) {
+        Some(Value::Object(roles)) => {
+            roles.iter().filter(|(_, below)| is_granted(below)).map(|(role, _)| role.as_str()).collect()
+        }
         Some(claim) => names(claim).ok_or(Refusal::Roles)?,
         None => Vec::new(),
     };
@@ -101,7 +110,7 @@ fn roles(claims: &Object, provider: &ProviderSettings) -> Result<Vec<Role>, Refu
 }
 
 /// The names in a claim: a text is one, an array of texts several, and an object has them as its members, as
-/// Keycloak has organizations and Zitadel roles.
+/// Keycloak has organizations.
 fn names(claim: &Value) -> Option<Vec<&str>> {
     match claim {
         Value::String(name) => Some(vec![name]),

@@ -26,8 +26,10 @@ pub(crate) struct Watched {
     files: Vec<PathBuf>,
     /// Reads them. Where it fails, what was in force stays so.
     apply: Box<dyn Fn() -> Result<(), Error> + Send>,
-    /// What was in them when they were last read, as a hash: some hold secrets.
+    /// What was in them when they were last read well, as a hash: some hold secrets.
     seen: u64,
+    /// What was in them when it was last told that they cannot be read, if that was the last time.
+    told: Option<u64>,
 }
 
 impl Watched {
@@ -38,21 +40,26 @@ impl Watched {
         apply: impl Fn() -> Result<(), Error> + Send + 'static,
     ) -> Self {
         let seen = hash(&files);
-        Self { setting, files, apply: Box::new(apply), seen }
+        Self { setting, files, apply: Box::new(apply), seen, told: None }
     }
 
-    /// Reads the files again where they have changed, or where somebody asks for it.
+    /// Reads the files again where they have changed since they were read well, or where somebody asks for it.
     fn look(&mut self, asked: bool) {
-        let found = hash(&self.files);
+        let (found, told) = (hash(&self.files), self.told.take());
         if found == self.seen && !asked {
             return;
         }
-        // Of the same mistake it is told once.
-        self.seen = found;
         match (self.apply)() {
-            Ok(()) => tracing::info!(setting = self.setting, "read again"),
+            Ok(()) => {
+                self.seen = found;
+                tracing::info!(setting = self.setting, "read again");
+            }
+            // It is tried again, since it may be no mistake of the files. Of the same mistake it is told once.
             Err(error) => {
-                tracing::warn!(setting = self.setting, %error, "cannot be read again: what was in force stays so");
+                self.told = Some(found);
+                if asked || told != self.told {
+                    tracing::warn!(setting = self.setting, %error, "cannot be read again: what was in force stays so");
+                }
             }
         }
     }
@@ -86,7 +93,10 @@ fn hash(files: &[PathBuf]) -> u64 {
 mod tests {
     use std::{
         os::unix::fs::symlink,
-        sync::atomic::{AtomicUsize, Ordering},
+        sync::{
+            Mutex,
+            atomic::{AtomicBool, AtomicUsize, Ordering},
+        },
     };
 
     use super::*;
@@ -138,19 +148,33 @@ mod tests {
     }
 
     #[test]
-    fn of_a_wrong_file_it_is_told_once_and_the_next_one_is_read() {
+    fn of_a_wrong_file_it_is_told_once_and_it_is_tried_until_it_can_be_read() {
         let (mounted, tried) = (Mounted::new("good"), Arc::new(AtomicUsize::new(0)));
         let (file, count) = (mounted.file(), Arc::clone(&tried));
+        let is_short_of_memory = Arc::new(AtomicBool::new(false));
+        let fails = Arc::clone(&is_short_of_memory);
         let mut watched = Watched::new("test", vec![mounted.file()], move || {
             count.fetch_add(1, Ordering::Relaxed);
-            if fs::read_to_string(&file)? == "good" { Ok(()) } else { Err("half of it".into()) }
+            let is_good = fs::read_to_string(&file)? != "go" && !fails.load(Ordering::Relaxed);
+            if is_good { Ok(()) } else { Err("half of it".into()) }
         });
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let logging = tracing_subscriber::fmt().with_writer(Mutex::new(log.reopen().unwrap())).finish();
+        let logging = tracing::Dispatch::new(logging);
+        let mut look = |asked| {
+            tracing::dispatcher::with_default(&logging, || watched.look(asked));
+            let told = fs::read_to_string(log.path()).unwrap().matches("cannot be read again").count();
+            (tried.load(Ordering::Relaxed), told)
+        };
         mounted.swap("2", "go");
-        watched.look(false);
-        watched.look(false);
-        assert_eq!(tried.load(Ordering::Relaxed), 1);
-        mounted.swap("3", "good");
-        watched.look(false);
-        assert_eq!(tried.load(Ordering::Relaxed), 2);
+        assert_eq!([look(false), look(false), look(true)], [(1, 1), (2, 1), (3, 2)]);
+        mounted.swap("3", "better");
+        assert_eq!([look(false), look(false)], [(4, 2), (4, 2)]);
+        // What fails for a moment is no mistake of the file, which nobody writes again.
+        is_short_of_memory.store(true, Ordering::Relaxed);
+        mounted.swap("4", "best");
+        assert_eq!([look(false), look(false)], [(5, 3), (6, 3)]);
+        is_short_of_memory.store(false, Ordering::Relaxed);
+        assert_eq!([look(false), look(false)], [(7, 3), (7, 3)]);
     }
 }

@@ -6,7 +6,7 @@ use opentelemetry_otlp::{
     ExporterBuildError, MetricExporter, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig,
     tonic_types::transport::{Certificate, ClientTlsConfig, Identity},
 };
-use reqwest::blocking::Client;
+use reqwest::{blocking::Client, redirect::Policy};
 
 use crate::settings::{Otlp, Protocol};
 
@@ -59,7 +59,8 @@ fn over_http<B: WithExportConfig + WithHttpConfig>(builder: B, otlp: &Otlp) -> R
 }
 
 fn client(otlp: &Otlp) -> Result<Client, ExporterError> {
-    let mut builder = Client::builder().timeout(otlp.timeout);
+    // A redirect would take the headers with it, in which credentials are.
+    let mut builder = Client::builder().timeout(otlp.timeout).redirect(Policy::none());
     if let Some(path) = &otlp.certificate {
         let pem = read("CERTIFICATE", path)?;
         let authorities = reqwest::Certificate::from_pem_bundle(&pem);
@@ -96,4 +97,35 @@ fn over_grpc<B: WithExportConfig + WithTonicConfig>(builder: B, otlp: &Otlp) -> 
 
 fn read(name: &'static str, path: &Path) -> Result<Vec<u8>, ExporterError> {
     fs::read(path).map_err(|_| ExporterError::File(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{BufRead, BufReader, Write},
+        net::TcpListener,
+        thread,
+        time::Duration,
+    };
+
+    use super::*;
+
+    /// `OTEL_EXPORTER_OTLP_HEADERS` are for whom they were set.
+    #[test]
+    fn a_collector_cannot_send_what_it_is_told_elsewhere() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap()).parse().unwrap();
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
+                lines.find(String::is_empty);
+                let head = "HTTP/1.1 307 Temporary Redirect\r\nlocation: /elsewhere\r\nconnection: close";
+                let _ = (&stream).write_all(format!("{head}\r\ncontent-length: 0\r\n\r\n").as_bytes());
+            }
+        });
+        let timeout = Duration::from_secs(10);
+        let otlp = Otlp { protocol: Protocol::Http, endpoint, timeout, certificate: None, client: None };
+        let answer = client(&otlp).unwrap().post(otlp.endpoint).send().unwrap();
+        assert_eq!((answer.status().as_u16(), answer.url().path()), (307, "/v1/traces"));
+    }
 }

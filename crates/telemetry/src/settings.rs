@@ -21,7 +21,7 @@ pub struct Settings {
     pub metrics: Option<Otlp>,
     /// What is traced.
     pub sampling: Sampling,
-    /// Whether traces go on with those of callers, and are handed on (W3C Trace Context).
+    /// Whether traces go on with those of callers (W3C Trace Context).
     pub propagation: bool,
 }
 
@@ -169,7 +169,7 @@ impl Signal<'_> {
 
     /// What is set for the signal is the whole address. To what is set for all, HTTP adds a path.
     fn endpoint(&self, protocol: Protocol) -> Result<Option<Url>, SettingsError> {
-        let rule = "an http or https URL without user name, password and query";
+        let rule = "an http or https URL without user name, password, query and fragment";
         let given = match self.option("ENDPOINT") {
             Some((name, text)) => {
                 let url = text.parse().ok().filter(is_usable).ok_or_else(|| must(name.clone(), rule))?;
@@ -202,6 +202,7 @@ fn is_usable(url: &Url) -> bool {
         && url.username().is_empty()
         && url.password().is_none()
         && url.query().is_none()
+        && url.fragment().is_none()
 }
 
 #[cfg(test)]

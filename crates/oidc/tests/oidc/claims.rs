@@ -85,7 +85,7 @@ async fn roles_count_that_have_a_name_here_and_no_others() {
         ["org:billing", "org:admin"]
     );
     assert_eq!(roles(json!(["billing", "finance"])).await, ["org:billing"]);
-    assert_eq!(roles(json!({"capykeys-admin": {"5e1c": "acme.example"}})).await, ["org:admin"]);
+    assert_eq!(roles(json!({"capykeys-admin": true})).await, ["org:admin"]);
     // `admin` may mean anything there.
     for claim in [json!(["admin", "org:admin", "Capykeys-Admin"]), json!([]), json!("")] {
         assert_eq!(roles(claim).await, [Role::member().as_str()]);
@@ -96,6 +96,23 @@ async fn roles_count_that_have_a_name_here_and_no_others() {
         let token = token.clone().claim("roles", claim.clone());
         Harness::new().refuses_unseen(&token, Refusal::Roles, &claim.to_string()).await;
     }
+}
+
+/// Zitadel names below each role the organizations that it was granted in.
+#[tokio::test]
+async fn a_role_that_was_granted_in_another_organization_counts_for_nothing() {
+    let here = json!({"acme": "acme.example"});
+    let both = json!({"acme": "acme.example", "999": "evil.example"});
+    assert_eq!(roles(json!({"billing": both, "capykeys-admin": here})).await, ["org:billing", "org:admin"]);
+    for elsewhere in [json!({"999": "evil.example"}), json!({"999": "acme"}), json!({"ACME": "x"}), json!({})]
+    {
+        assert_eq!(roles(json!({"capykeys-admin": elsewhere})).await, [Role::member().as_str()]);
+        assert_eq!(roles(json!({"billing": here, "capykeys-admin": elsewhere})).await, ["org:billing"]);
+    }
+    let fixed = OrganizationSource::Fixed("acme".to_owned());
+    let harness = Harness::with([ProviderSettings { organization: fixed, ..provider() }]);
+    let token = good_token().claim("roles", json!({"capykeys-admin": {"999": "evil.example"}}));
+    assert!(!harness.session(&token).await.is_organization_admin());
 }
 
 #[tokio::test]
@@ -126,6 +143,9 @@ async fn a_token_that_a_client_got_for_itself_is_nobodys_session() {
             Harness::new().refuses_unseen(&token, Refusal::Subject, name).await;
         }
     }
+    // Entra's has the application's object as its subject.
+    Harness::new().refuses_unseen(&good_token().claim("idtyp", "app"), Refusal::Subject, "idtyp").await;
+    Harness::new().session(&good_token().claim("idtyp", "user")).await;
     for id in [json!(""), json!(1), json!(null), json!("x".repeat(75)), json!(["u-1"])] {
         let token = good_token().claim("sub", id.clone());
         Harness::new().refuses_unseen(&token, Refusal::Subject, &id.to_string()).await;

@@ -43,16 +43,15 @@ pub(super) fn one(name: &str, text: &str) -> Result<(), ConfigError> {
 /// neither a password nor a query (RFC 8414, section 2), so that it can be shown.
 pub(super) fn issuer(name: &str, text: &str) -> Result<(), ConfigError> {
     one(name, text)?;
-    let is_plain = |url: Url| {
-        url.username().is_empty()
-            && url.password().is_none()
-            && url.query().is_none()
-            && url.fragment().is_none()
-    };
-    if text.contains("://") && !Url::parse(text).is_ok_and(is_plain) {
+    if text.contains("://") && !Url::parse(text).is_ok_and(|url| is_plain(&url)) {
         return Err(broken(name, "must be a URL without user name, password, query and fragment"));
     }
     Ok(())
+}
+
+/// Whether a URL has nothing in it that would have to be kept from a log.
+pub(super) fn is_plain(url: &Url) -> bool {
+    url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none()
 }
 
 /// Where keys are fetched, or whose tokens are believed: https, or http to this machine.

@@ -93,6 +93,8 @@ fn a_wrong_value_is_refused_by_the_name_of_its_variable_and_not_repeated() {
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "hush"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://hush"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://hush:hush@host"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://host/?hush"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://host/#hush"),
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "hush:4317"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json-hush"),
         ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "hush"),

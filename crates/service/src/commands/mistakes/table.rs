@@ -151,7 +151,19 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
     ("scopes.x.description", &["tab\tstop"]),
     ("scopes.x.project", &["maybe", "2"]),
     ("scopes.x.roles", &["org:", "a b", "org:admin;org:member", "[\"org:admin\"]"]),
-    ("telemetry.otlp_endpoint", &["collector:4318", "ftp://collector:4318", "/v1/traces", "http://"]),
+    (
+        "telemetry.otlp_endpoint",
+        &[
+            "collector:4318",
+            "ftp://collector:4318",
+            "/v1/traces",
+            "http://",
+            "http://hush@collector:4318",
+            "http://u:hush@collector:4318",
+            "http://collector:4318/?k=hush",
+            "http://collector:4318/#hush",
+        ],
+    ),
     ("telemetry.sample_ratio", &["-0.1", "1.1", "1%", "NaN", "always"]),
     ("log.format", &["JSON", "text"]),
     (
