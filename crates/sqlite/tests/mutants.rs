@@ -87,8 +87,8 @@ capykeys_testkit::mutants! {
     ], [
         UNTOLD[0],
         UNTOLD[1],
-        (KEYS, REVOKES, r#"let RevokeKey { organization, id, .. } = revoke.clone();
-        let revocation: Option<Revocation> = self.write(operation::REVOKE_KEY, move |connection| {"#),
+        (KEYS, REVOKES, "let RevokeKey { organization, id, .. } = revoke.clone();
+        let revocation: Option<Revocation> = self.write(operation::REVOKE_KEY, move |connection| {"),
         (KEYS, REVOKED, r#"sql::first(connection, REVOKED, &values)
         })
         .await?;
@@ -106,8 +106,8 @@ capykeys_testkit::mutants! {
         in_suite("a_dropped_revocation_is_whole_or_absent", "a change and its event are there together"),
         in_embedded_suite("what_was_acknowledged_survives_a_kill", "so are a revocation and its event"),
     ], [
-        (KEYS, REVOKES, r#"let logged = revoke.event.clone();
-        let revocation: Option<Revocation> = self.write(operation::REVOKE_KEY, move |connection| {"#),
+        (KEYS, REVOKES, "let logged = revoke.event.clone();
+        let revocation: Option<Revocation> = self.write(operation::REVOKE_KEY, move |connection| {"),
         (KEYS, "if let Some(project_id) = revoked.into_iter().next() {
                 record(connection, &AuditEvent { project_id, ..event })?;",
             "let _ = event;
