@@ -5,12 +5,11 @@
 //! `tests/mutants.rs`. Here is what a database would not let anybody do, and what needs a moment in between that
 //! a database keeps short.
 
-use capykeys_testkit::mutants::Caught;
+use capykeys_testkit::mutants::{Caught, DIFFERS};
 
 const MODEL: &str = "src/model.rs";
 const FEED: &str = "src/model/feed.rs";
 const LOG: &str = "src/model/audit.rs";
-const DIFFERS: &str = "assertion `left == right` failed";
 
 /// A case, and what it says.
 const fn case(test: &'static str, says: &'static str) -> Caught {

@@ -3,10 +3,8 @@
 //! `cargo test -p capykeys-postgres --test mutants -- --ignored`, with a PostgreSQL as for the other tests. Each
 //! mutant is compiled, one at a time.
 
-use capykeys_testkit::mutants::{Caught, in_suite};
+use capykeys_testkit::mutants::{Caught, DIFFERS, in_suite};
 
-/// Where nothing is said beside the values.
-const DIFFERS: &str = "assertion `left == right` failed";
 const KEYS: &str = "src/keys.rs";
 const FEED: &str = "src/feed.rs";
 const ORGANIZATIONS: &str = "src/organizations.rs";

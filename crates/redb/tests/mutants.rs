@@ -3,11 +3,8 @@
 //!
 //! `cargo test -p capykeys-redb --test mutants -- --ignored`. Each mutant is compiled, one at a time.
 
-use capykeys_testkit::mutants::{in_embedded_suite, in_suite};
+use capykeys_testkit::mutants::{Caught, DIFFERS, FALSE, in_embedded_suite, in_suite};
 
-/// Where nothing is said beside the values.
-const DIFFERS: &str = "assertion `left == right` failed";
-const FALSE: &str = "assertion failed";
 const KEYS: &str = "src/keys.rs";
 const ORGANIZATIONS: &str = "src/organizations.rs";
 const FEED: &str = "src/change_feed.rs";
@@ -27,6 +24,11 @@ const SUSPENDED: &str = "            record(transaction, event)?;
             Ok(Some(changed))
         })
         .await";
+
+/// A test of what the store owes beside all that.
+const fn in_duties(test: &'static str, says: &'static str) -> Caught {
+    Caught { target: "duties", test, says }
+}
 
 capykeys_testkit::mutants! {
     // What is one transaction and is made two.
@@ -192,6 +194,31 @@ capykeys_testkit::mutants! {
     ];
     a_folder_that_others_can_read_is_caught: [in_embedded_suite("everything_is_made_for_its_owner_alone", DIFFERS)], [
         ("src/directory.rs", "0o700", "0o755"),
+    ];
+    commits_that_are_not_durable_are_caught: [
+        in_embedded_suite("what_was_acknowledged_survives_a_kill", "is lost"),
+        in_embedded_suite("nothing_is_acknowledged_that_the_disk_has_refused", "acknowledged and not on the disk"),
+    ], [
+        // Between processes the engine refuses such commits.
+        (DATABASE, "set_concurrency_mode(ConcurrencyMode::MultiWriter)", "set_concurrency_mode(ConcurrencyMode::ExclusiveWriter)"),
+        (DATABASE, "let transaction = begin_write(database, deadline)?;
+            let done", "let mut transaction = begin_write(database, deadline)?;
+            let _ = transaction.set_durability(redb::Durability::None);
+            let done"),
+    ];
+
+    // Copies, and what newer programs write.
+    an_epoch_that_is_always_the_same_is_caught:
+        [in_duties("a_copy_begins_an_epoch_and_the_same_file_does_not", "assertion `left != right` failed")], [
+        (DATABASE, "let id: [u8; 16] = random(host)?;", "let id = random::<16>(host).map(|_| [7; 16])?;"),
+    ];
+    a_copy_that_begins_no_epoch_is_caught:
+        [in_duties("a_copy_begins_an_epoch_and_the_same_file_does_not", "assertion `left != right` failed")], [
+        (DATABASE, "if on.as_ref() != Some(&identity) {", "if on.is_none() {"),
+    ];
+    an_epoch_that_does_not_say_where_it_began_is_caught:
+        [in_duties("a_copy_begins_an_epoch_and_the_same_file_does_not", DIFFERS)], [
+        (DATABASE, ".and(\"newest_event\", &newest)", ".and(\"newest_event\", &(newest + 1))"),
     ];
     a_retired_replica_that_is_told_that_it_is_registered_is_caught: [in_suite("a_replica_is_removed_in_two_steps", FALSE)], [
         ("src/replicas.rs", "Some(document) => !document.field::<bool>(\"retired\")?,", "Some(document) => document.field::<bool>(\"retired\").is_ok(),"),

@@ -2,11 +2,8 @@
 //!
 //! `cargo test -p capykeys-sqlite --test mutants -- --ignored`. Each mutant is compiled, one at a time.
 
-use capykeys_testkit::mutants::{Edit, in_embedded_suite, in_library, in_suite};
+use capykeys_testkit::mutants::{DIFFERS, Edit, FALSE, in_embedded_suite, in_library, in_suite};
 
-/// Where nothing is said beside the values.
-const DIFFERS: &str = "assertion `left == right` failed";
-const FALSE: &str = "assertion failed";
 const KEYS: &str = "src/key_store.rs";
 const LOOKUP: &str = "src/key_lookup.rs";
 const LOG: &str = "src/audit_log.rs";

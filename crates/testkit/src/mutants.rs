@@ -38,6 +38,11 @@ pub struct Caught {
     pub says: &'static str,
 }
 
+/// What a test says where two values should be equal and it has no words of its own.
+pub const DIFFERS: &str = "assertion `left == right` failed";
+/// What it says where something should be so.
+pub const FALSE: &str = "assertion failed";
+
 /// A test of the crate's own library.
 #[must_use]
 pub const fn in_library(test: &'static str, says: &'static str) -> Caught {
