@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use capykeys_domain::model::{ClerkOrganizationId, Organization, OrganizationId};
+use capykeys_domain::model::{ExternalOrganizationId, Organization, OrganizationId};
 
 /// How many are kept at most, at some hundred bytes each; when there are more, all are dropped.
 const CAPACITY: usize = 10_000;
@@ -10,10 +10,10 @@ const CAPACITY: usize = 10_000;
 /// Organizations by their ids at Clerk. Only signed tokens name them, so that nobody can fill the
 /// cache with ids that they have made up.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct CachedOrganizations(HashMap<ClerkOrganizationId, Organization>);
+pub(crate) struct CachedOrganizations(HashMap<ExternalOrganizationId, Organization>);
 
 impl CachedOrganizations {
-    pub(crate) fn get(&self, id: &ClerkOrganizationId) -> Option<&Organization> {
+    pub(crate) fn get(&self, id: &ExternalOrganizationId) -> Option<&Organization> {
         self.0.get(id)
     }
 

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use capykeys_domain::{
-    model::{ClerkOrganizationId, Organization, Timestamp},
+    model::{ExternalOrganizationId, Organization, Timestamp},
     ports::{FeedPosition, FeedProgress, FoundKey, Poll},
     secret::KeyDigest,
 };
@@ -193,7 +193,7 @@ impl Machine {
 
     /// The organization of sessions that is cached. Whether it may still be made use of is seen by
     /// comparing [`Machine::lease_until`] with the clock.
-    pub(crate) fn recall_organization(&self, id: &ClerkOrganizationId) -> Option<&Organization> {
+    pub(crate) fn recall_organization(&self, id: &ExternalOrganizationId) -> Option<&Organization> {
         self.organizations.get(id)
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ClerkOrganizationId, Organization, OrganizationId},
+    model::{ExternalOrganizationId, Organization, OrganizationId},
     ports::{Change, OrganizationResolver, Organizations, Unavailable},
 };
 use scopeguard::ScopeGuard;
@@ -27,7 +27,7 @@ impl OrganizationCache {
         Self { cache, store }
     }
 
-    fn recall(&self, id: &ClerkOrganizationId) -> Option<Organization> {
+    fn recall(&self, id: &ExternalOrganizationId) -> Option<Organization> {
         let (found, until) = {
             let machine = self.cache.0.read();
             (machine.recall_organization(id)?.clone(), machine.lease_until())
@@ -36,12 +36,12 @@ impl OrganizationCache {
     }
 
     /// The store's answer; `None` where it may be outdated.
-    async fn read(&self, id: &ClerkOrganizationId) -> Result<Option<Option<Organization>>, Unavailable> {
+    async fn read(&self, id: &ExternalOrganizationId) -> Result<Option<Option<Organization>>, Unavailable> {
         let (inner, lease) = (&self.cache.0, self.cache.settings().lease);
         let sent = self.cache.now();
         let read = inner.begin_read(sent);
-        let finding = self.store.find_organization_by_clerk_id(id);
-        let found = ask("find_organization_by_clerk_id", lease, finding).await?;
+        let finding = self.store.find_organization_by_external_id(id);
+        let found = ask("find_organization_by_external_id", lease, finding).await?;
         let read = ScopeGuard::into_inner(read);
         let good = inner.write().end_organization_read(&read, found.as_ref());
         Ok((good && self.cache.now() < sent.after(lease)).then_some(found))
@@ -52,7 +52,7 @@ impl OrganizationCache {
 impl OrganizationResolver for OrganizationCache {
     async fn resolve_organization(
         &self,
-        id: &ClerkOrganizationId,
+        id: &ExternalOrganizationId,
     ) -> Result<Option<Organization>, Unavailable> {
         if let Some(found) = self.recall(id) {
             return Ok(Some(found));

@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 use capykeys_cache::{CacheSettings, CachedStore, SystemBootClock, VerificationCache};
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
-    model::{ClerkLink, ClerkOrganizationId, DeviceName, KeyName, Organization, ProjectId, UserId},
+    model::{ClerkLink, DeviceName, ExternalOrganizationId, KeyName, Organization, ProjectId, UserId},
     ports::{FoundKey, KeyLookup, KeyResolver},
 };
 use resident::resident;
@@ -25,7 +25,7 @@ const KEYS: u64 = 100_000;
 fn full(number: u64) -> FoundKey {
     let at = fixtures::at(0);
     let clerk = ClerkLink {
-        id: ClerkOrganizationId::parse("org_2abcdefghijklmnopqrstuvwxyz").unwrap(),
+        id: ExternalOrganizationId::parse("org_2abcdefghijklmnopqrstuvwxyz").unwrap(),
         slug: Some("acme-incorporated".into()),
     };
     let organization = Organization { clerk: Some(clerk), ..fixtures::organization(at) };

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use capykeys_cache::{CacheSettings, CachedStore, OrganizationCache, VerificationCache};
 use capykeys_conformance::{fixtures, model::ModelStore};
 use capykeys_domain::{
-    model::{AuditAction, ClerkLink, ClerkOrganizationId, Organization, Renaming, Suspension},
+    model::{AuditAction, ClerkLink, ExternalOrganizationId, Organization, Renaming, Suspension},
     ports::{Change, OrganizationResolver, Organizations, ReplicaId},
 };
 use tokio::{runtime::Handle, time::sleep};
@@ -16,7 +16,7 @@ struct World {
     keys: VerificationCache,
     cache: OrganizationCache,
     organization: Organization,
-    id: ClerkOrganizationId,
+    id: ExternalOrganizationId,
 }
 
 impl World {
@@ -123,7 +123,7 @@ async fn an_organization_that_is_not_there_is_asked_for_again() {
     let world = World::new().await;
     let _following = world.keys.spawn(&Handle::current());
     world.has_a_lease().await;
-    let id = ClerkOrganizationId::parse("org_2unknown").unwrap();
+    let id = ExternalOrganizationId::parse("org_2unknown").unwrap();
     assert_eq!(world.cache.resolve_organization(&id).await.unwrap(), None);
     let late = fixtures::organization_at_clerk(fixtures::at(2), "org_2unknown");
     let event = fixtures::event(AuditAction::CreateOrganization, fixtures::at(2), late.id, None);
@@ -135,7 +135,7 @@ async fn an_organization_that_is_not_there_is_asked_for_again() {
 #[tokio::test]
 async fn an_organization_that_is_linked_to_another_at_clerk_is_found_under_that_one_alone() {
     let world = World::new().await;
-    let new = ClerkOrganizationId::parse("org_2new").unwrap();
+    let new = ExternalOrganizationId::parse("org_2new").unwrap();
     let following = world.keys.spawn(&Handle::current());
     world.has_a_lease().await;
     let cache = &world.cache;

@@ -1,6 +1,6 @@
 //! The organization that is active in a session, in both versions of the claims.
 
-use capykeys_domain::model::{ClerkOrganizationId, Role, SessionOrganization};
+use capykeys_domain::model::{ExternalOrganizationId, Role, SessionOrganization};
 use capykeys_jwks::is_short_text;
 use serde_json::{Map, Value};
 
@@ -27,7 +27,7 @@ pub(crate) fn from_claims(
 
 /// The role is required: a session without one could neither be granted nor denied anything by it.
 fn from_parts(id: &Value, role: &str, slug: Option<&Value>) -> Result<SessionOrganization, Refusal> {
-    let id = id.as_str().and_then(ClerkOrganizationId::of_clerk).ok_or(Refusal::Organization)?;
+    let id = id.as_str().and_then(ExternalOrganizationId::of_clerk).ok_or(Refusal::Organization)?;
     let role = Role::parse(role).ok_or(Refusal::Organization)?;
     let slug = slug.map(|slug| text_of(Some(slug))).transpose()?.map(str::to_owned);
     if slug.as_deref().is_some_and(|slug| !is_short_text(slug)) {

@@ -12,9 +12,10 @@ use std::{
 
 use capykeys_domain::{
     model::{
-        Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkLink, ClerkOrganizationId, Creator,
-        EventDetails, KeyId, KeyName, KeyPrefix, KeySource, Organization, OrganizationId, OrganizationName,
-        Renaming, RequestContext, RequestId, Scope, ScopeSet, Sequence, Slug, Suspension, Timestamp,
+        Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkLink, Creator, EventDetails,
+        ExternalOrganizationId, KeyId, KeyName, KeyPrefix, KeySource, Organization, OrganizationId,
+        OrganizationName, Renaming, RequestContext, RequestId, Scope, ScopeSet, Sequence, Slug, Suspension,
+        Timestamp,
     },
     ports::{
         EventQuery, KeyQuery, KeyUse, Limit, NewKey, RenameOrganization, RevokeKey, SetSuspension, Uses,
@@ -85,7 +86,7 @@ pub fn organization(created_at: Timestamp) -> Organization {
 /// Where `clerk_id` is not one of Clerk's.
 #[must_use]
 pub fn organization_at_clerk(created_at: Timestamp, clerk_id: &str) -> Organization {
-    let id = ClerkOrganizationId::parse(clerk_id).expect("an id of Clerk's");
+    let id = ExternalOrganizationId::parse(clerk_id).expect("an id of Clerk's");
     Organization { clerk: Some(ClerkLink { id, slug: Some("acme".into()) }), ..organization(created_at) }
 }
 

@@ -14,7 +14,7 @@ use std::{
 use async_trait::async_trait;
 use capykeys_domain::{
     model::{
-        ApiKey, AuditEvent, ClerkLink, ClerkOrganizationId, Creator, EventDetails, KeyId, Organization,
+        ApiKey, AuditEvent, ClerkLink, Creator, EventDetails, ExternalOrganizationId, KeyId, Organization,
         OrganizationId,
     },
     ports::{
@@ -77,7 +77,7 @@ impl State {
         Ok(stored.key.clone())
     }
 
-    fn at_clerk(&self, id: &ClerkOrganizationId) -> Option<Organization> {
+    fn at_clerk(&self, id: &ExternalOrganizationId) -> Option<Organization> {
         let same = |one: &&Organization| one.clerk.as_ref().is_some_and(|clerk| clerk.id == *id);
         self.organizations.values().find(same).cloned()
     }
@@ -167,9 +167,9 @@ impl Organizations for ModelStore {
         Ok(self.state().organizations.get(&id).cloned())
     }
 
-    async fn find_organization_by_clerk_id(
+    async fn find_organization_by_external_id(
         &self,
-        id: &ClerkOrganizationId,
+        id: &ExternalOrganizationId,
     ) -> Result<Option<Organization>, Unavailable> {
         Ok(self.state().at_clerk(id))
     }

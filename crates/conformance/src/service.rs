@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use capykeys_domain::{
     model::{
-        AuditAction, Caller, ClerkOrganizationId, KeyName, KeySpec, Organization, OrganizationId, Role,
+        AuditAction, Caller, ExternalOrganizationId, KeyName, KeySpec, Organization, OrganizationId, Role,
         ScopeCatalogue, Session, SessionOrganization, UserId,
     },
     policy::{CreateKey, Permit, RoleTable, Target},
@@ -238,7 +238,7 @@ pub const fn in_organization(id: OrganizationId) -> Target {
 #[must_use]
 pub fn session(clerk_id: Option<&str>, role: &str, impersonated: bool) -> Session {
     let organization = clerk_id.map(|id| SessionOrganization {
-        id: ClerkOrganizationId::parse(id).unwrap(),
+        id: ExternalOrganizationId::parse(id).unwrap(),
         roles: vec![Role::parse(role).unwrap()],
         slug: Some("acme".to_owned()),
     });

@@ -5,7 +5,7 @@
 use capykeys_conformance::fixtures::{SCOPES, at, key, organization, scopes};
 use capykeys_domain::{
     model::{
-        ApiKey, Caller, ClerkOrganizationId, KeyCaller, KeyId, KeyName, KeySource, KeySpec, Organization,
+        ApiKey, Caller, ExternalOrganizationId, KeyCaller, KeyId, KeyName, KeySource, KeySpec, Organization,
         OrganizationId, ProjectId, Role, ScopeSet, Session, SessionCaller, SessionOrganization, Suspension,
         UserId,
     },
@@ -44,7 +44,7 @@ fn api_key(organization: &Organization, held: &[&str], project: bool) -> ApiKey 
 
 fn session(organization: Option<&Organization>, role: &str, impersonated: bool) -> Caller {
     let at_clerk = SessionOrganization {
-        id: ClerkOrganizationId::parse("org_2abc").unwrap(),
+        id: ExternalOrganizationId::parse("org_2abc").unwrap(),
         roles: vec![Role::parse(role).unwrap()],
         slug: None,
     };

@@ -1,6 +1,6 @@
 //! The claims (OpenID Connect Core 1.0, section 2; RFC 9068, section 2.2; and whatever a provider adds).
 
-use capykeys_domain::model::{ClerkOrganizationId, Role, Session, SessionOrganization, Timestamp, UserId};
+use capykeys_domain::model::{ExternalOrganizationId, Role, Session, SessionOrganization, Timestamp, UserId};
 use capykeys_jwks::{Object, Times, TokenError, check_audience, is_short_text};
 use serde_json::Value;
 
@@ -78,7 +78,7 @@ fn organization(
         },
     };
     let Some(plain) = id else { return Ok(None) };
-    let id = ClerkOrganizationId::of_issuer(&provider.issuer, plain).ok_or(Refusal::Organization)?;
+    let id = ExternalOrganizationId::of_issuer(&provider.issuer, plain).ok_or(Refusal::Organization)?;
     let name = provider.organization_name.find(claims).map_or(Some(plain), Value::as_str);
     let name = name.filter(|name| is_short_text(name)).ok_or(Refusal::Organization)?;
     let roles = roles(claims, provider, plain)?;

@@ -1,6 +1,6 @@
 //! The verifier.
 
-use capykeys_domain::model::{ClerkOrganizationId, Session, Timestamp};
+use capykeys_domain::model::{ExternalOrganizationId, Session, Timestamp};
 use capykeys_jwks::{
     PublicKeySource, SettingsError, TokenError, TokenFormat, TokenIssuer, TokenVerifier, UnverifiedToken,
     Url, is_trustworthy,
@@ -50,7 +50,7 @@ impl TokenIssuer for ProviderSettings {
             return Err(told("an authorized party must be the id of a client, without white space"));
         }
         if let OrganizationSource::Fixed(id) = &self.organization
-            && ClerkOrganizationId::of_issuer(&self.issuer, id).is_none()
+            && ExternalOrganizationId::of_issuer(&self.issuer, id).is_none()
         {
             return Err(told("the organization must be an id of at most 74 letters and digits"));
         }

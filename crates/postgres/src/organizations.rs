@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{AuditEvent, ClerkOrganizationId, Organization, OrganizationId},
+    model::{AuditEvent, ExternalOrganizationId, Organization, OrganizationId},
     ports::{Limit, OrganizationInsertion, Organizations, RenameOrganization, SetSuspension, Unavailable},
 };
 use capykeys_storage::{Columns, Values, operation};
@@ -31,7 +31,7 @@ fn select(operation: &'static str, condition: &str, order: &str) -> Statement {
 static FIND: LazyLock<Statement> = LazyLock::new(|| select(operation::FIND_ORGANIZATION, "o.id = $id", ""));
 
 static FIND_BY_CLERK_ID: LazyLock<Statement> = LazyLock::new(|| {
-    select(operation::FIND_ORGANIZATION_BY_CLERK_ID, "o.clerk_organization_id = $clerk_id", "")
+    select(operation::FIND_ORGANIZATION_BY_EXTERNAL_ID, "o.clerk_organization_id = $clerk_id", "")
 });
 
 static LIST: LazyLock<Statement> = LazyLock::new(|| {
@@ -128,9 +128,9 @@ impl Organizations for PostgresStore {
         self.pool.run(&FIND, Values::of("id", &id), rows::first).await
     }
 
-    async fn find_organization_by_clerk_id(
+    async fn find_organization_by_external_id(
         &self,
-        id: &ClerkOrganizationId,
+        id: &ExternalOrganizationId,
     ) -> Result<Option<Organization>, Unavailable> {
         self.pool.run(&FIND_BY_CLERK_ID, Values::of("clerk_id", id), rows::first).await
     }
@@ -151,7 +151,7 @@ impl Organizations for PostgresStore {
         let values = Values::default().record("", &organization).record("event_", &event);
         let stored = self.pool.run(&CREATE, values, rows::first).await?;
         let stored = match (stored, &organization.clerk) {
-            (None, Some(clerk)) => self.find_organization_by_clerk_id(&clerk.id).await?,
+            (None, Some(clerk)) => self.find_organization_by_external_id(&clerk.id).await?,
             (stored, _) => stored,
         };
         Ok(stored.map_or(OrganizationInsertion::Duplicate, OrganizationInsertion::Stored))

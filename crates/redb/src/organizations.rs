@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{AuditEvent, ClerkOrganizationId, EventDetails, Organization, OrganizationId},
+    model::{AuditEvent, EventDetails, ExternalOrganizationId, Organization, OrganizationId},
     ports::{
         Change, Limit, OrganizationInsertion, Organizations, RenameOrganization, SetSuspension, Unavailable,
     },
@@ -29,12 +29,12 @@ impl Organizations for RedbStore {
         .await
     }
 
-    async fn find_organization_by_clerk_id(
+    async fn find_organization_by_external_id(
         &self,
-        id: &ClerkOrganizationId,
+        id: &ExternalOrganizationId,
     ) -> Result<Option<Organization>, Unavailable> {
         let id = id.clone();
-        self.read(operation::FIND_ORGANIZATION_BY_CLERK_ID, move |transaction| at_clerk(transaction, &id))
+        self.read(operation::FIND_ORGANIZATION_BY_EXTERNAL_ID, move |transaction| at_clerk(transaction, &id))
             .await
     }
 
@@ -97,7 +97,7 @@ impl Organizations for RedbStore {
     }
 }
 
-fn at_clerk(transaction: &impl Reads, id: &ClerkOrganizationId) -> Result<Option<Organization>, Failure> {
+fn at_clerk(transaction: &impl Reads, id: &ExternalOrganizationId) -> Result<Option<Organization>, Failure> {
     let by_clerk_id = transaction.table(ORGANIZATIONS_AT_CLERK)?;
     let Some(own) = by_clerk_id.get(id.as_str())? else { return Ok(None) };
     expect(&transaction.table(ORGANIZATIONS)?, own.value(), "id").map(Some)

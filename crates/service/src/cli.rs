@@ -5,7 +5,7 @@ mod create_key;
 use std::path::PathBuf;
 
 use capykeys_domain::model::{
-    ClerkOrganizationId, KeyId, OrganizationId, OrganizationName, ScopeCatalogue, Slug, SuspensionReason,
+    ExternalOrganizationId, KeyId, OrganizationId, OrganizationName, ScopeCatalogue, Slug, SuspensionReason,
 };
 use clap::{
     Args, CommandFactory, Parser, Subcommand,
@@ -100,7 +100,7 @@ pub(crate) enum Organizations {
         slug: Option<Slug>,
         /// Its id at Clerk, so that its members can sign in with a session.
         #[arg(long, value_parser = clerk_organization_id)]
-        clerk_organization_id: Option<ClerkOrganizationId>,
+        clerk_organization_id: Option<ExternalOrganizationId>,
         /// The OpenID provider that signs its members in instead (the tokens' `iss`, to the letter).
         #[arg(
             long,
@@ -219,8 +219,8 @@ fn key_id(text: &str) -> Result<KeyId, &'static str> {
     KeyId::parse(text).ok_or("a key's id begins with key_, see `capykeys keys list`")
 }
 
-fn clerk_organization_id(text: &str) -> Result<ClerkOrganizationId, &'static str> {
-    ClerkOrganizationId::of_clerk(text).ok_or("an organization's id at Clerk begins with org_")
+fn clerk_organization_id(text: &str) -> Result<ExternalOrganizationId, &'static str> {
+    ExternalOrganizationId::of_clerk(text).ok_or("an organization's id at Clerk begins with org_")
 }
 
 #[cfg(test)]

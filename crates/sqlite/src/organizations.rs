@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{AuditEvent, ClerkOrganizationId, EventDetails, Organization, OrganizationId},
+    model::{AuditEvent, EventDetails, ExternalOrganizationId, Organization, OrganizationId},
     ports::{Limit, OrganizationInsertion, Organizations, RenameOrganization, SetSuspension, Unavailable},
 };
 use capykeys_storage::{Columns, Values, operation};
@@ -41,11 +41,11 @@ impl Organizations for SqliteStore {
         self.read(operation::FIND_ORGANIZATION, |connection| find(connection, id))
     }
 
-    async fn find_organization_by_clerk_id(
+    async fn find_organization_by_external_id(
         &self,
-        id: &ClerkOrganizationId,
+        id: &ExternalOrganizationId,
     ) -> Result<Option<Organization>, Unavailable> {
-        self.read(operation::FIND_ORGANIZATION_BY_CLERK_ID, |connection| find_by_clerk_id(connection, id))
+        self.read(operation::FIND_ORGANIZATION_BY_EXTERNAL_ID, |connection| find_by_clerk_id(connection, id))
     }
 
     async fn list_organizations(
@@ -120,7 +120,7 @@ pub(crate) fn find(connection: &Connection, id: OrganizationId) -> Result<Option
 
 fn find_by_clerk_id(
     connection: &Connection,
-    id: &ClerkOrganizationId,
+    id: &ExternalOrganizationId,
 ) -> Result<Option<Organization>, Failure> {
     sql::first(connection, &FIND_BY_CLERK_ID, &Values::of("clerk_id", id))
 }

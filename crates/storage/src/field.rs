@@ -4,7 +4,7 @@ use std::{borrow::Cow, net::IpAddr, num::NonZeroU32, time::Duration};
 
 use capykeys_domain::{
     model::{
-        AuditOutcome, ClerkOrganizationId, DeviceName, EventDetails, KeyId, KeyName, KeyPrefix, KeySource,
+        AuditOutcome, DeviceName, EventDetails, ExternalOrganizationId, KeyId, KeyName, KeyPrefix, KeySource,
         OrganizationId, OrganizationName, ProjectId, RequestId, Scope, ScopeSet, Sequence, Slug,
         SuspensionReason, Timestamp, UserId,
     },
@@ -157,7 +157,7 @@ macro_rules! texts {
 
 texts! {
     AuditOutcome: |text| Some(Self::from_stored(text));
-    ClerkOrganizationId: Self::parse;
+    ExternalOrganizationId: Self::parse;
     DeviceName: |text| Self::from_stored(text).ok();
     KeyName: |text| Self::from_stored(text).ok();
     KeyPrefix: |text| Some(Self::from_stored(text));

@@ -25,7 +25,7 @@ methods! {
     RECORD_USES = record_uses,
     FIND_KEY_BY_DIGEST = find_key_by_digest,
     FIND_ORGANIZATION = find_organization,
-    FIND_ORGANIZATION_BY_CLERK_ID = find_organization_by_clerk_id,
+    FIND_ORGANIZATION_BY_EXTERNAL_ID = find_organization_by_external_id,
     LIST_ORGANIZATIONS = list_organizations,
     CREATE_ORGANIZATION = create_organization,
     RENAME_ORGANIZATION = rename_organization,

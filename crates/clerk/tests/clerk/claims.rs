@@ -1,7 +1,7 @@
 //! What the claims of a token must be.
 
 use capykeys_clerk::{Refusal, TokenError};
-use capykeys_domain::model::{ClerkOrganizationId, Role, SessionOrganization};
+use capykeys_domain::model::{ExternalOrganizationId, Role, SessionOrganization};
 use serde_json::{Value, json};
 
 use crate::support::{Harness, NOW, good_token, good_token_of_version_1, instance, refusal};
@@ -146,7 +146,7 @@ async fn any_act_claim_is_impersonation() {
 
 fn acme(role: &str, slug: Option<&str>) -> SessionOrganization {
     SessionOrganization {
-        id: ClerkOrganizationId::parse("org_acme").unwrap(),
+        id: ExternalOrganizationId::parse("org_acme").unwrap(),
         roles: vec![Role::parse(role).unwrap()],
         slug: slug.map(str::to_owned),
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use capykeys_clerk::{ClerkVerifier, HttpFetcher, InstanceSettings, PublicKeySource};
 use capykeys_conformance::sessions::{Candidate, Issuer};
 use capykeys_domain::{
-    model::{ClerkOrganizationId, Role, Session, SessionOrganization, UserId},
+    model::{ExternalOrganizationId, Role, Session, SessionOrganization, UserId},
     ports::{Clock, SessionVerifier},
 };
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ impl Candidate for Clerk {
     }
 
     fn session(_: &Issuer) -> Session {
-        let id = ClerkOrganizationId::parse("org_2abc").unwrap();
+        let id = ExternalOrganizationId::parse("org_2abc").unwrap();
         let organization = SessionOrganization { id, roles: vec![Role::admin()], slug: None };
         let user_id = UserId::parse("user_2abc").unwrap();
         Session { user_id, organization: Some(organization), impersonated: false }

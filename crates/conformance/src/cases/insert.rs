@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use capykeys_domain::{
     model::{
-        AuditAction, ClerkOrganizationId, Creator, KeyId, Organization, OrganizationId, ProjectId, Scope,
+        AuditAction, Creator, ExternalOrganizationId, KeyId, Organization, OrganizationId, ProjectId, Scope,
         Suspension,
     },
     policy::{Denial, Forbidden},
@@ -154,7 +154,7 @@ pub async fn a_session_creates_keys_in_the_organization_of_its_own_alone(store: 
     let linked = store.add_organization(fixtures::organization_at_clerk(fixtures::at(0), "org_2own")).await;
     let unlinked = store.organization().await;
     let key = |organization: &Organization, at_clerk| NewKey {
-        creator: Creator::Session(ClerkOrganizationId::parse(at_clerk).unwrap()),
+        creator: Creator::Session(ExternalOrganizationId::parse(at_clerk).unwrap()),
         ..fixtures::key(organization.id, fixtures::at(1))
     };
     store.add_key(&key(&linked, "org_2own")).await;

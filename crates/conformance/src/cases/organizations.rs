@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use capykeys_domain::{
     model::{
-        AuditAction, AuditRecord, ClerkLink, ClerkOrganizationId, Organization, OrganizationId,
+        AuditAction, AuditRecord, ClerkLink, ExternalOrganizationId, Organization, OrganizationId,
         OrganizationName, Renaming, Slug, Suspension, SuspensionReason,
     },
     ports::{Limit, OrganizationInsertion},
@@ -28,8 +28,8 @@ pub async fn an_organization_is_kept_as_given(store: &Store) {
         assert_eq!(events[0].event.action, AuditAction::CreateOrganization);
     }
     let by_clerk = |id| {
-        let id = ClerkOrganizationId::parse(id).unwrap();
-        async move { store.organizations.find_organization_by_clerk_id(&id).await.unwrap() }
+        let id = ExternalOrganizationId::parse(id).unwrap();
+        async move { store.organizations.find_organization_by_external_id(&id).await.unwrap() }
     };
     assert_eq!(by_clerk("org_2abc").await, Some(linked));
     assert_eq!(by_clerk("org_2ABC").await, None);

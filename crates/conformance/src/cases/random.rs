@@ -2,7 +2,7 @@
 
 use capykeys_domain::{
     model::{
-        ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkOrganizationId, Creator, KeyId, KeyName,
+        ApiKey, AuditAction, AuditEvent, AuditOutcome, Creator, ExternalOrganizationId, KeyId, KeyName,
         Organization, OrganizationId, OrganizationName, ProjectId, Renaming, Sequence, Suspension,
         SuspensionReason, Timestamp,
     },
@@ -41,7 +41,7 @@ enum Answer {
 /// The things that a sequence chooses from, new for each sequence so that all share one store.
 struct World {
     organizations: Vec<Organization>,
-    clerk_ids: Vec<ClerkOrganizationId>,
+    clerk_ids: Vec<ExternalOrganizationId>,
     keys: Vec<NewKey>,
 }
 
@@ -49,7 +49,8 @@ impl World {
     fn new() -> Self {
         let organizations: Vec<_> =
             (0..).take(ORGANIZATIONS).map(|micros| fixtures::organization(fixtures::at(micros))).collect();
-        let at_clerk = |one: &Organization| ClerkOrganizationId::parse(&one.id.to_string()).expect("an id");
+        let at_clerk =
+            |one: &Organization| ExternalOrganizationId::parse(&one.id.to_string()).expect("an id");
         let clerk_ids = organizations.iter().take(2).map(at_clerk).collect();
         let keys =
             (0..).take(KEYS).map(|micros| fixtures::key(organizations[0].id, fixtures::at(micros / 2)));

@@ -148,17 +148,28 @@ async fn hang(store: &Store, organization: OrganizationId) {
             "writes that wait keep nobody from reading"
         );
     }
-    // What has waited may go on first.
-    while insert(store, &fixtures::key(organization, fixtures::at(3))).await.is_err() {
-        yield_now().await;
-    }
-    in_time("check_readiness", store.readiness.check_readiness()).await.expect("it is ready again");
+    writes_again(store, organization).await;
 }
 
 async fn refuse(store: &Store, organization: OrganizationId) {
     let keys = three_keys(store, organization).await;
-    let _disk = Disk::refuses();
-    nothing_is_acknowledged(store, organization, &keys).await;
+    {
+        let _disk = Disk::refuses();
+        nothing_is_acknowledged(store, organization, &keys).await;
+    }
+    writes_again(store, organization).await;
+}
+
+/// Once the disk is well, without a restart.
+async fn writes_again(store: &Store, organization: OrganizationId) {
+    // What has waited may go on first.
+    in_time("insert_key on a disk that is well", async {
+        while insert(store, &fixtures::key(organization, fixtures::at(3))).await.is_err() {
+            yield_now().await;
+        }
+    })
+    .await;
+    in_time("check_readiness", store.readiness.check_readiness()).await.expect("it is ready again");
 }
 
 /// Of all that has to be on the disk before it is acknowledged.

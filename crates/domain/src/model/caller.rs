@@ -1,6 +1,6 @@
 //! Who asks: the result of authentication.
 
-use super::{Actor, ApiKey, ClerkOrganizationId, KeyId, Organization, OrganizationId, ScopeSet, Session};
+use super::{Actor, ApiKey, ExternalOrganizationId, KeyId, Organization, OrganizationId, ScopeSet, Session};
 
 /// A caller with an API key that was good when it was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum Creator {
     /// By that of a key of the same organization.
     Key(KeyId),
     /// By that of an administrator, signed in to this organization at Clerk or another issuer.
-    Session(ClerkOrganizationId),
+    Session(ExternalOrganizationId),
     /// By that of somebody with access to the store itself, who may do everything.
     Operator,
 }

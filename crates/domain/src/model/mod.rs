@@ -33,7 +33,7 @@ pub use request::{RequestContext, RequestId};
 pub use scope::{Scope, ScopeSet};
 pub use scope_catalogue::{ScopeCatalogue, ScopeDefinition};
 pub use sequence::Sequence;
-pub use session::{ClerkOrganizationId, Role, Session, SessionOrganization, UserId};
+pub use session::{ExternalOrganizationId, Role, Session, SessionOrganization, UserId};
 pub(crate) use text::shows_text;
 pub use text::{DeviceName, KeyName, OrganizationName, Slug, SuspensionReason};
 pub use timestamp::Timestamp;

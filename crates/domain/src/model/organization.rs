@@ -2,13 +2,13 @@
 
 use alloc::string::String;
 
-use super::{ClerkOrganizationId, OrganizationId, OrganizationName, Slug, SuspensionReason, Timestamp};
+use super::{ExternalOrganizationId, OrganizationId, OrganizationName, Slug, SuspensionReason, Timestamp};
 
 /// The organization's counterpart at Clerk, or at the OpenID provider that signs its people in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClerkLink {
     /// Its id there; no two organizations share one.
-    pub id: ClerkOrganizationId,
+    pub id: ExternalOrganizationId,
     /// Its slug or name there, where a session has told it.
     pub slug: Option<String>,
 }
@@ -72,7 +72,7 @@ impl Organization {
 
     /// The id of its counterpart where that is one at another issuer.
     #[must_use]
-    pub fn external_id(&self) -> Option<&ClerkOrganizationId> {
+    pub fn external_id(&self) -> Option<&ExternalOrganizationId> {
         self.clerk.as_ref().map(|link| &link.id).filter(|id| !id.is_of_clerk())
     }
 

@@ -64,7 +64,7 @@ issued_id! {
     /// An organization as those who sign its people in know it, not to be confused with our own
     /// [`OrganizationId`](super::OrganizationId): at Clerk `org_…`, at another issuer `org_oidc_`, the issuer's
     /// mark, `_` and the id there.
-    ClerkOrganizationId, "org_"
+    ExternalOrganizationId, "org_"
 }
 
 /// A member's role in an organization, with its full name (`org:admin`).
@@ -114,7 +114,7 @@ impl Role {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionOrganization {
     /// Its id there.
-    pub id: ClerkOrganizationId,
+    pub id: ExternalOrganizationId,
     /// The user's roles in it: at Clerk always one. Whoever has several is granted what any of them is.
     pub roles: Vec<Role>,
     /// Its slug or name there, where the token says.
@@ -177,12 +177,12 @@ mod tests {
     #[test]
     fn an_id_of_another_issuer_is_never_one_of_clerks() {
         for (issuer, id) in [("https://a.example", "2abc"), ("https://clerk.example.com", "org_2abc")] {
-            let id = ClerkOrganizationId::of_issuer(issuer, id).unwrap();
+            let id = ExternalOrganizationId::of_issuer(issuer, id).unwrap();
             assert!(!id.is_of_clerk());
-            assert_eq!(ClerkOrganizationId::of_clerk(id.as_str()), None);
-            assert_eq!(ClerkOrganizationId::parse(id.as_str()), Some(id));
+            assert_eq!(ExternalOrganizationId::of_clerk(id.as_str()), None);
+            assert_eq!(ExternalOrganizationId::parse(id.as_str()), Some(id));
         }
-        let clerks = ClerkOrganizationId::of_clerk("org_2abc").unwrap();
+        let clerks = ExternalOrganizationId::of_clerk("org_2abc").unwrap();
         assert!(clerks.is_of_clerk());
     }
 

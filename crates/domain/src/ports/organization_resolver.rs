@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use async_trait::async_trait;
 
 use super::{Organizations, Unavailable};
-use crate::model::{ClerkOrganizationId, Organization, OrganizationId};
+use crate::model::{ExternalOrganizationId, Organization, OrganizationId};
 
 /// Finds the organizations of sessions, from memory where that is as good as asking the store: the
 /// same holds of it as of [`KeyResolver`](super::KeyResolver). What a verdict does not depend on, such
@@ -19,7 +19,7 @@ pub trait OrganizationResolver: Send + Sync {
     /// [`Unavailable`] where the store had to be asked and did not answer in time.
     async fn resolve_organization(
         &self,
-        id: &ClerkOrganizationId,
+        id: &ExternalOrganizationId,
     ) -> Result<Option<Organization>, Unavailable>;
 
     /// Asks the store the next time, about this organization.
@@ -31,9 +31,9 @@ pub trait OrganizationResolver: Send + Sync {
 impl<T: Organizations + ?Sized> OrganizationResolver for T {
     async fn resolve_organization(
         &self,
-        id: &ClerkOrganizationId,
+        id: &ExternalOrganizationId,
     ) -> Result<Option<Organization>, Unavailable> {
-        self.find_organization_by_clerk_id(id).await
+        self.find_organization_by_external_id(id).await
     }
 
     fn forget_organization(&self, _: OrganizationId) {}

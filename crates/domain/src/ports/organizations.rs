@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{Limit, Unavailable};
 use crate::model::{
-    AuditEvent, ClerkOrganizationId, Organization, OrganizationId, Renaming, Suspension, Timestamp,
+    AuditEvent, ExternalOrganizationId, Organization, OrganizationId, Renaming, Suspension, Timestamp,
 };
 
 /// What an organization is to be called.
@@ -69,9 +69,9 @@ pub trait Organizations: Send + Sync {
     ///
     /// # Errors
     /// [`Unavailable`].
-    async fn find_organization_by_clerk_id(
+    async fn find_organization_by_external_id(
         &self,
-        id: &ClerkOrganizationId,
+        id: &ExternalOrganizationId,
     ) -> Result<Option<Organization>, Unavailable>;
 
     /// Up to `limit` organizations in ascending order of their ids (oldest first), beginning with

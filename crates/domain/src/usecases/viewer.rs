@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use crate::model::{
-    Caller, ClerkOrganizationId, KeyCaller, Organization, OrganizationId, Role, ScopeSet, SessionCaller,
+    Caller, ExternalOrganizationId, KeyCaller, Organization, OrganizationId, Role, ScopeSet, SessionCaller,
     UserId,
 };
 
@@ -51,7 +51,7 @@ pub struct Principal {
     /// The user, or the user behind the key.
     pub user_id: Option<UserId>,
     /// Its organization's id at Clerk.
-    pub clerk_organization_id: Option<ClerkOrganizationId>,
+    pub clerk_organization_id: Option<ExternalOrganizationId>,
     /// The user's role there; of several, the first.
     pub clerk_organization_role: Option<Role>,
     /// Its organization's slug at Clerk.

@@ -1,6 +1,6 @@
 //! Organizations.
 
-use capykeys_domain::model::{ClerkOrganizationId, Organization, OrganizationId, Timestamp};
+use capykeys_domain::model::{ExternalOrganizationId, Organization, OrganizationId, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -78,7 +78,7 @@ impl<'a> From<&'a Organization> for OrganizationView<'a> {
             updated_at: Shown(organization.updated_at),
             clerk_organization_id: clerk.map(|clerk| clerk.id.as_str()),
             clerk_organization_slug: clerk.and_then(|clerk| clerk.slug.as_deref()),
-            external_organization_id: organization.external_id().map(ClerkOrganizationId::as_str),
+            external_organization_id: organization.external_id().map(ExternalOrganizationId::as_str),
             suspended_at: suspension.map(|suspension| Shown(suspension.at)),
             suspended_reason: suspension.and_then(|suspension| Some(suspension.reason.as_ref()?.as_str())),
         }

@@ -1,7 +1,7 @@
 //! The caller as it is told about itself.
 
 use capykeys_domain::{
-    model::{ClerkOrganizationId, OrganizationId, Role, UserId},
+    model::{ExternalOrganizationId, OrganizationId, Role, UserId},
     usecases::{AuthSource, Principal, Viewer},
 };
 use serde::Serialize;
@@ -80,7 +80,10 @@ impl<'a> From<&'a Principal> for PrincipalView<'a> {
             scopes: Scopes(&principal.scopes),
             organization_id: principal.organization_id.map(Shown),
             user_id: principal.user_id.as_ref().map(UserId::as_str),
-            clerk_organization_id: principal.clerk_organization_id.as_ref().map(ClerkOrganizationId::as_str),
+            clerk_organization_id: principal
+                .clerk_organization_id
+                .as_ref()
+                .map(ExternalOrganizationId::as_str),
             clerk_organization_role: principal.clerk_organization_role.as_ref().map(Role::as_str),
             clerk_organization_slug: principal.clerk_organization_slug.as_deref(),
         }

@@ -1,6 +1,6 @@
 //! What the claims say, and which are refused.
 
-use capykeys_domain::model::{ClerkOrganizationId, Role, UserId};
+use capykeys_domain::model::{ExternalOrganizationId, Role, UserId};
 use capykeys_oidc::{Algorithm, OrganizationSource, ProviderSettings, Refusal, TokenError, TokenType};
 use serde_json::{Value, json};
 
@@ -10,8 +10,8 @@ fn user(id: &str) -> UserId {
     UserId::of_issuer(ISSUER, id).unwrap()
 }
 
-fn organization(id: &str) -> ClerkOrganizationId {
-    ClerkOrganizationId::of_issuer(ISSUER, id).unwrap()
+fn organization(id: &str) -> ExternalOrganizationId {
+    ExternalOrganizationId::of_issuer(ISSUER, id).unwrap()
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use capykeys_conformance::sessions::{Candidate, Issuer};
 use capykeys_domain::{
-    model::{ClerkOrganizationId, Role, Session, SessionOrganization, UserId},
+    model::{ExternalOrganizationId, Role, Session, SessionOrganization, UserId},
     ports::{Clock, SessionVerifier},
 };
 use capykeys_oidc::{HttpFetcher, OidcVerifier, ProviderSettings, PublicKeySource, TokenType};
@@ -26,7 +26,7 @@ fn verifier(issuer: &Issuer, clock: Arc<dyn Clock>, keys: PublicKeySource) -> Ar
 }
 
 fn session(issuer: &Issuer) -> Session {
-    let id = ClerkOrganizationId::of_issuer(issuer.url(), "acme").unwrap();
+    let id = ExternalOrganizationId::of_issuer(issuer.url(), "acme").unwrap();
     let organization =
         SessionOrganization { id, roles: vec![Role::admin()], slug: Some("Acme Ltd".to_owned()) };
     let user_id = UserId::of_issuer(issuer.url(), "auth0|65f0").unwrap();

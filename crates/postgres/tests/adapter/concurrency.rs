@@ -2,7 +2,7 @@
 
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
-    model::{AuditAction, ClerkOrganizationId, Creator, Scope, Suspension},
+    model::{AuditAction, Creator, ExternalOrganizationId, Scope, Suspension},
     policy::{Denial, Forbidden},
     ports::{AuditLog, Insertion, NewKey, Organizations, Revocation},
 };
@@ -106,7 +106,7 @@ async fn a_key_of_a_session_waits_for_its_organization_to_be_linked_to_another_a
         let scene = scene().await;
         scene.run("UPDATE organizations SET clerk_organization_id = 'org_2old'").await;
         scene.run(&format!("BEGIN; UPDATE organizations SET clerk_organization_id = {change}")).await;
-        let creator = Creator::Session(ClerkOrganizationId::parse("org_2old").unwrap());
+        let creator = Creator::Session(ExternalOrganizationId::parse("org_2old").unwrap());
         let key = NewKey { creator, ..fixtures::key(scene.organization.id, fixtures::at(4)) };
         let expected = Insertion::Denied(Denial::AnotherOrganization);
         assert_eq!(scene.insert_while_waiting(key).await, expected);

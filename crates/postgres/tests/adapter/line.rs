@@ -41,7 +41,7 @@ async fn believes_nothing(store: &PostgresStore, scene: &Scene, reason: &str) {
         ("find an organization", store.find_organization(id).await.err()),
         (
             "find_by_clerk_id",
-            store.find_organization_by_clerk_id(&other.clerk.as_ref().unwrap().id).await.err(),
+            store.find_organization_by_external_id(&other.clerk.as_ref().unwrap().id).await.err(),
         ),
         ("list organizations", store.list_organizations(None, limit).await.err()),
         ("create", store.create_organization(other.clone(), event.clone()).await.err()),

@@ -56,7 +56,7 @@ async fn every_operation_is_one_statement() {
     let _ = takes_one!(database, store.create_organization(organization.clone(), event.clone()));
     let _ = takes_one!(database, store.create_organization(organization.clone(), event.clone()));
     takes_one!(database, store.find_organization(id));
-    takes_one!(database, store.find_organization_by_clerk_id(&organization.clerk.as_ref().unwrap().id));
+    takes_one!(database, store.find_organization_by_external_id(&organization.clerk.as_ref().unwrap().id));
     takes_one!(database, store.list_organizations(None, limit));
 
     let head = takes_one!(database, store.feed_head(READER));

@@ -1,7 +1,7 @@
 //! `capykeys organizations`: an operator works directly on the store.
 
 use capykeys_domain::{
-    model::{ClerkLink, ClerkOrganizationId, Organization, OrganizationId, Renaming, Slug},
+    model::{ClerkLink, ExternalOrganizationId, Organization, OrganizationId, Renaming, Slug},
     policy::Permit,
     ports::Limit,
     usecases::{NewOrganization, Operators},
@@ -27,7 +27,7 @@ pub(crate) async fn run(app: &App, command: cli::Organizations) -> Result<(), Er
             let slug = slug.unwrap_or_else(|| Slug::from_any(name.as_str()));
             let external = oidc_issuer.zip(oidc_organization_id).map(|(issuer, id)| {
                 let rule = "--oidc-organization-id must be an id of at most 74 letters and digits";
-                ClerkOrganizationId::of_issuer(&issuer, &id).ok_or(rule)
+                ExternalOrganizationId::of_issuer(&issuer, &id).ok_or(rule)
             });
             let id = clerk_organization_id.or(external.transpose()?);
             let clerk = id.map(|id| ClerkLink { id, slug: None });

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use capykeys_domain::model::{ClerkOrganizationId, Role};
+use capykeys_domain::model::{ExternalOrganizationId, Role};
 use capykeys_oidc::{Algorithm, ClaimPath, OrganizationSource, ProviderSettings, PublicKeySource, TokenType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -158,7 +158,7 @@ impl Provider {
 
     fn organization(&self, name: &str, id: &str) -> Result<OrganizationSource, ConfigError> {
         one(name, id)?;
-        match ClerkOrganizationId::of_issuer(&self.issuer, id) {
+        match ExternalOrganizationId::of_issuer(&self.issuer, id) {
             Some(_) => Ok(OrganizationSource::Fixed(id.to_owned())),
             None => Err(broken(name, "must be an id of at most 74 letters and digits")),
         }
