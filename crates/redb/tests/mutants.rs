@@ -1,7 +1,7 @@
 //! That the suite would see a mistake in this adapter: each is planted in a copy of it, and then a case has to fail.
 //! Copy this with the adapter: what is a duty for this engine is one for yours.
 //!
-//! `cargo test -p capykeys-redb --test mutants -- --ignored`. Each mutant is compiled, one at a time.
+//! `cargo test --test mutants -- --ignored` in this folder. Each mutant is compiled, one at a time.
 
 use capykeys_testkit::mutants::{Caught, DIFFERS, FALSE, in_embedded_suite, in_suite};
 

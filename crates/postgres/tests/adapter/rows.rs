@@ -26,7 +26,7 @@ async fn a_row_that_cannot_be_read_is_reported_without_its_values() {
          UPDATE organizations SET slug = 'Not A Slug'",
     );
     let error = store.find_organization(organization.id).await.unwrap_err();
-    assert_eq!(error.to_string(), "postgres: find an organization: a row that cannot be read");
+    assert_eq!(error.to_string(), "postgres: find_organization: a row that cannot be read");
 }
 
 #[tokio::test]
