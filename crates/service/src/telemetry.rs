@@ -50,7 +50,12 @@ pub(crate) fn init(log: &Log, telemetry: Option<&Telemetry>) -> Result<Level, Er
     };
     let spoken = filter_fn(|line| !SILENCED.iter().any(|target| line.target().starts_with(target)));
     let lines = lines.with_filter(level.and(spoken));
-    tracing_subscriber::registry().with(lines).with(telemetry.and_then(Telemetry::layer)).try_init()?;
+    let registry = tracing_subscriber::registry().with(lines);
+    // Not an `Option` of a layer: one that is none wants to be asked of every span and event, each time.
+    match telemetry.and_then(Telemetry::layer) {
+        Some(traces) => registry.with(traces).try_init()?,
+        None => registry.try_init()?,
+    }
     let panics = global::meter("capykeys")
         .u64_counter("capykeys.panics")
         .with_description("Panics, each of which is in the log")
