@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How many changes are taken at once.
-const LIMIT: Limit = Limit::new(1_000).unwrap();
+const LIMIT: Limit = Limit::of::<1_000>();
 
 /// How often a replica renews its registration where it has nothing to confirm, and looks whether the
 /// others have renewed theirs.

@@ -17,7 +17,7 @@ use capykeys_domain::{
 
 use crate::{adapters::command_context, app::App, config::ConfigError, error::Error, output};
 
-const TWO: Limit = Limit::new(2).unwrap();
+const TWO: Limit = Limit::of::<2>();
 
 /// Where the store holds no key yet, makes one that may do everything and hands it out, this once: to
 /// `file`, which has the setting of that name, for its owner alone, or else to standard output, and never to the

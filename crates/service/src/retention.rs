@@ -6,7 +6,7 @@ use capykeys_domain::{ports::Limit, usecases::Operators};
 use tokio::time::sleep;
 
 /// How many events are looked at in one statement: few enough that nobody waits behind it.
-const AT_ONCE: Limit = Limit::new(1_000).unwrap();
+const AT_ONCE: Limit = Limit::of::<1_000>();
 /// Between two statements, so that a long log that is shortened leaves room for others.
 const BREATH: Duration = Duration::from_millis(100);
 /// How often it is looked whether there is something old.

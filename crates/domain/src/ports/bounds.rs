@@ -13,6 +13,7 @@ impl Limit {
     /// One.
     pub const ONE: Self = Self(NonZeroU16::MIN);
     /// The most that is ever asked for at once.
+    // Unwrapped by the compiler, as a constant is.
     pub const MAX: Self = Self(NonZeroU16::new(10_000).unwrap());
 
     /// This many; `None` for none, and for more than [`Limit::MAX`].
@@ -22,6 +23,12 @@ impl Limit {
             Some(number) if number.get() <= Self::MAX.get() => Some(Self(number)),
             _ => None,
         }
+    }
+
+    /// This many, where the number is written in the program: one that is none of a limit does not compile.
+    #[must_use]
+    pub const fn of<const NUMBER: u16>() -> Self {
+        const { Self::new(NUMBER).unwrap() }
     }
 
     /// How many that is.

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How many keys are read at once where the caller sets no limit.
-pub const PAGE_SIZE: Limit = Limit::new(500).unwrap();
+pub const PAGE_SIZE: Limit = Limit::of::<500>();
 
 /// A part of a listing, newest first.
 #[derive(Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{adapters::command_context, app::App, cli, error::Error, output};
 
-const PAGE_SIZE: Limit = Limit::new(500).unwrap();
+const PAGE_SIZE: Limit = Limit::of::<500>();
 
 /// Creates, lists, renames, suspends or resumes organizations.
 pub(crate) async fn run(app: &App, command: cli::Organizations) -> Result<(), Error> {
