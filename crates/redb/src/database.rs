@@ -48,7 +48,7 @@ impl Shared {
         let identity = directory::identity(&file).map_err(OpenError::directory(&file))?;
         let database = open(&file).map_err(OpenError::database(&file))?;
         check_format(&database, &file)?;
-        begin_epoch(&database, &file, host, deadline).map_err(OpenError::database(&file))?;
+        begin_epoch(&database, &identity, host, deadline).map_err(OpenError::database(&file))?;
         Ok(Self { file, identity, open: RwLock::new(Arc::new(database)) })
     }
 
@@ -170,18 +170,18 @@ fn check_format(database: &Database, file: &Path) -> Result<(), OpenError> {
 
 /// Begins an epoch where this is not the file that the last one began on: it is a copy, and what was committed after
 /// it was made is lost. What was overwritten in its place is not noticed; there the marks differ.
-fn begin_epoch(database: &Database, file: &Path, host: &Host, deadline: Instant) -> Result<(), Failure> {
-    let identity = directory::identity(file).map_err(redb::StorageError::Io)?;
-    if newest_epoch(&database.begin_read()?)?.1.as_ref() == Some(&identity) {
+fn begin_epoch(database: &Database, identity: &str, host: &Host, deadline: Instant) -> Result<(), Failure> {
+    if newest_epoch(&database.begin_read()?)?.1.as_deref() == Some(identity) {
         return Ok(());
     }
     let transaction = begin_write(database, deadline)?;
     let (last, on) = newest_epoch(&transaction)?;
     // Another process may have begun it meanwhile.
-    if on.as_ref() != Some(&identity) {
+    if on.as_deref() != Some(identity) {
         let newest = number(&transaction, NEWEST_EVENT)?;
         let id: [u8; 16] = random(host)?;
-        let epoch = Document::default().and("id", &id).and("file", &identity).and("newest_event", &newest);
+        let epoch =
+            Document::default().and("id", &id).and("file", &identity.to_owned()).and("newest_event", &newest);
         put(&mut transaction.open_table(EPOCHS)?, last.saturating_add(1), &epoch)?;
     }
     Ok(transaction.commit()?)
@@ -206,4 +206,33 @@ pub(crate) fn random<const N: usize>(host: &Host) -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];
     host.entropy.fill(&mut bytes).map_err(|_| Failure::Entropy)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, thread};
+
+    use capykeys_conformance::fixtures;
+
+    use super::*;
+
+    /// Long after everything with a deadline has come back.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn nobody_waits_for_another_process_that_writes_beyond_the_deadline() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Shared::open(folder.path(), &fixtures::host(), Instant::now() + PATIENCE).unwrap();
+        let (shared, beside) = (open(), open());
+        let (ended, outcome) = mpsc::channel();
+        beside
+            .write(Instant::now() + PATIENCE, |_| {
+                thread::spawn(move || ended.send(shared.take_turn(Instant::now())));
+                let refused = outcome.recv_timeout(PATIENCE);
+                assert!(refused.is_ok(), "it waits for ever");
+                assert_eq!(refused.unwrap().unwrap_err().to_string(), "another process is writing");
+                Ok(())
+            })
+            .unwrap();
+    }
 }

@@ -20,7 +20,7 @@ const KEYS: TableDefinition<'static, u128, &[u8]> = TableDefinition::new("keys")
 const NUMBERS: TableDefinition<'static, &str, i64> = TableDefinition::new("numbers");
 
 fn open(folder: &Path) -> Result<RedbStore, OpenError> {
-    RedbStore::open(folder, fixtures::host(), Duration::from_secs(1))
+    RedbStore::open(folder, fixtures::machine(), Duration::from_secs(1))
 }
 
 /// The same database as another program sees it.
@@ -163,7 +163,7 @@ async fn what_only_a_newer_server_knows_of_a_key_is_kept() {
     overwrite(folder.path(), &new, |text| text.replacen('{', r#"{"networks":"192.0.2.0/24","#, 1));
     store.record_uses(vec![KeyUse { key: new.key.id, at: at(5) }]).await.unwrap();
     overwrite(folder.path(), &new, |text| {
-        assert!(text.contains(r#""networks":"192.0.2.0/24""#), "{text}");
+        assert!(text.contains(r#""networks":"192.0.2.0/24""#), "it is lost: {text}");
         text
     });
 }

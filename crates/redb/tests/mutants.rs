@@ -3,7 +3,7 @@
 //!
 //! `cargo test --test mutants -- --ignored` in this folder. Each mutant is compiled, one at a time.
 
-use capykeys_testkit::mutants::{Caught, DIFFERS, FALSE, in_embedded_suite, in_suite};
+use capykeys_testkit::mutants::{Caught, DIFFERS, FALSE, in_embedded_suite, in_library, in_suite};
 
 const KEYS: &str = "src/keys.rs";
 const ORGANIZATIONS: &str = "src/organizations.rs";
@@ -195,6 +195,15 @@ capykeys_testkit::mutants! {
     a_folder_that_others_can_read_is_caught: [in_embedded_suite("everything_is_made_for_its_owner_alone", DIFFERS)], [
         ("src/directory.rs", "0o700", "0o755"),
     ];
+    a_database_that_others_can_read_is_caught: [
+        in_embedded_suite("everything_is_made_for_its_owner_alone", "capykeys.redb"),
+        in_duties("the_folder_and_its_files_are_open_to_nobody_else", "capykeys.redb"),
+    ], [
+        (DATABASE, "NamedTempFile::new_in(directory)", "NamedTempFile::new_in(directory).and_then(|made| {
+            let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+            std::fs::set_permissions(made.path(), everybody).map(|()| made)
+        })"),
+    ];
     commits_that_are_not_durable_are_caught: [
         in_embedded_suite("what_was_acknowledged_survives_a_kill", "is lost"),
         in_embedded_suite("nothing_is_acknowledged_that_the_disk_has_refused", "acknowledged and not on the disk"),
@@ -206,6 +215,21 @@ capykeys_testkit::mutants! {
             let _ = transaction.set_durability(redb::Durability::None);
             let done"),
     ];
+    a_database_that_is_not_opened_again_is_caught: [
+        in_embedded_suite("on_a_full_disk_nothing_is_lost_and_reads_go_on", "a full disk keeps nobody from reading"),
+        in_embedded_suite(
+            "nothing_is_acknowledged_that_the_disk_has_refused",
+            "writes go on when the disk is well",
+        ),
+    ], [
+        (DATABASE, "self.open_again(&database);", "let _ = Self::open_again;"),
+    ];
+    a_turn_that_is_waited_for_without_a_deadline_is_caught: [in_library(
+        "database::tests::nobody_waits_for_another_process_that_writes_beyond_the_deadline",
+        "it waits for ever",
+    )], [
+        (DATABASE, "if Instant::now() < deadline =>", "if deadline.elapsed() < Duration::MAX =>"),
+    ];
 
     // Copies, and what newer programs write.
     an_epoch_that_is_always_the_same_is_caught:
@@ -214,11 +238,38 @@ capykeys_testkit::mutants! {
     ];
     a_copy_that_begins_no_epoch_is_caught:
         [in_duties("a_copy_begins_an_epoch_and_the_same_file_does_not", "assertion `left != right` failed")], [
-        (DATABASE, "if on.as_ref() != Some(&identity) {", "if on.is_none() {"),
+        (DATABASE, "if on.as_deref() != Some(identity) {", "if on.is_none() {"),
+    ];
+    an_epoch_that_begins_with_every_opening_is_caught:
+        [in_duties("a_copy_begins_an_epoch_and_the_same_file_does_not", DIFFERS)], [
+        (DATABASE, "?.1.as_deref() == Some(identity) {", "?.1.is_some_and(|_| false) {"),
+        (DATABASE, "if on.as_deref() != Some(identity) {", "if on.as_deref() != Some(identity) || last > 0 {"),
     ];
     an_epoch_that_does_not_say_where_it_began_is_caught:
         [in_duties("a_copy_begins_an_epoch_and_the_same_file_does_not", DIFFERS)], [
         (DATABASE, ".and(\"newest_event\", &newest)", ".and(\"newest_event\", &(newest + 1))"),
+    ];
+    a_file_that_took_the_databases_place_and_is_not_noticed_is_caught: [in_duties(
+        "a_key_that_is_revoked_in_a_file_that_took_the_databases_place_is_not_good_in_the_old_one",
+        "called `Result::unwrap_err()` on an `Ok` value",
+    )], [
+        (DATABASE, "self.check_file().and_then(|()| work(&database))", "work(&database)"),
+    ];
+    what_only_a_newer_server_knows_and_is_lost_is_caught:
+        [in_duties("what_only_a_newer_server_knows_of_a_key_is_kept", "it is lost")], [
+        (KEYS, "document.and(\"last_used_at\", &at)", "Document::of(&ApiKey { last_used_at: Some(at), ..key }).with(&document.record::<KeyDigest>(\"\")?)"),
+    ];
+    a_format_that_is_not_looked_at_is_caught: [in_duties("what_cannot_be_worked_on_is_refused_in_one_sentence", FALSE)], [
+        (DATABASE, "if found == KNOWN_FORMAT {", "if found >= KNOWN_FORMAT {"),
+    ];
+    an_error_in_the_engines_own_words_is_caught:
+        [in_library("error::tests::a_failure_does_not_repeat_what_the_engine_says", DIFFERS)], [
+        ("src/error.rs", "Self::Engine(error) => f.write_str(match error {", "Self::Engine(error @ Error::Corrupted(_)) => write!(f, \"{error}\"),
+            Self::Engine(error) => f.write_str(match error {"),
+    ];
+    an_error_in_the_systems_own_words_is_caught:
+        [in_library("error::tests::a_failure_does_not_repeat_what_the_engine_says", DIFFERS)], [
+        ("src/error.rs", "failed ({})\", error.kind())", "failed ({})\", error)"),
     ];
     a_retired_replica_that_is_told_that_it_is_registered_is_caught: [in_suite("a_replica_is_removed_in_two_steps", FALSE)], [
         ("src/replicas.rs", "Some(document) => !document.field::<bool>(\"retired\")?,", "Some(document) => document.field::<bool>(\"retired\").is_ok(),"),
