@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run build test reference outside mutants upgrades adapter-tests template tour soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential oidc-provider deny kubernetes kubernetes-lint image package sbom
+.PHONY: help run build test reference outside mutants upgrades adapter-tests template tour soak bench ci ci-full fmt lint openapi openapi-lint postgres schemathesis clerk-differential oidc-provider deny kubernetes kubernetes-lint image package sbom
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -62,8 +62,14 @@ lint: ## Check the format and what clippy says
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
-openapi: ## Write the OpenAPI document
-	cargo run --locked --quiet --bin capykeys -- openapi > openapi/capykeys.json
+openapi: build ## Write the OpenAPI documents
+	target/debug/capykeys openapi >openapi/capykeys.json
+	target/debug/capykeys openapi --internal >openapi/internal.json
+	target/debug/capykeys openapi --openapi-3.0 >openapi/3.0/capykeys.json
+	target/debug/capykeys openapi --openapi-3.0 --internal >openapi/3.0/internal.json
+
+openapi-lint: ## Check the OpenAPI documents as linters recommend
+	scripts/openapi-lint
 
 reference: ## Write the example of a configuration, and the table of settings in docs/operations.md
 	CAPYKEYS_WRITE_REFERENCE=1 cargo test --locked --quiet --package capykeys-service --lib reference
@@ -105,8 +111,7 @@ package: ## Make the Debian package, and take it through its life in a bare Debi
 sbom: ## Write target/capykeys.cdx.json, what the program is made of (CycloneDX)
 	scripts/sbom
 
-ci: lint test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint ## What every change must pass
-	cargo run --locked --quiet --bin capykeys -- openapi | diff openapi/capykeys.json -
+ci: lint openapi-lint test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint ## What every change must pass
 
 ci-full: ci deny mutants template kubernetes image package sbom ## The same at full length
 	scripts/schemathesis 2000

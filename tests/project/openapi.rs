@@ -1,4 +1,4 @@
-//! The published document: one and the same wherever it is had, and it says what the contract says.
+//! The published documents: one and the same wherever they are had, and they say what the contract says.
 
 use std::{fs, sync::LazyLock};
 
@@ -17,12 +17,20 @@ const OPERATIONS: [(&str, &str, &str, &[&str]); 5] = [
     ("/v1/me", "get", "getViewer", &["200", "400", "401", "503"]),
 ];
 
-static DOCUMENT: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(&committed()).expect("the document is JSON"));
+/// Where each is committed, and what prints it.
+const DOCUMENTS: [(&str, &[&str]); 4] = [
+    ("capykeys.json", &["openapi"]),
+    ("internal.json", &["openapi", "--internal"]),
+    ("3.0/capykeys.json", &["openapi", "--openapi-3.0"]),
+    ("3.0/internal.json", &["openapi", "--openapi-3.0", "--internal"]),
+];
 
-fn committed() -> String {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi/capykeys.json");
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"))
+static DOCUMENT: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(&committed("capykeys.json")).expect("the document is JSON"));
+
+fn committed(name: &str) -> String {
+    let path = format!("{}/../openapi/{name}", env!("CARGO_MANIFEST_DIR"));
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// What a `$ref` stands for.
@@ -55,9 +63,11 @@ fn responses() -> impl Iterator<Item = (String, &'static str, &'static Value)> {
 }
 
 #[test]
-fn the_committed_document_is_the_one_that_the_binary_prints() {
-    let printed = Installation::bare().run(&["openapi"]).expect_success().stdout;
-    assert!(printed == committed(), "openapi/capykeys.json is stale: write `capykeys openapi` to it");
+fn the_committed_documents_are_those_that_the_binary_prints() {
+    for (name, arguments) in DOCUMENTS {
+        let printed = Installation::bare().run(arguments).expect_success().stdout;
+        assert!(printed == committed(name), "openapi/{name} is stale: run `make openapi`");
+    }
 }
 
 #[test]

@@ -26,11 +26,11 @@ mod status;
 mod surface;
 
 pub use actix_web::dev::{Server, ServerHandle};
-pub use answer::{ApiKeyView, CreateApiKeyResponse, OrganizationView, RevokeApiKeyResponse};
+pub use answer::{ApiKeyView, CreatedApiKey, OrganizationView, RevokedApiKey};
 pub use base_path::BasePath;
 pub use cluster::ClusterAuthentication;
 pub use drain::Drain;
-pub use openapi::openapi_json;
+pub use openapi::{Audience, Dialect, openapi_json};
 pub use server::serve;
 pub use settings::Settings;
 pub use surface::{Internal, Metrics, Public, Surface};

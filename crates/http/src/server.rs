@@ -21,7 +21,7 @@ use crate::{
     error::ApiError,
     exchange::{Document, Shared},
     layer,
-    openapi::openapi_json_of,
+    openapi::{Audience, openapi_json_of},
     settings::Settings,
     surface::Surface,
 };
@@ -44,13 +44,15 @@ pub fn serve(
 ) -> io::Result<Server> {
     let workers = settings.workers.clamp(1, Settings::MAX_WORKERS);
     let limits = Limits { request: settings.request_timeout, idle: settings.idle_timeout };
-    let (internal, base) = match &surface {
-        Surface::Public(public) => (false, public.base_path.clone()),
-        Surface::Internal(_) => (true, BasePath::default()),
+    let (audience, base) = match &surface {
+        Surface::Public(public) => (Audience::Public, public.base_path.clone()),
+        Surface::Internal(_) => (Audience::Internal, BasePath::default()),
     };
+    let internal = audience == Audience::Internal;
     let asked = Arc::clone(&verdicts);
-    let document: Document =
-        LazyLock::new(Box::new(move || openapi_json_of(&base, asked.environment().scopes()).into()));
+    let document: Document = LazyLock::new(Box::new(move || {
+        openapi_json_of(audience, &base, asked.environment().scopes()).into()
+    }));
     let document = Arc::new(document);
     let shared = Shared { verdicts, drain, status: Arc::default(), document, internal };
     let builder = Server::build();

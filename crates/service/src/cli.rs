@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use capykeys_domain::model::{
     ExternalOrganizationId, KeyId, OrganizationId, OrganizationName, ScopeCatalogue, Slug, SuspensionReason,
 };
+use capykeys_http::{Audience, Dialect};
 use clap::{
     Args, CommandFactory, Parser, Subcommand,
     error::{ContextKind, ContextValue, ErrorKind},
@@ -36,7 +37,7 @@ pub(crate) enum Command {
     /// Bring the store's schema up to date.
     Migrate,
     /// Print the OpenAPI document, with the default scopes; a server serves it with those that it has.
-    Openapi,
+    Openapi(Openapi),
     /// Work on API keys, directly on the store.
     #[command(subcommand)]
     Keys(Keys),
@@ -55,6 +56,23 @@ pub(crate) enum Command {
     /// Ask a running server whether it is ready: exit code 0 where it is. For container health
     /// checks.
     Health(Health),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Openapi {
+    /// That of the internal listener, for the cluster.
+    #[arg(long)]
+    internal: bool,
+    /// Written in OpenAPI 3.0, for generators that read no newer one.
+    #[arg(long = "openapi-3.0")]
+    older: bool,
+}
+
+impl Openapi {
+    pub(crate) fn document(&self) -> String {
+        let audience = if self.internal { Audience::Internal } else { Audience::Public };
+        capykeys_http::openapi_json(audience, if self.older { Dialect::V3_0 } else { Dialect::V3_1 })
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,13 +1,13 @@
 //! API keys.
 
 use capykeys_domain::{
-    model::{ApiKey, DeviceName, KeyId, KeySource, KeyState, OrganizationId, ProjectId, Timestamp, UserId},
+    model::{ApiKey, DeviceName, KeyId, KeyState, OrganizationId, ProjectId, Timestamp, UserId},
     usecases::CreatedKey,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::shown::{ScopeName, Scopes, Shown, closed_set};
+use super::shown::{Scopes, Shown};
 
 /// An API key, without its secret.
 #[derive(Serialize, ToSchema)]
@@ -34,10 +34,9 @@ pub struct ApiKeyView<'a> {
     /// The start of the secret, by which a person recognises it.
     key_prefix: &'a str,
     /// What it may be used for, in the order in which it was given.
-    #[schema(value_type = Vec<ScopeName>)]
+    #[schema(value_type = Vec<String>, min_items = 1)]
     scopes: Scopes<'a>,
     /// How it came to be.
-    #[schema(value_type = KeySourceName)]
     source: &'a str,
     /// Whether it can be used: it is neither revoked nor expired.
     is_active: bool,
@@ -93,31 +92,24 @@ impl<'a> ApiKeyView<'a> {
     }
 }
 
-closed_set!(
-    KeySourceName,
-    "KeySource",
-    "How a key came to be.",
-    KeySource::ALL.iter().map(KeySource::as_str)
-);
-
 /// The keys of an organization, newest first.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the body for the OpenAPI document; it is written as a stream")]
-pub(crate) struct ListApiKeysResponse<'a> {
+pub(crate) struct ApiKeyList<'a> {
     /// Revoked and expired keys are among them.
     api_keys: Vec<ApiKeyView<'a>>,
 }
 
 /// A new key with its secret.
 #[derive(Serialize, ToSchema)]
-pub struct CreateApiKeyResponse<'a> {
+pub struct CreatedApiKey<'a> {
     /// The key.
     api_key: ApiKeyView<'a>,
     /// Its secret, which is shown this once and stored nowhere.
     plaintext_api_key: &'a str,
 }
 
-impl<'a> CreateApiKeyResponse<'a> {
+impl<'a> CreatedApiKey<'a> {
     /// For the one answer that the secret goes into.
     #[must_use]
     pub fn new(created: &'a CreatedKey, now: Timestamp) -> Self {
@@ -127,7 +119,7 @@ impl<'a> CreateApiKeyResponse<'a> {
 
 /// The key is revoked.
 #[derive(Serialize, ToSchema)]
-pub struct RevokeApiKeyResponse {
+pub struct RevokedApiKey {
     /// Always true.
     pub revoked: bool,
 }

@@ -27,7 +27,7 @@ const WWW_AUTHENTICATE: Option<(&str, &str)> = Some((
 ));
 
 #[rustfmt::skip]
-const ALL: [ErrorAnswer; 13] = [
+const ALL: [ErrorAnswer; 14] = [
     ErrorAnswer { status: 400, name: "BadRequest", description: "The request is malformed, or an input breaks a rule.",
         example: "`name` is required.", header: None },
     ErrorAnswer { status: 401, name: "Unauthorized", description: "There is no credential, or it is not good; which of the two, and why, is not said.",
@@ -40,12 +40,14 @@ const ALL: [ErrorAnswer; 13] = [
         example: "The method is not allowed here.", header: ALLOW },
     ErrorAnswer { status: 408, name: "RequestTimeout", description: "The request took too long to arrive.",
         example: "The request took too long to arrive.", header: None },
-    ErrorAnswer { status: 409, name: "Conflict", description: "Reserved: the request contradicts an earlier one with the same idempotency key.",
-        example: "The idempotency key was used for another request.", header: None },
+    ErrorAnswer { status: 409, name: "Conflict", description: "Reserved: a request with this idempotency key is still running.",
+        example: "A request with this idempotency key is still running.", header: None },
     ErrorAnswer { status: 413, name: "PayloadTooLarge", description: "The body is larger than 64 KiB.",
         example: "The body is larger than 64 KiB.", header: None },
     ErrorAnswer { status: 415, name: "UnsupportedMediaType", description: "The body is not sent as `application/json`.",
         example: "The body must be sent as application/json.", header: None },
+    ErrorAnswer { status: 422, name: "Unprocessable", description: "Reserved: the idempotency key was used with another body.",
+        example: "The idempotency key was used with another body.", header: None },
     ErrorAnswer { status: 429, name: "TooManyRequests", description: "Too many requests; try again later. Given by the gateway in front.",
         example: "Too many requests.", header: RETRY_AFTER },
     ErrorAnswer { status: 431, name: "HeadersTooLarge", description: "The header fields are too large.",
@@ -83,8 +85,15 @@ sets! {
     /// What a caller may be answered who asks for something in an organization.
     OrganizationErrors: [400, 401, 403, 404, 405, 408, 413, 415, 429, 431, 500, 503];
     /// What a caller may be answered who creates something.
-    CreationErrors: [400, 401, 403, 404, 405, 408, 409, 413, 415, 429, 431, 500, 503];
+    CreationErrors: [400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 500, 503];
 }
+
+/// What a newer server or something in between may answer. Not `default`, which some generators cannot have beside
+/// a success.
+const OTHERS: [(&str, &str, &str); 2] = [
+    ("4XX", "ClientError", "The request cannot be done as it is."),
+    ("5XX", "ServerError", "The request failed, and may have been good."),
+];
 
 /// A 401 that says nothing of a key.
 const UNPROVEN: ErrorAnswer = ErrorAnswer {
@@ -103,31 +112,40 @@ pub(crate) struct ClusterErrors;
 
 impl IntoResponses for ClusterErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let mut responses = references(&[400, 405, 408, 413, 415, 431, 500, 503]);
+        let mut responses = references(&[400, 404, 405, 408, 413, 415, 431, 500, 503]);
         responses.insert(UNPROVEN.status.to_string(), Ref::from_response_name(UNPROVEN.name).into());
         responses
     }
 }
 
+/// Those that are named, and that every other one has the same body.
 fn references(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
     let wanted = ALL.iter().filter(|one| statuses.contains(&one.status));
-    wanted.map(|one| (one.status.to_string(), Ref::from_response_name(one.name).into())).collect()
+    let wanted = wanted.map(|one| (one.status.to_string(), one.name));
+    let others = OTHERS.iter().map(|(range, name, _)| ((*range).to_owned(), *name));
+    wanted.chain(others).map(|(status, name)| (status, Ref::from_response_name(name).into())).collect()
 }
 
 /// All of them, for the document's components.
 pub(crate) fn all() -> impl Iterator<Item = (String, RefOr<Response>)> {
-    ALL.iter().chain([&UNPROVEN]).map(|one| (one.name.to_owned(), RefOr::T(error(one))))
+    let named = ALL.iter().chain([&UNPROVEN]).map(|one| (one.name, error(one)));
+    let others =
+        OTHERS.iter().map(|&(_, name, description)| (name, body(description, "Something is wrong.").build()));
+    named.chain(others).map(|(name, response)| (name.to_owned(), RefOr::T(response)))
 }
 
 fn error(of: &ErrorAnswer) -> Response {
+    let response = body(of.description, of.example);
+    match of.header {
+        Some((name, description)) => response.header(name, header(description)).build(),
+        None => response.build(),
+    }
+}
+
+fn body(description: &str, example: &str) -> ResponseBuilder {
     let mut content = Content::new(Some(Ref::from_schema_name(ErrorResponse::name())));
-    content.example = Some(serde_json::json!({ "error": of.example }));
-    let response = ResponseBuilder::new().description(of.description);
-    let response = match of.header {
-        Some((name, description)) => response.header(name, header(description)),
-        None => response,
-    };
-    response.content("application/json", content).build()
+    content.example = Some(serde_json::json!({ "error": example }));
+    ResponseBuilder::new().description(description).content("application/json", content)
 }
 
 /// A header that is text.

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 /// The server is well.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct HealthResponse {
+pub(crate) struct Health {
     /// `ok`, or `ready`.
     #[schema(example = "ok")]
     pub(crate) status: &'static str,

@@ -14,11 +14,11 @@ mod verification;
 mod viewer;
 
 use actix_web::{HttpResponse, http::StatusCode, http::header::ContentType};
-pub(crate) use api_key::ListApiKeysResponse;
-pub use api_key::{ApiKeyView, CreateApiKeyResponse, RevokeApiKeyResponse};
-pub(crate) use health::HealthResponse;
+pub(crate) use api_key::ApiKeyList;
+pub use api_key::{ApiKeyView, CreatedApiKey, RevokedApiKey};
+pub(crate) use health::Health;
 pub(crate) use identity::let_through;
-pub(crate) use organization::OrganizationResponse;
+pub(crate) use organization::OrganizationEnvelope;
 pub use organization::OrganizationView;
 use serde::Serialize;
 pub(crate) use shown::ScopeName;

@@ -55,12 +55,12 @@ pub struct OrganizationView<'a> {
 
 /// An organization, for a caller who asked for it.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct OrganizationResponse<'a> {
+pub(crate) struct OrganizationEnvelope<'a> {
     /// The organization.
     organization: OrganizationView<'a>,
 }
 
-impl<'a> From<&'a Organization> for OrganizationResponse<'a> {
+impl<'a> From<&'a Organization> for OrganizationEnvelope<'a> {
     fn from(organization: &'a Organization) -> Self {
         Self { organization: OrganizationView::from(organization) }
     }

@@ -44,32 +44,3 @@ impl ToSchema for ScopeName {
         "Scope".into()
     }
 }
-
-/// Describes a closed set of the domain's by the names of its members.
-macro_rules! closed_set {
-    ($describes:ident, $name:literal, $description:literal, $names:expr) => {
-        pub(crate) struct $describes;
-
-        impl utoipa::PartialSchema for $describes {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-                super::shown::names($description, $names)
-            }
-        }
-
-        impl utoipa::ToSchema for $describes {
-            fn name() -> std::borrow::Cow<'static, str> {
-                $name.into()
-            }
-        }
-    };
-}
-pub(super) use closed_set;
-
-/// The schema of a closed set of strings.
-pub(super) fn names(description: &str, names: impl Iterator<Item = &'static str>) -> RefOr<Schema> {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .description(Some(description))
-        .enum_values(Some(names))
-        .into()
-}

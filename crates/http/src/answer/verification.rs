@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use capykeys_domain::{model::Timestamp, policy::Rejection, usecases::Verification};
+use capykeys_domain::{model::Timestamp, usecases::Verification};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{ApiKeyView, shown::closed_set};
+use super::ApiKeyView;
 
 /// A verdict on a key.
 #[derive(Serialize, ToSchema)]
-#[schema(as = VerifyApiKeyResponse)]
+#[schema(as = Verdict)]
 pub(crate) struct VerificationView<'a> {
     /// Whether the key is good for what was required.
     valid: bool,
@@ -20,7 +20,7 @@ pub(crate) struct VerificationView<'a> {
     api_key: Option<ApiKeyView<'a>>,
     /// Why it is not, where it is not: the first reason that applies.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<RejectionCode>, nullable = false)]
+    #[schema(nullable = false)]
     code: Option<&'static str>,
     /// For how many milliseconds the verdict may be kept, counted from when the request was sent: until
     /// then no revocation is acknowledged that is missing from it. Never more than the request asked
@@ -47,15 +47,8 @@ fn whole_milliseconds(duration: Duration) -> u64 {
 
 /// Verdicts on several keys.
 #[derive(Serialize, ToSchema)]
-#[schema(as = VerifyApiKeysResponse)]
+#[schema(as = VerdictList)]
 pub(crate) struct VerificationsView<'a> {
     /// One for each key, in the order in which they were given.
     pub(crate) results: Vec<VerificationView<'a>>,
 }
-
-closed_set!(
-    RejectionCode,
-    "RejectionCode",
-    "Why a key is not good for what is required.",
-    Rejection::ALL.into_iter().map(Rejection::as_str)
-);

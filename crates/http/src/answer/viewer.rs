@@ -2,14 +2,14 @@
 
 use capykeys_domain::{
     model::{ExternalOrganizationId, OrganizationId, Role, UserId},
-    usecases::{AuthSource, Principal, Viewer},
+    usecases::{Principal, Viewer},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
     organization::OrganizationView,
-    shown::{ScopeName, Scopes, Shown, closed_set},
+    shown::{Scopes, Shown},
 };
 
 /// The caller and its organization.
@@ -43,12 +43,11 @@ impl<'a> From<&'a Viewer> for ViewerResponse<'a> {
 }))]
 pub(crate) struct PrincipalView<'a> {
     /// How it signed in.
-    #[schema(value_type = AuthSourceName)]
     auth_source: &'static str,
     /// Whether it operates the platform; false for both kinds of caller.
     is_admin: bool,
     /// What it may be used for.
-    #[schema(value_type = Vec<ScopeName>)]
+    #[schema(value_type = Vec<String>)]
     scopes: Scopes<'a>,
     /// The id of its organization.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,10 +88,3 @@ impl<'a> From<&'a Principal> for PrincipalView<'a> {
         }
     }
 }
-
-closed_set!(
-    AuthSourceName,
-    "AuthSource",
-    "How a caller signed in.",
-    AuthSource::ALL.into_iter().map(AuthSource::as_str)
-);

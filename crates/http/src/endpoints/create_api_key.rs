@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, http::StatusCode};
 
 use crate::{
-    answer::{self, CreateApiKeyResponse, errors::CreationErrors},
+    answer::{self, CreatedApiKey, errors::CreationErrors},
     error::ApiError,
     request::{
         call::Call,
@@ -25,7 +25,7 @@ pub(crate) struct Operation;
     ),
     request_body(content = CreateApiKeyRequest, description = "What the key is to be. At most 64 KiB.", content_type = "application/json"),
     responses(
-        (status = 201, description = "The key and its secret.", body = CreateApiKeyResponse<'_>, links(
+        (status = 201, description = "The key and its secret.", body = CreatedApiKey<'_>, links(
             ("revokeApiKey" = (
                 operation_id = "revokeApiKey", description = "Revokes the key.",
                 parameters(("orgID" = "$request.path.orgID"), ("keyID" = "$response.body#/api_key/id")),
@@ -41,5 +41,5 @@ pub(crate) async fn create_api_key(mut call: Call) -> Result<HttpResponse, ApiEr
     let environment = call.exchange.environment();
     let spec = key_spec(&body, environment.format(), environment.scopes(), environment.now())?;
     let created = call.management()?.create_key(&permit, spec, &call.exchange.context).await?;
-    answer::json(StatusCode::CREATED, &CreateApiKeyResponse::new(&created, environment.now()))
+    answer::json(StatusCode::CREATED, &CreatedApiKey::new(&created, environment.now()))
 }

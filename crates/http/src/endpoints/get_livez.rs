@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, http::StatusCode};
 
 use crate::{
-    answer::{self, HealthResponse, errors::PublicErrors},
+    answer::{self, Health, errors::PublicErrors},
     error::ApiError,
 };
 
@@ -15,10 +15,10 @@ pub(crate) struct Operation;
 #[utoipa::path(
     get, path = "/livez", impl_for = Operation, operation_id = "getLivez", tag = "health",
     responses(
-        (status = 200, description = "It is.", body = HealthResponse, example = json!({"status": "ok"})),
+        (status = 200, description = "It is.", body = Health, example = json!({"status": "ok"})),
         PublicErrors,
     ),
 )]
 pub(crate) async fn get_livez() -> Result<HttpResponse, ApiError> {
-    answer::json(StatusCode::OK, &HealthResponse { status: "ok" })
+    answer::json(StatusCode::OK, &Health { status: "ok" })
 }

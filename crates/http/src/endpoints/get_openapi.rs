@@ -7,6 +7,8 @@ use crate::{answer::errors::CountedErrors, request::call::Call};
 pub(crate) struct Operation;
 
 /// This document
+///
+/// With the scopes that this service has.
 #[utoipa::path(
     get, path = "/v1/openapi.json", impl_for = Operation, operation_id = "getOpenApi", tag = "meta",
     responses(

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, http::StatusCode};
 
 use crate::{
-    answer::{self, OrganizationResponse, errors::OwnOrganizationErrors},
+    answer::{self, OrganizationEnvelope, errors::OwnOrganizationErrors},
     error::ApiError,
     request::call::Call,
 };
@@ -20,7 +20,7 @@ pub(crate) struct Operation;
         ("orgID" = String, Path, description = "The id of the organization.", example = "org_01h455vb4pex5vsknk084sn02q"),
     ),
     responses(
-        (status = 200, description = "The organization.", body = OrganizationResponse<'_>),
+        (status = 200, description = "The organization.", body = OrganizationEnvelope<'_>),
         OwnOrganizationErrors,
     ),
     security(("bearerAuth" = []), ("apiKeyHeader" = [])),
@@ -28,5 +28,5 @@ pub(crate) struct Operation;
 pub(crate) async fn get_organization(call: Call) -> Result<HttpResponse, ApiError> {
     let permit = call.permit().await?;
     let organization = call.management()?.organization(&permit).await?;
-    answer::json(StatusCode::OK, &OrganizationResponse::from(&organization))
+    answer::json(StatusCode::OK, &OrganizationEnvelope::from(&organization))
 }

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, http::StatusCode};
 
 use crate::{
-    answer::{self, HealthResponse, errors::PublicErrors},
+    answer::{self, Health, errors::PublicErrors},
     error::ApiError,
     request::call::Call,
 };
@@ -16,7 +16,7 @@ pub(crate) struct Operation;
 #[utoipa::path(
     get, path = "/readyz", impl_for = Operation, operation_id = "getReadyz", tag = "health",
     responses(
-        (status = 200, description = "It is.", body = HealthResponse, example = json!({"status": "ready"})),
+        (status = 200, description = "It is.", body = Health, example = json!({"status": "ready"})),
         PublicErrors,
     ),
 )]
@@ -25,5 +25,5 @@ pub(crate) async fn get_readyz(call: Call) -> Result<HttpResponse, ApiError> {
         return Err(ApiError::Draining);
     }
     call.exchange.verdicts().ready().await?;
-    answer::json(StatusCode::OK, &HealthResponse { status: "ready" })
+    answer::json(StatusCode::OK, &Health { status: "ready" })
 }

@@ -13,7 +13,7 @@ use capykeys_domain::{
 use futures_util::{Stream, stream};
 
 use crate::{
-    answer::{self, ListApiKeysResponse, errors::OrganizationErrors},
+    answer::{self, ApiKeyList, errors::OrganizationErrors},
     error::ApiError,
     exchange::Exchange,
     request::{call::Call, page::Page},
@@ -33,7 +33,7 @@ pub(crate) struct Operation;
         ("cursor" = Option<String>, Query, description = "The id of the last key of the page before. Empty, it counts as left out.", pattern = "^(key_[0-7][0-9a-hjkmnp-tv-z]{25})?$", nullable = false),
     ),
     responses(
-        (status = 200, description = "The keys.", body = ListApiKeysResponse<'_>, headers(
+        (status = 200, description = "The keys.", body = ApiKeyList<'_>, headers(
             ("Link" = String, description = "The next page, with `rel=\"next\"`: a query, to be resolved against the address that was asked. Only where `limit` was given and there is a next page."),
         )),
         OrganizationErrors,

@@ -47,6 +47,7 @@ pub(crate) fn cluster() -> Vec<Endpoint> {
         Endpoint::of(verify_api_key::Operation, verify_api_key::verify_api_key),
         Endpoint::of(verify_api_keys::Operation, verify_api_keys::verify_api_keys),
         Endpoint::undocumented("/metrics", get, web::to(get_metrics::get_metrics)),
+        Endpoint::of(get_openapi::Operation, get_openapi::get_openapi),
         // Behind the others: they are tried in their order, and this one is a pattern.
         Endpoint::undocumented("/authorize/ext-authz{path:.*}", any(), web::to(authorize::ext_authz)),
     ]

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, http::StatusCode};
 
 use crate::{
-    answer::{self, RevokeApiKeyResponse, errors::OrganizationErrors},
+    answer::{self, RevokedApiKey, errors::OrganizationErrors},
     error::ApiError,
     request::call::Call,
 };
@@ -21,7 +21,7 @@ pub(crate) struct Operation;
         ("keyID" = String, Path, description = "The id of the key.", example = "key_01h455vb4pex5vsknk084sn02q"),
     ),
     responses(
-        (status = 200, description = "The key is revoked.", body = RevokeApiKeyResponse, example = json!({"revoked": true})),
+        (status = 200, description = "The key is revoked.", body = RevokedApiKey, example = json!({"revoked": true})),
         OrganizationErrors,
     ),
     security(("bearerAuth" = []), ("apiKeyHeader" = [])),
@@ -30,5 +30,5 @@ pub(crate) async fn revoke_api_key(call: Call) -> Result<HttpResponse, ApiError>
     let permit = call.permit().await?;
     // Whether it was this call or an earlier one is the same to the caller.
     let _ = call.management()?.revoke_key(&permit, &call.exchange.context).await?;
-    answer::json(StatusCode::OK, &RevokeApiKeyResponse { revoked: true })
+    answer::json(StatusCode::OK, &RevokedApiKey { revoked: true })
 }

@@ -1,16 +1,17 @@
 //! Putting the document together.
 
 use capykeys_domain::model::ScopeCatalogue;
+use serde_json::Value;
 use utoipa::{
     OpenApi,
     openapi::{
-        OpenApi as Document, RefOr, Response, Server,
+        OpenApi as Document, RefOr, Response,
         path::{Operation, PathItem},
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
 
-use super::refine;
+use super::{older, refine};
 use crate::{
     answer::{
         ErrorResponse,
@@ -18,7 +19,6 @@ use crate::{
     },
     base_path::BasePath,
     endpoints,
-    routing::Endpoint,
 };
 
 #[derive(OpenApi)]
@@ -34,7 +34,6 @@ use crate::{
         (name = "viewer", description = "The caller."),
         (name = "organizations", description = "Organizations, which own API keys."),
         (name = "api-keys", description = "The API keys of an organization."),
-        (name = "verification", description = "Verdicts on keys, for the cluster: on the internal listener alone."),
         (name = "health", description = "For load balancers and orchestrators."),
         (name = "meta", description = "About this API."),
     ),
@@ -42,49 +41,90 @@ use crate::{
 )]
 struct ApiDocument;
 
-/// The OpenAPI 3.1 document, pretty-printed, with a final newline: what is committed and what
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "capykeys, internal",
+        description = "Verifies API keys, for the cluster: on the internal listener alone.",
+        contact(name = "capykeys"),
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    servers((url = "/", description = "Where this document was served from.")),
+    tags(
+        (name = "verification", description = "Verdicts on keys."),
+        (name = "health", description = "For load balancers and orchestrators."),
+        (name = "meta", description = "About this API."),
+    ),
+    components(schemas(ErrorResponse)),
+)]
+struct InternalDocument;
+
+/// Whom a document is for: each listener has one. In one document for both, clients sent a user's key where the
+/// cluster's token belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Who manages keys.
+    Public,
+    /// The cluster, which asks for verdicts.
+    Internal,
+}
+
+/// Which version of OpenAPI a document is written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// 3.1, which the service serves.
+    #[default]
+    V3_1,
+    /// 3.0, for generators that read no newer one.
+    V3_0,
+}
+
+/// The OpenAPI document, pretty-printed, with a final newline: what is committed and what
 /// `/v1/openapi.json` serves, where neither scopes nor a path are configured.
 #[must_use]
-pub fn openapi_json() -> String {
-    openapi_json_of(&BasePath::default(), &ScopeCatalogue::default())
+pub fn openapi_json(audience: Audience, dialect: Dialect) -> String {
+    let document = document(audience, &BasePath::default(), &ScopeCatalogue::default());
+    let document = match dialect {
+        Dialect::V3_1 => document,
+        Dialect::V3_0 => older::rendition(document),
+    };
+    format!("{document:#}\n")
 }
 
 /// The same of an API that is served below a path, with the scopes that there are.
-pub(crate) fn openapi_json_of(base: &BasePath, catalogue: &ScopeCatalogue) -> String {
-    let mut document = ApiDocument::openapi();
-    describe(endpoints::api().into_iter().chain(endpoints::health()), &mut document);
-    let mut cluster = Document::default();
-    describe(endpoints::cluster(), &mut cluster);
-    for operation in cluster.paths.paths.values_mut().flat_map(operations) {
-        operation.servers = Some(vec![internal_listener()]);
+pub(crate) fn openapi_json_of(audience: Audience, base: &BasePath, catalogue: &ScopeCatalogue) -> String {
+    format!("{:#}\n", document(audience, base, catalogue))
+}
+
+fn document(audience: Audience, base: &BasePath, catalogue: &ScopeCatalogue) -> Value {
+    let (mut document, endpoints) = match audience {
+        Audience::Public => (ApiDocument::openapi(), endpoints::api()),
+        Audience::Internal => (InternalDocument::openapi(), endpoints::cluster()),
+    };
+    for endpoint in endpoints.into_iter().chain(endpoints::health()) {
+        (endpoint.describe)(&mut document);
     }
-    document.merge(cluster);
-    share_parts(&mut document);
+    share_parts(&mut document, audience);
     let mut document = serde_json::to_value(document).unwrap_or_default();
     refine::refine(&mut document, catalogue);
     if !base.as_str().is_empty() {
         document["servers"][0]["url"] = base.as_str().into();
     }
-    format!("{document:#}\n")
-}
-
-fn describe(endpoints: impl IntoIterator<Item = Endpoint>, document: &mut Document) {
-    endpoints.into_iter().for_each(|endpoint| (endpoint.describe)(document));
-}
-
-/// A relative address would be that of the listener for everybody.
-fn internal_listener() -> Server {
-    let mut server = Server::new("http://127.0.0.1:8081");
-    server.description = Some("The internal listener, for the cluster alone.".to_owned());
-    server
+    document
 }
 
 /// Adds what all operations share.
-fn share_parts(document: &mut Document) {
+fn share_parts(document: &mut Document, audience: Audience) {
     let components = document.components.get_or_insert_default();
-    components.add_security_scheme("bearerAuth", SecurityScheme::Http(bearer()));
-    components.add_security_scheme("apiKeyHeader", SecurityScheme::ApiKey(ApiKey::Header(api_key())));
-    components.add_security_scheme("clusterToken", SecurityScheme::Http(cluster_token()));
+    match audience {
+        Audience::Public => {
+            components.add_security_scheme("bearerAuth", SecurityScheme::Http(bearer()));
+            components.add_security_scheme("apiKeyHeader", SecurityScheme::ApiKey(ApiKey::Header(api_key())));
+        }
+        Audience::Internal => {
+            components.add_security_scheme("clusterToken", SecurityScheme::Http(cluster_token()));
+        }
+    }
     components.responses.extend(errors::all());
     let operations = document.paths.paths.values_mut().flat_map(operations);
     let inline = operations.flat_map(|operation| {

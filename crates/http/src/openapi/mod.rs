@@ -1,7 +1,8 @@
 //! The OpenAPI document, generated from the endpoints.
 
 mod document;
+mod older;
 mod refine;
 
-pub use document::openapi_json;
 pub(crate) use document::openapi_json_of;
+pub use document::{Audience, Dialect, openapi_json};

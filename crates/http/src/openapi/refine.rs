@@ -1,24 +1,79 @@
 //! What the derive macros cannot express.
 
-use capykeys_domain::model::{Scope, ScopeCatalogue};
-use serde_json::{Value, json};
+use capykeys_domain::{
+    model::{KeySource, Scope, ScopeCatalogue},
+    policy::Rejection,
+    usecases::AuthSource,
+};
+use serde_json::{Map, Value, json};
 
 /// Completes the document of a service with these scopes.
 pub(super) fn refine(document: &mut Value, catalogue: &ScopeCatalogue) {
-    let schemas = &mut document["components"]["schemas"];
-    add_project_rule(&mut schemas["CreateApiKeyRequest"], catalogue);
-    list_scopes(&mut schemas["Scope"], catalogue);
-    for name in ["ApiKey", "CreateApiKeyRequest", "Principal", "VerifyApiKeyRequest"] {
-        name_scopes_that_there_are(&mut schemas[name]["example"]["scopes"], catalogue);
+    if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
+        for (name, schema) in &mut *schemas {
+            complete(name, schema, catalogue);
+        }
+        add_examples(schemas);
     }
-    // Generated clients do not print it then.
-    schemas["CreateApiKeyResponse"]["properties"]["plaintext_api_key"]["format"] = json!("password");
-    describe_organization(&mut schemas["Viewer"]["properties"]["organization"]);
-    add_examples(schemas);
-    let responses = &mut document["components"]["responses"];
-    for name in ["ServiceUnavailable", "TooManyRequests"] {
-        let seconds = json!({ "type": "integer", "format": "int32", "minimum": 0 });
-        responses[name]["headers"]["Retry-After"]["schema"] = seconds;
+    for response in ["ServiceUnavailable", "TooManyRequests"] {
+        if let Some(header) =
+            document.pointer_mut(&format!("/components/responses/{response}/headers/Retry-After"))
+        {
+            header["schema"] = json!({ "type": "integer", "format": "int32", "minimum": 0 });
+        }
+    }
+    drop_unused(document, "responses");
+    drop_unused(document, "schemas");
+}
+
+fn complete(name: &str, schema: &mut Value, catalogue: &ScopeCatalogue) {
+    if let Some(scopes) = schema.pointer_mut("/example/scopes") {
+        name_scopes_that_there_are(scopes, catalogue);
+    }
+    match name {
+        "Scope" => return list_scopes(schema, catalogue),
+        "CreateApiKeyRequest" => return add_project_rule(schema, catalogue),
+        _ => {}
+    }
+    let Some(properties) = schema.get_mut("properties") else { return };
+    match name {
+        "ApiKey" => {
+            grow(&mut properties["source"], KeySource::ALL.iter().map(KeySource::as_str));
+            grow(&mut properties["scopes"]["items"], names(catalogue));
+        }
+        "Principal" => {
+            grow(&mut properties["auth_source"], AuthSource::ALL.into_iter().map(AuthSource::as_str));
+            grow(&mut properties["scopes"]["items"], names(catalogue));
+        }
+        "Verdict" => grow(&mut properties["code"], Rejection::ALL.into_iter().map(Rejection::as_str)),
+        "CreatedApiKey" => mark_secret(&mut properties["plaintext_api_key"]),
+        "VerifyApiKeyRequest" => mark_secret(&mut properties["api_key"]),
+        "Viewer" => describe_organization(&mut properties["organization"]),
+        _ => {}
+    }
+}
+
+/// For tools that look at traffic. It has no `format: password`: a client in Python has a type for that, which its
+/// next call does not take.
+fn mark_secret(text: &mut Value) {
+    text["x-sensitive"] = true.into();
+}
+
+/// In an answer a set of strings grows: a client that was generated before must read what it does not know, and
+/// with `enum` most of them refuse the whole answer. The convention is Zalando's (rule 112 of its guidelines).
+fn grow<'a>(text: &mut Value, known: impl Iterator<Item = &'a str>) {
+    text["x-extensible-enum"] = known.collect();
+}
+
+fn names(catalogue: &ScopeCatalogue) -> impl Iterator<Item = &str> {
+    catalogue.definitions().iter().map(|one| one.scope.as_str())
+}
+
+/// Linters warn of a component that nobody refers to.
+fn drop_unused(document: &mut Value, kind: &str) {
+    let text = document.to_string();
+    if let Some(components) = document["components"][kind].as_object_mut() {
+        components.retain(|name, _| text.contains(&format!("\"#/components/{kind}/{name}\"")));
     }
 }
 
@@ -34,7 +89,7 @@ fn add_project_rule(request: &mut Value, catalogue: &ScopeCatalogue) {
         description.as_str().unwrap_or_default(),
         named.join(" nor ")
     ));
-    request["if"] = json!({ "required": ["project_id"], "properties": { "project_id": true } });
+    request["if"] = json!({ "required": ["project_id"] });
     request["then"] =
         json!({ "properties": { "scopes": { "items": { "not": { "enum": beyond_a_project } } } } });
 }
@@ -53,7 +108,7 @@ fn list_scopes(schema: &mut Value, catalogue: &ScopeCatalogue) {
         }
         constants.push(name);
     }
-    schema["enum"] = catalogue.definitions().iter().map(|one| one.scope.as_str()).collect();
+    schema["enum"] = names(catalogue).collect();
     schema["x-enum-varnames"] = json!(constants);
     schema["x-enum-descriptions"] =
         catalogue.definitions().iter().map(|one| one.description.as_str()).collect();
@@ -79,16 +134,24 @@ fn describe_organization(organization: &mut Value) {
 }
 
 /// Examples that are put together from those of the parts.
-fn add_examples(schemas: &mut Value) {
-    let of = |name: &str| schemas[name]["example"].clone();
+fn add_examples(schemas: &mut Map<String, Value>) {
+    let of = |name: &str| schemas.get(name).map(|schema| schema["example"].clone()).unwrap_or_default();
     let (key, organization, principal) = (of("ApiKey"), of("Organization"), of("Principal"));
     let plaintext = format!("{}{}", key["key_prefix"].as_str().unwrap_or_default(), "0".repeat(34));
-    schemas["ListApiKeysResponse"]["example"] = json!({ "api_keys": [key] });
-    schemas["CreateApiKeyResponse"]["example"] = json!({ "api_key": key, "plaintext_api_key": plaintext });
     let good = json!({ "valid": true, "api_key": key, "max_age_ms": 420 });
     let bad = json!({ "valid": false, "code": "revoked", "max_age_ms": 420 });
-    schemas["VerifyApiKeyResponse"]["example"] = good.clone();
-    schemas["VerifyApiKeysResponse"]["example"] = json!({ "results": [good, bad] });
-    schemas["OrganizationResponse"]["example"] = json!({ "organization": organization });
-    schemas["Viewer"]["example"] = json!({ "organization": organization, "principal": principal });
+    let examples = [
+        ("ApiKeyList", json!({ "api_keys": [key] })),
+        ("CreatedApiKey", json!({ "api_key": key, "plaintext_api_key": plaintext })),
+        ("Verdict", good.clone()),
+        ("VerdictList", json!({ "results": [good, bad] })),
+        ("VerifyApiKeysRequest", json!({ "verifications": [of("VerifyApiKeyRequest")] })),
+        ("OrganizationEnvelope", json!({ "organization": organization })),
+        ("Viewer", json!({ "organization": organization, "principal": principal })),
+    ];
+    for (name, example) in examples {
+        if let Some(schema) = schemas.get_mut(name) {
+            schema["example"] = example;
+        }
+    }
 }

@@ -34,7 +34,6 @@ pub(crate) const MAX_BATCH: usize = 100;
 }))]
 pub(crate) struct VerifyApiKeyRequest {
     /// The plaintext of the key, as it was presented. A text that is no key is `not_found`.
-    #[schema(format = Password)]
     api_key: String,
     /// The scopes that the key must grant, all of them; none where it is left out or empty.
     #[serde(default, deserialize_with = "present")]

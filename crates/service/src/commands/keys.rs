@@ -4,7 +4,7 @@ use capykeys_domain::{
     model::{ApiKey, KeyId, Organization, OrganizationId},
     policy::Permit,
 };
-use capykeys_http::{ApiKeyView, CreateApiKeyResponse, RevokeApiKeyResponse};
+use capykeys_http::{ApiKeyView, CreatedApiKey, RevokedApiKey};
 use futures_util::TryStreamExt;
 use serde_json::json;
 
@@ -23,7 +23,7 @@ async fn create(app: &App, command: cli::CreateKey) -> Result<(), Error> {
     let permit = Permit::operator_creates_key(&organization(app, command.organization).await?);
     let spec = command.spec(&app.environment)?;
     let created = app.management.create_key(&permit, spec, &command_context()?).await?;
-    output::json(&CreateApiKeyResponse::new(&created, app.environment.now()))
+    output::json(&CreatedApiKey::new(&created, app.environment.now()))
 }
 
 async fn list(app: &App, organization_id: OrganizationId) -> Result<(), Error> {
@@ -38,7 +38,7 @@ async fn list(app: &App, organization_id: OrganizationId) -> Result<(), Error> {
 async fn revoke(app: &App, organization_id: OrganizationId, key: KeyId) -> Result<(), Error> {
     let permit = Permit::operator_revokes_key(&organization(app, organization_id).await?, key);
     let _ = app.management.revoke_key(&permit, &command_context()?).await?;
-    output::json(&RevokeApiKeyResponse { revoked: true })
+    output::json(&RevokedApiKey { revoked: true })
 }
 
 async fn organization(app: &App, id: OrganizationId) -> Result<Organization, Error> {

@@ -46,8 +46,8 @@ const SILENCE: Duration = Duration::from_secs(2);
 /// Does what the command line says, on one of these kinds of stores or of our own.
 pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error> {
     // It needs no configuration.
-    if matches!(arguments.command, Command::Openapi) {
-        return output::text(&capykeys_http::openapi_json());
+    if let Command::Openapi(wanted) = &arguments.command {
+        return output::text(&wanted.document());
     }
     if let Command::Config(command) = &arguments.command
         && let Some(printed) = config::reference(command, kinds)
@@ -90,7 +90,7 @@ pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error
             }
             Command::Config(_) => config::run(config, backend),
             Command::Health(command) => health::run(config, command).await,
-            Command::Openapi | Command::Rules(_) => Ok(()),
+            Command::Openapi(_) | Command::Rules(_) => Ok(()),
         }
     });
     // What is left belongs to nobody, and does not hold up the end.
