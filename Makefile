@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run build test reference outside mutants upgrades adapter-tests template tour soak bench ci ci-full fmt lint openapi openapi-lint postgres schemathesis clerk-differential oidc-provider deny kubernetes kubernetes-lint image package sbom
+.PHONY: help run demo build postgres test outside mutants adapter-tests tour template upgrades fmt lint openapi openapi-lint reference schemathesis clerk-differential oidc-provider soak bench kubernetes-lint kubernetes image package sbom ci ci-full deny
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -14,6 +14,12 @@ help: ## Show what there is
 
 run: ## Build and serve on the embedded store (./capykeys-data)
 	cargo run --release --locked --bin capykeys -- serve
+
+demo: ## All of it on this machine, under load: PostgreSQL, two servers, a gateway, Prometheus (DEMO_SECONDS ends it)
+	cargo build --locked --bin capykeys
+	@CAPYKEYS_TEST_PGBIN="$$(scripts/postgres)" CAPYKEYS_TEST_GATEWAYS="$$(scripts/gateways envoy)" \
+		CAPYKEYS_TEST_PROMTOOL="$$(scripts/promtool)" \
+		cargo run --locked --package capykeys-tests --example demo
 
 build: ## Build the binary that the end-to-end tests run
 	cargo build --locked --bin capykeys
@@ -71,7 +77,7 @@ openapi: build ## Write the OpenAPI documents
 openapi-lint: ## Check the OpenAPI documents as linters recommend
 	scripts/openapi-lint
 
-reference: ## Write the example of a configuration, and the table of settings in docs/operations.md
+reference: ## Write the example of a configuration, and the table of settings in docs/configuration.md
 	CAPYKEYS_WRITE_REFERENCE=1 cargo test --locked --quiet --package capykeys-service --lib reference
 
 schemathesis: build ## Test a running service against its own document
