@@ -190,7 +190,10 @@ fn render(gateway: &Gateway, place: &Place<'_>) {
     let source = Path::new(CONFIGURATIONS).join(gateway.name);
     let mut unused: Vec<_> = replacements.iter().map(|(from, _)| *from).collect();
     for file in gateway.files {
-        let mut text = fs::read_to_string(source.join(file)).expect("a configuration");
+        // Not every gateway has a folder of its own there.
+        let beside = file.strip_prefix("../").map(|beside| Path::new(CONFIGURATIONS).join(beside));
+        let mut text =
+            fs::read_to_string(beside.unwrap_or_else(|| source.join(file))).expect("a configuration");
         for (from, to) in &replacements {
             if text.contains(from) {
                 unused.retain(|other| other != from);

@@ -6,6 +6,7 @@ pub(crate) mod envoy_gateway;
 pub(crate) mod envoy_grpc;
 pub(crate) mod haproxy;
 pub(crate) mod nginx;
+pub(crate) mod nginx_gateway_fabric;
 pub(crate) mod traefik;
 pub(crate) mod traefik_kubernetes;
 

@@ -58,7 +58,7 @@ custom_resources_are_accepted() {
         -f "$(of prometheus-operator)/example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml" \
         -f "$(of prometheus-operator)/example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml" \
         -f "$(of external-secrets)/config/crds/bases/external-secrets.io_externalsecrets.yaml" \
-        -f "$(of cert-manager)/deploy/crds/cert-manager.io_certificates.yaml" -f "$(of cert-manager)/deploy/crds/cert-manager.io_issuers.yaml" >/dev/null
+        -f tests/kubernetes/definitions -f "$(of cert-manager)/deploy/crds/cert-manager.io_certificates.yaml" -f "$(of cert-manager)/deploy/crds/cert-manager.io_issuers.yaml" >/dev/null
     kubectl wait --for=condition=Established customresourcedefinition --all --timeout=30s >/dev/null
     for namespace in example istio-ingress envoy-gateway-system; do
         kubectl create namespace $namespace >/dev/null
