@@ -117,9 +117,9 @@ package: ## Make the Debian package, and take it through its life in a bare Debi
 sbom: ## Write target/capykeys.cdx.json, what the program is made of (CycloneDX)
 	scripts/sbom
 
-ci: lint openapi-lint test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint ## What every change must pass
+ci: lint openapi-lint deny test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint ## What every change must pass
 
-ci-full: ci deny mutants template kubernetes image package sbom ## The same at full length
+ci-full: ci mutants template kubernetes image package sbom ## The same at full length
 	scripts/schemathesis 2000
 	cargo test --locked --release --package capykeys-cache --lib exhaustive -- --include-ignored --nocapture
 	CAPYKEYS_TEST_KILL_ROUNDS=200 CAPYKEYS_TEST_FAULT_SECONDS=10 $(TEST_PROGRAMS) \
@@ -128,6 +128,5 @@ ci-full: ci deny mutants template kubernetes image package sbom ## The same at f
 		cargo test --locked --package capykeys-tests --test promise -- --ignored patroni
 	scripts/bare-root
 
-deny: ## Check licences and sources of all dependencies
-	cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
-	cargo deny --offline check bans licenses sources
+deny: ## Check weaknesses, licences and sources of all dependencies
+	@scripts/deny

@@ -41,7 +41,7 @@ macro_rules! tests {
 }
 
 on_every_gateway! {
-    [nginx, envoy, envoy_grpc, traefik, caddy, haproxy] [envoy_gateway, traefik_kubernetes] {
+    [nginx, envoy, envoy_grpc, traefik, caddy, haproxy] [envoy_gateway, nginx_gateway_fabric, traefik_kubernetes] {
         access:
             a_key_of_the_project_passes,
             a_key_of_the_organization_passes,

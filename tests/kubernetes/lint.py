@@ -3,6 +3,7 @@ renderings are the same objects.
 
     lint.py validate MODULES FILE…     MODULES: what `scripts/kubernetes modules` prints
     lint.py compare CHART KUSTOMIZE
+    lint.py upgrade RELEASED NEXT      whether the API server takes NEXT where RELEASED is, and nothing is left behind
 """
 
 import json
@@ -173,9 +174,58 @@ def differences(one, other, path=""):
     return [] if one == other else [f"{path}: {one!r} in the chart, {other!r} with kustomize"]
 
 
+# What the API server never changes in an object of the kind that is there.
+IMMUTABLE = {
+    "Deployment": ("spec.selector",),
+    "Job": ("spec.template", "spec.selector", "spec.completions", "spec.completionMode"),
+    "Service": ("spec.clusterIP",),
+    "PersistentVolumeClaim": ("spec.accessModes", "spec.storageClassName", "spec.selector", "spec.volumeMode"),
+    "RoleBinding": ("roleRef",),
+    "ClusterRoleBinding": ("roleRef",),
+    "Secret": ("type",),
+}
+# Of a StatefulSet it is all but these.
+MUTABLE = {"minReadySeconds", "ordinals", "persistentVolumeClaimRetentionPolicy", "replicas", "revisionHistoryLimit",
+           "template", "updateStrategy"}
+# With a name for each content or release: those before stay for servers that still use them.
+KEPT = ("ConfigMap", "Job")
+
+
+def at(document, path):
+    for key in path.split("."):
+        document = (document or {}).get(key)
+    return document
+
+
+def upgrade(released, following):
+    def by_name(file):
+        read = documents(pathlib.Path(file).read_text())
+        # Helm takes these away before it makes them anew.
+        return {(one["kind"], one["metadata"]["name"]): one for one in read
+                if "helm.sh/hook" not in one["metadata"].get("annotations", {})}
+
+    old, new, faults = by_name(released), by_name(following), []
+    for (kind, name), before in old.items():
+        after = new.get((kind, name))
+        if after is None:
+            if kind not in KEPT:
+                faults.append(f"{kind} {name} is left behind")
+            continue
+        fields = IMMUTABLE.get(kind, ())
+        if kind == "StatefulSet":
+            fields = [f"spec.{key}" for key in sorted((before["spec"].keys() | after["spec"].keys()) - MUTABLE)]
+        elif kind == "ConfigMap" and before.get("immutable"):
+            fields = ("data", "immutable")
+        faults += [f"{kind} {name}: {field} can never be changed" for field in fields if at(before, field) != at(after, field)]
+    print(f"{len(old)} objects are there, {len(faults)} stand in the way")
+    return faults
+
+
 def main(command, *arguments):
     if command == "validate":
         faults = validate(arguments[0], arguments[1:])
+    elif command == "upgrade":
+        faults = upgrade(*arguments)
     else:
         faults = differences(*map(objects, arguments))
         print(f"compared {len(objects(arguments[0]))} objects, {len(faults)} differences")

@@ -27,6 +27,7 @@ mod migrate;
 mod organizations;
 mod peppers;
 mod pool;
+mod probe;
 mod registry;
 mod rows;
 mod schema;

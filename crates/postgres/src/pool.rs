@@ -23,7 +23,7 @@ use crate::{
     connector::{Connection, Connector},
     failure::Failure,
     line::Line,
-    measures,
+    measures, probe,
     schema::SchemaError,
     settings::PostgresSettings,
     settings_error::SettingsError,
@@ -235,9 +235,22 @@ impl Pool {
     /// Checks the schema on a connection beside the pool, which would not open one to a database
     /// with another schema.
     pub(crate) async fn check_schema(&self) -> Result<(), SchemaError> {
+        self.beside_it(|connector| async move { connector.check_schema().await }).await
+    }
+
+    /// Whether two sessions were seen to exclude each other, on connections beside the pool.
+    pub(crate) async fn check_exclusion(&self) -> Result<bool, SchemaError> {
+        self.beside_it(|connector| async move { probe::exclusion(&connector).await }).await
+    }
+
+    async fn beside_it<T, C>(&self, check: impl FnOnce(Connector) -> C) -> Result<T, SchemaError>
+    where
+        T: Send + 'static,
+        C: Future<Output = Result<T, SchemaError>> + Send + 'static,
+    {
         let connector =
             Connector::new(&self.settings).map_err(|error| Unavailable::new("postgres", error))?;
-        let checked = self.runtime.spawn(async move { connector.check_schema().await }).await;
+        let checked = self.runtime.spawn(check(connector)).await;
         checked.unwrap_or_else(|_| Err(Failure::Connection("no runtime".to_owned()).during("connect").into()))
     }
 }

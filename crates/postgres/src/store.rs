@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -28,6 +31,8 @@ use crate::{
 pub struct PostgresStore {
     pub(crate) pool: Pool,
     pub(crate) gaps: Arc<Mutex<Gaps>>,
+    /// Whether two sessions were seen to exclude each other. All stores of a server know it.
+    excludes: Arc<AtomicBool>,
 }
 
 impl PostgresStore {
@@ -39,7 +44,7 @@ impl PostgresStore {
     /// # Errors
     /// [`SettingsError`] where the settings cannot be used.
     pub fn new(settings: &PostgresSettings, runtime: Handle) -> Result<Self, SettingsError> {
-        Ok(Self { pool: Pool::new(settings, runtime)?, gaps: Arc::default() })
+        Ok(Self { pool: Pool::new(settings, runtime)?, gaps: Arc::default(), excludes: Arc::default() })
     }
 
     /// Other connections to the same database. Neither store believes a server that is behind what
@@ -49,7 +54,8 @@ impl PostgresStore {
     /// # Errors
     /// [`SettingsError`] where the settings cannot be used.
     pub fn beside(&self, settings: &PostgresSettings, runtime: Handle) -> Result<Self, SettingsError> {
-        Ok(Self { pool: self.pool.beside(settings, runtime)?, gaps: Arc::default() })
+        let excludes = Arc::clone(&self.excludes);
+        Ok(Self { pool: self.pool.beside(settings, runtime)?, gaps: Arc::default(), excludes })
     }
 
     /// The same connections, for operations that may take so long.
@@ -71,10 +77,19 @@ impl PostgresStore {
     pub async fn check_schema(&self) -> Result<(), SchemaError> {
         self.pool.check_schema().await?;
         // Not at every connection: it costs some milliseconds, and many may be opened at once.
-        schema::judge(self.pool.rows(&fitness::SERVED, &Values::default()).await)?;
+        self.check_fitness().await?;
         let off: String = self.pool.run(&fitness::RISKS, Values::default(), rows::value).await?;
         if !off.is_empty() {
             tracing::warn!(off, "PostgreSQL may lose what it has acknowledged");
+        }
+        Ok(())
+    }
+
+    /// Where the database was away at the start, it is tried later whether two sessions exclude each other.
+    async fn check_fitness(&self) -> Result<(), SchemaError> {
+        schema::judge(self.pool.rows(&fitness::SERVED, &Values::default()).await)?;
+        if !self.excludes.load(Ordering::Relaxed) && self.pool.check_exclusion().await? {
+            self.excludes.store(true, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -89,7 +104,7 @@ impl fmt::Debug for PostgresStore {
 #[async_trait]
 impl Readiness for PostgresStore {
     async fn check_readiness(&self) -> Result<(), Unavailable> {
-        match schema::judge(self.pool.rows(&fitness::SERVED, &Values::default()).await) {
+        match self.check_fitness().await {
             Ok(()) => Ok(()),
             Err(SchemaError::Unavailable(unavailable)) => Err(unavailable),
             Err(error) => Err(Unavailable::new("postgres", error)),

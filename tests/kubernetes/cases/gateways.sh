@@ -8,7 +8,7 @@ gateways_decide_as_they_do_elsewhere() {
     ln -sf "$KUBECONFIG" target/kubernetes/kubeconfig
     gateways=$(
         scripts/gateways
-        for name in envoy-gateway traefik-kubernetes; do echo "$name=$root/tests/kubernetes/stand/$name"; done
+        for name in envoy-gateway nginx-gateway-fabric traefik-kubernetes; do echo "$name=$root/tests/kubernetes/stand/$name"; done
     )
     CAPYKEYS_TEST_GATEWAYS=$gateways cargo test --locked --quiet --package capykeys-tests --test gateways -- --ignored \
         --skip envoy_gateway::a_burst

@@ -6,6 +6,7 @@ pub mod envoy_gateway;
 pub mod envoy_grpc;
 pub mod haproxy;
 pub mod nginx;
+pub mod nginx_gateway_fabric;
 pub mod traefik;
 pub mod traefik_kubernetes;
 
@@ -113,7 +114,10 @@ impl Gateway {
         let source = Path::new(CONFIGURATIONS).join(self.name);
         let mut unused: Vec<_> = replacements.iter().map(|(from, _)| *from).collect();
         for file in self.files {
-            let mut text = fs::read_to_string(source.join(file)).expect("a configuration");
+            // Not every gateway has a folder of its own there.
+            let beside = file.strip_prefix("../").map(|beside| Path::new(CONFIGURATIONS).join(beside));
+            let mut text =
+                fs::read_to_string(beside.unwrap_or_else(|| source.join(file))).expect("a configuration");
             for (from, to) in &replacements {
                 if text.contains(from) {
                     unused.retain(|other| other != from);

@@ -145,3 +145,70 @@ async fn a_key_without_its_organization_is_not_called_unknown() {
         .await;
     assert!(scene.store.find_key_by_digest(std::slice::from_ref(&scene.key.digest)).await.is_err());
 }
+
+/// A database that pretends: names are looked up in `public` before PostgreSQL's own.
+async fn pretending(sql: &str) -> String {
+    let name = database().await;
+    shared().execute(&name, sql);
+    shared().execute("postgres", &format!("ALTER DATABASE {name} SET search_path = public, pg_catalog"));
+    shared().url(&name)
+}
+
+#[tokio::test]
+async fn a_database_whose_sessions_do_not_exclude_each_other_is_not_served() {
+    for (pretence, reason) in [
+        (
+            "CREATE FUNCTION pg_advisory_xact_lock(bigint) RETURNS void LANGUAGE sql AS ''; \
+             CREATE FUNCTION pg_try_advisory_xact_lock(bigint) RETURNS boolean LANGUAGE sql AS 'SELECT true'",
+            "exclude nobody",
+        ),
+        (
+            "CREATE FUNCTION pg_advisory_xact_lock(bigint) RETURNS void LANGUAGE sql AS 'SELECT pg_advisory_lock($1)'",
+            "do not end with their transactions",
+        ),
+        (
+            "CREATE FUNCTION pretend() RETURNS trigger LANGUAGE plpgsql AS \
+                 'BEGIN NEW.id := gen_random_uuid(); RETURN NEW; END'; \
+             CREATE TRIGGER pretend BEFORE INSERT ON replicas FOR EACH ROW EXECUTE FUNCTION pretend()",
+            "the same id",
+        ),
+    ] {
+        refused(&pretending(pretence).await, reason).await;
+    }
+}
+
+#[tokio::test]
+async fn trying_whether_sessions_exclude_each_other_leaves_nothing() {
+    let scene = scene().await;
+    scene.store.check_schema().await.unwrap();
+    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = \
+        (SELECT oid FROM pg_database WHERE datname = current_database())";
+    for left in ["SELECT count(*) FROM replicas", locks] {
+        assert_eq!(scene.other.query_one(left, &[]).await.unwrap().get::<_, i64>(0), 0, "{left}");
+    }
+}
+
+#[tokio::test]
+async fn servers_that_start_together_do_not_get_in_each_others_way() {
+    let url = shared().url(&database().await);
+    let starts = (0..8).map(|_| {
+        let store = store(&patient(url.clone()));
+        async move { store.check_schema().await }
+    });
+    for started in futures_util::future::join_all(starts).await {
+        started.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_could_not_be_tried_at_the_start_is_tried_before_the_store_is_ready() {
+    let url = pretending(
+        "CREATE FUNCTION pg_try_advisory_xact_lock(bigint) RETURNS boolean LANGUAGE sql AS 'SELECT true'",
+    )
+    .await;
+    let opened = store(&patient(url.clone()));
+    // As a server does with the store that tells whether it is ready.
+    let lookup = opened.beside(&patient(url), tokio::runtime::Handle::current()).unwrap();
+    let not_ready = lookup.check_readiness().await.unwrap_err();
+    assert!(not_ready.to_string().contains("exclude nobody"), "{not_ready}");
+}
