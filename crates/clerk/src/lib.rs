@@ -16,8 +16,8 @@ mod settings;
 mod verifier;
 
 pub use capykeys_jwks::{
-    FetchError, FetchJwks, HttpFetcher, MAX_JWKS_BYTES, PublicKeySource, SettingsError, TokenError, Url,
-    shown,
+    FetchError, FetchJwks, HttpFetcher, HttpFetcherError, HttpOptions, MAX_JWKS_BYTES, PublicKeySource,
+    SettingsError, TokenError, TokenIssuer, TokenVerifier, Url, shown,
 };
 pub use refusal::Refusal;
 pub use settings::InstanceSettings;

@@ -15,7 +15,7 @@ mod verifier;
 
 pub use capykeys_jwks::{
     FetchError, FetchJwks, HttpFetcher, HttpFetcherError, HttpOptions, PublicKeySource, SettingsError,
-    TokenError, Url,
+    TokenError, TokenIssuer, TokenVerifier, Url,
 };
 pub use refusal::Refusal;
 pub use settings::ClusterSettings;

@@ -1,10 +1,14 @@
 //! Fetching key sets over HTTP.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{PoisonError, RwLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use reqwest::{
-    Certificate, Client, RequestBuilder, StatusCode, Url,
+    Certificate, Client, ClientBuilder, RequestBuilder, StatusCode, Url,
     header::{AUTHORIZATION, HeaderValue},
     redirect::Policy,
 };
@@ -18,9 +22,9 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 ///
 /// It follows no redirects, uses no proxy, and sends nothing of the request that needs the keys. Connections are not kept: between two fetches lie
 /// minutes, in which a kept connection dies without a word.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct HttpFetcher {
-    client: Client,
+    client: RwLock<Client>,
     token_file: Option<PathBuf>,
 }
 
@@ -30,6 +34,8 @@ pub struct HttpFetcher {
 pub struct HttpOptions {
     /// The certificate authorities to trust, in PEM, instead of the system's.
     pub authorities: Option<String>,
+    /// Whether nothing is fetched but over plain HTTP, so that a system without authorities will do.
+    pub plain: bool,
     /// A file with a bearer token to ask with. It is read anew for each fetch, because such tokens
     /// are replaced while the process runs. Whoever is asked gets to see it.
     pub token_file: Option<PathBuf>,
@@ -60,27 +66,27 @@ impl HttpFetcher {
     /// # Errors
     /// [`HttpFetcherError`].
     pub fn with(options: HttpOptions) -> Result<Self, HttpFetcherError> {
-        let mut builder = Client::builder()
-            .user_agent(concat!("capykeys/", env!("CARGO_PKG_VERSION")))
-            .timeout(TIMEOUT)
-            .redirect(Policy::none())
-            .no_proxy()
-            .pool_max_idle_per_host(0);
-        let mut failure = HttpFetcherError::Client;
-        if let Some(authorities) = options.authorities {
-            failure = HttpFetcherError::Authorities;
-            let authorities = Certificate::from_pem_bundle(authorities.as_bytes()).map_err(|_| failure)?;
-            if authorities.is_empty() {
-                return Err(failure);
-            }
-            builder = builder.tls_certs_only(authorities);
-        }
-        let client = builder.build().map_err(|_| failure)?;
-        Ok(Self { client, token_file: options.token_file })
+        let HttpOptions { authorities, plain, token_file } = options;
+        let client = match authorities {
+            Some(authorities) => trusting(&authorities)?,
+            None if plain => client(|builder| builder.tls_certs_only([])).ok_or(HttpFetcherError::Client)?,
+            None => client(|builder| builder).ok_or(HttpFetcherError::Client)?,
+        };
+        Ok(Self { client: RwLock::new(client), token_file })
+    }
+
+    /// Trusts other authorities, in PEM, from the next fetch on.
+    ///
+    /// # Errors
+    /// [`HttpFetcherError::Authorities`]; then those of before stay.
+    pub fn trust(&self, authorities: &str) -> Result<(), HttpFetcherError> {
+        let client = trusting(authorities)?;
+        *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
+        Ok(())
     }
 
     async fn request(&self, url: &Url) -> Result<RequestBuilder, FetchError> {
-        let request = self.client.get(url.clone());
+        let request = self.client.read().unwrap_or_else(PoisonError::into_inner).get(url.clone());
         let Some(path) = &self.token_file else { return Ok(request) };
         let token = tokio::fs::read_to_string(path).await.map_err(|_| FetchError::Token)?;
         let value = HeaderValue::try_from(format!("Bearer {}", token.trim()));
@@ -88,6 +94,22 @@ impl HttpFetcher {
         value.set_sensitive(true);
         Ok(request.header(AUTHORIZATION, value))
     }
+}
+
+fn trusting(authorities: &str) -> Result<Client, HttpFetcherError> {
+    let authorities = Certificate::from_pem_bundle(authorities.as_bytes()).ok();
+    let authorities = authorities.filter(|found| !found.is_empty()).ok_or(HttpFetcherError::Authorities)?;
+    client(|builder| builder.tls_certs_only(authorities)).ok_or(HttpFetcherError::Authorities)
+}
+
+fn client(trust: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Option<Client> {
+    let builder = Client::builder()
+        .user_agent(concat!("capykeys/", env!("CARGO_PKG_VERSION")))
+        .timeout(TIMEOUT)
+        .redirect(Policy::none())
+        .no_proxy()
+        .pool_max_idle_per_host(0);
+    trust(builder).build().ok()
 }
 
 #[async_trait]

@@ -1,9 +1,12 @@
 //! The keys of one issuer of tokens.
 
+use std::sync::{PoisonError, RwLock};
+
 use capykeys_domain::ports::Unavailable;
 use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 
 use crate::{
+    algorithm::Algorithm,
     cache::{Environment, KeyCache},
     error::TokenError,
     key::VerificationKey,
@@ -16,7 +19,7 @@ use crate::{
 pub(crate) struct IssuerKeys(Kind);
 
 enum Kind {
-    Fixed(VerificationKey),
+    Fixed(RwLock<VerificationKey>),
     Fetched(KeyCache),
 }
 
@@ -34,10 +37,7 @@ impl IssuerKeys {
         DEFAULT_PROVIDER.install_default().ok();
         source.check()?;
         Ok(Self(match source {
-            PublicKeySource::Pem(pem) => {
-                let key = VerificationKey::from_pem(pem, environment.algorithms);
-                Kind::Fixed(key.ok_or(PublicKeySourceError::NoPublicKey)?)
-            }
+            PublicKeySource::Pem(pem) => Kind::Fixed(RwLock::new(fixed(pem, environment.algorithms)?)),
             PublicKeySource::JwksUrl(url) => {
                 Kind::Fetched(KeyCache::new(Location::Set(url.clone()), environment.clone()))
             }
@@ -47,6 +47,18 @@ impl IssuerKeys {
                 Kind::Fetched(KeyCache::new(location, environment.clone()))
             }
         }))
+    }
+
+    /// Puts another key in the place of a configured one. Keys that are fetched are replaced by themselves.
+    ///
+    /// # Errors
+    /// [`PublicKeySourceError`] where it cannot be worked with; then the key of before stays.
+    pub(crate) fn replace(&self, pem: &str, algorithms: &[Algorithm]) -> Result<(), PublicKeySourceError> {
+        if let Kind::Fixed(key) = &self.0 {
+            let new = fixed(pem, algorithms)?;
+            *key.write().unwrap_or_else(PoisonError::into_inner) = new;
+        }
+        Ok(())
     }
 
     /// Starts to fetch the keys, where they are fetched, and comes back at once. What fails is
@@ -67,10 +79,17 @@ impl IssuerKeys {
         token: &UnverifiedToken<'_>,
     ) -> Result<Result<(), TokenError>, Unavailable> {
         match &self.0 {
-            Kind::Fixed(key) => Ok(key.check(token)),
+            Kind::Fixed(key) => Ok(key.read().unwrap_or_else(PoisonError::into_inner).check(token)),
             Kind::Fetched(cache) => check_fetched(cache, token).await,
         }
     }
+}
+
+fn fixed(pem: &str, algorithms: &[Algorithm]) -> Result<VerificationKey, PublicKeySourceError> {
+    if pem.contains("PRIVATE KEY-----") {
+        return Err(PublicKeySourceError::PrivateKey);
+    }
+    VerificationKey::from_pem(pem, algorithms).ok_or(PublicKeySourceError::NoPublicKey)
 }
 
 async fn check_fetched(

@@ -51,6 +51,17 @@ pub enum PublicKeySourceError {
 }
 
 impl PublicKeySource {
+    /// Whether somebody may have to be asked for the keys whose certificate is to be checked.
+    #[must_use]
+    pub fn needs_authorities(&self) -> bool {
+        match self {
+            Self::JwksUrl(url) => url.scheme() != "http",
+            // The metadata can name any URL.
+            Self::Discovery { .. } => true,
+            Self::Pem(_) => false,
+        }
+    }
+
     /// Checks what can be seen without asking anybody.
     ///
     /// # Errors

@@ -130,6 +130,17 @@ impl<I: TokenIssuer> TokenVerifier<I> {
         Ok(Self { issuers, clock, refusals })
     }
 
+    /// Puts another public key (PEM) in the place of the configured one of an issuer, for every token that comes later.
+    ///
+    /// # Errors
+    /// [`SettingsError`] where it cannot be worked with; then the key of before stays.
+    pub fn replace_key(&self, issuer: &str, pem: &str) -> Result<(), SettingsError> {
+        let mut of_issuer = self.issuers.iter().filter(|(known, _)| known.issuer() == issuer);
+        of_issuer.try_for_each(|(issuer, keys)| {
+            keys.replace(pem, I::FORMAT.algorithms).map_err(|error| issuer.unusable(error))
+        })
+    }
+
     /// Starts to fetch the keys of every issuer and comes back at once. What fails is tried again when a
     /// token comes.
     pub fn warm_up(&self) {

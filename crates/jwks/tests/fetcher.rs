@@ -85,8 +85,11 @@ async fn answer(
 }
 
 fn fetcher(authority: &Authority, token_file: Option<&Path>) -> HttpFetcher {
-    let options =
-        HttpOptions { authorities: Some(authority.pem()), token_file: token_file.map(Path::to_owned) };
+    let options = HttpOptions {
+        authorities: Some(authority.pem()),
+        token_file: token_file.map(Path::to_owned),
+        plain: false,
+    };
     HttpFetcher::with(options).unwrap()
 }
 
@@ -134,7 +137,7 @@ fn authorities_that_are_no_certificates_are_refused() {
     let key = KeyPair::generate().unwrap();
     let broken = authority().pem().replace("MII", "MIJ");
     for pem in [String::new(), "no pem".to_owned(), key.public_key_pem(), broken] {
-        let options = HttpOptions { authorities: Some(pem.clone()), token_file: None };
+        let options = HttpOptions { authorities: Some(pem.clone()), ..HttpOptions::default() };
         assert_eq!(HttpFetcher::with(options).err(), Some(HttpFetcherError::Authorities), "{pem}");
     }
 }

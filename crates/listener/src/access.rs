@@ -71,7 +71,7 @@ impl AccessRecord {
             };
         }
         let span = if asked == Asked::Api { span!(info_span) } else { span!(debug_span) };
-        let trace = Trace::begin(&span, &request_id, asked == Asked::ClusterCall, header);
+        let trace = Trace::begin(&span, &request_id, asked, header);
         if let Some(context) = &trace.context {
             span.record("trace_id", field::display(context.trace_id()));
             span.record("span_id", field::display(context.span_id()));
@@ -104,7 +104,7 @@ impl Drop for AccessRecord {
     fn drop(&mut self) {
         let (elapsed, is_call) = (self.started.elapsed(), self.asked == Asked::ClusterCall);
         let method = measured::method(self.method);
-        measured::record((method, self.route, self.status.unwrap_or_default()), is_call, elapsed);
+        measured::record((self.status.unwrap_or_default(), self.route, method), is_call, elapsed);
         self.trace.end(method, self.route, self.status, is_call);
         let traced = self.trace.context.as_ref();
         let (key_id, user_id) = match &self.caller {
@@ -137,6 +137,8 @@ impl Drop for AccessRecord {
             };
         }
         let failed = self.status.is_none_or(|status| status >= 500);
-        if self.asked != Asked::Api && !failed { line!(debug) } else { line!(info) }
+        let is_detail = self.asked != Asked::Api && !failed;
+        // Within the trace, for those who are sent the line.
+        self.trace.in_scope(|| if is_detail { line!(debug) } else { line!(info) });
     }
 }

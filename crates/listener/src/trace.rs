@@ -8,6 +8,8 @@ use opentelemetry::{
 };
 use tracing::{Span, field};
 
+use crate::Asked;
+
 /// The header that a caller's trace comes in (W3C Trace Context).
 pub const TRACE_PARENT: &str = "traceparent";
 
@@ -19,30 +21,35 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// Whether it is traced is decided here. The span is within `log`.
+    /// Whether it is traced is decided here, by the name of the span: callers of the API are strangers. The span is
+    /// within `log`.
     pub(crate) fn begin<'h>(
         log: &Span,
         request_id: &RequestId,
-        is_call: bool,
+        asked: Asked,
         header: impl Fn(&str) -> Option<&'h str>,
     ) -> Self {
         let caller = header(TRACE_PARENT)
             .map(|_| global::get_text_map_propagator(|w3c| w3c.extract(&Headers(&header))).attach());
-        let span = log.in_scope(|| {
-            tracing::trace_span!(
-                target: "capykeys::trace",
-                "request",
-                otel.kind = "server",
-                otel.status_code = field::Empty,
-                capykeys.request_id = request_id.as_str(),
-                rpc.system.name = is_call.then_some("grpc"),
-                rpc.method = field::Empty,
-                http.request.method = field::Empty,
-                http.route = field::Empty,
-                http.response.status_code = field::Empty,
-                error.type = field::Empty,
-            )
-        });
+        macro_rules! span {
+            ($name:literal) => {
+                tracing::trace_span!(
+                    target: "capykeys::trace",
+                    $name,
+                    otel.kind = "server",
+                    otel.status_code = field::Empty,
+                    capykeys.request_id = request_id.as_str(),
+                    rpc.system.name = (asked == Asked::ClusterCall).then_some("grpc"),
+                    rpc.method = field::Empty,
+                    http.request.method = field::Empty,
+                    http.route = field::Empty,
+                    http.response.status_code = field::Empty,
+                    error.type = field::Empty,
+                )
+            };
+        }
+        let is_public = asked == Asked::Api;
+        let span = log.in_scope(|| if is_public { span!("stranger's request") } else { span!("request") });
         drop(caller);
         let context =
             (!span.is_disabled()).then(|| span.in_scope(|| Context::current().span().span_context().clone()));
@@ -52,6 +59,11 @@ impl Trace {
     /// What everything that is done for the request belongs to: `log`, unless it is traced.
     pub(crate) const fn span<'s>(&'s self, log: &'s Span) -> &'s Span {
         if self.context.is_some() { &self.span } else { log }
+    }
+
+    /// Does it as part of the trace, where there is one.
+    pub(crate) fn in_scope(&self, work: impl FnOnce()) {
+        self.span.in_scope(work);
     }
 
     /// Notes what has become of it.

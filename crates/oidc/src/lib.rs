@@ -15,7 +15,8 @@ mod settings;
 mod verifier;
 
 pub use capykeys_jwks::{
-    Algorithm, FetchError, FetchJwks, HttpFetcher, PublicKeySource, SettingsError, TokenError, Url,
+    Algorithm, FetchError, FetchJwks, HttpFetcher, PublicKeySource, SettingsError, TokenError, TokenIssuer,
+    TokenVerifier, Url,
 };
 pub use path::ClaimPath;
 pub use refusal::Refusal;

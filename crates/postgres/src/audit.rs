@@ -23,13 +23,17 @@ pub(crate) fn insert_event(project_id: &str, details: &str) -> String {
     )
 }
 
+/// The column of an answer that says whether the event was stored.
+pub(crate) const WRITTEN: &str = "written";
+
 /// The details that the caller gives.
 pub(crate) const GIVEN_DETAILS: &str = "$event_details";
 
 /// Stores an event and nothing else.
 static APPEND: LazyLock<Statement> = LazyLock::new(|| {
     let insert_event = insert_event("$event_project_id", GIVEN_DETAILS);
-    Statement::of_change(operation::APPEND_EVENT, &format!("{insert_event} FROM line"))
+    let answer = answer(&Columns::named(&[WRITTEN]), "SELECT true AS found, true AS written");
+    Statement::new(operation::APPEND_EVENT, &format!(", logged AS ({insert_event} FROM line){answer}"))
 });
 
 /// With the rights of the table's owner; it leaves what is younger than a day.

@@ -13,7 +13,7 @@ use capykeys_storage::{Columns, Row as _, Values, operation};
 use tokio_postgres::Row;
 
 use crate::{
-    audit::{GIVEN_DETAILS, insert_event},
+    audit::{GIVEN_DETAILS, WRITTEN, insert_event},
     failure::Failure,
     line::answer,
     rows,
@@ -32,8 +32,8 @@ static INSERT: LazyLock<Statement> = LazyLock::new(|| {
     let (names, parameters) = (key.names(), key.parameters());
     let insert_event = insert_event("$project_id", GIVEN_DETAILS);
     let answer = answer(
-        &Columns::named(&["obstacle", "inserted", "scope"]),
-        "SELECT true AS found, obstacle, EXISTS (SELECT FROM inserted) AS inserted, \
+        &Columns::named(&["obstacle", WRITTEN, "scope"]),
+        "SELECT true AS found, obstacle, EXISTS (SELECT FROM inserted) AS written, \
              (SELECT scope FROM refused_scope) AS scope FROM verdict",
     );
     Statement::new(
@@ -95,9 +95,9 @@ static LIST: LazyLock<Statement> = LazyLock::new(|| {
 static REVOKE: LazyLock<Statement> = LazyLock::new(|| {
     let insert_event = insert_event("project_id", GIVEN_DETAILS);
     let answer = answer(
-        &Columns::of::<Revocation>(""),
+        &Columns::of::<Revocation>("").with(Columns::named(&[WRITTEN])),
         "SELECT true AS found, COALESCE(target.revoked_at, revoked.revoked_at) AS revoked_at, \
-             target.revoked_at IS NULL AS newly FROM target LEFT JOIN revoked ON true",
+             target.revoked_at IS NULL AS newly, target.revoked_at IS NULL AS written FROM target LEFT JOIN revoked ON true",
     );
     Statement::new(
         operation::REVOKE_KEY,
@@ -183,7 +183,7 @@ impl KeyStore for PostgresStore {
 fn read_insertion(rows: &[Row]) -> Result<Insertion, Failure> {
     let row = rows::only(rows)?;
     let Some(obstacle) = row.field::<Option<String>>("obstacle")? else {
-        return Ok(if row.field("inserted")? { Insertion::Inserted } else { Insertion::Duplicate });
+        return Ok(if row.field(WRITTEN)? { Insertion::Inserted } else { Insertion::Duplicate });
     };
     let forbidden = match obstacle.as_str() {
         "no organization" => return Ok(Insertion::NoOrganization),

@@ -10,7 +10,7 @@ use capykeys_domain::{
 use capykeys_storage::{Columns, Values, operation};
 
 use crate::{
-    audit::{GIVEN_DETAILS, insert_event},
+    audit::{GIVEN_DETAILS, WRITTEN, insert_event},
     line::answer,
     rows,
     statement::Statement,
@@ -19,6 +19,11 @@ use crate::{
 
 fn columns() -> Columns {
     Columns::of::<Organization>("")
+}
+
+/// What a change answers with.
+fn answered() -> Columns {
+    columns().with(Columns::named(&[WRITTEN]))
 }
 
 /// Finds those for which `condition` is true of `o`.
@@ -45,7 +50,7 @@ static CREATE: LazyLock<Statement> = LazyLock::new(|| {
     let (names, parameters) = (columns().names(), columns().parameters());
     let insert_event = insert_event("NULL", GIVEN_DETAILS);
     let query = format!(
-        "SELECT true AS found, {} FROM inserted UNION ALL SELECT true, {} FROM organizations o \
+        "SELECT true AS found, {}, true AS written FROM inserted UNION ALL SELECT true, {}, false FROM organizations o \
          WHERE o.clerk_organization_id = $clerk_organization_id AND NOT EXISTS (SELECT FROM inserted)",
         columns().from("inserted"),
         columns().from("o")
@@ -58,7 +63,7 @@ static CREATE: LazyLock<Statement> = LazyLock::new(|| {
                  ON CONFLICT DO NOTHING RETURNING {returned}\
              ), logged AS ({insert_event} FROM inserted){answer}",
             returned = columns().from("o"),
-            answer = answer(&columns(), &query)
+            answer = answer(&answered(), &query)
         ),
     )
 });
@@ -68,8 +73,8 @@ static CREATE: LazyLock<Statement> = LazyLock::new(|| {
 fn change(operation: &'static str, changed: &str, details: &str) -> Statement {
     let (own, insert_event) = (columns().from("o"), insert_event("NULL", details));
     let query = format!(
-        "SELECT true AS found, {} FROM changed UNION ALL \
-         SELECT true, {} FROM target WHERE NOT EXISTS (SELECT FROM changed)",
+        "SELECT true AS found, {}, true AS written FROM changed UNION ALL \
+         SELECT true, {}, false FROM target WHERE NOT EXISTS (SELECT FROM changed)",
         columns().from("changed"),
         columns().from("target")
     );
@@ -78,7 +83,7 @@ fn change(operation: &'static str, changed: &str, details: &str) -> Statement {
         &format!(
             ", target AS (SELECT {own} FROM organizations o, line WHERE o.id = $id FOR NO KEY UPDATE OF o), \
              {changed} RETURNING {own}), logged AS ({insert_event} FROM changed, target){}",
-            answer(&columns(), &query)
+            answer(&answered(), &query)
         ),
     )
 }

@@ -19,6 +19,7 @@ use tokio_postgres::{
 };
 
 use crate::{
+    audit::WRITTEN,
     connections::{Connections, Family},
     connector::{Connection, Connector},
     failure::Failure,
@@ -111,7 +112,7 @@ impl Pool {
     pub(crate) async fn rows(&self, statement: &Statement, values: &Values<'_>) -> Result<Vec<Row>, Failure> {
         let operation = Operation::begin("postgresql", statement.operation);
         let rows = operation.complete(Failure::kind, self.rows_in_time(statement, values)).await?;
-        if values.get("event_action").is_some() {
+        if rows.first().is_some_and(|row| row.try_get(WRITTEN).unwrap_or(false)) {
             count_event();
         }
         Ok(rows)

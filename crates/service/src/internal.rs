@@ -13,8 +13,11 @@ use crate::{
     adapters::SystemClock,
     config::{Callers, ClusterToken, ConfigError, Internal, Secret},
     error::Error,
-    tls::Tls,
+    tls::{self, Tls},
+    watch::Watched,
 };
+
+const CA_FILE: &str = "internal.token.jwks_ca_file";
 
 /// What callers are asked for.
 pub(crate) struct Proof {
@@ -22,15 +25,33 @@ pub(crate) struct Proof {
     pub(crate) callers: ClusterAuthentication,
     /// TLS, where there is any. It asks for a certificate where callers prove themselves with one.
     pub(crate) tls: Option<Tls>,
-    tokens: Option<Arc<ClusterTokens>>,
+    tokens: Option<Tokens>,
+}
+
+/// Who checks the cluster's tokens, and who fetches the keys for that.
+#[derive(Clone)]
+struct Tokens {
+    verifier: Arc<ClusterTokens>,
+    fetcher: Arc<HttpFetcher>,
 }
 
 impl Proof {
     /// Starts to fetch the cluster's keys, where they are needed.
     pub(crate) fn warm_up(&self) {
         if let Some(tokens) = &self.tokens {
-            tokens.warm_up();
+            tokens.verifier.warm_up();
         }
+    }
+
+    /// The files that are read again when they change.
+    pub(crate) fn watched(&self, internal: &Internal) -> impl Iterator<Item = Watched> {
+        let of_tls = internal.tls.clone().zip(self.tls.clone()).map(|(settings, tls)| {
+            let files = tls::files(&settings);
+            Watched::new("internal.tls", files, move || Ok(tls.read_again(&settings)?))
+        });
+        let (key, authorities) =
+            internal.token.as_ref().zip(self.tokens.as_ref()).map(watched_of_tokens).unwrap_or_default();
+        of_tls.into_iter().chain(key).chain(authorities)
     }
 }
 
@@ -39,14 +60,14 @@ pub(crate) fn proof(internal: &Internal) -> Result<Proof, Error> {
     contradictions(internal)?;
     let tls = internal.tls.as_ref().map(Tls::read).transpose()?;
     let tokens = match &internal.token {
-        Some(token) if internal.callers == Callers::Token => Some(Arc::new(tokens(token)?)),
+        Some(token) if internal.callers == Callers::Token => Some(tokens(token)?),
         _ => None,
     };
     if tokens.is_some() && tls.is_none() && !is_loopback(internal.listen) {
         tracing::warn!("cluster tokens can be read on their way: internal.tls is not set");
     }
     let callers = match tokens.clone() {
-        Some(tokens) => ClusterAuthentication::Token(tokens),
+        Some(tokens) => ClusterAuthentication::Token(tokens.verifier),
         None => ClusterAuthentication::Trusted,
     };
     Ok(Proof { callers, tls, tokens })
@@ -87,7 +108,20 @@ fn is_loopback(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
 
-fn tokens(token: &ClusterToken) -> Result<ClusterTokens, Error> {
+fn watched_of_tokens((token, tokens): (&ClusterToken, &Tokens)) -> (Option<Watched>, Option<Watched>) {
+    let name = "internal.token.pem_file";
+    let key = token.pem_file.as_deref();
+    let key = key.map(|path| Watched::key(name, name.to_owned(), path, &tokens.verifier, &token.issuer));
+    let authorities = token.jwks_ca_file.clone().map(|path| {
+        let fetcher = Arc::clone(&tokens.fetcher);
+        Watched::new(CA_FILE, vec![path.clone()], move || {
+            fetcher.trust(&read(CA_FILE, &path)?).map_err(named)
+        })
+    });
+    (key, authorities)
+}
+
+fn tokens(token: &ClusterToken) -> Result<Tokens, Error> {
     if token.subjects.is_empty() {
         tracing::warn!("cluster tokens of every workload are accepted: internal.token.subjects is not set");
     }
@@ -99,8 +133,10 @@ fn tokens(token: &ClusterToken) -> Result<ClusterTokens, Error> {
         subjects: token.subjects.iter().map(parse).collect::<Result<_, _>>()?,
         max_lifetime: token.max_lifetime.duration(),
     };
-    let fetcher = fetcher(token)?;
-    Ok(ClusterTokens::new(vec![settings], Arc::new(SystemClock), Arc::new(fetcher), Handle::current())?)
+    let fetcher = Arc::new(fetcher(token, !settings.keys.needs_authorities())?);
+    let clock = Arc::new(SystemClock);
+    let verifier = ClusterTokens::new(vec![settings], clock, fetcher.clone(), Handle::current())?;
+    Ok(Tokens { verifier: Arc::new(verifier), fetcher })
 }
 
 fn subject_rule() -> ConfigError {
@@ -123,21 +159,23 @@ fn keys(token: &ClusterToken) -> Result<PublicKeySource, ConfigError> {
     Err(ConfigError::Invalid(sentence.to_owned()))
 }
 
-fn fetcher(token: &ClusterToken) -> Result<HttpFetcher, Error> {
-    let authorities = token.jwks_ca_file.as_deref();
-    let authorities = authorities.map(|path| read("internal.token.jwks_ca_file", path)).transpose()?;
+fn fetcher(token: &ClusterToken, plain: bool) -> Result<HttpFetcher, Error> {
+    let authorities = token.jwks_ca_file.as_deref().map(|path| read(CA_FILE, path)).transpose()?;
     if let Some(path) = &token.jwks_token_file {
         // It will be read for each fetch; that it can be is better known now.
         read("internal.token.jwks_token_file", path)?;
     }
-    let options = HttpOptions { authorities, token_file: token.jwks_token_file.clone() };
-    HttpFetcher::with(options).map_err(|error| match error {
+    let options = HttpOptions { authorities, plain, token_file: token.jwks_token_file.clone() };
+    HttpFetcher::with(options).map_err(named)
+}
+
+fn named(error: HttpFetcherError) -> Error {
+    match error {
         HttpFetcherError::Authorities => {
-            let rule = "internal.token.jwks_ca_file must hold certificates in PEM";
-            ConfigError::Invalid(rule.to_owned()).into()
+            ConfigError::Invalid(format!("{CA_FILE} must hold certificates in PEM")).into()
         }
         HttpFetcherError::Client => error.into(),
-    })
+    }
 }
 
 fn read(name: &str, path: &Path) -> Result<String, ConfigError> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use capykeys_clerk::{ClerkVerifier, HttpFetcher, InstanceSettings, PublicKeySource};
+use capykeys_clerk::{ClerkVerifier, HttpFetcher, HttpOptions, InstanceSettings, PublicKeySource};
 use capykeys_domain::{
     model::Session,
     ports::{BearerTokenError, IssuerVerifier, SessionVerifier},
@@ -16,11 +16,16 @@ use crate::{
     adapters::SystemClock,
     config::{Clerk, Config, ConfigError, Instance, Provider, Secret},
     error::Error,
+    watch::Watched,
 };
 
 /// Verifies the sessions of everybody who may sign in here: at least one verifier. The first is asked about every token
 /// that no other recognizes.
-pub(crate) struct SessionVerifiers(Vec<Box<dyn IssuerVerifier>>);
+pub(crate) struct SessionVerifiers {
+    all: Vec<Arc<dyn IssuerVerifier>>,
+    clerk: Option<Arc<ClerkVerifier>>,
+    oidc: Option<Arc<OidcVerifier>>,
+}
 
 impl SessionVerifiers {
     /// For the configured Clerk instances and OpenID providers, where there are any. None of them is asked for
@@ -37,27 +42,48 @@ impl SessionVerifiers {
                 format!("The issuer `{}` is configured both for Clerk and for OIDC.", twice.issuer);
             return Err(ConfigError::Invalid(sentence).into());
         }
-        let fetcher = Arc::new(HttpFetcher::new()?);
+        let mut keys =
+            instances.iter().map(|one| &one.keys).chain(providers.iter().map(|provider| &provider.keys));
+        let plain = !keys.any(PublicKeySource::needs_authorities);
+        let fetcher = Arc::new(HttpFetcher::with(HttpOptions { plain, ..HttpOptions::default() })?);
         let (clock, runtime) = (Arc::new(SystemClock), Handle::current());
-        let mut verifiers: Vec<Box<dyn IssuerVerifier>> = Vec::new();
+        let (mut clerk, mut oidc) = (None, None);
         if !instances.is_empty() {
             let (clock, fetcher, runtime) = (clock.clone(), fetcher.clone(), runtime.clone());
-            verifiers.push(Box::new(ClerkVerifier::new(instances, clock, fetcher, runtime)?));
+            clerk = Some(Arc::new(ClerkVerifier::new(instances, clock, fetcher, runtime)?));
         }
         if !providers.is_empty() {
-            verifiers.push(Box::new(OidcVerifier::new(providers, clock, fetcher, runtime)?));
+            oidc = Some(Arc::new(OidcVerifier::new(providers, clock, fetcher, runtime)?));
         }
-        Ok(Some(Arc::new(Self(verifiers))))
+        let first = clerk.clone().map(|verifier| verifier as Arc<dyn IssuerVerifier>);
+        let all = first.into_iter().chain(oidc.clone().map(|verifier| verifier as _)).collect();
+        Ok(Some(Arc::new(Self { all, clerk, oidc })))
+    }
+
+    /// The files with issuers' keys, which are read again when they change.
+    pub(crate) fn watched(&self, config: &Config) -> impl Iterator<Item = Watched> {
+        let of_clerk = self.clerk.iter().flat_map(|verifier| {
+            config.clerk.instances.iter().filter_map(move |(name, Instance { issuer, pem_file, .. })| {
+                let name = format!("clerk.instances.{name}.pem_file");
+                Some(Watched::key("clerk.pem_file", name, pem_file.as_ref()?, verifier, issuer))
+            })
+        });
+        of_clerk.chain(self.oidc.iter().flat_map(|verifier| {
+            config.oidc.iter().filter_map(move |(name, Provider { issuer, pem_file, .. })| {
+                let name = format!("oidc.{name}.pem_file");
+                Some(Watched::key("oidc.pem_file", name, pem_file.as_ref()?, verifier, issuer))
+            })
+        }))
     }
 
     /// Starts to fetch the keys of every issuer and comes back at once.
     pub(crate) fn warm_up(&self) {
-        self.0.iter().for_each(|verifier| verifier.warm_up());
+        self.all.iter().for_each(|verifier| verifier.warm_up());
     }
 
     /// How many tokens were refused since the start, for each reason there is: for a metric.
     pub(crate) fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        self.0.iter().flat_map(|verifier| verifier.refusals())
+        self.all.iter().flat_map(|verifier| verifier.refusals())
     }
 }
 
@@ -65,7 +91,7 @@ impl SessionVerifiers {
 impl SessionVerifier for SessionVerifiers {
     async fn verify_session(&self, token: &BearerToken) -> Result<Session, BearerTokenError> {
         let none = BearerTokenError::Refused("sessions are not configured");
-        let (first, others) = self.0.split_first().ok_or(none)?;
+        let (first, others) = self.all.split_first().ok_or(none)?;
         let verifier = others.iter().find(|verifier| verifier.recognizes(token)).unwrap_or(first);
         verifier.verify_session(token).await
     }
@@ -145,7 +171,8 @@ mod tests {
     }
 
     fn verifiers(names: &[&'static str]) -> SessionVerifiers {
-        SessionVerifiers(names.iter().map(|&name| Box::new(Named(name)) as Box<dyn IssuerVerifier>).collect())
+        let all = names.iter().map(|&name| Arc::new(Named(name)) as Arc<dyn IssuerVerifier>).collect();
+        SessionVerifiers { all, clerk: None, oidc: None }
     }
 
     #[tokio::test]

@@ -27,12 +27,14 @@ const SILENCED: [&str; 3] = ["actix_http", "actix_web", TARGET];
 
 /// What is traced and sent, from the configuration and the standard variables of OpenTelemetry.
 pub(crate) fn settings(config: &Config) -> Result<Settings, SettingsError> {
-    let config::Telemetry { otlp_endpoint, sample_ratio } = &config.telemetry;
+    let config::Telemetry { otlp_endpoint, sample_ratio, trust_public_sampling } = &config.telemetry;
     let variables: HashMap<_, _> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
         .filter(|(name, _)| name.starts_with("OTEL_"))
         .collect();
-    Settings::read(otlp_endpoint.as_ref(), *sample_ratio, &|name| variables.get(name).cloned())
+    let settings =
+        Settings::read(otlp_endpoint.as_ref(), *sample_ratio, &|name| variables.get(name).cloned())?;
+    Ok(Settings { sampling: settings.sampling.trusting_strangers(*trust_public_sampling), ..settings })
 }
 
 /// Starts logging, and tracing where that is set. Standard output stays free for what commands print.
@@ -47,6 +49,10 @@ pub(crate) fn init(log: &Log, telemetry: Option<&Telemetry>) -> Result<Level, Er
         LogFormat::Json => {
             lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
         }
+    };
+    let lines = match telemetry.and_then(Telemetry::log_layer) {
+        Some(sent) => lines.and_then(sent).boxed(),
+        None => lines,
     };
     let spoken = filter_fn(|line| !SILENCED.iter().any(|target| line.target().starts_with(target)));
     let lines = lines.with_filter(level.and(spoken));

@@ -20,6 +20,7 @@ use rustls::{
 use crate::config::{ConfigError, InternalTls, Secret};
 
 /// TLS of the internal listener, whose files can be read again.
+#[derive(Clone)]
 pub(crate) struct Tls {
     /// TLS 1.2 and 1.3 around HTTP/1.1, with a certificate asked of clients where there are authorities
     /// to check it against.

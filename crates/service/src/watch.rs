@@ -6,22 +6,36 @@
 use std::{
     fs,
     hash::{DefaultHasher, Hash, Hasher},
-    path::PathBuf,
-    sync::Arc,
+    path::{Path, PathBuf},
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
+use capykeys_clerk::{TokenIssuer, TokenVerifier};
+use opentelemetry::{KeyValue, global, metrics::Counter};
 use tokio::{sync::Notify, time::timeout};
 use zeroize::Zeroizing;
 
-use crate::error::Error;
+use crate::{config::Secret, error::Error};
 
 /// How long a change may go unseen.
 const EVERY: Duration = Duration::from_secs(2);
 
+static FAILURES: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    global::meter("capykeys")
+        .u64_counter("capykeys.reload.failures")
+        .with_description("Attempts to read a file again that failed")
+        .build()
+});
+
+/// Counts attempts to read again what a setting names, which is one of a few: names of somebody's own are left out.
+pub(crate) fn count_failures(setting: &'static str, failures: u64) {
+    FAILURES.add(failures, &[KeyValue::new("setting", setting)]);
+}
+
 /// Files that belong together, and what is done with them.
 pub(crate) struct Watched {
-    /// The setting or section that names them.
+    /// The setting or section that names them, without names of somebody's own.
     setting: &'static str,
     files: Vec<PathBuf>,
     /// Reads them. Where it fails, what was in force stays so.
@@ -40,7 +54,22 @@ impl Watched {
         apply: impl Fn() -> Result<(), Error> + Send + 'static,
     ) -> Self {
         let seen = hash(&files);
+        count_failures(setting, 0);
         Self { setting, files, apply: Box::new(apply), seen, told: None }
+    }
+
+    /// The file with the public key of an issuer, of a setting with this full `name`.
+    pub(crate) fn key<I: TokenIssuer + 'static>(
+        setting: &'static str,
+        name: String,
+        file: &Path,
+        verifier: &Arc<TokenVerifier<I>>,
+        issuer: &str,
+    ) -> Self {
+        let (path, verifier, issuer) = (file.to_owned(), Arc::clone(verifier), issuer.to_owned());
+        Self::new(setting, vec![file.to_owned()], move || {
+            Ok(verifier.replace_key(&issuer, Secret::read(&name, &path)?.expose())?)
+        })
     }
 
     /// Reads the files again where they have changed since they were read well, or where somebody asks for it.
@@ -57,6 +86,7 @@ impl Watched {
             // It is tried again, since it may be no mistake of the files. Of the same mistake it is told once.
             Err(error) => {
                 self.told = Some(found);
+                count_failures(self.setting, 1);
                 if asked || told != self.told {
                     tracing::warn!(setting = self.setting, %error, "cannot be read again: what was in force stays so");
                 }

@@ -1,9 +1,10 @@
-//! What sends traces and metrics.
+//! What sends traces, metrics and logs.
 
 use std::{fs, path::Path};
 
 use opentelemetry_otlp::{
-    ExporterBuildError, MetricExporter, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig,
+    ExporterBuildError, LogExporter, MetricExporter, SpanExporter, WithExportConfig, WithHttpConfig,
+    WithTonicConfig,
     tonic_types::transport::{Certificate, ClientTlsConfig, Identity},
 };
 use reqwest::{blocking::Client, redirect::Policy};
@@ -33,21 +34,19 @@ pub enum ExporterError {
     Metrics(#[from] opentelemetry_sdk::error::OTelSdkError),
 }
 
-pub(crate) fn spans(otlp: &Otlp) -> Result<SpanExporter, ExporterError> {
-    let builder = SpanExporter::builder();
-    Ok(match otlp.protocol {
-        Protocol::Http => over_http(builder.with_http(), otlp)?.build()?,
-        Protocol::Grpc => over_grpc(builder.with_tonic(), otlp)?.build()?,
-    })
+macro_rules! exporters {
+    ($($signal:ident: $exporter:ident),*) => {$(
+        pub(crate) fn $signal(otlp: &Otlp) -> Result<$exporter, ExporterError> {
+            let builder = $exporter::builder();
+            Ok(match otlp.protocol {
+                Protocol::Http => over_http(builder.with_http(), otlp)?.build()?,
+                Protocol::Grpc => over_grpc(builder.with_tonic(), otlp)?.build()?,
+            })
+        }
+    )*};
 }
 
-pub(crate) fn metrics(otlp: &Otlp) -> Result<MetricExporter, ExporterError> {
-    let builder = MetricExporter::builder();
-    Ok(match otlp.protocol {
-        Protocol::Http => over_http(builder.with_http(), otlp)?.build()?,
-        Protocol::Grpc => over_grpc(builder.with_tonic(), otlp)?.build()?,
-    })
-}
+exporters!(spans: SpanExporter, metrics: MetricExporter, logs: LogExporter);
 
 /// Headers and compression are read from the environment by the builder itself.
 fn over_http<B: WithExportConfig + WithHttpConfig>(builder: B, otlp: &Otlp) -> Result<B, ExporterError> {
@@ -66,6 +65,9 @@ fn client(otlp: &Otlp) -> Result<Client, ExporterError> {
         let authorities = reqwest::Certificate::from_pem_bundle(&pem);
         let authorities = authorities.ok().filter(|found| !found.is_empty());
         builder = builder.tls_certs_only(authorities.ok_or(ExporterError::Pem("CERTIFICATE"))?);
+    } else if otlp.endpoint.scheme() == "http" {
+        // Nothing to be checked, so nothing to be looked for: the system may have no authorities.
+        builder = builder.tls_certs_only([]);
     }
     if let Some((certificate, key)) = &otlp.client {
         let mut pem = read("CLIENT_CERTIFICATE", certificate)?;

@@ -1,8 +1,13 @@
-//! From the spans of `tracing` to traces.
+//! From the spans of `tracing` to traces, and from its events to logs.
 
-use opentelemetry_sdk::trace::SdkTracer;
+use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
+use opentelemetry_sdk::{logs::SdkLoggerProvider, trace::SdkTracer};
 use tracing::{Metadata, Subscriber, level_filters::LevelFilter, subscriber::Interest};
-use tracing_subscriber::{Layer, filter::dynamic_filter_fn, registry::LookupSpan};
+use tracing_subscriber::{
+    Layer,
+    filter::{dynamic_filter_fn, filter_fn},
+    registry::LookupSpan,
+};
 
 use crate::Sampling;
 
@@ -32,4 +37,15 @@ where
         .with_threads(false)
         .with_tracked_inactivity(false)
         .with_filter(filter)
+}
+
+/// Sends what this service says, but nothing that the libraries say of themselves, and nothing that is said of sending:
+/// each export would bring forth the next.
+pub(crate) fn logs<S>(provider: &SdkLoggerProvider) -> impl Layer<S> + Send + Sync + use<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+{
+    let is_sent =
+        |target: &str| target.starts_with("capykeys") && !target.starts_with(env!("CARGO_CRATE_NAME"));
+    OpenTelemetryTracingBridge::new(provider).with_filter(filter_fn(move |line| is_sent(line.target())))
 }

@@ -6,8 +6,10 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, Sampler, SamplingDecision, ShouldSample};
 
-/// The name of the span that a request begins with.
+/// The name of the span that a request begins with whose caller belongs to the cluster.
 const REQUEST: &str = "request";
+/// The same of any other.
+const OF_STRANGER: &str = "stranger's request";
 
 /// Of what nobody asked for, such as the polls of the change feed, so much is traced at most: it comes several
 /// times a second whether there is traffic or not.
@@ -18,6 +20,7 @@ const OF_BACKGROUND: f64 = 0.01;
 pub struct Sampling {
     requests: Sampler,
     background: Sampler,
+    trusts_strangers: bool,
 }
 
 impl Sampling {
@@ -33,13 +36,24 @@ impl Sampling {
             "parentbased_traceidratio" => (of_parent(Sampler::TraceIdRatioBased(ratio)), ratio),
             _ => return None,
         };
-        Some(Self { requests, background: Sampler::TraceIdRatioBased(background.min(OF_BACKGROUND)) })
+        let background = Sampler::TraceIdRatioBased(background.min(OF_BACKGROUND));
+        Some(Self { requests, background, trusts_strangers: false })
+    }
+
+    /// The same where strangers, too, say whether their requests are traced, if they are trusted. They could have each
+    /// of them traced, or none: otherwise it is decided as where nobody says anything.
+    #[must_use]
+    pub fn trusting_strangers(self, trusts_strangers: bool) -> Self {
+        Self { trusts_strangers, ..self }
     }
 
     /// Whether a span of this name, which is part of no other here, begins a trace or goes on with its caller's.
     pub(crate) fn begins(&self, name: &str) -> bool {
-        let sampler = if name == REQUEST { &self.requests } else { &self.background };
-        let caller = Context::current();
+        let is_request = [REQUEST, OF_STRANGER].contains(&name);
+        let sampler = if is_request { &self.requests } else { &self.background };
+        // Not by the trace's id either, which a stranger has chosen.
+        let is_told = name != OF_STRANGER || self.trusts_strangers;
+        let caller = if is_told { Context::current() } else { Context::new() };
         let known = caller.span().span_context().clone();
         let id =
             if known.is_valid() { known.trace_id() } else { RandomIdGenerator::default().new_trace_id() };
@@ -87,6 +101,32 @@ mod tests {
             }
         }
         assert!(Sampling::named("xray", 0.25).is_none());
+    }
+
+    #[test]
+    fn strangers_have_nothing_traced_and_nothing_left_out_unless_they_are_trusted() {
+        let (yes, no) = (Some(TraceFlags::SAMPLED), Some(TraceFlags::NOT_SAMPLED));
+        for name in ["traceidratio", "parentbased_traceidratio", "parentbased_always_on", "always_off"] {
+            let sampling = Sampling::named(name, 0.25).unwrap();
+            let expected = traced(&sampling, OF_STRANGER, None);
+            for caller in [yes, no] {
+                let traced = traced(&sampling, OF_STRANGER, caller);
+                assert!(traced.abs_diff(expected) < 300, "{name}, {caller:?}: {traced}");
+            }
+            let trusting = sampling.trusting_strangers(true);
+            for caller in [yes, no, None] {
+                let of_cluster = traced(&trusting, REQUEST, caller);
+                let traced = traced(&trusting, OF_STRANGER, caller);
+                assert!(traced.abs_diff(of_cluster) < 300, "{name}, {caller:?}: {traced}");
+            }
+        }
+        // By one and the same id, however often it comes.
+        let sampling = Sampling::named("traceidratio", 0.25).unwrap();
+        let id =
+            SpanContext::new(TraceId::from(1), SpanId::from(1), TraceFlags::SAMPLED, true, TraceState::NONE);
+        let _caller = Context::new().with_remote_span_context(id).attach();
+        let traced = (0..10_000).filter(|_| sampling.begins(OF_STRANGER)).count();
+        assert!(traced.abs_diff(2_500) < 300, "{traced}");
     }
 
     #[test]

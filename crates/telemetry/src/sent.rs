@@ -7,10 +7,11 @@ use std::{
 };
 
 use opentelemetry::{KeyValue, global};
-use opentelemetry_otlp::{MetricExporter, SpanExporter};
+use opentelemetry_otlp::{LogExporter, MetricExporter, SpanExporter};
 use opentelemetry_sdk::{
     Resource,
     error::OTelSdkResult,
+    logs::LogBatch,
     metrics::{Temporality, data::ResourceMetrics, exporter::PushMetricExporter},
     trace::SpanData,
 };
@@ -22,11 +23,11 @@ pub(crate) struct Counted<E> {
     failing: AtomicBool,
 }
 
-/// Counts so many spans, or collections of metrics, as dropped.
+/// Counts so many spans, lines of the log, or collections of metrics, as dropped.
 pub(crate) fn count(signal: &'static str, dropped: usize) {
     let counter = global::meter("capykeys")
         .u64_counter("capykeys.telemetry.dropped")
-        .with_description("Spans, and collections of metrics, that could not be sent")
+        .with_description("Spans, lines of the log, and collections of metrics, that could not be sent")
         .build();
     counter.add(u64::try_from(dropped).unwrap_or(u64::MAX), &[KeyValue::new("signal", signal)]);
 }
@@ -71,6 +72,21 @@ impl opentelemetry_sdk::trace::SpanExporter for Counted<SpanExporter> {
 
     fn force_flush(&self) -> OTelSdkResult {
         self.exporter.force_flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
+    }
+}
+
+impl opentelemetry_sdk::logs::LogExporter for Counted<LogExporter> {
+    async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
+        let count = batch.iter().count();
+        self.note(self.exporter.export(batch).await, count)
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
     }
 
     fn set_resource(&mut self, resource: &Resource) {

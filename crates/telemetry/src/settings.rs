@@ -9,6 +9,10 @@ use crate::Sampling;
 /// The value of an environment variable.
 pub type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
 
+/// The names of exporters: of what is sent, and of what is not.
+const OTLP: &str = "otlp";
+const NONE: &str = "none";
+
 /// How long one export may take, unless it is set.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -19,6 +23,8 @@ pub struct Settings {
     pub traces: Option<Otlp>,
     /// Where metrics are sent, besides being shown to Prometheus.
     pub metrics: Option<Otlp>,
+    /// Where the log is sent, besides being written.
+    pub logs: Option<Otlp>,
     /// What is traced.
     pub sampling: Sampling,
     /// Whether traces go on with those of callers (W3C Trace Context).
@@ -71,13 +77,15 @@ impl Settings {
         // Empty is unset, says the specification.
         let set = |name: &str| variables(name).filter(|value| !value.is_empty());
         let disabled = set("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
-        let signal = |name, others: &[&str]| {
+        let signal = |name, unless_set: &str, others: &[&str]| {
             let signal = Signal { name, set: &set, endpoint };
-            if disabled { Ok(None) } else { signal.receiver(others) }
+            if disabled { Ok(None) } else { signal.receiver(unless_set, others) }
         };
         Ok(Self {
-            traces: signal("TRACES", &[])?,
-            metrics: signal("METRICS", &["prometheus"])?,
+            traces: signal("TRACES", OTLP, &[])?,
+            metrics: signal("METRICS", OTLP, &["prometheus"])?,
+            // It is written where those who collect logs look for it: nobody wants each line twice unless they say so.
+            logs: signal("LOGS", NONE, &["console"])?,
             sampling: sampling(&set, ratio)?,
             propagation: propagation(&set)?,
         })
@@ -108,7 +116,7 @@ fn propagation(set: Variables<'_>) -> Result<bool, SettingsError> {
     Ok(names.contains(&"tracecontext"))
 }
 
-/// One of traces and metrics.
+/// One of traces, metrics and logs.
 struct Signal<'a> {
     name: &'static str,
     set: Variables<'a>,
@@ -124,12 +132,12 @@ impl Signal<'_> {
     }
 
     /// Where it is sent, unless it is sent nowhere or an exporter is named that is one of `others`.
-    fn receiver(&self, others: &[&str]) -> Result<Option<Otlp>, SettingsError> {
+    fn receiver(&self, unless_set: &str, others: &[&str]) -> Result<Option<Otlp>, SettingsError> {
         let exporter = format!("OTEL_{}_EXPORTER", self.name);
-        match (self.set)(&exporter).as_deref() {
-            None | Some("otlp") => {}
-            Some(other) if other == "none" || others.contains(&other) => return Ok(None),
-            Some(_) => return Err(must(exporter, "otlp or none")),
+        match (self.set)(&exporter).as_deref().unwrap_or(unless_set) {
+            OTLP => {}
+            other if other == NONE || others.contains(&other) => return Ok(None),
+            _ => return Err(must(exporter, "otlp or none")),
         }
         if let Some((name, _)) = self.option("COMPRESSION").filter(|(_, value)| value != "none") {
             return Err(must(name, "none"));

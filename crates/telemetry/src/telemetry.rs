@@ -10,6 +10,7 @@ use opentelemetry::{KeyValue, global, trace::TracerProvider};
 use opentelemetry_sdk::{
     Resource,
     error::OTelSdkResult,
+    logs::{BatchLogProcessor, SdkLoggerProvider},
     metrics::{PeriodicReader, SdkMeterProvider},
     propagation::TraceContextPropagator,
     trace::{BatchSpanProcessor, Sampler, SdkTracerProvider},
@@ -29,12 +30,14 @@ use crate::{
 
 const METRICS: &str = "metrics";
 const TRACES: &str = "traces";
+const LOGS: &str = "logs";
 
 /// What records and sends, until the end of the process.
 pub struct Telemetry {
     registry: Registry,
     metrics: SdkMeterProvider,
     traces: Option<SdkTracerProvider>,
+    logs: Option<SdkLoggerProvider>,
     sampling: Sampling,
     sends: bool,
     /// Where gRPC does its work.
@@ -48,16 +51,17 @@ impl Telemetry {
     /// # Errors
     /// [`ExporterError`] where what is set cannot be done. Whether somebody receives anything is not asked.
     pub fn start(settings: &Settings, version: &'static str) -> Result<Self, ExporterError> {
-        let Settings { traces, metrics, sampling, propagation } = settings;
-        let receivers = || [traces, metrics].into_iter().flatten();
+        let Settings { traces, metrics, logs, sampling, propagation } = settings;
+        let receivers = || [traces, metrics, logs].into_iter().flatten();
         let needs_runtime = receivers().any(|receiver| receiver.protocol == Protocol::Grpc);
         let runtime = needs_runtime.then(runtime).transpose()?;
         let entered = runtime.as_ref().map(Runtime::enter);
         let (resource, registry) = (resource(version), Registry::new());
         let exported = metrics.is_some();
         let metrics = meters(&registry, metrics.as_ref(), resource.clone())?;
-        let traces = traces.as_ref().map(|otlp| tracers(otlp, resource)).transpose()?;
-        for (signal, exported) in [(METRICS, exported), (TRACES, traces.is_some())] {
+        let traces = traces.as_ref().map(|otlp| tracers(otlp, resource.clone())).transpose()?;
+        let logs = logs.as_ref().map(|otlp| loggers(otlp, resource)).transpose()?;
+        for (signal, exported) in [(METRICS, exported), (TRACES, traces.is_some()), (LOGS, logs.is_some())] {
             if exported {
                 sent::count(signal, 0);
             }
@@ -67,7 +71,7 @@ impl Telemetry {
             global::set_text_map_propagator(TraceContextPropagator::new());
         }
         let (sampling, sends) = (sampling.clone(), receivers().next().is_some());
-        Ok(Self { registry, metrics, traces, sampling, sends, runtime })
+        Ok(Self { registry, metrics, traces, logs, sampling, sends, runtime })
     }
 
     /// Whether [`start`](Self::start) could do what is set. Not to be called in asynchronous code either.
@@ -79,6 +83,7 @@ impl Telemetry {
         let _entered = runtime.enter();
         settings.traces.as_ref().map(exporter::spans).transpose()?;
         settings.metrics.as_ref().map(exporter::metrics).transpose()?;
+        settings.logs.as_ref().map(exporter::logs).transpose()?;
         Ok(())
     }
 
@@ -91,6 +96,14 @@ impl Telemetry {
         Some(layer::layer(tracer, self.sampling.clone()))
     }
 
+    /// What sends the lines of the log; `None` where they are only written.
+    pub fn log_layer<S>(&self) -> Option<impl Layer<S> + Send + Sync + use<S>>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+    {
+        self.logs.as_ref().map(layer::logs)
+    }
+
     /// A function that writes the metrics in the text format of Prometheus; `None` where it fails.
     pub fn text(&self) -> impl Fn() -> Option<String> + Send + Sync + use<> {
         let registry = self.registry.clone();
@@ -100,16 +113,17 @@ impl Telemetry {
     /// Sends what is left, for `limit` at most, and ends; at once where that is zero. Nothing is recorded after it. It
     /// blocks: no worker may wait for it.
     pub fn end(self, limit: Duration) {
-        let Self { metrics, traces, runtime, sends, .. } = self;
+        let Self { metrics, traces, logs, runtime, sends, .. } = self;
         if sends && !limit.is_zero() {
             let metrics = end(move || metrics.shutdown_with_timeout(limit));
             let traces = traces.map(|traces| end(move || traces.shutdown_with_timeout(limit)));
+            let logs = logs.map(|logs| end(move || logs.shutdown_with_timeout(limit)));
             // The providers have limits of their own, which do not all hold.
             let latest = Instant::now() + limit;
             let is_late = |ended: mpsc::Receiver<()>| {
                 ended.recv_timeout(latest.saturating_duration_since(Instant::now())).is_err()
             };
-            if [Some(metrics), traces].into_iter().flatten().any(is_late) {
+            if [Some(metrics), traces, logs].into_iter().flatten().any(is_late) {
                 tracing::warn!("the last telemetry could not be sent in time");
             }
         }
@@ -178,4 +192,10 @@ fn tracers(otlp: &Otlp, resource: Resource) -> Result<SdkTracerProvider, Exporte
         .with_sampler(Sampler::AlwaysOn)
         .with_span_processor(BatchSpanProcessor::builder(exporter).build())
         .build())
+}
+
+fn loggers(otlp: &Otlp, resource: Resource) -> Result<SdkLoggerProvider, ExporterError> {
+    let exporter = Counted::new(exporter::logs(otlp)?, LOGS);
+    let processor = BatchLogProcessor::builder(exporter).build();
+    Ok(SdkLoggerProvider::builder().with_resource(resource).with_log_processor(processor).build())
 }

@@ -22,7 +22,6 @@ use crate::{
     listeners::Listeners,
     metrics, retention,
     room::Room,
-    tls::{self, Tls},
     watch::{self, Watched},
 };
 
@@ -63,11 +62,16 @@ pub(crate) async fn run(
     let recording = uses.spawn(&Handle::current());
     let counting = refusals.spawn(config.audit.refusal_interval(), &Handle::current());
     let retention = config.audit.retention().map(|keep| tokio::spawn(retention::run(operators, keep)));
+    let of_sessions = sessions.as_ref().map(|sessions| sessions.watched(config));
+    let watched: Vec<_> = watched
+        .into_iter()
+        .chain(proof.watched(&config.internal))
+        .chain(of_sessions.into_iter().flatten())
+        .collect();
     metrics::observe(sessions, &cache, &uses, peppers.missing());
     let watching = tokio::spawn(peppers.run());
     let Proof { callers, tls, .. } = proof;
-    let server_tls = tls.as_ref().map(|tls| Arc::clone(&tls.server));
-    let watched = watched.into_iter().chain(watched_tls(config, tls)).collect();
+    let server_tls = tls.map(|tls| tls.server);
     // Before anybody is told that the service is ready: a signal that came earlier would end it at once.
     let mut signals = Signals::listen()?;
     let rereading = tokio::spawn(watch::run(watched, signals.asked()));
@@ -104,13 +108,6 @@ pub(crate) async fn run(
     }
 }
 
-/// The files of TLS, which are read again when they change.
-fn watched_tls(config: &Config, tls: Option<Tls>) -> Option<Watched> {
-    let (settings, tls) = (config.internal.tls.clone()?, tls?);
-    let files = tls::files(&settings);
-    Some(Watched::new("internal.tls", files, move || Ok(tls.read_again(&settings)?)))
-}
-
 /// The signals that the service knows what to do with. Any other ends it as the system has it.
 struct Signals {
     terminate: Signal,
@@ -144,7 +141,7 @@ impl Signals {
                 _ = self.interrupt.recv() => return "SIGINT",
                 // Most daemons read their configuration again, and none ends.
                 _ = self.hang_up.recv() => {
-                    tracing::info!("SIGHUP: log.level and the files of internal.tls are read again, and nothing else");
+                    tracing::info!("SIGHUP: log.level, certificates and issuers' keys in files are read again, and nothing else");
                     self.asked.notify_one();
                 }
             }

@@ -1,12 +1,18 @@
 //! Where keys are kept.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use capykeys_postgres::{PostgresSettings, UrlSource};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, Period, Secret};
+use crate::{error::Error, watch::count_failures};
+
+const URL_FILE: &str = "postgres.url_file";
 
 /// Which store is used.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
@@ -100,6 +106,20 @@ impl Postgres {
     /// Where the URL is in a file, that file: a password that is rotated is found there.
     pub(crate) fn url_source(&self) -> Option<UrlSource> {
         let path = self.url_file.clone()?;
-        Some(UrlSource::new(move || Some(Secret::read("postgres.url_file", &path).ok()?.expose().to_owned())))
+        count_failures(URL_FILE, 0);
+        Some(UrlSource::new(move || {
+            let failed = |error: &Error| {
+                count_failures(URL_FILE, 1);
+                tracing::warn!(setting = URL_FILE, %error, "cannot be read again: what was in force stays so");
+            };
+            read_url(&path).inspect_err(failed).ok()
+        }))
     }
+}
+
+/// A URL that can be used.
+fn read_url(path: &Path) -> Result<String, Error> {
+    let url = Secret::read(URL_FILE, path)?.expose().to_owned();
+    PostgresSettings::new(url.as_str()).clear_text()?;
+    Ok(url)
 }

@@ -19,6 +19,9 @@ pub(crate) struct Telemetry {
     pub(crate) otlp_endpoint: Option<Url>,
     /// How many of the traces that begin here are recorded, from none (0) to all (1).
     pub(crate) sample_ratio: f64,
+    /// Whether callers of the API say whether their requests are traced, as callers of the internal listeners do.
+    /// Strangers could have all of theirs traced, or none.
+    pub(crate) trust_public_sampling: bool,
 }
 
 impl Telemetry {
@@ -38,6 +41,6 @@ impl Telemetry {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { otlp_endpoint: None, sample_ratio: 0.01 }
+        Self { otlp_endpoint: None, sample_ratio: 0.01, trust_public_sampling: false }
     }
 }

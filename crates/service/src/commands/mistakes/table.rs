@@ -165,6 +165,7 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
         ],
     ),
     ("telemetry.sample_ratio", &["-0.1", "1.1", "1%", "NaN", "always"]),
+    ("telemetry.trust_public_sampling", &["maybe", "2"]),
     ("log.format", &["JSON", "text"]),
     (
         "log.level",
