@@ -115,6 +115,7 @@ ci: lint test tour outside upgrades schemathesis clerk-differential oidc-provide
 	cargo run --locked --quiet --bin capykeys -- openapi | diff openapi/capykeys.json -
 
 ci-full: ci deny mutants template kubernetes image package sbom ## The same at full length
+	DEMO_SECONDS=20 $(MAKE) demo
 	scripts/schemathesis 2000
 	cargo test --locked --release --package capykeys-cache --lib exhaustive -- --include-ignored --nocapture
 	CAPYKEYS_TEST_KILL_ROUNDS=200 CAPYKEYS_TEST_FAULT_SECONDS=10 $(TEST_PROGRAMS) \
