@@ -120,6 +120,7 @@ sbom: ## Write target/capykeys.cdx.json, what the program is made of (CycloneDX)
 ci: lint openapi-lint deny test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint ## What every change must pass
 
 ci-full: ci mutants template kubernetes image package sbom ## The same at full length
+	DEMO_SECONDS=20 $(MAKE) demo
 	scripts/schemathesis 2000
 	cargo test --locked --release --package capykeys-cache --lib exhaustive -- --include-ignored --nocapture
 	CAPYKEYS_TEST_KILL_ROUNDS=200 CAPYKEYS_TEST_FAULT_SECONDS=10 $(TEST_PROGRAMS) \

@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Between two revocations.
 const LIFE: Duration = Duration::from_millis(250);
 /// How many keys there are before the oldest is revoked.
-const KEYS: usize = 50;
+const KEYS: usize = 20;
 
 pub(crate) struct Load {
     http: Client,

@@ -14,6 +14,8 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn parse(text: &str) -> Self {
         let verdicts = samples(text, "capykeys_verdicts_total{").filter_map(|(labels, value)| {
+            // Those on sessions have the same names.
+            let labels = labels.contains("credential=\"api_key\"").then_some(labels)?;
             let outcome = labels.split("outcome=\"").nth(1)?.split('"').next()?;
             Some((outcome.to_owned(), value))
         });

@@ -42,7 +42,8 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn start(runtime: &Runtime) -> Self {
-        let cluster = Cluster::start(true);
+        // How fast the disk is, is not what is shown.
+        let cluster = Cluster::start(false);
         let database = database_of(&cluster);
         let installation = configured(Installation::on_postgres(&database));
         let beside = configured(installation.beside());

@@ -37,7 +37,7 @@ impl View {
 
     /// Waits until it is time to show something.
     pub(crate) async fn tick(&self) {
-        let period = Duration::from_secs(if self.is_terminal { 1 } else { 2 });
+        let period = Duration::from_secs(if self.is_terminal { 1 } else { 3 });
         let last = self.last.as_ref().map_or(self.begun, |(at, _)| *at);
         sleep_until((last + period).into()).await;
     }
@@ -88,7 +88,8 @@ fn rates<K: Ord + Display, V>(
         let more = count(value) - before.get(name).map_or(0.0, &count);
         format!("{name} {:.0}", more / between.as_secs_f64())
     };
-    now.iter().map(rate).collect::<Vec<_>>().join(", ")
+    let seen = now.iter().filter(|(_, value)| count(value) > 0.0);
+    seen.map(rate).collect::<Vec<_>>().join(", ")
 }
 
 fn revocations(report: &Report) -> String {

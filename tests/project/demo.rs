@@ -113,10 +113,11 @@ fn everything_in_the_demo_answers_and_an_interrupt_ends_it_all() {
         }
     }
     let line = demo.line("curl -i");
-    let [_, _, _, header, url] = line.splitn(5, ' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
-    let key = header.trim_matches('\'');
-    let (status, body) = get(url, key.rsplit(' ').next().unwrap_or_default()).expect("an answer");
-    assert!(status == 200 && body.contains("x-capy-organization-id: org_"), "{status} {body}");
+    let [_, header, url] = line.split('\'').collect::<Vec<_>>()[..] else { panic!("{line}") };
+    let key = header.rsplit(' ').next().unwrap_or_default();
+    let ask = || get(url.trim(), key).filter(|(status, _)| *status == 200);
+    let (_, body) = wait::until("the key is let in", LIMIT, ask);
+    assert!(body.contains("x-capy-organization-id: org_"), "{body}");
     // As a terminal sends it: to all that it has started.
     kill_process_group(Pid::from_child(&demo.child), Signal::INT).expect("it runs");
     demo.leaves_nothing();
