@@ -15,6 +15,7 @@ mod patience;
 mod peppers;
 mod reread;
 mod scopes;
+mod series;
 mod serving;
 mod stopping;
 mod surroundings;

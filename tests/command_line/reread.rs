@@ -12,8 +12,17 @@ use std::{
     time::Duration,
 };
 
-use capykeys_tests::{Authority, Installation, Server, Store, wait};
+use capykeys_testkit::Cluster;
+use capykeys_tests::{
+    Authority, Installation, Server, Store, Tenant,
+    clerk::{self, Session},
+    on_one_store, postgres, wait,
+};
 use reqwest::{Certificate, blocking::Client};
+use rustix::process::Signal;
+use serde_json::json;
+
+on_one_store![postgresql: the_database_s_password_is_read_again_where_it_was_changed];
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -130,4 +139,110 @@ fn the_level_of_the_log_follows_the_file_and_a_wrong_one_changes_nothing() {
     assert!(is_debugging().is_none());
     fs::write(&file, "[log]\nlevel = 'debug'\n").unwrap();
     wait::until("requests of the cluster are logged", LIMIT, is_debugging);
+}
+
+#[test]
+fn an_issuer_s_key_is_read_again_and_of_a_wrong_one_it_is_told_and_counted() {
+    for (setting, section) in [("clerk", "CLERK__INSTANCES__DEV"), ("oidc", "OIDC__DEV")] {
+        let installation = Installation::new(Store::first())
+            .unset("CLERK__INSTANCES__DEV__ISSUER")
+            .unset("CLERK__INSTANCES__DEV__PEM_FILE");
+        let mounted = installation.directory().join("issuer");
+        fs::create_dir(&mounted).unwrap();
+        let put = |time: &str, key: &str| swap(&mounted, time, &[("key.pem", key)]);
+        put("1", clerk::public_key_pem());
+        let mut installation = installation
+            .set(&format!("{section}__ISSUER"), clerk::ISSUER)
+            .set(&format!("{section}__PEM_FILE"), "issuer/key.pem");
+        let mut session = Session::new();
+        if setting == "oidc" {
+            installation =
+                installation.set("OIDC__DEV__AUDIENCES", "capykeys").set("OIDC__DEV__TYPES", "JWT");
+            session = session.claim("aud", json!("capykeys"));
+        }
+        let server = Server::start(&Arc::new(installation));
+        let status = |token: &str| server.get("/v1/me").bearer(token).send().status;
+        let (old, new) = (session.sign(), session.sign_with_another_key());
+        assert_eq!((status(&old), status(&new)), (200, 401), "{setting}: {}", server.log.text());
+        let failures = format!("capykeys_reload_failures_total{{setting=\"{setting}.pem_file\"}}");
+        assert_eq!(server.metric(&failures), Some(0.0));
+        // No key, and the half that is nobody else's business.
+        for (time, key, told) in [
+            ("2", "hush", "must be an RSA public key"),
+            ("3", "-----BEGIN PRIVATE KEY-----", "is a private key"),
+        ] {
+            put(time, key);
+            server.says(LIMIT, told);
+            assert_eq!((status(&old), status(&new)), (200, 401), "{setting}: {told}");
+        }
+        assert!(server.metric(&failures).is_some_and(|failures| failures >= 2.0));
+        put("4", clerk::other_public_key_pem());
+        wait::until("the new key is in force", LIMIT, || (status(&new) == 200).then_some(()));
+        assert_eq!(status(&old), 401);
+    }
+}
+
+#[test]
+fn the_level_of_the_log_is_read_again_at_once_where_a_signal_asks_for_it() {
+    let installation = Installation::new(Store::first()).unset("LOG__LEVEL").with_file("");
+    let directory = installation.directory().to_owned();
+    fs::remove_file(directory.join("capykeys.toml")).unwrap();
+    let put = |time: &str, level: &str| {
+        swap(&directory, time, &[("capykeys.toml", &format!("[log]\nlevel = '{level}'\n"))]);
+    };
+    put("1", "info");
+    let server = Server::start(&Arc::new(installation));
+    let is_debugging = || {
+        server.call_internal(reqwest::Method::GET, "/livez").send().expect(200);
+        server.log.text().contains("/livez").then_some(())
+    };
+    assert!(is_debugging().is_none());
+    put("2", "inof");
+    server.signal(Signal::HUP);
+    server.says(LIMIT, "what was in force stays so");
+    let failures = "capykeys_reload_failures_total{setting=\"log.level\"}";
+    assert!(server.metric(failures).is_some_and(|failures| failures >= 1.0));
+    put("3", "debug");
+    server.signal(Signal::HUP);
+    wait::until("requests of the cluster are logged", LIMIT, is_debugging);
+}
+
+fn the_database_s_password_is_read_again_where_it_was_changed() {
+    let cluster = Cluster::start(false);
+    let owner = postgres::database_of(&cluster);
+    let _ = Installation::on_database(&owner).run(&["migrate"]).expect_success();
+    let execute = |statement: &str| cluster.execute("postgres", statement);
+    execute("CREATE ROLE rotated LOGIN PASSWORD 'old'");
+    execute("GRANT pg_read_all_data, pg_write_all_data TO rotated");
+    execute(
+        "DO $$ BEGIN EXECUTE format(
+             'COPY (VALUES (''host all rotated 127.0.0.1/32 scram-sha-256''), (''host all all 127.0.0.1/32 trust'')) TO %L',
+             current_setting('hba_file')
+         ); END $$",
+    );
+    execute("SELECT pg_reload_conf()");
+    let database = owner.rsplit_once('/').unwrap().1;
+    let url = |password: &str| format!("postgres://rotated:{password}@{}/{database}", cluster.address());
+    let installation =
+        Installation::on_database(&owner).unset("POSTGRES__URL").set("POSTGRES__URL_FILE", "db/url");
+    let mounted = installation.directory().join("db");
+    fs::create_dir(&mounted).unwrap();
+    let put = |time: &str, url: &str| swap(&mounted, time, &[("url", url)]);
+    put("1", &url("old"));
+    let server = Server::start(&Arc::new(installation));
+    let is_ready = || (server.get("/readyz").send().status == 200).then_some(());
+    wait::until("the database is there", LIMIT, is_ready);
+    let acme = Tenant::new(&server);
+
+    put("2", "hush");
+    execute("ALTER ROLE rotated PASSWORD 'new'");
+    execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rotated'");
+    let failures = "capykeys_reload_failures_total{setting=\"postgres.url_file\"}";
+    wait::until("the file cannot be read", LIMIT, || {
+        server.get("/readyz").send();
+        server.metric(failures).filter(|failures| *failures > 0.0)
+    });
+    put("3", &url("new"));
+    wait::until("the new password is used", LIMIT, is_ready);
+    server.get("/v1/me").bearer(&acme.admin).send().expect(200);
 }

@@ -23,6 +23,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 on_every_store![
+    events_are_counted_that_were_written_and_no_others,
     prometheus_accepts_the_metrics,
     a_request_is_traced_with_all_that_is_done_for_it,
     the_metrics_that_are_sent_are_those_that_prometheus_reads
@@ -90,7 +91,8 @@ fn traces_over(store: Store, protocol: &str, collector: &Collector) {
         .with_variable("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=acme")
         .with_variable("OTEL_SERVICE_NAME", "keys")
         .with_variable("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
-        .with_variable("OTEL_TRACES_SAMPLER", "parentbased_always_off");
+        .with_variable("OTEL_TRACES_SAMPLER", "parentbased_always_off")
+        .set("TELEMETRY__TRUST_PUBLIC_SAMPLING", "true");
     let server = serve(installation);
     let acme = Tenant::new(&server);
 
@@ -204,7 +206,8 @@ fn a_fetch_of_signing_keys_is_traced_with_its_request_and_tells_the_issuer_nothi
     let (collector, issuer) = (Collector::over_http(Manner::Takes), Collector::over_http(Manner::Takes));
     let installation = sending(Installation::new(Store::first()), &collector)
         .unset("CLERK__INSTANCES__DEV__PEM_FILE")
-        .set("CLERK__INSTANCES__DEV__JWKS_URL", &format!("{}/jwks", issuer.url()));
+        .set("CLERK__INSTANCES__DEV__JWKS_URL", &format!("{}/jwks", issuer.url()))
+        .set("TELEMETRY__TRUST_PUBLIC_SAMPLING", "true");
     let server = serve(installation);
     let is_in = |span: &Span| hex(&span.trace_id) == TRACE;
     let fetch = capykeys_tests::wait::until("a fetch in a trace", LIMIT, || {
@@ -220,6 +223,87 @@ fn a_fetch_of_signing_keys_is_traced_with_its_request_and_tells_the_issuer_nothi
     for headers in &issuer.received().requests {
         let strange: Vec<_> = headers.keys().filter(|name| name.starts_with("trace")).collect();
         assert!(strange.is_empty(), "{strange:?}");
+    }
+}
+
+#[test]
+fn what_a_stranger_says_decides_nothing_and_its_trace_is_gone_on_with() {
+    let collector = Collector::over_http(Manner::Takes);
+    let sampled = |sampler| {
+        serve(
+            sending(Installation::new(Store::first()), &collector)
+                .with_variable("OTEL_TRACES_SAMPLER", sampler),
+        )
+    };
+    let server = sampled("parentbased_always_off");
+    server.get("/status").header("traceparent", trace_parent(TRACE, "01")).send().expect(200);
+    let line = logged(&server, "/status");
+    assert!(line.get("trace_id").is_none(), "{line}");
+    // Within the cluster it does.
+    let own = TRACE.replace('0', "5");
+    server
+        .call_internal(Method::GET, "/readyz")
+        .header("traceparent", trace_parent(&own, "01"))
+        .send()
+        .expect(200);
+    trace(&collector, &own, "GET /readyz");
+    assert!(collector.received().spans.iter().all(|(_, _, span)| hex(&span.trace_id) == own));
+
+    let server = sampled("parentbased_always_on");
+    server.get("/status").header("traceparent", trace_parent(TRACE, "00")).send().expect(200);
+    let (status, _) = trace(&collector, TRACE, "GET /status");
+    assert_eq!(hex(&status.parent_span_id), CALLER);
+}
+
+fn events_are_counted_that_were_written_and_no_others(store: Store) {
+    let server = serve(Installation::new(store));
+    let acme = Tenant::new(&server);
+    let written = || server.metric("capykeys_events_written_total").unwrap_or(0.0);
+    let before = written();
+    let key = acme.key_with(&["jobs:read"]);
+    for _ in 0..3 {
+        acme.revocation(&acme.admin, key.id()).send().expect(200);
+    }
+    assert_eq!(written() - before, 2.0);
+}
+
+#[test]
+fn the_log_is_sent_where_it_is_asked_for_with_the_traces_of_its_lines() {
+    for (protocol, collector) in [
+        ("http/protobuf", Collector::over_http(Manner::Takes)),
+        ("grpc", Collector::over_grpc(Manner::Takes)),
+    ] {
+        let installation = sending(Installation::new(Store::first()), &collector)
+            .set("LOG__LEVEL", "trace")
+            .with_variable("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+            .with_variable("OTEL_LOGS_EXPORTER", "otlp")
+            .with_variable("OTEL_BLRP_SCHEDULE_DELAY", "50")
+            .with_variable("OTEL_TRACES_SAMPLER", "always_on")
+            .with_variable("OTEL_SERVICE_NAME", "keys");
+        let server = serve(installation);
+        let acme = Tenant::new(&server);
+        server.get("/v1/me").bearer(&acme.admin).send().expect(200);
+        let span = collector.span("the request", LIMIT, |span| span.name == "GET /v1/me");
+        let line = capykeys_tests::wait::until("the line of the request", LIMIT, || {
+            let logs = collector.received().logs.clone();
+            logs.into_iter().find(|(_, _, line)| {
+                attributes(&line.attributes).get("route").is_some_and(|route| route == "/v1/me")
+            })
+        });
+        let (resource, scope, line) = line;
+        assert_eq!((resource["service.name"].as_str(), scope.as_str()), ("keys", "capykeys::access"));
+        assert_eq!((line.trace_id, line.span_id), (span.trace_id, span.span_id), "{protocol}");
+        assert_eq!(
+            (line.severity_text.as_str(), attributes(&line.attributes)["status"].as_str()),
+            ("INFO", "200")
+        );
+        assert_eq!(attributes(&line.attributes)["request_id"].len(), 36);
+        // By now much has been sent, and nothing of that is said again.
+        let received = collector.received().clone();
+        assert_eq!(received.leak, None);
+        let strange = |scope: &str| !scope.starts_with("capykeys") || scope.starts_with("capykeys_telemetry");
+        assert!(!received.logs.iter().any(|(_, scope, _)| strange(scope)), "{:?}", received.logs);
+        assert!(server.log.text().contains("hyper"), "nothing was there to be left out");
     }
 }
 
@@ -248,7 +332,7 @@ fn metrics_of(server: &Server) -> String {
 }
 
 /// Some of everything: good and bad verdicts on every listener, and changes.
-fn use_everything(server: &Server) {
+pub(crate) fn use_everything(server: &Server) {
     let acme = Tenant::new(server);
     let key = acme.key_with(&["jobs:read"]);
     acme.revocation(&acme.admin, key.id()).send().expect(200);

@@ -96,6 +96,28 @@ fn a_collector_that_never_answers_costs_telemetry_alone() {
 }
 
 #[test]
+fn lines_of_the_log_that_cannot_be_sent_are_counted_and_bring_forth_no_others() {
+    for (protocol, collector) in [
+        ("http/protobuf", Collector::over_http(Manner::Refuses)),
+        ("grpc", Collector::over_grpc(Manner::Refuses)),
+    ] {
+        let installation = sending(Installation::new(Store::first()), &collector)
+            .with_variable("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+            .with_variable("OTEL_LOGS_EXPORTER", "otlp")
+            .with_variable("OTEL_TRACES_EXPORTER", "none")
+            .with_variable("OTEL_METRICS_EXPORTER", "none")
+            .with_variable("OTEL_BLRP_SCHEDULE_DELAY", "20");
+        let server = serve(installation);
+        serves(&server);
+        wait::until("lines are dropped", LIMIT, || (dropped(&server, "logs") > 20).then_some(()));
+        let log = server.log.text();
+        assert_eq!(log.matches("telemetry cannot be sent").count(), 1, "{log}");
+        assert!(dropped(&server, "logs") <= log.lines().count() as u64, "more than there were: {log}");
+        ends(&server);
+    }
+}
+
+#[test]
 fn what_has_no_place_in_the_queue_is_dropped_and_counted() {
     let collector = Collector::over_http(Manner::Hangs);
     let installation = sending(Installation::new(Store::first()), &collector)

@@ -90,6 +90,39 @@ fn metrics_are_sent_as_changes_where_that_is_preferred() {
 }
 
 #[test]
+fn the_log_is_sent_nowhere_unless_that_is_said() {
+    for exporter in [None, Some("none"), Some("console")] {
+        let collector = Collector::over_http(Manner::Takes);
+        let installation = tracing(&collector).with_variable("OTEL_BLRP_SCHEDULE_DELAY", "20");
+        let installation = match exporter {
+            Some(exporter) => installation.with_variable("OTEL_LOGS_EXPORTER", exporter),
+            None => installation,
+        };
+        let server = serve(installation);
+        ask(&server);
+        server.signal(rustix::process::Signal::TERM);
+        server.wait_for_exit(LIMIT);
+        assert!(
+            collector.received().logs.is_empty() && !collector.received().spans.is_empty(),
+            "{exporter:?}"
+        );
+    }
+}
+
+#[test]
+fn a_system_without_authorities_will_do_where_nothing_is_asked_over_tls() {
+    let collector = Collector::over_http(Manner::Takes);
+    let installation = tracing(&collector)
+        .with_variable("SSL_CERT_FILE", "/nowhere")
+        .with_variable("SSL_CERT_DIR", "/nowhere");
+    let server = serve(installation);
+    ask(&server);
+    collector.span("a request", LIMIT, |span| span.name == "GET /status");
+    let url = format!("http://{}", server.address());
+    let _ = server.installation().run(&["health", "--url", &url]).expect_success();
+}
+
+#[test]
 fn our_own_settings_do_without_any_variable() {
     let collector = Collector::over_http(Manner::Takes);
     let installation = Installation::new(Store::first())
@@ -145,6 +178,7 @@ fn a_wrong_value_ends_the_start_with_one_sentence_that_names_its_variable() {
         (vec![endpoint, ("OTEL_TRACES_SAMPLER_ARG", "2")], "OTEL_TRACES_SAMPLER_ARG"),
         (vec![endpoint, ("OTEL_PROPAGATORS", "b3")], "OTEL_PROPAGATORS"),
         (vec![endpoint, ("OTEL_TRACES_EXPORTER", "zipkin")], "OTEL_TRACES_EXPORTER"),
+        (vec![endpoint, ("OTEL_LOGS_EXPORTER", "syslog")], "OTEL_LOGS_EXPORTER"),
         (vec![endpoint, ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/hush")], "OTEL_EXPORTER_OTLP_CERTIFICATE"),
         (
             vec![

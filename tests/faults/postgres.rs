@@ -17,6 +17,7 @@ on_one_store![
     postgresql_is_stopped_and_started,
     postgresql_is_killed_and_started_and_no_secret_is_in_its_own_log,
     postgresql_restarts_between_two_requests,
+    postgresql_refuses_logins,
     postgresql_stands_still,
     the_network_swallows_everything,
     the_network_is_cut,
@@ -147,6 +148,19 @@ fn postgresql_restarts_between_two_requests() {
     scene.cluster.stop();
     scene.cluster.start_again();
     assert_served_again(&acme);
+}
+
+/// Of the role that the service works with, as an administrator does by mistake.
+fn postgresql_refuses_logins() {
+    let scene = Scene::new();
+    let acme = Tenant::new(&scene.server);
+    let execute = |statement: &str| scene.cluster.execute("template1", statement);
+    let refuse = || {
+        execute("UPDATE pg_database SET datallowconn = false WHERE datname NOT LIKE 'template%'");
+        execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname NOT LIKE 'template%'");
+    };
+    let allow = || execute("UPDATE pg_database SET datallowconn = true WHERE datname NOT LIKE 'template%'");
+    away_and_back(&acme, refuse, allow);
 }
 
 fn postgresql_stands_still() {

@@ -51,6 +51,19 @@ fn keys_are_fetched_from_the_issuer() {
 }
 
 #[test]
+fn the_age_of_the_keys_is_measured() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let installation = installation(listener.local_addr().unwrap());
+    publish(listener);
+    let server = Server::start(&Arc::new(installation));
+    server.get("/v1/me").bearer(&Session::new().sign()).send().expect(200);
+    let age = || server.metric("capykeys_jwks_age_seconds{server_address=\"127.0.0.1\"}");
+    let first = age().expect("the keys were fetched");
+    assert!((0.0..300.0).contains(&first), "{first}");
+    wait::until("they get older", Duration::from_mins(1), || age().filter(|age| *age > first));
+}
+
+#[test]
 fn an_issuer_that_cannot_be_reached_is_503_and_never_401() {
     let address = free_address();
     let server = Server::start(&Arc::new(installation(address)));

@@ -151,9 +151,13 @@ fn the_program_has_one_provider_of_cryptography_for_tls() {
 fn only_one_crate_knows_what_records_and_sends_telemetry() {
     for package in metadata().workspace_packages() {
         let production = production_dependencies(package);
-        for library in
-            ["opentelemetry_sdk", "opentelemetry-otlp", "opentelemetry-prometheus", "tracing-opentelemetry"]
-        {
+        for library in [
+            "opentelemetry_sdk",
+            "opentelemetry-otlp",
+            "opentelemetry-prometheus",
+            "opentelemetry-appender-tracing",
+            "tracing-opentelemetry",
+        ] {
             let knows = production.contains(library);
             assert_eq!(
                 knows,

@@ -52,6 +52,11 @@ pub fn public_key_pem() -> &'static str {
     &ISSUER_KEY.public_pem
 }
 
+/// The public key of [`Session::sign_with_another_key`].
+pub fn other_public_key_pem() -> &'static str {
+    &OTHER_KEY.public_pem
+}
+
 /// The key set of the issuer, as it publishes it.
 pub fn jwks() -> Value {
     let mut jwk = Jwk::from_encoding_key(&ISSUER_KEY.signing, Algorithm::RS256).expect("a JWK");

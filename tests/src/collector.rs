@@ -12,6 +12,10 @@ use std::{
 
 use opentelemetry_proto::tonic::{
     collector::{
+        logs::v1::{
+            ExportLogsServiceRequest, ExportLogsServiceResponse,
+            logs_service_server::{LogsService, LogsServiceServer},
+        },
         metrics::v1::{
             ExportMetricsServiceRequest, ExportMetricsServiceResponse,
             metrics_service_server::{MetricsService, MetricsServiceServer},
@@ -22,6 +26,7 @@ use opentelemetry_proto::tonic::{
         },
     },
     common::v1::{AnyValue, KeyValue, any_value::Value},
+    logs::v1::LogRecord,
     metrics::v1::Metric,
     trace::v1::Span,
 };
@@ -68,6 +73,8 @@ pub struct Collector {
 pub struct Received {
     /// Spans, with the attributes of who has sent them and the name of what has made them.
     pub spans: Vec<(Attributes, String, Span)>,
+    /// Lines of the log, each with what is known of who wrote it and the name of its part of the program.
+    pub logs: Vec<(Attributes, String, LogRecord)>,
     /// Metrics, in the last state that each was sent in.
     pub metrics: BTreeMap<String, Metric>,
     /// The headers of each request, and `:path`.
@@ -148,6 +155,7 @@ impl Collector {
             }
             let server = server
                 .add_service(TraceServiceServer::new(service.clone()))
+                .add_service(LogsServiceServer::new(service.clone()))
                 .add_service(MetricsServiceServer::new(service));
             server.serve_with_incoming(TcpIncoming::from(listener)).await
         });
@@ -224,6 +232,7 @@ impl Collector {
             let body = body.as_slice();
             match path.as_str() {
                 "/v1/traces" => self.take_traces(Message::decode(body).expect("traces")),
+                "/v1/logs" => self.take_logs(Message::decode(body).expect("logs")),
                 "/v1/metrics" => self.take_metrics(Message::decode(body).expect("metrics")),
                 _ => {}
             }
@@ -240,6 +249,19 @@ impl Collector {
                 let scope = of_scope.scope.unwrap_or_default().name;
                 let spans = of_scope.spans.into_iter();
                 received.spans.extend(spans.map(|span| (resource.clone(), scope.clone(), span)));
+            }
+        }
+    }
+
+    fn take_logs(&self, request: ExportLogsServiceRequest) {
+        let mut received = self.received();
+        received.search(&format!("{request:?}"));
+        for of_resource in request.resource_logs {
+            let resource = attributes(&of_resource.resource.unwrap_or_default().attributes);
+            for of_scope in of_resource.scope_logs {
+                let scope = of_scope.scope.unwrap_or_default().name;
+                let lines = of_scope.log_records.into_iter();
+                received.logs.extend(lines.map(|line| (resource.clone(), scope.clone(), line)));
             }
         }
     }
@@ -310,6 +332,18 @@ impl TraceService for Service {
         let traces = self.receive("traces", request).await?;
         self.collector.take_traces(traces);
         Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+#[tonic::async_trait]
+impl LogsService for Service {
+    async fn export(
+        &self,
+        request: Request<ExportLogsServiceRequest>,
+    ) -> Result<Response<ExportLogsServiceResponse>, Status> {
+        let logs = self.receive("logs", request).await?;
+        self.collector.take_logs(logs);
+        Ok(Response::new(ExportLogsServiceResponse::default()))
     }
 }
 

@@ -109,6 +109,16 @@ impl Server {
             .send()
     }
 
+    /// The value of a series of its metrics, as Prometheus reads it, if it is there.
+    ///
+    /// # Panics
+    /// Where the metrics cannot be read.
+    pub fn metric(&self, series: &str) -> Option<f64> {
+        let shown =
+            String::from_utf8(self.call_internal(Method::GET, "/metrics").send().body).expect("a text");
+        shown.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+    }
+
     /// A `GET`.
     pub fn get(&self, path: &str) -> Call<'_> {
         self.call(Method::GET, path)

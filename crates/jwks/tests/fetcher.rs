@@ -106,6 +106,18 @@ async fn a_configured_authority_is_trusted_and_no_other() {
 }
 
 #[tokio::test]
+async fn other_authorities_can_be_trusted_later_and_wrong_ones_change_nothing() {
+    let (old, new) = (authority(), authority());
+    let (of_old, of_new) = (Server::start(&old).await, Server::start(&new).await);
+    let fetcher = fetcher(&old, None);
+    assert_eq!(fetcher.trust("hush"), Err(HttpFetcherError::Authorities));
+    assert!(fetcher.fetch(&of_old.url).await.is_ok());
+    fetcher.trust(&new.pem()).unwrap();
+    assert!(fetcher.fetch(&of_new.url).await.is_ok());
+    assert_eq!(fetcher.fetch(&of_old.url).await, Err(FetchError::Connect));
+}
+
+#[tokio::test]
 async fn the_token_is_read_anew_for_each_fetch() {
     let authority = authority();
     let server = Server::start(&authority).await;

@@ -36,7 +36,7 @@ pub(crate) struct ClusterToken {
     #[schemars(example = &"https://kubernetes.default.svc/openid/v1/jwks")]
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rule::serialize_shown")]
     pub(crate) jwks_url: Option<Url>,
-    /// The authorities to trust there (PEM), instead of the system's.
+    /// The authorities to trust there (PEM), instead of the system's. The file is read again when it changes.
     #[schemars(example = &"/var/run/secrets/kubernetes.io/serviceaccount/ca.crt")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) jwks_ca_file: Option<PathBuf>,
@@ -44,7 +44,7 @@ pub(crate) struct ClusterToken {
     #[schemars(example = &"/var/run/secrets/kubernetes.io/serviceaccount/token")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) jwks_token_file: Option<PathBuf>,
-    /// Instead of `jwks_url`, a file with the cluster's public key (PEM).
+    /// Instead of `jwks_url`, a file with the cluster's public key (PEM). It is read again when it changes.
     #[schemars(example = &"/etc/capykeys/cluster.pem")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pem_file: Option<PathBuf>,

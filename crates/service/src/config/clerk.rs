@@ -72,7 +72,7 @@ pub(crate) struct Instance {
     #[schemars(example = &"https://clerk.example.com/.well-known/jwks.json")]
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rule::serialize_shown")]
     pub(crate) jwks_url: Option<Url>,
-    /// Instead of `jwks_url`, a file with its public key (PEM).
+    /// Instead of `jwks_url`, a file with its public key (PEM). It is read again when it changes.
     #[schemars(example = &"/etc/capykeys/clerk.pem")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pem_file: Option<PathBuf>,

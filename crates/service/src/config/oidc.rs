@@ -30,7 +30,7 @@ pub(crate) struct Provider {
     #[schemars(example = &"https://id.example.com/realms/acme/jwks")]
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "rule::serialize_shown")]
     pub(crate) jwks_url: Option<Url>,
-    /// Instead, a file with its public key (PEM).
+    /// Instead, a file with its public key (PEM). It is read again when it changes.
     #[schemars(example = &"/etc/capykeys/provider.pem")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) pem_file: Option<PathBuf>,
