@@ -1,8 +1,8 @@
 # Gateways in front of a server.
 # shellcheck shell=sh disable=SC2086,SC2154,SC2231 # of whoever sources it
 
-# Envoy Gateway and Traefik's Kubernetes provider with the manifests of deploy/kubernetes/gateways, in all cases of
-# tests/gateways. A burst needs a second Envoy Gateway, which takes ports that cannot be chosen.
+# Envoy Gateway, the snippets for NGINX Gateway Fabric and Traefik's Kubernetes provider with the manifests of
+# deploy/kubernetes/gateways, in all cases of tests/gateways. A burst needs a second Envoy Gateway, which takes ports that cannot be chosen.
 gateways_decide_as_they_do_elsewhere() {
     kubectl apply --server-side -f "$(scripts/kubernetes modules | sed -n 's/^traefik=//p')"/docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml >/dev/null
     ln -sf "$KUBECONFIG" target/kubernetes/kubeconfig
@@ -11,7 +11,7 @@ gateways_decide_as_they_do_elsewhere() {
         for name in envoy-gateway nginx-gateway-fabric traefik-kubernetes; do echo "$name=$root/tests/kubernetes/stand/$name"; done
     )
     CAPYKEYS_TEST_GATEWAYS=$gateways cargo test --locked --quiet --package capykeys-tests --test gateways -- --ignored \
-        --skip envoy_gateway::a_burst
+        envoy_gateway nginx_gateway_fabric traefik_kubernetes --skip envoy_gateway::a_burst
 }
 
 # An authority, and a certificate of it for capykeys and one for a gateway.

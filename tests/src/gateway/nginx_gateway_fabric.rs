@@ -13,7 +13,9 @@ pub const GATEWAY: Gateway = Gateway {
     arguments: |_| Vec::new(),
     replacements: |place| {
         vec![
-            ("https://capykeys-internal.capykeys.svc:8081", format!("http://{}", place.service)),
+            ("capykeys-internal.capykeys.svc:8081", place.service.to_string()),
+            // The service of these tests is on loopback.
+            ("https://capykeys/", "http://capykeys/".to_owned()),
             ("/run/nginx.pid", place.directory.join("nginx.pid").to_string_lossy().into_owned()),
             ("0.0.0.0:8000", place.clients.to_string()),
             ("0.0.0.0:8002", place.http2.to_string()),
