@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run build test reference outside mutants upgrades adapter-tests template tour soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential oidc-provider deny kubernetes kubernetes-lint image package sbom
+.PHONY: help run build test reference outside mutants upgrades adapter-tests template tour soak bench ci ci-full fmt lint monitoring monitoring-lint openapi postgres schemathesis clerk-differential oidc-provider deny kubernetes kubernetes-lint image package sbom
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -65,8 +65,18 @@ lint: ## Check the format and what clippy says
 openapi: ## Write the OpenAPI document
 	cargo run --locked --quiet --bin capykeys -- openapi > openapi/capykeys.json
 
-reference: ## Write the example of a configuration, and the table of settings in docs/operations.md
+RULES = deploy/kubernetes/components/monitoring/rules.yaml
+
+reference: ## Write what is made of something else: settings' example and table, the rules for Kubernetes
 	CAPYKEYS_WRITE_REFERENCE=1 cargo test --locked --quiet --package capykeys-service --lib reference
+	{ sed '/^spec:/q' $(RULES); sed 's/^./  &/' deploy/monitoring/alerts.yaml; } >target/rules.yaml && cp target/rules.yaml $(RULES)
+
+monitoring: build ## See all panels and the alerts on a real Prometheus (fifteen minutes)
+	scripts/monitoring
+
+monitoring-lint: ## Check the dashboard against Grafana's own types
+	@command -v go >/dev/null || { echo "THE DASHBOARD WAS NOT CHECKED: Go is not here." >&2; exit 0; }; \
+		cd tests/monitoring/dashboard && GOWORK=off go run . ../../../deploy/monitoring/dashboard.json
 
 schemathesis: build ## Test a running service against its own document
 	scripts/schemathesis $(SCHEMATHESIS_EXAMPLES)
@@ -105,10 +115,10 @@ package: ## Make the Debian package, and take it through its life in a bare Debi
 sbom: ## Write target/capykeys.cdx.json, what the program is made of (CycloneDX)
 	scripts/sbom
 
-ci: lint test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint ## What every change must pass
+ci: lint test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint monitoring-lint ## What every change must pass
 	cargo run --locked --quiet --bin capykeys -- openapi | diff openapi/capykeys.json -
 
-ci-full: ci deny mutants template kubernetes image package sbom ## The same at full length
+ci-full: ci deny mutants template kubernetes monitoring image package sbom ## The same at full length
 	scripts/schemathesis 2000
 	cargo test --locked --release --package capykeys-cache --lib exhaustive -- --include-ignored --nocapture
 	CAPYKEYS_TEST_KILL_ROUNDS=200 CAPYKEYS_TEST_FAULT_SECONDS=10 $(TEST_PROGRAMS) \

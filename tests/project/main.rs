@@ -4,6 +4,7 @@
 mod architecture;
 mod gateways;
 mod migrations;
+mod monitoring;
 mod openapi;
 mod schemas;
 mod sources;
