@@ -17,7 +17,7 @@ matplotlib.rcParams |= {
     "axes.titlesize": 9, "axes.titleweight": "bold", "axes.titlelocation": "left", "path.simplify_threshold": 0.5,
 }
 from matplotlib import pyplot  # noqa: E402
-from matplotlib.ticker import FuncFormatter  # noqa: E402
+from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: E402
 
 UNITS = {
     "s": lambda value: f"{value / 86400:.0f} d" if value >= 86400 else f"{value:g} s" if value >= 1 else f"{value * 1e3:g} ms",
@@ -36,16 +36,22 @@ def with_gaps(points, step):
     before = None
     for at, value in points:
         if before is not None and at - before > 1.5 * step:
-            yield before + step, math.nan
-        yield at, value
+            yield (before + step) / 60, math.nan
+        yield at / 60, value
         before = at
+
+
+def minutes(axes, data):
+    axes.set_xlim(0, data["length"] / 60)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} min"))
 
 
 def marks(axes, events):
     """When something was done, but not what the alerts made of it."""
     done = [(at, text) for at, text in events[1:-1] if not text.endswith(("fires", "clears", "of faults"))]
     for at, _ in done:
-        axes.axvline(at, color="#888888", linewidth=0.7, linestyle=":")
+        axes.axvline(at / 60, color="#888888", linewidth=0.7, linestyle=":")
     return done
 
 
@@ -56,10 +62,9 @@ def draw(axes, panel, data):
         label = name if index < LEGEND else None
         axes.plot(times, values, linewidth=1, color=COLOURS[index % len(COLOURS)], label=label)
     axes.set_title(panel["title"])
-    axes.set_xlim(0, data["length"])
+    minutes(axes, data)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: UNITS[panel["unit"]](value)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 60:g} min"))
     marks(axes, data["events"])
     if series:
         more = len(series) - LEGEND
@@ -75,11 +80,11 @@ def draw_alerts(axes, panel, data):
         axes.plot(*zip(*with_gaps([(at, line) for at, _ in panel["series"][name]], data["step"])),
                   color="#c0392b", linewidth=6, solid_capstyle="butt")
     axes.set_yticks(range(len(names)), names)
-    axes.set_xlim(0, data["length"])
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 60:g} min"))
-    for number, (at, text) in enumerate(marks(axes, data["events"]), 1):
-        axes.text(at, len(names) - 0.4, f"{number}", ha="center")
-        axes.text(0, -0.16 - 0.06 * number, f"{number}  {text}", transform=axes.transAxes, clip_on=False)
+    minutes(axes, data)
+    done = marks(axes, data["events"])
+    for number, (at, _) in enumerate(done, 1):
+        axes.text(at / 60, len(names) - 0.4, f"{number}", ha="center")
+    axes.set_xlabel("\n".join(f"{number}  {text}" for number, (_, text) in enumerate(done, 1)), loc="left")
 
 
 def main(source, folder):
