@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build postgres test outside mutants adapter-tests tour template upgrades fmt lint openapi openapi-lint reference schemathesis clerk-differential oidc-provider soak bench kubernetes-lint kubernetes image package sbom ci ci-full deny
+.PHONY: help run demo build postgres test outside mutants adapter-tests tour template upgrades fmt lint openapi openapi-lint reference monitoring monitoring-lint schemathesis clerk-differential oidc-provider soak bench kubernetes-lint kubernetes image package sbom ci ci-full deny
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -77,8 +77,18 @@ openapi: build ## Write the OpenAPI documents
 openapi-lint: ## Check the OpenAPI documents as linters recommend
 	scripts/openapi-lint
 
-reference: ## Write the example of a configuration, and the table of settings in docs/configuration.md
+RULES = deploy/kubernetes/components/monitoring/rules.yaml
+
+reference: ## Write what is made of something else: settings' example and table, the rules for Kubernetes
 	CAPYKEYS_WRITE_REFERENCE=1 cargo test --locked --quiet --package capykeys-service --lib reference
+	{ sed '/^spec:/q' $(RULES); sed 's/^./  &/' deploy/monitoring/alerts.yaml; } >target/rules.yaml && cp target/rules.yaml $(RULES)
+
+monitoring: build ## See all panels and the alerts on a real Prometheus (fifteen minutes)
+	scripts/monitoring
+
+monitoring-lint: ## Check the dashboard against Grafana's own types
+	@command -v go >/dev/null || { echo "THE DASHBOARD WAS NOT CHECKED: Go is not here." >&2; exit 0; }; \
+		cd tests/monitoring/dashboard && GOWORK=off go run . ../../../deploy/monitoring/dashboard.json
 
 schemathesis: build ## Test a running service against its own document
 	scripts/schemathesis $(SCHEMATHESIS_EXAMPLES)
@@ -117,9 +127,9 @@ package: ## Make the Debian package, and take it through its life in a bare Debi
 sbom: ## Write target/capykeys.cdx.json, what the program is made of (CycloneDX)
 	scripts/sbom
 
-ci: lint openapi-lint deny test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint ## What every change must pass
+ci: lint openapi-lint deny test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint monitoring-lint ## What every change must pass
 
-ci-full: ci mutants template kubernetes image package sbom ## The same at full length
+ci-full: ci mutants template kubernetes monitoring image package sbom ## The same at full length
 	DEMO_SECONDS=20 $(MAKE) demo
 	scripts/schemathesis 2000
 	cargo test --locked --release --package capykeys-cache --lib exhaustive -- --include-ignored --nocapture

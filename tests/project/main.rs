@@ -6,6 +6,7 @@ mod demo;
 mod gateways;
 mod links;
 mod migrations;
+mod monitoring;
 mod openapi;
 mod schemas;
 mod sources;

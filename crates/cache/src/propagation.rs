@@ -1,9 +1,13 @@
 //! Awaiting the propagation of a change to every replica.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use capykeys_domain::ports::{Change, Registry, ReplicaRegistry, Replicas};
+use opentelemetry::{global, metrics::Histogram};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
@@ -21,6 +25,18 @@ use crate::{
 const PAUSE: Duration = Duration::from_millis(10);
 /// How many changes may wait to be told of one read of the registry.
 const WAITING: usize = 1_024;
+
+/// From a server that is alone to one that waits for another's longest lease, in seconds.
+const BOUNDARIES: [f64; 10] = [0.001, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+
+static DURATION: LazyLock<Histogram<f64>> = LazyLock::new(|| {
+    global::meter("capykeys")
+        .f64_histogram("capykeys.propagation.duration")
+        .with_description("How long changes wait until every server has obeyed")
+        .with_unit("s")
+        .with_boundaries(BOUNDARIES.to_vec())
+        .build()
+});
 
 /// Lets a change be acknowledged when no replica acts any more on the state before it, and nobody who
 /// keeps a verdict does.
@@ -78,6 +94,7 @@ async fn registry_after_now(reads: &mpsc::Sender<Reply>) -> Option<Arc<Registry>
 #[async_trait]
 impl Replicas for Propagation {
     async fn until_obeyed(&self, change: Change) {
+        let started = self.clock.now();
         let kept_until = self.own.as_ref().map(|own| own.invalidate(change));
         let waiting = async {
             if let Some(reads) = &self.reads {
@@ -89,6 +106,7 @@ impl Replicas for Propagation {
         };
         let span = tracing::trace_span!(target: "capykeys::trace", "await propagation");
         waiting.instrument(span).await;
+        DURATION.record(self.clock.now().since(started).as_secs_f64(), &[]);
     }
 }
 

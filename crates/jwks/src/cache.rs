@@ -224,6 +224,7 @@ impl Shared {
                 }
             }
             Err(error) => {
+                measures::count_failures(&self.location.shown(), 1);
                 tracing::warn!(url = %self.location.shown(), %error, "could not fetch the signing keys");
             }
         }

@@ -12,7 +12,7 @@ use capykeys_cache::{CacheStatus, VerificationCache};
 use capykeys_usage::UseRecorder;
 use opentelemetry::{KeyValue, global, metrics::Meter};
 
-use crate::{VERSION, sessions::SessionVerifiers};
+use crate::{VERSION, sessions::SessionVerifiers, tls::Tls};
 
 /// Has everything looked at that parts of the service count for themselves.
 pub(crate) fn observe(
@@ -52,6 +52,20 @@ fn observe_refusals(meter: &Meter, sessions: Option<Arc<SessionVerifiers>>) {
         .with_callback(move |observer| {
             for (reason, count) in verifiers.refusals() {
                 observer.observe(count, &[KeyValue::new("reason", reason)]);
+            }
+        })
+        .build();
+}
+
+/// When the certificates of the internal listener end.
+pub(crate) fn observe_certificates(tls: Tls) {
+    global::meter("capykeys")
+        .u64_observable_gauge("capykeys.tls.certificate.not_after")
+        .with_description("When certificates end, in seconds since 1970")
+        .with_unit("s")
+        .with_callback(move |observer| {
+            for (setting, end) in tls.ends() {
+                observer.observe(end.as_secs(), &[KeyValue::new("setting", setting)]);
             }
         })
         .build();

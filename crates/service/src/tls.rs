@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use rustls::{
@@ -16,6 +17,8 @@ use rustls::{
     },
     sign::CertifiedKey,
 };
+
+use x509_cert::{Certificate, der::Decode};
 
 use crate::config::{ConfigError, InternalTls, Secret};
 
@@ -54,6 +57,13 @@ impl Tls {
         *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = files;
         Ok(())
     }
+
+    /// When what is in force ends, by the setting that names it.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+        let Files { end, clients_end, .. } = self.current.files();
+        let ends = [("certificate_file", end), ("client_ca_file", clients_end)];
+        ends.into_iter().filter_map(|(setting, end)| Some((setting, end?)))
+    }
 }
 
 /// The files of these settings.
@@ -67,6 +77,10 @@ struct Files {
     certificate: Arc<CertifiedKey>,
     /// Who checks clients' certificates, where they are asked for.
     clients: Option<Arc<dyn ClientCertVerifier>>,
+    /// When the first certificate of the chain ends, since 1970.
+    end: Option<Duration>,
+    /// When the last of the clients' authorities does.
+    clients_end: Option<Duration>,
 }
 
 impl Files {
@@ -75,12 +89,17 @@ impl Files {
             return Err(invalid("internal.tls needs both certificate_file and key_file"));
         };
         let chain = certificates("internal.tls.certificate_file", certificate)?;
+        let end = chain.iter().filter_map(end_of).min();
         let pem = Secret::read("internal.tls.key_file", key)?;
         let key = PrivateKeyDer::from_pem_slice(pem.expose().as_bytes());
         let key = key.map_err(|_| invalid("internal.tls.key_file must hold a private key in PEM"))?;
         let certificate = certified(chain, key, &aws_lc_rs::default_provider())?;
-        let clients = tls.client_ca_file.as_deref().map(client_verifier).transpose()?;
-        Ok(Self { certificate: Arc::new(certificate), clients })
+        let authorities = tls.client_ca_file.as_deref();
+        let authorities =
+            authorities.map(|path| certificates("internal.tls.client_ca_file", path)).transpose()?;
+        let clients_end = authorities.iter().flatten().filter_map(end_of).max();
+        let clients = authorities.map(client_verifier).transpose()?;
+        Ok(Self { certificate: Arc::new(certificate), clients, end, clients_end })
     }
 }
 
@@ -157,15 +176,23 @@ impl ClientCertVerifier for Current {
     }
 }
 
-fn client_verifier(path: &Path) -> Result<Arc<dyn ClientCertVerifier>, ConfigError> {
+fn client_verifier(
+    authorities: Vec<CertificateDer<'static>>,
+) -> Result<Arc<dyn ClientCertVerifier>, ConfigError> {
     let rule = "internal.tls.client_ca_file must hold certificates of authorities in PEM";
-    let mut authorities = RootCertStore::empty();
-    for authority in certificates("internal.tls.client_ca_file", path)? {
-        authorities.add(authority).map_err(|_| invalid(rule))?;
+    let mut roots = RootCertStore::empty();
+    for authority in authorities {
+        roots.add(authority).map_err(|_| invalid(rule))?;
     }
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), provider);
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
     verifier.build().map_err(|_| invalid(rule))
+}
+
+/// When the certificate ends; `None` where it is none.
+fn end_of(certificate: &CertificateDer<'_>) -> Option<Duration> {
+    let certificate = Certificate::from_der(certificate).ok()?;
+    Some(certificate.tbs_certificate.validity.not_after.to_unix_duration())
 }
 
 /// The certificates in the file of the setting `name`, at least one.

@@ -71,6 +71,7 @@ pub(crate) async fn run(
     metrics::observe(sessions, &cache, &uses, peppers.missing());
     let watching = tokio::spawn(peppers.run());
     let Proof { callers, tls, .. } = proof;
+    tls.iter().cloned().for_each(metrics::observe_certificates);
     let server_tls = tls.map(|tls| tls.server);
     // Before anybody is told that the service is ready: a signal that came earlier would end it at once.
     let mut signals = Signals::listen()?;
