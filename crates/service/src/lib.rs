@@ -19,6 +19,7 @@ mod metrics;
 mod output;
 mod pepper_watch;
 mod peppers;
+mod read_only;
 mod retention;
 mod room;
 mod sessions;
