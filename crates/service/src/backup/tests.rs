@@ -1,72 +1,34 @@
-use std::{fs, io::Cursor, num::NonZeroU32, path::PathBuf};
+use std::{fs, io::Cursor, path::PathBuf, sync::LazyLock};
 
+use capykeys_conformance::fixtures::{self, at};
 use capykeys_domain::{
-    model::{
-        Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, AuditRecord, EventDetails, KeyId, KeyName,
-        KeyPrefix, KeySource, Organization, OrganizationId, OrganizationName, RequestContext, RequestId,
-        Scope, ScopeSet, Sequence, Slug, Timestamp,
-    },
+    model::{AuditAction, AuditRecord, Organization, Sequence},
     ports::{Limit, RowCounts, StoreHead, StoredKey, StoredRows},
-    secret::{KeyDigest, KeyFormat, PepperCheck, PepperId, RecordedPepper},
+    secret::{KeyFormat, PepperCheck, PepperId, RecordedPepper},
 };
 use capykeys_storage::Record;
 
 use super::{format::FORMAT, *};
 use crate::transfer::RowSource;
 
-fn at(micros: i64) -> Timestamp {
-    Timestamp::from_unix_micros(1_767_225_600_000_000 + micros).unwrap()
-}
-
+/// The same in every call.
 fn organization() -> Organization {
-    Organization {
-        id: OrganizationId::new(at(0), [1; 8]),
-        name: OrganizationName::parse("Acme").unwrap(),
-        slug: Slug::from_any("acme"),
-        created_at: at(0),
-        updated_at: at(0),
-        clerk: None,
-        suspension: None,
-    }
+    static ONE: LazyLock<Organization> = LazyLock::new(|| fixtures::organization(at(0)));
+    ONE.clone()
 }
 
-fn key(number: u8) -> StoredKey {
-    let key = ApiKey {
-        id: KeyId::new(at(number.into()), [number; 8]),
-        organization_id: organization().id,
-        name: KeyName::parse("👩‍👩‍👧‍👦 CI\\").unwrap(),
-        key_prefix: KeyPrefix::from_stored("capy_live_0aZ9"),
-        scopes: ScopeSet::new([Scope::ALL]).unwrap(),
-        source: KeySource::Api,
-        created_at: at(number.into()),
-        created_by_user_id: None,
-        device_name: None,
-        expires_at: None,
-        last_used_at: None,
-        project_id: None,
-        revoked_at: None,
-    };
-    StoredKey { key, digest: KeyDigest::from_stored(PepperId::parse("1").unwrap(), [number; 32]) }
+/// The one of this number, from 1 to 9.
+fn key(number: usize) -> StoredKey {
+    static ALL: LazyLock<Vec<StoredKey>> = LazyLock::new(|| {
+        let new = (1..10).map(|micros| fixtures::key(organization().id, at(micros)));
+        new.map(|new| StoredKey { key: new.key, digest: new.digest }).collect()
+    });
+    ALL[number - 1].clone()
 }
 
 fn event(number: i64) -> AuditRecord {
-    let event = AuditEvent {
-        at: at(number),
-        action: AuditAction::CreateKey,
-        outcome: AuditOutcome::Done,
-        actor: Actor::Operator,
-        organization_id: Some(organization().id),
-        target_organization_id: None,
-        key_id: Some(key(1).key.id),
-        project_id: None,
-        details: EventDetails::because(&"a test"),
-        request: RequestContext {
-            request_id: RequestId::from_random([7; 16]),
-            peer: "192.0.2.1".parse().ok(),
-        },
-        occurrences: NonZeroU32::MIN,
-    };
-    AuditRecord { sequence: Sequence::new(number).unwrap(), event }
+    let event = fixtures::event(AuditAction::CreateKey, at(number), organization().id, Some(key(1).key.id));
+    AuditRecord { sequence: fixtures::sequence(number), event }
 }
 
 fn rows() -> [StoredRows; 3] {

@@ -96,12 +96,8 @@ pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error
             }
             Command::Config(_) => config::run(config, backend),
             Command::Health(command) => health::run(config, command).await,
-            Command::Backup(Backup { file: Some(file), .. }) => {
-                patiently(config, backend, backup::run(config, backend, &file)).await
-            }
-            Command::Restore(command) => {
-                patiently(config, backend, restore::run(config, backend, &command)).await
-            }
+            Command::Backup(Backup { file: Some(file), .. }) => backup::run(config, backend, &file).await,
+            Command::Restore(command) => restore::run(config, backend, &command).await,
             Command::Openapi | Command::Rules(_) | Command::Backup(_) => Ok(()),
         }
     });
