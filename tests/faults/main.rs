@@ -1,6 +1,7 @@
 //! What happens when processes die and PostgreSQL goes away.
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod backups;
 mod clock;
 mod durability;
 mod postgres;

@@ -6,6 +6,7 @@
 
 mod adapters;
 mod app;
+mod backup;
 mod cli;
 mod commands;
 mod config;
@@ -26,6 +27,7 @@ mod sessions;
 mod store;
 mod telemetry;
 mod tls;
+mod transfer;
 mod watch;
 
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
 //! The commands.
 
+mod backup;
 mod config;
 mod health;
 mod keys;
@@ -7,6 +8,7 @@ mod keys;
 mod mistakes;
 mod organizations;
 mod peppers;
+mod restore;
 mod rules;
 mod serve;
 
@@ -28,7 +30,7 @@ use crate::{
     VERSION,
     adapters::host,
     app,
-    cli::{Arguments, Command},
+    cli::{Arguments, Backup, BackupCommand, Command},
     config::{Config, StoreKind},
     error::Error,
     memory, output,
@@ -60,6 +62,10 @@ pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error
     arguments.check_scopes(&config.catalogue()?).unwrap_or_else(|error| error.exit());
     if let Command::Rules(command) = &arguments.command {
         return rules::run(&config, command);
+    }
+    if let Command::Backup(Backup { command: Some(BackupCommand::Verify { file }), .. }) = &arguments.command
+    {
+        return backup::verify(&config, file);
     }
     if !config.server.core_dumps {
         memory::keep_private()?;
@@ -96,7 +102,9 @@ pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error
             }
             Command::Config(_) => config::run(config, backend),
             Command::Health(command) => health::run(config, command).await,
-            Command::Openapi | Command::Rules(_) => Ok(()),
+            Command::Backup(Backup { file: Some(file), .. }) => backup::run(config, backend, &file).await,
+            Command::Restore(command) => restore::run(config, backend, &command).await,
+            Command::Openapi | Command::Rules(_) | Command::Backup(_) => Ok(()),
         }
     });
     // What is left belongs to nobody, and does not hold up the end.
