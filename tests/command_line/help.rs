@@ -2,7 +2,7 @@
 
 use capykeys_tests::{Installation, installation::binary};
 
-const COMMANDS: [&[&str]; 16] = [
+const COMMANDS: [&[&str]; 19] = [
     &[],
     &["serve"],
     &["migrate"],
@@ -17,6 +17,9 @@ const COMMANDS: [&[&str]; 16] = [
     &["organizations", "list"],
     &["organizations", "suspend"],
     &["organizations", "resume"],
+    &["backup"],
+    &["backup", "verify"],
+    &["restore"],
     &["config", "check"],
     &["rules", "check"],
 ];
@@ -38,7 +41,18 @@ fn every_command_explains_itself() {
 #[test]
 fn the_first_help_names_every_command() {
     let help = Installation::bare().run(&["--help"]).expect_success().stdout;
-    for command in ["serve", "migrate", "openapi", "health", "keys", "organizations", "config", "rules"] {
+    for command in [
+        "serve",
+        "migrate",
+        "openapi",
+        "health",
+        "keys",
+        "organizations",
+        "backup",
+        "restore",
+        "config",
+        "rules",
+    ] {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is missing: {help}");
     }
 }

@@ -13,6 +13,7 @@ mod logs;
 mod organizations;
 mod patience;
 mod peppers;
+mod read_only;
 mod reread;
 mod scopes;
 mod series;

@@ -15,6 +15,7 @@
 //! | processes that are killed; a store that is set back | [`durability`], [`restores`] |
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod backups;
 mod clock;
 mod durability;
 mod machine;

@@ -13,7 +13,9 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Store, clerk, place::Place, postgres, secrets, settings, store::Tables, transcript::Transcript};
+use crate::{
+    Store, clerk, place::Place, postgres, secrets, settings, sqlite, store::Tables, transcript::Transcript,
+};
 
 /// How long a command that ought to fail may take to do so.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -263,6 +265,16 @@ impl Installation {
             }
         };
         assert_eq!(changed, 1, "{statement}");
+    }
+
+    /// The rows of a table of its store, each as the database writes it, in an order of their own.
+    pub fn rows(&self, table: &str) -> Vec<String> {
+        let mut rows = match self.place().tables().expect("a store with tables that are known") {
+            Tables::Postgresql(url) => postgres::texts(&url, &format!("SELECT t::text FROM {table} t")),
+            Tables::Sqlite(file) => sqlite::rows(Path::new(&file), table),
+        };
+        rows.sort_unstable();
+        rows
     }
 
     /// The folder in which its store has made itself.

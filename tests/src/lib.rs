@@ -35,6 +35,7 @@ pub mod scopes;
 pub mod secrets;
 pub mod server;
 pub mod settings;
+pub mod sqlite;
 pub mod store;
 pub mod tenant;
 pub mod transcript;

@@ -20,6 +20,13 @@ pub(crate) fn execute(url: &str, statement: &str) -> u64 {
     runtime.block_on(client.execute(statement, &[])).expect("the statement is right")
 }
 
+/// The texts that the query asks for there.
+pub(crate) fn texts(url: &str, query: &str) -> Vec<String> {
+    let (runtime, client) = connect(url);
+    let rows = runtime.block_on(client.query(query, &[])).expect("the query is right");
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
 /// A transaction that stays open until this is dropped.
 pub struct Transaction {
     _client: Client,

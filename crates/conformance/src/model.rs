@@ -4,6 +4,7 @@ mod audit;
 mod feed;
 mod peppers;
 mod registry;
+mod whole;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},

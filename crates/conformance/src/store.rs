@@ -6,7 +6,7 @@ use capykeys_domain::{
     model::KeyId,
     ports::{
         AuditLog, ChangeFeed, EventLog, KeyLookup, KeyStore, Organizations, PepperRegistry, Readiness,
-        ReplicaRegistry,
+        ReplicaRegistry, WholeStore,
     },
 };
 
@@ -47,6 +47,8 @@ pub struct Store {
     pub peppers: Arc<dyn PepperRegistry>,
     /// Whether it is there.
     pub readiness: Arc<dyn Readiness>,
+    /// All of it.
+    pub whole: Arc<dyn WholeStore>,
     /// What must live as long as the store, such as its temporary folder.
     pub guard: Arc<dyn Any + Send + Sync>,
     pub(crate) spoil: Option<Arc<Spoil>>,
@@ -70,6 +72,7 @@ impl Store {
             + ReplicaRegistry
             + PepperRegistry
             + Readiness
+            + WholeStore
             + 'static,
     {
         let store = Arc::new(store);
@@ -82,7 +85,8 @@ impl Store {
             feed: store.clone(),
             registry: store.clone(),
             peppers: store.clone(),
-            readiness: store,
+            readiness: store.clone(),
+            whole: store,
             guard: Arc::new(guard),
             spoil: None,
             reads: Reads::Unknown,

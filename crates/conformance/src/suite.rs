@@ -108,6 +108,18 @@ macro_rules! for_each_case {
             time: the_stores_time_goes_on_and_never_back;
             readable: a_row_that_cannot_be_read_is_an_error_and_not_shown;
             reads: a_lookup_and_a_page_read_no_more_where_more_is_stored;
+            snapshot: a_snapshot_is_all_that_the_store_holds;
+            snapshot: a_snapshot_shows_one_moment_whatever_is_written_meanwhile;
+            snapshot: a_row_that_cannot_be_read_is_not_left_out_of_a_snapshot;
+            import: what_was_imported_is_there_as_it_was;
+            import: a_store_that_holds_anything_is_not_filled;
+            import: until_its_end_no_key_is_made_or_called_unknown;
+            import: an_import_goes_on_where_another_has_ended;
+            import: what_is_not_the_same_is_refused_as_a_whole;
+            import: an_import_that_lacks_a_row_does_not_end;
+            import: the_numbers_of_events_go_on_after_those_that_were_imported;
+            import: readers_of_the_feed_begin_anew_after_an_import;
+            import: the_peppers_have_the_turns_that_they_had;
             ready: a_fresh_store_is_ready;
         }
     };

@@ -10,6 +10,7 @@ use capykeys_testkit::mutants::{Caught, DIFFERS};
 const MODEL: &str = "src/model.rs";
 const FEED: &str = "src/model/feed.rs";
 const LOG: &str = "src/model/audit.rs";
+const WHOLE: &str = "src/model/whole.rs";
 
 /// A case, and what it says.
 const fn case(test: &'static str, says: &'static str) -> Caught {
@@ -172,5 +173,28 @@ capykeys_testkit::mutants! {
         (MODEL, "        state.keys.insert(new.key.id, new);", "        let mut new = new;
         new.key.name = capykeys_domain::model::KeyName::parse(new.key.name.as_str().trim()).unwrap_or(new.key.name);
         state.keys.insert(new.key.id, new);"),
+    ];
+
+    // A whole store.
+    an_import_into_a_store_with_a_row_is_caught:
+        [case("a_store_that_holds_anything_is_not_filled", "assertion failed")], [
+        (WHOLE, "!head.is_unfinished() && head.counts != RowCounts::default()", "head.counts.keys > u64::MAX - 1"),
+    ];
+    an_import_without_its_mark_is_caught:
+        [case("until_its_end_no_key_is_made_or_called_unknown", "assertion failed")], [
+        (WHOLE, "state.peppers.insert(mark.check.id.clone(), mark);", "state.peppers.insert(mark.check.id.clone(), RecordedPepper { turn: None, ..mark });"),
+    ];
+    an_import_whose_end_is_not_told_is_caught:
+        [case("readers_of_the_feed_begin_anew_after_an_import", "as if nothing had changed")], [
+        (WHOLE, "        state.feed.restart();\n", ""),
+        (FEED, "    pub(super) fn restart(", "    pub(super) fn _restart("),
+    ];
+    a_row_that_is_left_out_of_a_snapshot_is_caught:
+        [case("a_row_that_cannot_be_read_is_not_left_out_of_a_snapshot", "has not noticed")], [
+        (WHOLE, "later.take(limit).map(|(_, key)| key.clone()).collect::<Result<_, _>>()?", "later.take(limit).filter_map(|(_, key)| key.clone().ok()).collect()"),
+    ];
+    an_import_that_begins_with_another_store_is_caught:
+        [case("what_is_not_the_same_is_refused_as_a_whole", DIFFERS)], [
+        (WHOLE, "if missing.iter().any(|row| refused(row)) {", "if missing.iter().all(|row| refused(row)) {"),
     ];
 }

@@ -17,6 +17,8 @@ use capykeys_gateway::{
     sentences::{INTERNAL, OVERDUE, UNAUTHENTICATED, UNAVAILABLE},
 };
 
+const READ_ONLY: &str = "The service is read-only right now: nothing can be created, revoked or recorded.";
+
 /// Every way in which a request fails. `Display` gives the sentence that the caller is told; none
 /// repeats anything of the input or of a library.
 #[derive(Debug)]
@@ -139,6 +141,10 @@ impl ApiError {
             Self::MethodNotAllowed(allowed) => {
                 answer.insert_header((header::ALLOW, allowed.as_str()));
             }
+            // That takes longer than a failure does.
+            Self::Unavailable(unavailable) if unavailable.is_read_only() => {
+                answer.insert_header((header::RETRY_AFTER, "10"));
+            }
             Self::Unavailable(_) | Self::Overdue | Self::Draining => {
                 answer.insert_header((header::RETRY_AFTER, "1"));
             }
@@ -171,6 +177,7 @@ impl fmt::Display for ApiError {
             Self::HeadTooLarge => "The header fields are too large.",
             Self::ConnectionClosing => "The connection was to be closed before this request.",
             Self::Internal => INTERNAL,
+            Self::Unavailable(unavailable) if unavailable.is_read_only() => READ_ONLY,
             Self::Unavailable(_) | Self::Overdue => UNAVAILABLE,
             Self::Draining => "The server is going out of service.",
         })

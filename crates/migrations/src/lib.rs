@@ -212,6 +212,12 @@ pub fn pending<'a>(known: &'a [Migration], applied: &[Applied]) -> Result<Vec<&'
     Ok(pending)
 }
 
+/// Whether a migration was applied that is not among these.
+#[must_use]
+pub fn is_newer(known: &[Migration], applied: &[Applied]) -> bool {
+    applied.iter().any(|applied| known.iter().all(|migration| migration.version != applied.version))
+}
+
 fn find<'a>(applied: &'a [Applied], migration: &Migration) -> Option<&'a Applied> {
     applied.iter().find(|applied| applied.version == migration.version)
 }

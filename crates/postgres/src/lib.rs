@@ -8,6 +8,7 @@
 //! - Every operation has a deadline that includes the wait for a connection. Opening one has time of
 //!   its own and goes on when nobody waits any more. A connection whose operation failed is closed;
 //!   one whose operation took too long is used again when the server has ended it.
+//! - A whole store is read and filled on a connection of its own, in a transaction over several round trips.
 //! - A connection to a database whose schema this program cannot work with is never used.
 //!
 //! [`migrate`] brings a database to the newest schema that it knows.
@@ -19,6 +20,7 @@ mod event_log;
 mod failure;
 mod feed;
 mod fitness;
+mod import;
 mod keys;
 mod line;
 mod lookup;
@@ -33,6 +35,7 @@ mod rows;
 mod schema;
 mod settings;
 mod settings_error;
+mod snapshot;
 mod statement;
 mod store;
 mod tls;

@@ -41,7 +41,8 @@ const NOW: &str = r#"to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"
 const MEND: &str = "SELECT feed_end()";
 /// And the audit log's numbers at their beginning. Where its last ones stand, of events that are there and of those
 /// that were taken out.
-const NUMBERS: [(&str, &str); 2] = [("audit_events", "sequence"), ("audit_retention", "expired_through")];
+pub(crate) const NUMBERS: [(&str, &str); 2] =
+    [("audit_events", "sequence"), ("audit_retention", "expired_through")];
 
 /// The migrations that were applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,7 +145,7 @@ async fn is_there(client: &Client, table: &str) -> Result<bool, Failure> {
 }
 
 /// Lets the audit log's next number be a later one than all in this column.
-fn numbers_go_on_after(table: &str, column: &str) -> String {
+pub(crate) fn numbers_go_on_after(table: &str, column: &str) -> String {
     format!(
         "SELECT setval(s.name, s.last) FROM (\
              SELECT pg_get_serial_sequence('audit_events', 'sequence') AS name, max({column}) AS last FROM {table}\

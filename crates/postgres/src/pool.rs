@@ -233,6 +233,15 @@ impl Pool {
         outcome
     }
 
+    /// Opens a connection beside the pool, to the primary.
+    pub(crate) async fn beside_it(&self) -> Result<Connection, Failure> {
+        let settings = PostgresSettings { application_name: "capykeys copy", ..self.settings.clone() };
+        let connector = Connector::new(&settings).map_err(|error| Failure::Connection(error.to_string()))?;
+        // Its task lives on the pool's runtime.
+        let opened = self.runtime.spawn(async move { connector.open().await }).await;
+        opened.unwrap_or_else(|_| Err(Failure::Connection("no runtime".to_owned())))
+    }
+
     /// Checks the schema on a connection beside the pool, which would not open one to a database
     /// with another schema.
     pub(crate) async fn check_schema(&self) -> Result<(), SchemaError> {

@@ -3,7 +3,7 @@
 //! `cargo test -p capykeys-postgres --test mutants -- --ignored`, with a PostgreSQL as for the other tests. Each
 //! mutant is compiled, one at a time.
 
-use capykeys_testkit::mutants::{Caught, DIFFERS, in_suite};
+use capykeys_testkit::mutants::{Caught, DIFFERS, FALSE, in_suite};
 
 const KEYS: &str = "src/keys.rs";
 const FEED: &str = "src/feed.rs";
@@ -128,5 +128,25 @@ capykeys_testkit::mutants! {
     ];
     a_call_without_a_deadline_is_caught: [in_adapter("faults::a_network_that_swallows_everything", "refused after")], [
         ("src/pool.rs", "let end = tokio::time::Instant::now() + self.settings.deadline;", "let end = tokio::time::Instant::now() + self.settings.deadline * 10;"),
+    ];
+
+    // A whole store.
+    a_snapshot_that_shows_what_is_written_later_is_caught:
+        [in_suite("a_snapshot_shows_one_moment_whatever_is_written_meanwhile", DIFFERS)], [
+        ("src/snapshot.rs", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"),
+    ];
+    an_import_into_a_store_with_a_row_is_caught: [in_suite("a_store_that_holds_anything_is_not_filled", FALSE)], [
+        ("src/import.rs", "WHERE NOT EXISTS (SELECT FROM organizations) AND NOT", "WHERE true OR NOT"),
+    ];
+    an_import_that_ends_without_its_rows_is_caught: [in_suite("an_import_that_lacks_a_row_does_not_end", DIFFERS)], [
+        ("src/import.rs", "found.counts != head.counts || !", "!"),
+    ];
+    an_import_whose_end_is_not_told_is_caught:
+        [in_suite("readers_of_the_feed_begin_anew_after_an_import", "as if nothing had changed")], [
+        ("src/import.rs", "    client.batch_execute(FEED).await?;\n", "    let _ = FEED;\n"),
+    ];
+    numbers_that_begin_below_those_taken_out_are_caught:
+        [in_suite("the_numbers_of_events_go_on_after_those_that_were_imported", FALSE)], [
+        ("src/import.rs", "    for (table, column) in NUMBERS {", "    for (table, column) in &NUMBERS[..1] {"),
     ];
 }

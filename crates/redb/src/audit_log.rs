@@ -58,15 +58,20 @@ impl EventLog for RedbStore {
 pub(crate) fn record(transaction: &WriteTransaction, event: AuditEvent) -> Result<(), Failure> {
     let newest = Sequence::new(number(transaction, NEWEST_EVENT)?).and_then(Sequence::next);
     let sequence = newest.ok_or(Failure::Numbers)?;
-    let organization = event.organization_id;
-    let record = AuditRecord { sequence, event };
-    put(&mut transaction.open_table(EVENTS)?, sequence.get(), &Document::of(&record))?;
+    store(transaction, &AuditRecord { sequence, event })?;
+    count_event();
+    Ok(())
+}
+
+/// Stores an event under its number, which is no earlier than the newest.
+pub(crate) fn store(transaction: &WriteTransaction, record: &AuditRecord) -> Result<(), Failure> {
+    let (sequence, organization) = (record.sequence, record.event.organization_id);
+    put(&mut transaction.open_table(EVENTS)?, sequence.get(), &Document::of(record))?;
     if let Some(id) = organization {
         let mut own = transaction.open_table(EVENTS_OF_ORGANIZATION)?;
         own.insert((id.uuid().as_u128(), sequence.get()), ())?;
     }
     transaction.open_table(NUMBERS)?.insert(NEWEST_EVENT, sequence.get())?;
-    count_event();
     Ok(())
 }
 

@@ -54,9 +54,19 @@ fn head(
 /// Tells a change, in the transaction that makes it and as the last thing in that.
 pub(crate) fn tell(transaction: &WriteTransaction, host: &Host, change: Change) -> Result<(), Failure> {
     let sequence = last(transaction)?.sequence().next().ok_or(Failure::Numbers)?;
-    let event = Event::of(sequence, random(host)?, change);
+    add(transaction, &Event::of(sequence, random(host)?, change))
+}
+
+/// Begins the feed anew: every reader diverges.
+pub(crate) fn restart(transaction: &WriteTransaction, host: &Host) -> Result<(), Failure> {
+    let sequence = last(transaction)?.sequence().next().ok_or(Failure::Numbers)?;
+    add(transaction, &Event::start_at(sequence, random(host)?))
+}
+
+fn add(transaction: &WriteTransaction, event: &Event) -> Result<(), Failure> {
+    let sequence = event.sequence();
     let mut changes = transaction.open_table(CHANGES)?;
-    put(&mut changes, sequence.get(), &Document::of(&event))?;
+    put(&mut changes, sequence.get(), &Document::of(event))?;
     changes.remove(sequence.get() - KEPT)?;
     Ok(())
 }

@@ -60,6 +60,11 @@ impl Shared {
         self.with(|database| read(&database.begin_read()?))
     }
 
+    /// What is committed by now, for as long as the transaction lives.
+    pub(crate) fn hold(&self) -> Result<ReadTransaction, Failure> {
+        self.with(|database| Ok(database.begin_read()?))
+    }
+
     /// Runs `write` and commits what it has done; nothing of it where it fails. It waits for who else is
     /// writing until `deadline`, and is never run twice.
     pub(crate) fn write<T>(

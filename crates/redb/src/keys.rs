@@ -129,17 +129,22 @@ fn obstacle(transaction: &WriteTransaction, new: &NewKey) -> Result<Option<Inser
 }
 
 fn insert(transaction: &WriteTransaction, new: &NewKey) -> Result<Insertion, Failure> {
-    let id = new.key.id.uuid().as_u128();
+    Ok(if add(transaction, &new.key, &new.digest)? { Insertion::Inserted } else { Insertion::Duplicate })
+}
+
+/// Stores a key, unless its id or its digest is there.
+pub(crate) fn add(transaction: &WriteTransaction, key: &ApiKey, digest: &KeyDigest) -> Result<bool, Failure> {
+    let id = key.id.uuid().as_u128();
     let mut keys = transaction.open_table(KEYS)?;
     let mut by_digest = transaction.open_table(KEYS_BY_DIGEST)?;
-    if keys.get(id)?.is_some() || by_digest.get(new.digest.as_bytes())?.is_some() {
-        return Ok(Insertion::Duplicate);
+    if keys.get(id)?.is_some() || by_digest.get(digest.as_bytes())?.is_some() {
+        return Ok(false);
     }
-    put(&mut keys, id, &Document::of(&new.key).with(&new.digest))?;
-    by_digest.insert(new.digest.as_bytes(), id)?;
-    let organization = new.key.organization_id.uuid().as_u128();
+    put(&mut keys, id, &Document::of(key).with(digest))?;
+    by_digest.insert(digest.as_bytes(), id)?;
+    let organization = key.organization_id.uuid().as_u128();
     transaction.open_table(KEYS_OF_ORGANIZATION)?.insert((organization, id), ())?;
-    Ok(Insertion::Inserted)
+    Ok(true)
 }
 
 /// The key of this id, and its document, which whoever changes the key puts the change into.

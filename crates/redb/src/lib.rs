@@ -13,11 +13,13 @@ mod change_feed;
 mod database;
 mod directory;
 mod error;
+mod import;
 mod keys;
 mod organizations;
 mod peppers;
 mod replicas;
 mod settings;
+mod snapshot;
 mod store;
 mod tables;
 

@@ -97,7 +97,10 @@ impl Organizations for RedbStore {
     }
 }
 
-fn at_clerk(transaction: &impl Reads, id: &ExternalOrganizationId) -> Result<Option<Organization>, Failure> {
+pub(crate) fn at_clerk(
+    transaction: &impl Reads,
+    id: &ExternalOrganizationId,
+) -> Result<Option<Organization>, Failure> {
     let by_clerk_id = transaction.table(ORGANIZATIONS_AT_CLERK)?;
     let Some(own) = by_clerk_id.get(id.as_str())? else { return Ok(None) };
     expect(&transaction.table(ORGANIZATIONS)?, own.value(), "id").map(Some)
@@ -114,16 +117,22 @@ fn create(
     {
         return Ok(OrganizationInsertion::Stored(known));
     }
-    let mut organizations = transaction.open_table(ORGANIZATIONS)?;
-    if organizations.get(id)?.is_some() {
+    if transaction.open_table(ORGANIZATIONS)?.get(id)?.is_some() {
         return Ok(OrganizationInsertion::Duplicate);
     }
-    put(&mut organizations, id, &Document::of(&organization))?;
-    if let Some(clerk) = &organization.clerk {
-        transaction.open_table(ORGANIZATIONS_AT_CLERK)?.insert(clerk.id.as_str(), id)?;
-    }
+    add(transaction, &organization)?;
     record(transaction, event)?;
     Ok(OrganizationInsertion::Stored(organization))
+}
+
+/// Stores an organization that is not there, under neither of its ids.
+pub(crate) fn add(transaction: &WriteTransaction, organization: &Organization) -> Result<(), Failure> {
+    store(transaction, organization.id, &Document::of(organization))?;
+    if let Some(clerk) = &organization.clerk {
+        let id = organization.id.uuid().as_u128();
+        transaction.open_table(ORGANIZATIONS_AT_CLERK)?.insert(clerk.id.as_str(), id)?;
+    }
+    Ok(())
 }
 
 /// The organization of this id, and its document, which whoever changes it puts the change into.

@@ -72,7 +72,10 @@ impl PepperRegistry for RedbStore {
     }
 }
 
-fn all(recorded: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<Vec<RecordedPepper>, Failure> {
+/// In ascending order of their ids.
+pub(crate) fn all(
+    recorded: &impl ReadableTable<&'static str, &'static [u8]>,
+) -> Result<Vec<RecordedPepper>, Failure> {
     recorded.iter()?.map(|entry| Ok(read(entry?.1.value())?)).collect()
 }
 

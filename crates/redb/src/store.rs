@@ -65,6 +65,25 @@ impl RedbStore {
         self.within(operation, Instant::now() + self.deadline, reading).await
     }
 
+    /// What is committed by now, for as long as it is held. Until then the file keeps what is replaced.
+    pub(crate) async fn hold(&self, operation: &'static str) -> Result<Arc<ReadTransaction>, Unavailable> {
+        let database = Arc::clone(&self.database);
+        let holding = spawn_blocking(move || database.hold().map(Arc::new));
+        self.within(operation, Instant::now() + self.deadline, holding).await
+    }
+
+    /// Reads what is held.
+    pub(crate) async fn read_held<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        held: &Arc<ReadTransaction>,
+        read: impl FnOnce(&ReadTransaction) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        let held = Arc::clone(held);
+        let reading = spawn_blocking(move || read(&held));
+        self.within(operation, Instant::now() + self.deadline, reading).await
+    }
+
     /// Writes, on a thread that may block. Once begun it goes on to its end, whether anybody waits for it or not.
     pub(crate) async fn write<T: Send + 'static>(
         &self,

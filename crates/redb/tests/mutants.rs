@@ -274,4 +274,31 @@ capykeys_testkit::mutants! {
     a_retired_replica_that_is_told_that_it_is_registered_is_caught: [in_suite("a_replica_is_removed_in_two_steps", FALSE)], [
         ("src/replicas.rs", "Some(document) => !document.field::<bool>(\"retired\")?,", "Some(document) => document.field::<bool>(\"retired\").is_ok(),"),
     ];
+
+    // A whole store.
+    a_snapshot_that_shows_what_is_written_later_is_caught:
+        [in_suite("a_snapshot_shows_one_moment_whatever_is_written_meanwhile", DIFFERS)], [
+        ("src/snapshot.rs", "self.store.read_held(operation::READ_ROWS, &self.held, read).await", "self.store.read(operation::READ_ROWS, read).await"),
+    ];
+    an_import_into_a_store_with_a_row_is_caught: [in_suite("a_store_that_holds_anything_is_not_filled", FALSE)], [
+        ("src/import.rs", "!head.is_unfinished() && head.counts != StoreHead::default().counts", "head.is_unfinished() && head.counts != head.counts"),
+    ];
+    a_key_without_its_organization_is_caught:
+        [in_suite("what_is_not_the_same_is_refused_as_a_whole", "their organizations are not there")], [
+        ("src/import.rs", "                || organizations.get(organization)?.is_none()\n", "                || organizations.get(organization)?.is_none() && false\n"),
+    ];
+    an_import_that_ends_without_its_rows_is_caught: [in_suite("an_import_that_lacks_a_row_does_not_end", DIFFERS)], [
+        ("src/import.rs", "found.counts != head.counts || !", "!"),
+    ];
+    an_import_whose_end_is_not_told_is_caught:
+        [in_suite("readers_of_the_feed_begin_anew_after_an_import", "as if nothing had changed")], [
+        ("src/import.rs", "            restart(transaction, &host)?;", "            let _ = (restart, &host);"),
+    ];
+    numbers_that_begin_below_those_taken_out_are_caught:
+        [in_suite("the_numbers_of_events_go_on_after_those_that_were_imported", FALSE)], [
+        ("src/import.rs", "number(transaction, NEWEST_EVENT)?.max(expired)", "number(transaction, NEWEST_EVENT)?.max(0)"),
+    ];
+    turns_that_others_keep_are_caught: [in_suite("the_peppers_have_the_turns_that_they_had", DIFFERS)], [
+        ("src/import.rs", "RecordedPepper { turn: None, ..other.clone() }", "RecordedPepper { ..other.clone() }"),
+    ];
 }

@@ -6,11 +6,13 @@ use capykeys_cache::{
     CachedStore, MonotonicClock, OrganizationCache, Propagation, StoreClock, VerificationCache,
 };
 use capykeys_domain::{
-    ports::{Clock, Limit, Organizations, ReplicaId, ReplicaRegistry, Replicas},
+    ports::{
+        AuditLog, Clock, KeyStore, Limit, Organizations, PepperRegistry, ReplicaId, ReplicaRegistry, Replicas,
+    },
     secret::{KeyFormat, Peppers},
     usecases::{Environment, Management, Operators, Sessions, Verdicts},
 };
-use capykeys_storage::{Backend, OpenedFor, Store};
+use capykeys_storage::{Backend, OpenedFor};
 use capykeys_usage::{CountedRefusals, UseRecorder};
 use tokio::runtime::Handle;
 
@@ -20,6 +22,7 @@ use crate::{
     error::Error,
     pepper_watch::PepperWatch,
     peppers,
+    read_only::ReadOnly,
     sessions::SessionVerifiers,
 };
 
@@ -52,6 +55,7 @@ pub(crate) async fn build(
     config: &Config,
     backend: &dyn Backend,
     opened_for: OpenedFor,
+    read_only: ReadOnly,
 ) -> Result<App, Error> {
     let format = KeyFormat::new(&config.keys.prefix)?;
     let catalogue = config.catalogue()?;
@@ -59,18 +63,24 @@ pub(crate) async fn build(
     let verifier = SessionVerifiers::configured(config)?;
     // The store before the peppers: it makes the folder that a new one is put into.
     let store = backend.open(opened_for, host()).await?;
-    let Store { keys, organizations, audit, registry, .. } = store;
+    let registry = store.registry;
+    // What was refused before nothing was to be written is written all the same.
+    let refusals = CountedRefusals::new(Arc::clone(&store.audit));
+    let refused = read_only.guard::<dyn AuditLog>(Arc::new(refusals.clone()));
+    let audit: Arc<dyn AuditLog> = read_only.guard(store.audit);
+    let keys: Arc<dyn KeyStore> = read_only.guard(store.keys);
+    let organizations: Arc<dyn Organizations> = read_only.guard(store.organizations);
+    let registered: Arc<dyn PepperRegistry> = read_only.guard(store.peppers);
     let peppers = Arc::new(load_peppers(config, backend, &*organizations).await?.uncompared());
     let replica = ReplicaId(random()?);
-    let mut watch = PepperWatch::new(Arc::clone(&store.peppers), replica, Arc::clone(&peppers));
+    let mut watch = PepperWatch::new(Arc::clone(&registered), replica, Arc::clone(&peppers));
     watch.compare().await;
 
     let cached = CachedStore { lookup: store.lookup, feed: store.feed, registry: Arc::clone(&registry) };
     let cache = VerificationCache::new(config.cache.settings(), replica, cached);
     let others = (store.shared && config.cache.commit_wait).then_some(registry);
     let replicas = replicas(opened_for, &cache, others);
-    let uses = UseRecorder::rehashing((&config.usage).into(), Arc::clone(&keys), store.peppers);
-    let refusals = CountedRefusals::new(Arc::clone(&audit));
+    let uses = UseRecorder::rehashing((&config.usage).into(), Arc::clone(&keys), registered);
 
     let follows_store = store.own_clock && opened_for == OpenedFor::Replica;
     let clock = clock(follows_store.then(|| cache.clone()));
@@ -88,7 +98,7 @@ pub(crate) async fn build(
         Arc::clone(&environment),
         keys,
         Arc::clone(&organizations),
-        Arc::new(refusals.clone()),
+        refused,
         Arc::clone(&replicas),
     );
     let operators = Operators::new(Arc::clone(&environment), organizations, audit, replicas);

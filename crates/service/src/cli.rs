@@ -1,9 +1,11 @@
 //! The command line.
 
+mod backup;
 mod create_key;
 
 use std::path::PathBuf;
 
+pub(crate) use backup::{Backup, BackupCommand, Restore};
 use capykeys_domain::model::{
     ExternalOrganizationId, KeyId, OrganizationId, OrganizationName, ScopeCatalogue, Slug, SuspensionReason,
 };
@@ -47,6 +49,10 @@ pub(crate) enum Command {
     /// Look at the peppers that keys are hashed with.
     #[command(subcommand)]
     Peppers(Peppers),
+    /// Write the store into a file, beside the servers: all but the peppers.
+    Backup(Backup),
+    /// Fill an empty store, of whichever kind, with a backup.
+    Restore(Restore),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(Config),

@@ -6,6 +6,7 @@
 
 mod adapters;
 mod app;
+mod backup;
 mod cli;
 mod commands;
 mod config;
@@ -19,12 +20,14 @@ mod metrics;
 mod output;
 mod pepper_watch;
 mod peppers;
+mod read_only;
 mod retention;
 mod room;
 mod sessions;
 mod store;
 mod telemetry;
 mod tls;
+mod transfer;
 mod watch;
 
 use std::process::ExitCode;

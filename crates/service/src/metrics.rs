@@ -12,7 +12,7 @@ use capykeys_cache::{CacheStatus, VerificationCache};
 use capykeys_usage::UseRecorder;
 use opentelemetry::{KeyValue, global, metrics::Meter};
 
-use crate::{VERSION, sessions::SessionVerifiers, tls::Tls};
+use crate::{VERSION, read_only::ReadOnly, sessions::SessionVerifiers, tls::Tls};
 
 /// Has everything looked at that parts of the service count for themselves.
 pub(crate) fn observe(
@@ -20,6 +20,7 @@ pub(crate) fn observe(
     cache: &VerificationCache,
     uses: &UseRecorder,
     missing_peppers: Arc<AtomicU64>,
+    read_only: ReadOnly,
 ) {
     let meter = global::meter("capykeys");
     observe_refusals(&meter, sessions);
@@ -36,6 +37,8 @@ pub(crate) fn observe(
     });
     let help = "Active keys whose pepper is not configured: they are refused";
     gauge(&meter, "capykeys.keys.of_missing_peppers", help, move || missing_peppers.load(Ordering::Relaxed));
+    let help = "Whether nothing is written, with what was under way ended";
+    gauge(&meter, "capykeys.read_only", help, move || read_only.is_on().into());
     meter
         .u64_observable_gauge("capykeys.build.info")
         .with_description("Which program this is")

@@ -123,6 +123,10 @@ pub(crate) enum Failure {
     CorruptValue,
     /// The caller of the binding made a mistake.
     Binding,
+    /// A snapshot cannot be taken.
+    Snapshot(&'static str),
+    /// The file of a snapshot cannot be used.
+    File(io::ErrorKind),
 }
 
 impl fmt::Display for Failure {
@@ -132,6 +136,8 @@ impl fmt::Display for Failure {
             Self::CorruptRow(column) => write!(f, "corrupt row, column {column}"),
             Self::CorruptValue => f.write_str("corrupt row"),
             Self::Binding => f.write_str("statement does not fit the schema"),
+            Self::Snapshot(reason) => f.write_str(reason),
+            Self::File(kind) => write!(f, "the file of the snapshot beside the database: {kind}"),
         }
     }
 }
@@ -167,7 +173,18 @@ impl From<rusqlite::Error> for Failure {
     }
 }
 
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::File(error.kind())
+    }
+}
+
 impl Failure {
+    /// Whether a rule of the schema was violated.
+    pub(crate) fn is_constraint(&self) -> bool {
+        matches!(self, Self::Code(code) if code & 0xff == rusqlite::ffi::SQLITE_CONSTRAINT)
+    }
+
     /// As the ports tell it.
     pub(crate) fn during(&self, operation: &'static str) -> Unavailable {
         Unavailable::new(DEPENDENCY, format_args!("{operation}: {self}"))

@@ -15,9 +15,9 @@ use crate::{SqliteStore, audit_log::record, error::Failure, sql};
 static FIND: LazyLock<String> = LazyLock::new(|| select("o.id = $id"));
 static FIND_BY_CLERK_ID: LazyLock<String> = LazyLock::new(|| select("o.clerk_organization_id = $clerk_id"));
 /// What stands there is before every id.
-static LIST: LazyLock<String> =
+pub(crate) static LIST: LazyLock<String> =
     LazyLock::new(|| select("o.id > coalesce($after, x'') ORDER BY o.id LIMIT $limit"));
-static INSERT: LazyLock<String> = LazyLock::new(|| {
+pub(crate) static INSERT: LazyLock<String> = LazyLock::new(|| {
     let columns = Columns::of::<Organization>("");
     format!(
         "INSERT INTO organizations ({}) VALUES ({}) ON CONFLICT DO NOTHING",

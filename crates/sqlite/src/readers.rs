@@ -1,7 +1,7 @@
 //! Read-only connections, lent out one read at a time.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
@@ -42,6 +42,11 @@ impl Readers {
             self.give_back(connection);
         }
         outcome
+    }
+
+    /// The database.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
     }
 
     /// Closes every idle connection.

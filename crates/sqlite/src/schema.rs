@@ -87,6 +87,11 @@ pub(crate) fn check(connection: &Connection) -> rusqlite::Result<Result<(), Misf
     Ok(fits(MIGRATIONS, i32::MAX, &applied(connection)?))
 }
 
+/// Whether a newer program has changed the schema since.
+pub(crate) fn is_newer(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(capykeys_migrations::is_newer(MIGRATIONS, &applied(connection)?))
+}
+
 fn applied(connection: &Connection) -> rusqlite::Result<Vec<Applied>> {
     let mut statement = connection.prepare_cached(APPLIED)?;
     let rows = statement.query_map([], |row| {

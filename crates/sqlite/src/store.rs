@@ -18,9 +18,9 @@ use crate::{
 };
 
 /// What it is called where its operations are measured.
-const SYSTEM: &str = "sqlite";
+pub(crate) const SYSTEM: &str = "sqlite";
 /// Why they fail, there: the log says more.
-const FAILED: &str = "unavailable";
+pub(crate) const FAILED: &str = "unavailable";
 
 /// The embedded store. Clones share it; dropping the last one waits until all that was queued is
 /// written, and closes the database.
@@ -82,6 +82,10 @@ impl SqliteStore {
             Readers::open(file.clone()).map_err(OpenError::database(&file, "opening for reading"))?;
         let writer = Writer::start(connection).map_err(OpenError::Writer)?;
         Ok(Self { shared: Arc::new(Shared { readers: Arc::new(readers), writer, deadline, host }) })
+    }
+
+    pub(crate) fn file(&self) -> &Path {
+        self.shared.readers.file()
     }
 
     pub(crate) fn host(&self) -> &Host {

@@ -360,4 +360,28 @@ capykeys_testkit::mutants! {
         }
         std::mem::forget(lock);"),
     ];
+
+    // A whole store.
+    a_snapshot_that_shows_what_is_written_later_is_caught:
+        [in_suite("a_snapshot_shows_one_moment_whatever_is_written_meanwhile", DIFFERS)], [
+        ("src/snapshot.rs", "let connection = schema::open_reader(&copy.path)?;", "let connection = schema::open_reader(database)?;"),
+    ];
+    an_import_into_a_store_with_a_row_is_caught: [in_suite("a_store_that_holds_anything_is_not_filled", FALSE)], [
+        ("src/import.rs", "WHERE NOT EXISTS (SELECT 1 FROM organizations) AND NOT EXISTS (SELECT 1 FROM api_keys) \\\n         AND NOT EXISTS (SELECT 1 FROM audit_events) ON", "WHERE true ON"),
+    ];
+    rows_that_are_stored_before_one_is_refused_are_caught:
+        [in_suite("what_is_not_the_same_is_refused_as_a_whole", "nothing of it is stored")], [
+        ("src/import.rs", "        connection.execute_batch(\"ROLLBACK TO import\")?;\n", ""),
+    ];
+    an_import_that_ends_without_its_rows_is_caught: [in_suite("an_import_that_lacks_a_row_does_not_end", DIFFERS)], [
+        ("src/import.rs", "found.counts != head.counts || !", "!"),
+    ];
+    an_import_whose_end_is_not_told_is_caught:
+        [in_suite("readers_of_the_feed_begin_anew_after_an_import", "as if nothing had changed")], [
+        ("src/import.rs", "            for statement in FEED {", "            for statement in &FEED[..0] {"),
+    ];
+    numbers_that_begin_below_those_taken_out_are_caught:
+        [in_suite("the_numbers_of_events_go_on_after_those_that_were_imported", FALSE)], [
+        ("src/import.rs", "for statement in [EXPIRED, NUMBERED, NUMBERS] {", "for statement in [EXPIRED, NUMBERED] {"),
+    ];
 }

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use capykeys_domain::ports::{
     AuditLog, ChangeFeed, EventLog, Host, KeyLookup, KeyStore, Organizations, PepperRegistry, Readiness,
-    ReplicaRegistry,
+    ReplicaRegistry, WholeStore,
 };
 
 /// A sentence for the operator, without anything secret.
@@ -73,6 +73,7 @@ pub struct Store {
     pub audit: Arc<dyn AuditLog>,
     pub events: Arc<dyn EventLog>,
     pub readiness: Arc<dyn Readiness>,
+    pub whole: Arc<dyn WholeStore>,
     /// Whether another process may work on it as well, or has before, whose verdicts are waited for.
     pub shared: bool,
     /// Whether it has a clock of its own, by which all servers go; else it has this machine's.
@@ -94,6 +95,7 @@ impl Store {
             + AuditLog
             + EventLog
             + Readiness
+            + WholeStore
             + 'static,
     {
         let store = Arc::new(store);
@@ -106,7 +108,8 @@ impl Store {
             organizations: store.clone(),
             audit: store.clone(),
             events: store.clone(),
-            readiness: store,
+            readiness: store.clone(),
+            whole: store,
             shared: true,
             own_clock: false,
             lock: None,

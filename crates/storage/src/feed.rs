@@ -24,13 +24,13 @@ impl Event {
     /// The beginning of a store, which nobody is told: the first reader finds it at its own place.
     #[must_use]
     pub fn start(mark: [u8; 16]) -> Self {
-        Self {
-            sequence: Sequence::START,
-            mark,
-            kind: "start".to_owned(),
-            key_id: None,
-            organization_id: None,
-        }
+        Self::start_at(Sequence::START, mark)
+    }
+
+    /// A beginning at this number: it can concern anything, so every reader that is before it diverges.
+    #[must_use]
+    pub fn start_at(sequence: Sequence, mark: [u8; 16]) -> Self {
+        Self { sequence, mark, kind: "start".to_owned(), key_id: None, organization_id: None }
     }
 
     /// That something has changed, for a store without triggers.

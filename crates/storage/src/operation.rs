@@ -46,6 +46,11 @@ methods! {
     COUNT_PEPPER_USES = count_pepper_uses,
     REHASH_KEYS = rehash_keys,
     CHECK_READINESS = check_readiness,
+    TAKE_SNAPSHOT = take_snapshot,
+    READ_ROWS = read_rows,
+    BEGIN_IMPORT = begin_import,
+    IMPORT_ROWS = import_rows,
+    FINISH_IMPORT = finish,
 }
 
 /// From a read in memory to a statement that runs into its deadline, in seconds.

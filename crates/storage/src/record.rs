@@ -87,8 +87,10 @@ macro_rules! records {
     ($($record:ident { $($field:ident $(in $column:ident)?),* } $(+ { $($part:ident),* })?)*) => {
         $(impl $crate::Record for $record {
             fn columns() -> Vec<(&'static str, $crate::Kind)> {
-                use $crate::record::{column, name};
-                let own = [$(column(name!($field $($column)?), |record: &Self| &record.$field)),*];
+                let own = [$($crate::record::column(
+                    $crate::record::name!($field $($column)?),
+                    |record: &Self| &record.$field,
+                )),*];
                 own.into_iter()$($(.chain($crate::record::columns_of(|record: &Self| &record.$part)))*)?.collect()
             }
 

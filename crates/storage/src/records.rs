@@ -7,7 +7,7 @@ use capykeys_domain::{
         Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, AuditRecord, ClerkLink, EventDetails, KeyId,
         Organization, OrganizationId, ProjectId, RequestContext, Suspension, Timestamp,
     },
-    ports::{FeedProgress, FoundKey, PepperUse, RegisteredReplica, Revocation},
+    ports::{FeedProgress, FoundKey, PepperUse, RegisteredReplica, Revocation, RowCounts, StoredKey},
     secret::{KeyDigest, PepperCheck, PepperId, RecordedPepper},
 };
 
@@ -22,6 +22,8 @@ records! {
     ClerkLink { id in clerk_organization_id, slug in clerk_organization_slug }
     Suspension { at in suspended_at, reason in suspended_reason }
     Revocation { revoked_at, newly }
+    StoredKey {} + { key, digest }
+    RowCounts { organizations, keys, events }
 
     AuditRecord { sequence } + { event }
     RequestContext { request_id, peer }

@@ -15,21 +15,27 @@ const EPOCH: [u8; 16] = [0; 16];
 pub(super) struct Log {
     records: Vec<AuditRecord>,
     /// The last number that was given.
-    newest: Sequence,
-    expired_through: Sequence,
+    pub(super) newest: Sequence,
+    pub(super) expired_through: Sequence,
 }
 
 impl Log {
     pub(super) fn push(&mut self, event: AuditEvent) {
-        self.newest = self.newest.next().expect("a number");
-        self.records.push(AuditRecord { sequence: self.newest, event });
+        let sequence = self.newest.next().expect("a number");
+        self.put(AuditRecord { sequence, event });
+    }
+
+    /// Stores an event under its number, which is later than all before.
+    pub(super) fn put(&mut self, record: AuditRecord) {
+        self.newest = record.sequence;
+        self.records.push(record);
     }
 
     pub(super) const fn len(&self) -> usize {
         self.records.len()
     }
 
-    fn after(&self, sequence: Sequence) -> impl Iterator<Item = &AuditRecord> {
+    pub(super) fn after(&self, sequence: Sequence) -> impl Iterator<Item = &AuditRecord> {
         self.records.iter().filter(move |one| one.sequence > sequence)
     }
 }

@@ -40,6 +40,11 @@ impl Feed {
         self.marks.push(mark());
     }
 
+    /// Begins anew: no position is good any more.
+    pub(super) fn restart(&mut self) {
+        self.marks.fill_with(mark);
+    }
+
     /// The position after the first `count` events.
     fn position(&self, count: usize) -> FeedPosition {
         let sequence = i64::try_from(count).ok().and_then(Sequence::new).unwrap_or(Sequence::MAX);

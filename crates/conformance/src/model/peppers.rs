@@ -37,7 +37,7 @@ impl PepperRegistry for ModelStore {
         let Some(recorded) = state.peppers.get_mut(&pepper).filter(|_| known_to_all) else {
             return Ok(false);
         };
-        recorded.turn = Some(last.unwrap_or(0) + 1);
+        recorded.turn = Some(last.unwrap_or(0).saturating_add(1));
         Ok(true)
     }
 

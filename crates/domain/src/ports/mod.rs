@@ -18,7 +18,7 @@
 //!   passes such a key over. Whoever calls them tries again later.
 //! - Every call comes back within about a second, or within the deadline that the store was opened with (operators'
 //!   commands wait for 30 s), if need be as [`Unavailable`]; so the lock that an engine takes for writing has a
-//!   deadline as well.
+//!   deadline as well. What reads or fills a [`WholeStore`] takes as long as there is to read.
 //! - A future may be dropped at any await: what it was doing then either happened as a whole or
 //!   did not happen.
 //! - Every lookup of a key but the one by digest takes the organization, so that none can forget it.
@@ -56,6 +56,7 @@ mod replicas;
 mod session_verifier;
 mod unavailable;
 mod uses;
+mod whole_store;
 
 pub use audit_log::{AuditLog, EventQuery};
 pub use bearer_token_error::BearerTokenError;
@@ -79,3 +80,7 @@ pub use replicas::{NoReplicas, Replicas};
 pub use session_verifier::{IssuerVerifier, SessionVerifier};
 pub use unavailable::Unavailable;
 pub use uses::Uses;
+pub use whole_store::{
+    Import, Imported, RowCounts, Snapshot, SnapshotPlace, SnapshotReader, StoreHead, StoredKey, StoredRows,
+    WholeStore, missing,
+};

@@ -18,11 +18,24 @@ use core::fmt;
 pub struct Unavailable {
     dependency: &'static str,
     reason: String,
+    is_read_only: bool,
 }
 
 impl Unavailable {
     /// `dependency` is what failed (`"postgres"`), `reason` how, without any value of a row.
     pub fn new(dependency: &'static str, reason: impl fmt::Display) -> Self {
-        Self { dependency, reason: reason.to_string() }
+        Self { dependency, reason: reason.to_string(), is_read_only: false }
+    }
+
+    /// Nothing is down: an operator has said, with the setting `because_of`, that nothing is to be written for a while.
+    #[must_use]
+    pub fn read_only(because_of: &'static str) -> Self {
+        Self { is_read_only: true, ..Self::new(because_of, "set, so nothing is written") }
+    }
+
+    /// Whether it is only that nothing is to be written.
+    #[must_use]
+    pub const fn is_read_only(&self) -> bool {
+        self.is_read_only
     }
 }

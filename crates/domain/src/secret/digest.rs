@@ -14,6 +14,9 @@ use crate::model::{Invalid, shows_text};
 
 /// What a pepper's check value is made of. No key is hashed to the same: none looks like this.
 const CHECKED_TEXT: &[u8] = b"capykeys: the check value of a pepper";
+/// Names what is recorded in a pepper's place while a store is being filled. Older programs say it where they are not
+/// ready.
+const UNFINISHED_IMPORT: &str = "unfinished-import";
 
 /// Names a pepper, so that a stored digest says which one it was made with.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,6 +95,22 @@ pub struct RecordedPepper {
     pub turn: Option<i64>,
 }
 
+impl RecordedPepper {
+    /// Recorded as long as a store is being filled: no server has this pepper, so none of any version makes a key or
+    /// calls one unknown before the end. No pepper gets a turn after its own.
+    #[must_use]
+    pub fn of_an_import() -> Self {
+        let check = PepperCheck { id: PepperId(UNFINISHED_IMPORT.to_owned()), value: [0; blake3::OUT_LEN] };
+        Self { check, turn: Some(i64::MAX) }
+    }
+
+    /// Whether it is [`of_an_import`](Self::of_an_import).
+    #[must_use]
+    pub fn is_of_an_import(&self) -> bool {
+        self.check.id.as_str() == UNFINISHED_IMPORT
+    }
+}
+
 /// Why the configured peppers are not those that the store's keys need.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PepperFault {
@@ -101,6 +120,11 @@ pub enum PepperFault {
     /// New keys are made with a pepper that is not configured.
     #[error("keys are made with the pepper {}, which is not configured", .0.as_str())]
     Missing(PepperId),
+    /// The store is being filled.
+    #[error(
+        "the store is being filled by `capykeys restore` or `capykeys copy`: wait for its end, or run it again"
+    )]
+    UnfinishedImport,
     /// A pepper has just been recorded by somebody else, and it is not known with which bytes.
     #[error("the pepper {} is not recorded yet", .0.as_str())]
     Unrecorded(PepperId),
@@ -169,6 +193,9 @@ impl Peppers {
         let Some(last) = recorded.iter().filter(|one| one.turn.is_some()).max_by_key(|one| one.turn) else {
             return Ok(1.min(self.peppers.len() - 1));
         };
+        if last.is_of_an_import() {
+            return Err(PepperFault::UnfinishedImport);
+        }
         let place = self.peppers.iter().position(|own| own.id == last.check.id);
         place.ok_or_else(|| PepperFault::Missing(last.check.id.clone()))
     }

@@ -54,7 +54,7 @@ const ALL: [ErrorAnswer; 14] = [
         example: "The header fields are too large.", header: None },
     ErrorAnswer { status: 500, name: "InternalError", description: "A fault of the server.",
         example: "Something went wrong here.", header: None },
-    ErrorAnswer { status: 503, name: "ServiceUnavailable", description: "Something that the service needs is not there right now.",
+    ErrorAnswer { status: 503, name: "ServiceUnavailable", description: "Something that the service needs is not there right now, or the service is read-only and the request would change something.",
         example: "The service is not available right now.", header: RETRY_AFTER },
 ];
 

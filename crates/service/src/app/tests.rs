@@ -14,6 +14,7 @@ use capykeys_domain::{
     usecases::NewOrganization,
 };
 use capykeys_sqlite::SqliteStore;
+use capykeys_storage::Store;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -85,7 +86,8 @@ impl ReplicaRegistry for Others {
 #[tokio::test]
 async fn a_store_that_makes_no_pepper_has_to_be_given_one() {
     let third = Third::new();
-    let error = build(&Config::default(), &third, OpenedFor::Replica).await.err().unwrap();
+    let error =
+        build(&Config::default(), &third, OpenedFor::Replica, ReadOnly::new(false)).await.err().unwrap();
     assert!(error.to_string().contains("keys.pepper must be set"), "{error}");
     assert!(!third.folder.path().join("pepper").exists());
 }
@@ -95,7 +97,8 @@ async fn on_a_store_that_nobody_else_works_on_a_change_waits_for_nobody() {
     let third = Third::new();
     let mut config = Config::default();
     config.keys.pepper = serde_json::from_value(json!("5".repeat(64))).unwrap();
-    let App { management, operators, .. } = build(&config, &third, OpenedFor::Replica).await.unwrap();
+    let App { management, operators, .. } =
+        build(&config, &third, OpenedFor::Replica, ReadOnly::new(false)).await.unwrap();
     let context = command_context().unwrap();
     let new = NewOrganization {
         name: OrganizationName::parse("Acme").unwrap(),

@@ -1,5 +1,6 @@
 //! The commands.
 
+mod backup;
 mod config;
 mod health;
 mod keys;
@@ -7,12 +8,13 @@ mod keys;
 mod mistakes;
 mod organizations;
 mod peppers;
+mod restore;
 mod rules;
 mod serve;
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    path::PathBuf,
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -28,10 +30,12 @@ use crate::{
     VERSION,
     adapters::host,
     app,
-    cli::{Arguments, Command},
+    cli::{Arguments, Backup, BackupCommand, Command},
     config::{Config, StoreKind},
     error::Error,
-    memory, output, store, telemetry,
+    memory, output,
+    read_only::ReadOnly,
+    store, telemetry,
     watch::Watched,
 };
 
@@ -59,21 +63,29 @@ pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error
     if let Command::Rules(command) = &arguments.command {
         return rules::run(&config, command);
     }
+    if let Command::Backup(Backup { command: Some(BackupCommand::Verify { file }), .. }) = &arguments.command
+    {
+        return backup::verify(&config, file);
+    }
     if !config.server.core_dumps {
         memory::keep_private()?;
     }
     let telemetry = telemetry_for(&arguments.command, &config)?;
     let level = telemetry::init(&config.log, telemetry.as_ref())?;
-    let watched = arguments.config.clone().map(|file| watched_level(file, kinds, level));
+    let read_only = ReadOnly::new(config.server.read_only);
+    let file = arguments.config.clone();
+    let watched = file.map(|file| watched(&file, kinds, level, &read_only)).into_iter().flatten();
     let metrics = telemetry.as_ref().map(Telemetry::text);
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         let backend = store::configured(&config)?;
         let (config, backend) = (&config, &*backend);
-        let app = app::build(config, backend, OpenedFor::Command(config.store.command_timeout()));
+        let opened_for = OpenedFor::Command(config.store.command_timeout());
+        let app = app::build(config, backend, opened_for, read_only.clone());
         match arguments.command {
             Command::Serve => {
-                serve::run(config, backend, Arc::new(move || metrics.as_ref()?()), watched).await
+                let metrics = Arc::new(move || metrics.as_ref()?());
+                serve::run(config, backend, metrics, watched.collect(), read_only).await
             }
             Command::Migrate => {
                 backend.migrate(host()).await?;
@@ -90,7 +102,9 @@ pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error
             }
             Command::Config(_) => config::run(config, backend),
             Command::Health(command) => health::run(config, command).await,
-            Command::Openapi(_) | Command::Rules(_) => Ok(()),
+            Command::Backup(Backup { file: Some(file), .. }) => backup::run(config, backend, &file).await,
+            Command::Restore(command) => restore::run(config, backend, &command).await,
+            Command::Openapi(_) | Command::Rules(_) | Command::Backup(_) => Ok(()),
         }
     });
     // What is left belongs to nobody, and does not hold up the end.
@@ -115,10 +129,19 @@ fn telemetry_for(command: &Command, config: &Config) -> Result<Option<Telemetry>
     })
 }
 
-/// The level of the log, which is read again when the file changes. All else there needs a restart.
-fn watched_level(file: PathBuf, kinds: &[StoreKind], level: telemetry::Level) -> Watched {
-    let kinds = kinds.to_vec();
-    Watched::new("log.level", vec![file.clone()], move || level.set(&Config::load(Some(&file), &kinds)?.log))
+/// The level of the log and whether anything is written, which are read again when the file changes. All else there
+/// needs a restart.
+fn watched(file: &Path, kinds: &[StoreKind], level: telemetry::Level, read_only: &ReadOnly) -> [Watched; 2] {
+    let (path, kinds, read_only) = (file.to_owned(), kinds.to_vec(), read_only.clone());
+    let load = move || Config::load(Some(&path), &kinds);
+    let (loaded, files) = (load.clone(), || vec![file.to_owned()]);
+    [
+        Watched::new("log.level", files(), move || level.set(&loaded()?.log)),
+        Watched::new("server.read_only", files(), move || {
+            read_only.ask(load()?.server.read_only);
+            Ok(())
+        }),
+    ]
 }
 
 /// Says what a command waits for, where it does not end at once.

@@ -20,7 +20,9 @@ use crate::{
     first_run,
     internal::{self, Proof},
     listeners::Listeners,
-    metrics, retention,
+    metrics,
+    read_only::ReadOnly,
+    retention,
     room::Room,
     watch::{self, Watched},
 };
@@ -35,16 +37,17 @@ pub(crate) async fn run(
     config: &Config,
     backend: &dyn Backend,
     metrics: Metrics,
-    watched: Option<Watched>,
+    watched: Vec<Watched>,
+    read_only: ReadOnly,
 ) -> Result<(), Error> {
     // All of it before the store is touched: a mistake must not make an empty one somewhere else.
     super::check(config, backend)?;
     let proof = internal::proof(&config.internal)?;
     let gateways = config.internal.authorize.gateways(&config.catalogue()?)?;
     let base_path = config.server.base_path()?;
-    let app = app::build(config, backend, OpenedFor::Replica).await?;
+    let app = app::build(config, backend, OpenedFor::Replica, read_only.clone()).await?;
     let listeners = Listeners::bind(config)?;
-    if let Some(embedded) = backend.embedded() {
+    if let Some(embedded) = backend.embedded().filter(|_| !config.server.read_only) {
         let url = format!("http://{}{}", reached_at(listeners.address), base_path.as_str());
         let setting = format!("{}.first_key_file", config.store.kind);
         first_run::welcome(&app, &url, embedded.first_key_file.map(|path| (path, setting.as_str()))).await?;
@@ -68,7 +71,8 @@ pub(crate) async fn run(
         .chain(proof.watched(&config.internal))
         .chain(of_sessions.into_iter().flatten())
         .collect();
-    metrics::observe(sessions, &cache, &uses, peppers.missing());
+    metrics::observe(sessions, &cache, &uses, peppers.missing(), read_only.clone());
+    let turning = tokio::spawn(read_only.clone().run(uses.clone(), refusals.clone()));
     let watching = tokio::spawn(peppers.run());
     let Proof { callers, tls, .. } = proof;
     tls.iter().cloned().for_each(metrics::observe_certificates);
@@ -91,10 +95,13 @@ pub(crate) async fn run(
         drop(following);
         watching.abort();
         rereading.abort();
+        turning.abort();
         if let Some(retention) = retention {
             retention.abort();
         }
-        let flushing = async { tokio::join!(uses.flush(FLUSH_LIMIT), refusals.flush(FLUSH_LIMIT)) };
+        // What is not to be written is not waited for.
+        let limit = if read_only.is_on() { Duration::ZERO } else { FLUSH_LIMIT };
+        let flushing = async { tokio::join!(uses.flush(limit), refusals.flush(limit)) };
         let (_, left) = tokio::join!(flushing, timeout(LEAVE_LIMIT, cache.leave()));
         if !matches!(left, Ok(Ok(()))) {
             tracing::warn!("the other servers could not be told that this one is gone");
@@ -142,7 +149,7 @@ impl Signals {
                 _ = self.interrupt.recv() => return "SIGINT",
                 // Most daemons read their configuration again, and none ends.
                 _ = self.hang_up.recv() => {
-                    tracing::info!("SIGHUP: log.level, certificates and issuers' keys in files are read again, and nothing else");
+                    tracing::info!("SIGHUP: log.level, server.read_only, certificates and issuers' keys in files are read again, and nothing else");
                     self.asked.notify_one();
                 }
             }

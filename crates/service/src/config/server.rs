@@ -41,6 +41,9 @@ pub(crate) struct Server {
     /// Whether the system may write the process's memory, keys and peppers in it, to a file when it crashes, and others
     /// of the same user may look into it.
     pub(crate) core_dumps: bool,
+    /// Whether nothing is written, for while a store is moved: keys are verified and listed as ever, and whoever would
+    /// change something gets 503. It is read again from the file when that changes, and at SIGHUP.
+    pub(crate) read_only: bool,
 }
 
 impl Default for Server {
@@ -58,6 +61,7 @@ impl Default for Server {
             idle_timeout: defaults.idle_timeout.into(),
             max_connections: defaults.max_connections,
             core_dumps: false,
+            read_only: false,
         }
     }
 }

@@ -16,6 +16,7 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
     ("server.idle_timeout", &["0s", "10ms", "75", "75S", "18446744073709551615s"]),
     ("server.base_path", &["api", "/api/", "/a b", "//", "/a?b", "https://example.com/api"]),
     ("server.core_dumps", &["maybe", "2"]),
+    ("server.read_only", &["maybe", "2"]),
     ("server.max_connections", &["0", "unlimited", "18446744073709551615"]),
     ("internal.listen", &["localhost:8081", "127.0.0.1:8080", "0.0.0.0:8081"]),
     ("internal.grpc_listen", &["8082", "127.0.0.1:8081", "0.0.0.0:8082"]),

@@ -1,0 +1,82 @@
+//! Writing a backup.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use capykeys_domain::ports::StoredRows;
+use tempfile::NamedTempFile;
+
+use super::{Header, format};
+
+/// Where it is written to.
+enum Target {
+    /// A file, which has its name once it is whole.
+    File {
+        made: BufWriter<NamedTempFile>,
+        path: PathBuf,
+    },
+    Pipe(BufWriter<io::Stdout>),
+}
+
+/// A backup under way. What is dropped before its end leaves no file.
+pub(crate) struct BackupWriter {
+    target: Target,
+    hasher: blake3::Hasher,
+}
+
+impl BackupWriter {
+    /// To this file, which is open to its owner alone, or to standard output.
+    pub(crate) fn create(path: Option<&Path>, header: &Header) -> io::Result<Self> {
+        let target = match path {
+            Some(path) => {
+                let made = tempfile::Builder::new().prefix(".capykeys-backup-").tempfile_in(folder(path))?;
+                Target::File { made: BufWriter::new(made), path: path.to_owned() }
+            }
+            None => Target::Pipe(BufWriter::new(io::stdout())),
+        };
+        let mut writer = Self { target, hasher: blake3::Hasher::new() };
+        writer.write(&header.line())?;
+        for pepper in &header.head.peppers {
+            writer.write(&format::pepper(pepper))?;
+        }
+        Ok(writer)
+    }
+
+    /// These rows too.
+    pub(crate) fn write_rows(&mut self, rows: &StoredRows) -> io::Result<()> {
+        self.write(&format::rows(rows))
+    }
+
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.hasher.update(lines);
+        self.out().write_all(lines)
+    }
+
+    fn out(&mut self) -> &mut dyn Write {
+        match &mut self.target {
+            Target::File { made, .. } => made,
+            Target::Pipe(pipe) => pipe,
+        }
+    }
+
+    /// Ends it. The file is there when this has come back, whatever becomes of the machine.
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        let end = format::end(*self.hasher.finalize().as_bytes());
+        self.out().write_all(&end)?;
+        self.out().flush()?;
+        if let Target::File { made, path } = self.target {
+            let made = made.into_inner().map_err(io::IntoInnerError::into_error)?;
+            made.as_file().sync_all()?;
+            made.persist(&path).map_err(|failed| failed.error)?;
+            File::open(folder(&path))?.sync_all()?;
+        }
+        Ok(())
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}

@@ -1,0 +1,114 @@
+//! `capykeys restore`
+
+use std::path::Path;
+
+use capykeys_domain::{
+    ports::{Imported, SnapshotReader},
+    secret::{KeyFormat, Peppers, RecordedPepper},
+};
+use capykeys_storage::{Backend, OpenedFor, Store};
+use serde_json::json;
+
+use super::backup::summary;
+use crate::{
+    adapters::host,
+    backup::{BackupReader, BackupSource, Revocations, Scan},
+    cli,
+    config::Config,
+    error::Error,
+    output, peppers, transfer,
+};
+
+const NOT_EMPTY: &str =
+    "the store is not empty, and was left as it is: a backup is restored into an empty one";
+const OTHER_ROWS: &str = "the store does not hold the beginning of this backup: empty it, or make another, and restore \
+    the backup again; until then no server is ready on it";
+
+/// Fills the configured store, which is empty, with what a backup holds.
+pub(crate) async fn run(config: &Config, backend: &dyn Backend, command: &cli::Restore) -> Result<(), Error> {
+    let file = command.file.as_path();
+    let backup = BackupReader::open(file)?;
+    backup.check_prefix(&config.keys.prefix)?;
+    let header = backup.header().clone();
+    let format = KeyFormat::new(&config.keys.prefix)?;
+    let since = command.revoke_from.as_deref().map(|path| Revocations::read(path, &format)).transpose()?;
+    // All of it is read before anything is stored.
+    let scan = Scan::of(backup, since.as_ref().unwrap_or(&Revocations::default()))?;
+    let peppers = configured(config, backend)?;
+    check_peppers(&peppers, &header.head.peppers, &scan)?;
+
+    backend.migrate(host()).await?;
+    let store = backend.open(OpenedFor::Command(config.store.command_timeout()), host()).await?;
+    fill(&store, file, &scan).await?;
+    let (keys, organizations) = scan.counts();
+    if since.is_none() {
+        output::note(&format!(
+            "what was revoked or suspended after {} is good again, unless it is revoked once more: \
+             restore with --revoke-from closes that before anybody can use the store",
+            header.taken_at
+        ));
+    }
+    let mut restored = summary(&header);
+    restored["revoked_since"] = json!(keys);
+    restored["suspended_since"] = json!(organizations);
+    output::json(&restored)
+}
+
+/// The configured peppers. None is made here: it could not be the one that the keys need.
+fn configured(config: &Config, backend: &dyn Backend) -> Result<Peppers, Error> {
+    let directory = backend.embedded().map(|embedded| embedded.directory);
+    if let Some(directory) = directory
+        && config.keys.pepper.is_none()
+        && config.keys.pepper_file.is_none()
+        && !directory.join("pepper").exists()
+    {
+        let place = directory.join("pepper");
+        let sentence = format!(
+            "the backup has no pepper in it: put its store's at {}, or set keys.pepper",
+            place.display()
+        );
+        return Err(sentence.into());
+    }
+    Ok(peppers::load(&config.keys, directory, false)?)
+}
+
+/// Without the pepper that a key was made with nobody can use it.
+fn check_peppers(peppers: &Peppers, recorded: &[RecordedPepper], scan: &Scan) -> Result<(), Error> {
+    let own = peppers.checks();
+    let differs = |one: &&RecordedPepper| own.iter().any(|own| own.id == one.check.id && *own != one.check);
+    if let Some(other) = recorded.iter().find(differs) {
+        let id = other.check.id.as_str();
+        return Err(format!("the pepper {id} that is configured is not the one of the backup's keys").into());
+    }
+    let last = recorded.iter().filter(|one| one.turn.is_some()).max_by_key(|one| one.turn);
+    let needed = scan.peppers.iter().chain(last.map(|last| &last.check.id));
+    match needed.into_iter().find(|id| own.iter().all(|own| own.id != **id)) {
+        Some(id) => {
+            Err(format!("the backup's keys need the pepper {}, which is not configured", id.as_str()).into())
+        }
+        None => Ok(()),
+    }
+}
+
+async fn fill(store: &Store, file: &Path, scan: &Scan) -> Result<(), Error> {
+    let source = || -> Result<_, Error> { Ok(BackupSource::new(BackupReader::open(file)?, scan)) };
+    let Some(mut import) = store.whole.begin_import().await? else {
+        // Where another run has ended and nobody was told, all is there.
+        let is_there = is_whole(store, &mut source()?).await?;
+        return if is_there { Ok(()) } else { Err(NOT_EMPTY.into()) };
+    };
+    if !transfer::fill(&mut source()?, &mut *import).await? || !is_whole(store, &mut source()?).await? {
+        return Err(OTHER_ROWS.into());
+    }
+    let head = transfer::RowSource::head(&source()?).clone();
+    match import.finish(head).await? {
+        Imported::Done => Ok(()),
+        Imported::Different => Err(OTHER_ROWS.into()),
+    }
+}
+
+/// Whether the store holds every row as it is in the backup, and no other.
+async fn is_whole(store: &Store, source: &mut BackupSource<'_>) -> Result<bool, Error> {
+    let mut stored = SnapshotReader::new(store.whole.take_snapshot().await?);
+    transfer::are_equal(source, &mut stored).await
+}
