@@ -119,6 +119,7 @@ fn meaning(code: &SqlState) -> Option<&'static str> {
         "53300" => {
             "the server has no connection left: look at its max_connections and at `postgres.pool_size`"
         }
+        "53100" => "the server's disk is full",
         "57P03" => "the server is starting or stopping",
         _ => return None,
     })

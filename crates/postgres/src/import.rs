@@ -147,8 +147,12 @@ async fn whole(
         Err(failure) if failure.is_constraint() => Ok(Imported::Different),
         outcome => outcome,
     };
-    let end = if matches!(outcome, Ok(Imported::Done)) { "COMMIT" } else { "ROLLBACK" };
-    client.batch_execute(end).await?;
+    if matches!(outcome, Ok(Imported::Done)) {
+        client.batch_execute("COMMIT").await?;
+    } else {
+        // Where not even that is answered, the transaction ends with its connection.
+        let _ = client.batch_execute("ROLLBACK").await;
+    }
     outcome
 }
 

@@ -79,7 +79,7 @@ async fn on_a_thread<T: Send + 'static>(
 struct SqliteSnapshot {
     head: StoreHead,
     /// Closed before the copy goes.
-    copy: Arc<Mutex<(Connection, Copy)>>,
+    copy: Arc<Mutex<(Connection, CopiedFile)>>,
 }
 
 impl SqliteSnapshot {
@@ -90,7 +90,7 @@ impl SqliteSnapshot {
                 "the store's schema is newer than this program, which would leave something out: use the newer one",
             ));
         }
-        let copy = Copy::lock(database)?;
+        let copy = CopiedFile::lock(database)?;
         copy.check_room(&source)?;
         sql::execute(&source, "VACUUM INTO $path", &Values::of("path", &copy.path()?))?;
         let connection = schema::open_reader(&copy.path)?;
@@ -144,12 +144,12 @@ fn read_rows(connection: &Connection, place: SnapshotPlace, limit: Limit) -> Res
 
 /// A copy of the database beside it. One at a time is made: its file is locked, emptied at the end, and used
 /// again by the next, so that one that was killed leaves no second one behind.
-struct Copy {
+struct CopiedFile {
     path: PathBuf,
     locked: File,
 }
 
-impl Copy {
+impl CopiedFile {
     fn lock(database: &Path) -> Result<Self, Failure> {
         let mut name = database.as_os_str().to_owned();
         name.push("-snapshot");
@@ -186,7 +186,7 @@ impl Copy {
     }
 }
 
-impl Drop for Copy {
+impl Drop for CopiedFile {
     fn drop(&mut self) {
         if self.locked.set_len(0).is_err() {
             tracing::warn!("the copy of the database that a backup was read from could not be emptied");
