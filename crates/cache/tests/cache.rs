@@ -109,7 +109,8 @@ async fn a_feed_that_swallows_polls_costs_the_lease_and_comes_back() {
 
 /// What the store answers may be a primary's that was replaced.
 #[tokio::test(start_paused = true)]
-async fn a_replica_of_which_nothing_is_committed_any_more_gives_no_verdict_once_its_registration_has_run_out() {
+async fn a_replica_of_which_nothing_is_committed_any_more_gives_no_verdict_once_its_registration_has_run_out()
+{
     let world = world(CacheSettings::default()).await;
     let (known, unknown) = (world.store.add_key(), world.store.add_key());
     world.find(&known).await;
