@@ -64,8 +64,13 @@ pub(crate) struct Reading {
 #[derive(Debug)]
 pub(crate) struct Machine {
     lease: Duration,
-    /// While the clock shows less than this, the cache may be used.
+    registration: Duration,
+    /// While the clock shows less than this, what the last poll told is recent enough.
     lease_until: BootTime,
+    /// While the clock shows less than this, a verdict may be given.
+    registered_until: BootTime,
+    /// When the epoch of the position was heard of first.
+    epoch_since: BootTime,
     position: Option<FeedPosition>,
     polls: u64,
     /// Up to where this replica has told the store that it has applied the feed.
@@ -83,7 +88,10 @@ impl Machine {
     pub(crate) fn new(settings: &CacheSettings) -> Self {
         Self {
             lease: settings.lease,
+            registration: settings.registration,
             lease_until: BootTime::START,
+            registered_until: BootTime::START,
+            epoch_since: BootTime::START,
             position: None,
             polls: 0,
             confirmed: None,
@@ -113,7 +121,7 @@ impl Machine {
                 self.apply(changes);
                 // In this order: there is no lease before the changes are applied, and should anything
                 // go wrong on the way, the next poll tells the same changes again.
-                self.position = Some(*position);
+                self.move_to(*position, now);
                 self.negative.expire(now);
                 self.store_time.told(*store_time, sent.sent, now);
                 if !complete {
@@ -124,7 +132,7 @@ impl Machine {
             // What is cached may be of another epoch of the store.
             Poll::Diverged(head) => {
                 self.clear();
-                self.position = Some(head.position);
+                self.move_to(head.position, now);
                 self.store_time.told(head.store_time, sent.sent, now);
                 self.extend(sent, head.registered, Polled::Restarted)
             }
@@ -132,8 +140,19 @@ impl Machine {
     }
 
     /// Until when the cache may be used.
-    pub(crate) const fn lease_until(&self) -> BootTime {
-        self.lease_until
+    pub(crate) fn lease_until(&self) -> BootTime {
+        self.lease_until.min(self.registered_until)
+    }
+
+    /// When the last poll that gave a lease was sent; `None` before the first.
+    pub(crate) fn polled_at(&self) -> Option<BootTime> {
+        (self.lease_until > BootTime::START).then(|| self.lease_until.before(self.lease))
+    }
+
+    /// Until when what a read that began then has found may be acted on: it saw what was committed before it
+    /// began, as a poll does.
+    pub(crate) fn read_until(&self, began: BootTime) -> BootTime {
+        began.after(self.lease).min(self.registered_until)
     }
 
     /// The store's time at `now`; `None` before the first poll.
@@ -144,7 +163,7 @@ impl Machine {
     /// What is cached of `digests`, for somebody who may go on acting on it until `keep`. Whoever hands
     /// it out compares [`Answer::until`] with the clock as the very last thing.
     pub(crate) fn recall(&self, digests: &[KeyDigest], keep: Option<BootTime>) -> Option<Answer> {
-        let until = self.lease_until;
+        let until = self.lease_until();
         // Noted with the key while the lock is held, so that a change that comes later waits for it.
         let keep = keep.map(|keep| keep.min(until));
         let kept_until = keep.unwrap_or(BootTime::START);
@@ -185,8 +204,7 @@ impl Machine {
                 }
             }
         }
-        // It saw what was committed before it began, as a poll does.
-        let until = sent.began.after(self.lease);
+        let until = self.read_until(sent.began);
         // Nobody may keep it: it is not in the cache where a change would find it.
         Reading { answer: Some(Answer { found, until, kept_until: BootTime::START }) }
     }

@@ -11,7 +11,10 @@ impl Clone for Machine {
     fn clone(&self) -> Self {
         Self {
             lease: self.lease,
+            registration: self.registration,
             lease_until: self.lease_until,
+            registered_until: self.registered_until,
+            epoch_since: self.epoch_since,
             position: self.position,
             polls: self.polls,
             confirmed: self.confirmed,
@@ -28,10 +31,10 @@ impl Clone for Machine {
 impl Machine {
     /// What decides on verdicts, with times as what is left of them and without numbers that only count.
     pub(crate) fn fingerprint(&self, now: BootTime) -> impl std::hash::Hash + use<> {
-        let times = (self.lease_until.since(now), self.kept_until.since(now));
+        let left = [self.lease_until, self.registered_until, self.kept_until].map(|time| time.since(now));
         let place = |position: FeedPosition| (position.sequence, position.mark, position.epoch);
         let confirmed = self.confirmed.map(|progress| (progress.sequence, progress.epoch));
-        (times, self.position.map(place), confirmed, self.keys.fingerprint(now))
+        (left, self.position.map(place), confirmed, self.keys.fingerprint(now))
     }
 
     /// The same of a read in flight.

@@ -18,5 +18,6 @@ mod migrations;
 mod plans;
 mod rows;
 mod scene;
+mod standbys;
 mod statements;
 mod uses;
