@@ -47,18 +47,19 @@ impl Fault {
             // which gives the primary its `ttl` once more.
             Self::Partition | Self::Split => Some(TTL + RETRY_TIMEOUT + taken),
             Self::KillNode | Self::PauseNode | Self::PausePostgres | Self::PausePatroni => Some(TTL + taken),
-            // It gives its place up when it could not be started again.
-            Self::FillDisk => Some(restarted + taken),
             Self::SwitchOver => Some(LOOP_WAIT + taken),
             // Patroni tries the next one, and PostgreSQL knows nothing of it.
             Self::OneEtcd => Some(RETRY_TIMEOUT),
-            Self::AllEtcd => None,
+            // There is no primary without etcd; and one that cannot write may go on to read, or end.
+            Self::AllEtcd | Self::FillDisk => None,
         };
         let writes =
             verdicts.map(|verdicts| if self == Self::OneEtcd { verdicts } else { verdicts + FOLLOWED });
         let mended = match self {
             // Whoever was the primary takes its place again, or another does once `ttl` is over.
             Self::AllEtcd => TTL + RETRY_TIMEOUT + taken + FOLLOWED,
+            // It may have ended, and have given its place up when it could not be started again.
+            Self::FillDisk => restarted + taken + FOLLOWED,
             // The old primary may be found for a moment beside the new one, and until Patroni has seen that.
             Self::PauseNode | Self::PausePostgres | Self::PausePatroni => {
                 LOOP_WAIT + RETRY_TIMEOUT + BUSY + found

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::world::{COUNT, World};
 
-/// For how long one of the etcds is gone.
-const ONE_GONE: Duration = Duration::from_secs(15);
+/// For how long one of the etcds is gone, and a disk full: longer than anybody waits for anything.
+const WHILE: Duration = Duration::from_secs(15);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -86,7 +86,8 @@ impl Fault {
         match self {
             // Patroni starts it again, and takes no other in its place.
             Self::KillPostgres => true,
-            Self::OneEtcd => struck.at.elapsed() > ONE_GONE,
+            // PostgreSQL goes on as far as it can, and Patroni lets it, unless it ends.
+            Self::OneEtcd | Self::FillDisk => struck.at.elapsed() > WHILE,
             Self::AllEtcd => cluster.primary().is_none(),
             _ => cluster.nodes().any(|node| node != struck.node && cluster.is_primary(node)),
         }
@@ -95,7 +96,7 @@ impl Fault {
     /// The servers that have to be back before it is mended.
     pub(crate) fn near(self, struck: Struck) -> Vec<usize> {
         let is_near = |server: &usize| match self {
-            Self::AllEtcd => false,
+            Self::AllEtcd | Self::FillDisk => false,
             Self::Split => *server != struck.other,
             _ => true,
         };

@@ -1,6 +1,6 @@
 //! Three nodes, three servers, and what is between them.
 
-use std::{fs, os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
+use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
 
 use capykeys_testkit::{
     Balancer, Host, Network, Patroni,
@@ -23,6 +23,8 @@ const DISK: &str = "600m";
 /// All of it; the servers end first.
 pub(crate) struct World<'a> {
     pub(crate) servers: Vec<Server>,
+    /// Where each server's listener for the cluster can be reached: it trusts its own host alone.
+    verifiers: Vec<Balancer>,
     _balancers: Vec<Balancer>,
     pub(crate) cluster: Patroni,
     pub(crate) network: &'a Network,
@@ -50,8 +52,13 @@ impl<'a> World<'a> {
         let haproxy = gateway("haproxy");
         let balancers: Vec<_> =
             others.iter().map(|host| Balancer::following(host, &haproxy, &cluster)).collect();
-        let servers = others.iter().zip(&balancers).map(|(host, balancer)| start(host, balancer)).collect();
-        Self { servers, _balancers: balancers, cluster, network }
+        let servers: Vec<_> =
+            others.iter().zip(&balancers).map(|(host, balancer)| start(host, balancer)).collect();
+        let verifiers = others.iter().zip(&servers);
+        let verifiers =
+            verifiers.map(|(host, server)| Balancer::start(host, &haproxy, &[server.internal_address()]));
+        let verifiers = verifiers.collect();
+        Self { servers, verifiers, _balancers: balancers, cluster, network }
     }
 
     /// The host of a node.
@@ -65,7 +72,11 @@ impl<'a> World<'a> {
     }
 
     pub(crate) fn fronts(&self) -> Vec<Front> {
-        self.servers.iter().map(Front::of).collect()
+        let front = |(server, verifier): (&Server, &Balancer)| Front {
+            verifier: verifier.address(),
+            ..Front::of(server)
+        };
+        self.servers.iter().zip(&self.verifiers).map(front).collect()
     }
 
     /// New organizations, one for each client, made as an operator does.
@@ -87,22 +98,24 @@ impl<'a> World<'a> {
 /// The address of a database on the primary, past everything.
 fn url(cluster: &Patroni, database: &str) -> String {
     let primary = cluster.primary().expect("a primary");
-    format!("postgres://postgres@{}/{database}", cluster.address(primary))
+    address(cluster.address(primary), database)
+}
+
+/// The network is this machine's alone.
+fn address(server: SocketAddr, database: &str) -> String {
+    format!("postgres://postgres@{server}/{database}?sslmode=disable")
 }
 
 /// A server on this host, which reaches the database by its own balancer.
 fn start(host: &Host, balancer: &Balancer) -> Server {
-    let around = format!("postgres://postgres@{}/{DATABASE}", balancer.address());
-    let installation = Installation::on_database(&around);
+    let installation = Installation::on_database(&address(balancer.address(), DATABASE));
     let program = installation.directory().join("capykeys-there");
     let line = format!("exec {} {} \"$@\"\n", host.prefix().join(" "), installation::binary().display());
     fs::write(&program, format!("#!/bin/sh\n{line}")).expect("a script");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a program");
-    let anywhere = format!("{}:0", host.address());
     let installation = installation
         .with_program(&program)
-        .set("SERVER__LISTEN", &anywhere)
-        .set("INTERNAL__LISTEN", &anywhere)
+        .set("SERVER__LISTEN", &format!("{}:0", host.address()))
         // Thousands of verifications a second are not worth a line each.
         .set("LOG__LEVEL", "info,capykeys::access=warn");
     Server::start(&Arc::new(installation))

@@ -36,17 +36,17 @@ pub struct Balancer {
 }
 
 impl Balancer {
-    /// Starts `program` in front of `servers`.
+    /// Starts `program` on `host` in front of `servers`.
     ///
     /// # Panics
     /// Where it does not start.
     #[must_use]
-    pub fn start(program: &Path, servers: &[SocketAddr]) -> Self {
+    pub fn start(host: &Host, program: &Path, servers: &[SocketAddr]) -> Self {
         let servers = servers.iter().enumerate().map(|(number, server)| {
             let disabled = if number == 0 { "" } else { " disabled" };
             format!("    server {number} {server}{disabled}\n")
         });
-        Self::run(&Host::this(), program, &servers.collect::<String>())
+        Self::run(host, program, &servers.collect::<String>())
     }
 
     /// Starts `program` on `host` in front of a cluster of Patroni's. It leads to whoever calls itself the
