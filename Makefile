@@ -65,7 +65,7 @@ lint: ## Check the format and what clippy says
 openapi: ## Write the OpenAPI document
 	cargo run --locked --quiet --bin capykeys -- openapi > openapi/capykeys.json
 
-reference: ## Write the example of a configuration, and the table of settings in docs/operations.md
+reference: ## Write the example of a configuration, and the table of settings in docs/configuration.md
 	CAPYKEYS_WRITE_REFERENCE=1 cargo test --locked --quiet --package capykeys-service --lib reference
 
 schemathesis: build ## Test a running service against its own document

@@ -16,7 +16,7 @@ on_every_store![no_secret_is_logged_at_any_level];
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-const OPERATIONS: &str = include_str!("../../docs/operations.md");
+const OPERATIONS: &str = include_str!("../../docs/operations/telemetry.md");
 
 /// The fields of the access log, and whether they are always there, as the documentation has them.
 fn documented() -> impl Iterator<Item = (&'static str, bool)> {

@@ -61,7 +61,7 @@ fn listed(installation: &Installation) -> Vec<(String, bool, u64)> {
     list["peppers"].as_array().unwrap().iter().map(one).collect()
 }
 
-/// As `docs/operations.md` says.
+/// As `docs/operations/run.md` says.
 fn a_new_pepper_is_rolled_out_server_by_server_and_no_key_is_refused_meanwhile(store: Store) {
     let shared = Shared::new(store);
     let (one, other) = (Server::start(&shared.first), start(shared.another()));

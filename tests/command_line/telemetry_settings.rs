@@ -1,4 +1,5 @@
-//! The settings of telemetry: ours and the standard variables of OpenTelemetry, each as `docs/operations.md` has it.
+//! The settings of telemetry: ours and the standard variables of OpenTelemetry, each as `docs/operations/telemetry.md`
+//! has it.
 
 use std::time::Duration;
 

@@ -88,7 +88,7 @@ fn restored_without(table: &str) -> (Before, Installation) {
     (before, on(&database))
 }
 
-/// As `docs/operations.md` says.
+/// As `docs/operations/backup.md` says.
 fn a_dump_that_is_restored_into_a_new_database_is_served() {
     let (before, dump) = dumped(&[]);
     let database = shared().create_database();
@@ -191,7 +191,7 @@ fn copied_over() -> Before {
     before
 }
 
-/// As `docs/operations.md` says, and without what it says.
+/// As `docs/operations/backup.md` says, and without what it says.
 fn a_backup_beside_the_log_of_another_database_is_not_served_until_that_is_removed() {
     let before = copied_over();
     for command in [&["serve"][..], &["migrate"], &["organizations", "list"]] {

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod gateways;
+mod links;
 mod migrations;
 mod openapi;
 mod schemas;

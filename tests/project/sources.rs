@@ -8,11 +8,11 @@ use std::{
 const LONGEST_FILE: usize = 300;
 const LONGEST_MAIN: usize = 60;
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-fn files_below(directory: &Path, wanted: &impl Fn(&Path) -> bool) -> Vec<PathBuf> {
+pub(crate) fn files_below(directory: &Path, wanted: &impl Fn(&Path) -> bool) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).expect("a folder that can be read") {
         let path = entry.expect("an entry").path();

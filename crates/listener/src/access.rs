@@ -30,8 +30,8 @@ pub enum Asked {
 }
 
 /// What the access log says about a request, and what is measured and traced of it: its fields are described in
-/// `docs/operations.md`. The line is written when this is dropped: when the answer was handed over to the last byte,
-/// or given up.
+/// `docs/operations/telemetry.md`. The line is written when this is dropped: when the answer was handed over to the last
+/// byte, or given up.
 pub struct AccessRecord {
     span: Span,
     trace: Trace,

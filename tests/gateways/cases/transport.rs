@@ -92,7 +92,7 @@ pub(crate) fn what_arrives_over_http2_is_the_same(stand: &Stand) {
 }
 
 /// How many clients come at once. More than the machine can serve within the gateways' time limits are
-/// refused; `docs/operations.md` says how many that were.
+/// refused; `docs/operations/size.md` says how many that were.
 fn burst() -> usize {
     settings::number("CAPYKEYS_TEST_BURST", 1000)
 }

@@ -37,7 +37,7 @@ fn describe(error: &config::ConfigError, key: Option<&str>) -> String {
         }
         _ => match key {
             Some(key) => format!("`{key}` must be {}", form(key)),
-            None => "one value is not one that its key can have; see docs/operations.md".to_owned(),
+            None => "one value is not one that its key can have; see docs/configuration.md".to_owned(),
         },
     }
 }
@@ -85,7 +85,7 @@ fn form(key: &str) -> &'static str {
         Some("provisioning") => "`auto` or `registered`",
         Some("format") => "`pretty` or `json`",
         Some(_) if key.contains("size") || key.contains("max_") => "a whole number",
-        _ => "as docs/operations.md says",
+        _ => "as docs/configuration.md says",
     }
 }
 

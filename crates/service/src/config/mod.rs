@@ -64,7 +64,7 @@ pub(crate) use values::MAY_BE_EMPTY;
 
 use self::{former::Former, own_store::OwnStore};
 
-/// Everything that can be set. `docs/operations.md` explains each.
+/// Everything that can be set. `docs/configuration.md` explains each.
 #[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {

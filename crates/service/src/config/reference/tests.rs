@@ -60,7 +60,7 @@ fn the_example_in_deploy_is_what_the_types_say() {
 
 #[test]
 fn the_table_in_the_documentation_is_what_the_types_say() {
-    assert_written("docs/operations.md", |found| {
+    assert_written("docs/configuration.md", |found| {
         let (before, rest) = found.split_once("<!-- settings -->\n").unwrap();
         let (_, after) = rest.split_once("<!-- end of settings -->").unwrap();
         format!("{before}<!-- settings -->\n{}<!-- end of settings -->{after}", table())
