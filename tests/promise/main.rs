@@ -18,7 +18,6 @@
 mod acknowledgement;
 mod campaign;
 mod costs;
-mod driver;
 mod failover;
 mod judge;
 mod kept;
@@ -28,3 +27,5 @@ mod revoker;
 mod scenarios;
 mod scene;
 mod settings;
+
+use capykeys_tests::driver;

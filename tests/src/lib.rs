@@ -24,6 +24,7 @@ pub mod clerk;
 pub mod client;
 pub mod clock;
 pub mod collector;
+pub mod driver;
 pub mod envoy;
 pub mod gateway;
 pub mod installation;

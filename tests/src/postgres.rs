@@ -15,7 +15,10 @@ pub fn database_of(cluster: &Cluster) -> String {
 }
 
 /// Runs the statement there; how many rows it changed.
-pub(crate) fn execute(url: &str, statement: &str) -> u64 {
+///
+/// # Panics
+/// Where it fails.
+pub fn execute(url: &str, statement: &str) -> u64 {
     let (runtime, client) = connect(url);
     runtime.block_on(client.execute(statement, &[])).expect("the statement is right")
 }

@@ -14,13 +14,17 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::{
-    Patroni,
+    Host, Patroni,
     cluster::free_port,
     processes::{send, spawn_for_good, wait_until},
-    user::command,
 };
 
 const LIMIT: Duration = Duration::from_mins(1);
+
+/// How often it asks a server of Patroni's.
+pub const CHECKED: Duration = Duration::from_secs(1);
+/// How often in a row such a server may miss an answer, which is waited for as long as it is to the next.
+pub const MISSED: u32 = 2;
 
 /// An HAProxy in front of TCP servers, which are numbered from 0. At first it leads to the first
 /// alone. Ends when dropped.
@@ -32,33 +36,37 @@ pub struct Balancer {
 }
 
 impl Balancer {
-    /// Starts `program` in front of `servers`.
+    /// Starts `program` on `host` in front of `servers`.
     ///
     /// # Panics
     /// Where it does not start.
     #[must_use]
-    pub fn start(program: &Path, servers: &[SocketAddr]) -> Self {
+    pub fn start(host: &Host, program: &Path, servers: &[SocketAddr]) -> Self {
         let servers = servers.iter().enumerate().map(|(number, server)| {
             let disabled = if number == 0 { "" } else { " disabled" };
             format!("    server {number} {server}{disabled}\n")
         });
-        Self::run(program, &servers.collect::<String>())
+        Self::run(host, program, &servers.collect::<String>())
     }
 
-    /// Starts `program` in front of a cluster of Patroni's. It leads to whoever calls itself the primary,
-    /// which it asks once a second, and closes the connections to others.
+    /// Starts `program` on `host` in front of a cluster of Patroni's. It leads to whoever calls itself the
+    /// primary, which it asks once every [`CHECKED`], and closes the connections to one that has not said so
+    /// [`MISSED`] times.
     ///
     /// # Panics
     /// Where it does not start.
     #[must_use]
-    pub fn following(program: &Path, cluster: &Patroni) -> Self {
-        let check = "    option httpchk GET /primary\n    http-check expect status 200\n    \
-             default-server inter 1s fall 2 rise 1 on-marked-down shutdown-sessions\n";
+    pub fn following(host: &Host, program: &Path, cluster: &Patroni) -> Self {
+        let check = format!(
+            "    option httpchk GET /primary\n    http-check expect status 200\n    \
+             default-server inter {}ms fall {MISSED} rise 1 on-marked-down shutdown-sessions\n",
+            CHECKED.as_millis(),
+        );
         let servers = cluster.nodes().map(|node| {
             let (server, control) = (cluster.address(node), cluster.control(node).port());
             format!("    server {node} {server} check port {control}\n")
         });
-        Self::run(program, &format!("{check}{}", servers.concat()))
+        Self::run(host, program, &format!("{check}{}", servers.collect::<String>()))
     }
 
     /// Starts `program` in front of servers, each with the address where it says whether it is ready, which
@@ -74,15 +82,15 @@ impl Balancer {
         let servers = servers.iter().enumerate().map(|(number, (server, health))| {
             format!("    server {number} {server} check addr {} port {}\n", health.ip(), health.port())
         });
-        Self::run(program, &format!("{check}{}", servers.collect::<String>()))
+        Self::run(&Host::this(), program, &format!("{check}{}", servers.collect::<String>()))
     }
 
-    fn run(program: &Path, servers: &str) -> Self {
+    fn run(host: &Host, program: &Path, servers: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("capykeys-balancer-").tempdir().expect("a directory");
-        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let address = SocketAddr::from((host.address(), free_port()));
         let settings = directory.path().join("haproxy.cfg");
         fs::write(&settings, configuration(&console(&directory), address, servers)).expect("configure");
-        let mut command = command(None, program);
+        let mut command = host.command(None, program);
         command.args(["-db", "-f"]).arg(&settings);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut process = spawn_for_good(command).expect("run setpriv (util-linux)");

@@ -4,7 +4,8 @@
 //! - [`shared`]: one such server for all tests of a process.
 //! - [`Bouncer`]: a `PgBouncer` in front of one.
 //! - [`Balancer`]: an `HAProxy` in front of several.
-//! - [`Patroni`]: two such servers, of which the second takes the place of the first.
+//! - [`Patroni`]: several such servers, of which one takes the place of another.
+//! - [`Network`]: hosts for them, which can be cut off from each other.
 //! - [`Proxy`]: a TCP proxy that can cut, swallow or delay what passes through it.
 //! - [`Authority`]: certificates for both sides of a TLS connection.
 //! - [`AccessLog`]: what the process logs.
@@ -23,7 +24,7 @@
 
 mod access_log;
 mod authority;
-mod balancer;
+pub mod balancer;
 mod binaries;
 mod bouncer;
 mod clock;
@@ -31,7 +32,8 @@ mod cluster;
 mod databases;
 mod dumps;
 pub mod mutants;
-mod patroni;
+mod network;
+pub mod patroni;
 mod processes;
 mod proxy;
 mod signing_key;
@@ -46,6 +48,7 @@ pub use authority::Authority;
 pub use balancer::Balancer;
 pub use bouncer::Bouncer;
 pub use cluster::Cluster;
+pub use network::{Host, Network};
 pub use patroni::Patroni;
 pub use proxy::{Proxy, Way};
 pub use signing_key::{SigningKey, jwks};

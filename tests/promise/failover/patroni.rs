@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use capykeys_testkit::{Balancer, Patroni};
+use capykeys_testkit::{Balancer, Host, Patroni, patroni::Replication};
 use capykeys_tests::{
     settings::{cluster_program, gateway},
     wait,
@@ -21,14 +21,14 @@ const MOMENT: Duration = Duration::from_millis(100);
 const DATABASE: &str = "promised";
 
 /// Freezes the primary until the standby has taken its place, and lets it go on.
-fn fail_over(synchronous: bool, scenario: &str) -> Tally {
-    let cluster = Patroni::start(&cluster_program("patroni"), &cluster_program("etcd"), synchronous);
-    let [first, second] = cluster.nodes();
-    let (old, new) = if cluster.is_primary(first) { (first, second) } else { (second, first) };
+fn fail_over(replication: Replication, scenario: &str) -> Tally {
+    let synchronous = replication == Replication::Synchronous;
+    let cluster = Patroni::start(&cluster_program("patroni"), &cluster_program("etcd"), replication);
+    let (old, new) = if cluster.is_primary(0) { (0, 1) } else { (1, 0) };
     let url = |node, database| format!("postgres://postgres@{}/{database}", cluster.address(node));
     let postgres = Session::open_patiently(&url(old, "postgres"), LIMIT);
     postgres.run(&format!("CREATE DATABASE {DATABASE}"));
-    let proxy = Balancer::following(&gateway("haproxy"), &cluster);
+    let proxy = Balancer::following(&Host::this(), &gateway("haproxy"), &cluster);
     let around = format!("postgres://postgres@{}/{DATABASE}", proxy.address());
     let mut stand = Stand::start(&url(old, DATABASE), [&around, &around]);
     let left = url(new, DATABASE);
@@ -66,7 +66,7 @@ fn fail_over(synchronous: bool, scenario: &str) -> Tally {
 #[test]
 #[ignore = "takes a minute, and needs Patroni and etcd: make ci-full runs it"]
 fn no_replica_believes_an_old_primary_of_patroni() {
-    let tally = fail_over(true, "frozen primary of Patroni, synchronous standby");
+    let tally = fail_over(Replication::Synchronous, "frozen primary of Patroni, synchronous standby");
     assert!(tally.accepted_after_delete == 0 && tally.refused_alive == 0 && tally.lost == 0, "{tally:?}");
 }
 
@@ -76,6 +76,7 @@ fn no_replica_believes_an_old_primary_of_patroni() {
 #[test]
 #[ignore = "takes a minute, and needs Patroni and etcd: make ci-full runs it"]
 fn no_replica_believes_an_old_primary_of_patroni_whose_standby_is_behind() {
-    let tally = fail_over(false, "frozen primary of Patroni, standby that is not synchronous");
+    let tally =
+        fail_over(Replication::Asynchronous, "frozen primary of Patroni, standby that is not synchronous");
     assert!(tally.accepted_after_delete == 0 && tally.refused_alive == 0, "{tally:?}");
 }

@@ -12,14 +12,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use capykeys_tests::{
-    verification::{Connection, Told, Verdict},
-    wait,
-};
 use tokio::{
     runtime,
     task::{LocalSet, spawn_local},
     time::{MissedTickBehavior, interval, timeout},
+};
+
+use crate::{
+    verification::{Connection, Told, Verdict},
+    wait,
 };
 
 /// How often in a second it is looked what is due to be asked.
@@ -37,46 +38,80 @@ const TOO_MANY: usize = 2_000;
 
 /// One verification.
 #[derive(Clone, Debug)]
-pub(crate) struct Sample {
+pub struct Sample {
     /// Which of the keys.
-    pub(crate) key: usize,
+    pub key: usize,
     /// Before the first byte of the question was sent.
-    pub(crate) sent: Instant,
+    pub sent: Instant,
     /// After the last byte of the answer came.
-    pub(crate) came: Instant,
+    pub came: Instant,
     /// None where the connection ended before there was an answer.
-    pub(crate) verdict: Option<Verdict>,
+    pub verdict: Option<Verdict>,
 }
 
 impl Sample {
-    pub(crate) const fn is_accepted(&self) -> bool {
+    /// Whether the key may be let in.
+    pub const fn is_accepted(&self) -> bool {
         matches!(self.verdict, Some(Verdict::Accepted { .. }))
     }
 
-    pub(crate) const fn is_refused(&self) -> bool {
+    /// Whether it may not.
+    pub const fn is_refused(&self) -> bool {
         matches!(self.verdict, Some(Verdict::Refused(_)))
     }
 }
 
-#[derive(Default)]
-struct Shared {
-    questions: Mutex<Vec<Arc<[u8]>>>,
+/// What is asked.
+pub trait Source: Send + 'static {
+    /// How many questions a second.
+    fn rate(&self) -> usize;
+    /// The next one, and the number of its key; none where there is none now.
+    fn next(&mut self) -> Option<(usize, Arc<[u8]>)>;
+    /// From now on there is none.
+    fn end(&mut self);
+}
+
+/// For each of some keys in turn.
+pub struct InTurn {
+    questions: Vec<Arc<[u8]>>,
+    /// How often for each of them.
+    rate: u32,
+    next: usize,
+}
+
+impl Source for InTurn {
+    fn rate(&self) -> usize {
+        self.rate as usize * self.questions.len()
+    }
+
+    fn next(&mut self) -> Option<(usize, Arc<[u8]>)> {
+        self.next = (self.next + 1) % self.questions.len().max(1);
+        Some((self.next, Arc::clone(self.questions.get(self.next)?)))
+    }
+
+    fn end(&mut self) {
+        self.questions.clear();
+    }
+}
+
+struct Shared<S> {
+    source: Mutex<S>,
     samples: Mutex<Vec<Sample>>,
     unanswered: AtomicUsize,
     ended: AtomicBool,
 }
 
 /// Where the replica listens; another place after it was started again.
-pub(crate) type Target = Arc<Mutex<SocketAddr>>;
+pub type Target = Arc<Mutex<SocketAddr>>;
 
 /// Asks on a thread of its own until it is dropped.
-pub(crate) struct Driver {
-    shared: Arc<Shared>,
+pub struct Driver<S: Source = InTurn> {
+    shared: Arc<Shared<S>>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// Whether there is such a sample of each of so many keys.
-pub(crate) fn all_keys(count: usize, samples: &[Sample], wanted: impl Fn(&Sample) -> bool) -> Option<()> {
+pub fn all_keys(count: usize, samples: &[Sample], wanted: impl Fn(&Sample) -> bool) -> Option<()> {
     let mut have = vec![false; count];
     samples.iter().filter(|sample| wanted(sample)).for_each(|sample| have[sample.key] = true);
     have.iter().all(|&has| has).then_some(())
@@ -84,25 +119,37 @@ pub(crate) fn all_keys(count: usize, samples: &[Sample], wanted: impl Fn(&Sample
 
 impl Driver {
     /// Will ask for each of its keys `rate` times a second.
-    pub(crate) fn start(target: Target, rate: u32) -> Self {
-        let shared = Arc::new(Shared::default());
+    pub fn start(target: Target, rate: u32) -> Self {
+        Self::of(InTurn { questions: Vec::new(), rate, next: 0 }, target)
+    }
+
+    /// Asks these questions from now on. Those that begin as the last ones did go on.
+    pub fn begin(&self, questions: impl IntoIterator<Item = Vec<u8>>) {
+        locked(&self.shared.source).questions = questions.into_iter().map(Arc::from).collect();
+    }
+}
+
+impl<S: Source> Driver<S> {
+    /// Will ask what `source` says.
+    pub fn of(source: S, target: Target) -> Self {
+        let shared = Arc::new(Shared {
+            source: Mutex::new(source),
+            samples: Mutex::default(),
+            unanswered: AtomicUsize::new(0),
+            ended: AtomicBool::new(false),
+        });
         let asked = Arc::clone(&shared);
         let thread = thread::spawn(move || {
             let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            LocalSet::new().block_on(&runtime, run(asked, target, rate));
+            LocalSet::new().block_on(&runtime, run(asked, target));
         });
         Self { shared, thread: Some(thread) }
     }
 
-    /// Asks these questions from now on. Those that begin as the last ones did go on.
-    pub(crate) fn begin(&self, questions: impl IntoIterator<Item = Vec<u8>>) {
-        *locked(&self.shared.questions) = questions.into_iter().map(Arc::from).collect();
-    }
-
     /// Asks for nothing any more, waits until all is answered, and gives what was seen since the
     /// beginning.
-    pub(crate) fn end(&self) -> Vec<Sample> {
-        locked(&self.shared.questions).clear();
+    pub fn end(&self) -> Vec<Sample> {
+        locked(&self.shared.source).end();
         wait::until("every question is answered or given up", PATIENCE * 2, || {
             (self.shared.unanswered.load(Ordering::SeqCst) == 0).then_some(())
         });
@@ -110,23 +157,18 @@ impl Driver {
     }
 
     /// What `wanted` makes of what was seen since the beginning.
-    pub(crate) fn look<T>(&self, wanted: impl FnOnce(&[Sample]) -> T) -> T {
+    pub fn look<T>(&self, wanted: impl FnOnce(&[Sample]) -> T) -> T {
         wanted(&locked(&self.shared.samples))
     }
 
     /// Waits until `wanted` makes something of what was seen since the beginning.
     #[track_caller]
-    pub(crate) fn wait<T>(
-        &self,
-        what: &str,
-        limit: Duration,
-        mut wanted: impl FnMut(&[Sample]) -> Option<T>,
-    ) -> T {
+    pub fn wait<T>(&self, what: &str, limit: Duration, mut wanted: impl FnMut(&[Sample]) -> Option<T>) -> T {
         wait::until(what, limit, || self.look(&mut wanted))
     }
 }
 
-impl Drop for Driver {
+impl<S: Source> Drop for Driver<S> {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::SeqCst);
         if let Some(thread) = self.thread.take() {
@@ -135,29 +177,29 @@ impl Drop for Driver {
     }
 }
 
-pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Its content, whoever panicked with it.
+pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An open connection that nobody waits on, and when it was last used.
 type Idle = Rc<RefCell<Vec<(Connection, Instant)>>>;
 
-async fn run(shared: Arc<Shared>, target: Target, rate: u32) {
+async fn run<S: Source>(shared: Arc<Shared<S>>, target: Target) {
     let idle = Idle::default();
     let mut ticks = interval(Duration::from_secs(1) / TICKS);
     // The schedule stands, also where this thread comes too late for some of it.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let (mut count, mut due, mut next) = (0, 0, 0);
+    let (mut count, mut due) = (0, 0);
     while !shared.ended.load(Ordering::SeqCst) {
         ticks.tick().await;
         // Locked until all of this tick are counted, so that none is asked after the end.
-        let questions = locked(&shared.questions);
+        let mut source = locked(&shared.source);
         // In parts of a question, of which there are as many as ticks in a second.
-        due += rate as usize * questions.len();
+        due += source.rate();
         while due >= TICKS as usize {
             due -= TICKS as usize;
-            next = (next + 1) % questions.len();
-            let (key, question) = (next, Arc::clone(&questions[next]));
+            let Some((key, question)) = source.next() else { continue };
             let unanswered = shared.unanswered.load(Ordering::SeqCst);
             count += 1;
             if unanswered >= TOO_MANY || (unanswered >= MANY && count % THINNED != 0) {
