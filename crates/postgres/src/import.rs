@@ -100,7 +100,7 @@ impl Table {
 pub(crate) struct PostgresImport(Connection);
 
 pub(crate) async fn begin(pool: &Pool) -> Result<Option<PostgresImport>, Failure> {
-    let connection = pool.beside_it().await?;
+    let connection = pool.connection_beside_it().await?;
     let owned = connection.query_typed(OWNED, &[]).await?;
     if !rows::value::<bool>(&owned)? {
         let reason = "this role does not own the tables: fill the store with the role that `capykeys migrate` runs with";

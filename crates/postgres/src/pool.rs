@@ -244,34 +244,33 @@ impl Pool {
     }
 
     /// Opens a connection beside the pool, to the primary.
-    pub(crate) async fn beside_it(&self) -> Result<Connection, Failure> {
+    pub(crate) async fn connection_beside_it(&self) -> Result<Connection, Failure> {
         let settings = PostgresSettings { application_name: "capykeys copy", ..self.settings.clone() };
-        let connector = Connector::new(&settings).map_err(|error| Failure::Connection(error.to_string()))?;
-        // Its task lives on the pool's runtime.
-        let opened = self.runtime.spawn(async move { connector.open().await }).await;
-        opened.unwrap_or_else(|_| Err(Failure::Connection("no runtime".to_owned())))
+        self.beside_it(&settings, |connector| async move { connector.open().await }).await?
     }
 
     /// Checks the schema on a connection beside the pool, which would not open one to a database
     /// with another schema.
     pub(crate) async fn check_schema(&self) -> Result<(), SchemaError> {
-        self.beside_it(|connector| async move { connector.check_schema().await }).await
+        let checked = self.beside_it(&self.settings, |connector| async move { connector.check_schema().await });
+        checked.await.map_err(|failure| failure.during("connect"))?
     }
 
     /// Whether two sessions were seen to exclude each other, on connections beside the pool.
     pub(crate) async fn check_exclusion(&self) -> Result<bool, SchemaError> {
-        self.beside_it(|connector| async move { probe::exclusion(&connector).await }).await
+        let checked = self.beside_it(&self.settings, |connector| async move { probe::exclusion(&connector).await });
+        checked.await.map_err(|failure| failure.during("connect"))?
     }
 
-    async fn beside_it<T, C>(&self, check: impl FnOnce(Connector) -> C) -> Result<T, SchemaError>
-    where
-        T: Send + 'static,
-        C: Future<Output = Result<T, SchemaError>> + Send + 'static,
-    {
-        let connector =
-            Connector::new(&self.settings).map_err(|error| Unavailable::new("postgres", error))?;
-        let checked = self.runtime.spawn(check(connector)).await;
-        checked.unwrap_or_else(|_| Err(Failure::Connection("no runtime".to_owned()).during("connect").into()))
+    /// Connections live on the pool's runtime.
+    async fn beside_it<C: Future<Output: Send> + Send + 'static>(
+        &self,
+        settings: &PostgresSettings,
+        work: impl FnOnce(Connector) -> C,
+    ) -> Result<C::Output, Failure> {
+        let connector = Connector::new(settings).map_err(|error| Failure::Connection(error.to_string()))?;
+        let worked = self.runtime.spawn(work(connector)).await;
+        worked.map_err(|_| Failure::Connection("no runtime".to_owned()))
     }
 }
 

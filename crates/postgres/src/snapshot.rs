@@ -69,7 +69,7 @@ fn page<R: Record>(table: &str, id: &str) -> Statement {
 impl WholeStore for PostgresStore {
     async fn take_snapshot(&self) -> Result<Box<dyn Snapshot>, Unavailable> {
         let taking = async {
-            let connection = self.pool.beside_it().await?;
+            let connection = self.pool.connection_beside_it().await?;
             let applied = schema::applied(&connection.query_typed(APPLIED, &[]).await?)?;
             if is_newer(MIGRATIONS, &applied) {
                 let reason = "the store's schema is newer than this program, which would leave something out: \

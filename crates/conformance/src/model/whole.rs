@@ -136,7 +136,9 @@ impl State {
                 let between = |one: &&AuditRecord| (first.sequence..=last.sequence).contains(&one.sequence);
                 let found: Vec<_> = self.log.after(Sequence::START).filter(between).cloned().collect();
                 let Some(missing) = missing(rows, &found) else { return Ok(false) };
-                missing.into_iter().for_each(|row| self.log.put(row.clone()));
+                for row in missing {
+                    self.log.put(row.clone());
+                }
             }
         }
         Ok(true)
