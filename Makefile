@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run build test reference outside mutants upgrades adapter-tests template tour soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential oidc-provider deny kubernetes kubernetes-lint image package sbom
+.PHONY: help run demo build test reference outside mutants upgrades adapter-tests template tour soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential oidc-provider deny kubernetes kubernetes-lint image package sbom
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -14,6 +14,12 @@ help: ## Show what there is
 
 run: ## Build and serve on the embedded store (./capykeys-data)
 	cargo run --release --locked --bin capykeys -- serve
+
+demo: ## All of it on this machine, under load: PostgreSQL, two servers, a gateway, Prometheus (DEMO_SECONDS ends it)
+	cargo build --locked --bin capykeys
+	@CAPYKEYS_TEST_PGBIN="$$(scripts/postgres)" CAPYKEYS_TEST_GATEWAYS="$$(scripts/gateways envoy)" \
+		CAPYKEYS_TEST_PROMTOOL="$$(scripts/promtool)" \
+		cargo run --locked --package capykeys-tests --example demo
 
 build: ## Build the binary that the end-to-end tests run
 	cargo build --locked --bin capykeys
@@ -109,6 +115,7 @@ ci: lint test tour outside upgrades schemathesis clerk-differential oidc-provide
 	cargo run --locked --quiet --bin capykeys -- openapi | diff openapi/capykeys.json -
 
 ci-full: ci deny mutants template kubernetes image package sbom ## The same at full length
+	DEMO_SECONDS=20 $(MAKE) demo
 	scripts/schemathesis 2000
 	cargo test --locked --release --package capykeys-cache --lib exhaustive -- --include-ignored --nocapture
 	CAPYKEYS_TEST_KILL_ROUNDS=200 CAPYKEYS_TEST_FAULT_SECONDS=10 $(TEST_PROGRAMS) \

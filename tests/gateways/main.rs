@@ -4,7 +4,6 @@
 
 mod cases;
 mod frames;
-mod gateway;
 mod message;
 mod request;
 mod restarts;
@@ -31,7 +30,7 @@ macro_rules! tests {
     ($attributes:tt $gateway:ident { $($module:ident: $($name:ident),* ;)* }) => {
         $($(
             tests! { $attributes fn $name() {
-                crate::cases::$module::$name(&STANDS.get(&crate::gateway::$gateway::GATEWAY));
+                crate::cases::$module::$name(&STANDS.get(&capykeys_tests::gateway::$gateway::GATEWAY));
             } }
         )*)*
     };

@@ -1,11 +1,7 @@
 //! A gateway at work: in front of it its clients, behind it the API, beside it the service.
 
 use std::{
-    env, fs,
     net::{SocketAddr, TcpStream},
-    os::unix::process::CommandExt,
-    path::Path,
-    process::{Child, Command, Stdio},
     slice,
     sync::{LazyLock, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
@@ -13,8 +9,8 @@ use std::{
 
 use capykeys_testkit::Proxy;
 use capykeys_tests::{
+    gateway::{Gateway, Place},
     server::{Leash, free_address},
-    settings,
     transcript::Transcript,
     wait,
 };
@@ -22,14 +18,12 @@ use tokio::runtime::Runtime;
 
 use crate::{
     frames::{self, Exchange, Field},
-    gateway::{Gateway, Place},
     message::Message,
     request::{Connection, Request, over_http2},
     upstream::Upstream,
     world::{PUBLIC, WORLD},
 };
 
-const CONFIGURATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/gateways");
 const START_LIMIT: Duration = Duration::from_secs(30);
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
@@ -95,9 +89,8 @@ impl Stand {
                 Way::Direct => behind,
             },
         };
-        render(gateway, &place);
         let (clients, http2) = (place.clients, place.http2);
-        let (mut child, log) = run(gateway, &directory);
+        let (mut child, log) = gateway.start(&place);
         let leash = Leash::on_group(child.id(), &directory);
         wait::until("the gateway serves", START_LIMIT, || {
             let ended = child.try_wait().expect("its state");
@@ -182,39 +175,4 @@ impl Stand {
         let lines: Vec<_> = text.lines().collect();
         lines[lines.len().saturating_sub(5)..].join("\n")
     }
-}
-
-/// Writes the files of `deploy/gateways`, with the addresses of this test in them.
-fn render(gateway: &Gateway, place: &Place<'_>) {
-    let replacements = (gateway.replacements)(place);
-    let source = Path::new(CONFIGURATIONS).join(gateway.name);
-    let mut unused: Vec<_> = replacements.iter().map(|(from, _)| *from).collect();
-    for file in gateway.files {
-        let mut text = fs::read_to_string(source.join(file)).expect("a configuration");
-        for (from, to) in &replacements {
-            if text.contains(from) {
-                unused.retain(|other| other != from);
-                text = text.replace(from, to);
-            }
-        }
-        let name = Path::new(file).file_name().expect("a file's name");
-        fs::write(place.directory.join(name), text).expect("the configuration is written");
-    }
-    assert!(unused.is_empty(), "{} does not contain {unused:?}", source.display());
-}
-
-fn run(gateway: &Gateway, directory: &Path) -> (Child, Transcript) {
-    let mut child = Command::new(settings::gateway(gateway.program))
-        .args((gateway.arguments)(directory))
-        .current_dir(directory)
-        .env_clear()
-        .env("HOME", directory)
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the gateway starts");
-    let log = Transcript::of(child.stderr.take().expect("a pipe"));
-    (child, log)
 }

@@ -10,12 +10,11 @@ use capykeys_tests::{
     Created, Installation, Server, Store, Tenant,
     clerk::{self, Session},
     clock,
+    gateway::Interface,
     server::Leash,
     wait,
 };
 use serde_json::json;
-
-use crate::gateway::Interface;
 
 const LIMIT: Duration = Duration::from_secs(20);
 

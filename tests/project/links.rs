@@ -93,7 +93,7 @@ fn every_document_that_is_named_exists() {
         for path in files_below(&root().join(folder), &|_| true) {
             let Ok(text) = fs::read_to_string(&path) else { continue };
             for name in text.split(|c: char| !c.is_ascii_alphanumeric() && !"/._-".contains(c)) {
-                let is_document = name.starts_with("docs/") && name.ends_with(".md");
+                let is_document = name.starts_with("docs/") && is_document(Path::new(name));
                 if is_document && !root().join(name).exists() {
                     missing.push(format!("{}: {name}", path.display()));
                 }

@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     env, fs,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
@@ -23,6 +24,7 @@ pub struct Installation {
     environment: BTreeMap<String, String>,
     file: Option<PathBuf>,
     open_files: Option<u32>,
+    apart: bool,
     program: PathBuf,
     /// Where its store is; none where nothing is said of it.
     place: Option<Place>,
@@ -88,6 +90,7 @@ impl Installation {
             environment: BTreeMap::new(),
             file: None,
             open_files: None,
+            apart: false,
             program: binary(),
             place: None,
         }
@@ -176,6 +179,12 @@ impl Installation {
         Self { open_files: Some(limit), ..self }
     }
 
+    /// The same whose processes a terminal does not interrupt together with this one.
+    #[must_use]
+    pub fn apart(self) -> Self {
+        Self { apart: true, ..self }
+    }
+
     /// The same with another program than [`binary`].
     #[must_use]
     pub fn with_program(self, program: &Path) -> Self {
@@ -200,6 +209,9 @@ impl Installation {
                 shell
             }
         };
+        if self.apart {
+            command.process_group(0);
+        }
         if let Some(file) = &self.file {
             command.arg("--config").arg(file);
         }

@@ -25,6 +25,7 @@ pub mod client;
 pub mod clock;
 pub mod collector;
 pub mod envoy;
+pub mod gateway;
 pub mod installation;
 mod place;
 pub mod postgres;

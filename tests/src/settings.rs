@@ -37,6 +37,12 @@ pub fn faketime() -> PathBuf {
     path.expect("no libfaketime: run `make test`, or set CAPYKEYS_TEST_FAKETIME=\"$(scripts/faketime)\"")
 }
 
+/// Prometheus beside [`promtool`], where both are on this machine.
+pub fn prometheus() -> Option<PathBuf> {
+    let path = PathBuf::from(variable("CAPYKEYS_TEST_PROMTOOL")?).with_file_name("prometheus");
+    path.exists().then_some(path)
+}
+
 /// The program promtool (`CAPYKEYS_TEST_PROMTOOL`, which is what `scripts/promtool` prints).
 pub fn promtool() -> PathBuf {
     let path = variable("CAPYKEYS_TEST_PROMTOOL").filter(|path| !path.is_empty()).map(PathBuf::from);

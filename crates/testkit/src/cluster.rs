@@ -145,7 +145,8 @@ impl Cluster {
         let log_path = self.directory.path().join("log");
         let log = File::options().create(true).append(true).open(log_path).expect("the log");
         let mut command = self.server_command();
-        command.args(["-D", "data"]).stdout(Stdio::null()).stderr(log);
+        // In a process group of its own, as the janitor is.
+        command.process_group(0).args(["-D", "data"]).stdout(Stdio::null()).stderr(log);
         let mut child = spawn_for_good(command).expect("run setpriv (util-linux)");
         let pid = child.id().to_string();
         wait_until("starting PostgreSQL", LIMIT, || {

@@ -5,10 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use capykeys_tests::wait;
+use capykeys_tests::{gateway::Outage, wait};
 
 use crate::{
-    gateway::Outage,
     message::Message,
     request::Request,
     stand::Stand,

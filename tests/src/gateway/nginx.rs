@@ -3,7 +3,7 @@
 use super::{Gateway, IN_TIME, Interface, Outage};
 
 /// See `deploy/gateways/nginx`.
-pub(crate) const GATEWAY: Gateway = Gateway {
+pub const GATEWAY: Gateway = Gateway {
     name: "nginx",
     program: "nginx",
     interface: Interface::Http,

@@ -3,7 +3,7 @@
 use super::{Gateway, Outage, envoy};
 
 /// See `deploy/kubernetes/gateways/envoy-gateway`. What it makes of a request is what [`envoy`] makes of it.
-pub(crate) const GATEWAY: Gateway = Gateway {
+pub const GATEWAY: Gateway = Gateway {
     program: "envoy-gateway",
     files: &[
         "../../kubernetes/gateways/envoy-gateway/gateway.yaml",

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::{Gateway, IN_TIME, Interface, Outage, Place};
 
 /// See `deploy/gateways/envoy`.
-pub(crate) const GATEWAY: Gateway = Gateway {
+pub const GATEWAY: Gateway = Gateway {
     name: "envoy",
     program: "envoy",
     interface: Interface::Http,

@@ -3,7 +3,7 @@
 use super::{Gateway, IN_TIME, Interface, Outage};
 
 /// See `deploy/gateways/caddy`.
-pub(crate) const GATEWAY: Gateway = Gateway {
+pub const GATEWAY: Gateway = Gateway {
     name: "caddy",
     program: "caddy",
     interface: Interface::Http,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Gateway, Interface, Outage};
 
 /// See `deploy/gateways/traefik`.
-pub(crate) const GATEWAY: Gateway = Gateway {
+pub const GATEWAY: Gateway = Gateway {
     name: "traefik",
     program: "traefik",
     interface: Interface::Http,

@@ -3,7 +3,7 @@
 use super::{Gateway, IN_TIME, Interface, Outage};
 
 /// See `deploy/gateways/haproxy`.
-pub(crate) const GATEWAY: Gateway = Gateway {
+pub const GATEWAY: Gateway = Gateway {
     name: "haproxy",
     program: "haproxy",
     interface: Interface::Http,

@@ -3,7 +3,7 @@
 use super::{Gateway, Interface, envoy};
 
 /// See `deploy/gateways/envoy-grpc`.
-pub(crate) const GATEWAY: Gateway = Gateway {
+pub const GATEWAY: Gateway = Gateway {
     name: "envoy-grpc",
     interface: Interface::Grpc,
     replacements: |place| envoy::replacements(place, "{ address: 127.0.0.1, port_value: 8082 }"),

@@ -3,7 +3,7 @@
 use super::{Gateway, traefik};
 
 /// See `deploy/kubernetes/gateways/traefik`. What it makes of a request is what [`traefik`] makes of it.
-pub(crate) const GATEWAY: Gateway = Gateway {
+pub const GATEWAY: Gateway = Gateway {
     program: "traefik-kubernetes",
     files: &[
         "../../kubernetes/gateways/traefik/routes.yaml",
