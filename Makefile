@@ -83,7 +83,7 @@ reference: ## Write what is made of something else: settings' example and table,
 	CAPYKEYS_WRITE_REFERENCE=1 cargo test --locked --quiet --package capykeys-service --lib reference
 	{ sed '/^spec:/q' $(RULES); sed 's/^./  &/' deploy/monitoring/alerts.yaml; } >target/rules.yaml && cp target/rules.yaml $(RULES)
 
-monitoring: build ## See all panels and the alerts on a real Prometheus (fifteen minutes)
+monitoring: build ## See all panels and the alerts on a real Prometheus (eleven minutes)
 	scripts/monitoring
 
 monitoring-lint: ## Check the dashboard against Grafana's own types

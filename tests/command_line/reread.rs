@@ -67,6 +67,13 @@ fn a_new_certificate_is_shown_without_losing_a_request_and_a_wrong_one_never() {
     let answers = |client: &Client| client.get(&url).send().is_ok_and(|answer| answer.status() == 200);
     let (of_old, of_new) = (client(&[&old]), client(&[&new]));
     assert!(answers(&of_old) && !answers(&of_new));
+    let metrics = format!("https://{}/metrics", server.internal_address());
+    let ends = |client: &Client, seconds: &str| {
+        let shown = client.get(&metrics).send().unwrap().text().unwrap();
+        let name = "capykeys_tls_certificate_not_after_seconds{setting=\"certificate_file\"}";
+        assert!(shown.contains(&format!("{name} {seconds}\n")), "{shown}");
+    };
+    ends(&of_old, "67090118400");
 
     let (ended, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
@@ -80,7 +87,7 @@ fn a_new_certificate_is_shown_without_losing_a_request_and_a_wrong_one_never() {
                 }
             }
         });
-        let (certificate, new_key) = new.certificate("127.0.0.1");
+        let (certificate, new_key) = new.certificate_until("127.0.0.1", 2100);
         // Not its key, half a file, nothing; each is told, and changes nothing.
         for (time, certificate, key, told) in [
             ("2", certificate.as_str(), key.as_str(), "is not the key of internal.tls.certificate_file"),
@@ -98,6 +105,7 @@ fn a_new_certificate_is_shown_without_losing_a_request_and_a_wrong_one_never() {
         load.join().unwrap();
     });
     assert!(asked.load(Ordering::Relaxed) > 0);
+    ends(&of_new, "4102444800");
     server.says(LIMIT, "read again");
 }
 

@@ -68,7 +68,9 @@ def draw(axes, panel, data):
     marks(axes, data["events"])
     if series:
         more = len(series) - LEGEND
-        axes.legend(fontsize=6, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=2,
+        # Two long names beside each other would leave little of the panel.
+        ncols = 2 if max(len(name) for name, _ in series) < 26 else 1
+        axes.legend(fontsize=6, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=ncols,
                     title=f"and {more} more" if more > 0 else None, title_fontsize=6)
     else:
         axes.text(0.5, 0.5, "no data: see docs/monitoring.md", transform=axes.transAxes, ha="center", color="#888888")

@@ -156,6 +156,9 @@ fn every_name_in_rules_and_dashboard_is_one_that_a_server_shows() {
     let _ = server.get("/v1/me").bearer(&Session::new().sign()).send();
     let shown = server.call_internal(Method::GET, "/metrics").send();
     let shown = String::from_utf8(shown.body).expect("text");
+    let is = |series: &str, value: &str| shown.lines().any(|line| line == format!("{series} {value}"));
+    assert!(is("capykeys_propagation_duration_seconds_count", "1"), "{shown}");
+    assert!(!is("capykeys_jwks_fetch_failures_total{server_address=\"127.0.0.1\"}", "0"), "{shown}");
     let mut known: BTreeSet<&str> = RARE.into_iter().collect();
     for line in shown.lines().filter(|line| !line.starts_with('#')) {
         // A series: its name, and those of its labels. A value may hold anything.

@@ -34,8 +34,14 @@ impl Authority {
 
     /// A certificate for the name or address, and its private key, in PEM.
     pub fn certificate(&self, name: &str) -> (String, String) {
+        self.certificate_until(name, 4096)
+    }
+
+    /// One that ends with the beginning of this year.
+    pub fn certificate_until(&self, name: &str, year: i32) -> (String, String) {
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new([name.to_owned()]).expect("a name");
+        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
         (certificate.pem(), key.serialize_pem())
     }
