@@ -28,7 +28,7 @@ impl Disk {
         let path = directory.path().join("disk");
         fs::create_dir(&path).unwrap();
         let disk = Self { path, _directory: directory };
-        if disk.mount("size=8m") {
+        if disk.mount("size=64m") {
             return Some(disk);
         }
         eprintln!("skipped: only root can mount a file system of a size, or one that is read-only");
