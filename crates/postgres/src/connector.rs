@@ -71,11 +71,6 @@ impl Target {
         let tls = Tls::for_config(&config)?;
         Ok(Arc::new(Self { config, tls }))
     }
-
-    async fn connect(&self) -> Result<Connection, Failure> {
-        let opened = connect(&self.config, &self.tls).await?;
-        Ok(Connection::new(opened, self.tls.clone()))
-    }
 }
 
 /// Opens connections as the settings say, in time of its own: it takes several round trips, and is
@@ -104,11 +99,8 @@ impl Connector {
     /// does not accept the password, and there is another by now, it is tried too.
     pub(crate) async fn open(&self) -> Result<Connection, Failure> {
         let attempt = async {
-            let target = self.target();
-            let mut connection = match target.connect().await {
-                Err(failure) if failure.is_about_who_asks() && self.read_again(&target) => {
-                    self.target().connect().await?
-                }
+            let mut connection = match self.connect().await {
+                Err(failure) if failure.is_about_who_asks() && self.read_again() => self.connect().await?,
                 outcome => outcome?,
             };
             let start = Instant::now();
@@ -123,7 +115,7 @@ impl Connector {
     /// Says whether the database has the schema that this program knows, and lets this role work on it.
     pub(crate) async fn check_schema(&self) -> Result<(), SchemaError> {
         let attempt = async {
-            let connection = self.target().connect().await.map_err(|failure| failure.during("connect"))?;
+            let connection = self.connect().await.map_err(|failure| failure.during("connect"))?;
             match fitness::lacking(&connection)
                 .await
                 .map_err(|failure| failure.during("look at the rights"))?
@@ -135,17 +127,15 @@ impl Connector {
         timeout(self.limit, attempt).await.unwrap_or_else(|_| Err(Failure::Timeout.during("connect").into()))
     }
 
-    fn target(&self) -> Arc<Target> {
-        Arc::clone(&held(&self.target))
+    async fn connect(&self) -> Result<Connection, Failure> {
+        let target = Arc::clone(&held(&self.target));
+        let opened = connect(&target.config, &target.tls).await?;
+        Ok(Connection::new(opened, target.tls.clone()))
     }
 
-    /// Reads the URL again; whether there is another now than the one that was tried, and that can be used.
-    fn read_again(&self, tried: &Arc<Target>) -> bool {
+    /// Reads the URL again; whether there is another now that can be used.
+    fn read_again(&self) -> bool {
         let mut settings = held(&self.settings);
-        // Somebody else was told so at the same time.
-        if !Arc::ptr_eq(&held(&self.target), tried) {
-            return true;
-        }
         let Some(url) = settings.url_source.as_ref().and_then(UrlSource::read) else { return false };
         if url == settings.url {
             return false;

@@ -3,7 +3,7 @@
 //! databases that speak PostgreSQL's protocol accept both and do neither, and a proxy may lead two sessions to two
 //! servers. So it is tried, and nothing of it stays.
 
-use tokio::{time::timeout, try_join};
+use tokio::time::timeout;
 use tokio_postgres::{Client, SimpleQueryMessage, error::SqlState};
 use uuid::Uuid;
 
@@ -14,7 +14,9 @@ use crate::{connector::Connector, failure::Failure, schema::SchemaError};
 /// # Errors
 /// [`SchemaError::Unfit`] where they do not exclude each other.
 pub(crate) async fn exclusion(connector: &Connector) -> Result<bool, SchemaError> {
-    let tried = match try_join!(connector.open(), connector.open()) {
+    // One after the other: whoever finds the password changed reads the new one for both.
+    let opened = async { Ok::<_, Failure>((connector.open().await?, connector.open().await?)) };
+    let tried = match opened.await {
         Ok((one, other)) => {
             timeout(connector.limit(), fault(&one, &other)).await.unwrap_or(Err(Failure::Timeout))
         }
