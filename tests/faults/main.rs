@@ -3,6 +3,7 @@
 
 mod backups;
 mod clock;
+mod copies;
 mod durability;
 mod postgres;
 mod restores;
