@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use capykeys_domain::{
     ports::{Imported, RowCounts, SnapshotReader, StoreHead, Unavailable, WholeStore},
-    secret::PepperFault,
+    secret::{PepperId, RecordedPepper},
 };
 use capykeys_storage::OpenedFor;
 
@@ -36,7 +36,6 @@ pub(crate) async fn run(command: &cli::Copy, kinds: &[StoreKind]) -> Result<(), 
     check_peppers(&to, &head, read(&*target).await?.head())?;
     match target.begin_import().await? {
         Some(mut import) => {
-            let stopped = |error| format!("{error}; the same command goes on with what is there").into();
             let is_filled = transfer::fill(&mut rows, &mut *import).await.map_err(stopped)?;
             // A store may be read by one at a time.
             drop(rows);
@@ -71,6 +70,11 @@ async fn open_source(config: &Config) -> Result<Arc<dyn WholeStore>, Error> {
     Ok(backend.open(OpenedFor::Command(config.store.command_timeout()), host()).await?.whole)
 }
 
+/// What was copied is not lost.
+fn stopped(error: Error) -> Error {
+    format!("{error}; the same command goes on with what is there").into()
+}
+
 /// With its schema up to date.
 async fn open_target(config: &Config) -> Result<Arc<dyn WholeStore>, Error> {
     let backend = store::configured(config)?;
@@ -99,12 +103,19 @@ fn check_peppers(to: &Config, source: &StoreHead, target: &StoreHead) -> Result<
     }
     let backend = store::configured(to)?;
     let directory = backend.embedded().map(|embedded| embedded.directory);
-    match peppers::known(&to.keys, directory)?.map(|known| known.compare(&source.peppers).map(drop)) {
-        // A new one is recorded by the servers that have it.
-        None | Some(Ok(()) | Err(PepperFault::Unrecorded(_))) => Ok(()),
-        Some(Err(fault)) => {
-            Err(format!("the target's configuration lacks the source's peppers: {fault}").into())
+    let Some(known) = peppers::known(&to.keys, directory)? else { return Ok(()) };
+    let own = known.checks();
+    let of_name = |id: &PepperId| own.iter().find(|one| one.id == *id);
+    let differs = |one: &&RecordedPepper| of_name(&one.check.id).is_some_and(|own| *own != one.check);
+    let last = source.peppers.iter().filter(|one| one.turn.is_some()).max_by_key(|one| one.turn);
+    let lacks = last.filter(|one| of_name(&one.check.id).is_none());
+    match source.peppers.iter().find(differs).or(lacks) {
+        Some(one) => {
+            let id = one.check.id.as_str();
+            Err(format!("the target's configuration does not have the pepper {id} of the source's keys")
+                .into())
         }
+        None => Ok(()),
     }
 }
 
