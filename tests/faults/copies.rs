@@ -14,7 +14,7 @@ use std::{
 };
 
 use capykeys_tests::{
-    Installation, Output, Server, Tenant, on_one_store, postgres, secrets, settings, sqlite,
+    Installation, Output, Server, Tenant, on_one_store, postgres, secrets, settings, sqlite, wait,
 };
 use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
