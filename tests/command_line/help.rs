@@ -2,7 +2,7 @@
 
 use capykeys_tests::{Installation, installation::binary};
 
-const COMMANDS: [&[&str]; 19] = [
+const COMMANDS: [&[&str]; 20] = [
     &[],
     &["serve"],
     &["migrate"],
@@ -20,6 +20,7 @@ const COMMANDS: [&[&str]; 19] = [
     &["backup"],
     &["backup", "verify"],
     &["restore"],
+    &["copy"],
     &["config", "check"],
     &["rules", "check"],
 ];
@@ -50,6 +51,7 @@ fn the_first_help_names_every_command() {
         "organizations",
         "backup",
         "restore",
+        "copy",
         "config",
         "rules",
     ] {

@@ -18,7 +18,7 @@ on_every_store![
     everything_that_reads_goes_on_and_nothing_is_written_until_it_ends,
     a_server_that_starts_and_stops_so_writes_nothing,
     a_server_with_a_new_pepper_is_not_ready_and_rehashes_nothing;
-    embedded: no_first_key_is_made
+    embedded: no_first_key_is_made,
 ];
 
 /// What is kept for good.

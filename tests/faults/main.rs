@@ -17,6 +17,7 @@
 
 mod backups;
 mod clock;
+mod copies;
 mod durability;
 mod machine;
 mod postgres;

@@ -122,6 +122,7 @@ fn meaning(code: &SqlState) -> Option<&'static str> {
         "55P03" => {
             "somebody else has locked a table: try again when no backup or long transaction is running"
         }
+        "53100" => "the disk of the server is full",
         "53300" => {
             "the server has no connection left: look at its max_connections and at `postgres.pool_size`"
         }

@@ -17,6 +17,8 @@ use clap::{
 pub(crate) use create_key::CreateKey;
 use url::Url;
 
+use crate::config::StorePlace;
+
 /// Issues, lists, revokes and verifies API keys.
 ///
 /// Without a configuration everything is kept in ./capykeys-data: run `capykeys serve` and follow
@@ -46,6 +48,11 @@ pub(crate) enum Command {
     /// Work on organizations, directly on the store.
     #[command(subcommand)]
     Organizations(Organizations),
+    /// Copy all that a store holds into an empty one, and compare the two.
+    ///
+    /// Whatever the source's servers write meanwhile makes it fail, so set `server.read_only` on them before. A copy that
+    /// was cut off is gone on with by the same command; no server uses the target before it is whole.
+    Copy(Copy),
     /// Look at the peppers that keys are hashed with.
     #[command(subcommand)]
     Peppers(Peppers),
@@ -169,6 +176,16 @@ pub(crate) struct RenameOrganization {
     /// Its name in addresses.
     #[arg(long, value_parser = parse_text(Slug::parse))]
     pub(crate) slug: Option<Slug>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Copy {
+    /// The store to copy: its configuration file, or `sqlite:FOLDER`, or `postgres://…`.
+    #[arg(long, value_name = "STORE")]
+    pub(crate) from: StorePlace,
+    /// The store to fill, likewise. On PostgreSQL it is filled by the role that owns the tables, which also makes them.
+    #[arg(long, value_name = "STORE")]
+    pub(crate) to: StorePlace,
 }
 
 #[derive(Debug, Subcommand)]

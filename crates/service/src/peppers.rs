@@ -19,7 +19,9 @@ use crate::{
 };
 
 const PEPPER_BYTES: usize = 32;
-/// What the pepper in the data folder is called in messages.
+/// The file in the data folder.
+const FILE: &str = "pepper";
+/// What the pepper there is called in messages.
 const NAME: &str = "keys.pepper";
 
 /// The configured peppers. Where none is, and the store keeps one in a `directory` of its own, it is made
@@ -49,6 +51,12 @@ pub(crate) fn check(keys: &Keys, directory: Option<&Path>) -> Result<(), ConfigE
         (None, Some(_)) => Ok(()),
         _ => load(keys, directory, false).map(drop),
     }
+}
+
+/// Those that are configured or kept, and checked; `None` where there are none yet.
+pub(crate) fn known(keys: &Keys, directory: Option<&Path>) -> Result<Option<Peppers>, ConfigError> {
+    let kept = directory.is_some_and(|directory| directory.join(FILE).exists());
+    if kept || configured(keys)?.is_some() { load(keys, directory, false).map(Some) } else { Ok(None) }
 }
 
 /// Says so where others than the owner and its group may read the secret.
@@ -89,7 +97,7 @@ fn parse(id: &str, name: &str, secret: &Secret) -> Result<Pepper, ConfigError> {
 /// The pepper in the data folder. Of several processes that find none, the first to name its file
 /// makes it, and all use that one.
 fn kept_or_made(directory: &Path, may_make: bool) -> Result<Secret, ConfigError> {
-    let path = directory.join("pepper");
+    let path = directory.join(FILE);
     if !path.exists() {
         if !may_make {
             return Err(ConfigError::Invalid(format!(

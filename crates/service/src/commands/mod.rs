@@ -2,6 +2,7 @@
 
 mod backup;
 mod config;
+mod copy;
 mod health;
 mod keys;
 #[cfg(test)]
@@ -78,6 +79,9 @@ pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error
     let metrics = telemetry.as_ref().map(Telemetry::text);
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
+        if let Command::Copy(command) = &arguments.command {
+            return copy::run(command, kinds).await;
+        }
         let backend = store::configured(&config)?;
         let (config, backend) = (&config, &*backend);
         let opened_for = OpenedFor::Command(config.store.command_timeout());
@@ -104,7 +108,7 @@ pub(crate) fn run(arguments: Arguments, kinds: &[StoreKind]) -> Result<(), Error
             Command::Health(command) => health::run(config, command).await,
             Command::Backup(Backup { file: Some(file), .. }) => backup::run(config, backend, &file).await,
             Command::Restore(command) => restore::run(config, backend, &command).await,
-            Command::Openapi(_) | Command::Rules(_) | Command::Backup(_) => Ok(()),
+            Command::Copy(_) | Command::Openapi(_) | Command::Rules(_) | Command::Backup(_) => Ok(()),
         }
     });
     // What is left belongs to nobody, and does not hold up the end.

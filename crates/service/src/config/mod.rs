@@ -15,6 +15,7 @@ mod name;
 mod oidc;
 mod own_store;
 mod period;
+mod place;
 mod reference;
 mod roles;
 mod rule;
@@ -45,10 +46,10 @@ pub(crate) use error::ConfigError;
 pub(crate) use keys::Keys;
 pub(crate) use name::below;
 pub(crate) use oidc::Provider;
-#[cfg(test)]
 pub(crate) use own_store::OURS;
 pub use own_store::StoreKind;
 pub(crate) use period::Period;
+pub(crate) use place::StorePlace;
 #[cfg(test)]
 pub(crate) use reference::tests::settings;
 pub(crate) use reference::{example, schema_with};
@@ -93,16 +94,19 @@ impl Config {
     /// From `file`, where there is one, and the environment (`CAPYKEYS__SECTION__KEY`), and checked as
     /// far as can be without looking at anything else.
     pub(crate) fn load(file: Option<&Path>, kinds: &[StoreKind]) -> Result<Self, ConfigError> {
-        // Others' variables may hold anything.
-        let variables = std::env::vars_os().filter_map(|(name, value)| {
-            let name = name.into_string().ok()?;
-            values::is_ours(&name).then(|| (name, value.into_string()))
-        });
-        let variables = variables.map(|(name, value)| match value {
-            Ok(value) => Ok((name, value)),
-            Err(_) => Err(ConfigError::Invalid(format!("`{name}` is not valid UTF-8"))),
-        });
-        Self::layered(file, variables.collect::<Result<_, _>>()?, kinds)
+        Self::layered(file, values::environment()?, kinds)
+    }
+
+    /// That of one of the two stores of a copy. The environment says nothing of where they are: it would say the same
+    /// of both.
+    pub(crate) fn of_store(place: &StorePlace, kinds: &[StoreKind]) -> Result<Self, ConfigError> {
+        let mut variables = values::environment()?;
+        let sections: Vec<_> =
+            ["store"].into_iter().chain(OURS).chain(kinds.iter().map(StoreKind::name)).collect();
+        variables.retain(|name, _| !sections.iter().any(|section| values::is_of_section(name, section)));
+        let (file, settings) = place.read();
+        variables.extend(settings.map(|(name, value)| (format!("CAPYKEYS__{name}"), value)));
+        Self::layered(file, variables, kinds)
     }
 
     pub(crate) fn layered(

@@ -1,7 +1,7 @@
 //! What no setting can mean, whichever it is: what an env file, a template or a shell has left in a
 //! value, and variables that nobody reads.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use config::{Value, ValueKind};
 use serde_json::Value as Json;
@@ -87,6 +87,24 @@ fn refused(name: &str, reason: &str) -> ConfigError {
 /// Whether a variable of this name may be meant for this program.
 pub(super) fn is_ours(name: &str) -> bool {
     name.to_ascii_uppercase().starts_with("CAPYKEYS_")
+}
+
+/// Whether a variable of this name sets something in this section.
+pub(super) fn is_of_section(name: &str, section: &str) -> bool {
+    name.to_ascii_uppercase().starts_with(&format!("CAPYKEYS__{}__", section.to_ascii_uppercase()))
+}
+
+/// The variables that are ours. Others' may hold anything.
+pub(super) fn environment() -> Result<HashMap<String, String>, ConfigError> {
+    let ours = std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok()?;
+        is_ours(&name).then(|| (name, value.into_string()))
+    });
+    let read = ours.map(|(name, value)| match value {
+        Ok(value) => Ok((name, value)),
+        Err(_) => Err(ConfigError::Invalid(format!("`{name}` is not valid UTF-8"))),
+    });
+    read.collect()
 }
 
 /// Refuses the names of variables that mean something else than they say, where these are the sections.
