@@ -13,12 +13,16 @@ use capykeys_postgres::PostgresSettings;
 use tokio::{runtime::Handle, time::sleep};
 use tokio_postgres::Client;
 
-use crate::{standbys::Pair, support::{patient, store}};
+use crate::{
+    standbys::Pair,
+    support::{patient, store},
+};
 
 const MEASURED: Duration = Duration::from_secs(20);
 
 /// Transactions, and entries in the log that were synced to the disk.
-const COUNTS: &str = "SELECT (SELECT sum(xact_commit) FROM pg_stat_database)::bigint, wal_sync FROM pg_stat_wal";
+const COUNTS: &str =
+    "SELECT (SELECT sum(xact_commit) FROM pg_stat_database)::bigint, wal_sync FROM pg_stat_wal";
 
 /// In hundredths of a second, of all processes of the server.
 async fn cpu(other: &Client) -> u64 {
@@ -43,7 +47,8 @@ async fn cost_of_registrations_at_3_and_100_replicas() {
             let ports = Arc::new(store(&settings));
             let following: Vec<_> = (0..replicas)
                 .map(|number| {
-                    let store = CachedStore { lookup: ports.clone(), feed: ports.clone(), registry: ports.clone() };
+                    let store =
+                        CachedStore { lookup: ports.clone(), feed: ports.clone(), registry: ports.clone() };
                     let settings = CacheSettings { registration, ..CacheSettings::default() };
                     VerificationCache::new(settings, ReplicaId([number; 16]), store).spawn(&Handle::current())
                 })

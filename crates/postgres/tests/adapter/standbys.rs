@@ -6,7 +6,7 @@ use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{AuditAction, Sequence, Suspension},
     ports::{
-        FeedProgress, FeedPosition, KeyStore, OrganizationInsertion, Organizations, Readiness, ReplicaId,
+        FeedPosition, FeedProgress, KeyStore, OrganizationInsertion, Organizations, Readiness, ReplicaId,
         ReplicaRegistry, Unavailable,
     },
 };
@@ -45,7 +45,9 @@ impl Pair {
     async fn cancelled(&self, operation: Asked) -> Result<(), Unavailable> {
         let asked = tokio::spawn(operation);
         self.scene.until_there_is("pg_stat_activity WHERE wait_event = 'SyncRep'").await;
-        self.scene.run("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'").await;
+        self.scene
+            .run("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+            .await;
         asked.await.unwrap()
     }
 
@@ -88,7 +90,10 @@ async fn a_change_whose_wait_for_a_standby_is_cancelled_has_failed_and_so_has_th
         let (id, suspension) = (organization.id, suspension.clone());
         let asked: [(&str, Asked); 5] = [
             ("revoke", asked(async move { revoking.revoke_key(fixtures::revoke(&key.key, at)).await })),
-            ("insert", asked(async move { inserting.insert_key(new.clone(), fixtures::created(&new)).await })),
+            (
+                "insert",
+                asked(async move { inserting.insert_key(new.clone(), fixtures::created(&new)).await }),
+            ),
             ("create", asked(async move { creating.create_organization(other, event).await })),
             (
                 "suspend",
@@ -100,7 +105,10 @@ async fn a_change_whose_wait_for_a_standby_is_cancelled_has_failed_and_so_has_th
         ];
         for (operation, asked) in asked {
             let failed = pair.cancelled(asked).await.unwrap_err().to_string();
-            assert!(failed.contains("the wait for its standby was cancelled"), "{operation} {round}: {failed}");
+            assert!(
+                failed.contains("the wait for its standby was cancelled"),
+                "{operation} {round}: {failed}"
+            );
         }
     }
     // A confirmation waits for nobody, and a read finds what is there.
