@@ -36,11 +36,6 @@ impl BootTime {
         Self(Duration::from_nanos(nanos))
     }
 
-    /// This reading moved earlier by `duration`.
-    pub(crate) const fn before(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(duration))
-    }
-
     /// This reading moved later by `duration`.
     #[must_use]
     pub const fn after(self, duration: Duration) -> Self {

@@ -233,7 +233,7 @@ impl VerificationCache {
     #[must_use]
     pub fn status(&self) -> CacheStatus {
         let (keys, absent) = self.0.read().sizes();
-        let polled = self.0.read().polled_at();
+        let polled = self.0.read().polled();
         CacheStatus {
             keys,
             absent,

@@ -27,6 +27,8 @@ mod tests;
 pub(crate) struct SentPoll {
     number: u64,
     sent: BootTime,
+    /// Until when the lease runs that it gives.
+    until: BootTime,
     /// What to poll after; `None` asks for the head of the feed.
     pub(crate) position: Option<FeedPosition>,
 }
@@ -50,7 +52,8 @@ pub(crate) enum Polled {
 #[derive(Clone, Debug)]
 pub(crate) struct SentRead {
     token: FencingToken,
-    began: BootTime,
+    /// Until when what it finds may be acted on.
+    pub(crate) until: BootTime,
 }
 
 /// What a read has found.
@@ -65,8 +68,10 @@ pub(crate) struct Reading {
 pub(crate) struct Machine {
     lease: Duration,
     registration: Duration,
-    /// While the clock shows less than this, what the last poll told is recent enough.
+    /// While the clock shows less than this, the cache may be used.
     lease_until: BootTime,
+    /// When the last poll that gave a lease was sent.
+    polled: Option<BootTime>,
     /// While the clock shows less than this, a verdict may be given.
     registered_until: BootTime,
     /// When the epoch of the position was heard of first.
@@ -90,6 +95,7 @@ impl Machine {
             lease: settings.lease,
             registration: settings.registration,
             lease_until: BootTime::START,
+            polled: None,
             registered_until: BootTime::START,
             epoch_since: BootTime::START,
             position: None,
@@ -108,7 +114,7 @@ impl Machine {
     /// is sent.
     pub(crate) fn begin_poll(&mut self, now: BootTime) -> SentPoll {
         self.polls += 1;
-        SentPoll { number: self.polls, sent: now, position: self.position }
+        SentPoll { number: self.polls, sent: now, until: self.until(now), position: self.position }
     }
 
     /// The poll was answered, at `now`.
@@ -140,19 +146,20 @@ impl Machine {
     }
 
     /// Until when the cache may be used.
-    pub(crate) fn lease_until(&self) -> BootTime {
-        self.lease_until.min(self.registered_until)
+    pub(crate) const fn lease_until(&self) -> BootTime {
+        self.lease_until
     }
 
     /// When the last poll that gave a lease was sent; `None` before the first.
-    pub(crate) fn polled_at(&self) -> Option<BootTime> {
-        (self.lease_until > BootTime::START).then(|| self.lease_until.before(self.lease))
+    pub(crate) const fn polled(&self) -> Option<BootTime> {
+        self.polled
     }
 
-    /// Until when what a read that began then has found may be acted on: it saw what was committed before it
-    /// began, as a poll does.
-    pub(crate) fn read_until(&self, began: BootTime) -> BootTime {
-        began.after(self.lease).min(self.registered_until)
+    /// Until when that may be acted on what the store tells to a question that is sent at `now`: what was committed
+    /// before is seen. A registration that is renewed while the answer is under way may be renewed elsewhere: it
+    /// says nothing of who answers, and counts for the next question.
+    fn until(&self, now: BootTime) -> BootTime {
+        now.after(self.lease).min(self.registered_until)
     }
 
     /// The store's time at `now`; `None` before the first poll.
@@ -163,7 +170,7 @@ impl Machine {
     /// What is cached of `digests`, for somebody who may go on acting on it until `keep`. Whoever hands
     /// it out compares [`Answer::until`] with the clock as the very last thing.
     pub(crate) fn recall(&self, digests: &[KeyDigest], keep: Option<BootTime>) -> Option<Answer> {
-        let until = self.lease_until();
+        let until = self.lease_until;
         // Noted with the key while the lock is held, so that a change that comes later waits for it.
         let keep = keep.map(|keep| keep.min(until));
         let kept_until = keep.unwrap_or(BootTime::START);
@@ -176,7 +183,7 @@ impl Machine {
 
     /// A read of the store is about to be sent. `now` must have been read before.
     pub(crate) fn begin_read(&mut self, now: BootTime) -> SentRead {
-        SentRead { token: self.fence.begin(), began: now }
+        SentRead { token: self.fence.begin(), until: self.until(now) }
     }
 
     /// A read of `digests` was answered. It goes into the cache where it may.
@@ -204,7 +211,7 @@ impl Machine {
                 }
             }
         }
-        let until = self.read_until(sent.began);
+        let until = sent.until;
         // Nobody may keep it: it is not in the cache where a change would find it.
         Reading { answer: Some(Answer { found, until, kept_until: BootTime::START }) }
     }

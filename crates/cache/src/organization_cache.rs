@@ -43,11 +43,8 @@ impl OrganizationCache {
         let finding = self.store.find_organization_by_external_id(id);
         let found = ask("find_organization_by_external_id", lease, finding).await?;
         let read = ScopeGuard::into_inner(read);
-        let (good, until) = {
-            let mut machine = inner.write();
-            (machine.end_organization_read(&read, found.as_ref()), machine.read_until(sent))
-        };
-        Ok((good && self.cache.now() < until).then_some(found))
+        let good = inner.write().end_organization_read(&read, found.as_ref());
+        Ok((good && self.cache.now() < read.until).then_some(found))
     }
 }
 

@@ -32,7 +32,7 @@ capykeys_testkit::mutants! {
     a_lease_from_the_time_of_receipt_is_caught: [SIMULATED, FOUND, SCHEDULED_TOO_LATE], [(
         "src/machine.rs",
         "        match answer {",
-        "        let sent = &SentPoll { sent: now, ..sent.clone() };
+        "        let sent = &SentPoll { until: self.until(now), ..sent.clone() };
         match answer {",
     )];
     a_lease_extended_before_applying_is_caught: [SIMULATED, FOUND, SCHEDULED_AFTER_TOLD], [
@@ -69,7 +69,7 @@ capykeys_testkit::mutants! {
         ("src/machine.rs", "if !same || !untouched {", "if !untouched {"),
     ];
     reads_of_any_age_are_caught: [SIMULATED, FOUND_IF_SLOW], [
-        ("src/machine.rs", "let until = self.read_until(sent.began);", "let until = BootTime::new(Duration::MAX);"),
+        ("src/machine.rs", "let until = sent.until;", "let until = BootTime::new(Duration::MAX);"),
     ];
     a_divergence_that_is_ignored_is_caught: [SIMULATED], [(
         "src/machine.rs",
@@ -97,17 +97,19 @@ capykeys_testkit::mutants! {
         ),
     ];
     a_cache_without_a_lease_is_caught: [SIMULATED, FOUND], [
-        ("src/machine.rs", "let until = self.lease_until();", "let until = BootTime::new(Duration::MAX);"),
+        ("src/machine.rs", "let until = self.lease_until;", "let until = BootTime::new(Duration::MAX);"),
     ];
     a_lease_before_registration_is_caught: [SIMULATED, FOUND], [
         ("src/machine/apply.rs", "if !registered {", "if false {"),
     ];
-    a_cache_that_is_used_without_a_registration_is_caught: [SIMULATED, FOUND_AFTER_A_FAILOVER], [
-        ("src/machine.rs", "self.lease_until.min(self.registered_until)", "self.lease_until"),
+    a_verdict_without_a_registration_is_caught: [SIMULATED, FOUND_AFTER_A_FAILOVER], [
+        ("src/machine.rs", "now.after(self.lease).min(self.registered_until)", "now.after(self.lease)"),
     ];
-    a_read_without_a_registration_is_caught: [SIMULATED, FOUND_AFTER_A_FAILOVER], [
-        ("src/machine.rs", "began.after(self.lease).min(self.registered_until)", "began.after(self.lease)"),
-    ];
+    a_renewal_that_counts_for_what_was_told_before_it_is_caught: [FOUND_AFTER_A_FAILOVER], [(
+        "src/machine/apply.rs",
+        "self.lease_until = sent.until;",
+        "self.lease_until = sent.sent.after(self.lease).min(self.registered_until);",
+    )];
     an_epoch_in_which_nobody_waits_for_registrations_of_an_older_one_is_caught:
         [SIMULATED, FOUND_AFTER_A_FAILOVER], [
         ("src/acknowledgement.rs", "if replica.here {", "if true {"),

@@ -127,7 +127,8 @@ impl Stand {
 
     /// One more replica, which reaches the database at `direct` as `url`, and is asked for all keys like the others.
     pub(crate) fn add(&mut self, direct: &str, url: &str) {
-        let replica = start(direct, url, &[]);
+        // A migration would wait for a commit without end.
+        let replica = start(direct, url, &[("POSTGRES__MIGRATE_AT_START", "false")]);
         let driver = Driver::start(Arc::new(Mutex::new(replica.internal_address())), RATE);
         driver.begin(self.keys.iter().map(|watched| question(&watched.key.plaintext, Duration::ZERO)));
         self.replicas.push(replica);

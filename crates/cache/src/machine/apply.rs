@@ -98,7 +98,8 @@ impl Machine {
         if !registered {
             return Polled::Unregistered;
         }
-        self.lease_until = sent.sent.after(self.lease);
+        self.lease_until = sent.until;
+        self.polled = Some(sent.sent);
         polled
     }
 }

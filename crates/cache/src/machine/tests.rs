@@ -13,6 +13,7 @@ impl Clone for Machine {
             lease: self.lease,
             registration: self.registration,
             lease_until: self.lease_until,
+            polled: self.polled,
             registered_until: self.registered_until,
             epoch_since: self.epoch_since,
             position: self.position,
@@ -44,9 +45,8 @@ impl Machine {
         key: &FoundKey,
         now: BootTime,
     ) -> (Duration, bool, bool) {
-        let left = read.began.after(self.lease).since(now);
         let same = self.fence.same_generation(&read.token);
-        (left, same, self.fence.untouched(&read.token, &key.key))
+        (read.until.since(now), same, self.fence.untouched(&read.token, &key.key))
     }
 
     pub(crate) fn reads_in_flight(&self) -> usize {
@@ -56,7 +56,7 @@ impl Machine {
 
 impl SentPoll {
     /// What would be left of a lease from it; what it asks after is the position.
-    pub(crate) const fn fingerprint(&self, lease: Duration, now: BootTime) -> Duration {
-        self.sent.after(lease).since(now)
+    pub(crate) const fn fingerprint(&self, now: BootTime) -> Duration {
+        self.until.since(now)
     }
 }

@@ -8,6 +8,7 @@ mod support;
 mod audit;
 mod bulk;
 mod concurrency;
+mod cost;
 mod distance;
 mod faults;
 mod feed;

@@ -1,18 +1,18 @@
 //! Synchronous replication: what no standby has was not done, and who is asked again finds out for himself.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
-    model::{AuditAction, Suspension},
+    model::{AuditAction, Sequence, Suspension},
     ports::{
-        FeedProgress, FeedPosition, KeyStore, OrganizationInsertion, Organizations, Readiness, ReplicaId,
+        FeedPosition, FeedProgress, KeyStore, OrganizationInsertion, Organizations, Readiness, ReplicaId,
         ReplicaRegistry, Unavailable,
     },
 };
-use capykeys_postgres::PostgresStore;
+use capykeys_postgres::{PostgresSettings, PostgresStore};
 use capykeys_testkit::Cluster;
-use tokio::{task::JoinHandle, time::sleep};
+use tokio::time::sleep;
 
 use crate::{
     scene::{Scene, scene_at},
@@ -23,14 +23,14 @@ const REPLICA: ReplicaId = ReplicaId([3; 16]);
 const LEASE: Duration = Duration::from_millis(500);
 
 /// A primary whose commits wait for a standby that can be paused.
-struct Pair {
+pub(crate) struct Pair {
     primary: Cluster,
     standby: Cluster,
-    scene: Scene,
+    pub(crate) scene: Scene,
 }
 
 impl Pair {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let primary = Cluster::start(true);
         let database = migrated(&primary).await;
         let standby = Cluster::standby_of(&primary);
@@ -42,19 +42,25 @@ impl Pair {
     }
 
     /// What comes of an operation whose wait for the standby, which is paused, is cancelled.
-    async fn cancelled<T: Send + 'static>(
-        &self,
-        operation: impl Future<Output = Result<T, Unavailable>> + Send + 'static,
-    ) -> Result<T, Unavailable> {
-        let asked: JoinHandle<_> = tokio::spawn(operation);
+    async fn cancelled(&self, operation: Asked) -> Result<(), Unavailable> {
+        let asked = tokio::spawn(operation);
         self.scene.until_there_is("pg_stat_activity WHERE wait_event = 'SyncRep'").await;
-        self.scene.run("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'").await;
+        self.scene
+            .run("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+            .await;
         asked.await.unwrap()
     }
 
     fn store(&self) -> PostgresStore {
         store(&patient(self.scene.url.clone()))
     }
+}
+
+/// An operation, without what it comes to.
+type Asked = Pin<Box<dyn Future<Output = Result<(), Unavailable>> + Send>>;
+
+fn asked<T>(operation: impl Future<Output = Result<T, Unavailable>> + Send + 'static) -> Asked {
+    Box::pin(async { operation.await.map(drop) })
 }
 
 impl Scene {
@@ -78,33 +84,35 @@ async fn a_change_whose_wait_for_a_standby_is_cancelled_has_failed_and_so_has_th
     let suspension = Suspension { at, reason: None };
     pair.standby.pause();
     for round in 0..2 {
-        let ask = |store: PostgresStore| {
-            let (key, new, other) = (key.clone(), new.clone(), other.clone());
-            let (event, suspension, organization) = (event.clone(), suspension.clone(), organization.clone());
-            let operations: Vec<(&str, std::pin::Pin<Box<dyn Future<Output = Result<(), Unavailable>> + Send>>)> = vec![
-                ("revoke", { let store = store.clone(); Box::pin(async move {
-                    store.revoke_key(fixtures::revoke(&key.key, at)).await.map(drop)
-                }) }),
-                ("insert", { let store = store.clone(); Box::pin(async move {
-                    store.insert_key(new.clone(), fixtures::created(&new)).await.map(drop)
-                }) }),
-                ("create", { let store = store.clone(); Box::pin(async move {
-                    store.create_organization(other, event).await.map(drop)
-                }) }),
-                ("suspend", { let store = store.clone(); Box::pin(async move {
-                    store.set_suspension(fixtures::set_suspension(organization.id, Some(suspension), at)).await.map(drop)
-                }) }),
-                ("register", Box::pin(async move { store.register_replica(REPLICA, LEASE).await })),
-            ];
-            operations
-        };
-        for (operation, asked) in ask(pair.scene.store.clone()) {
+        let store = [(); 5].map(|()| pair.scene.store.clone());
+        let [revoking, inserting, creating, suspending, registering] = store;
+        let (key, new, other, event) = (key.clone(), new.clone(), other.clone(), event.clone());
+        let (id, suspension) = (organization.id, suspension.clone());
+        let asked: [(&str, Asked); 5] = [
+            ("revoke", asked(async move { revoking.revoke_key(fixtures::revoke(&key.key, at)).await })),
+            (
+                "insert",
+                asked(async move { inserting.insert_key(new.clone(), fixtures::created(&new)).await }),
+            ),
+            ("create", asked(async move { creating.create_organization(other, event).await })),
+            (
+                "suspend",
+                asked(async move {
+                    suspending.set_suspension(fixtures::set_suspension(id, Some(suspension), at)).await
+                }),
+            ),
+            ("register", asked(async move { registering.register_replica(REPLICA, LEASE).await })),
+        ];
+        for (operation, asked) in asked {
             let failed = pair.cancelled(asked).await.unwrap_err().to_string();
-            assert!(failed.contains("the wait for its standby was cancelled"), "{operation} {round}: {failed}");
+            assert!(
+                failed.contains("the wait for its standby was cancelled"),
+                "{operation} {round}: {failed}"
+            );
         }
     }
     // A confirmation waits for nobody, and a read finds what is there.
-    let position = FeedPosition { sequence: capykeys_domain::model::Sequence::START, mark: [0; 16], epoch: [0; 16] };
+    let position = FeedPosition { sequence: Sequence::START, mark: [0; 16], epoch: [0; 16] };
     pair.scene.store.confirm_progress(REPLICA, FeedProgress::from(position)).await.unwrap();
     let found = pair.store().find_key(organization.id, key.key.id).await.unwrap();
     assert!(found.unwrap().revoked_at.is_some(), "it is visible");
@@ -123,9 +131,9 @@ async fn a_change_whose_wait_for_a_standby_is_cancelled_has_failed_and_so_has_th
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_is_given_up_does_not_wait_for_ever() {
     let pair = Pair::start().await;
-    let settings = capykeys_postgres::PostgresSettings {
+    let settings = PostgresSettings {
         connect_timeout: Duration::from_secs(1),
-        ..capykeys_postgres::PostgresSettings::new(pair.scene.url.clone())
+        ..PostgresSettings::new(pair.scene.url.clone())
     };
     let hasty = store(&settings);
     hasty.check_readiness().await.unwrap();

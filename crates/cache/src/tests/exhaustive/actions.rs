@@ -316,7 +316,8 @@ impl World {
         let (clock, shell) = (self.clock(), self.shell);
         let replica = &mut self.replicas[number];
         let Some(read) = replica.read.take() else { return };
-        if admits(&mut replica.newest, &read.asked, read.line, shell) {
+        // Who must not answer has not.
+        if read.found.is_some() && admits(&mut replica.newest, &read.asked, read.line, shell) {
             let digest = self.keys.0[read.key].digest.clone();
             let digests = std::slice::from_ref(&digest);
             let reading = replica.machine.end_read(&read.sent, digests, read.found);

@@ -54,12 +54,7 @@ impl World {
         };
         let replica = |replica: &Replica| {
             let poll = replica.poll.as_ref().map(|poll| {
-                (
-                    poll.sent.fingerprint(TICK * replica.lease, clock),
-                    number(&poll.asked),
-                    poll.line,
-                    poll.told.as_ref().map(told),
-                )
+                (poll.sent.fingerprint(clock), number(&poll.asked), poll.line, poll.told.as_ref().map(told))
             });
             let read = replica.read.as_ref().map(|read| {
                 let found = read.found.as_ref().map(|found| found.key.revoked_at.is_some());

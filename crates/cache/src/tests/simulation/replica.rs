@@ -95,7 +95,7 @@ pub(super) struct Process {
 const LEASES: [u64; 3] = [200, 500, 2_000];
 /// How long its registration may be good, and the longest that there is.
 const REGISTRATIONS: [Duration; 2] = [Duration::from_millis(800), LONGEST];
-pub(super) const LONGEST: Duration = Duration::from_millis(2_000);
+pub(super) const LONGEST: Duration = Duration::from_secs(1);
 
 impl Process {
     pub(super) fn new(number: u64, now: BootTime, rng: &mut Rng) -> Self {

@@ -58,6 +58,11 @@ impl World {
     pub(super) fn mutated(&mut self, replica: usize, mutation: Mutation, committed: Micros) {
         let change = self.store.change(mutation);
         let clock = self.clock(replica);
+        if self.promoted.is_some_and(|at| at <= committed) {
+            // It was told by the new primary.
+            let (line, newest) = (self.store.primary.line, &mut self.process(replica).newest);
+            let _ = newest.admits(newest.epoch(), line);
+        }
         let (own, kept_until) = if self.rng.percent(85) {
             let process = self.process(replica);
             process.machine.apply(&[change]);
