@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run build test reference outside mutants upgrades adapter-tests template tour soak bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential oidc-provider deny kubernetes kubernetes-lint image package sbom
+.PHONY: help run build test reference outside mutants upgrades adapter-tests template tour soak soak-ha bench ci ci-full fmt lint openapi postgres schemathesis clerk-differential oidc-provider deny kubernetes kubernetes-lint image package sbom
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -80,6 +80,11 @@ oidc-provider: build ## Sign in at a real OpenID provider and manage keys
 soak: ## Test the promise about revocation at full length (two hours)
 	scripts/soak
 
+ROUNDS ?= 20
+
+soak-ha: ## Let a database cluster fail over in every way, ROUNDS times each (four hours; needs root)
+	scripts/soak-ha --rounds $(ROUNDS)
+
 bench: ## Measure: time to ready, idle memory, verification of keys and sessions
 	cargo build --locked --release --bin capykeys
 	cargo build --locked --release --package capykeys-http --example bare
@@ -115,6 +120,7 @@ ci-full: ci deny mutants template kubernetes image package sbom ## The same at f
 		cargo test --locked --package capykeys-tests
 	CAPYKEYS_TEST_PATRONI="$$(scripts/patroni)" $(TEST_PROGRAMS) \
 		cargo test --locked --package capykeys-tests --test promise -- --ignored patroni
+	CAPYKEYS_TEST_HA_REPORT="$$(mktemp)" scripts/soak-ha --debug
 	scripts/bare-root
 
 deny: ## Check licences and sources of all dependencies
