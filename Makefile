@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build postgres test outside mutants adapter-tests tour template upgrades fmt lint openapi openapi-lint reference monitoring monitoring-lint schemathesis clerk-differential oidc-provider soak bench kubernetes-lint kubernetes image package sbom ci ci-full deny
+.PHONY: help run demo build postgres test outside mutants adapter-tests tour template upgrades fmt lint openapi openapi-lint reference monitoring monitoring-lint schemathesis clerk-differential oidc-provider soak soak-ha bench kubernetes-lint kubernetes image package sbom ci ci-full deny
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -102,6 +102,11 @@ oidc-provider: build ## Sign in at a real OpenID provider and manage keys
 soak: ## Test the promise about revocation at full length (two hours)
 	scripts/soak
 
+ROUNDS ?= 20
+
+soak-ha: ## Let a database cluster fail over in every way, ROUNDS times each (four hours; needs root)
+	scripts/soak-ha --rounds $(ROUNDS)
+
 bench: ## Measure: time to ready, idle memory, verification of keys and sessions
 	cargo build --locked --release --bin capykeys
 	cargo build --locked --release --package capykeys-http --example bare
@@ -137,6 +142,7 @@ ci-full: ci mutants template kubernetes monitoring image package sbom ## The sam
 		cargo test --locked --package capykeys-tests
 	CAPYKEYS_TEST_PATRONI="$$(scripts/patroni)" $(TEST_PROGRAMS) \
 		cargo test --locked --package capykeys-tests --test promise -- --ignored patroni
+	CAPYKEYS_TEST_HA_REPORT="$$(mktemp)" scripts/soak-ha --debug
 	scripts/bare-root
 
 deny: ## Check weaknesses, licences and sources of all dependencies

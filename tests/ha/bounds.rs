@@ -45,7 +45,7 @@ impl Fault {
             Self::KillPostgres => Some(restarted),
             // etcd may have to agree on a new leader of its own first, since the node's etcd is cut off with it,
             // which gives the primary its `ttl` once more.
-            Self::Partition | Self::Split => Some(TTL + RETRY_TIMEOUT + taken),
+            Self::Partition | Self::Split | Self::SplitUnfenced => Some(TTL + RETRY_TIMEOUT + taken),
             Self::KillNode | Self::PauseNode | Self::PausePostgres | Self::PausePatroni => Some(TTL + taken),
             Self::SwitchOver => Some(LOOP_WAIT + taken),
             // Patroni tries the next one, and PostgreSQL knows nothing of it.
@@ -61,7 +61,7 @@ impl Fault {
             // It may have ended, and have given its place up when it could not be started again.
             Self::FillDisk => restarted + taken + FOLLOWED,
             // The old primary may be found for a moment beside the new one, and until Patroni has seen that.
-            Self::PauseNode | Self::PausePostgres | Self::PausePatroni => {
+            Self::SplitUnfenced | Self::PauseNode | Self::PausePostgres | Self::PausePatroni => {
                 LOOP_WAIT + RETRY_TIMEOUT + BUSY + found
             }
             _ => LOOP_WAIT + BUSY + found,

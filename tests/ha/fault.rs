@@ -13,6 +13,7 @@ pub(crate) enum Fault {
     KillNode,
     Partition,
     Split,
+    SplitUnfenced,
     PauseNode,
     PausePostgres,
     PausePatroni,
@@ -33,11 +34,12 @@ pub(crate) struct Struck {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::KillPostgres,
         Self::KillNode,
         Self::Partition,
         Self::Split,
+        Self::SplitUnfenced,
         Self::PauseNode,
         Self::PausePostgres,
         Self::PausePatroni,
@@ -53,6 +55,9 @@ impl Fault {
             Self::KillNode => "the node is killed: PostgreSQL and Patroni",
             Self::Partition => "the node is cut off from all others",
             Self::Split => "the node and one server are cut off from all others",
+            Self::SplitUnfenced => {
+                "the same, and nothing fences them: Patroni stands still, and HAProxy does not look"
+            }
             Self::PauseNode => "the node stands still, and goes on",
             Self::PausePostgres => "PostgreSQL alone stands still, and goes on",
             Self::PausePatroni => "Patroni alone stands still, and goes on",
@@ -70,6 +75,11 @@ impl Fault {
             Self::KillNode => cluster.kill(node),
             Self::Partition => world.network.cut(&[world.node(node)]),
             Self::Split => world.network.cut(&[world.node(node), world.server(other)]),
+            Self::SplitUnfenced => {
+                cluster.pause_watcher(node);
+                world.balancers[other].look_away(node);
+                world.network.cut(&[world.node(node), world.server(other)]);
+            }
             Self::PauseNode => cluster.pause(node),
             Self::PausePostgres => cluster.pause_server(node),
             Self::PausePatroni => cluster.pause_watcher(node),
@@ -97,7 +107,7 @@ impl Fault {
     pub(crate) fn near(self, struck: Struck) -> Vec<usize> {
         let is_near = |server: &usize| match self {
             Self::AllEtcd | Self::FillDisk => false,
-            Self::Split => *server != struck.other,
+            Self::Split | Self::SplitUnfenced => *server != struck.other,
             _ => true,
         };
         (0..COUNT).filter(is_near).collect()
@@ -109,6 +119,11 @@ impl Fault {
             Self::KillPostgres | Self::SwitchOver => {}
             Self::KillNode => cluster.start_again(node),
             Self::Partition | Self::Split => world.network.mend(),
+            Self::SplitUnfenced => {
+                world.network.mend();
+                cluster.resume(node);
+                world.balancers[other].look_again(node);
+            }
             Self::PauseNode | Self::PausePostgres | Self::PausePatroni => cluster.resume(node),
             Self::FillDisk => cluster.empty(node),
             Self::OneEtcd => cluster.start_member(other),

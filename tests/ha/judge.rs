@@ -44,12 +44,18 @@ impl Seen {
 
     /// All that was asked, and what a server lists when all is over.
     pub(crate) fn of(done: &Done, accounts: &[Account], server: &Server) -> Self {
+        let mut seen = Self::until_then(done);
+        seen.judge_listings(&done.keys, accounts, server);
+        seen
+    }
+
+    /// All that was asked alone.
+    pub(crate) fn until_then(done: &Done) -> Self {
         let mut seen = Self::default();
         for (number, samples) in done.samples.iter().enumerate() {
             seen.judge(&done.keys, number, samples);
         }
         seen.judge_attempts(&done.attempts);
-        seen.judge_listings(&done.keys, accounts, server);
         seen
     }
 

@@ -53,11 +53,11 @@ fn seen(second: impl FnOnce(SocketAddr) -> SocketAddr, change: impl FnOnce(&mut 
     fronts[1].verifier = second(fronts[1].verifier);
     let work = Work::start(&fronts, &accounts);
     let begun = Instant::now();
-    wait::until("keys are revoked", LIMIT, || (work.revoked() >= REVOKED).then_some(()));
+    wait::until("keys are revoked", LIMIT, || (work.revoked(&[0, 1]) >= REVOKED).then_some(()));
     change(&mut locked(&work.ledger));
-    let before = work.revoked();
+    let before = work.revoked(&[0, 1]);
     // And then for long enough that all that is asked of is asked again.
-    let goes_on = || work.revoked() >= before + REVOKED && work.is_well(&[0, 1], begun);
+    let goes_on = || work.revoked(&[0, 1]) >= before + REVOKED && work.is_well(&[0, 1], begun);
     wait::until("more keys are revoked", LIMIT, || goes_on().then_some(()));
     let done = work.end();
     Seen::of(&done, &accounts, &servers[0])

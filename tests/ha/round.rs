@@ -9,7 +9,7 @@ use crate::{
     fault::{Fault, Struck},
     judge::Seen,
     ledger::Known,
-    outage::{back_after, marks_of, marks_of_writes},
+    outage::{Tolerance, back_after, marks_of, marks_of_writes},
     work::{Done, Work},
     world::{COUNT, World, await_that},
 };
@@ -55,7 +55,8 @@ pub(crate) fn run(world: &mut World<'_>, fault: Fault, number: usize) -> Result<
     let work = Work::start(&world.fronts(), &accounts);
     let undergone = undergo(world, &work, fault, number);
     let done = work.end();
-    let (struck, mended) = undergone?;
+    // What was said until then counts all the same.
+    let (struck, mended) = undergone.map_err(|reason| format!("{reason}; {:?}", Seen::until_then(&done)))?;
     let primaries = [Some(struck.node), world.cluster.primary()];
     let times = times(&done, &fault.near(struck), struck.at, mended);
     let seen = Seen::of(&done, &accounts, &world.servers[number % COUNT]);
@@ -73,7 +74,7 @@ fn undergo(
 ) -> Result<(Struck, Instant), String> {
     let all: Vec<_> = (0..COUNT).collect();
     let start = Instant::now();
-    await_that("all is well", LIMIT, || work.revoked() >= REVOKED && work.is_well(&all, start))?;
+    await_that("all is well", LIMIT, || work.revoked(&all) >= REVOKED && work.is_well(&all, start))?;
     let node = world.cluster.primary().ok_or("there is no primary")?;
     let struck = Struck { node, other: number % COUNT, at: Instant::now() };
     fault.strike(world, struck);
@@ -81,8 +82,8 @@ fn undergo(
     let mended = Instant::now();
     fault.mend(world, struck);
     lasting?;
-    let is_back = || world.cluster.is_whole(true) && work.is_well(&all, mended);
-    await_that("all is well once it is mended", LIMIT, is_back)?;
+    await_that("the cluster is whole once it is mended", LIMIT, || world.cluster.is_whole(true))?;
+    await_that("all is well once it is mended", LIMIT, || work.is_well(&all, mended))?;
     Ok((struck, mended))
 }
 
@@ -91,8 +92,10 @@ fn last(world: &World<'_>, work: &Work, fault: Fault, struck: Struck) -> Result<
     await_that("what was broken has had its effect", LIMIT, || fault.has_struck(world, struck))?;
     let near = fault.near(struck);
     await_that("all is back", LIMIT, || work.is_well(&near, struck.at))?;
-    let before = work.revoked();
-    await_that("keys are revoked meanwhile", LIMIT, || near.is_empty() || work.revoked() >= before + REVOKED)
+    let before = work.revoked(&near);
+    await_that("keys are revoked meanwhile", LIMIT, || {
+        near.is_empty() || work.revoked(&near) >= before + REVOKED
+    })
 }
 
 fn times(done: &Done, near: &[usize], struck: Instant, mended: Instant) -> Times {
@@ -100,11 +103,16 @@ fn times(done: &Done, near: &[usize], struck: Instant, mended: Instant) -> Times
         servers.iter().map(|&server| of(server)).collect::<Option<Vec<_>>>()?.into_iter().max()
     };
     let verdicts = |server: usize, from, until| {
-        back_after(&marks_of(done.samples[server].iter()).collect::<Vec<_>>(), from, until)
+        back_after(
+            &marks_of(done.samples[server].iter()).collect::<Vec<_>>(),
+            from,
+            until,
+            Tolerance::Verdicts,
+        )
     };
     let writes = |server: usize, from, until| {
         let attempts = done.attempts.iter().filter(|attempt| attempt.server == server);
-        back_after(&marks_of_writes(attempts).collect::<Vec<_>>(), from, until)
+        back_after(&marks_of_writes(attempts).collect::<Vec<_>>(), from, until, Tolerance::Writes)
     };
     let end = Instant::now();
     let all: Vec<_> = (0..done.samples.len()).collect();

@@ -21,6 +21,8 @@ use crate::{
 
 /// As many as one request may ask for.
 const BATCH: usize = 100;
+/// So many lines of each log are told where a world did not come back.
+const TOLD: usize = 60;
 
 /// What is wrong, if anything is.
 #[derive(Default)]
@@ -82,9 +84,10 @@ impl Verdicts {
         let what = format!("{}, round {number}: {reason}", fault.name());
         println!("{what}");
         for node in world.cluster.nodes() {
-            let log = world.cluster.log(node);
-            let lines: Vec<_> = log.lines().collect();
-            println!("node {node}:\n{}", lines[lines.len().saturating_sub(60)..].join("\n"));
+            println!("node {node}: {:?}\n{}", world.cluster.state(node), end_of(&world.cluster.log(node)));
+        }
+        for (number, server) in world.servers.iter().enumerate() {
+            println!("server {number}:\n{}", end_of(&server.log.text()));
         }
         self.wrong.push(what);
         // Its keys are gone with it.
@@ -124,4 +127,10 @@ fn verdicts(http: &Client, server: Front, keys: &[Known]) -> Vec<Sample> {
     let sample =
         |(key, result)| Sample { key, sent, came: Instant::now(), verdict: Some(Verdict::of(result)) };
     results.iter().enumerate().map(sample).collect()
+}
+
+/// The last lines of a log.
+fn end_of(log: &str) -> String {
+    let lines: Vec<_> = log.lines().collect();
+    lines[lines.len().saturating_sub(TOLD)..].join("\n")
 }

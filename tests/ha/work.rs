@@ -18,12 +18,12 @@ use capykeys_tests::{
 use crate::{
     client::{Account, Attempt, Client, Outcome},
     ledger::{Asking, Known, Ledger, Shared},
-    outage::{Mark, marks_of, marks_of_writes},
+    outage::{Mark, Tolerance, marks_of, marks_of_writes},
 };
 
 /// Verifications a second, over all servers.
 const RATE: usize = 1_000;
-/// All is well where nothing has failed for so long.
+/// All is well where hardly anything has failed for so long.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// A server under test, as clients see it.
@@ -80,25 +80,26 @@ impl Work {
     /// Whether these servers have done for a while all that was asked of them, since then.
     pub(crate) fn is_well(&self, servers: &[usize], since: Instant) -> bool {
         let from = Instant::now().checked_sub(QUIET).expect("a machine that has run for a while");
-        let well = |marks: &mut dyn Iterator<Item = Mark>| {
-            let mut recent = marks.take_while(|mark| mark.came > from).peekable();
-            recent.peek().is_some() && recent.all(|mark| mark.good)
+        let well = |marks: &mut dyn Iterator<Item = Mark>, tolerance: Tolerance| {
+            let recent: Vec<_> = marks.take_while(|mark| mark.came > from).collect();
+            !recent.is_empty() && tolerance.takes(&recent)
         };
         let attempts = locked(&self.attempts);
         from > since
             && servers.iter().all(|&server| {
                 let writes = attempts.iter().rev().filter(|attempt| attempt.server == server);
-                well(&mut marks_of_writes(writes))
-                    && self.drivers[server].look(|samples| well(&mut marks_of(samples.iter().rev())))
+                well(&mut marks_of_writes(writes), Tolerance::Writes)
+                    && self.drivers[server]
+                        .look(|samples| well(&mut marks_of(samples.iter().rev()), Tolerance::Verdicts))
             })
     }
 
-    /// How many keys each client has revoked, at the least.
-    pub(crate) fn revoked(&self) -> usize {
+    /// How many keys each of these clients has revoked, at the least.
+    pub(crate) fn revoked(&self, clients: &[usize]) -> usize {
         let ledger = locked(&self.ledger);
-        let by =
-            |client| ledger.keys.iter().filter(|key| key.client == client && key.answered.is_some()).count();
-        (0..self.clients.len()).map(by).min().unwrap_or_default()
+        let revoked = |client| move |key: &&Known| key.client == client && key.answered.is_some();
+        let count = |client: &usize| ledger.keys.iter().filter(revoked(*client)).count();
+        clients.iter().map(count).min().unwrap_or_default()
     }
 
     /// Ends all of it, and waits for what is under way.

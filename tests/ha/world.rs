@@ -25,7 +25,8 @@ pub(crate) struct World<'a> {
     pub(crate) servers: Vec<Server>,
     /// Where each server's listener for the cluster can be reached: it trusts its own host alone.
     verifiers: Vec<Balancer>,
-    _balancers: Vec<Balancer>,
+    /// Where each finds the primary.
+    pub(crate) balancers: Vec<Balancer>,
     pub(crate) cluster: Patroni,
     pub(crate) network: &'a Network,
 }
@@ -58,7 +59,7 @@ impl<'a> World<'a> {
         let verifiers =
             verifiers.map(|(host, server)| Balancer::start(host, &haproxy, &[server.internal_address()]));
         let verifiers = verifiers.collect();
-        Self { servers, verifiers, _balancers: balancers, cluster, network }
+        Self { servers, verifiers, balancers, cluster, network }
     }
 
     /// The host of a node.

@@ -140,6 +140,22 @@ impl Balancer {
         self.tell(&format!("shutdown sessions server all/{server}"));
     }
 
+    /// Asks this server no more whether it is ready, and goes on to take it for what it was.
+    ///
+    /// # Panics
+    /// Where it does not do as it is told.
+    pub fn look_away(&self, server: usize) {
+        self.tell(&format!("disable health all/{server}"));
+    }
+
+    /// Asks it again.
+    ///
+    /// # Panics
+    /// Where it does not do as it is told.
+    pub fn look_again(&self, server: usize) {
+        self.tell(&format!("enable health all/{server}"));
+    }
+
     fn tell(&self, words: &str) -> String {
         let mut stream = UnixStream::connect(console(&self.directory)).expect("its console");
         writeln!(stream, "{words}").expect("tell it");

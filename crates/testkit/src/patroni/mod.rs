@@ -141,6 +141,12 @@ impl Patroni {
         self.nodes().find(|&node| self.is_primary(node))
     }
 
+    /// What a node's Patroni says of it; none where it says nothing.
+    #[must_use]
+    pub fn state(&self, node: usize) -> Option<Value> {
+        self.nodes[node].state()
+    }
+
     /// What a node's Patroni and PostgreSQL have logged.
     #[must_use]
     pub fn log(&self, node: usize) -> String {
@@ -165,8 +171,8 @@ impl Patroni {
 
     /// Lets it go on after one of these.
     pub fn resume(&self, node: usize) {
+        self.nodes[node].resume_server();
         self.nodes[node].signal_watcher(Signal::CONT);
-        self.nodes[node].signal_server(Signal::CONT);
     }
 
     /// Kills a node's PostgreSQL, all processes at once.

@@ -87,6 +87,12 @@ impl Node {
         }
     }
 
+    /// The first process of PostgreSQL last: it may be about to end, and its children would be nobody's.
+    pub(super) fn resume_server(&self) {
+        let Some(server) = self.server() else { return };
+        children(server).into_iter().chain([server]).for_each(|process| send(process, Signal::CONT));
+    }
+
     pub(super) fn signal_server(&self, signal: Signal) -> Vec<i32> {
         let Some(server) = self.server() else { return Vec::new() };
         send(server, signal);
@@ -156,7 +162,7 @@ impl Node {
     pub(super) fn end(&mut self) {
         self.signal_watcher(Signal::CONT);
         self.kill_watcher();
-        self.signal_server(Signal::CONT);
+        self.resume_server();
         let Some(server) = self.server() else { return };
         send(server, Signal::QUIT);
         wait_until("stopping PostgreSQL", LIMIT, || !is_alive(server));
