@@ -264,7 +264,8 @@ fn events_are_counted_that_were_written_and_no_others(store: Store) {
     for _ in 0..3 {
         acme.revocation(&acme.admin, key.id()).send().expect(200);
     }
-    assert_eq!(written() - before, 2.0);
+    let more = written() - before;
+    assert!((more - 2.0).abs() < f64::EPSILON, "{more}");
 }
 
 #[test]
@@ -380,7 +381,6 @@ fn the_metrics_that_are_sent_are_those_that_prometheus_reads(store: Store) {
         "capykeys_cache_lease_seconds",
         "capykeys_events_written_total",
         "capykeys_feed_lag_seconds",
-        "capykeys_feed_lost_changes_total",
         "capykeys_key_lookups_total",
         "capykeys_panics_total",
         "capykeys_replicas",

@@ -292,9 +292,9 @@ fn a_source_that_is_written_meanwhile_is_refused_and_one_that_is_read_only_is_no
     acme.revoke(imported.unwrap()["id"].as_str().unwrap());
     let said = source.refused(&to);
     assert!(said.contains("empty the target, and copy again"), "{said}");
-    let served = Server::start(&Arc::new(Installation::on_database(&to)));
-    served.get("/readyz").send().error(503);
-    assert_ne!(served.get("/v1/me").bearer(&acme.admin).send().status, 401);
+    let target = Server::start(&Arc::new(Installation::on_database(&to)));
+    target.get("/readyz").send().error(503);
+    assert_ne!(target.get("/v1/me").bearer(&acme.admin).send().status, 401);
     stop(&server);
 
     let server = Server::start(&Arc::new(beside(&source).set("SERVER__READ_ONLY", "true")));

@@ -57,7 +57,6 @@ pub(crate) struct Inner {
     hits: AtomicU64,
     reads: AtomicU64,
     pub(crate) replicas: AtomicUsize,
-    pub(crate) lost: AtomicU64,
 }
 
 /// What the cache holds, for metrics.
@@ -74,9 +73,6 @@ pub struct CacheStatus {
     pub feed_lag: Option<Duration>,
     /// How many replicas are registered, as read last; 0 before the first time.
     pub replicas: usize,
-    /// How many changes the store has lost that this replica had read, as far as it can be told: a failover to a
-    /// standby that was behind loses them. Since the start.
-    pub lost_changes: u64,
     /// How many lookups were answered from memory since the start.
     pub hits: u64,
     /// How often the store was read since the start.
@@ -92,17 +88,6 @@ impl Inner {
 
     pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Machine> {
         self.machine.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Why there is no verdict, though the store has answered.
-    pub(crate) fn outdated(&self, what: &str) -> Unavailable {
-        let until = self.read().registered_until();
-        let why = if self.clock.now() < until {
-            "every answer was outdated when it came"
-        } else {
-            "the store has committed nothing of this server lately: it may have been replaced"
-        };
-        Unavailable::new(DEPENDENCY, format_args!("{what}: {why}"))
     }
 
     /// A read is about to be sent. It is given up where the guard is dropped.
@@ -140,8 +125,8 @@ impl VerificationCache {
     ) -> Self {
         let machine = RwLock::new(Machine::new(&settings));
         let (flights, hits, reads) = (Arc::default(), AtomicU64::new(0), AtomicU64::new(0));
-        let (replicas, lost) = (AtomicUsize::new(0), AtomicU64::new(0));
-        Self(Arc::new(Inner { machine, flights, id, store, clock, settings, hits, reads, replicas, lost }))
+        let replicas = AtomicUsize::new(0);
+        Self(Arc::new(Inner { machine, flights, id, store, clock, settings, hits, reads, replicas }))
     }
 
     /// The key stored under one of `digests`, and until when that may be acted on: from the cache
@@ -170,7 +155,7 @@ impl VerificationCache {
                 return Ok(answer);
             }
         }
-        Err(self.0.outdated("lookup"))
+        Err(Unavailable::new(DEPENDENCY, "lookup: every answer was outdated when it came"))
     }
 
     fn recall(&self, digests: &[KeyDigest], keep: Duration) -> Option<Answer> {
@@ -233,14 +218,15 @@ impl VerificationCache {
     #[must_use]
     pub fn status(&self) -> CacheStatus {
         let (keys, absent) = self.0.read().sizes();
-        let polled = self.0.read().polled();
+        let until = self.0.read().lease_until();
+        // A lease runs from the moment that its poll was sent.
+        let lag = (until > BootTime::START).then(|| self.now().after(self.0.settings.lease).since(until));
         CacheStatus {
             keys,
             absent,
             lease_remaining: self.lease_remaining(),
-            feed_lag: polled.map(|polled| self.now().since(polled)),
+            feed_lag: lag,
             replicas: self.0.replicas.load(Ordering::Relaxed),
-            lost_changes: self.0.lost.load(Ordering::Relaxed),
             hits: self.0.hits.load(Ordering::Relaxed),
             reads: self.0.reads.load(Ordering::Relaxed),
         }
@@ -269,6 +255,6 @@ impl KeyResolver for VerificationCache {
                 return Ok(ResolvedKey { reliable_for: answer.keepable(now), found: answer.found });
             }
         }
-        Err(self.0.outdated("lookup"))
+        Err(Unavailable::new(DEPENDENCY, "lookup: every answer was outdated when it came"))
     }
 }

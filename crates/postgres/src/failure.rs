@@ -22,8 +22,6 @@ pub(crate) enum Failure {
     NoLine,
     /// The answer is of an older line of history than the newest that was seen.
     Superseded,
-    /// The change was committed, and may be on no standby: whoever made the server wait for one ended the wait.
-    Unreplicated,
     /// A row is not what the domain allows.
     UnreadableRow,
     /// A statement takes a value that it was not given.
@@ -41,7 +39,6 @@ impl Failure {
             Self::Schema(_) => "schema",
             Self::Standby => "standby",
             Self::NoLine | Self::Superseded => "history",
-            Self::Unreplicated => "unreplicated",
             Self::UnreadableRow => "unreadable",
             Self::Binding => "binding",
         }
@@ -104,9 +101,6 @@ impl fmt::Display for Failure {
                 "the server does not have the newest history that was seen: it is an old primary, or was \
                  restored to an older state (then restart capykeys)",
             ),
-            Self::Unreplicated => f.write_str(
-                "the change is on this server, but the wait for its standby was cancelled: a failover may lose it",
-            ),
             Self::UnreadableRow => f.write_str("a row that cannot be read"),
             Self::Binding => f.write_str("a value of the statement is missing"),
         }
@@ -126,7 +120,6 @@ fn meaning(code: &SqlState) -> Option<&'static str> {
         "53300" => {
             "the server has no connection left: look at its max_connections and at `postgres.pool_size`"
         }
-        "53100" => "the server's disk is full",
         "57P03" => "the server is starting or stopping",
         _ => return None,
     })

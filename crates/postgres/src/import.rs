@@ -127,12 +127,12 @@ async fn is_begun(client: &Client) -> Result<bool, Failure> {
 impl Import for PostgresImport {
     async fn import_rows(&mut self, rows: StoredRows) -> Result<Imported, Unavailable> {
         let client = &*self.0;
-        step(operation::IMPORT_ROWS, whole(client, import(client, &rows))).await
+        step(operation::IMPORT_ROWS, Box::pin(whole(client, import(client, &rows)))).await
     }
 
     async fn finish(&mut self, head: StoreHead) -> Result<Imported, Unavailable> {
         let client = &*self.0;
-        step(operation::FINISH_IMPORT, whole(client, finish_with(client, &head))).await
+        step(operation::FINISH_IMPORT, Box::pin(whole(client, finish_with(client, &head)))).await
     }
 }
 

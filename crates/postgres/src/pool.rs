@@ -136,10 +136,6 @@ impl Pool {
             self.trust.end_before(Instant::now());
             measures::count_repeated();
             outcome = self.ask(end, statement, params).await;
-            if matches!(outcome, Err(Failure::NoLine)) {
-                // Nor is the one that has just answered to be used again: whoever is asked next may know better.
-                self.trust.end_before(Instant::now());
-            }
         }
         match (outcome, begun) {
             (Err(Failure::NoLine), Err(failure)) => Err(failure),
@@ -227,13 +223,7 @@ impl Pool {
         judge: impl FnOnce(Vec<Row>) -> Result<Vec<Row>, Failure>,
     ) -> Result<Vec<Row>, Failure> {
         let connection = scopeguard::guard(connection, |doubtful| self.connections.set_aside(doubtful));
-        // What an earlier statement was warned of, for which nobody waited any more, is not this one's.
-        connection.take_unreplicated();
-        let answered = connection.query_typed(statement, params).await.map_err(Failure::from);
-        let outcome = match answered {
-            Ok(_) if connection.take_unreplicated() => Err(Failure::Unreplicated),
-            answered => answered.and_then(judge),
-        };
+        let outcome = connection.query_typed(statement, params).await.map_err(Failure::from).and_then(judge);
         let mut connection = ScopeGuard::into_inner(connection);
         if outcome.as_ref().err().is_none_or(Failure::is_an_answer) {
             connection.last_used = Instant::now();
@@ -252,13 +242,15 @@ impl Pool {
     /// Checks the schema on a connection beside the pool, which would not open one to a database
     /// with another schema.
     pub(crate) async fn check_schema(&self) -> Result<(), SchemaError> {
-        let checked = self.beside_it(&self.settings, |connector| async move { connector.check_schema().await });
+        let checked =
+            self.beside_it(&self.settings, |connector| async move { connector.check_schema().await });
         checked.await.map_err(|failure| failure.during("connect"))?
     }
 
     /// Whether two sessions were seen to exclude each other, on connections beside the pool.
     pub(crate) async fn check_exclusion(&self) -> Result<bool, SchemaError> {
-        let checked = self.beside_it(&self.settings, |connector| async move { probe::exclusion(&connector).await });
+        let checked =
+            self.beside_it(&self.settings, |connector| async move { probe::exclusion(&connector).await });
         checked.await.map_err(|failure| failure.during("connect"))?
     }
 

@@ -22,9 +22,9 @@ use crate::{
 #[async_trait]
 impl WholeStore for RedbStore {
     async fn take_snapshot(&self) -> Result<Box<dyn Snapshot>, Unavailable> {
-        let held = self.hold(operation::TAKE_SNAPSHOT).await?;
-        let head = self.read_held(operation::TAKE_SNAPSHOT, &held, read_head).await?;
-        Ok(Box::new(RedbSnapshot { store: self.clone(), held, head }))
+        let state = self.hold(operation::TAKE_SNAPSHOT).await?;
+        let head = self.read_held(operation::TAKE_SNAPSHOT, &state, read_head).await?;
+        Ok(Box::new(RedbSnapshot { store: self.clone(), held: state, head }))
     }
 
     async fn begin_import(&self) -> Result<Option<Box<dyn Import>>, Unavailable> {

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use capykeys_cache::{
-    CachedStore, MonotonicClock, OrganizationCache, Propagation, RegisteredReadiness, StoreClock,
-    VerificationCache,
+    CachedStore, MonotonicClock, OrganizationCache, Propagation, StoreClock, VerificationCache,
 };
 use capykeys_domain::{
     ports::{
@@ -78,7 +77,7 @@ pub(crate) async fn build(
     watch.compare().await;
 
     let cached = CachedStore { lookup: store.lookup, feed: store.feed, registry: Arc::clone(&registry) };
-    let cache = VerificationCache::new(config.cache.settings(store.shared), replica, cached);
+    let cache = VerificationCache::new(config.cache.settings(), replica, cached);
     let others = (store.shared && config.cache.commit_wait).then_some(registry);
     let replicas = replicas(opened_for, &cache, others);
     let uses = UseRecorder::rehashing((&config.usage).into(), Arc::clone(&keys), registered);
@@ -93,9 +92,8 @@ pub(crate) async fn build(
         Sessions::new(environment, verifier, remembered, organizations, provisioning, roles)
     });
     let resolver = Arc::new(cache.clone());
-    let readiness = Arc::new(RegisteredReadiness::new(cache.clone(), store.readiness));
     let verdicts =
-        Verdicts::new(Arc::clone(&environment), resolver, Arc::new(uses.clone()), readiness, sessions);
+        Verdicts::new(Arc::clone(&environment), resolver, Arc::new(uses.clone()), store.readiness, sessions);
     let management = Management::new(
         Arc::clone(&environment),
         keys,

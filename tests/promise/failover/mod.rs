@@ -2,5 +2,4 @@
 
 mod frozen;
 mod patroni;
-mod split;
 mod stand;

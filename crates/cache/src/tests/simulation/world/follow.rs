@@ -2,7 +2,6 @@
 
 use super::{Event, Pending, Reply, Request, Step, Told, World, micros};
 use crate::{
-    BootTime,
     machine::Polled,
     tests::simulation::{ShellBug, replica::Removal},
 };
@@ -45,23 +44,15 @@ impl World {
                     self.polled(replica, polled);
                 }
             }
-            (Pending::Register(sent, anew), _) => {
-                let counts_from =
-                    if self.shell == Some(ShellBug::RegisteredFromTheAnswer) { clock } else { sent };
-                let machine = &mut self.process(replica).machine;
-                machine.renewed(counts_from);
-                if anew {
-                    machine.registered();
-                    self.tally.registrations += 1;
-                    self.poll(replica);
-                } else {
-                    self.tally.renewals += 1;
-                }
+            (Pending::Register, _) => {
+                self.tally.registrations += 1;
+                self.process(replica).machine.registered();
+                self.poll(replica);
             }
             (Pending::Confirm(progress), _) => {
                 self.tally.confirmations += 1;
                 self.process(replica).machine.end_confirm(progress);
-                self.look(replica);
+                self.renew(replica);
             }
             (Pending::Reap, Told::Registry(registry)) => {
                 let own = self.process(replica).id;
@@ -120,39 +111,31 @@ impl World {
                 return self.poll(replica);
             }
             Polled::Unregistered => {
-                return self.register(replica, true);
+                let lease = self.process(replica).lease;
+                return self.follow(replica, Request::Register(lease), Pending::Register);
             }
             Polled::Restarted => self.tally.restarts += 1,
             Polled::Current | Polled::Ignored => {}
         }
         let clock = self.clock(replica);
-        match self.process(replica).machine.confirmable(clock) {
+        let due = self.renewal_is_due(replica);
+        let machine = &self.process(replica).machine;
+        let progress = machine.confirmable(clock).or_else(|| machine.confirmed().filter(|_| due));
+        match progress {
             Some(progress) => self.follow(replica, Request::Confirm(progress), Pending::Confirm(progress)),
-            None => self.look(replica),
+            None => self.renew(replica),
         }
     }
 
-    fn register(&mut self, replica: usize, anew: bool) {
-        let clock = self.clock(replica);
-        let (lease, deadline) = (self.process(replica).lease, micros(self.process(replica).renewal));
-        self.send(replica, Request::Register(lease), Pending::Register(clock, anew), deadline);
-    }
-
-    /// Beside the polls, and at any time.
-    pub(super) fn renew(&mut self, replica: usize) {
-        let interval = micros(self.process(replica).renewal);
-        let next = interval / 2 + self.rng.between(0, interval);
-        self.at(replica, next, Step::Renew);
-        if self.process(replica).machine.registered_until() > BootTime::START {
-            self.register(replica, false);
-        }
-    }
-
-    fn look(&mut self, replica: usize) {
+    fn renewal_is_due(&mut self, replica: usize) -> bool {
         let clock = self.clock(replica);
         let process = self.process(replica);
-        if clock.since(process.looked) >= process.look {
-            process.looked = clock;
+        clock.since(process.renewed) >= process.renewal
+    }
+
+    fn renew(&mut self, replica: usize) {
+        if self.renewal_is_due(replica) {
+            self.process(replica).renewed = self.clock(replica);
             self.follow(replica, Request::Registry, Pending::Reap);
         } else {
             self.process(replica).following = false;
@@ -181,7 +164,6 @@ impl World {
         let first = self.rng.between(0, 40_000);
         self.at(replica, first, Step::Tick);
         self.at(replica, first, Step::Ask);
-        self.at(replica, first, Step::Renew);
         let crash = self.rng.between(200_000, 9_000_000);
         self.at(replica, crash, Step::Crash);
     }
