@@ -226,7 +226,7 @@ fn a_target_that_is_no_beginning_of_the_copy_is_refused_and_unchanged() {
     target.json(&["organizations", "create", "--name", "Own"]);
     let before = kept(&file(&target, "target"));
     let said = source.refused(&place(&target, "target"));
-    assert!(said.contains("the target is not empty") && said.contains("left as it was"), "{said}");
+    assert!(said.contains("the target is not empty") && said.contains("was left as it is"), "{said}");
     assert_eq!(kept(&file(&target, "target")), before);
 
     // A copy that was used since is none any more.
