@@ -85,7 +85,7 @@ const MORE: &str = "
     CREATE TEMP TABLE one AS SELECT * FROM api_keys ORDER BY id DESC LIMIT 1;
     INSERT INTO api_keys (id, organization_id, name, key_prefix, scopes, source, created_at, created_by_user_id,
             device_name, expires_at, last_used_at, project_id, revoked_at, pepper_id, digest)
-        SELECT substr(id, 1, 12) || unhex(printf('%08x', i)), organization_id, 'Schlüssel ' || i, key_prefix,
+        SELECT unhex(hex(substr(id, 1, 12)) || printf('%08x', i)), organization_id, 'Schlüssel ' || i, key_prefix,
             'jobs:read schema:read', 'import', created_at + i, 'user_' || i, iif(i % 2, NULL, ' dev ' || i),
             iif(i % 3, NULL, created_at + 1000000 * i), iif(i % 5, NULL, created_at + i), iif(i % 4, NULL, 'p-' || i),
             iif(i % 7, NULL, created_at + 2 * i), pepper_id, randomblob(32)
@@ -93,7 +93,7 @@ const MORE: &str = "
     INSERT INTO audit_events (sequence, at, action, outcome, actor_kind, actor_id, organization_id, key_id, request_id,
             peer, occurrences, project_id, details)
         SELECT 1000 + 2 * i, created_at + i, 'api_key.created', 'done', 'user', 'user_' || i, organization_id,
-            substr(id, 1, 12) || unhex(printf('%08x', i)), 'request-' || i, '192.0.2.1', i, iif(i % 4, NULL, 'p-' || i),
+            unhex(hex(substr(id, 1, 12)) || printf('%08x', i)), 'request-' || i, '192.0.2.1', i, iif(i % 4, NULL, 'p-' || i),
             '{\"name\":\"n\"}'
         FROM n, one;";
 
@@ -226,7 +226,7 @@ fn a_target_that_is_no_beginning_of_the_copy_is_refused_and_unchanged() {
     target.json(&["organizations", "create", "--name", "Own"]);
     let before = kept(&file(&target, "target"));
     let said = source.refused(&place(&target, "target"));
-    assert!(said.contains("the target is not empty") && said.contains("left as it was"), "{said}");
+    assert!(said.contains("the target is not empty") && said.contains("was left as it is"), "{said}");
     assert_eq!(kept(&file(&target, "target")), before);
 
     // A copy that was used since is none any more.
@@ -292,9 +292,9 @@ fn a_source_that_is_written_meanwhile_is_refused_and_one_that_is_read_only_is_no
     acme.revoke(imported.unwrap()["id"].as_str().unwrap());
     let said = source.refused(&to);
     assert!(said.contains("empty the target, and copy again"), "{said}");
-    let target = Server::start(&Arc::new(Installation::on_database(&to)));
-    target.get("/readyz").send().error(503);
-    assert_ne!(target.get("/v1/me").bearer(&acme.admin).send().status, 401);
+    let on_target = Server::start(&Arc::new(Installation::on_database(&to)));
+    on_target.get("/readyz").send().error(503);
+    assert_ne!(on_target.get("/v1/me").bearer(&acme.admin).send().status, 401);
     stop(&server);
 
     let server = Server::start(&Arc::new(beside(&source).set("SERVER__READ_ONLY", "true")));

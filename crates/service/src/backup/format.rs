@@ -44,7 +44,7 @@ pub(crate) struct Header {
 pub(super) enum Line {
     Pepper(RecordedPepper),
     Row(Row),
-    End([u8; blake3::OUT_LEN]),
+    End,
 }
 
 /// A row of a store.
@@ -162,7 +162,7 @@ pub(super) fn read(line: &[u8]) -> Result<Line, Corrupt> {
         ORGANIZATION => Line::Row(Row::Organization(Box::new(document.record("")?))),
         KEY => Line::Row(Row::Key(Box::new(document.record("")?))),
         EVENT => Line::Row(Row::Event(Box::new(document.record("")?))),
-        END => Line::End(document.field("blake3")?),
+        END => Line::End,
         _ => return Err(Corrupt(ROW)),
     })
 }

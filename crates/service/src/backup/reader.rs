@@ -104,8 +104,8 @@ impl BackupReader {
                 }
                 Ok(Some(row))
             }
-            Line::End(checksum) => {
-                let is_whole = self.hasher.finalize() == checksum && self.counts == self.header.head.counts;
+            Line::End => {
+                let is_whole = self.counts == self.header.head.counts;
                 let more = self.lines.fill_buf().map(|more| !more.is_empty());
                 if !is_whole || more.map_err(|error| unreadable(&self.name, error))? {
                     return Err(self.damaged());
@@ -125,8 +125,10 @@ impl BackupReader {
         let read = line(&mut *self.lines).map_err(|error| unreadable(&self.name, error))?;
         let Some(bytes) = read else { return Err(BackupError::CutShort(self.name.clone())) };
         let line = format::read(&bytes).map_err(|_| self.damaged())?;
-        if !matches!(line, Line::End(_)) {
+        if !matches!(line, Line::End) {
             self.hasher.update(&bytes);
+        } else if bytes != format::end(self.hasher.finalize().into()) {
+            return Err(self.damaged());
         }
         Ok(line)
     }

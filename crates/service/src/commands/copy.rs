@@ -34,25 +34,21 @@ pub(crate) async fn run(command: &cli::Copy, kinds: &[StoreKind]) -> Result<(), 
     let head = rows.head().clone();
     check_source(&head)?;
     check_peppers(&to, &head, read(&*target).await?.head())?;
-    match target.begin_import().await? {
-        Some(mut import) => {
-            let is_filled = transfer::fill(&mut rows, &mut *import).await.map_err(stopped)?;
-            // A store may be read by one at a time.
-            drop(rows);
-            let is_done = is_filled
-                && is_equal(&*source, &*target, &head).await.map_err(stopped)?
-                && import.finish(head.clone()).await.map_err(|error| stopped(error.into()))?
-                    == Imported::Done;
-            if !is_done {
-                return Err(CHANGED.into());
-            }
+    if let Some(mut import) = target.begin_import().await? {
+        let is_filled = transfer::fill(&mut rows, &mut *import).await.map_err(stopped)?;
+        // A store may be read by one at a time.
+        drop(rows);
+        let is_done = is_filled
+            && is_equal(&*source, &*target, &head).await.map_err(stopped)?
+            && import.finish(head.clone()).await.map_err(stopped)? == Imported::Done;
+        if !is_done {
+            return Err(CHANGED.into());
         }
+    } else {
         // One that has come to its end is no mistake.
-        None => {
-            drop(rows);
-            if !is_equal(&*source, &*target, &head).await? {
-                return Err(NOT_EMPTY.into());
-            }
+        drop(rows);
+        if !is_equal(&*source, &*target, &head).await? {
+            return Err(NOT_EMPTY.into());
         }
     }
     let RowCounts { organizations, keys, events } = head.counts;
@@ -71,7 +67,8 @@ async fn open_source(config: &Config) -> Result<Arc<dyn WholeStore>, Error> {
 }
 
 /// What was copied is not lost.
-fn stopped(error: Error) -> Error {
+fn stopped(error: impl Into<Error>) -> Error {
+    let error = error.into();
     format!("{error}; the same command goes on with what is there").into()
 }
 
