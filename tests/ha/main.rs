@@ -11,7 +11,6 @@
 //! on every run, without a cluster.
 #![expect(
     clippy::expect_used,
-    clippy::panic,
     clippy::print_stdout,
     reason = "a test fails by panicking, and says what it has measured"
 )]
