@@ -21,7 +21,7 @@ use crate::{
 
 /// As many as one request may ask for.
 const BATCH: usize = 100;
-/// So many lines of each log are told where a world did not come back.
+/// So many lines of each log are told.
 const TOLD: usize = 60;
 
 /// What is wrong, if anything is.
@@ -77,6 +77,7 @@ impl Verdicts {
         println!("{line}");
         report::add(&line);
         if record.seen.is_wrong() || !record.is_in_time() {
+            tell_logs(world);
             self.wrong.push(format!("{}, round {number}: {line}", fault.name()));
         }
         self.left.push(left);
@@ -86,12 +87,7 @@ impl Verdicts {
     fn never(&mut self, world: &World<'_>, fault: Fault, number: usize, reason: &str) -> bool {
         let what = format!("{}, round {number}: {reason}", fault.name());
         println!("{what}");
-        for node in world.cluster.nodes() {
-            println!("node {node}: {:?}\n{}", world.cluster.state(node), end_of(&world.cluster.log(node)));
-        }
-        for (number, server) in world.servers.iter().enumerate() {
-            println!("server {number}:\n{}", end_of(&server.log.text()));
-        }
+        tell_logs(world);
         self.wrong.push(what);
         // Its keys are gone with it.
         self.left.clear();
@@ -130,6 +126,16 @@ fn verdicts(http: &Client, server: Front, keys: &[Known]) -> Vec<Sample> {
     let sample =
         |(key, result)| Sample { key, sent, came: Instant::now(), verdict: Some(Verdict::of(result)) };
     results.iter().enumerate().map(sample).collect()
+}
+
+/// What went on in the cluster and the servers, for a round that was not as it ought to be.
+fn tell_logs(world: &World<'_>) {
+    for node in world.cluster.nodes() {
+        println!("node {node}: {:?}\n{}", world.cluster.state(node), end_of(&world.cluster.log(node)));
+    }
+    for (number, server) in world.servers.iter().enumerate() {
+        println!("server {number}:\n{}", end_of(&server.log.text()));
+    }
 }
 
 /// The last lines of a log.
