@@ -5,7 +5,8 @@
 //! - HAProxy asks every second and waits as long, so that it has seen a new primary after 2 s, and that one is gone
 //!   after 4 s.
 //! - A standby that has lost its primary looks again every 5 s (`wal_retrieve_retry_interval`), or when its Patroni
-//!   tells it of the new one, within `loop_wait`. Until one follows, nothing is acknowledged.
+//!   tells it of the new one, within `loop_wait`. Until one follows, nothing is committed, and a server takes no verdict
+//!   from a new primary before it has written down there that a new line of history has begun.
 //! - `BUSY` is what programs take that start, recover or become a primary, on a machine that does other work too.
 
 use std::time::Duration;
@@ -38,9 +39,9 @@ impl Fault {
     pub(crate) fn bounds(self) -> Bounds {
         let found = 2 * CHECKED;
         // Another node takes the place once it is free, and is found there.
-        let taken = 2 * LOOP_WAIT + ASKED + BUSY + found;
+        let taken = 2 * LOOP_WAIT + ASKED + BUSY + found + FOLLOWED;
         // Patroni starts it again as a standby, and makes it the primary in its next round.
-        let restarted = 3 * LOOP_WAIT + BUSY + found;
+        let restarted = 3 * LOOP_WAIT + BUSY + found + FOLLOWED;
         let verdicts = match self {
             Self::KillPostgres => Some(restarted),
             // etcd may have to agree on a new leader of its own first, since the node's etcd is cut off with it,
@@ -53,13 +54,12 @@ impl Fault {
             // There is no primary without etcd; and one that cannot write may go on to read, or end.
             Self::AllEtcd | Self::FillDisk => None,
         };
-        let writes =
-            verdicts.map(|verdicts| if self == Self::OneEtcd { verdicts } else { verdicts + FOLLOWED });
+        let writes = verdicts;
         let mended = match self {
             // Whoever was the primary takes its place again, or another does once `ttl` is over.
-            Self::AllEtcd => TTL + RETRY_TIMEOUT + taken + FOLLOWED,
+            Self::AllEtcd => TTL + RETRY_TIMEOUT + taken,
             // It may have ended, and have given its place up when it could not be started again.
-            Self::FillDisk => restarted + taken + FOLLOWED,
+            Self::FillDisk => restarted + taken,
             // The old primary may be found for a moment beside the new one, and until Patroni has seen that.
             Self::SplitUnfenced | Self::PauseNode | Self::PausePostgres | Self::PausePatroni => {
                 LOOP_WAIT + RETRY_TIMEOUT + BUSY + found

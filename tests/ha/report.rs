@@ -5,6 +5,7 @@ use std::{
     fs,
     io::Write as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use capykeys_tests::settings::number;
@@ -42,7 +43,7 @@ pub(crate) fn table() -> String {
 
 fn row(fault: Fault, rounds: &[&Value]) -> String {
     let sum = |name: &str| rounds.iter().filter_map(|round| round[name].as_u64()).sum::<u64>();
-    let bound = |name: &str| seconds(rounds.last().and_then(|round| round[name].as_u64()));
+    let bounds = fault.bounds();
     let at = |name: &str, percent: usize| {
         let mut times: Vec<_> = rounds.iter().filter_map(|round| round[name].as_u64()).collect();
         times.sort_unstable();
@@ -52,13 +53,13 @@ fn row(fault: Fault, rounds: &[&Value]) -> String {
     let columns = [
         fault.name().to_owned(),
         rounds.len().to_string(),
-        bound("bound_verdicts_ms"),
+        bound(bounds.verdicts),
         at("verdicts_back_ms", 50),
         at("verdicts_back_ms", 100),
-        bound("bound_writes_ms"),
+        bound(bounds.writes),
         at("writes_back_ms", 50),
         at("writes_back_ms", 100),
-        bound("bound_mended_ms"),
+        bound(Some(bounds.mended)),
         at("mended_ms", 100),
         sum("revocations").to_string(),
         format!("**{}**", sum("lost")),
@@ -68,6 +69,10 @@ fn row(fault: Fault, rounds: &[&Value]) -> String {
         (sum("unavailable") + sum("no_answer")).to_string(),
     ];
     format!("| {} |", columns.join(" | "))
+}
+
+fn bound(time: Option<Duration>) -> String {
+    time.map_or_else(|| "–".to_owned(), |time| time.as_secs().to_string())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of a few minutes")]

@@ -21,7 +21,7 @@ use crate::{
 
 /// As many as one request may ask for.
 const BATCH: usize = 100;
-/// So many lines of each log are told where a world did not come back.
+/// So many lines of each log are told.
 const TOLD: usize = 60;
 
 /// What is wrong, if anything is.
@@ -37,9 +37,15 @@ fn nothing_is_lost_and_nobody_let_in_while_the_database_fails_over() {
     let rounds = number("CAPYKEYS_TEST_HA_ROUNDS", 1_usize);
     let filter = number("CAPYKEYS_TEST_HA_FAULT", String::new());
     let first = number("CAPYKEYS_TEST_HA_FIRST", 0_usize);
-    let faults: Vec<_> =
-        Fault::ALL.into_iter().filter(|fault| format!("{fault:?}").contains(&filter)).collect();
+    // A split that nothing fences is asked for by its name: today a fence is needed (docs/security.md).
+    let is_asked_for = |fault: &Fault| {
+        format!("{fault:?}").contains(&filter) && (*fault != Fault::SplitUnfenced || !filter.is_empty())
+    };
+    let faults: Vec<_> = Fault::ALL.into_iter().filter(is_asked_for).collect();
     assert!(!faults.is_empty(), "no such fault: {filter}");
+    if rounds == 0 {
+        return println!("{}", report::table());
+    }
     let network = network();
     let mut verdicts = Verdicts::default();
     let mut world = Some(World::start(&network));
@@ -74,6 +80,7 @@ impl Verdicts {
         println!("{line}");
         report::add(&line);
         if record.seen.is_wrong() || !record.is_in_time() {
+            tell_logs(world);
             self.wrong.push(format!("{}, round {number}: {line}", fault.name()));
         }
         self.left.push(left);
@@ -83,12 +90,7 @@ impl Verdicts {
     fn never(&mut self, world: &World<'_>, fault: Fault, number: usize, reason: &str) -> bool {
         let what = format!("{}, round {number}: {reason}", fault.name());
         println!("{what}");
-        for node in world.cluster.nodes() {
-            println!("node {node}: {:?}\n{}", world.cluster.state(node), end_of(&world.cluster.log(node)));
-        }
-        for (number, server) in world.servers.iter().enumerate() {
-            println!("server {number}:\n{}", end_of(&server.log.text()));
-        }
+        tell_logs(world);
         self.wrong.push(what);
         // Its keys are gone with it.
         self.left.clear();
@@ -127,6 +129,16 @@ fn verdicts(http: &Client, server: Front, keys: &[Known]) -> Vec<Sample> {
     let sample =
         |(key, result)| Sample { key, sent, came: Instant::now(), verdict: Some(Verdict::of(result)) };
     results.iter().enumerate().map(sample).collect()
+}
+
+/// What went on in the cluster and the servers, for a round that was not as it ought to be.
+fn tell_logs(world: &World<'_>) {
+    for node in world.cluster.nodes() {
+        println!("node {node}: {:?}\n{}", world.cluster.state(node), end_of(&world.cluster.log(node)));
+    }
+    for (number, server) in world.servers.iter().enumerate() {
+        println!("server {number}:\n{}", end_of(&server.log.text()));
+    }
 }
 
 /// The last lines of a log.

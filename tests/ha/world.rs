@@ -57,7 +57,7 @@ impl<'a> World<'a> {
             others.iter().zip(&balancers).map(|(host, balancer)| start(host, balancer)).collect();
         let verifiers = others.iter().zip(&servers);
         let verifiers =
-            verifiers.map(|(host, server)| Balancer::start(host, &haproxy, &[server.internal_address()]));
+            verifiers.map(|(host, server)| Balancer::start_on(host, &haproxy, &[server.internal_address()]));
         let verifiers = verifiers.collect();
         Self { servers, verifiers, balancers, cluster, network }
     }

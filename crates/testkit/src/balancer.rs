@@ -36,12 +36,21 @@ pub struct Balancer {
 }
 
 impl Balancer {
-    /// Starts `program` on `host` in front of `servers`.
+    /// Starts `program` in front of `servers`.
     ///
     /// # Panics
     /// Where it does not start.
     #[must_use]
-    pub fn start(host: &Host, program: &Path, servers: &[SocketAddr]) -> Self {
+    pub fn start(program: &Path, servers: &[SocketAddr]) -> Self {
+        Self::start_on(&Host::this(), program, servers)
+    }
+
+    /// The same on `host`.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    #[must_use]
+    pub fn start_on(host: &Host, program: &Path, servers: &[SocketAddr]) -> Self {
         let servers = servers.iter().enumerate().map(|(number, server)| {
             let disabled = if number == 0 { "" } else { " disabled" };
             format!("    server {number} {server}{disabled}\n")

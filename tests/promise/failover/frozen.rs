@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use capykeys_testkit::{Balancer, Cluster, Host};
+use capykeys_testkit::{Balancer, Cluster};
 use capykeys_tests::{on_one_store, settings::gateway, wait};
 
 use super::stand::{Stand, confusion};
@@ -34,7 +34,7 @@ fn an_old_primary_that_goes_on_is_not_believed() {
     let database = primary.create_database();
     let standby = Cluster::standby_of(&primary);
     synchronize(&primary);
-    let proxy = Balancer::start(&Host::this(), &gateway("haproxy"), &[primary.address(), standby.address()]);
+    let proxy = Balancer::start(&gateway("haproxy"), &[primary.address(), standby.address()]);
     let around = format!("postgres://postgres@{}/{database}", proxy.address());
     let mut stand = Stand::start(&primary.url(&database), &around);
     let left = standby.url(&database);
