@@ -21,6 +21,7 @@ const POOLS: &[&str] = &["capykeys", "capykeys lookup", "capykeys feed"];
 const SETTINGS: &[&str] = &[
     "internal.tls",
     "log.level",
+    "server.read_only",
     "clerk.pem_file",
     "oidc.pem_file",
     "internal.token.pem_file",
@@ -85,8 +86,15 @@ const METRICS: &[(&str, &[(&str, Values)])] = &[
     ("capykeys_cache_lease_seconds", &[]),
     ("capykeys_feed_lag_seconds", &[]),
     ("capykeys_replicas", &[]),
+    ("capykeys_propagation_duration_seconds", &[]),
+    ("capykeys_read_only", &[]),
     // One for each host that keys are fetched from, which are configured.
     ("capykeys_jwks_age_seconds", &[("server_address", AtMost(100))]),
+    ("capykeys_jwks_fetch_failures_total", &[("server_address", AtMost(100))]),
+    (
+        "capykeys_tls_certificate_not_after_seconds",
+        &[("setting", These(&["certificate_file", "client_ca_file"]))],
+    ),
     (
         "db_client_operation_duration_seconds",
         &[("db_system_name", AtMost(1)), ("db_operation_name", AtMost(40)), ("error_type", AtMost(40))],

@@ -221,7 +221,8 @@ fn a_backup_that_is_wrong_is_refused_with_one_sentence_and_nothing_is_stored(sto
         for command in [&["restore", "wrong.backup"][..], &["backup", "verify", "wrong.backup"]] {
             let refused = target.run(command);
             assert!(refused.expect_failure().contains(says), "{}", refused.stderr);
-            assert_eq!(refused.stderr.lines().count(), 1, "{}", refused.stderr);
+            let errors = refused.stderr.lines().filter(|line| line.starts_with("error: ")).count();
+            assert_eq!(errors, 1, "{}", refused.stderr);
         }
     }
     fs::write(file(&target, "good.backup"), &backup).unwrap();
@@ -231,8 +232,8 @@ fn a_backup_that_is_wrong_is_refused_with_one_sentence_and_nothing_is_stored(sto
     let good = file(&target, "good.backup");
     for (installation, says) in [
         (&other_prefix, "`keys.prefix` is `other_`"),
-        (&other_pepper, "is not the one of the backup's keys"),
-        (&other_name, "need the pepper 1, which is not configured"),
+        (&other_pepper, "need their pepper 1"),
+        (&other_name, "need their pepper 1"),
     ] {
         let refused = restore(installation, &good);
         assert!(refused.expect_failure().contains(says), "{}", refused.stderr);

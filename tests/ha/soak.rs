@@ -36,7 +36,6 @@ struct Verdicts {
 fn nothing_is_lost_and_nobody_let_in_while_the_database_fails_over() {
     let rounds = number("CAPYKEYS_TEST_HA_ROUNDS", 1_usize);
     let filter = number("CAPYKEYS_TEST_HA_FAULT", String::new());
-    let first = number("CAPYKEYS_TEST_HA_FIRST", 0_usize);
     // A split that nothing fences is asked for by its name: today a fence is needed (docs/security.md).
     let is_asked_for = |fault: &Fault| {
         format!("{fault:?}").contains(&filter) && (*fault != Fault::SplitUnfenced || !filter.is_empty())
@@ -49,7 +48,7 @@ fn nothing_is_lost_and_nobody_let_in_while_the_database_fails_over() {
     let network = network();
     let mut verdicts = Verdicts::default();
     let mut world = Some(World::start(&network));
-    for round in first..first + rounds {
+    for round in 0..rounds {
         for &fault in &faults {
             // One that did not come back is of no use for the next fault.
             let mut current = world.take().unwrap_or_else(|| World::start(&network));

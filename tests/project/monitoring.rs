@@ -166,7 +166,10 @@ fn every_name_in_rules_and_dashboard_is_one_that_a_server_shows() {
         known.extend(line.split(['{', '=', ',', ' ']));
     }
     let documented = text("docs/operations/telemetry.md");
-    assert!(RARE.iter().all(|name| documented.contains(name)), "a name is not in docs/operations/telemetry.md");
+    assert!(
+        RARE.iter().all(|name| documented.contains(name)),
+        "a name is not in docs/operations/telemetry.md"
+    );
     let (rules, all) = (text(RULES), expressions());
     for name in all.iter().map(String::as_str).chain(rules.lines()).flat_map(names) {
         assert!(known.contains(name), "{name} is shown by no server:\n{shown}");

@@ -2,6 +2,7 @@
 
 mod backup;
 mod create_key;
+mod openapi;
 
 use std::path::PathBuf;
 
@@ -9,12 +10,12 @@ pub(crate) use backup::{Backup, BackupCommand, Restore};
 use capykeys_domain::model::{
     ExternalOrganizationId, KeyId, OrganizationId, OrganizationName, ScopeCatalogue, Slug, SuspensionReason,
 };
-use capykeys_http::{Audience, Dialect};
 use clap::{
     Args, CommandFactory, Parser, Subcommand,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 pub(crate) use create_key::CreateKey;
+pub(crate) use openapi::Openapi;
 use url::Url;
 
 use crate::config::StorePlace;
@@ -69,23 +70,6 @@ pub(crate) enum Command {
     /// Ask a running server whether it is ready: exit code 0 where it is. For container health
     /// checks.
     Health(Health),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Openapi {
-    /// That of the internal listener, for the cluster.
-    #[arg(long)]
-    internal: bool,
-    /// Written in OpenAPI 3.0, for generators that read no newer one.
-    #[arg(long = "openapi-3.0")]
-    older: bool,
-}
-
-impl Openapi {
-    pub(crate) fn document(&self) -> String {
-        let audience = if self.internal { Audience::Internal } else { Audience::Public };
-        capykeys_http::openapi_json(audience, if self.older { Dialect::V3_0 } else { Dialect::V3_1 })
-    }
 }
 
 #[derive(Debug, Subcommand)]

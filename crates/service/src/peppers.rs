@@ -9,7 +9,7 @@ use std::{
 
 use capykeys_domain::{
     ports::Entropy,
-    secret::{Pepper, PepperId, Peppers},
+    secret::{Pepper, PepperId, Peppers, RecordedPepper},
 };
 use zeroize::Zeroizing;
 
@@ -57,6 +57,21 @@ pub(crate) fn check(keys: &Keys, directory: Option<&Path>) -> Result<(), ConfigE
 pub(crate) fn known(keys: &Keys, directory: Option<&Path>) -> Result<Option<Peppers>, ConfigError> {
     let kept = directory.is_some_and(|directory| directory.join(FILE).exists());
     if kept || configured(keys)?.is_some() { load(keys, directory, false).map(Some) } else { Ok(None) }
+}
+
+/// The first of the recorded peppers, or of those that are needed, that a store's keys cannot be recognised with: one of its
+/// name has other bytes here, or none is there. New keys need the one whose turn was last.
+pub(crate) fn misfit<'a>(
+    own: &Peppers,
+    recorded: &'a [RecordedPepper],
+    needed: impl IntoIterator<Item = &'a PepperId>,
+) -> Option<&'a PepperId> {
+    let own = own.checks();
+    let differs = |one: &&RecordedPepper| own.iter().any(|own| own.id == one.check.id && *own != one.check);
+    let last = recorded.iter().filter(|one| one.turn.is_some()).max_by_key(|one| one.turn);
+    let needed = needed.into_iter().chain(last.map(|last| &last.check.id));
+    let lacks = |id: &&PepperId| own.iter().all(|own| own.id != **id);
+    recorded.iter().find(differs).map(|one| &one.check.id).or_else(|| needed.into_iter().find(lacks))
 }
 
 /// Says so where others than the owner and its group may read the secret.

@@ -19,6 +19,10 @@ pub(crate) enum BackupError {
     Newer { file: String, program: String, format: i64 },
     #[error("{file} is of keys that begin with `{found}`, and `keys.prefix` is `{configured}`")]
     OtherPrefix { file: String, found: String, configured: String },
+    #[error("{0} is read more than once: write it into a file first")]
+    Pipe(String),
+    #[error("{0} names nothing that was revoked: if that is so, restore without --revoke-from")]
+    Empty(String),
     #[error("line {line} of {file} is neither a key's id nor an event of the log")]
     NoRevocation { file: String, line: usize },
 }

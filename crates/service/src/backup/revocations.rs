@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
+    fs::{self, File},
     io::{BufRead as _, BufReader},
     path::Path,
 };
@@ -26,6 +26,10 @@ pub(crate) struct Revocations {
 impl Revocations {
     /// From a newer backup, from lines of the event log, or from the ids of keys, one a line.
     pub(crate) fn read(path: &Path, format: &KeyFormat) -> Result<Self, BackupError> {
+        // What it is shows in its first line, and it is read from the beginning after that.
+        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            return Err(BackupError::Pipe(path.display().to_string()));
+        }
         match BackupReader::open(path) {
             Ok(backup) => {
                 backup.check_prefix(format.prefix())?;
@@ -55,23 +59,47 @@ impl Revocations {
     fn of_lines(path: &Path) -> Result<Self, BackupError> {
         let file = path.display().to_string();
         let unreadable = |error| BackupError::Unreadable { file: file.clone(), error };
-        let mut all = Self::default();
+        let mut told = Lines::default();
         for (line, number) in BufReader::new(File::open(path).map_err(unreadable)?).lines().zip(1..) {
             let line = line.map_err(unreadable)?;
             let understood = match line.trim() {
                 text if text.is_empty() || text.starts_with('#') => Some(()),
-                text if text.starts_with('{') => all.event(text),
-                text => KeyId::parse(text).map(|id| {
-                    all.keys.entry(id).or_insert(None);
-                }),
+                text if text.starts_with('{') => told.event(text),
+                text => told.key(text),
             };
             understood.ok_or_else(|| BackupError::NoRevocation { file: file.clone(), line: number })?;
         }
-        Ok(all)
+        // As an export that has failed leaves it.
+        if told.count == 0 {
+            return Err(BackupError::Empty(file));
+        }
+        let suspended = |(id, (_, suspension))| Some((id, suspension?));
+        Ok(Self {
+            keys: told.keys,
+            organizations: told.organizations.into_iter().filter_map(suspended).collect(),
+        })
+    }
+}
+
+/// What the lines of a file say, in whatever order they stand: some stores of logs answer with the newest first.
+#[derive(Default)]
+struct Lines {
+    count: usize,
+    keys: BTreeMap<KeyId, Option<Timestamp>>,
+    /// The last that happened to each: since when, and whether it is suspended.
+    organizations: BTreeMap<OrganizationId, (Timestamp, Option<Suspension>)>,
+}
+
+impl Lines {
+    fn key(&mut self, text: &str) -> Option<()> {
+        self.count += 1;
+        self.keys.entry(KeyId::parse(text)?).or_insert(None);
+        Some(())
     }
 
     /// Takes note of an event; `None` where it is none.
     fn event(&mut self, line: &str) -> Option<()> {
+        self.count += 1;
         let event: Value = serde_json::from_str(line).ok()?;
         let text = |name| event.get(name).and_then(Value::as_str);
         let outcome = AuditOutcome::from_stored(text("outcome").unwrap_or(AuditOutcome::Done.as_str()));
@@ -86,13 +114,20 @@ impl Revocations {
                 self.keys.insert(KeyId::parse(text("key_id")?)?, at);
             }
             AuditAction::SuspendOrganization => {
-                self.organizations.insert(organization()?, Suspension { at: at?, reason: None });
+                self.organization(organization()?, at?, Some(Suspension { at: at?, reason: None }));
             }
-            AuditAction::ResumeOrganization => {
-                self.organizations.remove(&organization()?);
-            }
+            AuditAction::ResumeOrganization => self.organization(organization()?, at?, None),
+            // A newer release may lock a key out in another way.
+            AuditAction::Other(name) if name.starts_with("api_key.") => return None,
             _ => {}
         }
         Some(())
+    }
+
+    fn organization(&mut self, id: OrganizationId, at: Timestamp, suspension: Option<Suspension>) {
+        let last = self.organizations.entry(id).or_insert((at, None));
+        if at >= last.0 {
+            *last = (at, suspension);
+        }
     }
 }

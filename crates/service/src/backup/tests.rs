@@ -190,8 +190,33 @@ fn revocations_are_read_from_ids_and_from_events() {
     let events = revocations(&[revoked.as_str(), &denied, &suspended].join("\n")).unwrap();
     assert_eq!(events.keys, [(one, Some(at(200)))].into());
     assert_eq!(events.organizations[&organization].at, at(201));
-    let resumed = suspended.replace("suspended", "resumed");
-    assert!(revocations(&[suspended, resumed].join("\n")).unwrap().organizations.is_empty());
+}
+
+#[test]
+fn the_last_event_of_an_organization_counts_wherever_it_stands() {
+    let event = |action: &str, time: i64| {
+        let (at, organization) = (at(time), organization().id);
+        format!(r#"{{"action":"organization.{action}","at":"{at}","organization_id":"{organization}"}}"#)
+    };
+    let is_suspended = |first: String, second: String| {
+        !revocations(&[first, second].join("\n")).unwrap().organizations.is_empty()
+    };
+    assert!(!is_suspended(event("suspended", 201), event("resumed", 202)));
+    assert!(!is_suspended(event("resumed", 202), event("suspended", 201)));
+    assert!(is_suspended(event("suspended", 203), event("resumed", 202)));
+}
+
+#[test]
+fn what_names_nothing_or_locks_out_in_an_unknown_way_is_refused() {
+    assert!(matches!(revocations("# an export that failed\n\n").unwrap_err(), BackupError::Empty(_)));
+    let unknown = format!(r#"{{"action":"api_key.disabled","key_id":"{}"}}"#, key(1).key.id);
+    assert!(revocations(&unknown).unwrap_err().to_string().starts_with("line 1 of"));
+}
+
+#[test]
+fn a_pipe_is_refused_since_it_is_read_twice() {
+    let refused = Revocations::read(std::path::Path::new("/dev/null"), &KeyFormat::default());
+    assert!(matches!(refused.unwrap_err(), BackupError::Pipe(_)));
 }
 
 #[test]

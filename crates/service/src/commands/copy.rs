@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use capykeys_domain::{
-    ports::{Imported, RowCounts, SnapshotReader, StoreHead, Unavailable, WholeStore},
-    secret::{PepperId, RecordedPepper},
-};
-use capykeys_storage::OpenedFor;
+use capykeys_domain::ports::{Imported, RowCounts, SnapshotReader, StoreHead, Unavailable, WholeStore};
+use capykeys_storage::{OpenedFor, Store};
 
 use crate::{
     adapters::host,
@@ -29,11 +26,12 @@ pub(crate) async fn run(command: &cli::Copy, kinds: &[StoreKind]) -> Result<(), 
             "`keys.prefix` is not the same in the two configurations: no key would be recognised".into()
         );
     }
-    let (source, target) = (open_source(&from).await?, open_target(&to).await?);
+    let (store, target) = (open_source(&from).await?, open_target(&to).await?);
+    let source = Arc::clone(&store.whole);
     let mut rows = read(&*source).await?;
     let head = rows.head().clone();
     check_source(&head)?;
-    check_peppers(&to, &head, read(&*target).await?.head())?;
+    check_peppers(&to, &store, &head, read(&*target).await?.head()).await?;
     if let Some(mut import) = target.begin_import().await? {
         let is_filled = transfer::fill(&mut rows, &mut *import).await.map_err(stopped)?;
         // A store may be read by one at a time.
@@ -57,13 +55,13 @@ pub(crate) async fn run(command: &cli::Copy, kinds: &[StoreKind]) -> Result<(), 
     ))
 }
 
-async fn open_source(config: &Config) -> Result<Arc<dyn WholeStore>, Error> {
+async fn open_source(config: &Config) -> Result<Store, Error> {
     let backend = store::configured(config)?;
     // To open it would make one.
     if let Some(embedded) = backend.embedded().filter(|embedded| !embedded.directory.exists()) {
         return Err(format!("there is no store in {}", embedded.directory.display()).into());
     }
-    Ok(backend.open(OpenedFor::Command(config.store.command_timeout()), host()).await?.whole)
+    backend.open(OpenedFor::Command(config.store.command_timeout()), host()).await
 }
 
 /// What was copied is not lost.
@@ -94,24 +92,26 @@ fn check_source(head: &StoreHead) -> Result<(), Error> {
 }
 
 /// Refuses a target whose servers would not recognise the keys.
-fn check_peppers(to: &Config, source: &StoreHead, target: &StoreHead) -> Result<(), Error> {
-    if !source.agrees_with(&target.peppers) {
+async fn check_peppers(
+    to: &Config,
+    source: &Store,
+    head: &StoreHead,
+    target: &StoreHead,
+) -> Result<(), Error> {
+    if !head.agrees_with(&target.peppers) {
         return Err("a pepper of the target has the name of one of the source, and other bytes".into());
     }
     let backend = store::configured(to)?;
     let directory = backend.embedded().map(|embedded| embedded.directory);
-    let Some(known) = peppers::known(&to.keys, directory)? else { return Ok(()) };
-    let own = known.checks();
-    let of_name = |id: &PepperId| own.iter().find(|one| one.id == *id);
-    let differs = |one: &&RecordedPepper| of_name(&one.check.id).is_some_and(|own| *own != one.check);
-    let last = source.peppers.iter().filter(|one| one.turn.is_some()).max_by_key(|one| one.turn);
-    let lacks = last.filter(|one| of_name(&one.check.id).is_none());
-    match source.peppers.iter().find(differs).or(lacks) {
-        Some(one) => {
-            let id = one.check.id.as_str();
-            Err(format!("the target's configuration does not have the pepper {id} of the source's keys")
-                .into())
-        }
+    let Some(own) = peppers::known(&to.keys, directory)? else { return Ok(()) };
+    let used = source.peppers.count_pepper_uses(host().clock.now()).await?;
+    let needed = used.iter().filter(|one| one.active_keys > 0).map(|one| &one.id);
+    match peppers::misfit(&own, &head.peppers, needed) {
+        Some(id) => Err(format!(
+            "the target's configuration does not have the pepper {} of the source's keys",
+            id.as_str()
+        )
+        .into()),
         None => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use capykeys_domain::{
     ports::{Imported, SnapshotReader},
-    secret::{KeyFormat, Peppers, RecordedPepper},
+    secret::{KeyFormat, RecordedPepper},
 };
 use capykeys_storage::{Backend, OpenedFor, Store};
 use serde_json::json;
@@ -34,8 +34,7 @@ pub(crate) async fn run(config: &Config, backend: &dyn Backend, command: &cli::R
     let since = command.revoke_from.as_deref().map(|path| Revocations::read(path, &format)).transpose()?;
     // All of it is read before anything is stored.
     let scan = Scan::of(backup, since.as_ref().unwrap_or(&Revocations::default()))?;
-    let peppers = configured(config, backend)?;
-    check_peppers(&peppers, &header.head.peppers, &scan)?;
+    check_peppers(config, backend, &header.head.peppers, &scan)?;
 
     backend.migrate(host()).await?;
     let store = backend.open(OpenedFor::Command(config.store.command_timeout()), host()).await?;
@@ -54,38 +53,32 @@ pub(crate) async fn run(config: &Config, backend: &dyn Backend, command: &cli::R
     output::json(&restored)
 }
 
-/// The configured peppers. None is made here: it could not be the one that the keys need.
-fn configured(config: &Config, backend: &dyn Backend) -> Result<Peppers, Error> {
+/// Refuses peppers that nobody could use the keys with. None is made here: it could not be the one that they need.
+fn check_peppers(
+    config: &Config,
+    backend: &dyn Backend,
+    recorded: &[RecordedPepper],
+    scan: &Scan,
+) -> Result<(), Error> {
     let directory = backend.embedded().map(|embedded| embedded.directory);
-    if let Some(directory) = directory
-        && config.keys.pepper.is_none()
-        && config.keys.pepper_file.is_none()
-        && !directory.join("pepper").exists()
-    {
-        let place = directory.join("pepper");
-        let sentence = format!(
-            "the backup has no pepper in it: put its store's at {}, or set keys.pepper",
-            place.display()
-        );
-        return Err(sentence.into());
-    }
-    Ok(peppers::load(&config.keys, directory, false)?)
-}
-
-/// Without the pepper that a key was made with nobody can use it.
-fn check_peppers(peppers: &Peppers, recorded: &[RecordedPepper], scan: &Scan) -> Result<(), Error> {
-    let own = peppers.checks();
-    let differs = |one: &&RecordedPepper| own.iter().any(|own| own.id == one.check.id && *own != one.check);
-    if let Some(other) = recorded.iter().find(differs) {
-        let id = other.check.id.as_str();
-        return Err(format!("the pepper {id} that is configured is not the one of the backup's keys").into());
-    }
-    let last = recorded.iter().filter(|one| one.turn.is_some()).max_by_key(|one| one.turn);
-    let needed = scan.peppers.iter().chain(last.map(|last| &last.check.id));
-    match needed.into_iter().find(|id| own.iter().all(|own| own.id != **id)) {
-        Some(id) => {
-            Err(format!("the backup's keys need the pepper {}, which is not configured", id.as_str()).into())
+    let own = match (peppers::known(&config.keys, directory)?, directory) {
+        (Some(own), _) => own,
+        (None, Some(directory)) => {
+            let place = directory.join("pepper");
+            return Err(format!(
+                "the backup has no pepper in it: put its store's at {}, or set keys.pepper",
+                place.display()
+            )
+            .into());
         }
+        (None, None) => peppers::load(&config.keys, None, false)?,
+    };
+    match peppers::misfit(&own, recorded, &scan.peppers) {
+        Some(id) => Err(format!(
+            "the backup's keys need their pepper {}, and the configuration does not have it",
+            id.as_str()
+        )
+        .into()),
         None => Ok(()),
     }
 }

@@ -105,6 +105,13 @@ impl Config {
             ["store"].into_iter().chain(OURS).chain(kinds.iter().map(StoreKind::name)).collect();
         variables.retain(|name, _| !sections.iter().any(|section| values::is_of_section(name, section)));
         let (file, settings) = place.read();
+        // What may have a password in it is not repeated as the name of a file.
+        let text = file.map(Path::to_string_lossy).unwrap_or_default();
+        if text.contains("://") || text.contains("password=") {
+            return Err(ConfigError::Invalid(
+                "--from and --to take a configuration file, sqlite:FOLDER or postgres://…".to_owned(),
+            ));
+        }
         variables.extend(settings.map(|(name, value)| (format!("CAPYKEYS__{name}"), value)));
         Self::layered(file, variables, kinds)
     }
