@@ -166,5 +166,5 @@ impl PepperWatch {
 }
 
 fn last_turn(recorded: &[RecordedPepper]) -> Option<&PepperId> {
-    recorded.iter().filter(|one| one.turn.is_some()).max_by_key(|one| one.turn).map(|one| &one.check.id)
+    RecordedPepper::of_last_turn(recorded).map(|one| &one.check.id)
 }

@@ -67,8 +67,8 @@ pub(crate) fn misfit<'a>(
     needed: impl IntoIterator<Item = &'a PepperId>,
 ) -> Option<&'a PepperId> {
     let own = own.checks();
-    let differs = |one: &&RecordedPepper| own.iter().any(|own| own.id == one.check.id && *own != one.check);
-    let last = recorded.iter().filter(|one| one.turn.is_some()).max_by_key(|one| one.turn);
+    let differs = |one: &&RecordedPepper| own.iter().any(|own| own.contradicts(&one.check));
+    let last = RecordedPepper::of_last_turn(recorded);
     let needed = needed.into_iter().chain(last.map(|last| &last.check.id));
     let lacks = |id: &&PepperId| own.iter().all(|own| own.id != **id);
     recorded.iter().find(differs).map(|one| &one.check.id).or_else(|| needed.into_iter().find(lacks))

@@ -119,10 +119,9 @@ impl StoreHead {
     /// Whether these peppers have the same bytes as those of a store, as far as both have them.
     #[must_use]
     pub fn agrees_with(&self, recorded: &[RecordedPepper]) -> bool {
-        let differs = |one: &RecordedPepper| {
-            recorded.iter().any(|other| other.check.id == one.check.id && other.check != one.check)
-        };
-        !self.peppers.iter().any(differs)
+        let contradicts =
+            |one: &RecordedPepper| recorded.iter().any(|other| other.check.contradicts(&one.check));
+        !self.peppers.iter().any(contradicts)
     }
 }
 

@@ -1,5 +1,7 @@
 //! How keys rest: BLAKE3 keyed with a pepper.
 
+mod recorded;
+
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use core::{
     fmt,
@@ -9,14 +11,12 @@ use core::{
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
+pub use self::recorded::{PepperCheck, RecordedPepper};
 use super::PlaintextKey;
 use crate::model::{Invalid, shows_text};
 
 /// What a pepper's check value is made of. No key is hashed to the same: none looks like this.
 const CHECKED_TEXT: &[u8] = b"capykeys: the check value of a pepper";
-/// Names what is recorded in a pepper's place while a store is being filled. Older programs say it where they are not
-/// ready.
-const UNFINISHED_IMPORT: &str = "unfinished-import";
 
 /// Names a pepper, so that a stored digest says which one it was made with.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,41 +73,6 @@ impl Pepper {
 impl fmt::Debug for Pepper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Pepper({}, …)", self.id.0)
-    }
-}
-
-/// What a store keeps of a pepper: a keyed hash of a fixed text. It tells two peppers of one name
-/// apart, and nothing of either: to guess the 32 bytes from it is as hard as from a key's digest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PepperCheck {
-    /// The pepper.
-    pub id: PepperId,
-    /// The hash.
-    pub value: [u8; blake3::OUT_LEN],
-}
-
-/// A pepper as a store knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordedPepper {
-    /// What tells it from another of the same name.
-    pub check: PepperCheck,
-    /// New keys are made with the pepper whose turn is the highest; `None` where it never had one.
-    pub turn: Option<i64>,
-}
-
-impl RecordedPepper {
-    /// Recorded as long as a store is being filled: no server has this pepper, so none of any version makes a key or
-    /// calls one unknown before the end. No pepper gets a turn after its own.
-    #[must_use]
-    pub fn of_an_import() -> Self {
-        let check = PepperCheck { id: PepperId(UNFINISHED_IMPORT.to_owned()), value: [0; blake3::OUT_LEN] };
-        Self { check, turn: Some(i64::MAX) }
-    }
-
-    /// Whether it is [`of_an_import`](Self::of_an_import).
-    #[must_use]
-    pub fn is_of_an_import(&self) -> bool {
-        self.check.id.as_str() == UNFINISHED_IMPORT
     }
 }
 
@@ -190,7 +155,7 @@ impl Peppers {
                 None => return Err(PepperFault::Unrecorded(own.id)),
             }
         }
-        let Some(last) = recorded.iter().filter(|one| one.turn.is_some()).max_by_key(|one| one.turn) else {
+        let Some(last) = RecordedPepper::of_last_turn(recorded) else {
             return Ok(1.min(self.peppers.len() - 1));
         };
         if last.is_of_an_import() {

@@ -34,6 +34,7 @@ use crate::{
         (name = "viewer", description = "The caller."),
         (name = "organizations", description = "Organizations, which own API keys."),
         (name = "api-keys", description = "The API keys of an organization."),
+        (name = "verification", description = "Verdicts on keys."),
         (name = "health", description = "For load balancers and orchestrators."),
         (name = "meta", description = "About this API."),
     ),
@@ -41,23 +42,8 @@ use crate::{
 )]
 struct ApiDocument;
 
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "capykeys, internal",
-        description = "Verifies API keys, for the cluster: on the internal listener alone.",
-        contact(name = "capykeys"),
-        license(name = "Apache-2.0", identifier = "Apache-2.0"),
-    ),
-    servers((url = "/", description = "Where this document was served from.")),
-    tags(
-        (name = "verification", description = "Verdicts on keys."),
-        (name = "health", description = "For load balancers and orchestrators."),
-        (name = "meta", description = "About this API."),
-    ),
-    components(schemas(ErrorResponse)),
-)]
-struct InternalDocument;
+/// What the document of the internal listener is described as.
+const INTERNAL: &str = "Verifies API keys, for the cluster: on the internal listener alone.";
 
 /// Whom a document is for: each listener has one. In one document for both, clients sent a user's key where the
 /// cluster's token belongs.
@@ -97,20 +83,36 @@ pub(crate) fn openapi_json_of(audience: Audience, base: &BasePath, catalogue: &S
 }
 
 fn document(audience: Audience, base: &BasePath, catalogue: &ScopeCatalogue) -> Value {
-    let (mut document, endpoints) = match audience {
-        Audience::Public => (ApiDocument::openapi(), endpoints::api()),
-        Audience::Internal => (InternalDocument::openapi(), endpoints::cluster()),
+    let mut document = ApiDocument::openapi();
+    let endpoints = match audience {
+        Audience::Public => endpoints::api(),
+        Audience::Internal => {
+            document.info.title.push_str(", internal");
+            document.info.description = Some(INTERNAL.to_owned());
+            endpoints::cluster()
+        }
     };
     for endpoint in endpoints.into_iter().chain(endpoints::health()) {
         (endpoint.describe)(&mut document);
     }
     share_parts(&mut document, audience);
+    drop_unused_tags(&mut document);
     let mut document = serde_json::to_value(document).unwrap_or_default();
     refine::refine(&mut document, catalogue);
     if !base.as_str().is_empty() {
         document["servers"][0]["url"] = base.as_str().into();
     }
     document
+}
+
+/// A tag stands for the operations that have it.
+fn drop_unused_tags(document: &mut Document) {
+    let operations = document.paths.paths.values_mut().flat_map(operations);
+    let used: Vec<String> =
+        operations.flat_map(|operation| operation.tags.clone().unwrap_or_default()).collect();
+    if let Some(tags) = &mut document.tags {
+        tags.retain(|tag| used.contains(&tag.name));
+    }
 }
 
 /// Adds what all operations share.

@@ -16,7 +16,8 @@ use crate::{
     cli,
     config::Config,
     error::Error,
-    output, peppers, transfer,
+    output, peppers,
+    transfer::{self, RowSource as _},
 };
 
 const NOT_EMPTY: &str =
@@ -85,15 +86,16 @@ fn check_peppers(
 
 async fn fill(store: &Store, file: &Path, scan: &Scan) -> Result<(), Error> {
     let source = || -> Result<_, Error> { Ok(BackupSource::new(BackupReader::open(file)?, scan)) };
+    let mut rows = source()?;
+    let head = rows.head().clone();
     let Some(mut import) = store.whole.begin_import().await? else {
         // Where another run has ended and nobody was told, all is there.
-        let is_there = is_whole(store, &mut source()?).await?;
+        let is_there = is_whole(store, &mut rows).await?;
         return if is_there { Ok(()) } else { Err(NOT_EMPTY.into()) };
     };
-    if !transfer::fill(&mut source()?, &mut *import).await? || !is_whole(store, &mut source()?).await? {
+    if !transfer::fill(&mut rows, &mut *import).await? || !is_whole(store, &mut source()?).await? {
         return Err(OTHER_ROWS.into());
     }
-    let head = transfer::RowSource::head(&source()?).clone();
     match import.finish(head).await? {
         Imported::Done => Ok(()),
         Imported::Different => Err(OTHER_ROWS.into()),
