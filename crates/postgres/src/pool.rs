@@ -112,7 +112,9 @@ impl Pool {
     pub(crate) async fn rows(&self, statement: &Statement, values: &Values<'_>) -> Result<Vec<Row>, Failure> {
         let operation = Operation::begin("postgresql", statement.operation);
         let rows = operation.complete(Failure::kind, self.rows_in_time(statement, values)).await?;
-        if rows.first().is_some_and(|row| row.try_get(WRITTEN).unwrap_or(false)) {
+        // No other answer has the column, and a lookup need not look for it.
+        let stores_event = values.get("event_action").is_some();
+        if stores_event && rows.first().is_some_and(|row| row.try_get(WRITTEN).unwrap_or(false)) {
             count_event();
         }
         Ok(rows)
