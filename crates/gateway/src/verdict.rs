@@ -17,8 +17,7 @@ const GOOD: &str = "good";
 const REFUSED: &str = "refused";
 const UNAVAILABLE: &str = "unavailable";
 
-/// A counter for each outcome that there is, and credential. They are few, and most verdicts are the first: to look through
-/// them takes less than to hash their names.
+/// A counter for each outcome that there is, and credential. They are few, and most verdicts are the first.
 static COUNTERS: LazyLock<Vec<(&str, &str, BoundCounter<u64>)>> = LazyLock::new(|| {
     let counter = global::meter("capykeys")
         .u64_counter("capykeys.verdicts")

@@ -35,7 +35,7 @@ pub(crate) type Series = (u16, &'static str, &'static str);
 
 thread_local! {
     /// The series that this thread has recorded, and the one that it has recorded last in front. A verdict is given so
-    /// fast that it would show to look a series up by its attributes each time, or in a map.
+    /// fast that it would show to look a series up by its attributes each time.
     static BOUND: RefCell<Vec<(Series, BoundHistogram<f64>)>> = RefCell::default();
 }
 
