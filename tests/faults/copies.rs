@@ -191,7 +191,9 @@ fn keys_are_used_made_and_revoked_on_a_copy_as_before() {
 fn no_server_uses_a_copy_before_its_end() {
     let source = Source::new(5_000);
     let there = postgres::database_url();
-    let server = Server::start(&Arc::new(Installation::on_postgres(&there)));
+    // It polls seldom, so that it is not the feed that tells it of the end.
+    let target = Installation::on_postgres(&there).set("CACHE__LEASE", "5000ms");
+    let server = Server::start(&Arc::new(target));
     wait_until_ready(&server);
     let acme = source.at(&server);
     // It remembers that the key is nobody's.

@@ -209,7 +209,7 @@ impl VerificationCache {
         machine.kept_until()
     }
 
-    /// Drops everything, the negative cache too: after an import.
+    /// Drops everything, the negative cache too, and lets no read that is in flight into it: after an import.
     pub fn clear(&self) {
         self.0.write().clear();
     }

@@ -73,11 +73,11 @@ pub(crate) async fn build(
     let registered: Arc<dyn PepperRegistry> = read_only.guard(store.peppers);
     let peppers = Arc::new(load_peppers(config, backend, &*organizations).await?.uncompared());
     let replica = ReplicaId(random()?);
-    let mut watch = PepperWatch::new(Arc::clone(&registered), replica, Arc::clone(&peppers));
-    watch.compare().await;
-
     let cached = CachedStore { lookup: store.lookup, feed: store.feed, registry: Arc::clone(&registry) };
     let cache = VerificationCache::new(config.cache.settings(), replica, cached);
+    let mut watch =
+        PepperWatch::new(Arc::clone(&registered), replica, Arc::clone(&peppers), cache.clone());
+    watch.compare().await;
     let others = (store.shared && config.cache.commit_wait).then_some(registry);
     let replicas = replicas(opened_for, &cache, others);
     let uses = UseRecorder::rehashing((&config.usage).into(), Arc::clone(&keys), registered);

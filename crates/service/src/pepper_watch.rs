@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use capykeys_cache::VerificationCache;
 use capykeys_domain::{
     model::Timestamp,
     ports::{Clock, PepperRegistry, ReplicaId, Unavailable},
@@ -30,6 +31,7 @@ pub(crate) struct PepperWatch {
     store: Arc<dyn PepperRegistry>,
     replica: ReplicaId,
     peppers: Arc<Peppers>,
+    cache: VerificationCache,
     /// The newest pepper gets its turn once: were it taken again and again, servers of two
     /// configurations would take it from each other.
     turn_taken: bool,
@@ -57,8 +59,14 @@ pub(crate) struct Listed {
 }
 
 impl PepperWatch {
-    pub(crate) fn new(store: Arc<dyn PepperRegistry>, replica: ReplicaId, peppers: Arc<Peppers>) -> Self {
-        Self { store, replica, peppers, turn_taken: false, told: None, missing: Arc::default() }
+    /// `cache` is what is remembered of the same store.
+    pub(crate) fn new(
+        store: Arc<dyn PepperRegistry>,
+        replica: ReplicaId,
+        peppers: Arc<Peppers>,
+        cache: VerificationCache,
+    ) -> Self {
+        Self { store, replica, peppers, cache, turn_taken: false, told: None, missing: Arc::default() }
     }
 
     /// How many active keys need a pepper that is not configured, as counted last.
@@ -105,6 +113,11 @@ impl PepperWatch {
 
     async fn outcome(&mut self) -> Result<Told, Unavailable> {
         let mut recorded = self.announce().await?;
+        // An import may have ended since the feed was read. The keys that it has brought must not be called unknown
+        // by what was remembered before: as long as the peppers are not taken for right, no key is.
+        if self.peppers.minting().is_none() && self.peppers.fit(&recorded) {
+            self.cache.clear();
+        }
         if let Err(fault) = self.peppers.compare(&recorded) {
             return Ok(Told::Fault(fault));
         }

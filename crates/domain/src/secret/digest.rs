@@ -147,6 +147,12 @@ impl Peppers {
         minting.map(|place| &self.peppers[place].id)
     }
 
+    /// Whether [`Peppers::compare`] would succeed.
+    #[must_use]
+    pub fn fit(&self, recorded: &[RecordedPepper]) -> bool {
+        self.minting_by(recorded).is_ok()
+    }
+
     fn minting_by(&self, recorded: &[RecordedPepper]) -> Result<usize, PepperFault> {
         for own in self.checks() {
             match recorded.iter().find(|one| one.check.id == own.id) {
