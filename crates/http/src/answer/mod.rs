@@ -17,7 +17,7 @@ use actix_web::{HttpResponse, http::StatusCode, http::header::ContentType};
 pub(crate) use api_key::ApiKeyList;
 pub use api_key::{ApiKeyView, CreatedApiKey, RevokedApiKey};
 pub(crate) use health::Health;
-pub(crate) use identity::let_through;
+pub(crate) use identity::{GatewayData, let_through};
 pub(crate) use organization::OrganizationEnvelope;
 pub use organization::OrganizationView;
 use serde::Serialize;

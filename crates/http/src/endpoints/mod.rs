@@ -17,6 +17,7 @@ pub(crate) mod verify_api_keys;
 use actix_web::{http::Method, web};
 
 use crate::{
+    answer::GatewayData,
     error::ApiError,
     routing::{Endpoint, register},
     surface::{Internal, Public},
@@ -77,7 +78,7 @@ pub(crate) fn configure_public(config: &mut web::ServiceConfig, public: &Public)
 pub(crate) fn configure_internal(config: &mut web::ServiceConfig, internal: &Internal) {
     config
         .app_data(web::Data::from(internal.metrics.clone()))
-        .app_data(web::Data::new(internal.gateways.clone()))
+        .app_data(web::Data::new(GatewayData::from(internal.gateways.clone())))
         .app_data(internal.callers.clone());
     register(config, "", cluster());
     configure_root(config);
