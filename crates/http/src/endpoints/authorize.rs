@@ -13,6 +13,9 @@ use crate::{
     request::{call::Call, headers::Sent},
 };
 
+/// What the log and the metrics call the paths that Envoy asks at.
+const EXT_AUTHZ_ROUTE: &str = "/authorize/ext-authz{path:.*}";
+
 /// Traefik and Caddy.
 pub(crate) async fn forward_auth(call: Call, asked: Data<GatewayData>) -> Result<HttpResponse, ApiError> {
     authorize(&call, GatewayFamily::ForwardAuth, &asked).await
@@ -23,8 +26,15 @@ pub(crate) async fn auth_request(call: Call, asked: Data<GatewayData>) -> Result
     authorize(&call, GatewayFamily::AuthRequest, &asked).await
 }
 
-/// Envoy, Istio and the Gateway API.
+/// Envoy, Istio and the Gateway API, at every path that begins like that; at others there is nothing.
+///
+/// It is asked where no other endpoint is found: to look for its pattern, which is a regular expression to the router,
+/// took more instructions than the rest of the answer.
 pub(crate) async fn ext_authz(call: Call, asked: Data<GatewayData>) -> Result<HttpResponse, ApiError> {
+    if !call.request.match_info().as_str().starts_with(super::EXT_AUTHZ) {
+        return Err(ApiError::NoSuchRoute);
+    }
+    call.exchange.route.set(EXT_AUTHZ_ROUTE);
     authorize(&call, GatewayFamily::ExtAuthz(super::EXT_AUTHZ), &asked).await
 }
 
