@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build postgres test outside mutants adapter-tests tour template upgrades fmt lint openapi openapi-lint reference monitoring monitoring-lint schemathesis clerk-differential oidc-provider soak soak-ha bench kubernetes-lint kubernetes image package sbom ci ci-full deny
+.PHONY: help run demo build postgres test outside mutants adapter-tests tour template upgrades fmt lint openapi openapi-lint reference monitoring monitoring-lint schemathesis clerk-differential oidc-provider soak soak-ha bench budget kubernetes-lint kubernetes image package sbom ci ci-full deny
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -134,7 +134,7 @@ sbom: ## Write target/capykeys.cdx.json, what the program is made of (CycloneDX)
 
 ci: lint openapi-lint deny test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint monitoring-lint ## What every change must pass
 
-ci-full: ci mutants template kubernetes monitoring image package sbom ## The same at full length
+ci-full: ci mutants template kubernetes monitoring image package sbom budget ## The same at full length
 	DEMO_SECONDS=20 $(MAKE) demo
 	scripts/schemathesis 2000
 	cargo test --locked --release --package capykeys-cache --lib exhaustive -- --include-ignored --nocapture
@@ -147,3 +147,8 @@ ci-full: ci mutants template kubernetes monitoring image package sbom ## The sam
 
 deny: ## Check weaknesses, licences and sources of all dependencies
 	@scripts/deny
+
+budget: ## Count the instructions of requests, which may not cost 5 % more than scripts/budget.json says
+	cargo build --locked --release --bin capykeys
+	@scripts/budget; outcome=$$?; \
+	if [ $$outcome = 3 ]; then echo "THE BUDGET WAS NOT COMPARED: other versions." >&2; exit 0; fi; exit $$outcome
