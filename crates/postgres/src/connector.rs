@@ -7,11 +7,13 @@ use std::{
 };
 
 use tokio::{task::JoinHandle, time::timeout};
-use tokio_postgres::{Client, Config, Connection as Driver, Error, NoTls};
+use tokio_postgres::{Client, Config, Connection as Driver, Error, NoTls, Row};
 
 use crate::{
     failure::Failure,
     fitness,
+    pool::Param,
+    prepared::{Asked, Prepared},
     schema::{self, SchemaError},
     settings::{PostgresSettings, UrlSource},
     settings_error::SettingsError,
@@ -27,11 +29,23 @@ pub(crate) struct Connection {
     pub(crate) last_used: Instant,
     /// How long the server took for next to nothing.
     pub(crate) round_trip: Duration,
+    prepared: Prepared,
 }
 
 impl Connection {
     fn new((client, driver): (Client, JoinHandle<()>)) -> Self {
-        Self { client, driver, last_used: Instant::now(), round_trip: Duration::ZERO }
+        Self {
+            client,
+            driver,
+            last_used: Instant::now(),
+            round_trip: Duration::ZERO,
+            prepared: Prepared::default(),
+        }
+    }
+
+    /// Asks, with what is prepared on this connection.
+    pub(crate) async fn ask(&mut self, asked: &Asked<'_>, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
+        self.prepared.ask(&self.client, asked, params).await
     }
 }
 

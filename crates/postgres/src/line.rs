@@ -99,4 +99,10 @@ impl Asking {
     pub(crate) fn statement(&self, statement: &str) -> String {
         [&*self.with_line, statement].concat()
     }
+
+    /// The same with a parameter more, that of this number: where it is not `mark`, there is no line.
+    pub(crate) fn guarded(&self, statement: &str, parameter: usize, mark: i64) -> String {
+        let with_line = self.with_line.strip_suffix(')').unwrap_or_default();
+        format!("{with_line} WHERE ${parameter} = {mark}){statement}")
+    }
 }

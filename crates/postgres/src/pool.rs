@@ -23,8 +23,10 @@ use crate::{
     connections::{Connections, Family},
     connector::{Connection, Connector},
     failure::Failure,
-    line::Line,
-    measures, probe,
+    line::{Asking, Line},
+    measures,
+    prepared::{Asked, Preparing},
+    probe,
     schema::SchemaError,
     settings::PostgresSettings,
     settings_error::SettingsError,
@@ -35,7 +37,7 @@ use crate::{
 type End = tokio::time::Instant;
 
 /// A parameter of a statement, with its type, so that the server need not be asked for it.
-type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// A connection that was used this recently is taken to be alive. It saves busy services a round
 /// trip an operation; one that dies within that time costs one operation its deadline.
@@ -58,6 +60,8 @@ struct Shared {
     line: Line,
     /// One that has no connection gets another's, where the server allows no more.
     family: Arc<Family>,
+    /// Where statements do not stay for one, they do not for any.
+    preparing: Preparing,
 }
 
 impl Pool {
@@ -147,9 +151,8 @@ impl Pool {
 
     async fn ask(&self, end: End, statement: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Failure> {
         let asking = self.shared.line.asking();
-        let statement = asking.statement(statement);
-        let outcome =
-            self.run_once(end, &statement, params, |rows| self.shared.line.judge(&asking, rows)).await;
+        let asked = self.asked(asking.statement(statement), Some((&asking, statement)));
+        let outcome = self.run_once(end, &asked, params, |rows| self.shared.line.judge(&asking, rows)).await;
         if matches!(outcome, Err(Failure::Superseded)) {
             self.trust.end_before(Instant::now());
         }
@@ -157,20 +160,25 @@ impl Pool {
     }
 
     async fn begin_line(&self, end: End) -> Result<(), Failure> {
-        self.run_once(end, &self.shared.line.asking().begin, &[], Ok).await.map(drop)
+        let asked = self.asked(self.shared.line.asking().begin.to_string(), None);
+        self.run_once(end, &asked, &[], Ok).await.map(drop)
+    }
+
+    fn asked<'a>(&'a self, text: String, parts: Option<(&'a Asking, &'a str)>) -> Asked<'a> {
+        Asked { text, parts, setting: self.settings.prepared_statements, preparing: &self.shared.preparing }
     }
 
     async fn run_once(
         &self,
         end: End,
-        statement: &str,
+        asked: &Asked<'_>,
         params: &[Param<'_>],
         judge: impl FnOnce(Vec<Row>) -> Result<Vec<Row>, Failure>,
     ) -> Result<Vec<Row>, Failure> {
         let connection = timeout_at(end, measures::wait(self.settings.application_name, self.connection()));
         let connection = connection.await.map_err(|_| Failure::Timeout)??;
         let start = Instant::now();
-        timeout_at(end, self.run_on(connection, statement, params, judge)).await.unwrap_or_else(|_| {
+        timeout_at(end, self.run_on(connection, asked, params, judge)).await.unwrap_or_else(|_| {
             self.trust.end_before(start);
             Err(Failure::Timeout)
         })
@@ -220,12 +228,12 @@ impl Pool {
     async fn run_on(
         &self,
         connection: Object<Connection>,
-        statement: &str,
+        asked: &Asked<'_>,
         params: &[Param<'_>],
         judge: impl FnOnce(Vec<Row>) -> Result<Vec<Row>, Failure>,
     ) -> Result<Vec<Row>, Failure> {
-        let connection = scopeguard::guard(connection, |doubtful| self.connections.set_aside(doubtful));
-        let outcome = connection.query_typed(statement, params).await.map_err(Failure::from).and_then(judge);
+        let mut connection = scopeguard::guard(connection, |doubtful| self.connections.set_aside(doubtful));
+        let outcome = connection.ask(asked, params).await.map_err(Failure::from).and_then(judge);
         let mut connection = ScopeGuard::into_inner(connection);
         if outcome.as_ref().err().is_none_or(Failure::is_an_answer) {
             connection.last_used = Instant::now();

@@ -16,6 +16,7 @@ mod follow;
 mod line;
 mod migrations;
 mod plans;
+mod prepared;
 mod rows;
 mod scene;
 mod statements;
