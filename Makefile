@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build postgres test outside mutants adapter-tests tour template upgrades fmt lint openapi openapi-lint reference monitoring monitoring-lint schemathesis clerk-differential oidc-provider soak soak-ha bench kubernetes-lint kubernetes image package sbom ci ci-full deny
+.PHONY: help run demo build postgres test outside mutants adapter-tests tour template upgrades fmt lint openapi openapi-lint reference monitoring monitoring-lint schemathesis clerk-differential oidc-provider soak soak-ha bench kubernetes-lint kubernetes image package sbom ci ci-full deny pages
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -132,7 +132,7 @@ package: ## Make the Debian package, and take it through its life in a bare Debi
 sbom: ## Write target/capykeys.cdx.json, what the program is made of (CycloneDX)
 	scripts/sbom
 
-ci: lint openapi-lint deny test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint monitoring-lint ## What every change must pass
+ci: lint openapi-lint deny test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint monitoring-lint pages ## What every change must pass
 
 ci-full: ci mutants template kubernetes monitoring image package sbom ## The same at full length
 	DEMO_SECONDS=20 $(MAKE) demo
@@ -147,3 +147,6 @@ ci-full: ci mutants template kubernetes monitoring image package sbom ## The sam
 
 deny: ## Check weaknesses, licences and sources of all dependencies
 	@scripts/deny
+
+pages: build ## Look at /docs and /console in a real browser: by keyboard, with axe, in dark and light, on a phone
+	@scripts/pages

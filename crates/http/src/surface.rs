@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use capykeys_domain::usecases::Management;
 use capykeys_gateway::Gateways;
+use capykeys_pages::Page;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::{base_path::BasePath, cluster::ClusterAuthentication};
@@ -27,6 +28,8 @@ pub struct Public {
     pub base_path: BasePath,
     /// What its callers do with keys.
     pub management: Arc<Management>,
+    /// What is served to people beside it.
+    pub pages: Vec<Page>,
 }
 
 /// What the listener for the cluster is set up with.

@@ -81,8 +81,10 @@ pub(crate) async fn run(
     let mut signals = Signals::listen()?;
     let rereading = tokio::spawn(watch::run(watched, signals.asked()));
     let room = Room::make(config, backend.files());
-    let (public, internal) =
-        (Public { base_path, management }, Internal { metrics, gateways, callers, tls: server_tls });
+    let (public, internal) = (
+        Public { base_path, management, pages: config.pages.served() },
+        Internal { metrics, gateways, callers, tls: server_tls },
+    );
     let mut serving = listeners.serve(config, room, &verdicts, public, internal)?;
     let reason = tokio::select! {
         reason = signals.stop() => reason,

@@ -17,6 +17,7 @@ use capykeys_domain::{
 };
 use capykeys_gateway::Gateways;
 use capykeys_http::{BasePath, ClusterAuthentication, Drain, Internal, Public, Settings, Surface};
+use capykeys_pages::Page;
 pub(crate) use client::{Answer, Connection};
 
 /// A server, its organization, and what a test may turn.
@@ -62,7 +63,9 @@ impl Site {
     }
 
     async fn public(base_path: BasePath, request_timeout: Duration) -> Self {
-        let surface = |management| Surface::Public(Public { base_path, management });
+        let surface = |management| {
+            Surface::Public(Public { base_path, management, pages: vec![Page::docs(), Page::console()] })
+        };
         Self::serving(surface, settings(request_timeout)).await
     }
 

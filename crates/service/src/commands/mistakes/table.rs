@@ -17,6 +17,8 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
     ("server.base_path", &["api", "/api/", "/a b", "//", "/a?b", "https://example.com/api"]),
     ("server.core_dumps", &["maybe", "2"]),
     ("server.read_only", &["maybe", "2"]),
+    ("pages.docs", &["maybe", "2"]),
+    ("pages.console", &["maybe", "2"]),
     ("server.max_connections", &["0", "unlimited", "18446744073709551615"]),
     ("internal.listen", &["localhost:8081", "127.0.0.1:8080", "0.0.0.0:8081"]),
     ("internal.grpc_listen", &["8082", "127.0.0.1:8081", "0.0.0.0:8082"]),
