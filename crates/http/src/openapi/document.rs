@@ -11,7 +11,10 @@ use utoipa::{
     },
 };
 
-use super::{older, refine};
+use super::{
+    older, refine,
+    secrets::{self, UncoveredSecret},
+};
 use crate::{
     answer::{
         ErrorResponse,
@@ -80,6 +83,17 @@ pub fn openapi_json(audience: Audience, dialect: Dialect) -> String {
 /// The same of an API that is served below a path, with the scopes that there are.
 pub(crate) fn openapi_json_of(audience: Audience, base: &BasePath, catalogue: &ScopeCatalogue) -> String {
     format!("{:#}\n", document(audience, base, catalogue))
+}
+
+/// Looks for secrets in both documents of a service with these scopes, of whose log members of these names are kept
+/// `hidden`.
+///
+/// # Errors
+/// The first member that holds a secret and is not marked as one, or may be logged.
+pub fn check_secrets(catalogue: &ScopeCatalogue, hidden: &[&str]) -> Result<(), UncoveredSecret> {
+    [Audience::Public, Audience::Internal]
+        .into_iter()
+        .try_for_each(|audience| secrets::check(&document(audience, &BasePath::default(), catalogue), hidden))
 }
 
 fn document(audience: Audience, base: &BasePath, catalogue: &ScopeCatalogue) -> Value {

@@ -24,6 +24,7 @@ use crate::{
     read_only::ReadOnly,
     retention,
     room::Room,
+    telemetry,
     watch::{self, Watched},
 };
 
@@ -42,6 +43,7 @@ pub(crate) async fn run(
 ) -> Result<(), Error> {
     // All of it before the store is touched: a mistake must not make an empty one somewhere else.
     super::check(config, backend)?;
+    capykeys_http::check_secrets(&config.catalogue()?, telemetry::HIDDEN)?;
     let proof = internal::proof(&config.internal)?;
     let gateways = config.internal.authorize.gateways(&config.catalogue()?)?;
     let base_path = config.server.base_path()?;

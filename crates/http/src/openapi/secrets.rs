@@ -1,0 +1,147 @@
+//! The members that hold a secret: which there are, how the documents mark them, and that none is forgotten.
+
+use std::{error::Error, fmt};
+
+use serde_json::{Map, Value};
+
+/// The names of all members that hold a secret, in any body. A text of such a name is marked in the documents, and the
+/// log of the service shows no field that is called so.
+pub const SECRET_MEMBERS: [&str; 2] = ["api_key", "plaintext_api_key"];
+
+/// What the name of a secret has in it, or at its end.
+const TELLING: [&str; 8] =
+    ["credential", "passphrase", "password", "pepper", "plaintext", "secret", "signature", "token"];
+const TELLING_ENDS: [&str; 2] = ["api_key", "private_key"];
+
+/// For tools that look at traffic. It is no `format: password`: a client in Python has a type for that, which its next
+/// call does not take.
+const MARK: &str = "x-sensitive";
+
+/// A member that holds a secret, and is not treated as one.
+#[derive(Debug, PartialEq, Eq)]
+pub enum UncoveredSecret {
+    /// The document does not say that it is one.
+    Unmarked(String),
+    /// The log would show a field of its name.
+    Logged(String),
+}
+
+impl fmt::Display for UncoveredSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unmarked(member) => write!(f, "the API's document does not mark `{member}` as a secret"),
+            Self::Logged(member) => write!(f, "the log would show the secret `{member}`"),
+        }
+    }
+}
+
+impl Error for UncoveredSecret {}
+
+/// Marks the secrets among the properties of a schema.
+pub(super) fn mark(properties: &mut Value) {
+    for (name, schema) in properties.as_object_mut().into_iter().flatten() {
+        if SECRET_MEMBERS.contains(&name.as_str()) && is_text(schema) {
+            schema[MARK] = true.into();
+        }
+    }
+}
+
+/// Looks at all properties, wherever in the document they are described.
+///
+/// # Errors
+/// The first that looks like a secret and is not marked, or is marked and not one of those that the log keeps `hidden`.
+pub(super) fn check(document: &Value, hidden: &[&str]) -> Result<(), UncoveredSecret> {
+    match document {
+        Value::Array(values) => values.iter().try_for_each(|value| check(value, hidden)),
+        Value::Object(members) => {
+            let properties = members.get("properties").and_then(Value::as_object);
+            properties.into_iter().flat_map(Map::iter).try_for_each(|(name, schema)| {
+                let is_marked = schema[MARK] == true;
+                if is_text(schema) && looks_secret(name) && !is_marked {
+                    Err(UncoveredSecret::Unmarked(name.clone()))
+                } else if is_marked && !hidden.contains(&name.as_str()) {
+                    Err(UncoveredSecret::Logged(name.clone()))
+                } else {
+                    Ok(())
+                }
+            })?;
+            members.values().try_for_each(|value| check(value, hidden))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_text(schema: &Value) -> bool {
+    let of = &schema["type"];
+    of == "string" || of.as_array().is_some_and(|types| types.iter().any(|one| one == "string"))
+}
+
+fn looks_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    TELLING.iter().any(|word| name.contains(word)) || TELLING_ENDS.iter().any(|end| name.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use capykeys_domain::model::ScopeCatalogue;
+    use serde_json::json;
+
+    use super::*;
+    use crate::openapi::{Audience, Dialect, check_secrets, openapi_json};
+
+    fn document(audience: Audience) -> Value {
+        serde_json::from_str(&openapi_json(audience, Dialect::V3_1)).unwrap()
+    }
+
+    #[test]
+    fn the_documents_mark_every_secret_and_the_log_shows_none() {
+        assert_eq!(check_secrets(&ScopeCatalogue::default(), &SECRET_MEMBERS), Ok(()));
+        for (audience, schema, member) in [
+            (Audience::Public, "CreatedApiKey", "plaintext_api_key"),
+            (Audience::Internal, "VerifyApiKeyRequest", "api_key"),
+        ] {
+            let mut document = document(audience);
+            let place = format!("/components/schemas/{schema}/properties/{member}");
+            let described = document.pointer_mut(&place).unwrap().as_object_mut().unwrap();
+            assert_eq!(described.remove(MARK), Some(true.into()), "{member}");
+            assert_eq!(check(&document, &SECRET_MEMBERS), Err(UncoveredSecret::Unmarked(member.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_secret_that_the_log_would_show_is_refused() {
+        for (at, member) in SECRET_MEMBERS.into_iter().enumerate() {
+            let others = [&SECRET_MEMBERS[..at], &SECRET_MEMBERS[at + 1..]].concat();
+            let refused = check_secrets(&ScopeCatalogue::default(), &others);
+            assert_eq!(refused, Err(UncoveredSecret::Logged(member.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_planted_secret_without_the_mark_is_refused_wherever_it_is() {
+        let planted = [
+            ("/components/schemas/ApiKey/properties", "webhook_secret", json!({ "type": "string" })),
+            ("/components/schemas/Viewer/properties", "sessionToken", json!({ "type": ["string", "null"] })),
+            ("/components/schemas/Organization/properties", "their_api_key", json!({ "type": "string" })),
+        ];
+        for (place, name, schema) in planted {
+            let mut document = document(Audience::Public);
+            document.pointer_mut(place).unwrap()[name] = schema;
+            assert_eq!(check(&document, &SECRET_MEMBERS), Err(UncoveredSecret::Unmarked(name.to_owned())));
+        }
+        let mut inline = document(Audience::Public);
+        inline["paths"]["/status"]["get"]["responses"]["200"]["content"]["application/json"]["schema"] =
+            json!({ "properties": { "inner": { "properties": { "password": { "type": "string" } } } } });
+        let refused = check(&inline, &SECRET_MEMBERS);
+        assert_eq!(refused, Err(UncoveredSecret::Unmarked("password".to_owned())));
+    }
+
+    #[test]
+    fn what_is_called_after_a_key_and_is_none_needs_no_mark() {
+        for name in ["key_prefix", "api_key_id", "key_id", "auth_source"] {
+            assert!(!looks_secret(name), "{name}");
+        }
+        let key = json!({ "properties": { "api_key": { "$ref": "#/components/schemas/ApiKey" } } });
+        assert_eq!(check(&key, &[]), Ok(()));
+    }
+}
