@@ -12,12 +12,11 @@ export class Refusal extends Error {
 /// Where the API's `path` is: beside the page, so that a base path or a gateway's prefix is kept.
 export const address = (path) => new URL(path, new URL(".", document.baseURI));
 
-/// Whether the text can be a credential at all: a header holds nothing else.
-export const isSendable = (key) => /^[\x21-\x7e]+$/.test(key);
-
 /// The answer, whatever it is. Nothing of it is kept by the browser, and no cookie is sent.
 export async function send(method, path, { key, body } = {}) {
   const headers = {};
+  // A header holds nothing else.
+  if (key && !/^[\x21-\x7e]+$/.test(key)) throw new Refusal(0, "That is no API key: no key has all of these characters.");
   if (key) headers.Authorization = `Bearer ${key}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   try {

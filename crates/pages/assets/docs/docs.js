@@ -1,6 +1,6 @@
 // The documentation of the API, made of the document that this server serves: with its own path and its own scopes.
 
-import { address, ask, isSendable } from "./api.js";
+import { address, ask } from "./api.js";
 import { byId, element } from "./element.js";
 import { operationSection } from "./operation.js";
 import { schemaSection } from "./schema.js";
@@ -59,7 +59,6 @@ async function introduce() {
   said.textContent = "";
   if (!key) return;
   try {
-    if (!isSendable(key)) throw new Error("That is no API key: there is a character in it that no key has.");
     const { organization } = (await ask("GET", "v1/me", { key })).body;
     said.textContent = organization ? `A key of ${organization.name}.` : "It belongs to no organization.";
     for (const field of document.querySelectorAll("[data-parameter=orgID]")) {
