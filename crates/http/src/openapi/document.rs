@@ -11,10 +11,7 @@ use utoipa::{
     },
 };
 
-use super::{
-    older, refine,
-    secrets::{self, UncoveredSecret},
-};
+use super::{older, refine};
 use crate::{
     answer::{
         ErrorResponse,
@@ -85,18 +82,7 @@ pub(crate) fn openapi_json_of(audience: Audience, base: &BasePath, catalogue: &S
     format!("{:#}\n", document(audience, base, catalogue))
 }
 
-/// Looks for secrets in both documents of a service with these scopes, of whose log members of these names are kept
-/// `hidden`.
-///
-/// # Errors
-/// The first member that holds a secret and is not marked as one, or may be logged.
-pub fn check_secrets(catalogue: &ScopeCatalogue, hidden: &[&str]) -> Result<(), UncoveredSecret> {
-    [Audience::Public, Audience::Internal]
-        .into_iter()
-        .try_for_each(|audience| secrets::check(&document(audience, &BasePath::default(), catalogue), hidden))
-}
-
-fn document(audience: Audience, base: &BasePath, catalogue: &ScopeCatalogue) -> Value {
+pub(super) fn document(audience: Audience, base: &BasePath, catalogue: &ScopeCatalogue) -> Value {
     let mut document = ApiDocument::openapi();
     let endpoints = match audience {
         Audience::Public => endpoints::api(),

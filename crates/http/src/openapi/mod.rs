@@ -6,5 +6,5 @@ mod refine;
 mod secrets;
 
 pub(crate) use document::openapi_json_of;
-pub use document::{Audience, Dialect, check_secrets, openapi_json};
-pub use secrets::{SECRET_MEMBERS, UncoveredSecret};
+pub use document::{Audience, Dialect, openapi_json};
+pub use secrets::{SECRET_MEMBERS, SecretsCovered, UncoveredSecret};

@@ -2,7 +2,11 @@
 
 use std::{error::Error, fmt};
 
+use capykeys_domain::model::ScopeCatalogue;
 use serde_json::{Map, Value};
+
+use super::document::{Audience, document};
+use crate::base_path::BasePath;
 
 /// The names of all members that hold a secret, in any body. A text of such a name is marked in the documents, and the
 /// log of the service shows no field that is called so.
@@ -46,11 +50,28 @@ pub(super) fn mark(properties: &mut Value) {
     }
 }
 
+/// That every secret in both documents is marked, and that the log shows none: without it nothing is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SecretsCovered(());
+
+impl SecretsCovered {
+    /// Looks at both documents of a service with these scopes, of whose log fields of these names are kept `hidden`.
+    ///
+    /// # Errors
+    /// The first member that holds a secret and is not marked as one, or would be logged.
+    pub fn check(catalogue: &ScopeCatalogue, hidden: &[&str]) -> Result<Self, UncoveredSecret> {
+        for audience in [Audience::Public, Audience::Internal] {
+            check(&document(audience, &BasePath::default(), catalogue), hidden)?;
+        }
+        Ok(Self(()))
+    }
+}
+
 /// Looks at all properties, wherever in the document they are described.
 ///
 /// # Errors
 /// The first that looks like a secret and is not marked, or is marked and not one of those that the log keeps `hidden`.
-pub(super) fn check(document: &Value, hidden: &[&str]) -> Result<(), UncoveredSecret> {
+fn check(document: &Value, hidden: &[&str]) -> Result<(), UncoveredSecret> {
     match document {
         Value::Array(values) => values.iter().try_for_each(|value| check(value, hidden)),
         Value::Object(members) => {
@@ -83,27 +104,25 @@ fn looks_secret(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use capykeys_domain::model::ScopeCatalogue;
     use serde_json::json;
 
     use super::*;
-    use crate::openapi::{Audience, Dialect, check_secrets, openapi_json};
 
-    fn document(audience: Audience) -> Value {
-        serde_json::from_str(&openapi_json(audience, Dialect::V3_1)).unwrap()
+    fn described(audience: Audience) -> Value {
+        document(audience, &BasePath::default(), &ScopeCatalogue::default())
     }
 
     #[test]
     fn the_documents_mark_every_secret_and_the_log_shows_none() {
-        assert_eq!(check_secrets(&ScopeCatalogue::default(), &SECRET_MEMBERS), Ok(()));
+        assert!(SecretsCovered::check(&ScopeCatalogue::default(), &SECRET_MEMBERS).is_ok());
         for (audience, schema, member) in [
             (Audience::Public, "CreatedApiKey", "plaintext_api_key"),
             (Audience::Internal, "VerifyApiKeyRequest", "api_key"),
         ] {
-            let mut document = document(audience);
+            let mut document = described(audience);
             let place = format!("/components/schemas/{schema}/properties/{member}");
-            let described = document.pointer_mut(&place).unwrap().as_object_mut().unwrap();
-            assert_eq!(described.remove(MARK), Some(true.into()), "{member}");
+            let text = document.pointer_mut(&place).unwrap().as_object_mut().unwrap();
+            assert_eq!(text.remove(MARK), Some(true.into()), "{member}");
             assert_eq!(check(&document, &SECRET_MEMBERS), Err(UncoveredSecret::Unmarked(member.to_owned())));
         }
     }
@@ -112,7 +131,7 @@ mod tests {
     fn a_secret_that_the_log_would_show_is_refused() {
         for (at, member) in SECRET_MEMBERS.into_iter().enumerate() {
             let others = [&SECRET_MEMBERS[..at], &SECRET_MEMBERS[at + 1..]].concat();
-            let refused = check_secrets(&ScopeCatalogue::default(), &others);
+            let refused = SecretsCovered::check(&ScopeCatalogue::default(), &others);
             assert_eq!(refused, Err(UncoveredSecret::Logged(member.to_owned())));
         }
     }
@@ -125,11 +144,11 @@ mod tests {
             ("/components/schemas/Organization/properties", "their_api_key", json!({ "type": "string" })),
         ];
         for (place, name, schema) in planted {
-            let mut document = document(Audience::Public);
+            let mut document = described(Audience::Public);
             document.pointer_mut(place).unwrap()[name] = schema;
             assert_eq!(check(&document, &SECRET_MEMBERS), Err(UncoveredSecret::Unmarked(name.to_owned())));
         }
-        let mut inline = document(Audience::Public);
+        let mut inline = described(Audience::Public);
         inline["paths"]["/status"]["get"]["responses"]["200"]["content"]["application/json"]["schema"] =
             json!({ "properties": { "inner": { "properties": { "password": { "type": "string" } } } } });
         let refused = check(&inline, &SECRET_MEMBERS);

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use capykeys_cache::LONGEST_LEASE;
-use capykeys_http::{Internal, Metrics, Public};
+use capykeys_http::{Internal, Metrics, Public, SecretsCovered};
 use capykeys_storage::{Backend, OpenedFor};
 use tokio::{
     runtime::Handle,
@@ -43,7 +43,7 @@ pub(crate) async fn run(
 ) -> Result<(), Error> {
     // All of it before the store is touched: a mistake must not make an empty one somewhere else.
     super::check(config, backend)?;
-    capykeys_http::check_secrets(&config.catalogue()?, telemetry::HIDDEN)?;
+    let secrets = SecretsCovered::check(&config.catalogue()?, telemetry::HIDDEN)?;
     let proof = internal::proof(&config.internal)?;
     let gateways = config.internal.authorize.gateways(&config.catalogue()?)?;
     let base_path = config.server.base_path()?;
@@ -84,7 +84,7 @@ pub(crate) async fn run(
     let rereading = tokio::spawn(watch::run(watched, signals.asked()));
     let room = Room::make(config, backend.files());
     let (public, internal) = (
-        Public { base_path, management, pages: config.pages.served() },
+        Public { base_path, management, pages: config.pages.served(), secrets },
         Internal { metrics, gateways, callers, tls: server_tls },
     );
     let mut serving = listeners.serve(config, room, &verdicts, public, internal)?;

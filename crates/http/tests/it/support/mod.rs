@@ -12,11 +12,14 @@ use std::{
 use actix_web::dev::ServerHandle;
 use capykeys_conformance::{fixtures::context, service::Service};
 use capykeys_domain::{
-    model::{KeySpec, Organization, OrganizationName, Slug},
+    model::{KeySpec, Organization, OrganizationName, ScopeCatalogue, Slug},
     usecases::{CreatedKey, Management, NewOrganization},
 };
 use capykeys_gateway::Gateways;
-use capykeys_http::{BasePath, ClusterAuthentication, Drain, Internal, Public, Settings, Surface};
+use capykeys_http::{
+    BasePath, ClusterAuthentication, Drain, Internal, Public, SECRET_MEMBERS, SecretsCovered, Settings,
+    Surface,
+};
 use capykeys_pages::Page;
 pub(crate) use client::{Answer, Connection};
 
@@ -63,9 +66,9 @@ impl Site {
     }
 
     async fn public(base_path: BasePath, request_timeout: Duration) -> Self {
-        let surface = |management| {
-            Surface::Public(Public { base_path, management, pages: vec![Page::docs(), Page::console()] })
-        };
+        let pages = vec![Page::docs(), Page::console()];
+        let secrets = SecretsCovered::check(&ScopeCatalogue::default(), &SECRET_MEMBERS).unwrap();
+        let surface = |management| Surface::Public(Public { base_path, management, pages, secrets });
         Self::serving(surface, settings(request_timeout)).await
     }
 
