@@ -143,6 +143,8 @@ ci-full: ci mutants template kubernetes monitoring image package sbom ## The sam
 	CAPYKEYS_TEST_PATRONI="$$(scripts/patroni)" $(TEST_PROGRAMS) \
 		cargo test --locked --package capykeys-tests --test promise -- --ignored patroni
 	CAPYKEYS_TEST_HA_REPORT="$$(mktemp)" scripts/soak-ha --debug
+	scripts/restore-run
+	scripts/measure-copy 10000 10
 	scripts/bare-root
 
 deny: ## Check weaknesses, licences and sources of all dependencies

@@ -2,10 +2,7 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -32,7 +29,7 @@ pub struct PostgresStore {
     pub(crate) pool: Pool,
     pub(crate) gaps: Arc<Mutex<Gaps>>,
     /// Whether two sessions were seen to exclude each other. All stores of a server know it.
-    excludes: Arc<AtomicBool>,
+    excludes: Arc<tokio::sync::Mutex<bool>>,
 }
 
 impl PostgresStore {
@@ -85,11 +82,13 @@ impl PostgresStore {
         Ok(())
     }
 
-    /// Where the database was away at the start, it is tried later whether two sessions exclude each other.
+    /// Where the database was away at the start, it is tried later whether two sessions exclude each other: by one at a
+    /// time, since it takes connections beside the pool's.
     async fn check_fitness(&self) -> Result<(), SchemaError> {
         schema::judge(self.pool.rows(&fitness::SERVED, &Values::default()).await)?;
-        if !self.excludes.load(Ordering::Relaxed) && self.pool.check_exclusion().await? {
-            self.excludes.store(true, Ordering::Relaxed);
+        let mut excludes = self.excludes.lock().await;
+        if !*excludes {
+            *excludes = self.pool.check_exclusion().await?;
         }
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! Writing a backup.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufWriter, Write},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -10,6 +11,9 @@ use capykeys_domain::ports::StoredRows;
 use tempfile::NamedTempFile;
 
 use super::{Header, format};
+
+/// What files are called that do not have their name yet.
+const UNFINISHED: &str = ".capykeys-backup-";
 
 /// Where it is written to.
 enum Target {
@@ -32,8 +36,8 @@ impl BackupWriter {
     pub(crate) fn create(path: Option<&Path>, header: &Header) -> io::Result<Self> {
         let target = match path {
             Some(path) => {
-                let made = tempfile::Builder::new().prefix(".capykeys-backup-").tempfile_in(folder(path))?;
-                Target::File { made: BufWriter::new(made), path: path.to_owned() }
+                remove_left(folder(path));
+                Target::File { made: BufWriter::new(unfinished(folder(path))?), path: path.to_owned() }
             }
             None => Target::Pipe(BufWriter::new(io::stdout())),
         };
@@ -74,6 +78,35 @@ impl BackupWriter {
             File::open(folder(&path))?.sync_all()?;
         }
         Ok(())
+    }
+}
+
+/// A file that nobody takes for one that was left, while this process lives.
+fn unfinished(folder: &Path) -> io::Result<NamedTempFile> {
+    loop {
+        let made = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
+        // Where the file system has no locks, nobody removes anything.
+        let _ = made.as_file().lock();
+        // Somebody may have removed it before it was locked.
+        if made.as_file().metadata()?.nlink() > 0 {
+            return Ok(made);
+        }
+    }
+}
+
+/// Removes what backups have left that were killed: their lock went with them.
+fn remove_left(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        if !entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
+            continue;
+        }
+        // Locked until it is gone, so that whoever has just made it finds out.
+        if let Ok(file) = File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 
