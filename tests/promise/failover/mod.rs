@@ -2,4 +2,5 @@
 
 mod frozen;
 mod patroni;
+mod split;
 mod stand;

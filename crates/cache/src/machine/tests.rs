@@ -11,7 +11,11 @@ impl Clone for Machine {
     fn clone(&self) -> Self {
         Self {
             lease: self.lease,
+            registration: self.registration,
             lease_until: self.lease_until,
+            polled: self.polled,
+            registered_until: self.registered_until,
+            epoch_since: self.epoch_since,
             position: self.position,
             polls: self.polls,
             confirmed: self.confirmed,
@@ -28,10 +32,10 @@ impl Clone for Machine {
 impl Machine {
     /// What decides on verdicts, with times as what is left of them and without numbers that only count.
     pub(crate) fn fingerprint(&self, now: BootTime) -> impl std::hash::Hash + use<> {
-        let times = (self.lease_until.since(now), self.kept_until.since(now));
+        let left = [self.lease_until, self.registered_until, self.kept_until].map(|time| time.since(now));
         let place = |position: FeedPosition| (position.sequence, position.mark, position.epoch);
         let confirmed = self.confirmed.map(|progress| (progress.sequence, progress.epoch));
-        (times, self.position.map(place), confirmed, self.keys.fingerprint(now))
+        (left, self.position.map(place), confirmed, self.keys.fingerprint(now))
     }
 
     /// The same of a read in flight.
@@ -41,9 +45,8 @@ impl Machine {
         key: &FoundKey,
         now: BootTime,
     ) -> (Duration, bool, bool) {
-        let left = read.began.after(self.lease).since(now);
         let same = self.fence.same_generation(&read.token);
-        (left, same, self.fence.untouched(&read.token, &key.key))
+        (read.until.since(now), same, self.fence.untouched(&read.token, &key.key))
     }
 
     pub(crate) fn reads_in_flight(&self) -> usize {
@@ -53,7 +56,7 @@ impl Machine {
 
 impl SentPoll {
     /// What would be left of a lease from it; what it asks after is the position.
-    pub(crate) const fn fingerprint(&self, lease: Duration, now: BootTime) -> Duration {
-        self.sent.after(lease).since(now)
+    pub(crate) const fn fingerprint(&self, now: BootTime) -> Duration {
+        self.until.since(now)
     }
 }

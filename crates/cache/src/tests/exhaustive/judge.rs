@@ -7,7 +7,7 @@ use capykeys_domain::ports::{NewestEpoch, Poll};
 use super::{
     Violation,
     server::{Registered, Server},
-    world::{LONGEST, Made, Replica, TICK, World},
+    world::{LONGEST, Made, Replica, TICK, World, Write},
 };
 use crate::Answer;
 
@@ -25,7 +25,9 @@ impl World {
         let Some(made) = &self.made[key] else { return };
         if acknowledged && made.acknowledged {
             self.violation = Some(Violation::AcceptedAfterDelete);
-        } else if self.now - made.committed > self.replicas[number].lease {
+        } else if self.now - made.committed > self.replicas[number].lease
+            && self.now - self.began >= self.bounds.registration
+        {
             self.violation = Some(Violation::AcceptedTooLate);
         }
     }
@@ -43,14 +45,16 @@ impl World {
     pub(super) fn fingerprint(&self) -> impl Hash + use<> {
         let clock = self.clock();
         let number = |newest: &NewestEpoch| newest.epoch().map(|line| line.number);
+        let write = |write: &Write| match write {
+            Write::Register { sent, asked, line, anew, committed } => {
+                let left = sent.after(TICK * self.bounds.registration).since(clock);
+                (Some((left, number(asked), *anew, *committed)), *line, 0)
+            }
+            Write::Confirm(sequence, line) => (None, *line, *sequence),
+        };
         let replica = |replica: &Replica| {
             let poll = replica.poll.as_ref().map(|poll| {
-                (
-                    poll.sent.fingerprint(TICK * replica.lease, clock),
-                    number(&poll.asked),
-                    poll.line,
-                    poll.told.as_ref().map(told),
-                )
+                (poll.sent.fingerprint(clock), number(&poll.asked), poll.line, poll.told.as_ref().map(told))
             });
             let read = replica.read.as_ref().map(|read| {
                 let found = read.found.as_ref().map(|found| found.key.revoked_at.is_some());
@@ -64,7 +68,7 @@ impl World {
                 number(&replica.newest),
                 poll,
                 read,
-                replica.write,
+                replica.write.as_ref().map(write),
             )
         };
         let made = |made: &Option<Made>| {
@@ -85,7 +89,8 @@ impl World {
             (server.line, server.revoked.clone(), registered)
         };
         let servers = (server(&self.server), self.replaced.as_ref().map(server));
-        (self.restarts, self.failovers, servers, replicas, made, kept)
+        let began = (self.now - self.began).min(self.bounds.registration);
+        (self.restarts, self.failovers, began, servers, replicas, made, kept)
     }
 }
 

@@ -5,8 +5,8 @@
 //! verdicts. A seed decides everything, so that a run can be repeated:
 //! `CAPYKEYS_TEST_SEED=17 cargo test -p capykeys-cache --lib one_seed`.
 //!
-//! Taken for granted, as `docs/security.md` does: a failover loses no registration, and a primary that
-//! was replaced is not reached by a process that has not heard of its successor.
+//! Taken for granted, as `docs/security.md` does: a failover loses no registration, and a primary that was replaced
+//! gets no commit past its standbys. But it is reached, by some for as long as it is there, and answers them.
 //!
 //! That the simulation would see a mistake in what it plays itself is shown by making it here.
 
@@ -58,6 +58,10 @@ enum ShellBug {
     StandbyTaken,
     /// An answer counts of whichever line of history it is.
     AnyLineTaken,
+    /// A registration counts from when its commit was told.
+    RegisteredFromTheAnswer,
+    /// A replaced primary tells of a commit that its standbys do not have.
+    CancelledWaitTaken,
 }
 
 /// A mistake, somewhere.
@@ -117,6 +121,8 @@ tally! {
     kept
     kept_within_lease
     registrations
+    renewals
+    left_behind
     confirmations
     retired
     forgotten
@@ -124,7 +130,7 @@ tally! {
     registry_not_read
     of_others
     not_admitted
-    deletes_after_longest_lease
+    deletes_after_longest_registration
 }
 
 fn run(seed: u64, fault: Fault) -> Result<Tally, Violation> {
@@ -188,6 +194,8 @@ caught! {
     a_registry_that_cannot_be_read_and_is_taken_for_empty_is_caught: Fault::Shell(ShellBug::NobodyWhereUnread);
     a_standbys_answer_that_is_taken_is_caught: Fault::Shell(ShellBug::StandbyTaken);
     an_answer_of_an_older_line_that_is_taken_is_caught: Fault::Shell(ShellBug::AnyLineTaken);
+    a_registration_that_counts_from_its_answer_is_caught: Fault::Shell(ShellBug::RegisteredFromTheAnswer);
+    a_cancelled_wait_that_is_taken_for_a_commit_is_caught: Fault::Shell(ShellBug::CancelledWaitTaken);
     a_server_that_has_not_seen_the_newest_line_and_answers_is_caught: Fault::Store(StoreBug::LineNotLookedFor);
     a_retired_replica_that_is_told_that_it_is_registered_is_caught: Fault::Store(StoreBug::RetiredStillRegistered);
     numbers_that_are_compared_across_lines_of_history_are_caught: Fault::Store(StoreBug::NumbersOfAnyLine);

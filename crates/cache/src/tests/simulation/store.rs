@@ -9,7 +9,7 @@ use capykeys_domain::{
 };
 
 use super::{
-    Micros,
+    Micros, ShellBug,
     messages::{Message, Reply, Request, To, Told},
     registry::Replicas,
 };
@@ -209,14 +209,19 @@ impl Store {
     }
 
     /// What the server that a message was sent to says to it; `None` where it is gone, or must not
-    /// answer. `allowed` tells whether one that was replaced can be reached.
-    pub(super) fn answer(&mut self, message: &Message, allowed: bool, now: Micros) -> Option<Reply> {
+    /// answer.
+    pub(super) fn answer(
+        &mut self,
+        message: &Message,
+        shell: Option<ShellBug>,
+        now: Micros,
+    ) -> Option<Reply> {
         let bug = self.bug;
         let is_primary = message.to == To::Line(self.primary.line);
         let server = match message.to {
             To::Standby => self.standby.as_ref()?,
             To::Line(_) if is_primary => &self.primary,
-            To::Line(line) => self.replaced.as_ref().filter(|one| one.line == line && allowed)?,
+            To::Line(line) => self.replaced.as_ref().filter(|one| one.line == line)?,
         };
         let vouches = message.asked.is_none_or(|asked| server.past.contains(&asked));
         if !vouches && bug != Some(StoreBug::LineNotLookedFor) {
@@ -227,8 +232,13 @@ impl Store {
             Request::Head => Told::Poll(Poll::Diverged(self.head(server, message.from, now))),
             Request::Poll(position) => Told::Poll(self.poll(server, message.from, position, now)),
             Request::Registry => Told::Registry(self.registry(server)),
+            // It waits for no standby.
+            write @ Request::Confirm(_) if !is_primary => {
+                Told::Done(self.replaced.as_mut()?.replicas.write(message.from, write))
+            }
             // A server that was replaced gets no commit through: its standby does not take it.
-            _ if !is_primary => return None,
+            _ if !is_primary && shell != Some(ShellBug::CancelledWaitTaken) => return None,
+            write if !is_primary => Told::Done(self.replaced.as_mut()?.replicas.write(message.from, write)),
             write => Told::Done(self.primary.replicas.write(message.from, write)),
         };
         let server = match message.to {

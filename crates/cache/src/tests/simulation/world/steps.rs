@@ -47,15 +47,13 @@ impl World {
         self.at(replica, deadline, Step::GivenUp(number));
     }
 
-    /// Whom a connection leads to. A process that has heard of no line yet is led to the primary.
+    /// Whom a connection leads to.
     fn route(&mut self, replica: usize) -> To {
         let primary = To::Line(self.store.primary.line);
         let chance = self.rng.index(100);
-        if self.process(replica).newest.epoch().is_none() {
-            return primary;
-        }
+        let left_behind = self.now < self.replicas[replica].left_behind_until;
         match &self.store.replaced {
-            Some(replaced) if chance < 15 => To::Line(replaced.line),
+            Some(replaced) if chance < 15 || left_behind => To::Line(replaced.line),
             _ if chance > 92 && self.store.standby.is_some() => To::Standby,
             _ => primary,
         }
@@ -92,6 +90,7 @@ impl World {
                 self.read_again(replica, secret, next);
             }
             Pending::Propagation(change) => self.registry_not_read(replica, change),
+            Pending::Register(_, false) => {}
             _ => self.process(replica).following = false,
         }
     }
