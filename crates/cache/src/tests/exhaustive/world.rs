@@ -165,7 +165,7 @@ impl World {
             server: Server { line: 1, revoked: Vec::new(), replicas: std::collections::BTreeMap::new() },
             replaced: None,
             replicas: (0..bounds.replicas).map(replica).collect(),
-            reaper: Reaper::new(TICK, TICK * bounds.registration),
+            reaper: Reaper::new(TICK, TICK * bounds.forgetting),
             made: vec![None; bounds.changes],
             kept: vec![BootTime::START; bounds.changes],
             restarts: 0,

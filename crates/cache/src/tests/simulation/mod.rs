@@ -44,8 +44,6 @@ enum Violation {
 /// acknowledgements, and in the store's adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ShellBug {
-    /// A read can be joined by who asks without a lease.
-    JoinedWithoutLease,
     /// What a poll tells is confirmed before it is applied.
     ConfirmedBeforeApplying,
     /// A replica is forgotten as soon as it is retired.
@@ -187,7 +185,6 @@ macro_rules! caught {
 caught! {
     a_lease_by_the_wall_clock_is_caught: Fault::Clock(ClockBug::Wall);
     a_lease_by_a_clock_that_sleeps_is_caught: Fault::Clock(ClockBug::Instant);
-    a_read_that_is_joined_without_a_lease_is_caught: Fault::Shell(ShellBug::JoinedWithoutLease);
     a_confirmation_before_applying_is_caught: Fault::Shell(ShellBug::ConfirmedBeforeApplying);
     a_replica_that_is_forgotten_while_its_lease_runs_is_caught: Fault::Shell(ShellBug::ForgottenAtOnce);
     a_registry_from_before_the_commit_is_caught: Fault::Shell(ShellBug::RegistryReadBeforeCommit);

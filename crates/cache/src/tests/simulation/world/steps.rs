@@ -4,7 +4,7 @@ use super::{
     ATTEMPTS, Event, KEYS, Message, Pending, Process, Question, Reply, Request, SECRETS, Secret, Step, To,
     Weather, World, micros,
 };
-use crate::{BootTime, machine::Reading, tests::simulation::ShellBug};
+use crate::{BootTime, machine::Reading};
 
 impl World {
     pub(super) fn new_weather(&mut self, replica: usize) {
@@ -125,12 +125,11 @@ impl World {
             self.tally.hits += 1;
             return self.verdict(replica, question, &answer);
         }
-        let joins = has_lease || self.shell == Some(ShellBug::JoinedWithoutLease);
         for (pending, _) in self.process(replica).pending.values_mut() {
             if let Pending::Read { secret, waiting, next, .. } = pending
                 && *secret == question.secret
             {
-                return if joins { waiting.push(question) } else { next.push(question) };
+                return if has_lease { waiting.push(question) } else { next.push(question) };
             }
         }
         self.read(replica, question.secret, vec![question]);
