@@ -276,7 +276,7 @@ impl World {
         if let Some(answer) = recalled.filter(|answer| answer.remaining(clock).is_some()) {
             return self.judge(number, key, &answer, acknowledged);
         }
-        let joins = clock < replica.machine.lease_until() || self.shell == Some(ShellBug::JoinedWithoutLease);
+        let joins = clock < replica.machine.lease_until();
         match &mut replica.read {
             Some(read) if read.key == key => {
                 let those = if joins { &mut read.waiting } else { &mut read.next };

@@ -57,8 +57,8 @@ const NONE: Bounds = Bounds {
 const KEEPING: Bounds = Bounds { keeping: true, ..NONE };
 const SLOW_READS: Bounds = Bounds { slow_reads: true, ..NONE };
 const REMOVALS: Bounds = Bounds { removals: true, ..NONE };
-/// Beside servers of an earlier release, which forget a replica once its lease has run out, long before its
-/// registration has. Elsewhere the registration alone would do.
+/// As servers of an earlier release do: a replica is forgotten once its lease has run out, and its registration has
+/// not. Elsewhere the registration alone would do.
 const EARLIER_REMOVALS: Bounds = Bounds { registration: 4, forgetting: world::LEASES[0], ..REMOVALS };
 const FAILOVER: Bounds = Bounds { failovers: 1, ..NONE };
 const SLOW_READS_AND_FAILOVER: Bounds = Bounds { slow_reads: true, ..FAILOVER };
@@ -69,7 +69,6 @@ const TWO_KEYS_AND_FAILOVER: Bounds = Bounds { changes: 2, ..FAILOVER };
 /// A mistake around the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ShellBug {
-    JoinedWithoutLease,
     ForgottenAtOnce,
     RegistryReadBeforeCommit,
     NobodyWhereUnread,
@@ -193,14 +192,15 @@ macro_rules! found {
 }
 
 found! {
-    a_read_that_is_joined_without_a_lease_is_found: ShellBug::JoinedWithoutLease, Bounds { slow_reads: true, ..EARLIER_REMOVALS };
     a_replica_that_is_forgotten_while_its_lease_runs_is_found: ShellBug::ForgottenAtOnce, REMOVALS;
+    #[ignore = "half a minute: make ci-full"]
     a_retired_replica_that_is_told_that_it_is_registered_is_found: ShellBug::RetiredStillRegistered, EARLIER_REMOVALS;
     a_registry_from_before_the_commit_is_found: ShellBug::RegistryReadBeforeCommit, NONE;
     a_registry_that_is_taken_for_empty_is_found: ShellBug::NobodyWhereUnread, NONE;
     #[ignore = "half a minute: make ci-full"]
     an_answer_of_an_older_line_that_is_taken_is_found: ShellBug::AnyLineTaken, TWO_KEYS_AND_FAILOVER;
     numbers_that_are_compared_across_lines_are_found: ShellBug::NumbersOfAnyLine, FAILOVER;
+    #[ignore = "half a minute: make ci-full"]
     a_registration_that_counts_from_its_answer_is_found: ShellBug::RegisteredFromTheAnswer, FAILOVER;
     a_cancelled_wait_that_is_taken_for_a_commit_is_found: ShellBug::CancelledWaitTaken, FAILOVER;
 }

@@ -54,8 +54,6 @@ enum ShellBug {
     NobodyWhereUnread,
     /// A standby's answer counts.
     StandbyTaken,
-    /// An answer counts of whichever line of history it is.
-    AnyLineTaken,
     /// A registration counts from when its commit was told.
     RegisteredFromTheAnswer,
     /// A replaced primary tells of a commit that its standbys do not have.
@@ -190,11 +188,9 @@ caught! {
     a_registry_from_before_the_commit_is_caught: Fault::Shell(ShellBug::RegistryReadBeforeCommit);
     a_registry_that_cannot_be_read_and_is_taken_for_empty_is_caught: Fault::Shell(ShellBug::NobodyWhereUnread);
     a_standbys_answer_that_is_taken_is_caught: Fault::Shell(ShellBug::StandbyTaken);
-    an_answer_of_an_older_line_that_is_taken_is_caught: Fault::Shell(ShellBug::AnyLineTaken);
     a_registration_that_counts_from_its_answer_is_caught: Fault::Shell(ShellBug::RegisteredFromTheAnswer);
     a_cancelled_wait_that_is_taken_for_a_commit_is_caught: Fault::Shell(ShellBug::CancelledWaitTaken);
     a_server_that_has_not_seen_the_newest_line_and_answers_is_caught: Fault::Store(StoreBug::LineNotLookedFor);
-    a_retired_replica_that_is_told_that_it_is_registered_is_caught: Fault::Store(StoreBug::RetiredStillRegistered);
     numbers_that_are_compared_across_lines_of_history_are_caught: Fault::Store(StoreBug::NumbersOfAnyLine);
     a_cursor_by_sequence_is_caught: Fault::Store(StoreBug::CursorBySequence);
     a_store_that_compares_no_marks_is_caught: Fault::Store(StoreBug::NoMarks);

@@ -113,7 +113,7 @@ impl Process {
             removals: VecDeque::new(),
             following: false,
             looked: now,
-            look: millis(50, 3_000, rng),
+            look: millis(50, 1_500, rng),
             renewal: settings.renewal_interval(),
             pending: BTreeMap::new(),
         }
@@ -124,7 +124,7 @@ impl Process {
         if reply.recovering && bug != Some(ShellBug::StandbyTaken) {
             return false;
         }
-        self.newest.admits(asked, reply.line) || bug == Some(ShellBug::AnyLineTaken)
+        self.newest.admits(asked, reply.line)
     }
 }
 

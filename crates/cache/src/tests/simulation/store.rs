@@ -43,8 +43,6 @@ pub(super) enum StoreBug {
     CursorBySequence,
     /// The reader's mark and history are not looked at.
     NoMarks,
-    /// A replica that was retired is told that it is registered.
-    RetiredStillRegistered,
     /// What a replica has confirmed is a number, of whichever line of history.
     NumbersOfAnyLine,
     /// A server answers also where it has not seen the line that is asked for.
@@ -279,11 +277,10 @@ impl Store {
 
     fn head(&self, server: &Server, reader: ReplicaId, now: Micros) -> FeedHead {
         let last = server.history.iter().max_by_key(|event| event.sequence);
-        let retired_too = self.bug == Some(StoreBug::RetiredStillRegistered);
         FeedHead {
             position: self.position(server, last),
             store_time: self.time(now),
-            registered: server.replicas.is_registered(reader, retired_too),
+            registered: server.replicas.is_registered(reader),
         }
     }
 
