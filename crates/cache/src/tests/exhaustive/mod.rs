@@ -9,6 +9,7 @@
 
 mod actions;
 mod judge;
+mod reads;
 mod server;
 mod world;
 

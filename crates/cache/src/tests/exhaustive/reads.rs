@@ -1,0 +1,74 @@
+//! How a replica reads a key.
+
+use std::collections::BTreeSet;
+
+use super::{actions::admits, world::*};
+
+impl World {
+    pub(super) fn ask(&mut self, number: usize, key: usize, keeps: bool, elsewhere: bool) {
+        let (clock, acknowledged) = (self.clock(), self.is_acknowledged(key));
+        let digest = self.keys.0[key].digest.clone();
+        let replica = &mut self.replicas[number];
+        let keep = keeps.then(|| clock.after(TICK * KEEP));
+        let recalled = replica.machine.recall(std::slice::from_ref(&digest), keep);
+        if let Some(answer) = recalled.filter(|answer| answer.remaining(clock).is_some()) {
+            return self.judge(number, key, &answer, acknowledged);
+        }
+        let joins = clock < replica.machine.lease_until();
+        match &mut replica.read {
+            Some(read) if read.key == key => {
+                let those = if joins { &mut read.waiting } else { &mut read.next };
+                those.insert(acknowledged);
+            }
+            // One key at a time is enough: others are like it.
+            Some(_) => {}
+            None => {
+                self.begin_read(number, key, BTreeSet::from([acknowledged]), elsewhere);
+                if !self.bounds.slow_reads {
+                    self.answer_read(number);
+                    self.end_read(number);
+                }
+            }
+        }
+    }
+
+    fn begin_read(&mut self, number: usize, key: usize, waiting: BTreeSet<bool>, elsewhere: bool) {
+        let (clock, line) = (self.clock(), self.server.line - i64::from(elsewhere));
+        let replica = &mut self.replicas[number];
+        let (sent, asked) = (replica.machine.begin_read(clock), replica.newest);
+        let next = BTreeSet::new();
+        replica.read = Some(PendingRead { key, sent, asked, line, waiting, next, found: None });
+    }
+
+    pub(super) fn answer_read(&mut self, number: usize) {
+        let replica = &self.replicas[number];
+        let Some(read) = &replica.read else { return };
+        let Some(server) = self.server(&read.asked, read.line) else { return };
+        let found = server.find(&self.keys, read.key);
+        if let Some(read) = &mut self.replicas[number].read {
+            read.found = Some(found);
+        }
+    }
+
+    pub(super) fn end_read(&mut self, number: usize) {
+        let (clock, shell) = (self.clock(), self.shell);
+        let replica = &mut self.replicas[number];
+        let Some(read) = replica.read.take() else { return };
+        // Who must not answer has not.
+        if read.found.is_some() && admits(&mut replica.newest, &read.asked, read.line, shell) {
+            let digest = self.keys.0[read.key].digest.clone();
+            let digests = std::slice::from_ref(&digest);
+            let reading = replica.machine.end_read(&read.sent, digests, read.found);
+            if let Some(answer) = replica.machine.conclude(&reading, digests, None, clock) {
+                for acknowledged in read.waiting {
+                    self.judge(number, read.key, &answer, acknowledged);
+                }
+            }
+        } else {
+            replica.machine.abandon_read(&read.sent);
+        }
+        if !read.next.is_empty() {
+            self.begin_read(number, read.key, read.next, read.line != self.server.line);
+        }
+    }
+}
