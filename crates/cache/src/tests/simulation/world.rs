@@ -286,21 +286,4 @@ impl World {
             self.later(back, Event::At(replica, incarnation, Step::Answered(number, Box::new(reply))));
         }
     }
-
-    // --- A replica ---
-
-    fn step(&mut self, replica: usize, step: Step) {
-        match step {
-            Step::Ask => self.ask(replica),
-            Step::Conclude(question, reading) => self.conclude(replica, question, &reading),
-            Step::Tick => self.tick(replica),
-            Step::Renew => self.renew(replica),
-            Step::Answered(number, reply) => self.answered(replica, number, *reply),
-            Step::GivenUp(number) => self.given_up(replica, number),
-            Step::Mutated(mutation, at) => self.mutated(replica, mutation, at),
-            Step::LookAtClock(number) => self.look_at_clock(replica, number),
-            Step::ReadRegistry(number) => self.read_registry(replica, number),
-            Step::Crash => self.crash(replica),
-        }
-    }
 }

@@ -7,6 +7,21 @@ use super::{
 use crate::{BootTime, machine::Reading};
 
 impl World {
+    pub(super) fn step(&mut self, replica: usize, step: Step) {
+        match step {
+            Step::Ask => self.ask(replica),
+            Step::Conclude(question, reading) => self.conclude(replica, question, &reading),
+            Step::Tick => self.tick(replica),
+            Step::Renew => self.renew(replica),
+            Step::Answered(number, reply) => self.answered(replica, number, *reply),
+            Step::GivenUp(number) => self.given_up(replica, number),
+            Step::Mutated(mutation, at) => self.mutated(replica, mutation, at),
+            Step::LookAtClock(number) => self.look_at_clock(replica, number),
+            Step::ReadRegistry(number) => self.read_registry(replica, number),
+            Step::Crash => self.crash(replica),
+        }
+    }
+
     pub(super) fn new_weather(&mut self, replica: usize) {
         self.replicas[replica].weather = match self.rng.index(10) {
             0..4 => Weather::Fair,
