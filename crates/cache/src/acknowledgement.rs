@@ -115,9 +115,19 @@ mod tests {
                 let each = |one: &Unconfirmed| (one.id.0, one.here);
                 let replicas: Vec<_> = waiting.replicas.iter().map(each).collect();
                 let epoch_left = waiting.since.after(registration).since(now);
-                (waiting.target.sequence, waiting.target.epoch, replicas, epoch_left)
+                // Nothing makes it wait again.
+                (!replicas.is_empty()).then_some((
+                    waiting.target.sequence,
+                    waiting.target.epoch,
+                    replicas,
+                    epoch_left,
+                ))
             });
-            let longest = if waiting.is_some() { run_out(longest) } else { registration };
+            let longest = match &waiting {
+                Some(Some(_)) => run_out(longest),
+                Some(None) => Duration::ZERO,
+                None => registration,
+            };
             (now.since(self.committed).min(longest), waiting)
         }
 

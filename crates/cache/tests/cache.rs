@@ -183,6 +183,21 @@ async fn another_history_empties_the_cache() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn changes_that_were_read_and_are_lost_are_counted() {
+    let world = world(CacheSettings::default()).await;
+    let digest = world.store.add_key();
+    for _ in 0..3 {
+        world.store.revoke(&digest);
+    }
+    sleep(Duration::from_millis(200)).await;
+    for (lost, counted) in [(2, 2), (0, 2), (1, 3)] {
+        world.store.lose(lost);
+        sleep(Duration::from_millis(200)).await;
+        assert_eq!(world.cache.status().lost_changes, counted);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_that_is_revoked_while_it_is_read_is_read_again() {
     let world = world(CacheSettings::default()).await;
     let digest = world.store.add_key();

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use capykeys_testkit::{Balancer, Cluster, Host};
+use capykeys_testkit::{Balancer, Cluster};
 use capykeys_tests::{on_one_store, settings::gateway};
 
 use super::{frozen::synchronize, stand::Stand};
@@ -28,8 +28,7 @@ fn a_server_that_is_left_with_the_old_primary_accepts_nothing_that_the_new_one_r
         let database = primary.create_database();
         let standby = Cluster::standby_of(&primary);
         synchronize(&primary);
-        let proxy =
-            Balancer::start(&Host::this(), &gateway("haproxy"), &[primary.address(), standby.address()]);
+        let proxy = Balancer::start(&gateway("haproxy"), &[primary.address(), standby.address()]);
         let around = format!("postgres://postgres@{}/{database}", proxy.address());
         let (old, new) = (primary.url(&database), standby.url(&database));
         let mut stand = Stand::start(&old, [&around, &old]);

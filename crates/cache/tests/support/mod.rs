@@ -129,7 +129,15 @@ impl FakeStore {
     }
 
     pub(crate) fn diverge(&self) {
-        self.state().mark += 1;
+        self.lose(0);
+    }
+
+    /// As in a failover to a store that lacks so many of the last changes.
+    pub(crate) fn lose(&self, changes: usize) {
+        let mut state = self.state();
+        state.mark += 1;
+        let left = state.changes.len() - changes;
+        state.changes.truncate(left);
     }
 
     pub(crate) fn reads(&self) -> u64 {

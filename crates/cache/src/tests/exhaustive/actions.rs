@@ -1,7 +1,5 @@
 //! What can happen next, and what it does.
 
-use std::time::Duration;
-
 use capykeys_conformance::fixtures;
 use capykeys_domain::ports::{FeedProgress, NewestEpoch, Poll, Registry, ReplicaId};
 
@@ -46,8 +44,9 @@ impl World {
         }
         // One that is under way is given up for it.
         actions.push(Action::BeginPoll { replica: number, elsewhere: false });
-        if self.replaced.is_some() {
-            actions.push(Action::BeginPoll { replica: number, elsewhere: true });
+        let elsewhere = self.hears_of_replaced(replica);
+        if elsewhere {
+            actions.push(Action::BeginPoll { replica: number, elsewhere });
         }
         if let Some(poll) = &replica.poll {
             if poll.told.is_some() {
@@ -64,8 +63,8 @@ impl World {
         for key in 0..self.bounds.changes {
             for keeps in [false, true].into_iter().take(1 + usize::from(self.bounds.keeping)) {
                 actions.push(Action::Ask { replica: number, key, keeps, elsewhere: false });
-                if self.replaced.is_some() {
-                    actions.push(Action::Ask { replica: number, key, keeps, elsewhere: true });
+                if elsewhere {
+                    actions.push(Action::Ask { replica: number, key, keeps, elsewhere });
                 }
             }
         }
@@ -79,11 +78,11 @@ impl World {
     }
 
     fn writes_of(&self, number: usize, replica: &Replica, actions: &mut Vec<Action>) {
-        if replica.machine.confirmable(self.clock()).is_some() {
+        if self.may_acknowledge() && replica.machine.confirmable(self.clock()).is_some() {
             actions.push(Action::Confirm(number));
         }
-        let left = replica.machine.registered_until().since(self.clock());
-        if left > Duration::ZERO && left < TICK * self.bounds.registration {
+        // At any time, also where it has run out.
+        if replica.machine.registered_until().since(self.clock()) < TICK * self.bounds.registration {
             actions.push(Action::Renew { replica: number, elsewhere: false });
             // Nothing that is sent there comes back.
             if self.replaced.is_some() && self.shell == Some(ShellBug::CancelledWaitTaken) {
@@ -140,6 +139,7 @@ impl World {
                 let progress = replica.machine.confirmable(clock);
                 replica.write =
                     progress.map(|progress| Write::Confirm(progress.sequence.get(), line_of(&progress)));
+                self.write_promptly(number);
             }
             Action::Ask { replica, key, keeps, elsewhere } => self.ask(replica, key, keeps, elsewhere),
             Action::AnswerRead(number) => self.answer_read(number),
@@ -192,9 +192,7 @@ impl World {
             self.made[key] = None;
             let reads = self.replicas.iter_mut().filter_map(|replica| replica.read.as_mut());
             for read in reads.filter(|read| read.key == key) {
-                for those in [&mut read.waiting, &mut read.next] {
-                    *those = those.iter().map(|_| false).collect();
-                }
+                (read.acknowledged, read.next) = (false, read.next.map(|_| false));
             }
         }
         // What was to be written is not, and what was is told yet.
@@ -224,6 +222,14 @@ impl World {
         let replica = &mut self.replicas[number];
         let asked = replica.newest;
         replica.write = Some(Write::Register { sent, asked, line, anew, committed: false });
+        self.write_promptly(number);
+    }
+
+    fn write_promptly(&mut self, number: usize) {
+        if !self.bounds.slow_writes {
+            self.write(number);
+            self.end_write(number);
+        }
     }
 
     fn write(&mut self, number: usize) {

@@ -1,7 +1,5 @@
 //! How a replica reads a key.
 
-use std::collections::BTreeSet;
-
 use super::{actions::admits, world::*};
 
 impl World {
@@ -17,13 +15,16 @@ impl World {
         let joins = clock < replica.machine.lease_until();
         match &mut replica.read {
             Some(read) if read.key == key => {
-                let those = if joins { &mut read.waiting } else { &mut read.next };
-                those.insert(acknowledged);
+                if joins {
+                    read.acknowledged |= acknowledged;
+                } else {
+                    read.next = Some(read.next.unwrap_or(false) || acknowledged);
+                }
             }
             // One key at a time is enough: others are like it.
             Some(_) => {}
             None => {
-                self.begin_read(number, key, BTreeSet::from([acknowledged]), elsewhere);
+                self.begin_read(number, key, acknowledged, elsewhere);
                 if !self.bounds.slow_reads {
                     self.answer_read(number);
                     self.end_read(number);
@@ -32,12 +33,11 @@ impl World {
         }
     }
 
-    fn begin_read(&mut self, number: usize, key: usize, waiting: BTreeSet<bool>, elsewhere: bool) {
+    fn begin_read(&mut self, number: usize, key: usize, acknowledged: bool, elsewhere: bool) {
         let (clock, line) = (self.clock(), self.server.line - i64::from(elsewhere));
         let replica = &mut self.replicas[number];
         let (sent, asked) = (replica.machine.begin_read(clock), replica.newest);
-        let next = BTreeSet::new();
-        replica.read = Some(PendingRead { key, sent, asked, line, waiting, next, found: None });
+        replica.read = Some(PendingRead { key, sent, asked, line, acknowledged, next: None, found: None });
     }
 
     pub(super) fn answer_read(&mut self, number: usize) {
@@ -60,15 +60,13 @@ impl World {
             let digests = std::slice::from_ref(&digest);
             let reading = replica.machine.end_read(&read.sent, digests, read.found);
             if let Some(answer) = replica.machine.conclude(&reading, digests, None, clock) {
-                for acknowledged in read.waiting {
-                    self.judge(number, read.key, &answer, acknowledged);
-                }
+                self.judge(number, read.key, &answer, read.acknowledged);
             }
         } else {
             replica.machine.abandon_read(&read.sent);
         }
-        if !read.next.is_empty() {
-            self.begin_read(number, read.key, read.next, read.line != self.server.line);
+        if let Some(acknowledged) = read.next {
+            self.begin_read(number, read.key, acknowledged, read.line != self.server.line);
         }
     }
 }

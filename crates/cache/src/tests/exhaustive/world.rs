@@ -1,6 +1,6 @@
 //! What there is, and what can happen to it.
 
-use std::{collections::BTreeSet, rc::Rc, time::Duration};
+use std::{rc::Rc, time::Duration};
 
 use capykeys_domain::ports::{FoundKey, NewestEpoch, Poll};
 
@@ -77,10 +77,10 @@ pub(super) struct PendingRead {
     pub(super) sent: SentRead,
     pub(super) asked: NewestEpoch,
     pub(super) line: i64,
-    /// Of everybody who waits, whether the change was acknowledged when they asked.
-    pub(super) waiting: BTreeSet<bool>,
-    /// The same of who waits for the read after it.
-    pub(super) next: BTreeSet<bool>,
+    /// Whether the change was acknowledged when one of those who wait asked: what they must not be told, nobody must.
+    pub(super) acknowledged: bool,
+    /// The same of who waits for the read after it, if anybody does.
+    pub(super) next: Option<bool>,
     pub(super) found: Option<FoundKey>,
 }
 
@@ -188,6 +188,18 @@ impl World {
     /// When the line of the server began, as whoever waits has heard of it: at once.
     pub(super) fn since(&self) -> BootTime {
         fast(self.began)
+    }
+
+    /// Whether a question that is sent now to the server that was replaced would be answered.
+    pub(super) fn hears_of_replaced(&self, replica: &Replica) -> bool {
+        self.replaced.as_ref().is_some_and(|old| self.server(&replica.newest, old.line).is_some())
+    }
+
+    /// Whether a change can still be acknowledged: else nothing that is confirmed makes a difference any more.
+    pub(super) fn may_acknowledge(&self) -> bool {
+        self.failovers < self.bounds.failovers
+            || !self.made.iter().flatten().all(|made| made.acknowledged)
+            || self.made.iter().any(Option::is_none)
     }
 
     /// The server on this line, where it answers: one that was replaced does not have the next line in its past.
