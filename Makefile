@@ -138,7 +138,7 @@ ci-full: ci mutants template kubernetes monitoring image package sbom ## The sam
 	DEMO_SECONDS=20 $(MAKE) demo
 	scripts/schemathesis 2000
 	cargo test --locked --release --package capykeys-cache --lib exhaustive -- --include-ignored --nocapture
-	CAPYKEYS_TEST_KILL_ROUNDS=200 CAPYKEYS_TEST_FAULT_SECONDS=10 $(TEST_PROGRAMS) \
+	CAPYKEYS_TEST_KILL_ROUNDS=200 CAPYKEYS_TEST_FAULT_SECONDS=10 CAPYKEYS_TEST_SPLITS=20 $(TEST_PROGRAMS) \
 		cargo test --locked --package capykeys-tests
 	CAPYKEYS_TEST_PATRONI="$$(scripts/patroni)" $(TEST_PROGRAMS) \
 		cargo test --locked --package capykeys-tests --test promise -- --ignored patroni

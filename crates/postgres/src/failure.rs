@@ -22,6 +22,8 @@ pub(crate) enum Failure {
     NoLine,
     /// The answer is of an older line of history than the newest that was seen.
     Superseded,
+    /// The change was committed, and may be on no standby: whoever made the server wait for one ended the wait.
+    Unreplicated,
     /// A row is not what the domain allows.
     UnreadableRow,
     /// A statement takes a value that it was not given.
@@ -39,6 +41,7 @@ impl Failure {
             Self::Schema(_) => "schema",
             Self::Standby => "standby",
             Self::NoLine | Self::Superseded => "history",
+            Self::Unreplicated => "unreplicated",
             Self::UnreadableRow => "unreadable",
             Self::Binding => "binding",
         }
@@ -100,6 +103,9 @@ impl fmt::Display for Failure {
             Self::NoLine | Self::Superseded => f.write_str(
                 "the server does not have the newest history that was seen: it is an old primary, or was \
                  restored to an older state (then restart capykeys)",
+            ),
+            Self::Unreplicated => f.write_str(
+                "the change is on this server, but the wait for its standby was cancelled: a failover may lose it",
             ),
             Self::UnreadableRow => f.write_str("a row that cannot be read"),
             Self::Binding => f.write_str("a value of the statement is missing"),

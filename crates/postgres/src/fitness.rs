@@ -34,10 +34,14 @@ const BEFORE_MIGRATION: [Fault; 3] = [
 ];
 
 /// What must hold while the database is served from.
-const IN_SERVICE: [Fault; 9] = [
+const IN_SERVICE: [Fault; 10] = [
     (
         "current_setting('default_transaction_isolation') <> 'read committed'",
         "default_transaction_isolation is not `read committed`: set it so for this role",
+    ),
+    (
+        "current_setting('client_min_messages') = 'error'",
+        "client_min_messages is `error`, so that nobody is told of a commit that reached no standby: make it `warning`",
     ),
     (
         // A restore with --disable-triggers that did not end leaves them so.

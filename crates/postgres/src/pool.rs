@@ -138,6 +138,10 @@ impl Pool {
             self.trust.end_before(Instant::now());
             measures::count_repeated();
             outcome = self.ask(end, statement, params).await;
+            if matches!(outcome, Err(Failure::NoLine)) {
+                // Nor is the one that has just answered to be used again: whoever is asked next may know better.
+                self.trust.end_before(Instant::now());
+            }
         }
         match (outcome, begun) {
             (Err(Failure::NoLine), Err(failure)) => Err(failure),
@@ -225,7 +229,13 @@ impl Pool {
         judge: impl FnOnce(Vec<Row>) -> Result<Vec<Row>, Failure>,
     ) -> Result<Vec<Row>, Failure> {
         let connection = scopeguard::guard(connection, |doubtful| self.connections.set_aside(doubtful));
-        let outcome = connection.query_typed(statement, params).await.map_err(Failure::from).and_then(judge);
+        // What an earlier statement was warned of, for which nobody waited any more, is not this one's.
+        connection.take_unreplicated();
+        let answered = connection.query_typed(statement, params).await.map_err(Failure::from);
+        let outcome = match answered {
+            Ok(_) if connection.take_unreplicated() => Err(Failure::Unreplicated),
+            answered => answered.and_then(judge),
+        };
         let mut connection = ScopeGuard::into_inner(connection);
         if outcome.as_ref().err().is_none_or(Failure::is_an_answer) {
             connection.last_used = Instant::now();

@@ -19,7 +19,7 @@ const OLD: usize = 0;
 const NEW: usize = 1;
 
 /// From now on the primary acknowledges what the standby has as well.
-fn synchronize(primary: &Cluster) {
+pub(super) fn synchronize(primary: &Cluster) {
     primary.execute("postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'");
     let session = Session::open_patiently(&primary.url("postgres"), LIMIT);
     session.run("SELECT pg_reload_conf()");
@@ -36,7 +36,7 @@ fn an_old_primary_that_goes_on_is_not_believed() {
     synchronize(&primary);
     let proxy = Balancer::start(&gateway("haproxy"), &[primary.address(), standby.address()]);
     let around = format!("postgres://postgres@{}/{database}", proxy.address());
-    let mut stand = Stand::start(&primary.url(&database), &around);
+    let mut stand = Stand::start(&primary.url(&database), [&around, &around]);
     let left = standby.url(&database);
     stand.create(3 * KEYS);
     stand.settle();

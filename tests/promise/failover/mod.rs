@@ -1,5 +1,7 @@
 //! A standby becomes the primary while the old one is still about.
 
 mod frozen;
+mod lagging;
 mod patroni;
+mod split;
 mod stand;

@@ -73,6 +73,7 @@ async fn what_keeps_a_database_from_being_served_is_told() {
             "ALTER DATABASE $ SET default_transaction_isolation = 'serializable'",
             "default_transaction_isolation",
         ),
+        ("ALTER DATABASE $ SET client_min_messages = 'error'", "client_min_messages"),
         ("ALTER DATABASE $ SET session_replication_role = 'replica'", "triggers"),
         ("ALTER DATABASE $ SET default_transaction_read_only = on", "default_transaction_read_only"),
         ("ALTER TABLE api_keys DISABLE TRIGGER ALL", "triggers"),

@@ -33,6 +33,9 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(3);
 /// How long it may wait until no other server waits for this one: a lease, and what the store needs.
 const LEAVE_LIMIT: Duration = LONGEST_LEASE.saturating_add(Duration::from_secs(1));
 
+/// How long the start may wait for this server's registration.
+const REGISTER_LIMIT: Duration = Duration::from_secs(1);
+
 /// Serves until a signal says to stop; then lets requests end.
 pub(crate) async fn run(
     config: &Config,
@@ -62,7 +65,8 @@ pub(crate) async fn run(
         verifier.warm_up();
     }
     proof.warm_up();
-    // Followed until the end; before the first answer of the feed every lookup is a read.
+    // Before anybody asks. Where the store does not let it now, there is no verdict until it does.
+    let _ = timeout(REGISTER_LIMIT, cache.catch_up()).await;
     let following = cache.spawn(&Handle::current());
     let recording = uses.spawn(&Handle::current());
     let counting = refusals.spawn(config.audit.refusal_interval(), &Handle::current());

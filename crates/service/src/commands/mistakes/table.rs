@@ -81,6 +81,7 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
     ("keys.pepper_file", &["/nowhere/pepper"]),
     ("keys.older_peppers.x.secret", &["hush"]),
     ("keys.older_peppers.x.secret_file", &["/nowhere/pepper"]),
+    ("cache.registration", &["0s", "999ms", "11s", "10", "18446744073709551615s"]),
     ("cache.lease", &["0s", "5", "5ms", "0.5s", "18446744073709551615s"]),
     ("cache.commit_wait", &["maybe"]),
     ("cache.keys", &["0", "18446744073709551615"]),

@@ -1,0 +1,56 @@
+//! A standby is promoted that lacks the last changes, as asynchronous replication allows.
+
+use std::time::Duration;
+
+use capykeys_testkit::{Balancer, Cluster};
+use capykeys_tests::{on_one_store, settings::gateway, wait};
+use serde_json::json;
+
+use crate::{
+    postgres::Session,
+    scene::{Owned, start},
+};
+
+on_one_store![postgresql: a_failover_that_loses_changes_is_told_of_and_empties_the_memory];
+
+const LIMIT: Duration = Duration::from_mins(1);
+const METRIC: &str = "capykeys_feed_lost_changes_total";
+
+fn a_failover_that_loses_changes_is_told_of_and_empties_the_memory() {
+    let primary = Cluster::start(true);
+    let database = primary.create_database();
+    let standby = Cluster::standby_of(&primary);
+    let proxy = Balancer::start(&gateway("haproxy"), &[primary.address(), standby.address()]);
+    let direct = primary.url(&database);
+    let server = start(&direct, &format!("postgres://postgres@{}/{database}", proxy.address()), &[]);
+    let owned = Owned::create(&direct);
+    let tenant = owned.on(&server);
+    let body = json!({"name": "key", "scopes": ["jobs:read"]});
+    let keys: Vec<_> = (0..3).map(|_| tenant.create(&body)).collect();
+    let verdict = |key: usize| server.verify(&json!({"api_key": keys[key].plaintext}))["valid"] == true;
+
+    // What the standby has, and what is made of it while it is away.
+    let there = "SELECT count(*) FROM api_keys WHERE name = 'key'";
+    wait::until("the standby has the keys", LIMIT, || {
+        (Session::open_patiently(&standby.url(&database), LIMIT).row(there, &[]).get::<_, i64>(0) == 3)
+            .then_some(())
+    });
+    standby.stop();
+    for key in &keys[..2] {
+        tenant.revocation(&tenant.admin, key.id()).send().expect(200);
+    }
+    let late = tenant.create(&body);
+    assert!(!verdict(0) && !verdict(1) && verdict(2));
+    assert_eq!(server.metric(METRIC), Some(0.0));
+    primary.kill();
+    standby.start_again();
+    standby.promote();
+    proxy.lead_to(&[1]);
+
+    server.says(LIMIT, "the change feed went back: the store has lost changes");
+    wait::until("it is ready", LIMIT, || (server.get("/readyz").send().status == 200).then_some(()));
+    // Two revocations and a creation. What is remembered is of the store that there is.
+    assert_eq!(server.metric(METRIC), Some(3.0));
+    assert!((0..3).all(verdict));
+    assert_ne!(server.verify(&json!({"api_key": late.plaintext}))["valid"], true);
+}
