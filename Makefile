@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build postgres test outside mutants adapter-tests tour template upgrades fmt lint openapi openapi-lint reference monitoring monitoring-lint schemathesis clerk-differential oidc-provider soak soak-ha bench kubernetes-lint kubernetes image package sbom ci ci-full deny
+.PHONY: help run demo build postgres test outside mutants adapter-tests tour template upgrades fmt lint openapi openapi-lint reference monitoring monitoring-lint schemathesis clerk-differential oidc-provider soak soak-ha bench kubernetes-lint kubernetes image package sbom ci ci-full deny clients clients-fast
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -147,3 +147,14 @@ ci-full: ci mutants template kubernetes monitoring image package sbom ## The sam
 
 deny: ## Check weaknesses, licences and sources of all dependencies
 	@scripts/deny
+
+clients: build ## Generate clients with the generators of each language, and have them manage keys
+	cargo build --locked --package capykeys-tests --example clients
+	scripts/clients $(LANGUAGES)
+
+LANGUAGES_IN_CI = typescript
+
+# Where a language is not installed, its clients are not tried, and that is said.
+clients-fast: build
+	@cargo build --locked --package capykeys-tests --example clients
+	@scripts/clients $(LANGUAGES_IN_CI); outcome=$$?; [ $$outcome = 3 ] || exit $$outcome
