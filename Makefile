@@ -152,7 +152,7 @@ clients: build ## Generate clients with the generators of each language, and hav
 	cargo build --locked --package capykeys-tests --example clients
 	scripts/clients $(LANGUAGES)
 
-LANGUAGES_IN_CI = typescript go python
+LANGUAGES_IN_CI = typescript go python java
 
 # Where a language is not installed, its clients are not tried, and that is said.
 clients-fast: build
