@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build postgres test outside mutants adapter-tests tour template upgrades fmt lint openapi openapi-lint reference monitoring monitoring-lint schemathesis clerk-differential oidc-provider soak soak-ha bench kubernetes-lint kubernetes image package sbom ci ci-full deny pages
+.PHONY: help run demo build postgres test outside mutants adapter-tests tour template upgrades fmt lint openapi openapi-lint reference monitoring monitoring-lint schemathesis clerk-differential oidc-provider soak soak-ha bench kubernetes-lint kubernetes image package sbom ci ci-full deny pages clients clients-fast openapi-diff
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -132,9 +132,10 @@ package: ## Make the Debian package, and take it through its life in a bare Debi
 sbom: ## Write target/capykeys.cdx.json, what the program is made of (CycloneDX)
 	scripts/sbom
 
-ci: lint openapi-lint deny test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint monitoring-lint pages ## What every change must pass
+ci: lint openapi-lint openapi-diff deny test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint monitoring-lint clients-fast pages ## What every change must pass
 
 ci-full: ci mutants template kubernetes monitoring image package sbom ## The same at full length
+	scripts/clients rust
 	DEMO_SECONDS=20 $(MAKE) demo
 	scripts/schemathesis 2000
 	cargo test --locked --release --package capykeys-cache --lib exhaustive -- --include-ignored --nocapture
@@ -152,3 +153,17 @@ deny: ## Check weaknesses, licences and sources of all dependencies
 
 pages: build ## Look at /docs and /console in a real browser: by keyboard, with axe, in dark and light, on a phone
 	@scripts/pages
+clients: build ## Generate clients with the generators of each language, and have them manage keys
+	cargo build --locked --package capykeys-tests --example clients
+	scripts/clients $(LANGUAGES)
+
+# Without Rust's, whose dependencies take minutes to compile.
+LANGUAGES_IN_CI = curl typescript go python java
+
+# Where a language is not installed, its clients are not tried, and that is said.
+clients-fast: build
+	@cargo build --locked --package capykeys-tests --example clients
+	@scripts/clients $(LANGUAGES_IN_CI); outcome=$$?; [ $$outcome = 3 ] || exit $$outcome
+
+openapi-diff: ## Compare the OpenAPI documents with those of the last release: a break has to be in CHANGELOG.md
+	@scripts/openapi-diff planted && scripts/openapi-diff; outcome=$$?; [ $$outcome = 3 ] || exit $$outcome
