@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build postgres test outside mutants adapter-tests tour template upgrades fmt lint openapi openapi-lint reference monitoring monitoring-lint schemathesis clerk-differential oidc-provider soak soak-ha bench kubernetes-lint kubernetes image package sbom ci ci-full deny
+.PHONY: help run demo build postgres test outside mutants adapter-tests tour template upgrades fmt lint openapi openapi-lint reference monitoring monitoring-lint schemathesis clerk-differential oidc-provider soak soak-ha bench kubernetes-lint kubernetes image package sbom ci ci-full deny verifiers verifiers-full
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -132,9 +132,9 @@ package: ## Make the Debian package, and take it through its life in a bare Debi
 sbom: ## Write target/capykeys.cdx.json, what the program is made of (CycloneDX)
 	scripts/sbom
 
-ci: lint openapi-lint deny test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint monitoring-lint ## What every change must pass
+ci: lint openapi-lint deny test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint monitoring-lint verifiers ## What every change must pass
 
-ci-full: ci mutants template kubernetes monitoring image package sbom ## The same at full length
+ci-full: ci mutants template kubernetes monitoring image package sbom verifiers-full ## The same at full length
 	DEMO_SECONDS=20 $(MAKE) demo
 	scripts/schemathesis 2000
 	cargo test --locked --release --package capykeys-cache --lib exhaustive -- --include-ignored --nocapture
@@ -147,3 +147,13 @@ ci-full: ci mutants template kubernetes monitoring image package sbom ## The sam
 
 deny: ## Check weaknesses, licences and sources of all dependencies
 	@scripts/deny
+
+VERIFIERS = CAPYKEYS_TEST_VERIFIERS="$$(scripts/verifiers)" && export CAPYKEYS_TEST_VERIFIERS && $(TEST_PROGRAMS) \
+	cargo test --locked --package capykeys-tests --test verifiers -- --ignored --nocapture --test-threads 8
+
+verifiers: build ## Try the libraries of clients/ that guard services: all by the same cases, on two replicas
+	$(VERIFIERS) --skip planted
+
+verifiers-full: build ## The same with more revocations, and package the libraries
+	CAPYKEYS_TEST_REVOCATIONS=50 && export CAPYKEYS_TEST_REVOCATIONS && $(VERIFIERS)
+	scripts/verifiers pack
