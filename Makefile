@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build postgres test outside mutants adapter-tests tour template upgrades fmt lint openapi openapi-lint reference monitoring monitoring-lint schemathesis clerk-differential oidc-provider soak soak-ha bench kubernetes-lint kubernetes image package sbom ci ci-full deny pages clients clients-fast openapi-diff
+.PHONY: help run demo build postgres test outside mutants adapter-tests tour template upgrades fmt lint openapi openapi-lint reference monitoring monitoring-lint schemathesis clerk-differential oidc-provider soak soak-ha bench kubernetes-lint kubernetes image package sbom ci ci-full deny pages clients clients-fast openapi-diff verifiers verifiers-full
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -132,9 +132,9 @@ package: ## Make the Debian package, and take it through its life in a bare Debi
 sbom: ## Write target/capykeys.cdx.json, what the program is made of (CycloneDX)
 	scripts/sbom
 
-ci: lint openapi-lint openapi-diff deny test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint monitoring-lint clients-fast pages ## What every change must pass
+ci: lint openapi-lint openapi-diff deny test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint monitoring-lint clients-fast verifiers pages ## What every change must pass
 
-ci-full: ci mutants template kubernetes monitoring image package sbom ## The same at full length
+ci-full: ci mutants template kubernetes monitoring image package sbom verifiers-full ## The same at full length
 	scripts/clients rust
 	DEMO_SECONDS=20 $(MAKE) demo
 	scripts/schemathesis 2000
@@ -153,6 +153,7 @@ deny: ## Check weaknesses, licences and sources of all dependencies
 
 pages: build ## Look at /docs and /console in a real browser: by keyboard, with axe, in dark and light, on a phone
 	@scripts/pages
+
 clients: build ## Generate clients with the generators of each language, and have them manage keys
 	cargo build --locked --package capykeys-tests --example clients
 	scripts/clients $(LANGUAGES)
@@ -167,3 +168,13 @@ clients-fast: build
 
 openapi-diff: ## Compare the OpenAPI documents with those of the last release: a break has to be in CHANGELOG.md
 	@scripts/openapi-diff planted && scripts/openapi-diff; outcome=$$?; [ $$outcome = 3 ] || exit $$outcome
+
+VERIFIERS = CAPYKEYS_TEST_VERIFIERS="$$(scripts/verifiers)" && export CAPYKEYS_TEST_VERIFIERS && $(TEST_PROGRAMS) \
+	cargo test --locked --package capykeys-tests --test verifiers -- --ignored --nocapture --test-threads 8
+
+verifiers: build ## Try the libraries of clients/ that guard services: all by the same cases, on two replicas
+	$(VERIFIERS) --skip planted
+
+verifiers-full: build ## The same with more revocations, and package the libraries
+	CAPYKEYS_TEST_REVOCATIONS=50 && export CAPYKEYS_TEST_REVOCATIONS && $(VERIFIERS)
+	scripts/verifiers pack
