@@ -1,6 +1,6 @@
 # What this needs beyond Rust, make and a C compiler, it installs: see scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build postgres test outside mutants adapter-tests tour template upgrades fmt lint openapi openapi-lint reference monitoring monitoring-lint schemathesis clerk-differential oidc-provider soak soak-ha bench kubernetes-lint kubernetes image package sbom ci ci-full deny pages clients clients-fast openapi-diff verifiers verifiers-full
+.PHONY: help run demo build postgres test outside mutants adapter-tests tour template upgrades fmt lint openapi openapi-lint reference monitoring monitoring-lint schemathesis clerk-differential oidc-provider soak soak-ha bench kubernetes-lint kubernetes image package sbom ci ci-full deny pages clients clients-fast openapi-diff verifiers verifiers-full budget
 
 SCHEMATHESIS_EXAMPLES ?= 100
 
@@ -134,7 +134,7 @@ sbom: ## Write target/capykeys.cdx.json, what the program is made of (CycloneDX)
 
 ci: lint openapi-lint openapi-diff deny test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint monitoring-lint clients-fast verifiers pages ## What every change must pass
 
-ci-full: ci mutants template kubernetes monitoring image package sbom verifiers-full ## The same at full length
+ci-full: ci mutants template kubernetes monitoring image package sbom verifiers-full budget ## The same at full length
 	scripts/clients rust
 	DEMO_SECONDS=20 $(MAKE) demo
 	scripts/schemathesis 2000
@@ -181,3 +181,8 @@ verifiers: build ## Try the libraries of clients/ that guard services: all by th
 verifiers-full: build ## The same with more revocations, and package the libraries
 	CAPYKEYS_TEST_REVOCATIONS=50 && export CAPYKEYS_TEST_REVOCATIONS && $(VERIFIERS)
 	scripts/verifiers pack
+
+budget: ## Count the instructions of requests, which may not cost 5 % more than scripts/budget.json says
+	cargo build --locked --release --bin capykeys
+	@scripts/budget; outcome=$$?; \
+	if [ $$outcome = 3 ]; then echo "THE BUDGET WAS NOT COMPARED: other versions." >&2; exit 0; fi; exit $$outcome

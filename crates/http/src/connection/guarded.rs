@@ -49,7 +49,10 @@ pub(crate) struct Guarded {
     /// Set once nothing more is read: what is said then, behind the answers to what was read.
     refused: Option<String>,
     /// When the phase ends, unless it is [`Phase::Busy`].
-    deadline: Pin<Box<Sleep>>,
+    deadline: Instant,
+    /// Wakes at the deadline, or before it: it is set anew where it would be late, or was early. Each request moves the
+    /// deadline twice, and to set a timer costs more than to look at one.
+    timer: Pin<Box<Sleep>>,
     /// When a client that takes nothing of its answer is given up.
     stalled: Option<Pin<Box<Sleep>>>,
     /// Set once nothing more is read.
@@ -68,7 +71,8 @@ impl Guarded {
             begun: 0,
             inbound: Inbound::default(),
             refused: None,
-            deadline: Box::pin(sleep(limits.request)),
+            deadline: Instant::now() + limits.request,
+            timer: Box::pin(sleep(limits.request)),
             stalled: None,
             ending: None,
         }
@@ -95,20 +99,30 @@ impl Guarded {
 
     fn until(&mut self, phase: Phase) -> Phase {
         let limit = if phase == Phase::Head { self.limits.request } else { self.limits.idle };
-        self.deadline.as_mut().reset(Instant::now() + limit);
+        self.deadline = Instant::now() + limit;
+        if self.timer.deadline() > self.deadline {
+            self.timer.as_mut().reset(self.deadline);
+        }
         phase
     }
 
     /// Ends the connection where the client took too long: with an answer if it had begun to ask.
     fn end_if_overdue(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.phase == Phase::Busy || self.deadline.as_mut().poll(cx).is_pending() {
+        if self.phase == Phase::Busy {
             return false;
         }
-        self.ending = Some(match self.phase {
-            Phase::Head => Ending::new(self.answer(ApiError::TooSlow)),
-            Phase::Idle | Phase::Busy => Ending::new(""),
-        });
-        true
+        while self.timer.as_mut().poll(cx).is_ready() {
+            if self.timer.deadline() < self.deadline {
+                self.timer.as_mut().reset(self.deadline);
+                continue;
+            }
+            self.ending = Some(match self.phase {
+                Phase::Head => Ending::new(self.answer(ApiError::TooSlow)),
+                Phase::Idle | Phase::Busy => Ending::new(""),
+            });
+            return true;
+        }
+        false
     }
 
     /// How much of what has arrived the dispatcher gets, where that is not all of it. It is the last.
