@@ -1,7 +1,7 @@
 //! What can happen next, and what it does.
 
 use capykeys_conformance::fixtures;
-use capykeys_domain::ports::{FeedProgress, Poll, Registry, ReplicaId};
+use capykeys_domain::ports::{FeedProgress, NewestEpoch, Poll, Registry, ReplicaId};
 
 use super::{
     ShellBug,
@@ -206,7 +206,7 @@ impl World {
         let (clock, shell) = (self.clock(), self.shell);
         let replica = &mut self.replicas[number];
         let Some(poll) = replica.poll.take() else { return };
-        if !replica.newest.admits(poll.asked.epoch(), line(poll.line)) {
+        if !admits(&mut replica.newest, &poll.asked, poll.line, shell) {
             return;
         }
         let Some(told) = &poll.told else { return };
@@ -264,7 +264,7 @@ impl World {
         let (clock, shell) = (self.clock(), self.shell);
         let replica = &mut self.replicas[number];
         let Some(Write::Register { sent, asked, line, anew, .. }) = replica.write.take() else { return };
-        if !replica.newest.admits(asked.epoch(), super::server::line(line)) {
+        if !admits(&mut replica.newest, &asked, line, shell) {
             return;
         }
         replica.machine.renewed(if shell == Some(ShellBug::RegisteredFromTheAnswer) { clock } else { sent });
@@ -272,6 +272,15 @@ impl World {
             replica.machine.registered();
         }
     }
+}
+
+pub(super) fn admits(
+    newest: &mut NewestEpoch,
+    asked: &NewestEpoch,
+    told: i64,
+    bug: Option<ShellBug>,
+) -> bool {
+    newest.admits(asked.epoch(), line(told)) || bug == Some(ShellBug::AnyLineTaken)
 }
 
 fn line_of(progress: &FeedProgress) -> i64 {

@@ -1,6 +1,6 @@
 //! How a replica reads a key.
 
-use super::{server::line, world::*};
+use super::{actions::admits, world::*};
 
 impl World {
     pub(super) fn ask(&mut self, number: usize, key: usize, keeps: bool, elsewhere: bool) {
@@ -51,11 +51,11 @@ impl World {
     }
 
     pub(super) fn end_read(&mut self, number: usize) {
-        let clock = self.clock();
+        let (clock, shell) = (self.clock(), self.shell);
         let replica = &mut self.replicas[number];
         let Some(read) = replica.read.take() else { return };
         // Who must not answer has not.
-        if read.found.is_some() && replica.newest.admits(read.asked.epoch(), line(read.line)) {
+        if read.found.is_some() && admits(&mut replica.newest, &read.asked, read.line, shell) {
             let digest = self.keys.0[read.key].digest.clone();
             let digests = std::slice::from_ref(&digest);
             let reading = replica.machine.end_read(&read.sent, digests, read.found);
