@@ -167,8 +167,11 @@ clients-fast: build
 	@cargo build --locked --package capykeys-tests --example clients
 	@scripts/clients $(LANGUAGES_IN_CI); outcome=$$?; [ $$outcome = 3 ] || exit $$outcome
 
+# What cannot be compared here is said, and let pass as a part of `make ci` only.
+ci ci-full: LET_PASS = 3
+
 openapi-diff: ## Compare the OpenAPI documents with those of the last release: a break has to be in CHANGELOG.md
-	@scripts/openapi-diff planted && scripts/openapi-diff; outcome=$$?; [ $$outcome = 3 ] || exit $$outcome
+	@scripts/openapi-diff planted && scripts/openapi-diff; outcome=$$?; [ "$(LET_PASS)" = $$outcome ] || exit $$outcome
 
 VERIFIERS = CAPYKEYS_TEST_VERIFIERS="$$(scripts/verifiers)" && export CAPYKEYS_TEST_VERIFIERS && $(TEST_PROGRAMS) \
 	cargo test --locked --package capykeys-tests --test verifiers -- --ignored --nocapture --test-threads 8
