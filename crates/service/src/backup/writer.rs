@@ -8,6 +8,7 @@ use std::{
 };
 
 use capykeys_domain::ports::StoredRows;
+use rustix::fs::{Mode, OFlags, open};
 use tempfile::NamedTempFile;
 
 use super::{Header, format};
@@ -36,8 +37,9 @@ impl BackupWriter {
     pub(crate) fn create(path: Option<&Path>, header: &Header) -> io::Result<Self> {
         let target = match path {
             Some(path) => {
-                remove_left(folder(path));
-                Target::File { made: BufWriter::new(unfinished(folder(path))?), path: path.to_owned() }
+                let made = unfinished(folder(path))?;
+                remove_left(folder(path), made.as_file().metadata()?.uid());
+                Target::File { made: BufWriter::new(made), path: path.to_owned() }
             }
             None => Target::Pipe(BufWriter::new(io::stdout())),
         };
@@ -94,17 +96,20 @@ fn unfinished(folder: &Path) -> io::Result<NamedTempFile> {
     }
 }
 
-/// Removes what backups have left that were killed: their lock went with them.
-fn remove_left(folder: &Path) {
+/// Removes what backups have left that were killed: their lock went with them, which says so at once and without a guess
+/// from their age. Whose they are is compared with a file just made: some file systems give every file to one user.
+fn remove_left(folder: &Path, owner: u32) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         if !entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
             continue;
         }
+        // Anybody may have put something of that name into a folder that is shared.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let Ok(file) = open(entry.path(), flags, Mode::empty()).map(File::from) else { continue };
+        let is_own = file.metadata().is_ok_and(|found| found.is_file() && found.uid() == owner);
         // Locked until it is gone, so that whoever has just made it finds out.
-        if let Ok(file) = File::open(entry.path())
-            && file.try_lock().is_ok()
-        {
+        if is_own && file.try_lock().is_ok() {
             let _ = fs::remove_file(entry.path());
         }
     }

@@ -53,6 +53,12 @@ impl Site {
         Self::public(BasePath::default(), request_timeout).await
     }
 
+    /// The same with another one for the time between two requests.
+    pub(crate) async fn with_limits(request_timeout: Duration, idle_timeout: Duration) -> Self {
+        let settings = Settings { idle_timeout, ..settings(request_timeout) };
+        Self::served(BasePath::default(), settings).await
+    }
+
     /// A server below this path.
     pub(crate) async fn below(base_path: &str) -> Self {
         let base_path = BasePath::parse(base_path).unwrap();
@@ -66,10 +72,14 @@ impl Site {
     }
 
     async fn public(base_path: BasePath, request_timeout: Duration) -> Self {
+        Self::served(base_path, settings(request_timeout)).await
+    }
+
+    async fn served(base_path: BasePath, settings: Settings) -> Self {
         let pages = vec![Page::docs(), Page::console()];
         let secrets = SecretsCovered::check(&ScopeCatalogue::default(), &SECRET_MEMBERS).unwrap();
         let surface = |management| Surface::Public(Public { base_path, management, pages, secrets });
-        Self::serving(surface, settings(request_timeout)).await
+        Self::serving(surface, settings).await
     }
 
     async fn serving(surface: impl FnOnce(Arc<Management>) -> Surface, settings: Settings) -> Self {
