@@ -1,30 +1,37 @@
 // A browser, everything that it asks for and complains about, and where it could have kept something.
 
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import chromium from "@sparticuz/chromium";
 import puppeteer from "puppeteer-core";
+import { leash } from "./leash.mjs";
+import { until } from "./wait.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 /// From the desk to the phone.
 export const WIDTHS = { desk: 1280, phone: 375 };
 export const SCHEMES = ["light", "dark"];
 
+/// The program, or none where it does not run here: it is made for other machines, or misses a library.
+export async function findChromium() {
+  const path = process.env.CAPYKEYS_TEST_CHROMIUM ?? (await chromium.executablePath());
+  return spawnSync(path, ["--version"], { stdio: ["ignore", "ignore", "inherit"] }).status === 0 ? path : undefined;
+}
+
 /// Starts a browser with a profile of its own.
-export async function launch(profile) {
-  try {
-    return await puppeteer.launch({
-      executablePath: process.env.CAPYKEYS_TEST_CHROMIUM ?? (await chromium.executablePath()),
-      // Nobody's pages but ours are looked at, and root has no sandbox.
-      args: ["--no-sandbox", "--disable-gpu", "--lang=en-GB"],
-      env: { ...process.env, TZ: "UTC", LANG: "en_GB.UTF-8", LANGUAGE: "en_GB" },
-      headless: "shell",
-      userDataDir: profile,
-    });
-  } catch (error) {
-    const asked = "install the package libnss3, or name another Chromium in CAPYKEYS_TEST_CHROMIUM";
-    throw new Error(`Chromium does not start here: ${asked}.\n${error.message}`);
-  }
+export async function launch(executablePath, profile) {
+  const browser = await puppeteer.launch({
+    executablePath,
+    // Nobody's pages but ours are looked at, and root has no sandbox.
+    args: ["--no-sandbox", "--disable-gpu", "--lang=en-GB"],
+    env: { ...process.env, TZ: "UTC", LANG: "en_GB.UTF-8", LANGUAGE: "en_GB" },
+    headless: "shell",
+    userDataDir: profile,
+  });
+  // It leads a group of its own, with the processes of its pages.
+  leash(-browser.process().pid, profile);
+  return browser;
 }
 
 /// A page in which all is recorded that must not be: requests to others, violations of the policy, messages.
@@ -100,12 +107,8 @@ export const focused = (page) => page.evaluate(() => document.activeElement.id |
 
 /// The text of an element, once it is one that `is` wanted.
 export async function text(page, selector, is) {
-  const found = () => page.$eval(selector, (element) => element.textContent);
-  const until = Date.now() + 15_000;
-  for (;;) {
-    const now = await found();
-    if (is.test(now)) return now;
-    if (Date.now() > until) throw new Error(`${selector} says “${now}”, and not ${is}`);
-    await new Promise((next) => setTimeout(next, 20));
-  }
+  let now;
+  const says = async () => is.test((now = await page.$eval(selector, (element) => element.textContent)));
+  await until(() => `${selector} says “${now}”, and not ${is}`, says, 15_000);
+  return now;
 }

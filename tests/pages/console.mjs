@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { focused, open, press, SCHEMES, tabTo, text, WIDTHS } from "./browser.mjs";
 import { judgeLook, judgeTrace } from "./judge.mjs";
 import { call } from "./service.mjs";
+import { until } from "./wait.mjs";
 
 const rows = (page) => page.$$eval("#rows strong", (names) => names.map((name) => name.textContent));
 
@@ -13,13 +14,26 @@ export async function signIn(page, base, key) {
   await press(page, key, "Enter");
 }
 
-/// Everything that can be done, once.
-export async function flows(browser, service, { keys, made }) {
+/// Everything that can be done, once; gives all secrets that were used.
+export async function flows(browser, service, furnished) {
   const opened = await open(browser, service.base);
-  const { page } = opened;
-  const { base, firstKey } = service;
+  const at = { opened, page: opened.page, service, ...service, ...furnished };
+  await signingIn(at);
+  await filtering(at);
+  const secret = await creating(at);
+  await revoking(at);
+  await losingTheServer(at);
+  await signingOut(at, secret);
+  await beingAllowedLess(at);
+  const used = [at.firstKey, secret, ...["Laptop", "Auditor", "Terraform"].map((name) => at.made[name].secret)];
+  await judgeTrace(opened, used, "at the end");
+  assert.ok(opened.seen.sentKeys.every((header) => used.some((key) => header === `Bearer ${key}`) || /unknown/.test(header)));
+  await opened.context.close();
+  return used;
+}
 
-  // What is no key, and a key that is none of this service.
+/// With what is no key, with a key that is none of this service, and with one.
+async function signingIn({ page, base, firstKey }) {
   await signIn(page, base, "no key at all");
   await text(page, "#sign-in-error", /no API key/);
   await press(page, "capy_live_unknown", "Enter");
@@ -34,7 +48,9 @@ export async function flows(browser, service, { keys, made }) {
   const states = await page.$$eval(".state", (all) => all.map((one) => one.textContent));
   assert.equal(states.filter((state) => state === "Active").length, 7);
   assert.equal((await page.$$("#rows img")).length, 0, "a name is read as HTML");
+}
 
+async function filtering({ page }) {
   await tabTo(page, "#words");
   await press(page, "backups:write");
   await text(page, "#said", /^1 of 9 keys\.$/);
@@ -46,8 +62,10 @@ export async function flows(browser, service, { keys, made }) {
   assert.equal((await page.$$("#rows button")).length, 0, "a revoked key cannot be revoked");
   await press(page, "Home");
   await text(page, "#said", /^9 keys\.$/);
+}
 
-  // Created: refused with the server's sentence first, then for good.
+/// Refused with the server's sentence first, then for good; gives the secret.
+async function creating({ opened, page, service, firstKey, keys }) {
   await page.focus("#keys-title");
   await tabTo(page, "#create");
   await press(page, "Enter");
@@ -78,9 +96,12 @@ export async function flows(browser, service, { keys, made }) {
   const days = (new Date(newest.expires_at) - new Date(newest.created_at)) / 86_400_000;
   assert.ok(days > 89.9 && days < 90.1, `${days} days`);
   await judgeTrace(opened, [firstKey, secret], "after a key was created");
+  return secret;
+}
 
-  // Revoked: the confirmation knows of a use after the list was made, and the first focus does no harm.
-  while (!(await call(service, "GET", keys)).api_keys[0].last_used_at) await new Promise((next) => setTimeout(next, 50));
+/// The confirmation knows of a use after the list was made, and the first focus does no harm.
+async function revoking({ opened, page, service, keys }) {
+  await until("a use is written", async () => (await call(service, "GET", keys)).api_keys[0].last_used_at);
   await tabTo(page, "[aria-label='Revoke From the console']");
   await press(page, "Enter");
   await page.waitForSelector("#revocation[open]");
@@ -103,7 +124,9 @@ export async function flows(browser, service, { keys, made }) {
   await page.waitForSelector("#revocation[open]");
   await text(page, "#revocation-facts", /It has never been used\./);
   await press(page, "Escape");
+}
 
+async function losingTheServer({ page }) {
   await page.setOfflineMode(true);
   await page.focus("#keys-title");
   await tabTo(page, "#refresh");
@@ -112,8 +135,10 @@ export async function flows(browser, service, { keys, made }) {
   await page.setOfflineMode(false);
   await press(page, "Enter");
   await text(page, "#said", /^10 keys\.$/);
+}
 
-  // Signed out by hand, by a key that is gone, by leaving.
+/// By hand, and by a key that is gone.
+async function signingOut({ opened, page, service, firstKey, keys, made }, secret) {
   await page.focus("#main");
   await page.keyboard.down("Shift");
   await tabTo(page, "#sign-out");
@@ -129,24 +154,20 @@ export async function flows(browser, service, { keys, made }) {
   await tabTo(page, "#refresh");
   await press(page, "Enter");
   await text(page, "#sign-in-error", /^You were signed out/);
+}
 
-  // A key that may look and no more.
+/// With a key that may look and no more, which leaving the page forgets, and with one that may not even look.
+async function beingAllowedLess({ opened, page, base, made }) {
   await press(page, made.Auditor.secret, "Enter");
   await text(page, "#said", /^10 keys\.$/);
   assert.ok(await page.$eval("#create", (button) => button.hidden));
   assert.deepEqual(await page.$$eval("#rows button", (all) => all.map((one) => one.ariaLabel)), ["Revoke Auditor"]);
-  // One that may not even look, and says why.
   await page.goto("about:blank");
   await page.goBack({ waitUntil: "networkidle0" });
   assert.deepEqual(await rows(page), [], "somebody is signed in after leaving the page");
   await signIn(page, base, made.Terraform.secret);
   await text(page, "#problem", /api_keys:read.*\(request /);
   await judgeLook(opened, "a list that is refused");
-  const used = [firstKey, secret, made.Laptop.secret, made.Auditor.secret, made.Terraform.secret];
-  await judgeTrace(opened, used, "at the end");
-  assert.ok(opened.seen.sentKeys.every((header) => used.some((key) => header === `Bearer ${key}`) || /unknown/.test(header)));
-  await opened.context.close();
-  return used;
 }
 
 /// More keys than the API gives at once.

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { launch, open, text } from "./browser.mjs";
+import { findChromium, launch, open, text } from "./browser.mjs";
 import * as console_ from "./console.mjs";
 import * as docs from "./docs.mjs";
 import { judgeTrace } from "./judge.mjs";
@@ -18,6 +18,12 @@ import { furnish, start } from "./service.mjs";
 const KEPT = /^(console-(light|dark)-(desk|phone)|revoke-light-desk|create-dark-phone|operation-(light|dark)-desk|docs-light-phone)$/;
 
 const [program, pictures] = process.argv.slice(2);
+const chromium = await findChromium();
+if (!chromium) {
+  const needed = "install the package libnss3, or name another Chromium in CAPYKEYS_TEST_CHROMIUM";
+  console.error(`THE PAGES WERE NOT LOOKED AT: Chromium does not run here. For that, ${needed}.`);
+  process.exit(3);
+}
 const profile = mkdtempSync(join(tmpdir(), "capykeys-browser-"));
 const service = await start(program);
 const say = (what) => console.log(what);
@@ -39,7 +45,7 @@ async function below() {
     await judgeTrace(opened, [elsewhere.firstKey], "below a base path");
     await opened.context.close();
   } finally {
-    elsewhere.end();
+    await elsewhere.end();
   }
 }
 
@@ -49,7 +55,7 @@ function files(folder) {
 }
 
 try {
-  browser = await launch(profile);
+  browser = await launch(chromium, profile);
   const furnished = await furnish(service);
   await console_.looks(browser, service, picture);
   await docs.looks(browser, service, picture);
@@ -71,10 +77,10 @@ try {
   }
   assert.ok(!service.log.some((line) => secrets.some((secret) => line.includes(secret))), "a secret in the log");
   say(`no request to others, no violation of the policy, no key anywhere but in a header (${written.length} files)`);
-  browser = await launch(mkdtempSync(join(profile, "planted-")));
+  browser = await launch(chromium, mkdtempSync(join(profile, "planted-")));
   say(`${await mistakes(browser, service)} planted mistakes, all of them noticed`);
 } finally {
   await browser?.close();
-  service.end();
+  await service.end();
   rmSync(profile, { recursive: true, force: true });
 }

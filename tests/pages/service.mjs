@@ -1,10 +1,13 @@
 // A service with an organization that has used, expired and revoked keys.
 
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync, rmSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { leash } from "./leash.mjs";
+import { until } from "./wait.mjs";
 
 /// Starts the program with these settings of `server`.
 export async function start(program, settings = "") {
@@ -26,19 +29,23 @@ flush_interval = "50ms"
 format = "json"
 `);
   const server = spawn(program, ["--config", configuration, "serve"], { stdio: ["ignore", "ignore", "pipe"] });
-  const log = [];
-  const base = await new Promise((resolve, reject) => {
-    createInterface(server.stderr).on("line", (line) => {
-      log.push(line);
-      const event = line.startsWith("{") ? JSON.parse(line) : {};
-      if (event.message === "listening") resolve(`http://${event.address}`);
-    });
-    server.on("exit", (code) => reject(new Error(`the service ended with ${code}:\n${log.join("\n")}`)));
+  const [log, ended] = [[], once(server, "exit")];
+  leash(server.pid, folder);
+  let base;
+  createInterface(server.stderr).on("line", (line) => {
+    log.push(line);
+    const event = line.startsWith("{") ? JSON.parse(line) : {};
+    if (event.message === "listening") base = `http://${event.address}`;
   });
-  const end = () => {
+  const end = async () => {
     server.kill("SIGKILL");
+    await ended;
     rmSync(folder, { recursive: true });
   };
+  await until(() => `the service listens:\n${log.join("\n")}`, () => {
+    if (server.exitCode !== null) throw new Error(`the service ended with ${server.exitCode}:\n${log.join("\n")}`);
+    return base;
+  });
   const path = /^base_path = "(.*)"$/m.exec(settings)?.[1] ?? "";
   return { base: base + path, log, end, firstKey: readFileSync(join(folder, "first-key"), "utf8").trim() };
 }
@@ -46,7 +53,8 @@ format = "json"
 /// Asks the API as a client does.
 export async function call({ base, firstKey }, method, path, body, key = firstKey) {
   const headers = { authorization: `Bearer ${key}`, ...(body && { "content-type": "application/json" }) };
-  const answer = await fetch(base + path, { method, headers, body: body && JSON.stringify(body) });
+  const signal = AbortSignal.timeout(60_000);
+  const answer = await fetch(base + path, { method, headers, signal, body: body && JSON.stringify(body) });
   if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
   return answer.json();
 }
@@ -63,7 +71,8 @@ export async function furnish(service) {
   };
   // What nobody should take for anything but a name.
   await make(`<img src=x onerror="alert(1)">${"x".repeat(170)}`, ["jobs:read"]);
-  await make("Old importer", ["projects:read"], { expires_at: later(1) });
+  // Later than the request arrives, on a machine that is busy.
+  await make("Old importer", ["projects:read"], { expires_at: later(10) });
   await make("Nightly backup", ["backups:read", "backups:write"], { expires_at: later(90 * 86_400) });
   await make("Terraform", ["projects:read", "projects:write", "schema:read", "organizations:read"]);
   await make("Former contractor", ["projects:read", "jobs:read"]);
@@ -78,6 +87,6 @@ export async function furnish(service) {
     const found = (name) => listed.find((key) => key.name === name);
     return !found("Old importer").is_active && found("Terraform").last_used_at;
   };
-  while (!isReady((await call(service, "GET", keys)).api_keys)) await new Promise((next) => setTimeout(next, 50));
+  await until("a key has expired, and a use is written", async () => isReady((await call(service, "GET", keys)).api_keys));
   return { organization, keys, made };
 }

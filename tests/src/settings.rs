@@ -24,11 +24,10 @@ pub fn cluster_program(name: &str) -> PathBuf {
 }
 
 /// The command line of a server that one of the libraries in `clients/` guards (`CAPYKEYS_TEST_VERIFIERS`, which
-/// is what `scripts/verifiers` prints); none where its language is not installed.
-pub fn guarded_server(name: &str) -> Option<String> {
-    let listed =
-        variable("CAPYKEYS_TEST_VERIFIERS").expect("no CAPYKEYS_TEST_VERIFIERS: run `make verifiers`");
-    find(&listed, name)
+/// is what `scripts/verifiers` prints).
+pub fn guarded_server(name: &str) -> String {
+    let found = variable("CAPYKEYS_TEST_VERIFIERS").and_then(|listed| find(&listed, name));
+    found.unwrap_or_else(|| panic!("no {name}: run `make verifiers`"))
 }
 
 fn program(name: &str, listed_in: &str, script: &str) -> PathBuf {

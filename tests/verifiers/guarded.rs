@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use capykeys_tests::settings;
+use capykeys_tests::{settings, wait};
 use reqwest::{
     blocking::{Client, Response},
     header::HeaderValue,
@@ -76,21 +76,21 @@ impl Answer {
     }
 }
 
-/// What starts this server, of which `scripts/verifiers` prints a line; none where its language is not installed.
-pub(crate) fn command(name: &str) -> Option<Command> {
+/// What starts this server, of which `scripts/verifiers` prints a line.
+pub(crate) fn command(name: &str) -> Command {
     let mut command = Command::new("sh");
-    let line = planted::command_line(settings::guarded_server(name)?);
+    let line = planted::command_line(settings::guarded_server(name));
     command.args(["-c", &format!("exec {line}")]).stdout(Stdio::piped());
     for proxy in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
         command.env_remove(proxy);
     }
-    Some(command)
+    command
 }
 
 impl Guarded {
     /// Starts it in front of the service there.
     pub(crate) fn start(name: &'static str, service: SocketAddr, settings: Settings) -> Self {
-        Self::start_as(name, command(name).expect("it is there"), service, settings)
+        Self::start_as(name, command(name), service, settings)
     }
 
     /// The same by a command line that was changed.
@@ -126,6 +126,17 @@ impl Guarded {
     /// Asks for jobs with this key.
     pub(crate) fn ask(&self, key: &str) -> Answer {
         self.ask_with("/jobs", &[("authorization", &format!("Bearer {key}"))])
+    }
+
+    /// The same, until there is a verdict: a replica on a machine that is busy may have none for a moment.
+    pub(crate) fn verdict(&self, key: &str) -> Answer {
+        self.verdict_with("/jobs", &[("authorization", &format!("Bearer {key}"))])
+    }
+
+    /// The same of `path`, with these headers.
+    pub(crate) fn verdict_with(&self, path: &str, headers: &[(&'static str, &str)]) -> Answer {
+        let known = || Some(self.ask_with(path, headers)).filter(|answer| answer.status != 503);
+        wait::until("there is a verdict", PATIENCE, known)
     }
 
     /// Asks for `path` with these headers.

@@ -1,7 +1,7 @@
 //! Keys that are revoked while a library remembers them.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -55,7 +55,6 @@ pub(crate) fn whoever_is_cut_off_refuses_once_the_kept_age_is_over(name: &'stati
 /// What was seen of one key.
 #[derive(Default)]
 struct Seen {
-    accepted: usize,
     /// When the last question that was accepted was sent.
     last: Option<Instant>,
     /// When each that was refused was sent.
@@ -69,21 +68,27 @@ pub(crate) fn no_revoked_key_is_let_through_after_delete_has_answered(name: &'st
     for _ in 0..count {
         let key = acme.key_with(&["jobs:read"]);
         let ended = AtomicBool::new(false);
+        let so_far = AtomicUsize::new(0);
         let (seen, sent, answered) = thread::scope(|scope| {
-            let clients: Vec<_> =
-                (0..CLIENTS).map(|_| scope.spawn(|| ask_until(&ended, &guarded, &key.plaintext))).collect();
-            wait::until("it is remembered", LIMIT, || (guarded.kept() > 0).then_some(()));
+            // Also where something fails below: the scope waits for them.
+            let end = Ending(&ended);
+            let ask = || ask_until(&ended, &so_far, &guarded, &key.plaintext);
+            let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(ask)).collect();
+            let let_through = || (so_far.load(Ordering::SeqCst) > 0).then_some(());
+            wait::until("this key is let through, and so remembered", LIMIT, let_through);
             let sent = Instant::now();
             acme.revoke(key.id());
             let answered = Instant::now();
             // Until each has asked afterwards.
             thread::sleep(USUAL.max_age);
-            ended.store(true, Ordering::SeqCst);
+            drop(end);
             let seen: Vec<_> = clients.into_iter().map(|one| one.join().expect("a client")).collect();
             (seen, sent, answered)
         });
+        let so_far = so_far.into_inner();
+        assert!(so_far > 0, "{name}: nobody was let through before the key was revoked");
+        accepted += so_far;
         for one in seen {
-            accepted += one.accepted;
             after += one.refused.iter().filter(|&&refused| refused > answered).count();
             let late = one.last.filter(|&last| last > answered);
             assert!(
@@ -101,17 +106,29 @@ pub(crate) fn no_revoked_key_is_let_through_after_delete_has_answered(name: &'st
         waited[waited.len() / 2],
         waited[waited.len() - 1],
     );
-    assert!(accepted > 0 && after > 0, "{name}: nothing was seen");
+    assert!(after > 0, "{name}: nobody asked after DELETE had answered");
 }
 
-fn ask_until(ended: &AtomicBool, guarded: &Guarded, key: &str) -> Seen {
+/// Ends the clients when it is dropped.
+struct Ending<'a>(&'a AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+fn ask_until(ended: &AtomicBool, let_through: &AtomicUsize, guarded: &Guarded, key: &str) -> Seen {
     let mut seen = Seen::default();
     // Once more after the end, so that each has asked.
     loop {
         let is_last = ended.load(Ordering::SeqCst);
         let sent = Instant::now();
         match guarded.ask(key).status {
-            200 => (seen.accepted, seen.last) = (seen.accepted + 1, Some(sent)),
+            200 => {
+                let_through.fetch_add(1, Ordering::SeqCst);
+                seen.last = Some(sent);
+            }
             401 => seen.refused.push(sent),
             // A replica on a machine that is busy may have no verdict for a moment.
             503 => {}

@@ -7,22 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import httpx
 
-from ._verdict import (
-    MAX_ANSWER_SIZE,
-    MAX_KEY_LENGTH,
-    Caller,
-    Kept,
-    Moment,
-    Refused,
-    Unavailable,
-    Verdict,
-    hash_of,
-    question,
-    read_verdict,
-)
+from ._question import RETRIED, Asking, Question, joined
+from ._verdict import Caller, Moment, Unavailable, Verdict, hash_of
 
 
-class AsyncVerifier:
+class AsyncVerifier(Asking):
     """Asks the service about keys. It belongs to one event loop.
 
     ``url``: where the service's internal listener is. ``max_age``: for how many seconds a verdict may be kept; the
@@ -42,11 +31,10 @@ class AsyncVerifier:
         token: Callable[[], Awaitable[str]] | None = None,
         client: httpx.AsyncClient | None = None,
     ) -> None:
-        self._url = url.rstrip("/") + "/v1/api-keys/verify"
-        self._max_age, self._timeout, self._token = max_age, timeout, token
+        super().__init__(url, max_age, timeout, capacity)
+        self._token = token
         # Keys go to the service and to nobody in between.
         self._client = client or httpx.AsyncClient(timeout=timeout, trust_env=False)
-        self._kept = Kept(capacity)
         self._flights: dict[bytes, asyncio.Task[Verdict]] = {}
 
     @property
@@ -63,8 +51,6 @@ class AsyncVerifier:
 
         Raises :class:`Refused` where the key is not good and :class:`Unavailable` where that cannot be known.
         """
-        if len(key) > MAX_KEY_LENGTH:
-            raise Refused("not_found")
         id, arrived = hash_of(key), Moment.now()
         while True:
             verdict = self._kept.get(id)
@@ -91,23 +77,15 @@ class AsyncVerifier:
             del self._flights[id]
 
     async def _ask(self, key: str, trace: Mapping[str, str]) -> Verdict:
-        headers = {"content-type": "application/json", **trace}
-        if self._token is not None:
-            headers["authorization"] = f"Bearer {await self._token()}"
-        content, asked = question(key, self._max_age), Moment.now()
+        question = self._question(key, trace, await self._token() if self._token else None)
         try:
-            status, answer = await self._post(content, headers)
-        except (httpx.NetworkError, httpx.RemoteProtocolError):
-            # Once more, for a kept connection may turn out to be closed.
-            status, answer = await self._post(content, headers)
-        return read_verdict(status, answer, asked, self._max_age)
+            return await self._send(question)
+        except RETRIED:
+            return await self._send(question)
 
-    async def _post(self, content: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        request = self._client.stream("POST", self._url, content=content, headers=headers, follow_redirects=False)
-        async with request as response:
+    async def _send(self, question: Question) -> Verdict:
+        async with self._client.stream(**question.request) as response:
             answer = b""
             async for chunk in response.aiter_bytes():
-                answer += chunk
-                if len(answer) > MAX_ANSWER_SIZE:
-                    raise ValueError("the service's answer is too long")
-            return response.status_code, answer
+                answer = joined(answer, chunk)
+            return question.verdict(response.status_code, answer)

@@ -9,26 +9,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import httpx
 
-from ._verdict import (
-    MAX_ANSWER_SIZE,
-    MAX_KEY_LENGTH,
-    Caller,
-    Kept,
-    Moment,
-    Refused,
-    Unavailable,
-    Verdict,
-    hash_of,
-    question,
-    read_verdict,
-)
+from ._question import RETRIED, Asking, Question, joined
+from ._verdict import Caller, Moment, Unavailable, Verdict, hash_of
 
 #: So many questions are under way at once, and so many more wait for their turn, within their time limit.
 WORKERS = 32
 WAITING = 1024
 
 
-class Verifier:
+class Verifier(Asking):
     """Asks the service about keys. It may be used by several threads at once. See :class:`AsyncVerifier`."""
 
     def __init__(
@@ -41,12 +30,11 @@ class Verifier:
         token: Callable[[], str] | None = None,
         client: httpx.Client | None = None,
     ) -> None:
-        self._url = url.rstrip("/") + "/v1/api-keys/verify"
-        self._max_age, self._timeout, self._token = max_age, timeout, token
+        super().__init__(url, max_age, timeout, capacity)
+        self._token = token
         # Keys go to the service and to nobody in between.
         self._client = client or httpx.Client(timeout=timeout, trust_env=False)
         self._lock = threading.Lock()
-        self._kept = Kept(capacity)
         self._flights: dict[bytes, Future[Verdict]] = {}
         # Whoever waits for a question can give up in time, also where each byte of the answer is in time.
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="capykeys")
@@ -62,8 +50,6 @@ class Verifier:
 
         Raises :class:`Refused` where the key is not good and :class:`Unavailable` where that cannot be known.
         """
-        if len(key) > MAX_KEY_LENGTH:
-            raise Refused("not_found")
         id, arrived = hash_of(key), Moment.now()
         while True:
             with self._lock:
@@ -96,24 +82,18 @@ class Verifier:
         return verdict
 
     def _ask(self, key: str, trace: Mapping[str, str]) -> Verdict:
-        headers = {"content-type": "application/json", **trace}
-        if self._token is not None:
-            headers["authorization"] = f"Bearer {self._token()}"
-        content, asked = question(key, self._max_age), Moment.now()
+        question = self._question(key, trace, self._token() if self._token else None)
         try:
-            status, answer = self._post(content, headers)
-        except (httpx.NetworkError, httpx.RemoteProtocolError):
-            # Once more, for a kept connection may turn out to be closed.
-            status, answer = self._post(content, headers)
-        return read_verdict(status, answer, asked, self._max_age)
+            return self._send(question)
+        except RETRIED:
+            return self._send(question)
 
-    def _post(self, content: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    def _send(self, question: Question) -> Verdict:
         end = time.monotonic() + self._timeout
-        request = self._client.stream("POST", self._url, content=content, headers=headers, follow_redirects=False)
-        with request as response:
+        with self._client.stream(**question.request) as response:
             answer = b""
             for chunk in response.iter_bytes():
-                answer += chunk
-                if len(answer) > MAX_ANSWER_SIZE or time.monotonic() > end:
-                    raise ValueError("the service's answer is too long")
-            return response.status_code, answer
+                answer = joined(answer, chunk)
+                if time.monotonic() > end:
+                    raise TimeoutError("the service's answer takes too long")
+            return question.verdict(response.status_code, answer)

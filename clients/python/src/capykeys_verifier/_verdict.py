@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 MAX_KEY_LENGTH = 512
-MAX_ANSWER_SIZE = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -81,10 +80,6 @@ class Verdict:
         return self.caller
 
 
-def question(key: str, max_age: float) -> bytes:
-    return json.dumps({"api_key": key, "max_age_ms": round(max_age * 1000)}).encode()
-
-
 def read_verdict(status: int, answer: bytes, asked: Moment, limit: float) -> Verdict:
     """Reads an answer; one that says anything but what is specified is none."""
     if status != 200:
@@ -111,7 +106,9 @@ def _read_caller(key: Any) -> Caller:
 
 
 def hash_of(key: str) -> bytes:
-    """All that is remembered of a key."""
+    """All that is remembered of a key. What is too long to be one is refused."""
+    if len(key) > MAX_KEY_LENGTH:
+        raise Refused("not_found")
     return hashlib.sha256(key.encode()).digest()
 
 
