@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import httpx
 
+from ._rules import sendable
 from ._verdict import (
     MAX_ANSWER_SIZE,
     MAX_KEY_LENGTH,
@@ -91,7 +92,7 @@ class AsyncVerifier:
             del self._flights[id]
 
     async def _ask(self, key: str, trace: Mapping[str, str]) -> Verdict:
-        headers = {"content-type": "application/json", **trace}
+        headers = {"content-type": "application/json", **sendable(trace)}
         if self._token is not None:
             headers["authorization"] = f"Bearer {await self._token()}"
         content, asked = question(key, self._max_age), Moment.now()

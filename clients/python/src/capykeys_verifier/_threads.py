@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import httpx
 
+from ._rules import sendable
 from ._verdict import (
     MAX_ANSWER_SIZE,
     MAX_KEY_LENGTH,
@@ -96,7 +97,7 @@ class Verifier:
         return verdict
 
     def _ask(self, key: str, trace: Mapping[str, str]) -> Verdict:
-        headers = {"content-type": "application/json", **trace}
+        headers = {"content-type": "application/json", **sendable(trace)}
         if self._token is not None:
             headers["authorization"] = f"Bearer {self._token()}"
         content, asked = question(key, self._max_age), Moment.now()
