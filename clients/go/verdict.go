@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -36,6 +37,8 @@ func (v verdict) result() (*Caller, error) {
 		return nil, &RefusedError{Code: v.code}
 	}
 	caller := *v.caller
+	// What a handler does with them is no matter of other requests.
+	caller.Scopes = slices.Clone(caller.Scopes)
 	return &caller, nil
 }
 
@@ -50,7 +53,12 @@ func readVerdict(answer []byte, asked moment, limit time.Duration) (verdict, err
 		Valid  *bool   `json:"valid"`
 		Code   string  `json:"code"`
 		MaxAge *uint32 `json:"max_age_ms"`
-		Caller *Caller `json:"api_key"`
+		Caller *struct {
+			Caller
+			// Hides the caller's, which does not tell an empty one from none: a key of a project that is not
+			// told must not be good for all of them.
+			ProjectID *string `json:"project_id"`
+		} `json:"api_key"`
 	}
 	if err := json.Unmarshal(answer, &read); err != nil || read.Valid == nil || read.MaxAge == nil {
 		return verdict{}, errors.New("the service's answer is no verdict")
@@ -59,11 +67,21 @@ func readVerdict(answer []byte, asked moment, limit time.Duration) (verdict, err
 	if !*read.Valid {
 		return verdict{code: read.Code, asked: asked, maxAge: maxAge}, nil
 	}
-	caller := read.Caller
-	if caller == nil || caller.KeyID == "" || caller.OrganizationID == "" || caller.Scopes == nil {
-		return verdict{}, errors.New("the service's verdict does not say whose key it is")
+	unclear := errors.New("the service's verdict does not say whose key it is")
+	if read.Caller == nil {
+		return verdict{}, unclear
 	}
-	return verdict{caller: caller, asked: asked, maxAge: maxAge}, nil
+	caller := read.Caller.Caller
+	if caller.KeyID == "" || caller.OrganizationID == "" || caller.Scopes == nil {
+		return verdict{}, unclear
+	}
+	if project := read.Caller.ProjectID; project != nil {
+		if *project == "" {
+			return verdict{}, unclear
+		}
+		caller.ProjectID = *project
+	}
+	return verdict{caller: &caller, asked: asked, maxAge: maxAge}, nil
 }
 
 // The verdicts that were used last.

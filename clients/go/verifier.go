@@ -31,7 +31,11 @@ type Options struct {
 	Timeout time.Duration
 	// Capacity is how many verdicts are kept at most. By default 10,000.
 	Capacity int
-	// Token gives the token of the cluster, where the service asks for one. It is called for each question.
+	// MaxQuestions is how many may be under way at once: where there are that many, keys that are not kept are
+	// not asked about. By default 256.
+	MaxQuestions int
+	// Token gives the token of the cluster, where the service asks for one. It is called for each question, and
+	// has to give it within its time limit.
 	Token func() (string, error)
 	// Transport carries the questions: set it for a private authority or a client certificate.
 	Transport http.RoundTripper
@@ -64,6 +68,8 @@ type Verifier struct {
 	options Options
 	client  *http.Client
 	now     func() moment
+	// Holds one for each call of Token that has not returned.
+	tokens chan struct{}
 
 	mu      sync.Mutex
 	kept    *kept
@@ -91,12 +97,11 @@ func New(url string, options Options) *Verifier {
 	if options.Capacity == 0 {
 		options.Capacity = 10_000
 	}
+	if options.MaxQuestions == 0 {
+		options.MaxQuestions = 256
+	}
 	if options.Transport == nil {
-		transport := http.DefaultTransport.(*http.Transport).Clone()
-		// Keys go to the service and to nobody in between.
-		transport.Proxy = nil
-		transport.MaxIdleConnsPerHost = 32
-		options.Transport = transport
+		options.Transport = newTransport(options.MaxQuestions)
 	}
 	return &Verifier{
 		url:     strings.TrimRight(url, "/") + "/v1/api-keys/verify",
@@ -106,9 +111,23 @@ func New(url string, options Options) *Verifier {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		now:     now,
+		tokens:  make(chan struct{}, options.MaxQuestions),
 		kept:    newKept(options.Capacity),
 		flights: map[hash]*flight{},
 	}
+}
+
+func newTransport(maxQuestions int) *http.Transport {
+	// What instruments a program may have put another one in its place.
+	transport := &http.Transport{ForceAttemptHTTP2: true, IdleConnTimeout: 90 * time.Second}
+	if standard, ok := http.DefaultTransport.(*http.Transport); ok {
+		transport = standard.Clone()
+	}
+	// Keys go to the service and to nobody in between.
+	transport.Proxy = nil
+	transport.MaxIdleConnsPerHost = 32
+	transport.MaxConnsPerHost = maxQuestions
+	return transport
 }
 
 // Kept is how many verdicts are remembered right now.
@@ -126,7 +145,10 @@ func (v *Verifier) Verify(ctx context.Context, key string, trace http.Header) (*
 	}
 	id, arrived := hash(sha256.Sum256([]byte(key))), v.now()
 	for {
-		verdict, flight := v.look(id, key, trace)
+		verdict, flight, err := v.look(id, key, trace)
+		if err != nil {
+			return nil, err
+		}
 		if flight == nil {
 			return verdict.result()
 		}
@@ -146,21 +168,27 @@ func (v *Verifier) Verify(ctx context.Context, key string, trace http.Header) (*
 	}
 }
 
+var errTooMany = fmt.Errorf("%w: too many questions are under way", ErrUnavailable)
+
 // The verdict that is kept, or else the question that is under way.
-func (v *Verifier) look(id hash, key string, trace http.Header) (verdict, *flight) {
+func (v *Verifier) look(id hash, key string, trace http.Header) (verdict, *flight, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if verdict, ok := v.kept.get(id, v.now()); ok {
-		return verdict, nil
+		return verdict, nil, nil
 	}
 	if flight, ok := v.flights[id]; ok {
-		return verdict{}, flight
+		return verdict{}, flight, nil
+	}
+	// Anybody can make up keys, and a question goes on when whoever caused it has left.
+	if len(v.flights) >= v.options.MaxQuestions {
+		return verdict{}, nil, errTooMany
 	}
 	flight := &flight{done: make(chan struct{})}
 	v.flights[id] = flight
 	// Others may join, so it does not end with the request that came first.
 	go v.fly(id, key, trace.Clone(), flight)
-	return verdict{}, flight
+	return verdict{}, flight, nil
 }
 
 func (v *Verifier) fly(id hash, key string, trace http.Header, flight *flight) {
@@ -195,7 +223,7 @@ func (v *Verifier) ask(ctx context.Context, key string, trace http.Header) (verd
 	// Not sent: it tells the transport to try again where a kept connection turns out to be closed.
 	request.Header["Idempotency-Key"] = []string{}
 	if v.options.Token != nil {
-		token, err := v.options.Token()
+		token, err := v.token(ctx)
 		if err != nil {
 			return verdict{}, err
 		}
@@ -215,4 +243,29 @@ func (v *Verifier) ask(ctx context.Context, key string, trace http.Header) (verd
 		return verdict{}, fmt.Errorf("the service answers %d", response.StatusCode)
 	}
 	return readVerdict(answer, asked, maxAge)
+}
+
+// A call that does not return is given up: whoever asks for the same key would wait for it as well.
+func (v *Verifier) token(ctx context.Context) (string, error) {
+	select {
+	case v.tokens <- struct{}{}:
+	default:
+		return "", errors.New("too many calls of Token have not returned")
+	}
+	type result struct {
+		token string
+		err   error
+	}
+	given := make(chan result, 1)
+	go func() {
+		defer func() { <-v.tokens }()
+		token, err := v.options.Token()
+		given <- result{token, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case result := <-given:
+		return result.token, result.err
+	}
 }

@@ -170,6 +170,48 @@ async function beingAllowedLess({ opened, page, base, made }) {
   await judgeLook(opened, "a list that is refused");
 }
 
+/// Signed out while the key is being created: its secret is for nobody else, but that there is a key is said.
+export async function late(browser, service) {
+  const opened = await open(browser, service.base);
+  const { page } = opened;
+  await signIn(page, service.base, service.firstKey);
+  await text(page, "#said", /keys\.$/);
+  await page.setRequestInterception(true);
+  const asked = new Promise((held) => {
+    page.on("request", (request) => (request.method() === "POST" ? held(request) : request.continue()));
+  });
+  await page.$eval("#create", (button) => button.click());
+  await page.waitForSelector("#creation[open]");
+  await press(page, "Too late");
+  await page.$eval("#scopes input[value='jobs:read']", (box) => box.click());
+  await page.$eval("#creation-send", (button) => button.click());
+  const request = await asked;
+  const leaving = () => page.evaluate(() => !dispatchEvent(new Event("beforeunload", { cancelable: true })));
+  assert.ok(await leaving(), "whoever leaves is not asked");
+  await page.$eval("#creation-cancel", (button) => button.click());
+  await page.$eval("#sign-out", (button) => button.click());
+  await request.continue();
+  await text(page, "#sign-in-error", /^“Too late” of .* was created .* revoke that key\.$/);
+  assert.equal(await page.$("#created[open]"), null, "the secret is shown to whoever is there");
+  assert.ok(!(await leaving()), "nothing is under way any more");
+  await judgeTrace(opened, [service.firstKey], "after a key that came too late");
+  // Signed out by the server while the secret is shown: that stays, until the page is left.
+  const { id } = (await call(service, "GET", "/v1/me")).organization;
+  const body = { name: "Brief", scopes: ["*"] };
+  const { plaintext_api_key, api_key } = await call(service, "POST", `/v1/organizations/${id}/api-keys`, body);
+  await page.$eval("#key", (field) => field.focus());
+  await press(page, plaintext_api_key, "Enter");
+  await text(page, "#said", /keys\.$/);
+  await page.evaluate(() => document.getElementById("created").showModal());
+  await call(service, "DELETE", `/v1/organizations/${id}/api-keys/${api_key.id}`);
+  await page.$eval("#refresh", (button) => button.click());
+  await text(page, "#sign-in-error", /^You were signed out/);
+  assert.ok(await page.$("#created[open]"), "the secret is taken away");
+  await page.evaluate(() => dispatchEvent(new Event("pagehide")));
+  assert.equal(await page.$("#created[open]"), null, "a page that is left keeps the secret");
+  await opened.context.close();
+}
+
 /// More keys than the API gives at once.
 export async function many(browser, service, { keys }) {
   const [more, at_once] = [1_100, 20];

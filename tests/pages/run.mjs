@@ -62,6 +62,8 @@ try {
   say("both pages: no fault for axe and nothing that sticks out, in 2 colour schemes at 1280 and 375 px");
   const secrets = await console_.flows(browser, service, furnished);
   say("console: signing in and out, filtering, creating, revoking, by keyboard alone");
+  await console_.late(browser, service);
+  say("console: a key that is created after its maker has signed out");
   await docs.flows(browser, service, furnished);
   say("docs: every operation, parameter, schema and scope of the running server, and requests tried out");
   await below();

@@ -100,6 +100,22 @@ pub(crate) fn what_is_no_verdict_lets_nobody_through(name: &'static str) {
     }
 }
 
+/// A key that is for one project must not be good for all of them.
+pub(crate) fn a_project_that_is_no_name_is_no_verdict(name: &'static str) {
+    // Python's refuse it where a project is asked for.
+    if ["fastapi", "django"].contains(&name) {
+        return;
+    }
+    for project in ["7", r#""""#] {
+        let verdict = format!(
+            r#"{{"valid":true,"max_age_ms":60000,"api_key":{{"id":"key_1","organization_id":"org_1","scopes":["*"],"project_id":{project}}}}}"#
+        );
+        let service = StandIn::start(move |_| Reply::of("200 OK", &verdict));
+        let guarded = Guarded::start(name, service.address, Settings::default());
+        guarded.ask(KEY).expect_unavailable(project);
+    }
+}
+
 pub(crate) fn a_server_that_does_not_answer_is_given_up(name: &'static str) {
     let service = StandIn::start(|question| {
         if question.body["api_key"] == KEY {

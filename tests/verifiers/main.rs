@@ -54,7 +54,9 @@ macro_rules! cases {
             a_kept_connection_that_was_closed_refuses_nobody,
             questions_for_one_key_are_joined,
             whoever_joins_relies_on_no_verdict_from_before,
-            where_nothing_may_be_kept_nothing_is;
+            where_nothing_may_be_kept_nothing_is,
+            a_trace_that_is_not_ascii_refuses_nobody,
+            no_more_is_asked_at_once_than_there_is_room_for;
         memory:
             a_verdict_is_kept_as_long_as_it_says_and_no_longer,
             the_age_counts_from_when_it_was_asked,
@@ -63,6 +65,7 @@ macro_rules! cases {
             a_refusal_is_kept_as_well;
         faults:
             what_is_no_verdict_lets_nobody_through,
+            a_project_that_is_no_name_is_no_verdict,
             a_server_that_does_not_answer_is_given_up,
             a_server_that_answers_a_byte_at_a_time_is_given_up;
         revocations:

@@ -35,6 +35,19 @@ pub(crate) fn a_question_says_the_age_that_is_used_and_carries_trace_and_token(n
     assert_eq!((question.header("traceparent"), question.header("tracestate")), (vec![TRACE], vec!["a=1"]));
 }
 
+/// What anybody sends with a good key is no reason to refuse it.
+pub(crate) fn a_trace_that_is_not_ascii_refuses_nobody(name: &'static str) {
+    let service = StandIn::start(|_| Reply::good(LONG));
+    let guarded = Guarded::start(name, service.address, Settings::default());
+    if guarded.speaks_grpc() {
+        return;
+    }
+    let headers =
+        [("authorization", "Bearer capy_live_stand_in"), ("traceparent", TRACE), ("tracestate", "a=\u{43a}")];
+    assert_eq!(guarded.ask_with("/jobs", &headers).status, 200, "{name}");
+    assert_eq!(service.questions()[0].header("traceparent"), [TRACE], "{name}");
+}
+
 pub(crate) fn connections_are_kept(name: &'static str) {
     let service = StandIn::start(|_| Reply::good(LONG));
     let guarded = Guarded::start(name, service.address, Settings::default());
@@ -124,4 +137,35 @@ pub(crate) fn where_nothing_may_be_kept_nothing_is(name: &'static str) {
     assert_eq!(asked.len(), 5, "{name}");
     assert!(asked.iter().all(|question| question.body["max_age_ms"] == 0), "{name}: {asked:?}");
     assert_eq!(guarded.kept(), 0);
+}
+
+/// So many questions are under way at once, unless a library is set up otherwise.
+const ROOM: usize = 256;
+
+/// Anybody can make up keys.
+pub(crate) fn no_more_is_asked_at_once_than_there_is_room_for(name: &'static str) {
+    // Python's have other bounds.
+    if ["fastapi", "django"].contains(&name) {
+        return;
+    }
+    let open = Arc::new(AtomicBool::new(false));
+    let shown = Arc::clone(&open);
+    let service = StandIn::start(move |_| {
+        while !shown.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(5));
+        }
+        Reply::good(LONG)
+    });
+    let guarded = Guarded::start(name, service.address, Settings { timeout: LONG, ..Settings::default() });
+    thread::scope(|scope| {
+        let guarded = &guarded;
+        let ask = |number| move || guarded.ask(&format!("{KEY}{number}")).status;
+        let all: Vec<_> = (0..ROOM).map(|number| scope.spawn(ask(number))).collect();
+        service.wait_for(ROOM);
+        guarded.ask(KEY).expect_unavailable("there is no room");
+        open.store(true, Ordering::SeqCst);
+        assert!(all.into_iter().all(|one| one.join().expect("an answer") == 200), "{name}");
+    });
+    assert_eq!(service.questions().len(), ROOM, "{name}");
+    assert_eq!(guarded.ask(KEY).status, 200, "{name}: there is room again");
 }

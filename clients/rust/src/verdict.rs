@@ -71,6 +71,10 @@ impl Verdict {
     /// Reads an answer; one that says anything but what is specified is none.
     pub(crate) fn read(answer: &[u8], asked: Moment, limit: Duration) -> Option<Self> {
         let Answer { valid, code, max_age_ms, api_key } = serde_json::from_slice(answer).ok()?;
+        // Whoever told no project has a key that is good for all of them: what is no name must not be taken for that.
+        if api_key.as_ref().is_some_and(|caller| caller.project_id.as_deref() == Some("")) {
+            return None;
+        }
         let result = if valid { Ok(api_key?.into()) } else { Err(code.unwrap_or_default().into()) };
         Some(Self { result, asked, max_age: Duration::from_millis(max_age_ms).min(limit) })
     }

@@ -5,6 +5,7 @@ use std::{
     error::Error,
     fmt, io,
     num::NonZeroUsize,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -67,6 +68,7 @@ pub struct Builder {
     max_age: Duration,
     timeout: Duration,
     capacity: NonZeroUsize,
+    max_questions: NonZeroUsize,
     token: Option<Box<Token>>,
     client: Option<Client>,
 }
@@ -89,6 +91,13 @@ impl Builder {
     #[must_use]
     pub fn capacity(self, capacity: NonZeroUsize) -> Self {
         Self { capacity, ..self }
+    }
+
+    /// How many questions may be under way at once: where there are that many, keys that are not kept are not asked
+    /// about. By default 256.
+    #[must_use]
+    pub fn max_questions(self, max_questions: NonZeroUsize) -> Self {
+        Self { max_questions, ..self }
     }
 
     /// Gives the token of the cluster, where the service asks for one. It is called for each question.
@@ -118,6 +127,7 @@ impl Builder {
             url: format!("{}/v1/api-keys/verify", self.url.trim_end_matches('/')),
             max_age: self.max_age,
             timeout: self.timeout,
+            max_questions: self.max_questions.get(),
             token: self.token,
             client,
             memory: Mutex::new(Memory { kept: LruCache::new(self.capacity), flights: HashMap::new() }),
@@ -133,6 +143,7 @@ struct Inner {
     url: String,
     max_age: Duration,
     timeout: Duration,
+    max_questions: usize,
     token: Option<Box<Token>>,
     client: Client,
     memory: Mutex<Memory>,
@@ -158,6 +169,7 @@ impl Verifier {
             max_age: Duration::from_millis(300),
             timeout: Duration::from_secs(1),
             capacity: NonZeroUsize::new(10_000).unwrap_or(NonZeroUsize::MIN),
+            max_questions: NonZeroUsize::new(256).unwrap_or(NonZeroUsize::MIN),
             token: None,
             client: None,
         }
@@ -181,7 +193,7 @@ impl Verifier {
         loop {
             let flight = match self.look(hash, key, trace) {
                 Ok(verdict) => return verdict.result(),
-                Err(flight) => flight,
+                Err(flight) => flight.ok_or(VerifyError::Unavailable)?,
             };
             let verdict = flight.await.ok_or(VerifyError::Unavailable)?;
             if verdict.holds_for(arrived) {
@@ -190,8 +202,8 @@ impl Verifier {
         }
     }
 
-    /// The verdict that is kept, or else the question that is under way.
-    fn look(&self, hash: Hash, key: &str, trace: &Trace) -> Result<Verdict, Flight> {
+    /// The verdict that is kept, or else the question that is under way; none where there is no room for it.
+    fn look(&self, hash: Hash, key: &str, trace: &Trace) -> Result<Verdict, Option<Flight>> {
         let mut memory = self.0.memory();
         match memory.kept.get(&hash) {
             Some(verdict) if verdict.is_fresh() => return Ok(verdict.clone()),
@@ -199,14 +211,18 @@ impl Verifier {
             None => {}
         }
         if let Some(flight) = memory.flights.get(&hash).filter(|flight| flight.peek().is_none()) {
-            return Err(flight.clone());
+            return Err(Some(flight.clone()));
+        }
+        // Anybody can make up keys, and a question goes on when whoever caused it has left.
+        if memory.flights.len() >= self.0.max_questions {
+            return Err(None);
         }
         let (inner, key, trace) = (Arc::clone(&self.0), key.to_owned(), trace.clone());
         // Others may join, so it does not end with the request that came first.
         let task = tokio::spawn(async move { inner.fly(hash, &key, &trace).await });
         let flight = task.map(|verdict| verdict.ok().flatten()).boxed().shared();
         memory.flights.insert(hash, flight.clone());
-        Err(flight)
+        Err(Some(flight))
     }
 }
 
@@ -216,7 +232,9 @@ impl Inner {
     }
 
     async fn fly(&self, hash: Hash, key: &str, trace: &Trace) -> Option<Verdict> {
-        let verdict = tokio::time::timeout(self.timeout, self.ask(key, trace)).await.ok().flatten();
+        let asking = tokio::time::timeout(self.timeout, self.ask(key, trace));
+        // What panics, such as `token`, takes nobody's room away either.
+        let verdict = AssertUnwindSafe(asking).catch_unwind().await.ok().and_then(Result::ok).flatten();
         let mut memory = self.memory();
         memory.flights.remove(&hash);
         if let Some(verdict) = verdict.as_ref().filter(|verdict| verdict.is_fresh()) {

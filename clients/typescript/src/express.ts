@@ -1,5 +1,5 @@
 import type { Request, RequestHandler } from 'express'
-import { judge, Refusal, type Rule } from './guard.js'
+import { judge, Refusal, type Rule, valuesOf } from './guard.js'
 import type { Caller } from './verdict.js'
 import type { Verifier } from './verifier.js'
 
@@ -15,7 +15,7 @@ declare global {
 /** Answers requests without a key that grants all scopes, instead of the handlers behind it. */
 export function requireKey(verifier: Verifier, rule: Rule<Request> = {}): RequestHandler {
   return (request, response, next) => {
-    judge(verifier, rule, request, (name) => request.headersDistinct[name] ?? []).then(
+    judge(verifier, rule, request, valuesOf(request)).then(
       (caller) => {
         request.caller = caller
         next()

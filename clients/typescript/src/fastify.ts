@@ -1,5 +1,5 @@
 import type { FastifyRequest, preHandlerAsyncHookHandler } from 'fastify'
-import { judge, Refusal, type Rule } from './guard.js'
+import { judge, Refusal, type Rule, valuesOf } from './guard.js'
 import type { Caller } from './verdict.js'
 import type { Verifier } from './verifier.js'
 
@@ -14,7 +14,7 @@ declare module 'fastify' {
 export function requireKey(verifier: Verifier, rule: Rule<FastifyRequest> = {}): preHandlerAsyncHookHandler {
   return async (request, reply) => {
     try {
-      request.caller = await judge(verifier, rule, request, (name) => request.raw.headersDistinct[name] ?? [])
+      request.caller = await judge(verifier, rule, request, valuesOf(request.raw))
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
       return reply.code(error.status).headers(error.headers).send(error.body)

@@ -36,6 +36,12 @@ export const grants = ({ scopes }: Caller, scope: string): boolean => scopes.inc
 /** All values of a header of the request. */
 export type Values = (name: string) => readonly string[]
 
+/** They, of a request of Node: one of HTTP/2 has `rawHeaders` and no `headersDistinct`. */
+export const valuesOf =
+  ({ rawHeaders }: { rawHeaders: readonly string[] }): Values =>
+  (name) =>
+    rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]!.toLowerCase() === name)
+
 const unauthorized = (challenge: string) =>
   new Refusal(401, 'A valid API key is required.', { 'WWW-Authenticate': challenge })
 const INVALID = 'Bearer error="invalid_token"'

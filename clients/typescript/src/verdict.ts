@@ -29,6 +29,8 @@ export const isFresh = ({ asked, maxAgeMs }: Verdict, at: Moment): boolean =>
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
 
+const isProject = (value: unknown): value is string | null | undefined => value == null || isText(value)
+
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
 
 /** Reads an answer of the service; one that says anything but what is specified is none. */
@@ -41,10 +43,11 @@ export function readVerdict(answer: unknown, asked: Moment, limitMs: number): Ve
   const maxAgeMs = Math.min(age as number, limitMs)
   if (!valid) return { result: { code: isText(code) ? code : 'unknown' }, asked, maxAgeMs }
   const scopes = isObject(key) && Array.isArray(key.scopes) && key.scopes.every(isText) ? key.scopes : undefined
-  if (!isObject(key) || !isText(key.id) || !isText(key.organization_id) || !scopes) {
+  if (!isObject(key) || !isText(key.id) || !isText(key.organization_id) || !scopes || !isProject(key.project_id)) {
     throw new Error('the service’s verdict does not say whose key it is')
   }
   const caller: Caller = { keyId: key.id, organizationId: key.organization_id, scopes }
-  if (isText(key.project_id)) caller.projectId = key.project_id
+  // Whoever told no project has a key that is good for all of them: what is no name must not be taken for that.
+  if (key.project_id != null) caller.projectId = key.project_id
   return { result: { caller }, asked, maxAgeMs }
 }

@@ -16,7 +16,15 @@ export interface Options {
   timeoutMs?: number
   /** How many verdicts are kept at most. By default 10,000. */
   capacity?: number
-  /** Gives the token of the cluster, where the service asks for one. It is called for each question. */
+  /**
+   * How many questions may be under way at once: where there are that many, keys that are not kept are not asked
+   * about. By default 256.
+   */
+  maxQuestions?: number
+  /**
+   * Gives the token of the cluster, where the service asks for one. It is called for each question, and has to give
+   * it within its time limit.
+   */
   token?: () => string | Promise<string>
   /** Carries the questions: give one of your own for a private authority or a client certificate. */
   fetch?: typeof fetch
@@ -50,9 +58,10 @@ export class Verifier {
   /** The questions that are under way. */
   readonly #flights = new Map<string, Promise<Verdict>>()
 
-  constructor({ url, maxAgeMs = 300, timeoutMs = 1000, capacity = 10_000, token, fetch = globalThis.fetch }: Options) {
+  constructor({ url, token, ...options }: Options) {
+    const { maxAgeMs = 300, timeoutMs = 1000, capacity = 10_000, maxQuestions = 256, fetch = globalThis.fetch } = options
     this.#url = `${url.replace(/\/+$/, '')}/v1/api-keys/verify`
-    this.#options = { maxAgeMs, timeoutMs, capacity, fetch, ...(token && { token }) }
+    this.#options = { maxAgeMs, timeoutMs, capacity, maxQuestions, fetch, ...(token && { token }) }
   }
 
   /** How many verdicts are remembered right now. */
@@ -89,7 +98,11 @@ export class Verifier {
   }
 
   #fly(id: string, key: string, trace: Trace): Promise<Verdict> {
-    const flight = this.#ask(key, trace)
+    // Anybody can make up keys, and a question goes on when whoever caused it has left.
+    if (this.#flights.size >= this.#options.maxQuestions) {
+      throw new UnavailableError('too many questions about API keys are under way')
+    }
+    const flight = this.#askInTime(key, trace)
       .then((verdict) => {
         if (isFresh(verdict, now())) this.#keep(id, verdict)
         return verdict
@@ -111,12 +124,24 @@ export class Verifier {
     }
   }
 
-  async #ask(key: string, { traceparent, tracestate }: Trace): Promise<Verdict> {
-    const { maxAgeMs, timeoutMs, token, fetch } = this.#options
-    const signal = AbortSignal.timeout(timeoutMs)
+  /** Also where what was given to ask with does not heed the signal: others wait for the same question. */
+  async #askInTime(key: string, trace: Trace): Promise<Verdict> {
+    const ending = new AbortController()
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        reject(new Error('there was no verdict in time'))
+        ending.abort()
+      }, this.#options.timeoutMs)
+    })
+    return Promise.race([this.#ask(key, trace, ending.signal), late]).finally(() => clearTimeout(timer))
+  }
+
+  async #ask(key: string, { traceparent, tracestate }: Trace, signal: AbortSignal): Promise<Verdict> {
+    const { maxAgeMs, token, fetch } = this.#options
     const headers = new Headers({ 'content-type': 'application/json' })
-    if (traceparent) headers.set('traceparent', traceparent)
-    if (traceparent && tracestate) headers.set('tracestate', tracestate)
+    if (isSendable(traceparent)) headers.set('traceparent', traceparent)
+    if (isSendable(traceparent) && isSendable(tracestate)) headers.set('tracestate', tracestate)
     if (token) headers.set('authorization', `Bearer ${await token()}`)
     const body = JSON.stringify({ api_key: key, max_age_ms: maxAgeMs })
     const asked = now()
@@ -128,6 +153,9 @@ export class Verifier {
     return readVerdict(JSON.parse(text), asked, maxAgeMs)
   }
 }
+
+/** What is none of these makes `fetch` fail, and the key is no worse for it. */
+const isSendable = (value: string | undefined): value is string => value !== undefined && /^[ -~]+$/.test(value)
 
 function result({ result }: Verdict): Caller {
   if ('code' in result) throw new RefusedError(result.code)

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from ._rules import sendable
 from ._verdict import Kept, Moment, Verdict, read_verdict
 
 MAX_ANSWER_SIZE = 64 * 1024
@@ -38,7 +39,7 @@ class Asking:
         self._kept = Kept(capacity)
 
     def _question(self, key: str, trace: Mapping[str, str], token: str | None) -> Question:
-        headers = {"content-type": "application/json", **trace}
+        headers = {"content-type": "application/json", **sendable(trace)}
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
         content = json.dumps({"api_key": key, "max_age_ms": round(self._max_age * 1000)}).encode()

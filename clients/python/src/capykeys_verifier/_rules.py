@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ._verdict import Caller, Refused, Unavailable
 
+TRACE = ("traceparent", "tracestate")
 INVALID = 'Bearer error="invalid_token"'
 
 #: All values of a header of the request.
@@ -46,7 +47,13 @@ def check(caller: Caller, scopes: Iterable[str], project: Callable[[], str | Non
 
 
 def trace_of(values: Values) -> dict[str, str]:
-    return {name: values(name)[0] for name in ("traceparent", "tracestate") if values(name)}
+    return {name: values(name)[0] for name in TRACE if values(name)}
+
+
+def sendable(trace: Mapping[str, str]) -> dict[str, str]:
+    """What httpx can send of a trace: anybody may have written it, and the key is no worse for it."""
+    named = {name.lower(): value for name, value in trace.items() if name.lower() in TRACE}
+    return {name: value for name, value in named.items() if value.isascii() and value.isprintable()}
 
 
 def credential(values: Values) -> str:

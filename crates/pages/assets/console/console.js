@@ -24,6 +24,10 @@ const create = creation.setUp(
     byId("said").textContent = `“${key.name}” is created. ${byId("said").textContent}`;
     byId("keys-title").focus();
   },
+  (key, organization) => {
+    const what = `“${key.name}” of ${organization.name} was created after you had signed out`;
+    byId(session ? "problem" : "sign-in-error").textContent = `${what}, and its secret was not shown: revoke that key.`;
+  },
 );
 const revoke = revocation.setUp(
   () => session,
@@ -65,7 +69,8 @@ async function signIn(key) {
 
 function signOut(why = "") {
   session = undefined;
-  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+  // Whoever is signed out by the server, and not by themselves, has a secret before them that is shown this once.
+  for (const dialog of document.querySelectorAll(`dialog[open]${why && ":not(#created)"}`)) dialog.close();
   byId("rows").replaceChildren();
   for (const id of ["signed-in-as", "said", "problem"]) byId(id).textContent = "";
   byId("filter").reset();
@@ -153,4 +158,4 @@ byId("filter").addEventListener("submit", (event) => event.preventDefault());
 byId("words").addEventListener("input", filter);
 byId("state").addEventListener("change", filter);
 // A browser may keep the page as it is, to show it again.
-addEventListener("pagehide", () => session && signOut());
+addEventListener("pagehide", () => (session || document.querySelector("dialog[open]")) && signOut());

@@ -7,10 +7,15 @@ import { exact } from "./times.js";
 
 const DAY = 86_400_000;
 
-/// Asks what the key is to be, creates it and shows its secret; `done` is called with the key when that is stored.
-export function setUp(session, done) {
+/// Asks what the key is to be, creates it and shows its secret; `done` is called with the key when that is stored, and
+/// `lost` where it cannot be shown, for the one who wanted the key has signed out.
+export function setUp(session, done, lost) {
   const [form, asking, showing] = ["creation-form", "creation", "created"].map(byId);
   const [error, plaintext] = ["creation-error", "plaintext"].map(byId);
+  let underWay = 0;
+
+  // Whoever leaves now never sees the secret.
+  addEventListener("beforeunload", (event) => (underWay > 0 || showing.open) && event.preventDefault());
 
   byId("expiry").addEventListener("change", ({ target }) => {
     byId("date-field").hidden = target.value !== "date";
@@ -22,9 +27,11 @@ export function setUp(session, done) {
     const mine = session();
     error.textContent = "";
     byId("creation-send").disabled = true;
+    underWay += 1;
     try {
       const { body } = await mine.ask("POST", keysOf(mine.organization), JSON.stringify(wanted()));
-      if (session() !== mine) return;
+      // Somebody else may be there by now.
+      if (session() !== mine) return lost(body.api_key, mine.organization);
       asking.close();
       show(body);
     } catch (refusal) {
@@ -33,6 +40,7 @@ export function setUp(session, done) {
       const fields = { name: "name", project_id: "project", expires_at: "expiry" };
       byId(fields[field] ?? "creation-send").focus();
     } finally {
+      underWay -= 1;
       byId("creation-send").disabled = false;
     }
   });
