@@ -81,12 +81,19 @@ impl Line {
         state.asking.insert(asking.unwrap_or_else(|| Asking::new(newest))).clone()
     }
 
-    /// Takes the rows that answer the statement itself, where the answer counts.
-    ///
     /// A line is the newest only once somebody has committed on it and was told so, and this process sees that by a
     /// commit of its own: `is_kept`, whose answer comes after it. The row of a line can be seen without having reached
     /// a standby, where the wait for one was cancelled. Were it the newest then, and were another standby promoted that
     /// has everything but it, no server would be believed any more.
+    fn follow(&self, asked: Option<Epoch>, is_kept: bool, told: Epoch) -> Result<(), Failure> {
+        let newest = &mut self.state().newest;
+        if !is_kept && newest.epoch() == asked && newest.epoch() != Some(told) {
+            return Err(Failure::Unsettled);
+        }
+        if newest.admits(asked, told) { Ok(()) } else { Err(Failure::Superseded) }
+    }
+
+    /// Takes the rows that answer the statement itself, where the answer counts.
     pub(crate) fn judge(
         &self,
         asking: &Asking,
@@ -98,13 +105,7 @@ impl Line {
             number: first.try_get(0).map_err(|_| Failure::UnreadableRow)?,
             id: first.try_get::<_, Uuid>(1).map_err(|_| Failure::UnreadableRow)?.into_bytes(),
         };
-        let newest = &mut self.state().newest;
-        if !is_kept && newest.epoch() == asking.newest && newest.epoch() != Some(line) {
-            return Err(Failure::Unsettled);
-        }
-        if !newest.admits(asking.newest, line) {
-            return Err(Failure::Superseded);
-        }
+        self.follow(asking.newest, is_kept, line)?;
         rows.retain(|row| matches!(row.try_get(2), Ok(Some(true))));
         Ok(rows)
     }
