@@ -24,7 +24,7 @@ use crate::{
     connections::{Connections, Family},
     connector::{Connection, Connector},
     failure::Failure,
-    line::{self, Asking, Line},
+    line::{self, Line},
     measures, probe,
     schema::SchemaError,
     settings::PostgresSettings,
@@ -129,7 +129,6 @@ impl Pool {
         let bound = statement.bind(values)?;
         let params: Vec<Param<'_>> = bound.iter().map(|(value, ty)| (value as _, ty.clone())).collect();
         let params = params.as_slice();
-        let asked = self.shared.line.asking();
         let failure = match self.ask(end, statement, params).await {
             // Nothing was done: the server's line may have to be begun, which the connection is kept for. Or the line
             // is not followed yet, and nothing was changed that would be another where it is done again.
@@ -137,7 +136,7 @@ impl Pool {
             outcome => return outcome,
         };
         measures::count_repeated();
-        let settled = self.settle(end, &asked, &failure).await;
+        let settled = self.settle(end, &failure).await;
         let mut outcome = self.ask(end, statement, params).await;
         if matches!(outcome, Err(Failure::NoLine)) {
             // Another server may have it. The other connections may lead to the same as this one.
@@ -168,10 +167,11 @@ impl Pool {
 
     /// Begins a line where there is none, and commits on the one that is there: then it is followed. By one at a time,
     /// since where no commit gets through each that is tried waits in the server for a while.
-    async fn settle(&self, end: End, asked: &Asking, failure: &Failure) -> Result<(), Failure> {
+    async fn settle(&self, end: End, failure: &Failure) -> Result<(), Failure> {
+        let asked = self.shared.line.asking();
         let _turn = timeout_at(end, self.shared.settling.lock()).await.map_err(|_| Failure::Timeout)?;
         let asking = self.shared.line.asking();
-        if !asking.is_as(asked) {
+        if !asking.is_as(&asked) {
             return Ok(());
         }
         if matches!(failure, Failure::NoLine) {
