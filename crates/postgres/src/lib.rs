@@ -41,6 +41,7 @@ mod snapshot;
 mod statement;
 mod store;
 mod tls;
+mod trust;
 mod url;
 
 pub use migrate::{MigrateError, Migrated, migrate, migrate_with};

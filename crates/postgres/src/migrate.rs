@@ -10,6 +10,7 @@ use crate::{
     connector::connect,
     failure::Failure,
     fitness,
+    line::KEPT_IN_SESSION,
     schema::{self, MIGRATIONS},
     settings::PostgresSettings,
     settings_error::SettingsError,
@@ -116,6 +117,7 @@ pub async fn migrate_with(
 async fn apply(client: &Client, known: &[Migration]) -> Result<Migrated, MigrateError> {
     lock(client).await?;
     client.batch_execute(SESSION).await.map_err(Failure::from)?;
+    client.batch_execute(KEPT_IN_SESSION).await.map_err(Failure::from)?;
     if let Some(reason) = fitness::before_migration(client).await? {
         return Err(MigrateError::Unfit(reason));
     }

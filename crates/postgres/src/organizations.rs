@@ -72,6 +72,7 @@ static CREATE: LazyLock<Statement> = LazyLock::new(|| {
             answer = answer(&answered(), &query)
         ),
     )
+    .kept()
 });
 
 /// Locks the row, as that of a key is that is to be revoked; lets `changed` change it; and answers with
@@ -92,6 +93,7 @@ fn change(operation: &'static str, changed: &str, details: &str) -> Statement {
             answer(&answered(), &query)
         ),
     )
+    .kept()
 }
 
 static SET_SUSPENSION: LazyLock<Statement> = LazyLock::new(|| {

@@ -1,7 +1,7 @@
 //! The pool of connections: deadlines, and what is done with a connection that cannot be trusted.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -11,6 +11,7 @@ use deadpool::unmanaged::Object;
 use scopeguard::ScopeGuard;
 use tokio::{
     runtime::Handle,
+    sync::Mutex,
     time::{timeout, timeout_at},
 };
 use tokio_postgres::{
@@ -23,12 +24,13 @@ use crate::{
     connections::{Connections, Family},
     connector::{Connection, Connector},
     failure::Failure,
-    line::Line,
+    line::{self, Line},
     measures, probe,
     schema::SchemaError,
     settings::PostgresSettings,
     settings_error::SettingsError,
     statement::Statement,
+    trust::Trust,
 };
 
 /// When an operation has to have ended.
@@ -56,6 +58,8 @@ pub(crate) struct Pool {
 struct Shared {
     /// They believe no server that is behind what any has seen.
     line: Line,
+    /// One at a time finds out whether a newer one is to be followed.
+    settling: Mutex<()>,
     /// One that has no connection gets another's, where the server allows no more.
     family: Arc<Family>,
 }
@@ -124,14 +128,15 @@ impl Pool {
         let end = tokio::time::Instant::now() + self.settings.deadline;
         let bound = statement.bind(values)?;
         let params: Vec<Param<'_>> = bound.iter().map(|(value, ty)| (value as _, ty.clone())).collect();
-        let (statement, params) = (statement.text.as_str(), params.as_slice());
-        match self.ask(end, statement, params).await {
-            // Nothing was done: the server's line may have to be begun, which the connection is kept for.
-            Err(Failure::NoLine) => {}
+        let params = params.as_slice();
+        let failure = match self.ask(end, statement, params).await {
+            // Nothing was done: the server's line may have to be begun, which the connection is kept for. Or the line
+            // is not followed yet, and nothing was changed that would be another where it is done again.
+            Err(failure @ (Failure::NoLine | Failure::Unsettled)) => failure,
             outcome => return outcome,
-        }
+        };
         measures::count_repeated();
-        let begun = self.begin_line(end).await;
+        let settled = self.settle(end, &failure).await;
         let mut outcome = self.ask(end, statement, params).await;
         if matches!(outcome, Err(Failure::NoLine)) {
             // Another server may have it. The other connections may lead to the same as this one.
@@ -143,25 +148,41 @@ impl Pool {
                 self.trust.end_before(Instant::now());
             }
         }
-        match (outcome, begun) {
-            (Err(Failure::NoLine), Err(failure)) => Err(failure),
+        match (outcome, settled) {
+            (Err(Failure::NoLine | Failure::Unsettled), Err(failure)) => Err(failure),
             (outcome, _) => outcome,
         }
     }
 
-    async fn ask(&self, end: End, statement: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Failure> {
+    async fn ask(&self, end: End, statement: &Statement, params: &[Param<'_>]) -> Result<Vec<Row>, Failure> {
         let asking = self.shared.line.asking();
-        let statement = asking.statement(statement);
-        let outcome =
-            self.run_once(end, &statement, params, |rows| self.shared.line.judge(&asking, rows)).await;
+        let text = asking.statement(statement);
+        let judge = |rows| self.shared.line.judge(&asking, statement.is_kept, rows);
+        let outcome = self.run_once(end, &text, params, judge).await;
         if matches!(outcome, Err(Failure::Superseded)) {
             self.trust.end_before(Instant::now());
         }
         outcome
     }
 
-    async fn begin_line(&self, end: End) -> Result<(), Failure> {
-        self.run_once(end, &self.shared.line.asking().begin, &[], Ok).await.map(drop)
+    /// Begins a line where there is none, and commits on the one that is there: then it is followed. By one at a time,
+    /// since where no commit gets through each that is tried waits in the server for a while.
+    async fn settle(&self, end: End, failure: &Failure) -> Result<(), Failure> {
+        let asked = self.shared.line.asking();
+        let _turn = timeout_at(end, self.shared.settling.lock()).await.map_err(|_| Failure::Timeout)?;
+        let asking = self.shared.line.asking();
+        if !asking.is_as(&asked) {
+            return Ok(());
+        }
+        if matches!(failure, Failure::NoLine) {
+            let judge = |rows| self.shared.line.judge(&asking, true, rows);
+            match self.run_once(end, &asking.begin, &[], judge).await {
+                // Somebody else has begun one, or this is no server to begin one on.
+                Err(Failure::NoLine) => {}
+                outcome => return outcome.map(drop),
+            }
+        }
+        self.ask(end, &line::COMMIT, &[]).await.map(drop)
     }
 
     async fn run_once(
@@ -275,23 +296,5 @@ impl Pool {
         let connector = Connector::new(settings).map_err(|error| Failure::Connection(error.to_string()))?;
         let worked = self.runtime.spawn(work(connector)).await;
         worked.map_err(|_| Failure::Connection("no runtime".to_owned()))
-    }
-}
-
-/// From when on connections are trusted: those last used before it may lead nowhere.
-///
-/// When the network or the server has silently gone, every connection of the pool is dead at once.
-/// The first that shows it condemns the others, so that they are not tried one after the other.
-#[derive(Default)]
-struct Trust(Mutex<Option<Instant>>);
-
-impl Trust {
-    fn end_before(&self, time: Instant) {
-        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *since = (*since).max(Some(time));
-    }
-
-    fn includes(&self, last_used: Instant) -> bool {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) <= Some(last_used)
     }
 }

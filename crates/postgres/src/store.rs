@@ -7,7 +7,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use capykeys_domain::ports::{Readiness, Unavailable};
+use capykeys_domain::{
+    ports::{Readiness, Unavailable},
+    secret::PepperId,
+};
 use capykeys_storage::Values;
 use tokio::runtime::Handle;
 
@@ -28,6 +31,8 @@ use crate::{
 pub struct PostgresStore {
     pub(crate) pool: Pool,
     pub(crate) gaps: Arc<Mutex<Gaps>>,
+    /// The peppers that it was last told are recorded; `None` again where it may be otherwise.
+    pub(crate) announced: Arc<Mutex<Option<Vec<PepperId>>>>,
     /// Whether two sessions were seen to exclude each other. All stores of a server know it.
     excludes: Arc<tokio::sync::Mutex<bool>>,
 }
@@ -41,7 +46,12 @@ impl PostgresStore {
     /// # Errors
     /// [`SettingsError`] where the settings cannot be used.
     pub fn new(settings: &PostgresSettings, runtime: Handle) -> Result<Self, SettingsError> {
-        Ok(Self { pool: Pool::new(settings, runtime)?, gaps: Arc::default(), excludes: Arc::default() })
+        Ok(Self {
+            pool: Pool::new(settings, runtime)?,
+            gaps: Arc::default(),
+            announced: Arc::default(),
+            excludes: Arc::default(),
+        })
     }
 
     /// Other connections to the same database. Neither store believes a server that is behind what
@@ -52,7 +62,8 @@ impl PostgresStore {
     /// [`SettingsError`] where the settings cannot be used.
     pub fn beside(&self, settings: &PostgresSettings, runtime: Handle) -> Result<Self, SettingsError> {
         let excludes = Arc::clone(&self.excludes);
-        Ok(Self { pool: self.pool.beside(settings, runtime)?, gaps: Arc::default(), excludes })
+        let pool = self.pool.beside(settings, runtime)?;
+        Ok(Self { pool, gaps: Arc::default(), announced: Arc::default(), excludes })
     }
 
     /// The same connections, for operations that may take so long.
