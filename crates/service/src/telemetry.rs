@@ -27,7 +27,7 @@ use crate::{
 /// parser's text, and at their lower levels the requests themselves; and what is traced is told elsewhere.
 const SILENCED: [&str; 3] = ["actix_http", "actix_web", TARGET];
 
-/// The fields that no line may have, because they would hold a secret.
+/// The fields that neither a line nor a trace may have, because they would hold a secret.
 pub(crate) const HIDDEN: &[&str] = &SECRET_MEMBERS;
 
 /// What is traced and sent, from the configuration and the standard variables of OpenTelemetry.
@@ -62,7 +62,7 @@ pub(crate) fn init(log: &Log, telemetry: Option<&Telemetry>) -> Result<Level, Er
     let lines = lines.with_filter(level.and(filter_fn(is_spoken)));
     let registry = tracing_subscriber::registry().with(lines);
     // Not an `Option` of a layer: one that is none wants to be asked of every span and event, each time.
-    match telemetry.and_then(Telemetry::layer) {
+    match telemetry.and_then(|telemetry| telemetry.layer(HIDDEN)) {
         Some(traces) => registry.with(traces).try_init()?,
         None => registry.try_init()?,
     }

@@ -1,12 +1,4 @@
-use std::{
-    fs,
-    io::Cursor,
-    os::unix::fs::{chown, symlink},
-    path::PathBuf,
-    sync::{LazyLock, mpsc},
-    thread,
-    time::Duration,
-};
+use std::{fs, io::Cursor, path::PathBuf, sync::LazyLock};
 
 use capykeys_conformance::fixtures::{self, at};
 use capykeys_domain::{
@@ -15,7 +7,6 @@ use capykeys_domain::{
     secret::{KeyFormat, PepperCheck, PepperId, RecordedPepper},
 };
 use capykeys_storage::Record;
-use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::{format::FORMAT, *};
 use crate::transfer::RowSource;
@@ -122,26 +113,6 @@ fn what_a_backup_has_left_that_was_killed_goes_with_the_next_and_one_under_way_s
     let mut names: Vec<_> = names().collect();
     names.sort_unstable();
     assert_eq!(names, ["first", "second"]);
-}
-
-/// A pipe that is opened to be read waits for somebody to write, and a link leads to any file.
-#[test]
-fn what_others_have_put_there_under_such_a_name_stays_and_holds_nothing_up() {
-    let folder = tempfile::tempdir().unwrap();
-    let named = |name: &str| folder.path().join(format!(".capykeys-backup-{name}"));
-    mknodat(CWD, named("pipe"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
-    fs::write(folder.path().join("file"), "whole").unwrap();
-    symlink(folder.path().join("file"), named("link")).unwrap();
-    symlink(named("pipe"), named("link-to-pipe")).unwrap();
-    fs::write(named("of-another"), "half").unwrap();
-    // Only root can give a file away.
-    let of_another = chown(named("of-another"), Some(65_534), None).is_ok().then_some("of-another");
-    let (path, (done, is_done)) = (folder.path().join("backup"), mpsc::channel());
-    thread::spawn(move || done.send(BackupWriter::create(Some(&path), &header()).unwrap().finish()));
-    is_done.recv_timeout(Duration::from_secs(20)).expect("it does not come back").unwrap();
-    for name in ["pipe", "link", "link-to-pipe"].into_iter().chain(of_another) {
-        assert!(fs::symlink_metadata(named(name)).is_ok(), "{name} is gone");
-    }
 }
 
 #[test]

@@ -118,3 +118,38 @@ fn remove_left(folder: &Path, owner: u32) {
 fn folder(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::fs::symlink, sync::mpsc, thread, time::Duration};
+
+    use rustix::fs::{CWD, FileType, mknodat};
+
+    use super::*;
+
+    /// A pipe that is opened to be read waits for somebody to write, and a link leads to any file.
+    #[test]
+    fn what_others_have_put_there_under_such_a_name_stays_and_holds_nothing_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = directory.path().to_owned();
+        let named = |name: &str| folder.join(format!("{UNFINISHED}{name}"));
+        mknodat(CWD, named("pipe"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        fs::write(folder.join("file"), "whole").unwrap();
+        symlink(folder.join("file"), named("link")).unwrap();
+        symlink(named("pipe"), named("link-to-pipe")).unwrap();
+        fs::write(named("left"), "half").unwrap();
+        let owner = fs::metadata(named("left")).unwrap().uid();
+        for (owner, is_left) in [(owner + 1, true), (owner, false)] {
+            let (folder, (done, is_done)) = (folder.clone(), mpsc::channel());
+            thread::spawn(move || {
+                remove_left(&folder, owner);
+                done.send(())
+            });
+            is_done.recv_timeout(Duration::from_secs(20)).expect("it does not come back");
+            assert_eq!(named("left").exists(), is_left);
+        }
+        for name in ["pipe", "link", "link-to-pipe"] {
+            assert!(fs::symlink_metadata(named(name)).is_ok(), "{name} is gone");
+        }
+    }
+}
