@@ -16,7 +16,8 @@ class AsyncVerifier(Asking):
 
     ``url``: where the service's internal listener is. ``max_age``: for how many seconds a verdict may be kept; the
     service grants that or less, and answers a revocation only when it is over. ``timeout``: the limit for one question
-    in seconds, connecting and retrying included. ``capacity``: how many verdicts are kept at most. ``token`` gives the
+    in seconds, connecting and retrying included. ``capacity``: how many verdicts are kept at most.
+    ``max_questions``: how many questions are under way at most. ``token`` gives the
     token of the cluster, where the service asks for one, and is called for each question. ``client`` carries the
     questions: give one of your own for a private authority or a client certificate.
     """
@@ -28,6 +29,7 @@ class AsyncVerifier(Asking):
         max_age: float = 0.3,
         timeout: float = 1.0,
         capacity: int = 10_000,
+        max_questions: int = 256,
         token: Callable[[], Awaitable[str]] | None = None,
         client: httpx.AsyncClient | None = None,
     ) -> None:
@@ -36,6 +38,7 @@ class AsyncVerifier(Asking):
         # Keys go to the service and to nobody in between.
         self._client = client or httpx.AsyncClient(timeout=timeout, trust_env=False)
         self._flights: dict[bytes, asyncio.Task[Verdict]] = {}
+        self._max_questions = max_questions
 
     @property
     def kept(self) -> int:
@@ -58,6 +61,8 @@ class AsyncVerifier(Asking):
                 return verdict.result()
             flight = self._flights.get(id)
             if flight is None:
+                if len(self._flights) >= self._max_questions:
+                    raise Unavailable
                 # Others may join, so it does not end with the request that came first.
                 flight = self._flights[id] = asyncio.create_task(self._fly(id, key, trace or {}))
             try:

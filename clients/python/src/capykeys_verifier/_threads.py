@@ -36,6 +36,7 @@ class Verifier(Asking):
         self._client = client or httpx.Client(timeout=timeout, trust_env=False)
         self._lock = threading.Lock()
         self._flights: dict[bytes, Future[Verdict]] = {}
+        self._under_way = 0
         # Whoever waits for a question can give up in time, also where each byte of the answer is in time.
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="capykeys")
 
@@ -58,28 +59,35 @@ class Verifier(Asking):
                     return verdict.result()
                 flight = self._flights.get(id)
                 if flight is None:
-                    if len(self._flights) >= WORKERS + WAITING:
+                    if self._under_way >= WORKERS + WAITING:
                         raise Unavailable
-                    flight = self._workers.submit(self._fly, id, key, trace or {})
+                    self._under_way += 1
+                    flight = self._workers.submit(self._fly, key, trace or {})
                     self._flights[id] = flight
             try:
                 verdict = flight.result(self._timeout)
             except Exception as error:
+                # A ``token`` that never comes back must not keep the key for itself.
+                self._end(id, flight, None)
                 raise Unavailable from error
+            self._end(id, flight, verdict)
             if verdict.holds_for(arrived):
                 return verdict.result()
 
-    def _fly(self, id: bytes, key: str, trace: Mapping[str, str]) -> Verdict:
-        try:
-            verdict = self._ask(key, trace)
-        except BaseException:
-            with self._lock:
-                del self._flights[id]
-            raise
+    def _end(self, id: bytes, flight: Future[Verdict], verdict: Verdict | None) -> None:
         with self._lock:
-            self._kept.put(id, verdict)
-            del self._flights[id]
-        return verdict
+            # Only of the question that is still the key's: another may have been answered since.
+            if self._flights.get(id) is flight:
+                del self._flights[id]
+                if verdict is not None:
+                    self._kept.put(id, verdict)
+
+    def _fly(self, key: str, trace: Mapping[str, str]) -> Verdict:
+        try:
+            return self._ask(key, trace)
+        finally:
+            with self._lock:
+                self._under_way -= 1
 
     def _ask(self, key: str, trace: Mapping[str, str]) -> Verdict:
         question = self._question(key, trace, self._token() if self._token else None)

@@ -100,6 +100,7 @@ def _read_caller(key: Any) -> Caller:
     if isinstance(key, dict):
         scopes, project = key.get("scopes"), key.get("project_id")
         texts = [key.get("id"), key.get("organization_id")]
+        texts += [] if project is None else [project]
         if isinstance(scopes, list) and all(isinstance(text, str) and text for text in [*texts, *scopes]):
             return Caller(key["id"], key["organization_id"], tuple(scopes), project)
     raise ValueError("the service's verdict does not say whose key it is")
