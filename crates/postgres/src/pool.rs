@@ -24,7 +24,7 @@ use crate::{
     connections::{Connections, Family},
     connector::{Connection, Connector},
     failure::Failure,
-    line::{self, Line},
+    line::Line,
     measures, probe,
     schema::SchemaError,
     settings::PostgresSettings,
@@ -32,6 +32,8 @@ use crate::{
     statement::Statement,
     trust::Trust,
 };
+
+mod settle;
 
 /// When an operation has to have ended.
 type End = tokio::time::Instant;
@@ -163,26 +165,6 @@ impl Pool {
             self.trust.end_before(Instant::now());
         }
         outcome
-    }
-
-    /// Begins a line where there is none, and commits on the one that is there: then it is followed. By one at a time,
-    /// since where no commit gets through each that is tried waits in the server for a while.
-    async fn settle(&self, end: End, failure: &Failure) -> Result<(), Failure> {
-        let asked = self.shared.line.asking();
-        let _turn = timeout_at(end, self.shared.settling.lock()).await.map_err(|_| Failure::Timeout)?;
-        let asking = self.shared.line.asking();
-        if !asking.is_as(&asked) {
-            return Ok(());
-        }
-        if matches!(failure, Failure::NoLine) {
-            let judge = |rows| self.shared.line.judge(&asking, true, rows);
-            match self.run_once(end, &asking.begin, &[], judge).await {
-                // Somebody else has begun one, or this is no server to begin one on.
-                Err(Failure::NoLine) => {}
-                outcome => return outcome.map(drop),
-            }
-        }
-        self.ask(end, &line::COMMIT, &[]).await.map(drop)
     }
 
     async fn run_once(
