@@ -131,14 +131,23 @@ impl Pool {
         let bound = statement.bind(values)?;
         let params: Vec<Param<'_>> = bound.iter().map(|(value, ty)| (value as _, ty.clone())).collect();
         let params = params.as_slice();
-        let failure = match self.ask(end, statement, params).await {
+        let mut failure = match self.ask(end, statement, params).await {
             // Nothing was done: the server's line may have to be begun, which the connection is kept for. Or the line
             // is not followed yet, and nothing was changed that would be another where it is done again.
             Err(failure @ (Failure::NoLine | Failure::Unsettled)) => failure,
             outcome => return outcome,
         };
         measures::count_repeated();
-        let settled = self.settle(end, &failure).await;
+        let mut settled = self.settle(end, &failure).await;
+        while matches!(settled, Err(Failure::Timeout | Failure::Unreplicated)) && End::now() < end {
+            // It may have been replaced, and another connection may lead to the one that took its place.
+            self.trust.end_before(Instant::now());
+            match self.ask(end, statement, params).await {
+                Err(again @ (Failure::NoLine | Failure::Unsettled)) => failure = again,
+                outcome => return outcome,
+            }
+            settled = self.settle(end, &failure).await;
+        }
         let mut outcome = self.ask(end, statement, params).await;
         if matches!(outcome, Err(Failure::NoLine)) {
             // Another server may have it. The other connections may lead to the same as this one.

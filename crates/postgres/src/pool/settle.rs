@@ -1,5 +1,7 @@
 //! Following another line of history.
 
+use std::time::Duration;
+
 use tokio::time::timeout_at;
 
 use super::{End, Pool};
@@ -7,6 +9,9 @@ use crate::{
     failure::Failure,
     line::{self, Asking},
 };
+
+/// A server on which this takes longer may be one that was replaced: commands have time to look for another.
+const LIMIT: Duration = Duration::from_secs(2);
 
 impl Pool {
     /// Begins a line where there is none, and commits on the one that is there: then it is followed. That goes on to its
@@ -22,7 +27,8 @@ impl Pool {
     /// One at a time, since where no commit gets through each that is tried waits in the server for a while.
     async fn settle_whole(&self, end: End, asked: &Asking, begins: bool) -> Result<(), Failure> {
         let _turn = timeout_at(end, self.shared.settling.lock()).await.map_err(|_| Failure::Timeout)?;
-        let (asking, end) = (self.shared.line.asking(), End::now() + self.settings.deadline);
+        let limit = self.settings.deadline.min(LIMIT);
+        let (asking, end) = (self.shared.line.asking(), End::now() + limit);
         if !asking.is_as(asked) {
             return Ok(());
         }
