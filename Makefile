@@ -137,9 +137,9 @@ sbom: ## Write target/capykeys.cdx.json, what the program is made of (CycloneDX)
 UNLESS_MISSING = outcome=$$?; [ $$outcome = 0 ] || [ $$outcome = "$(PASSES)" ] || exit $$outcome
 ci ci-full: PASSES = 3
 
-ci: lint openapi-lint openapi-diff deny test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint monitoring-lint clients-fast verifiers pages ## What every change must pass
+ci: lint openapi-lint openapi-diff deny test tour outside upgrades schemathesis clerk-differential oidc-provider kubernetes-lint monitoring-lint clients-fast ## What every change must pass
 
-ci-full: ci mutants template kubernetes monitoring image package sbom verifiers-full ## The same at full length
+ci-full: ci mutants template kubernetes monitoring image package sbom pages verifiers verifiers-full ## The same at full length
 	scripts/clients java rust
 	DEMO_SECONDS=20 $(MAKE) demo
 	scripts/schemathesis 2000

@@ -23,7 +23,9 @@ pub(crate) fn replicas() -> &'static Replicas {
     REPLICAS.get_or_init(|| {
         let database = postgres::database_url();
         let start = |installation: Installation| {
-            Server::start(&Arc::new(installation.set("LOG__LEVEL", "info,capykeys::access=warn")))
+            // The libraries are judged, and not what a replica does where it has no time.
+            let patient = installation.set("POSTGRES__DEADLINE", "4000ms");
+            Server::start(&Arc::new(patient.set("LOG__LEVEL", "info,capykeys::access=warn")))
         };
         let (a, b) =
             (start(Installation::on_postgres(&database)), start(Installation::on_database(&database)));
