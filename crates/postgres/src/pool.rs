@@ -8,6 +8,7 @@ use std::{
 use capykeys_domain::ports::Unavailable;
 use capykeys_storage::{Operation, Values, count_event};
 use deadpool::unmanaged::Object;
+use futures_util::TryFutureExt;
 use scopeguard::ScopeGuard;
 use tokio::{
     runtime::Handle,
@@ -131,24 +132,22 @@ impl Pool {
         let bound = statement.bind(values)?;
         let params: Vec<Param<'_>> = bound.iter().map(|(value, ty)| (value as _, ty.clone())).collect();
         let params = params.as_slice();
-        let mut failure = match self.ask(end, statement, params).await {
-            // Nothing was done: the server's line may have to be begun, which the connection is kept for. Or the line
-            // is not followed yet, and nothing was changed that would be another where it is done again.
-            Err(failure @ (Failure::NoLine | Failure::Unsettled)) => failure,
-            outcome => return outcome,
-        };
-        measures::count_repeated();
-        let mut settled = self.settle(end, &failure).await;
-        while matches!(settled, Err(Failure::Timeout | Failure::Unreplicated)) && End::now() < end {
-            // It may have been replaced, and another connection may lead to the one that took its place.
-            self.trust.end_before(Instant::now());
-            match self.ask(end, statement, params).await {
-                Err(again @ (Failure::NoLine | Failure::Unsettled)) => failure = again,
-                outcome => return outcome,
+        let (mut outcome, mut settled) = (self.ask(end, statement, params).await, Ok(()));
+        // Nothing was done: the server's line may have to be begun, which the connection is kept for. Or the line is not
+        // followed yet, and nothing was changed that would be another where it is done again.
+        while let Err(failure @ (Failure::NoLine | Failure::Unsettled)) = &outcome {
+            measures::count_repeated();
+            settled = self.settle(end, failure).await;
+            let hangs = matches!(settled, Err(Failure::Timeout | Failure::Unreplicated)) && End::now() < end;
+            if hangs {
+                // It may have been replaced, and another connection may lead to the one that took its place.
+                self.trust.end_before(Instant::now());
             }
-            settled = self.settle(end, &failure).await;
+            outcome = self.ask(end, statement, params).await;
+            if !hangs {
+                break;
+            }
         }
-        let mut outcome = self.ask(end, statement, params).await;
         if matches!(outcome, Err(Failure::NoLine)) {
             // Another server may have it. The other connections may lead to the same as this one.
             self.trust.end_before(Instant::now());
@@ -285,7 +284,14 @@ impl Pool {
         work: impl FnOnce(Connector) -> C,
     ) -> Result<C::Output, Failure> {
         let connector = Connector::new(settings).map_err(|error| Failure::Connection(error.to_string()))?;
-        let worked = self.runtime.spawn(work(connector)).await;
-        worked.map_err(|_| Failure::Connection("no runtime".to_owned()))
+        self.on_runtime(work(connector)).await
+    }
+
+    /// Goes on to its end, also where nobody waits for it any more.
+    fn on_runtime<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> impl Future<Output = Result<T, Failure>> {
+        self.runtime.spawn(work).map_err(|_| Failure::Connection("no runtime".to_owned()))
     }
 }

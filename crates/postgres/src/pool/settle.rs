@@ -19,9 +19,8 @@ impl Pool {
     pub(super) async fn settle(&self, end: End, failure: &Failure) -> Result<(), Failure> {
         let (pool, asked, begins) =
             (self.clone(), self.shared.line.asking(), matches!(failure, Failure::NoLine));
-        let settling = self.runtime.spawn(async move { pool.settle_whole(end, &asked, begins).await });
-        let settled = timeout_at(end, settling).await.map_err(|_| Failure::Timeout)?;
-        settled.map_err(|_| Failure::Connection("no runtime".to_owned()))?
+        let settling = self.on_runtime(async move { pool.settle_whole(end, &asked, begins).await });
+        timeout_at(end, settling).await.map_err(|_| Failure::Timeout)??
     }
 
     /// One at a time, since where no commit gets through each that is tried waits in the server for a while.
