@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use capykeys_testkit::{Balancer, Cluster};
-use capykeys_tests::{on_one_store, settings::gateway, wait};
+use capykeys_tests::{on_one_store, wait};
 use serde_json::json;
 
+use super::pair::{NEW, Pair};
 use crate::{
     postgres::Session,
     scene::{Owned, start},
@@ -17,12 +17,8 @@ const LIMIT: Duration = Duration::from_mins(1);
 const METRIC: &str = "capykeys_feed_lost_changes_total";
 
 fn a_failover_that_loses_changes_is_told_of_and_empties_the_memory() {
-    let primary = Cluster::start(true);
-    let database = primary.create_database();
-    let standby = Cluster::standby_of(&primary);
-    let proxy = Balancer::start(&gateway("haproxy"), &[primary.address(), standby.address()]);
-    let direct = primary.url(&database);
-    let server = start(&direct, &format!("postgres://postgres@{}/{database}", proxy.address()), &[]);
+    let Pair { primary, standby, proxy, old: direct, new, around } = Pair::asynchronous();
+    let server = start(&direct, &around, &[]);
     let owned = Owned::create(&direct);
     let tenant = owned.on(&server);
     let body = json!({"name": "key", "scopes": ["jobs:read"]});
@@ -36,7 +32,7 @@ fn a_failover_that_loses_changes_is_told_of_and_empties_the_memory() {
     };
 
     // The standby has the keys, and is away while two are revoked.
-    until(&standby.url(&database), "(SELECT count(*) FROM api_keys WHERE name = 'key') = 3");
+    until(&new, "(SELECT count(*) FROM api_keys WHERE name = 'key') = 3");
     standby.stop();
     for key in &keys[..2] {
         tenant.revocation(&tenant.admin, key.id()).send().expect(200);
@@ -51,7 +47,7 @@ fn a_failover_that_loses_changes_is_told_of_and_empties_the_memory() {
     primary.kill();
     standby.start_again();
     standby.promote();
-    proxy.lead_to(&[1]);
+    proxy.lead_to(&[NEW]);
 
     server.says(LIMIT, "the change feed went back: the store has lost changes");
     wait::until("it is ready", LIMIT, || (server.get("/readyz").send().status == 200).then_some(()));

@@ -2,6 +2,7 @@
 
 mod frozen;
 mod lagging;
+mod pair;
 mod patroni;
 mod split;
 mod stand;

@@ -3,19 +3,17 @@
 
 use std::time::{Duration, Instant};
 
-use capykeys_testkit::{Balancer, Cluster};
-use capykeys_tests::{on_one_store, settings::gateway};
+use capykeys_tests::on_one_store;
 
-use super::{frozen::synchronize, stand::Stand};
+use super::{
+    pair::{NEW, OLD, Pair},
+    stand::Stand,
+};
 use crate::settings;
 
 on_one_store![postgresql: a_server_that_is_left_with_the_old_primary_accepts_nothing_that_the_new_one_revoked];
 
 const KEYS: usize = 8;
-
-/// The primary and the standby, by their numbers at the proxy.
-const OLD: usize = 0;
-const NEW: usize = 1;
 
 /// The servers: one finds the new primary, the other one is left with the old.
 const RIGHT: usize = 0;
@@ -24,13 +22,8 @@ const LATE: usize = 2;
 
 fn a_server_that_is_left_with_the_old_primary_accepts_nothing_that_the_new_one_revoked() {
     for round in 1..=settings::splits() {
-        let primary = Cluster::start(true);
-        let database = primary.create_database();
-        let standby = Cluster::standby_of(&primary);
-        synchronize(&primary);
-        let proxy = Balancer::start(&gateway("haproxy"), &[primary.address(), standby.address()]);
-        let around = format!("postgres://postgres@{}/{database}", proxy.address());
-        let (old, new) = (primary.url(&database), standby.url(&database));
+        // The old primary goes on for as long as this lasts.
+        let Pair { primary: _primary, standby, proxy, old, new, around } = Pair::synchronous();
         let mut stand = Stand::start(&old, [&around, &old]);
         stand.create(KEYS);
         stand.settle();
