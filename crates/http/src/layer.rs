@@ -157,7 +157,10 @@ fn add_headers(headers: &mut HeaderMap, exchange: &Exchange) {
     if let Ok(id) = HeaderValue::from_str(exchange.context.request_id.as_str()) {
         headers.insert(X_REQUEST_ID, id);
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // A page says that it may be kept; of the API nothing is.
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 

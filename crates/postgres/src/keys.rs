@@ -68,6 +68,7 @@ static INSERT: LazyLock<Statement> = LazyLock::new(|| {
              ), logged AS ({insert_event} FROM inserted){answer}"
         ),
     )
+    .kept()
 });
 
 static FIND: LazyLock<Statement> = LazyLock::new(|| {
@@ -111,6 +112,7 @@ static REVOKE: LazyLock<Statement> = LazyLock::new(|| {
              ), logged AS ({insert_event} FROM revoked){answer}"
         ),
     )
+    .kept()
 });
 
 /// How many of the keys are left because somebody else has locked them.

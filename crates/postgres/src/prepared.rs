@@ -11,12 +11,12 @@ use std::{
 };
 
 use tokio_postgres::{
-    Client, Error, Row, Statement,
+    Client, Error, Row, Statement as Plan,
     error::SqlState,
     types::{ToSql, Type},
 };
 
-use crate::{line::Asking, pool::Param};
+use crate::{line::Asking, pool::Param, statement::Statement};
 
 /// How many a connection has at most. There are fewer statements; they change with the line of history.
 const MOST: usize = 100;
@@ -63,14 +63,14 @@ pub(crate) struct Asked<'a> {
     /// The whole of it.
     pub(crate) text: String,
     /// What it is put together of; nothing where it is never prepared.
-    pub(crate) parts: Option<(&'a Asking, &'a str)>,
+    pub(crate) parts: Option<(&'a Asking, &'a Statement)>,
     pub(crate) setting: PreparedStatements,
     pub(crate) preparing: &'a Preparing,
 }
 
 /// The statements of one connection, by their text; nothing where one was asked once.
 #[derive(Debug, Default)]
-pub(crate) struct Prepared(HashMap<String, Option<Statement>>);
+pub(crate) struct Prepared(HashMap<String, Option<Plan>>);
 
 impl Prepared {
     /// Asks on the connection whose they are. What is asked for the second time is prepared.

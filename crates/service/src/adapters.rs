@@ -31,7 +31,7 @@ impl Entropy for SystemEntropy {
         getrandom::fill(buffer).map_err(|error| Unavailable::new("entropy", error))
     }
 
-    /// Without a system call: from a generator of this thread (ChaCha with 12 rounds) that the system seeds, and again
+    /// Without a system call: from a generator of this thread (`ChaCha12`) that the system seeds, and again
     /// every 64 KiB. This process never forks.
     #[expect(clippy::disallowed_methods, reason = "this is the Entropy port")]
     fn fill_request_id(&self, buffer: &mut [u8]) -> Result<(), Unavailable> {

@@ -80,7 +80,7 @@ impl Guarded {
         extensions.insert(Rc::clone(&self.connection));
     }
 
-    /// Moves on to the phase that the client is in, after an attempt to read.
+    /// Moves on to the phase that the client is in, after an attempt to read or at the end of an answer.
     fn enter_phase(&mut self, bytes_arrived: bool) {
         let begun = self.connection.begun.get();
         // A request may have come and gone since.
@@ -202,11 +202,21 @@ impl AsyncWrite for Guarded {
         // TLS keeps up to 64 KiB that were written before the client takes them.
         let flushed = Pin::new(&mut this.stream).poll_flush(cx);
         ready!(this.unless_stalled(cx, flushed))?;
-        if this.connection.is_closing() && !this.connection.is_busy() && this.ending.is_none() {
+        if this.connection.is_busy() || this.ending.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        if this.connection.is_closing() {
             // All of the last answer was written. Left to itself, the dispatcher would first wait
             // for the rest of the request's body, with no limit where it comes in chunks.
             this.ending = Some(Ending::new(""));
             cx.waker().wake_by_ref();
+        } else if this.phase == Phase::Busy {
+            // The dispatcher has read before it answered, and does not again until something wakes it. The timer may
+            // have rung meanwhile, and nothing would.
+            this.enter_phase(false);
+            if this.end_if_overdue(cx) {
+                cx.waker().wake_by_ref();
+            }
         }
         Poll::Ready(Ok(()))
     }

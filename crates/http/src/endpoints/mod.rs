@@ -6,6 +6,7 @@ pub(crate) mod get_livez;
 pub(crate) mod get_metrics;
 pub(crate) mod get_openapi;
 pub(crate) mod get_organization;
+pub(crate) mod get_page;
 pub(crate) mod get_readyz;
 pub(crate) mod get_status;
 pub(crate) mod get_viewer;
@@ -66,6 +67,7 @@ pub(crate) fn configure_public(config: &mut web::ServiceConfig, public: &Public)
     let base = public.base_path.as_str();
     config.app_data(web::Data::from(public.management.clone()));
     register(config, base, api());
+    register(config, base, public.pages.iter().flat_map(get_page::endpoints).collect());
     if !base.is_empty() {
         register(config, base, health());
     }
@@ -91,6 +93,7 @@ async fn no_such_route() -> Result<&'static str, ApiError> {
 #[cfg(test)]
 mod tests {
     use capykeys_listener::MEASURED_METHODS;
+    use capykeys_pages::Page;
 
     use super::*;
 
@@ -98,12 +101,14 @@ mod tests {
     const MOST_SERIES: usize = 2_000;
 
     /// Every status of an answer, and the 0 of one that was given up.
-    const STATUSES: [u16; 16] =
-        [0, 200, 201, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 503];
+    const STATUSES: [u16; 17] =
+        [0, 200, 201, 304, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 503];
 
     #[test]
     fn there_are_fewer_series_of_requests_than_are_told_apart() {
-        let endpoints = api().into_iter().chain(cluster()).chain(health());
+        let pages = [Page::docs(), Page::console()];
+        let pages = pages.iter().flat_map(get_page::endpoints);
+        let endpoints = api().into_iter().chain(cluster()).chain(health()).chain(pages);
         // What is served nowhere is a route of its own, and so is what Envoy asks at.
         let routes = endpoints.map(|one| one.path).collect::<std::collections::BTreeSet<_>>().len() + 2;
         // And the 500 of a fault of ours.

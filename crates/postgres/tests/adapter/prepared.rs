@@ -55,7 +55,7 @@ async fn what_is_asked_again_is_prepared_unless_that_is_off() {
 async fn a_table_that_has_changed_is_planned_for_anew() {
     let (scene, database) = scene(server(), PreparedStatements::Auto).await;
     let before = ask(&scene, &database, 8).await;
-    scene.run("ALTER TABLE api_keys ALTER COLUMN name TYPE varchar(300)").await;
+    scene.run("ALTER TABLE api_keys ALTER COLUMN name TYPE text COLLATE \"POSIX\"").await;
     assert_eq!(ask(&scene, &database, 1).await, "<unnamed>");
     let after = ask(&scene, &database, 2).await;
     assert!(after != before && after != "<unnamed>", "{before} {after}");
