@@ -27,6 +27,8 @@ fn keys_are_created_listed_and_revoked_without_a_server(store: Store) {
     assert_eq!(created.key["organization_id"], id);
     let listed = installation.json(&["keys", "list", "--organization", &id]);
     assert_eq!(listed, json!({"api_keys": [created.key]}));
+    let show = ["keys", "show", "--organization", &id, created.id()];
+    assert_eq!(installation.json(&show), json!({"api_key": created.key}));
     for _ in 0..2 {
         let revoke = ["keys", "revoke", "--organization", &id, created.id()];
         assert_eq!(installation.json(&revoke), json!({"revoked": true}));
@@ -93,6 +95,8 @@ fn what_cannot_be_done_fails_with_one_line(store: Store) {
         &[&create[..], &[&id, "--scope", "*"]].concat(),
         &[&create[..], &[&id, "--expires-at", "1999-01-01T00:00:00Z"]].concat(),
         &["keys", "list", "--organization", nobody],
+        &["keys", "show", "--organization", nobody, key],
+        &["keys", "show", "--organization", &id, key],
         &["keys", "revoke", "--organization", nobody, key],
         &["keys", "revoke", "--organization", &id, key],
         &["organizations", "suspend", nobody],

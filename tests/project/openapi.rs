@@ -9,9 +9,10 @@ const KEYS: &str = "/v1/organizations/{orgID}/api-keys";
 const KEY: &str = "/v1/organizations/{orgID}/api-keys/{keyID}";
 
 /// Path, method, operation id, statuses.
-const OPERATIONS: [(&str, &str, &str, &[&str]); 5] = [
+const OPERATIONS: [(&str, &str, &str, &[&str]); 6] = [
     (KEYS, "get", "listApiKeys", &["200", "400", "401", "403", "404", "503"]),
     (KEYS, "post", "createApiKey", &["201", "400", "401", "403", "404", "413", "415", "503"]),
+    (KEY, "get", "getApiKey", &["200", "304", "400", "401", "403", "404", "503"]),
     (KEY, "delete", "revokeApiKey", &["200", "400", "401", "403", "404", "503"]),
     ("/v1/organizations/{orgID}", "get", "getOrganization", &["200", "400", "401", "403", "503"]),
     ("/v1/me", "get", "getViewer", &["200", "400", "401", "503"]),

@@ -101,6 +101,11 @@ impl<'a> Tenant<'a> {
         self.server.post(&self.keys_path()).bearer(credential).json(body)
     }
 
+    /// A request for one key.
+    pub fn reading(&self, credential: &str, id: &str) -> Call<'a> {
+        self.server.get(&self.key_path(id)).bearer(credential)
+    }
+
     /// A request to revoke a key.
     pub fn revocation(&self, credential: &str, id: &str) -> Call<'a> {
         self.server.delete(&self.key_path(id)).bearer(credential)

@@ -10,7 +10,7 @@ use capykeys_domain::{
     model::Invalid,
     policy::Denial,
     ports::Unavailable,
-    usecases::{AccessError, AuthenticateError, CreateKeyError, RevokeKeyError},
+    usecases::{AccessError, AuthenticateError, CreateKeyError, KeyError},
 };
 use capykeys_gateway::{
     CredentialError, Refusal,
@@ -279,11 +279,11 @@ impl From<CreateKeyError> for ApiError {
     }
 }
 
-impl From<RevokeKeyError> for ApiError {
-    fn from(error: RevokeKeyError) -> Self {
+impl From<KeyError> for ApiError {
+    fn from(error: KeyError) -> Self {
         match error {
-            RevokeKeyError::NoSuchKey => Self::NoSuchKey,
-            RevokeKeyError::Unavailable(unavailable) => Self::Unavailable(unavailable),
+            KeyError::NoSuchKey => Self::NoSuchKey,
+            KeyError::Unavailable(unavailable) => Self::Unavailable(unavailable),
         }
     }
 }

@@ -92,6 +92,15 @@ pub(crate) enum Keys {
         #[arg(long, value_parser = organization_id, value_name = "ORGANIZATION_ID")]
         organization: OrganizationId,
     },
+    /// Print a key as JSON.
+    Show {
+        /// The organization's id.
+        #[arg(long, value_parser = organization_id, value_name = "ORGANIZATION_ID")]
+        organization: OrganizationId,
+        /// The key's id.
+        #[arg(value_parser = key_id, value_name = "KEY_ID")]
+        key: KeyId,
+    },
     /// Revoke a key. It is refused from then on, for good.
     Revoke {
         /// The organization's id.

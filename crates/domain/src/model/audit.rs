@@ -96,7 +96,7 @@ impl AuditOutcome {
 }
 
 macro_rules! actions {
-    ($($(#[$doc:meta])* $variant:ident = $done:literal, $denied:literal, $before:literal;)*) => {
+    ($($(#[$doc:meta])* $variant:ident = $done:literal, $denied:literal $(, $before:literal)?;)*) => {
         /// What was done or tried. Its name says which: `api_key.created` was done, `api_key.create` was
         /// refused.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -125,7 +125,7 @@ macro_rules! actions {
             #[must_use]
             pub fn from_stored(name: &str, outcome: &AuditOutcome) -> Self {
                 match (name, outcome) {
-                    $(($done | $before, AuditOutcome::Done) | ($denied | $before, AuditOutcome::Denied) => {
+                    $(($done $(| $before)?, AuditOutcome::Done) | ($denied $(| $before)?, AuditOutcome::Denied) => {
                         Self::$variant
                     })*
                     _ => Self::Other(name.to_owned()),
@@ -138,6 +138,8 @@ macro_rules! actions {
 actions! {
     /// Listing the keys of an organization; recorded when it is refused.
     ListKeys = "api_key.listed", "api_key.list", "api_keys.list";
+    /// Seeing one key; recorded when it is refused.
+    GetKey = "api_key.retrieved", "api_key.get";
     /// Creating a key.
     CreateKey = "api_key.created", "api_key.create", "api_keys.create";
     /// Revoking a key.

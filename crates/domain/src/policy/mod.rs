@@ -12,7 +12,7 @@ mod roles;
 
 pub use denial::{Denial, Forbidden};
 pub use permit::{
-    Action, Ceiling, CreateKey, GetOrganization, ListKeys, ManageOrganizations, Permit, RevokeKey,
+    Action, Ceiling, CreateKey, GetKey, GetOrganization, ListKeys, ManageOrganizations, Permit, RevokeKey,
 };
 pub use requirement::{Rejection, Requirement};
 pub use roles::RoleTable;
@@ -58,6 +58,15 @@ impl Action for ListKeys {
             holds(&caller.key, Scope::API_KEYS_READ)?;
         }
         Ok(Self)
+    }
+}
+
+/// Whoever may see all of them may see one.
+impl Action for GetKey {
+    const AUDITED_AS: AuditAction = AuditAction::GetKey;
+
+    fn judge(caller: &Caller, key: Option<KeyId>) -> Result<Self, Denial> {
+        ListKeys::judge(caller, None).map(|ListKeys| Self(key))
     }
 }
 

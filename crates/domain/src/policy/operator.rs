@@ -2,7 +2,7 @@
 //!
 //! These permits are for the command line alone. No credential of the API leads to them.
 
-use super::{Ceiling, CreateKey, ListKeys, ManageOrganizations, Permit, RevokeKey};
+use super::{Ceiling, CreateKey, GetKey, ListKeys, ManageOrganizations, Permit, RevokeKey};
 use crate::model::{Actor, Creator, KeyId, KeySource, Organization, OrganizationId};
 
 impl Permit<ListKeys> {
@@ -10,6 +10,14 @@ impl Permit<ListKeys> {
     #[must_use]
     pub const fn operator_lists_keys(organization: &Organization) -> Self {
         Self::new(organization.id, Actor::Operator, ListKeys)
+    }
+}
+
+impl Permit<GetKey> {
+    /// An operator looks at a key of the organization.
+    #[must_use]
+    pub const fn operator_gets_key(organization: &Organization, key: KeyId) -> Self {
+        Self::new(organization.id, Actor::Operator, GetKey(Some(key)))
     }
 }
 

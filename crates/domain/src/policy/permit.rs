@@ -55,6 +55,10 @@ pub trait Action: Sized {
 #[derive(Debug, PartialEq, Eq)]
 pub struct ListKeys;
 
+/// Seeing this key; `None` stands for an id that no key can have.
+#[derive(Debug, PartialEq, Eq)]
+pub struct GetKey(pub Option<KeyId>);
+
 /// Seeing the organization.
 #[derive(Debug, PartialEq, Eq)]
 pub struct GetOrganization;

@@ -1,5 +1,12 @@
 //! API keys.
 
+use actix_web::{
+    HttpResponse,
+    http::{
+        StatusCode,
+        header::{self, ETag, EntityTag, TryIntoHeaderValue},
+    },
+};
 use capykeys_domain::{
     model::{ApiKey, DeviceName, KeyId, KeyState, OrganizationId, ProjectId, Timestamp, UserId},
     usecases::CreatedKey,
@@ -7,10 +14,14 @@ use capykeys_domain::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::shown::{Scopes, Shown};
+use super::{
+    json,
+    shown::{Scopes, Shown},
+};
+use crate::error::ApiError;
 
 /// An API key, without its secret.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 #[schema(as = ApiKey, example = json!({
     "id": "key_01h455vb4pex5vsknk084sn02q",
     "organization_id": "org_01h455vb4pex5vsknk084sn02q",
@@ -89,6 +100,37 @@ impl<'a> ApiKeyView<'a> {
             project_id: key.project_id.as_ref().map(ProjectId::as_str),
             revoked_at: key.revoked_at.map(Shown),
         }
+    }
+}
+
+/// One key.
+#[derive(Serialize, ToSchema)]
+pub struct ApiKeyEnvelope<'a> {
+    /// The key.
+    api_key: ApiKeyView<'a>,
+}
+
+impl<'a> ApiKeyEnvelope<'a> {
+    /// The key as it is at `now`.
+    #[must_use]
+    pub fn new(key: &'a ApiKey, now: Timestamp) -> Self {
+        Self { api_key: ApiKeyView::new(key, now) }
+    }
+
+    /// What is another where the key is another, but for its last use: whoever changes a key would
+    /// otherwise be held up by each of its uses.
+    pub(crate) fn tag(&self) -> Result<ETag, ApiError> {
+        let unused = ApiKeyView { last_used_at: None, ..self.api_key.clone() };
+        let text = serde_json::to_vec(&unused).map_err(|_| ApiError::Internal)?;
+        Ok(ETag(EntityTag::new_strong(blake3::hash(&text).to_hex()[..32].to_owned())))
+    }
+
+    /// The key with its tag.
+    pub(crate) fn answer(&self) -> Result<HttpResponse, ApiError> {
+        let mut answer = json(StatusCode::OK, self)?;
+        let tag = self.tag()?.try_into_value().map_err(|_| ApiError::Internal)?;
+        answer.headers_mut().insert(header::ETAG, tag);
+        Ok(answer)
     }
 }
 

@@ -15,7 +15,7 @@ mod viewer;
 
 use actix_web::{HttpResponse, http::StatusCode, http::header::ContentType};
 pub(crate) use api_key::ApiKeyList;
-pub use api_key::{ApiKeyView, CreatedApiKey, RevokedApiKey};
+pub use api_key::{ApiKeyEnvelope, ApiKeyView, CreatedApiKey, RevokedApiKey};
 pub(crate) use health::Health;
 pub(crate) use identity::let_through;
 pub(crate) use organization::OrganizationEnvelope;

@@ -2,6 +2,7 @@
 
 pub(crate) mod authorize;
 pub(crate) mod create_api_key;
+pub(crate) mod get_api_key;
 pub(crate) mod get_livez;
 pub(crate) mod get_metrics;
 pub(crate) mod get_openapi;
@@ -30,6 +31,7 @@ pub(crate) fn api() -> Vec<Endpoint> {
         Endpoint::of(get_viewer::Operation, get_viewer::get_viewer),
         Endpoint::of(get_organization::Operation, get_organization::get_organization),
         Endpoint::of(list_api_keys::Operation, list_api_keys::list_api_keys),
+        Endpoint::of(get_api_key::Operation, get_api_key::get_api_key),
         Endpoint::of(create_api_key::Operation, create_api_key::create_api_key),
         Endpoint::of(revoke_api_key::Operation, revoke_api_key::revoke_api_key),
         Endpoint::of(get_openapi::Operation, get_openapi::get_openapi),
@@ -102,8 +104,8 @@ mod tests {
     const MOST_SERIES: usize = 2_000;
 
     /// Every status of an answer, and the 0 of one that was given up.
-    const STATUSES: [u16; 16] =
-        [0, 200, 201, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 503];
+    const STATUSES: [u16; 18] =
+        [0, 200, 201, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 431, 503];
 
     #[test]
     fn there_are_fewer_series_of_requests_than_are_told_apart() {

@@ -141,6 +141,7 @@ fn add_examples(schemas: &mut Map<String, Value>) {
     let good = json!({ "valid": true, "api_key": key, "max_age_ms": 420 });
     let bad = json!({ "valid": false, "code": "revoked", "max_age_ms": 420 });
     let examples = [
+        ("ApiKeyEnvelope", json!({ "api_key": key })),
         ("ApiKeyList", json!({ "api_keys": [key] })),
         ("CreatedApiKey", json!({ "api_key": key, "plaintext_api_key": plaintext })),
         ("Verdict", good.clone()),

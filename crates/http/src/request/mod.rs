@@ -6,4 +6,5 @@ pub(crate) mod create_key;
 pub(crate) mod headers;
 pub(crate) mod members;
 pub(crate) mod page;
+pub(crate) mod precondition;
 pub(crate) mod verification;

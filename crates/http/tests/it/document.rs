@@ -82,6 +82,7 @@ fn operations_have_the_names_of_the_contract() {
         of(Audience::Public),
         [
             "createApiKey",
+            "getApiKey",
             "getLivez",
             "getOpenApi",
             "getOrganization",

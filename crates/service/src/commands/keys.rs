@@ -4,17 +4,18 @@ use capykeys_domain::{
     model::{ApiKey, KeyId, Organization, OrganizationId},
     policy::Permit,
 };
-use capykeys_http::{ApiKeyView, CreatedApiKey, RevokedApiKey};
+use capykeys_http::{ApiKeyEnvelope, ApiKeyView, CreatedApiKey, RevokedApiKey};
 use futures_util::TryStreamExt;
 use serde_json::json;
 
 use crate::{adapters::command_context, app::App, cli, error::Error, output};
 
-/// Creates, lists or revokes keys.
+/// Creates, shows or revokes keys.
 pub(crate) async fn run(app: &App, command: cli::Keys) -> Result<(), Error> {
     match command {
         cli::Keys::Create(command) => create(app, command).await,
         cli::Keys::List { organization } => list(app, organization).await,
+        cli::Keys::Show { organization, key } => show(app, organization, key).await,
         cli::Keys::Revoke { organization, key } => revoke(app, organization, key).await,
     }
 }
@@ -33,6 +34,12 @@ async fn list(app: &App, organization_id: OrganizationId) -> Result<(), Error> {
     let now = app.environment.now();
     let views: Vec<_> = keys.iter().map(|key| ApiKeyView::new(key, now)).collect();
     output::json(&json!({ "api_keys": views }))
+}
+
+async fn show(app: &App, organization_id: OrganizationId, key: KeyId) -> Result<(), Error> {
+    let permit = Permit::operator_gets_key(&organization(app, organization_id).await?, key);
+    let key = app.management.get_key(&permit).await?;
+    output::json(&ApiKeyEnvelope::new(&key, app.environment.now()))
 }
 
 async fn revoke(app: &App, organization_id: OrganizationId, key: KeyId) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 mod bad_input;
 mod bad_paths;
 mod create;
+mod get;
 mod held;
 mod last_used;
 mod list;
