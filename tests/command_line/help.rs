@@ -2,7 +2,7 @@
 
 use capykeys_tests::{Installation, installation::binary};
 
-const COMMANDS: [&[&str]; 21] = [
+const COMMANDS: [&[&str]; 24] = [
     &[],
     &["serve"],
     &["migrate"],
@@ -12,6 +12,9 @@ const COMMANDS: [&[&str]; 21] = [
     &["keys", "create"],
     &["keys", "list"],
     &["keys", "show"],
+    &["keys", "update"],
+    &["keys", "disable"],
+    &["keys", "enable"],
     &["keys", "revoke"],
     &["organizations"],
     &["organizations", "create"],

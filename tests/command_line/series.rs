@@ -72,6 +72,7 @@ const METRICS: &[(&str, &[(&str, Values)])] = &[
                     "not_found",
                     "revoked",
                     "expired",
+                    "disabled",
                     "organization_suspended",
                     "wrong_project",
                     "insufficient_scope",

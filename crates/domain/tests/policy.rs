@@ -10,7 +10,8 @@ use capykeys_domain::{
         UserId,
     },
     policy::{
-        self, CreateKey, Denial, Forbidden, GetKey, GetOrganization, ListKeys, Permit, RevokeKey, Target,
+        self, CreateKey, Denial, DisableKey, EnableKey, Forbidden, GetKey, GetOrganization, ListKeys, Permit,
+        RevokeKey, Target, UpdateKey,
     },
 };
 
@@ -97,10 +98,10 @@ fn to_create(caller: &Caller, organization: OrganizationId) -> Permit<CreateKey>
     policy::permit(caller, Target { organization: Some(organization), key: None }).unwrap()
 }
 
-type Answers = [Result<(), Denial>; 8];
+type Answers = [Result<(), Denial>; 14];
 
 /// What the policy says to get the organization, list, get itself, get a malformed id, create, revoke itself, revoke
-/// another key, revoke a malformed id.
+/// another key, revoke a malformed id, and of the ways to change a key each with itself and another or a malformed one.
 fn answers(caller: &Caller, target: Option<OrganizationId>) -> Answers {
     let another = KeyId::new(at(2), [2; 8]);
     let to = |key| Target { organization: target, key };
@@ -114,6 +115,12 @@ fn answers(caller: &Caller, target: Option<OrganizationId>) -> Answers {
         revoke(Some(own_key(caller))),
         revoke(Some(another)),
         revoke(None),
+        policy::permit::<UpdateKey>(caller, to(Some(own_key(caller)))).map(drop),
+        policy::permit::<UpdateKey>(caller, to(Some(another))).map(drop),
+        policy::permit::<DisableKey>(caller, to(Some(own_key(caller)))).map(drop),
+        policy::permit::<DisableKey>(caller, to(None)).map(drop),
+        policy::permit::<EnableKey>(caller, to(Some(own_key(caller)))).map(drop),
+        policy::permit::<EnableKey>(caller, to(Some(another))).map(drop),
     ]
 }
 
@@ -122,7 +129,11 @@ fn in_its_own_organization_a_caller_may_do_what_the_table_says() {
     let own = organization(at(0));
     for (caller, row) in callers(&own) {
         let Row { list, create, revoke_itself, revoke_another } = row;
-        let expected = [true, list, list, list, create, revoke_itself, revoke_another, revoke_another];
+        let (itself, others) = (revoke_itself, revoke_another);
+        let expected = [
+            true, list, list, list, create, itself, others, others, itself, others, itself, others, itself,
+            others,
+        ];
         for (answer, expected) in answers(&caller, Some(own.id)).into_iter().zip(expected) {
             match answer {
                 Ok(()) => assert!(expected, "{caller:?} may not {row:?}"),

@@ -47,6 +47,10 @@ pub(crate) enum ApiError {
     NoSuchRoute,
     /// 404: the organization has no such key.
     NoSuchKey,
+    /// 409: the key is revoked or has expired, so that nothing of it changes.
+    KeyOver(&'static str),
+    /// 412: the key is not as the caller knows it.
+    KeyChanged,
     /// 405: the path is served, with other methods.
     MethodNotAllowed(String),
     /// 408: the request took too long to arrive.
@@ -170,6 +174,8 @@ impl fmt::Display for ApiError {
             Self::Denied(denial) => return denial.fmt(f),
             Self::NoSuchRoute => "There is nothing at this path.",
             Self::NoSuchKey => "There is no such API key.",
+            Self::KeyOver(sentence) => sentence,
+            Self::KeyChanged => "The API key is not as `If-Match` knows it.",
             Self::MethodNotAllowed(_) => "The method is not allowed here.",
             Self::TooSlow => "The request took too long to arrive.",
             Self::BodyTooLarge => "The body is larger than 64 KiB.",
@@ -191,6 +197,8 @@ impl ResponseError for ApiError {
             Self::Unauthenticated { .. } | Self::Unproven { .. } => StatusCode::UNAUTHORIZED,
             Self::Denied(_) | Self::NotLetThrough(_) => StatusCode::FORBIDDEN,
             Self::NoSuchRoute | Self::NoSuchKey => StatusCode::NOT_FOUND,
+            Self::KeyOver(_) => StatusCode::CONFLICT,
+            Self::KeyChanged => StatusCode::PRECONDITION_FAILED,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -283,6 +291,12 @@ impl From<KeyError> for ApiError {
     fn from(error: KeyError) -> Self {
         match error {
             KeyError::NoSuchKey => Self::NoSuchKey,
+            KeyError::Denied(denial) => Self::Denied(denial),
+            KeyError::CallerInactive => CreateKeyError::CreatorInactive.into(),
+            KeyError::Invalid(invalid) => invalid.into(),
+            KeyError::Revoked => Self::KeyOver("The API key is revoked."),
+            KeyError::Expired => Self::KeyOver("The API key has expired."),
+            KeyError::Changed => Self::KeyChanged,
             KeyError::Unavailable(unavailable) => Self::Unavailable(unavailable),
         }
     }

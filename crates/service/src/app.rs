@@ -75,7 +75,8 @@ pub(crate) async fn build(
     let replica = ReplicaId(random()?);
     let cached = CachedStore { lookup: store.lookup, feed: store.feed, registry: Arc::clone(&registry) };
     let cache = VerificationCache::new(config.cache.settings(), replica, cached);
-    let mut watch = PepperWatch::new(Arc::clone(&registered), replica, Arc::clone(&peppers), cache.clone());
+    let mut watch =
+        PepperWatch::new(Arc::clone(&registered), replica, Arc::clone(&peppers), cache.clone());
     watch.compare().await;
     let others = (store.shared && config.cache.commit_wait).then_some(registry);
     let replicas = replicas(opened_for, &cache, others);

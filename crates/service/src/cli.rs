@@ -3,12 +3,14 @@
 mod backup;
 mod create_key;
 mod openapi;
+mod update_key;
 
 use std::path::PathBuf;
 
 pub(crate) use backup::{Backup, BackupCommand, Restore};
 use capykeys_domain::model::{
-    ExternalOrganizationId, KeyId, OrganizationId, OrganizationName, ScopeCatalogue, Slug, SuspensionReason,
+    DisablingReason, ExternalOrganizationId, KeyId, OrganizationId, OrganizationName, ScopeCatalogue, Slug,
+    SuspensionReason,
 };
 use clap::{
     Args, CommandFactory, Parser, Subcommand,
@@ -16,6 +18,7 @@ use clap::{
 };
 pub(crate) use create_key::CreateKey;
 pub(crate) use openapi::Openapi;
+pub(crate) use update_key::UpdateKey;
 use url::Url;
 
 use crate::config::StorePlace;
@@ -94,6 +97,29 @@ pub(crate) enum Keys {
     },
     /// Print a key as JSON.
     Show {
+        /// The organization's id.
+        #[arg(long, value_parser = organization_id, value_name = "ORGANIZATION_ID")]
+        organization: OrganizationId,
+        /// The key's id.
+        #[arg(value_parser = key_id, value_name = "KEY_ID")]
+        key: KeyId,
+    },
+    /// Change a key. What is not given stays.
+    Update(UpdateKey),
+    /// Disable a key: it is refused until it is enabled.
+    Disable {
+        /// The organization's id.
+        #[arg(long, value_parser = organization_id, value_name = "ORGANIZATION_ID")]
+        organization: OrganizationId,
+        /// The key's id.
+        #[arg(value_parser = key_id, value_name = "KEY_ID")]
+        key: KeyId,
+        /// Why; whoever may see the key can read it.
+        #[arg(long, value_parser = parse_text(DisablingReason::parse))]
+        reason: Option<DisablingReason>,
+    },
+    /// Enable a key that is disabled.
+    Enable {
         /// The organization's id.
         #[arg(long, value_parser = organization_id, value_name = "ORGANIZATION_ID")]
         organization: OrganizationId,
@@ -210,14 +236,17 @@ impl Arguments {
     /// # Errors
     /// What is wrong with the command line, without what was given.
     pub(crate) fn check_scopes(&self, catalogue: &ScopeCatalogue) -> Result<(), clap::Error> {
-        match &self.command {
-            Command::Keys(Keys::Create(key)) if !key.scopes.iter().all(|name| catalogue.contains(name)) => {
-                let names = catalogue.definitions().iter().map(|one| one.scope.as_str());
-                let sentence = format!("a `--scope` must be one of {}", names.collect::<Vec<_>>().join(", "));
-                Err(Self::command().error(ErrorKind::InvalidValue, sentence))
-            }
-            _ => Ok(()),
+        let scopes = match &self.command {
+            Command::Keys(Keys::Create(key)) => &key.scopes,
+            Command::Keys(Keys::Update(key)) => &key.edit.scopes,
+            _ => return Ok(()),
+        };
+        if scopes.iter().all(|name| catalogue.contains(name)) {
+            return Ok(());
         }
+        let names = catalogue.definitions().iter().map(|one| one.scope.as_str());
+        let sentence = format!("a `--scope` must be one of {}", names.collect::<Vec<_>>().join(", "));
+        Err(Self::command().error(ErrorKind::InvalidValue, sentence))
     }
 }
 

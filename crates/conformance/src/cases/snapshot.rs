@@ -2,7 +2,10 @@
 
 use capykeys_domain::{
     model::{DeviceName, Organization, ProjectId, Suspension, SuspensionReason, UserId},
-    ports::{KeyUse, Limit, Rehash, ReplicaId, RowCounts, SnapshotReader, StoreHead, StoredKey, StoredRows},
+    ports::{
+        KeyChanged, KeyUse, Limit, Rehash, ReplicaId, RowCounts, SnapshotReader, StoreHead, StoredKey,
+        StoredRows,
+    },
     secret::{KeyDigest, PepperCheck, PepperId, RecordedPepper},
 };
 
@@ -67,6 +70,10 @@ impl Store {
         let revoked =
             self.keys.revoke_key(fixtures::revoke(&keys[1].key, fixtures::at(9))).await.unwrap().unwrap();
         keys[1].key.revoked_at = Some(revoked.revoked_at);
+        let disabled = fixtures::disabled(&keys[3].key, fixtures::at(9));
+        let disabling = fixtures::change(&keys[3].key, &disabled, fixtures::at(9));
+        assert_eq!(self.keys.change_key(disabling).await.unwrap(), KeyChanged::Done);
+        keys[3].key = disabled;
         let used = KeyUse { key: keys[2].key.id, at: fixtures::at(8) };
         keys[2].key.last_used_at = Some(used.at);
         self.keys.record_uses(vec![used]).await.unwrap();

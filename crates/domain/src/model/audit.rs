@@ -144,6 +144,12 @@ actions! {
     CreateKey = "api_key.created", "api_key.create", "api_keys.create";
     /// Revoking a key.
     RevokeKey = "api_key.revoked", "api_key.revoke", "api_keys.revoke";
+    /// Changing a key.
+    UpdateKey = "api_key.updated", "api_key.update";
+    /// Having a key refused until it is enabled.
+    DisableKey = "api_key.disabled", "api_key.disable";
+    /// Ending that.
+    EnableKey = "api_key.enabled", "api_key.enable";
     /// Seeing an organization; recorded when it is refused.
     GetOrganization = "organization.retrieved", "organization.get", "organizations.get";
     /// Creating an organization.
@@ -174,7 +180,7 @@ pub struct AuditEvent {
     pub target_organization_id: Option<OrganizationId>,
     /// The key that it was done to.
     pub key_id: Option<KeyId>,
-    /// The project of that key. A store that creates or revokes a key takes it from there.
+    /// The project of that key. A store that creates, changes or revokes a key takes it from there.
     pub project_id: Option<ProjectId>,
     /// What was changed, or why it was refused. A store that renames an organization says so itself:
     /// [`EventDetails::of_renaming`].

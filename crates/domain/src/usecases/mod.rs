@@ -8,6 +8,7 @@
 
 mod access;
 mod authenticate;
+mod change_key;
 mod create_key;
 mod environment;
 mod get_key;

@@ -8,7 +8,7 @@ use actix_web::{
     },
 };
 use capykeys_domain::{
-    model::{ApiKey, DeviceName, KeyId, KeyState, OrganizationId, ProjectId, Timestamp, UserId},
+    model::{ApiKey, DeviceName, DisablingReason, KeyId, OrganizationId, ProjectId, Timestamp, UserId},
     usecases::CreatedKey,
 };
 use serde::Serialize;
@@ -49,7 +49,7 @@ pub struct ApiKeyView<'a> {
     scopes: Scopes<'a>,
     /// How it came to be.
     source: &'a str,
-    /// Whether it can be used: it is neither revoked nor expired.
+    /// Whether it is neither revoked nor expired. One that is disabled cannot be used, and is active all the same.
     is_active: bool,
     /// When it was created.
     #[schema(value_type = String, format = DateTime)]
@@ -78,6 +78,14 @@ pub struct ApiKeyView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false, format = DateTime)]
     revoked_at: Option<Shown<Timestamp>>,
+    /// Since when it is refused until it is enabled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false, format = DateTime)]
+    disabled_at: Option<Shown<Timestamp>>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    disabled_reason: Option<&'a str>,
 }
 
 impl<'a> ApiKeyView<'a> {
@@ -91,7 +99,7 @@ impl<'a> ApiKeyView<'a> {
             key_prefix: key.key_prefix.as_str(),
             scopes: Scopes(&key.scopes),
             source: key.source.as_str(),
-            is_active: key.state(now) == KeyState::Active,
+            is_active: !key.is_over(now),
             created_at: Shown(key.created_at),
             created_by_user_id: key.created_by_user_id.as_ref().map(UserId::as_str),
             device_name: key.device_name.as_ref().map(DeviceName::as_str),
@@ -99,6 +107,12 @@ impl<'a> ApiKeyView<'a> {
             last_used_at: key.last_used_at.map(Shown),
             project_id: key.project_id.as_ref().map(ProjectId::as_str),
             revoked_at: key.revoked_at.map(Shown),
+            disabled_at: key.disabled.as_ref().map(|it| Shown(it.at)),
+            disabled_reason: key
+                .disabled
+                .as_ref()
+                .and_then(|it| it.reason.as_ref())
+                .map(DisablingReason::as_str),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 pub(crate) mod authorize;
 pub(crate) mod create_api_key;
+pub(crate) mod disable_api_key;
+pub(crate) mod enable_api_key;
 pub(crate) mod get_api_key;
 pub(crate) mod get_livez;
 pub(crate) mod get_metrics;
@@ -12,6 +14,7 @@ pub(crate) mod get_status;
 pub(crate) mod get_viewer;
 pub(crate) mod list_api_keys;
 pub(crate) mod revoke_api_key;
+pub(crate) mod update_api_key;
 pub(crate) mod verify_api_key;
 pub(crate) mod verify_api_keys;
 
@@ -32,6 +35,9 @@ pub(crate) fn api() -> Vec<Endpoint> {
         Endpoint::of(get_organization::Operation, get_organization::get_organization),
         Endpoint::of(list_api_keys::Operation, list_api_keys::list_api_keys),
         Endpoint::of(get_api_key::Operation, get_api_key::get_api_key),
+        Endpoint::of(update_api_key::Operation, update_api_key::update_api_key),
+        Endpoint::of(disable_api_key::Operation, disable_api_key::disable_api_key),
+        Endpoint::of(enable_api_key::Operation, enable_api_key::enable_api_key),
         Endpoint::of(create_api_key::Operation, create_api_key::create_api_key),
         Endpoint::of(revoke_api_key::Operation, revoke_api_key::revoke_api_key),
         Endpoint::of(get_openapi::Operation, get_openapi::get_openapi),

@@ -44,9 +44,14 @@ fn make_nullable(members: &mut Map<String, Value>) {
     if either.iter().any(is_null) {
         let others: Value = either.iter().filter(|one| !is_null(one)).cloned().collect();
         members.remove("oneOf");
-        members.insert("allOf".to_owned(), others);
         members.insert("nullable".to_owned(), true.into());
-        // Without it `nullable` says nothing there; ours are objects all.
-        members.insert("type".to_owned(), "object".into());
+        // Without a type `nullable` says nothing there; what is referred to are objects all.
+        match others.get(0).and_then(Value::as_object).filter(|other| other.contains_key("type")) {
+            Some(other) => members.extend(other.clone()),
+            None => {
+                members.insert("allOf".to_owned(), others);
+                members.insert("type".to_owned(), "object".into());
+            }
+        }
     }
 }

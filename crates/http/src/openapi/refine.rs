@@ -22,6 +22,11 @@ pub(super) fn refine(document: &mut Value, catalogue: &ScopeCatalogue) {
             header["schema"] = json!({ "type": "integer", "format": "int32", "minimum": 0 });
         }
     }
+    for item in document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut) {
+        if let Some(post) = item.get_mut("post").filter(|it| it["operationId"] == "disableApiKey") {
+            post["requestBody"]["required"] = false.into();
+        }
+    }
     drop_unused(document, "responses");
     drop_unused(document, "schemas");
 }
@@ -46,11 +51,23 @@ fn complete(name: &str, schema: &mut Value, catalogue: &ScopeCatalogue) {
             grow(&mut properties["scopes"]["items"], names(catalogue));
         }
         "Verdict" => grow(&mut properties["code"], Rejection::ALL.into_iter().map(Rejection::as_str)),
+        "UpdateApiKeyRequest" => {
+            for name in ["expires_at", "device_name"] {
+                allow_null(&mut properties[name]);
+            }
+        }
         "CreatedApiKey" => mark_secret(&mut properties["plaintext_api_key"]),
         "VerifyApiKeyRequest" => mark_secret(&mut properties["api_key"]),
         "Viewer" => describe_organization(&mut properties["organization"]),
         _ => {}
     }
+}
+
+/// What is given, or null.
+fn allow_null(schema: &mut Value) {
+    let Some(mut members) = schema.as_object().cloned() else { return };
+    let description = members.remove("description");
+    *schema = json!({ "description": description, "oneOf": [members, { "type": "null" }] });
 }
 
 /// For tools that look at traffic. It has no `format: password`: a client in Python has a type for that, which its

@@ -1,7 +1,7 @@
 //! `capykeys keys`: an operator works directly on the store.
 
 use capykeys_domain::{
-    model::{ApiKey, KeyId, Organization, OrganizationId},
+    model::{ApiKey, DisablingReason, KeyId, Organization, OrganizationId},
     policy::Permit,
 };
 use capykeys_http::{ApiKeyEnvelope, ApiKeyView, CreatedApiKey, RevokedApiKey};
@@ -10,12 +10,15 @@ use serde_json::json;
 
 use crate::{adapters::command_context, app::App, cli, error::Error, output};
 
-/// Creates, shows or revokes keys.
+/// Creates, shows, changes or revokes keys.
 pub(crate) async fn run(app: &App, command: cli::Keys) -> Result<(), Error> {
     match command {
         cli::Keys::Create(command) => create(app, command).await,
         cli::Keys::List { organization } => list(app, organization).await,
         cli::Keys::Show { organization, key } => show(app, organization, key).await,
+        cli::Keys::Update(command) => update(app, command).await,
+        cli::Keys::Disable { organization, key, reason } => disable(app, organization, key, reason).await,
+        cli::Keys::Enable { organization, key } => enable(app, organization, key).await,
         cli::Keys::Revoke { organization, key } => revoke(app, organization, key).await,
     }
 }
@@ -38,8 +41,33 @@ async fn list(app: &App, organization_id: OrganizationId) -> Result<(), Error> {
 
 async fn show(app: &App, organization_id: OrganizationId, key: KeyId) -> Result<(), Error> {
     let permit = Permit::operator_gets_key(&organization(app, organization_id).await?, key);
-    let key = app.management.get_key(&permit).await?;
-    output::json(&ApiKeyEnvelope::new(&key, app.environment.now()))
+    print(app, &app.management.get_key(&permit).await?)
+}
+
+async fn update(app: &App, command: cli::UpdateKey) -> Result<(), Error> {
+    let cli::UpdateKey { organization: id, key, edit } = command;
+    let permit = Permit::operator_changes_key(&organization(app, id).await?, key);
+    let edit = edit.of(&app.environment)?;
+    print(app, &app.management.update_key(&permit, &edit, |_, _| true, &command_context()?).await?)
+}
+
+async fn disable(
+    app: &App,
+    organization_id: OrganizationId,
+    key: KeyId,
+    reason: Option<DisablingReason>,
+) -> Result<(), Error> {
+    let permit = Permit::operator_changes_key(&organization(app, organization_id).await?, key);
+    print(app, &app.management.disable_key(&permit, reason, &command_context()?).await?)
+}
+
+async fn enable(app: &App, organization_id: OrganizationId, key: KeyId) -> Result<(), Error> {
+    let permit = Permit::operator_changes_key(&organization(app, organization_id).await?, key);
+    print(app, &app.management.enable_key(&permit, &command_context()?).await?)
+}
+
+fn print(app: &App, key: &ApiKey) -> Result<(), Error> {
+    output::json(&ApiKeyEnvelope::new(key, app.environment.now()))
 }
 
 async fn revoke(app: &App, organization_id: OrganizationId, key: KeyId) -> Result<(), Error> {
