@@ -1,5 +1,7 @@
 //! Every way in which a request fails, and the answer to it.
 
+mod keys;
+
 use std::{borrow::Cow, fmt};
 
 use actix_web::{
@@ -10,7 +12,7 @@ use capykeys_domain::{
     model::Invalid,
     policy::Denial,
     ports::Unavailable,
-    usecases::{AccessError, AuthenticateError, CreateKeyError, KeyError},
+    usecases::{AccessError, AuthenticateError},
 };
 use capykeys_gateway::{
     CredentialError, Refusal,
@@ -271,33 +273,6 @@ impl From<AccessError> for ApiError {
         match error {
             AccessError::Denied(denial) => Self::Denied(denial),
             AccessError::Unavailable(unavailable) => Self::Unavailable(unavailable),
-        }
-    }
-}
-
-impl From<CreateKeyError> for ApiError {
-    fn from(error: CreateKeyError) -> Self {
-        match error {
-            CreateKeyError::Denied(denial) => Self::Denied(denial),
-            CreateKeyError::CreatorInactive => {
-                Self::Unauthenticated { credential_given: true, reason: "no longer active key" }
-            }
-            CreateKeyError::Unavailable(unavailable) => Self::Unavailable(unavailable),
-        }
-    }
-}
-
-impl From<KeyError> for ApiError {
-    fn from(error: KeyError) -> Self {
-        match error {
-            KeyError::NoSuchKey => Self::NoSuchKey,
-            KeyError::Denied(denial) => Self::Denied(denial),
-            KeyError::CallerInactive => CreateKeyError::CreatorInactive.into(),
-            KeyError::Invalid(invalid) => invalid.into(),
-            KeyError::Revoked => Self::KeyOver("The API key is revoked."),
-            KeyError::Expired => Self::KeyOver("The API key has expired."),
-            KeyError::Changed => Self::KeyChanged,
-            KeyError::Unavailable(unavailable) => Self::Unavailable(unavailable),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod backup;
 mod create_key;
+mod keys;
 mod openapi;
 mod update_key;
 
@@ -9,14 +10,14 @@ use std::path::PathBuf;
 
 pub(crate) use backup::{Backup, BackupCommand, Restore};
 use capykeys_domain::model::{
-    DisablingReason, ExternalOrganizationId, KeyId, OrganizationId, OrganizationName, ScopeCatalogue, Slug,
-    SuspensionReason,
+    ExternalOrganizationId, KeyId, OrganizationId, OrganizationName, ScopeCatalogue, Slug, SuspensionReason,
 };
 use clap::{
     Args, CommandFactory, Parser, Subcommand,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 pub(crate) use create_key::CreateKey;
+pub(crate) use keys::{KeyOf, Keys};
 pub(crate) use openapi::Openapi;
 pub(crate) use update_key::UpdateKey;
 use url::Url;
@@ -82,59 +83,6 @@ pub(crate) enum Rules {
         /// The file (TOML).
         #[arg(value_name = "FILE")]
         file: PathBuf,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Keys {
-    /// Create a key and print it, with its secret, as JSON. The secret is shown this once.
-    Create(CreateKey),
-    /// Print all keys of an organization as JSON, newest first.
-    List {
-        /// The organization's id.
-        #[arg(long, value_parser = organization_id, value_name = "ORGANIZATION_ID")]
-        organization: OrganizationId,
-    },
-    /// Print a key as JSON.
-    Show {
-        /// The organization's id.
-        #[arg(long, value_parser = organization_id, value_name = "ORGANIZATION_ID")]
-        organization: OrganizationId,
-        /// The key's id.
-        #[arg(value_parser = key_id, value_name = "KEY_ID")]
-        key: KeyId,
-    },
-    /// Change a key. What is not given stays.
-    Update(UpdateKey),
-    /// Disable a key: it is refused until it is enabled.
-    Disable {
-        /// The organization's id.
-        #[arg(long, value_parser = organization_id, value_name = "ORGANIZATION_ID")]
-        organization: OrganizationId,
-        /// The key's id.
-        #[arg(value_parser = key_id, value_name = "KEY_ID")]
-        key: KeyId,
-        /// Why; whoever may see the key can read it.
-        #[arg(long, value_parser = parse_text(DisablingReason::parse))]
-        reason: Option<DisablingReason>,
-    },
-    /// Enable a key that is disabled.
-    Enable {
-        /// The organization's id.
-        #[arg(long, value_parser = organization_id, value_name = "ORGANIZATION_ID")]
-        organization: OrganizationId,
-        /// The key's id.
-        #[arg(value_parser = key_id, value_name = "KEY_ID")]
-        key: KeyId,
-    },
-    /// Revoke a key. It is refused from then on, for good.
-    Revoke {
-        /// The organization's id.
-        #[arg(long, value_parser = organization_id, value_name = "ORGANIZATION_ID")]
-        organization: OrganizationId,
-        /// The key's id.
-        #[arg(value_parser = key_id, value_name = "KEY_ID")]
-        key: KeyId,
     },
 }
 

@@ -1,12 +1,12 @@
 //! `capykeys keys update`.
 
 use capykeys_domain::{
-    model::{DeviceName, Invalid, KeyEdit, KeyId, KeyName, OrganizationId, Timestamp},
+    model::{DeviceName, Invalid, KeyEdit, KeyName, Timestamp},
     usecases::Environment,
 };
 use clap::Args;
 
-use super::{create_key::expiry, key_id, organization_id, parse_text};
+use super::{KeyOf, create_key::expiry, parse_text};
 
 #[derive(Debug, Args)]
 #[group(id = "what", required = true, multiple = true)]
@@ -33,12 +33,8 @@ pub(crate) struct Edit {
 
 #[derive(Debug, Args)]
 pub(crate) struct UpdateKey {
-    /// The organization's id.
-    #[arg(long, value_parser = organization_id, value_name = "ORGANIZATION_ID")]
-    pub(crate) organization: OrganizationId,
-    /// The key's id.
-    #[arg(value_parser = key_id, value_name = "KEY_ID")]
-    pub(crate) key: KeyId,
+    #[command(flatten)]
+    pub(crate) key: KeyOf,
     #[command(flatten)]
     pub(crate) edit: Edit,
 }
