@@ -15,7 +15,7 @@ fn pass_on(programs: &[&PathBuf]) {
     let mut organization: Option<[String; 3]> = None;
     let (mut good, mut revoked): (Vec<Created>, Vec<Created>) = (Vec::new(), Vec::new());
     let mut disabled: Vec<Created> = Vec::new();
-    for program in programs {
+    for (number, program) in (1..).zip(programs) {
         let shared = Arc::new(installation.with_program(program));
         let server = Server::start(&shared);
         let acme = match organization.take() {
@@ -41,7 +41,7 @@ fn pass_on(programs: &[&PathBuf]) {
             assert!(!acme.accepts(&key.plaintext), "{}: a revoked key is back", program.display());
         }
         if let Some(key) = disabled.first()
-            && programs.last() == Some(program)
+            && number == programs.len()
         {
             acme.enabling(&acme.admin, key.id()).send().expect(200);
             assert!(acme.accepts(&key.plaintext), "{}: it is lost", program.display());
