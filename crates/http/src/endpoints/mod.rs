@@ -34,12 +34,12 @@ pub(crate) fn api() -> Vec<Endpoint> {
         Endpoint::of(get_viewer::Operation, get_viewer::get_viewer),
         Endpoint::of(get_organization::Operation, get_organization::get_organization),
         Endpoint::of(list_api_keys::Operation, list_api_keys::list_api_keys),
+        Endpoint::of(revoke_api_key::Operation, revoke_api_key::revoke_api_key),
         Endpoint::of(get_api_key::Operation, get_api_key::get_api_key),
         Endpoint::of(update_api_key::Operation, update_api_key::update_api_key),
         Endpoint::of(disable_api_key::Operation, disable_api_key::disable_api_key),
         Endpoint::of(enable_api_key::Operation, enable_api_key::enable_api_key),
         Endpoint::of(create_api_key::Operation, create_api_key::create_api_key),
-        Endpoint::of(revoke_api_key::Operation, revoke_api_key::revoke_api_key),
         Endpoint::of(get_openapi::Operation, get_openapi::get_openapi),
         Endpoint::of(get_status::Operation, get_status::get_status),
     ]
