@@ -86,6 +86,7 @@ const METRICS: &[(&str, &[(&str, Values)])] = &[
     ("capykeys_cache_absent_keys", &[]),
     ("capykeys_cache_lease_seconds", &[]),
     ("capykeys_feed_lag_seconds", &[]),
+    ("capykeys_feed_lost_changes_total", &[]),
     ("capykeys_replicas", &[]),
     ("capykeys_propagation_duration_seconds", &[]),
     ("capykeys_read_only", &[]),

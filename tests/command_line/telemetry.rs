@@ -381,6 +381,7 @@ fn the_metrics_that_are_sent_are_those_that_prometheus_reads(store: Store) {
         "capykeys_cache_lease_seconds",
         "capykeys_events_written_total",
         "capykeys_feed_lag_seconds",
+        "capykeys_feed_lost_changes_total",
         "capykeys_key_lookups_total",
         "capykeys_panics_total",
         "capykeys_replicas",

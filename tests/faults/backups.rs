@@ -16,7 +16,10 @@ use capykeys_testkit::shared;
 use capykeys_tests::{
     Created, Installation, Output, Server, Store, Tables, Tenant, on_every_store, on_one_store, wait,
 };
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+
+use crate::disk::DatabaseOnDisk;
 
 on_every_store![
     what_was_backed_up_beside_writers_is_restored_and_served,
@@ -24,6 +27,7 @@ on_every_store![
     what_was_revoked_since_is_told_or_never_good_again,
     a_backup_that_is_wrong_is_refused_with_one_sentence_and_nothing_is_stored,
     a_restore_that_was_killed_leaves_nothing_that_is_served_and_is_gone_on_with,
+    a_backup_in_whose_place_another_file_is_put_is_restored_to_its_end,
     a_backup_that_was_killed_leaves_the_one_before,
     a_full_disk_is_told_in_one_sentence_and_leaves_no_backup,
 ];
@@ -31,7 +35,8 @@ on_one_store![
     postgresql:
     a_store_goes_into_the_other_kind_and_back_unchanged,
     servers_that_run_notice_a_restore,
-    a_role_that_does_not_own_the_tables_backs_up_and_does_not_restore;
+    a_role_that_does_not_own_the_tables_backs_up_and_does_not_restore,
+    a_database_on_a_full_disk_is_restored_into_once_there_is_room_and_backed_up_without;
     sqlite: a_disk_that_is_full_during_a_restore_is_told_and_the_next_run_ends_it
 ];
 
@@ -301,6 +306,26 @@ fn a_restore_that_was_killed_leaves_nothing_that_is_served_and_is_gone_on_with(s
     wait::until("it is ready", LIMIT, || (server.get("/readyz").send().status == 200).then_some(()));
 }
 
+/// As where a schedule puts the next one there.
+fn a_backup_in_whose_place_another_file_is_put_is_restored_to_its_end(store: Store) {
+    let (_source, backup) = of_many();
+    let before = rows(&backup);
+    let target = Installation::new(store);
+    let mut command = target.command(&["restore", backup.to_str().unwrap()]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait::until("its first rows are there", LIMIT, || {
+        target.run(&["organizations", "list"]).stdout.contains("Many").then_some(())
+    });
+    kill_process(Pid::from_child(&child), Signal::STOP).unwrap();
+    assert!(child.try_wait().unwrap().is_none(), "it was over before");
+    let other = backup.with_extension("new");
+    fs::write(&other, "no backup").unwrap();
+    fs::rename(other, &backup).unwrap();
+    kill_process(Pid::from_child(&child), Signal::CONT).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(content(&target), before);
+}
+
 fn a_backup_that_was_killed_leaves_the_one_before(store: Store) {
     let (_source, many) = of_many();
     let installation = Installation::new(store);
@@ -314,7 +339,7 @@ fn a_backup_that_was_killed_leaves_the_one_before(store: Store) {
 }
 
 /// The command where no file may be larger than so many blocks of 512 bytes, as on a full disk.
-fn on_a_small_disk(installation: &Installation, blocks: u32, arguments: &[&str]) -> Output {
+pub(crate) fn on_a_small_disk(installation: &Installation, blocks: u32, arguments: &[&str]) -> Output {
     let command = installation.command(arguments);
     let mut limited = Command::new("sh");
     limited.args(["-c", r#"trap '' XFSZ; ulimit -f "$0"; exec "$@""#]).arg(blocks.to_string());
@@ -352,6 +377,20 @@ fn a_disk_that_is_full_during_a_restore_is_told_and_the_next_run_ends_it() {
     let failed = on_a_small_disk(&target, 4000, &["restore", many.to_str().unwrap()]);
     assert!(failed.expect_failure().contains("disk"), "{}", failed.stderr);
     let _ = restore(&target, &many).expect_success();
+    assert_eq!(content(&target), rows(&many));
+}
+
+fn a_database_on_a_full_disk_is_restored_into_once_there_is_room_and_backed_up_without() {
+    let Some(database) = DatabaseOnDisk::new() else { return };
+    let (_source, many) = of_many();
+    let target = Installation::on_postgres(&database.url);
+    let filler = database.disk.fill_but(1024 * 1024);
+    let failed = restore(&target, &many);
+    assert!(failed.expect_failure().contains("the disk of the server is full"), "{}", failed.stderr);
+    assert!(target.run(&["backup", "half.backup"]).expect_failure().contains("the beginning of a restore"));
+    fs::remove_file(filler).unwrap();
+    let _ = restore(&target, &many).expect_success();
+    database.disk.fill();
     assert_eq!(content(&target), rows(&many));
 }
 

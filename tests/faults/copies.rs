@@ -20,6 +20,8 @@ use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
+use crate::{backups::on_a_small_disk, disk::DatabaseOnDisk};
+
 on_one_store![
     postgresql:
     a_copy_that_is_killed_at_any_moment_is_gone_on_with_and_equal_there_and_back,
@@ -29,6 +31,7 @@ on_one_store![
     a_target_with_another_pepper_or_prefix_is_refused,
     a_source_that_is_not_there_or_empty_is_refused_and_not_made,
     a_source_that_is_written_meanwhile_is_refused_and_one_that_is_read_only_is_not,
+    a_disk_that_is_full_at_either_end_is_told_and_the_copy_gone_on_with,
 ];
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -312,6 +315,40 @@ fn a_source_that_is_written_meanwhile_is_refused_and_one_that_is_read_only_is_no
         ended.store(true, Ordering::Relaxed);
         let _ = copied.expect_success();
     });
+}
+
+fn a_disk_that_is_full_at_either_end_is_told_and_the_copy_gone_on_with() {
+    let source = Source::new(5_000);
+    let before = kept(&file(&source.installation, "source"));
+    let (there, back) = (postgres::database_url(), place(&source.installation, "back"));
+    let small = |from: &str, to: &str| {
+        let failed = on_a_small_disk(&source.installation, 2000, &["copy", "--from", from, "--to", to]);
+        failed.expect_failure().to_owned()
+    };
+    // It is copied beside itself to be read.
+    let said = small(&source.place(), &there);
+    assert!(said.contains("disk"), "{said}");
+    let _ = source.copy(&source.place(), &there).expect_success();
+    let said = small(&there, &back);
+    assert!(said.contains("disk") && said.contains("the same command goes on"), "{said}");
+    let _ = source.copy(&there, &back).expect_success();
+    assert!(kept(&file(&source.installation, "back")) == before, "the rows are others than they were");
+
+    let Some(database) = DatabaseOnDisk::new() else { return };
+    let _ = Installation::on_postgres(&database.url);
+    let filler = database.disk.fill_but(1024 * 1024);
+    let said = source.refused(&database.url);
+    assert!(
+        said.contains("the disk of the server is full") && said.contains("the same command goes on"),
+        "{said}"
+    );
+    fs::remove_file(filler).unwrap();
+    let _ = source.copy(&source.place(), &database.url).expect_success();
+    // It was in use: whoever is the first there begins a line of history.
+    let _ = Installation::on_database(&database.url).run(&["peppers", "list"]).expect_success();
+    database.disk.fill();
+    let _ = source.copy(&database.url, &place(&source.installation, "again")).expect_success();
+    assert!(kept(&file(&source.installation, "again")) == before, "the rows are others than they were");
 }
 
 fn beside(source: &Source) -> Installation {

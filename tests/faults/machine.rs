@@ -1,67 +1,13 @@
-//! The machine itself: a disk that is full, a folder that cannot be written, a clock that jumps. What the first two need,
-//! a file system of their own, only root can have.
+//! The machine itself: a disk that is full, a folder that cannot be written, a clock that jumps.
 
-use std::{
-    fs,
-    io::Write,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use capykeys_tests::{Installation, Server, Store, Tenant, clock, secrets, settings, wait};
 use serde_json::json;
 
+use crate::disk::Disk;
+
 const LIMIT: Duration = Duration::from_secs(20);
-
-/// A small file system, for as long as this is kept.
-struct Disk {
-    path: PathBuf,
-    _directory: tempfile::TempDir,
-}
-
-impl Disk {
-    /// None where this process may not have one, which is said.
-    #[expect(clippy::print_stderr, reason = "whoever runs the tests is told what was left out")]
-    fn new() -> Option<Self> {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("disk");
-        fs::create_dir(&path).unwrap();
-        let disk = Self { path, _directory: directory };
-        if disk.mount("size=64m") {
-            return Some(disk);
-        }
-        eprintln!("skipped: only root can mount a file system of a size, or one that is read-only");
-        None
-    }
-
-    fn mount(&self, options: &str) -> bool {
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&self.path);
-        mount.status().is_ok_and(|status| status.success())
-    }
-
-    /// Takes all the room there is.
-    fn fill(&self) -> PathBuf {
-        let path = self.path.join("filler");
-        let mut file = fs::File::create(&path).unwrap();
-        for size in [65_536, 4_096, 1] {
-            while file.write_all(&vec![0; size]).is_ok() {}
-        }
-        path
-    }
-
-    fn holds(&self, installation: Installation) -> Installation {
-        installation.set("SQLITE__DIRECTORY", self.path.join("data").to_str().unwrap())
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.path).status();
-    }
-}
 
 fn installation() -> Installation {
     Installation::bare().set("KEYS__PEPPER", secrets::PEPPER).set("SQLITE__FIRST_KEY_FILE", "first.key")

@@ -7,6 +7,7 @@
 //! | a missing file, a secret that cannot be read, a file for a folder | `command_line/surroundings.rs` |
 //! | a file that is wrong when it is read again | `command_line/reread.rs` |
 //! | a full disk, at the start and later; a read-only folder | [`machine`] |
+//! | a full disk at either end of a backup, a restore, a copy; what else is wrong with them | [`backups`], [`copies`] |
 //! | a clock that jumps: the machine's, PostgreSQL's | [`machine`], [`clock`] |
 //! | a collector that is away, slow, silent or refuses | `command_line/telemetry_faults.rs` |
 //! | a PostgreSQL that refuses logins, at the start and later | `command_line/surroundings.rs`, [`postgres`] |
@@ -18,6 +19,7 @@
 mod backups;
 mod clock;
 mod copies;
+mod disk;
 mod durability;
 mod machine;
 mod postgres;

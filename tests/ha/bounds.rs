@@ -7,6 +7,7 @@
 //! - A standby that has lost its primary looks again every 5 s (`wal_retrieve_retry_interval`), or when its Patroni
 //!   tells it of the new one, within `loop_wait`. Until one follows, nothing is committed, and a server takes no verdict
 //!   from a new primary before it has written down there that a new line of history has begun.
+//! - A server that is left with an old primary is waited for until it has given no verdict for `cache.registration`.
 //! - `BUSY` is what programs take that start, recover or become a primary, on a machine that does other work too.
 
 use std::time::Duration;
@@ -22,6 +23,8 @@ use crate::fault::Fault;
 const ASKED: Duration = Duration::from_secs(2);
 /// `wal_retrieve_retry_interval`.
 const FOLLOWED: Duration = Duration::from_secs(5);
+/// `cache.registration`.
+const REGISTRATION: Duration = Duration::from_secs(10);
 const BUSY: Duration = Duration::from_secs(5);
 
 /// From when something is broken, and from when it is mended.
@@ -54,7 +57,10 @@ impl Fault {
             // There is no primary without etcd; and one that cannot write may go on to read, or end.
             Self::AllEtcd | Self::FillDisk => None,
         };
-        let writes = verdicts;
+        let writes = match self {
+            Self::Split | Self::SplitUnfenced => verdicts.map(|verdicts| verdicts + REGISTRATION),
+            _ => verdicts,
+        };
         let mended = match self {
             // Whoever was the primary takes its place again, or another does once `ttl` is over.
             Self::AllEtcd => TTL + RETRY_TIMEOUT + taken,

@@ -24,8 +24,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("capykeys-oidc", &["capykeys-domain", "capykeys-jwks"]),
     ("capykeys-usage", &["capykeys-domain"]),
     ("capykeys-listener", &["capykeys-domain"]),
+    ("capykeys-pages", &[]),
     ("capykeys-gateway", &["capykeys-domain"]),
-    ("capykeys-http", &["capykeys-domain", "capykeys-gateway", "capykeys-listener"]),
+    ("capykeys-http", &["capykeys-domain", "capykeys-gateway", "capykeys-listener", "capykeys-pages"]),
     ("capykeys-ext-authz", &["capykeys-domain", "capykeys-gateway", "capykeys-listener"]),
     ("capykeys-telemetry", &[]),
     (
@@ -39,6 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "capykeys-gateway",
             "capykeys-http",
             "capykeys-oidc",
+            "capykeys-pages",
             "capykeys-postgres",
             "capykeys-sqlite",
             "capykeys-storage",

@@ -52,6 +52,8 @@ fn documents() -> BTreeMap<PathBuf, Document> {
     for entry in fs::read_dir(root()).expect("the project") {
         let path = entry.expect("an entry").path();
         match path.file_name().and_then(|name| name.to_str()).unwrap_or_default() {
+            // Not below it: what is installed there has documents of its own.
+            "clients" => files.push(path.join("README.md")),
             "crates" | "deploy" | ".github" => files.extend(files_below(&path, &is_document)),
             _ if is_document(&path) => files.push(path),
             _ => {}

@@ -18,6 +18,11 @@ pub(crate) fn revocations() -> usize {
     number("CAPYKEYS_TEST_REVOCATIONS", 20)
 }
 
+/// How often a cluster is split (`CAPYKEYS_TEST_SPLITS`).
+pub(crate) fn splits() -> usize {
+    number("CAPYKEYS_TEST_SPLITS", 2)
+}
+
 /// Whether this is a run at full length, on a machine that has nothing else to do.
 pub(crate) fn at_full_length() -> bool {
     revocations() >= FULL

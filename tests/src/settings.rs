@@ -23,12 +23,22 @@ pub fn cluster_program(name: &str) -> PathBuf {
     program(name, "CAPYKEYS_TEST_PATRONI", "scripts/patroni")
 }
 
+/// The command line of a server that one of the libraries in `clients/` guards (`CAPYKEYS_TEST_VERIFIERS`, which
+/// is what `scripts/verifiers` prints).
+pub fn guarded_server(name: &str) -> String {
+    let found = variable("CAPYKEYS_TEST_VERIFIERS").and_then(|listed| find(&listed, name));
+    found.unwrap_or_else(|| panic!("no {name}: run `make verifiers`"))
+}
+
 fn program(name: &str, listed_in: &str, script: &str) -> PathBuf {
-    let found = variable(listed_in).and_then(|text| {
-        let mut lines = text.lines().filter_map(|line| line.split_once('='));
-        lines.find(|(other, _)| *other == name).map(|(_, path)| PathBuf::from(path))
-    });
-    found.unwrap_or_else(|| panic!("no {name}: run `make test`, or set {listed_in}=\"$({script})\""))
+    let found = variable(listed_in).and_then(|text| find(&text, name));
+    found.unwrap_or_else(|| panic!("no {name}: run `make test`, or set {listed_in}=\"$({script})\"")).into()
+}
+
+/// What a script has printed behind this name.
+fn find(text: &str, name: &str) -> Option<String> {
+    let mut lines = text.lines().filter_map(|line| line.split_once('='));
+    lines.find(|(other, _)| *other == name).map(|(_, found)| found.to_owned())
 }
 
 /// The library libfaketime (`CAPYKEYS_TEST_FAKETIME`, which is what `scripts/faketime` prints).

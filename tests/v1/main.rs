@@ -10,6 +10,7 @@ mod ext_authz;
 mod gateway_sessions;
 mod me;
 mod organizations;
+mod pages;
 mod protocol;
 mod provider;
 mod request_id;

@@ -57,6 +57,7 @@ pub(crate) struct Inner {
     hits: AtomicU64,
     reads: AtomicU64,
     pub(crate) replicas: AtomicUsize,
+    pub(crate) lost: AtomicU64,
 }
 
 /// What the cache holds, for metrics.
@@ -73,6 +74,9 @@ pub struct CacheStatus {
     pub feed_lag: Option<Duration>,
     /// How many replicas are registered, as read last; 0 before the first time.
     pub replicas: usize,
+    /// How many changes the store has lost that this replica had read, as far as it can be told: a failover to a
+    /// standby that was behind loses them. Since the start.
+    pub lost_changes: u64,
     /// How many lookups were answered from memory since the start.
     pub hits: u64,
     /// How often the store was read since the start.
@@ -88,6 +92,17 @@ impl Inner {
 
     pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Machine> {
         self.machine.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why there is no verdict, though the store has answered.
+    pub(crate) fn outdated(&self, what: &str) -> Unavailable {
+        let until = self.read().registered_until();
+        let why = if self.clock.now() < until {
+            "every answer was outdated when it came"
+        } else {
+            "the store has committed nothing of this server lately: it may have been replaced"
+        };
+        Unavailable::new(DEPENDENCY, format_args!("{what}: {why}"))
     }
 
     /// A read is about to be sent. It is given up where the guard is dropped.
@@ -125,8 +140,8 @@ impl VerificationCache {
     ) -> Self {
         let machine = RwLock::new(Machine::new(&settings));
         let (flights, hits, reads) = (Arc::default(), AtomicU64::new(0), AtomicU64::new(0));
-        let replicas = AtomicUsize::new(0);
-        Self(Arc::new(Inner { machine, flights, id, store, clock, settings, hits, reads, replicas }))
+        let (replicas, lost) = (AtomicUsize::new(0), AtomicU64::new(0));
+        Self(Arc::new(Inner { machine, flights, id, store, clock, settings, hits, reads, replicas, lost }))
     }
 
     /// The key stored under one of `digests`, and until when that may be acted on: from the cache
@@ -155,7 +170,7 @@ impl VerificationCache {
                 return Ok(answer);
             }
         }
-        Err(Unavailable::new(DEPENDENCY, "lookup: every answer was outdated when it came"))
+        Err(self.0.outdated("lookup"))
     }
 
     fn recall(&self, digests: &[KeyDigest], keep: Duration) -> Option<Answer> {
@@ -218,15 +233,14 @@ impl VerificationCache {
     #[must_use]
     pub fn status(&self) -> CacheStatus {
         let (keys, absent) = self.0.read().sizes();
-        let until = self.0.read().lease_until();
-        // A lease runs from the moment that its poll was sent.
-        let lag = (until > BootTime::START).then(|| self.now().after(self.0.settings.lease).since(until));
+        let polled = self.0.read().polled();
         CacheStatus {
             keys,
             absent,
             lease_remaining: self.lease_remaining(),
-            feed_lag: lag,
+            feed_lag: polled.map(|polled| self.now().since(polled)),
             replicas: self.0.replicas.load(Ordering::Relaxed),
+            lost_changes: self.0.lost.load(Ordering::Relaxed),
             hits: self.0.hits.load(Ordering::Relaxed),
             reads: self.0.reads.load(Ordering::Relaxed),
         }
@@ -255,6 +269,6 @@ impl KeyResolver for VerificationCache {
                 return Ok(ResolvedKey { reliable_for: answer.keepable(now), found: answer.found });
             }
         }
-        Err(Unavailable::new(DEPENDENCY, "lookup: every answer was outdated when it came"))
+        Err(self.0.outdated("lookup"))
     }
 }

@@ -22,6 +22,9 @@
 //! - Every replica is **registered** in the store with its lease before it takes one, and **confirms**
 //!   what it has applied. A change is acknowledged when all who were registered after its commit have
 //!   confirmed it, or their leases have run out since. One that is gone is forgotten in two steps.
+//! - A **registration runs out** ([`CacheSettings::registration`]) unless the store commits its renewal, and with it
+//!   every verdict: a primary that was replaced still answers, and gets no commit past its standbys. In a new epoch
+//!   a change is acknowledged when no registration of an older one can be good any more, or everybody is there.
 //! - A caller that **keeps** a verdict says for how long. It is noted with the cached key, and what
 //!   touches that key is confirmed only when the time is over.
 //! - The clock is one that goes on while the machine sleeps ([`BootClock`]). No two clocks need to
@@ -48,6 +51,7 @@ mod organization_cache;
 mod poller;
 mod propagation;
 mod reaper;
+mod registered_readiness;
 mod settings;
 mod single_flight;
 mod store_clock;
@@ -67,7 +71,8 @@ pub use monotonic_clock::MonotonicClock;
 pub use organization_cache::OrganizationCache;
 pub use poller::Polling;
 pub use propagation::Propagation;
-pub use settings::{CacheSettings, LONGEST_LEASE};
+pub use registered_readiness::RegisteredReadiness;
+pub use settings::{CacheSettings, LONGEST_LEASE, LONGEST_REGISTRATION};
 pub use store_clock::StoreClock;
 
 /// Names this crate in errors.

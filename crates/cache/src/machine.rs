@@ -27,6 +27,8 @@ mod tests;
 pub(crate) struct SentPoll {
     number: u64,
     sent: BootTime,
+    /// Until when the lease runs that it gives.
+    until: BootTime,
     /// What to poll after; `None` asks for the head of the feed.
     pub(crate) position: Option<FeedPosition>,
 }
@@ -50,7 +52,8 @@ pub(crate) enum Polled {
 #[derive(Clone, Debug)]
 pub(crate) struct SentRead {
     token: FencingToken,
-    began: BootTime,
+    /// Until when what it finds may be acted on.
+    pub(crate) until: BootTime,
 }
 
 /// What a read has found.
@@ -64,8 +67,15 @@ pub(crate) struct Reading {
 #[derive(Debug)]
 pub(crate) struct Machine {
     lease: Duration,
+    registration: Duration,
     /// While the clock shows less than this, the cache may be used.
     lease_until: BootTime,
+    /// When the last poll that gave a lease was sent.
+    polled: Option<BootTime>,
+    /// While the clock shows less than this, a verdict may be given.
+    registered_until: BootTime,
+    /// When the epoch of the position was heard of first.
+    epoch_since: BootTime,
     position: Option<FeedPosition>,
     polls: u64,
     /// Up to where this replica has told the store that it has applied the feed.
@@ -83,7 +93,11 @@ impl Machine {
     pub(crate) fn new(settings: &CacheSettings) -> Self {
         Self {
             lease: settings.lease,
+            registration: settings.registration,
             lease_until: BootTime::START,
+            polled: None,
+            registered_until: BootTime::START,
+            epoch_since: BootTime::START,
             position: None,
             polls: 0,
             confirmed: None,
@@ -100,7 +114,7 @@ impl Machine {
     /// is sent.
     pub(crate) fn begin_poll(&mut self, now: BootTime) -> SentPoll {
         self.polls += 1;
-        SentPoll { number: self.polls, sent: now, position: self.position }
+        SentPoll { number: self.polls, sent: now, until: self.until(now), position: self.position }
     }
 
     /// The poll was answered, at `now`.
@@ -113,7 +127,7 @@ impl Machine {
                 self.apply(changes);
                 // In this order: there is no lease before the changes are applied, and should anything
                 // go wrong on the way, the next poll tells the same changes again.
-                self.position = Some(*position);
+                self.move_to(*position, now);
                 self.negative.expire(now);
                 self.store_time.told(*store_time, sent.sent, now);
                 if !complete {
@@ -124,7 +138,7 @@ impl Machine {
             // What is cached may be of another epoch of the store.
             Poll::Diverged(head) => {
                 self.clear();
-                self.position = Some(head.position);
+                self.move_to(head.position, now);
                 self.store_time.told(head.store_time, sent.sent, now);
                 self.extend(sent, head.registered, Polled::Restarted)
             }
@@ -134,6 +148,18 @@ impl Machine {
     /// Until when the cache may be used.
     pub(crate) const fn lease_until(&self) -> BootTime {
         self.lease_until
+    }
+
+    /// When the last poll that gave a lease was sent; `None` before the first.
+    pub(crate) const fn polled(&self) -> Option<BootTime> {
+        self.polled
+    }
+
+    /// Until when that may be acted on what the store tells to a question that is sent at `now`: what was committed
+    /// before is seen. A registration that is renewed while the answer is under way may be renewed elsewhere: it
+    /// says nothing of who answers, and counts for the next question.
+    fn until(&self, now: BootTime) -> BootTime {
+        now.after(self.lease).min(self.registered_until)
     }
 
     /// The store's time at `now`; `None` before the first poll.
@@ -157,7 +183,7 @@ impl Machine {
 
     /// A read of the store is about to be sent. `now` must have been read before.
     pub(crate) fn begin_read(&mut self, now: BootTime) -> SentRead {
-        SentRead { token: self.fence.begin(), began: now }
+        SentRead { token: self.fence.begin(), until: self.until(now) }
     }
 
     /// A read of `digests` was answered. It goes into the cache where it may.
@@ -185,8 +211,7 @@ impl Machine {
                 }
             }
         }
-        // It saw what was committed before it began, as a poll does.
-        let until = sent.began.after(self.lease);
+        let until = sent.until;
         // Nobody may keep it: it is not in the cache where a change would find it.
         Reading { answer: Some(Answer { found, until, kept_until: BootTime::START }) }
     }

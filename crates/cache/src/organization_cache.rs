@@ -9,7 +9,7 @@ use capykeys_domain::{
 };
 use scopeguard::ScopeGuard;
 
-use crate::{DEPENDENCY, VerificationCache, operation::ask};
+use crate::{VerificationCache, operation::ask};
 
 /// How often an organization is read for one question at most, where it is changed during every read.
 const ATTEMPTS: usize = 3;
@@ -44,7 +44,7 @@ impl OrganizationCache {
         let found = ask("find_organization_by_external_id", lease, finding).await?;
         let read = ScopeGuard::into_inner(read);
         let good = inner.write().end_organization_read(&read, found.as_ref());
-        Ok((good && self.cache.now() < sent.after(lease)).then_some(found))
+        Ok((good && self.cache.now() < read.until).then_some(found))
     }
 }
 
@@ -62,7 +62,7 @@ impl OrganizationResolver for OrganizationCache {
                 return Ok(found);
             }
         }
-        Err(Unavailable::new(DEPENDENCY, "organization: every answer was outdated when it came"))
+        Err(self.cache.0.outdated("organization"))
     }
 
     fn forget_organization(&self, id: OrganizationId) {

@@ -5,11 +5,11 @@ use std::{
     time::Duration,
 };
 
-use capykeys_domain::ports::{FeedQuery, Limit, Poll, Unavailable};
+use capykeys_domain::ports::{FeedHead, FeedPosition, FeedQuery, Limit, Poll, Unavailable};
 use tokio::{
     runtime::Handle,
     task::JoinHandle,
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, sleep},
 };
 
 use crate::{
@@ -24,8 +24,8 @@ use crate::{
 /// How many changes are taken at once.
 const LIMIT: Limit = Limit::of::<1_000>();
 
-/// How often a replica renews its registration where it has nothing to confirm, and looks whether the
-/// others have renewed theirs.
+/// How often a replica looks whether the others have renewed their registrations, and how long the store may take
+/// for one.
 const RENEWAL: Duration = Duration::from_secs(5);
 
 /// Follows the feed in the background until it is dropped.
@@ -40,26 +40,17 @@ impl Drop for Polling {
 }
 
 impl VerificationCache {
-    /// Follows the feed for ever, through all its outages. One of these is to run at a time.
+    /// Registers and takes the first lease, unless the store does not let it now: then [`Self::run`] tries on.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn catch_up(&self) -> Result<(), Unavailable> {
+        self.0.catch_up().await
+    }
+
+    /// Follows the feed and stays registered for ever, through all outages. One of these is to run at a time.
     pub async fn run(self) {
-        let mut ticks = interval(self.0.settings.poll_interval());
-        // After a stall the next polls keep their distance, rather than come all at once.
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut failing, mut renewal) = (false, Renewal::new(self.0.clock.now()));
-        loop {
-            ticks.tick().await;
-            let told = self.0.follow(&mut renewal).await;
-            if told.is_err() == failing {
-                continue;
-            }
-            failing = told.is_err();
-            match told {
-                Ok(()) => tracing::info!("the change feed answers again"),
-                Err(error) => {
-                    tracing::warn!(%error, "the change feed does not answer: keys are read from the store");
-                }
-            }
-        }
+        tokio::join!(self.0.follow_for_ever(), self.0.stay_registered());
     }
 
     /// Runs it on a runtime.
@@ -68,32 +59,63 @@ impl VerificationCache {
     }
 }
 
-/// When this replica last renewed its registration, and what was seen of the others'.
-struct Renewal {
-    renewed: BootTime,
+/// When this replica last looked at the others' registrations, and what it saw.
+struct Look {
+    last: BootTime,
     reaper: Reaper,
 }
 
-impl Renewal {
-    fn new(now: BootTime) -> Self {
-        Self { renewed: now, reaper: Reaper::default() }
+/// Tells once when something does not work any more, and once when it does again.
+fn tell_changes(failing: &mut bool, outcome: Result<(), Unavailable>, well: &str, ill: &str) {
+    if std::mem::replace(failing, outcome.is_err()) == outcome.is_err() {
+        return;
+    }
+    match outcome {
+        Ok(()) => tracing::info!("{well}"),
+        Err(error) => tracing::warn!(%error, "{ill}"),
     }
 }
 
 impl Inner {
-    async fn follow(self: &Arc<Self>, renewal: &mut Renewal) -> Result<(), Unavailable> {
+    async fn follow_for_ever(self: &Arc<Self>) {
+        let mut ticks = interval(self.settings.poll_interval());
+        // After a stall the next polls keep their distance, rather than come all at once.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look = Look { last: self.clock.now(), reaper: Reaper::default() };
+        let mut failing = false;
+        loop {
+            ticks.tick().await;
+            let ill = "the change feed does not answer: keys are read from the store";
+            tell_changes(&mut failing, self.follow(&mut look).await, "the change feed answers again", ill);
+        }
+    }
+
+    /// Renews the registration while the feed is followed, which a commit that hangs must not hold up.
+    async fn stay_registered(&self) {
+        let Self { clock, settings, .. } = self;
+        let (interval, mut failing) = (settings.renewal_interval(), false);
+        loop {
+            sleep(if failing { interval / 5 } else { interval }).await;
+            // Whoever follows the feed may have registered meanwhile.
+            let fresh = settings.registration.saturating_sub(interval);
+            let until = self.read().registered_until();
+            sleep(until.since(clock.now()).saturating_sub(fresh)).await;
+            let ill = "the registration is not renewed: no verdict is given once it has run out";
+            tell_changes(&mut failing, self.register().await, "the registration is renewed again", ill);
+        }
+    }
+
+    async fn follow(self: &Arc<Self>, look: &mut Look) -> Result<(), Unavailable> {
         self.catch_up().await?;
-        let applied = self.read().confirmable(self.clock.now());
-        let due = self.clock.now().since(renewal.renewed) >= RENEWAL;
-        let progress = applied.or_else(|| self.read().confirmed().filter(|_| due));
+        let progress = self.read().confirmable(self.clock.now());
         if let Some(progress) = progress {
             let confirming = self.store.registry.confirm_progress(self.id, progress);
             self.in_time("confirm_progress", confirming).await?;
             self.write().end_confirm(progress);
         }
-        if due {
-            renewal.renewed = self.clock.now();
-            self.reap(&mut renewal.reaper).await?;
+        if self.clock.now().since(look.last) >= RENEWAL {
+            look.last = self.clock.now();
+            self.reap(&mut look.reaper).await?;
         }
         Ok(())
     }
@@ -103,17 +125,23 @@ impl Inner {
         loop {
             match self.poll().await? {
                 Polled::Behind => {}
-                Polled::Unregistered => self.register().await?,
+                Polled::Unregistered => {
+                    self.register().await?;
+                    self.write().registered();
+                    tracing::info!(lease = ?self.settings.lease, "registered as a replica");
+                }
                 Polled::Current | Polled::Restarted | Polled::Ignored => return Ok(()),
             }
         }
     }
 
-    async fn register(&self) -> Result<(), Unavailable> {
+    pub(crate) async fn register(&self) -> Result<(), Unavailable> {
+        // Before it is sent: it may be committed at once, and a failover be over when that is told.
+        let sent = self.clock.now();
+        let limit = RENEWAL.min(self.settings.renewal_interval());
         let registering = self.store.registry.register_replica(self.id, self.settings.lease);
-        self.in_time("register_replica", registering).await?;
-        self.write().registered();
-        tracing::info!(lease = ?self.settings.lease, "registered as a replica");
+        ask("register_replica", limit, registering).await?;
+        self.write().renewed(sent);
         Ok(())
     }
 
@@ -135,9 +163,8 @@ impl Inner {
             let mut machine = self.write();
             (machine.end_poll(&sent, &answer, now), machine.take_jump())
         };
-        if polled == Polled::Restarted {
-            let first = sent.position.is_none();
-            tracing::info!(first, "starting at the head of the change feed with an empty cache");
+        if let Poll::Diverged(head) = &answer {
+            self.tell_of_restart(sent.position, head);
         }
         match jump {
             Some(StoreTimeJump::Back(by)) => tracing::warn!(?by, "the store's clock went back"),
@@ -145,6 +172,32 @@ impl Inner {
             None => {}
         }
         Ok(polled)
+    }
+
+    /// Says from where to where the feed went, and counts what it lost of what this replica has read.
+    fn tell_of_restart(&self, before: Option<FeedPosition>, head: &FeedHead) {
+        let end = head.position.sequence.get();
+        let Some(before) = before else {
+            return tracing::info!(end, "starting at the head of the change feed with an empty cache");
+        };
+        let (read, failed_over) = (before.sequence.get(), before.epoch != head.position.epoch);
+        let lost = u64::try_from(read.saturating_sub(end)).unwrap_or(0);
+        self.lost.fetch_add(lost, Ordering::Relaxed);
+        if lost > 0 {
+            tracing::warn!(
+                read,
+                end,
+                lost,
+                failed_over,
+                "the change feed went back: the store has lost changes"
+            );
+        }
+        tracing::info!(
+            read,
+            end,
+            failed_over,
+            "starting at the head of the change feed again, with an empty cache"
+        );
     }
 
     async fn ask(&self, sent: &SentPoll) -> Result<Poll, Unavailable> {

@@ -17,7 +17,7 @@ use tracing::Instrument;
 
 use crate::{
     BootClock, SystemBootClock, VerificationCache, acknowledgement::Acknowledgement, operation::ask,
-    settings::LONGEST_LEASE, sync::within,
+    settings::LONGEST_REGISTRATION, sync::within,
 };
 
 /// How long between two looks at who has confirmed. A replica confirms within the interval of its
@@ -74,7 +74,8 @@ impl Propagation {
             // A registry that does not answer delays nobody for longer than one that fails.
             let told = within(left(&acknowledgement), registry_after_now(reads)).await;
             if let Some(registry) = told.flatten() {
-                acknowledgement.told(&registry);
+                let known = self.own.as_ref().and_then(|own| own.0.read().epoch_since(registry.head.epoch));
+                acknowledgement.told(&registry, known.unwrap_or_else(|| self.clock.now()));
             }
             let left = left(&acknowledgement);
             if left.is_zero() {
@@ -117,9 +118,9 @@ fn start(registry: Arc<dyn ReplicaRegistry>, runtime: &Handle) -> mpsc::Sender<R
     runtime.spawn(async move {
         let mut waiting: Vec<Reply> = Vec::new();
         while asked.recv_many(&mut waiting, WAITING).await > 0 {
-            let read = ask("read_registry", LONGEST_LEASE, registry.read_registry()).await;
+            let read = ask("read_registry", LONGEST_REGISTRATION, registry.read_registry()).await;
             if let Err(error) = &read {
-                tracing::warn!(%error, "the replicas are not known: changes wait for the longest lease");
+                tracing::warn!(%error, "the replicas are not known: changes wait for the longest registration");
             }
             let read = read.ok().map(Arc::new);
             for reply in waiting.drain(..) {

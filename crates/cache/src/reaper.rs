@@ -4,7 +4,10 @@ use std::{collections::HashMap, time::Duration};
 
 use capykeys_domain::ports::{RegisteredReplica, Registry, ReplicaId};
 
-use crate::{BootTime, settings::run_out};
+use crate::{
+    BootTime,
+    settings::{LONGEST_REGISTRATION, run_out},
+};
 
 /// A replica that says nothing for this long is taken to be gone. One that is only cut off comes
 /// to no harm: it has no lease by then, and registers again.
@@ -15,12 +18,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Clone, Debug)]
 pub(crate) struct Reaper {
     patience: Duration,
+    /// How long one that is retired may act on what it is told: as long as its last registration is good at most.
+    registration: Duration,
     seen: HashMap<ReplicaId, Seen>,
 }
 
 impl Default for Reaper {
     fn default() -> Self {
-        Self::new(PATIENCE)
+        Self::new(PATIENCE, LONGEST_REGISTRATION)
     }
 }
 
@@ -41,8 +46,8 @@ pub(crate) struct Steps {
 }
 
 impl Reaper {
-    pub(crate) fn new(patience: Duration) -> Self {
-        Self { patience, seen: HashMap::new() }
+    pub(crate) fn new(patience: Duration, registration: Duration) -> Self {
+        Self { patience, registration, seen: HashMap::new() }
     }
 
     /// What follows from the registry as it was read before `now`, for the replica `own`.
@@ -56,7 +61,7 @@ impl Reaper {
                 *seen = fresh();
             }
             match seen.retired {
-                Some(retired) if now.since(retired) >= run_out(replica.lease) => {
+                Some(retired) if now.since(retired) >= run_out(self.registration) => {
                     steps.forget.push(replica.clone());
                 }
                 None if now.since(seen.since) >= self.patience => steps.retire.push(replica.clone()),
@@ -88,7 +93,7 @@ mod tests {
             now: BootTime,
         ) -> impl std::hash::Hash + use<> {
             let seen = self.seen.get(&replica.id).filter(|seen| seen.renewals == replica.renewals)?;
-            let retired = seen.retired.map(|retired| now.since(retired).min(run_out(replica.lease)));
+            let retired = seen.retired.map(|retired| now.since(retired).min(run_out(self.registration)));
             Some((now.since(seen.since).min(self.patience), retired))
         }
     }
@@ -112,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replica_that_says_nothing_is_retired_and_forgotten_a_lease_later() {
+    fn a_replica_that_says_nothing_is_retired_and_forgotten_when_its_registration_has_run_out() {
         let mut reaper = Reaper::default();
         for millis in [0, 10_000, 19_999] {
             assert!(reaper.observe(&registry(7), OWN, at(millis)).retire.is_empty());
@@ -120,8 +125,8 @@ mod tests {
         let steps = reaper.observe(&registry(7), OWN, at(20_000));
         assert!(steps.forget.is_empty());
         reaper.retired(&steps.retire[0], at(20_100));
-        assert!(reaper.observe(&registry(7), OWN, at(20_600)).forget.is_empty());
-        let steps = reaper.observe(&registry(7), OWN, at(20_601));
+        assert!(reaper.observe(&registry(7), OWN, at(30_109)).forget.is_empty());
+        let steps = reaper.observe(&registry(7), OWN, at(30_110));
         assert_eq!(steps.forget[0].id, ReplicaId([1; 16]));
         assert!(steps.retire.is_empty());
     }

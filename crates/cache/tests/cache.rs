@@ -15,7 +15,7 @@ use capykeys_domain::{
     ports::{Change, Clock, KeyResolver},
 };
 use futures_util::future::join_all;
-use support::{FakeStore, REPLICA, random};
+use support::{FakeBootClock, FakeStore, REPLICA, random};
 use tokio::{runtime::Handle, time::sleep};
 use world::world;
 
@@ -107,6 +107,54 @@ async fn a_feed_that_swallows_polls_costs_the_lease_and_comes_back() {
     assert!(world.clock.now().since(healed) < Duration::from_secs(1));
 }
 
+/// What the store answers may be a primary's that was replaced.
+#[tokio::test(start_paused = true)]
+async fn a_replica_of_which_nothing_is_committed_any_more_gives_no_verdict_once_its_registration_has_run_out()
+{
+    let world = world(CacheSettings::default()).await;
+    let (known, unknown) = (world.store.add_key(), world.store.add_key());
+    world.find(&known).await;
+    world.store.break_registration(true);
+    sleep(Duration::from_secs(7)).await;
+    assert!(!world.reads(&known).await && world.reads(&unknown).await);
+    world.until_there_is_none().await;
+    for digest in [&known, &unknown] {
+        let refused = world.cache.resolve(std::slice::from_ref(digest), Duration::ZERO).await.unwrap_err();
+        assert!(refused.to_string().contains("has committed nothing of this server lately"), "{refused}");
+    }
+    world.store.break_registration(false);
+    world.until_there_is_a_lease().await;
+    assert!(!world.reads(&known).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registration_counts_from_when_it_was_sent_and_is_renewed_before_it_runs_out() {
+    let (store, clock) = (Arc::new(FakeStore::default()), Arc::new(FakeBootClock::new()));
+    let settings = CacheSettings::default();
+    let cache = VerificationCache::with_clock(settings, REPLICA, store.ports(), Arc::clone(&clock) as _);
+    store.delay_registration(Duration::from_secs(2));
+    let sent = clock.now();
+    cache.catch_up().await.unwrap();
+    assert!(clock.now().since(sent) >= Duration::from_secs(2));
+    let digest = store.add_key();
+    let verdict = async || cache.resolve(std::slice::from_ref(&digest), Duration::ZERO).await.is_ok();
+    let left = settings.registration.saturating_sub(clock.now().since(sent));
+    sleep(left.saturating_sub(Duration::from_millis(1))).await;
+    assert!(verdict().await);
+    sleep(Duration::from_millis(1)).await;
+    assert!(!verdict().await);
+
+    let _polling = cache.spawn(&Handle::current());
+    store.delay_registration(Duration::ZERO);
+    let before = store.registrations();
+    sleep(Duration::from_secs(5)).await;
+    for _ in 0..100 {
+        assert!(verdict().await);
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert!((40..=44).contains(&(store.registrations() - before)), "{}", store.registrations() - before);
+}
+
 #[tokio::test(start_paused = true)]
 async fn more_changes_than_one_poll_may_tell_are_all_obeyed() {
     let world = world(CacheSettings::default()).await;
@@ -132,6 +180,21 @@ async fn another_history_empties_the_cache() {
     assert_eq!((world.cache.status().keys, world.cache.status().absent), (0, 0));
     assert!(world.reads(&digest).await);
     assert!(!world.reads(&digest).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_that_were_read_and_are_lost_are_counted() {
+    let world = world(CacheSettings::default()).await;
+    let digest = world.store.add_key();
+    for _ in 0..3 {
+        world.store.revoke(&digest);
+    }
+    sleep(Duration::from_millis(200)).await;
+    for (lost, counted) in [(2, 2), (0, 2), (1, 3)] {
+        world.store.lose(lost);
+        sleep(Duration::from_millis(200)).await;
+        assert_eq!(world.cache.status().lost_changes, counted);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -222,6 +285,7 @@ async fn threads_that_look_up_revoke_and_clear_at_once_come_to_no_harm() {
         store.ports(),
         Arc::new(SystemBootClock),
     );
+    cache.catch_up().await.unwrap();
     let _polling = cache.spawn(&Handle::current());
     let digests: Arc<Vec<_>> = Arc::new((0..100).map(|_| store.add_key()).collect());
     let threads = (0..4_usize).map(|thread| {

@@ -9,14 +9,14 @@ mod support;
 
 use std::{sync::Arc, time::Duration};
 
-use capykeys_cache::{CacheSettings, CachedStore, SystemBootClock, VerificationCache};
+use capykeys_cache::{CacheSettings, CachedStore, VerificationCache};
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{ClerkLink, DeviceName, ExternalOrganizationId, KeyName, Organization, ProjectId, UserId},
     ports::{FoundKey, KeyLookup, KeyResolver},
 };
 use resident::resident;
-use support::{FakeStore, REPLICA};
+use support::{FakeBootClock, FakeStore, REPLICA};
 use tokio::{runtime::Handle, time::sleep};
 
 const KEYS: u64 = 100_000;
@@ -55,12 +55,13 @@ impl KeyLookup for MadeUp {
     }
 }
 
-#[tokio::test]
+/// The time stands still, so that the registration holds however long this takes.
+#[tokio::test(start_paused = true)]
 async fn keys_take_what_the_documentation_says() {
     let lookup = Arc::new(MadeUp(0.into()));
     let store = CachedStore { lookup, ..Arc::new(FakeStore::default()).ports() };
-    let cache =
-        VerificationCache::with_clock(CacheSettings::default(), REPLICA, store, Arc::new(SystemBootClock));
+    let clock = Arc::new(FakeBootClock::new());
+    let cache = VerificationCache::with_clock(CacheSettings::default(), REPLICA, store, clock);
     let _polling = cache.spawn(&Handle::current());
     while cache.lease_remaining().is_none() {
         sleep(Duration::from_millis(1)).await;

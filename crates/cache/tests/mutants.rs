@@ -15,6 +15,8 @@ const FOUND_IF_SLOW: Caught =
     in_library("tests::exhaustive::no_order_of_events_breaks_it_where_reads_are_slow", "Accepted");
 const FOUND_IN_A_FAILOVER: Caught =
     in_library("tests::exhaustive::no_order_of_events_breaks_it_in_a_failover_with_slow_reads", "Accepted");
+const FOUND_AFTER_A_FAILOVER: Caught =
+    in_library("tests::exhaustive::no_order_of_events_breaks_it_in_a_failover", "Accepted");
 const SCHEDULED_AFTER_TOLD: Caught =
     in_library("tests::schedules::no_schedule_breaks_the_promise", ": AcceptedAfterTold");
 const SCHEDULED_TOO_LATE: Caught =
@@ -28,7 +30,7 @@ capykeys_testkit::mutants! {
     a_lease_from_the_time_of_receipt_is_caught: [SIMULATED, FOUND, SCHEDULED_TOO_LATE], [(
         "src/machine.rs",
         "        match answer {",
-        "        let sent = &SentPoll { sent: now, ..sent.clone() };
+        "        let sent = &SentPoll { until: self.until(now), ..sent.clone() };
         match answer {",
     )];
     a_lease_extended_before_applying_is_caught: [SIMULATED, FOUND, SCHEDULED_AFTER_TOLD], [
@@ -65,14 +67,14 @@ capykeys_testkit::mutants! {
         ("src/machine.rs", "if !same || !untouched {", "if !untouched {"),
     ];
     reads_of_any_age_are_caught: [SIMULATED, FOUND_IF_SLOW], [
-        ("src/machine.rs", "let until = sent.began.after(self.lease);", "let until = BootTime::new(Duration::MAX);"),
+        ("src/machine.rs", "let until = sent.until;", "let until = BootTime::new(Duration::MAX);"),
     ];
     a_divergence_that_is_ignored_is_caught: [SIMULATED], [(
         "src/machine.rs",
         "self.clear();
-                self.position = Some(head.position);",
+                self.move_to(head.position, now);",
         "if sent.position.is_none() { self.clear(); }
-                self.position = Some(head.position);",
+                self.move_to(head.position, now);",
     )];
     an_entry_that_is_found_by_its_id_alone_is_caught: [SIMULATED], [
         ("src/cached_keys.rs", "    hand: usize,", "    hand: usize, ids: HashMap<[u8; 32], KeyId>,"),
@@ -97,6 +99,20 @@ capykeys_testkit::mutants! {
     ];
     a_lease_before_registration_is_caught: [SIMULATED, FOUND], [
         ("src/machine/apply.rs", "if !registered {", "if false {"),
+    ];
+    a_verdict_without_a_registration_is_caught: [SIMULATED, FOUND_AFTER_A_FAILOVER], [
+        ("src/machine.rs", "now.after(self.lease).min(self.registered_until)", "now.after(self.lease)"),
+    ];
+    a_renewal_that_counts_for_what_was_told_before_it_is_caught: [FOUND_AFTER_A_FAILOVER], [
+        ("src/machine/apply.rs", "self.lease_until = sent.until;", "self.lease_until = sent.sent.after(self.lease);"),
+        (
+            "src/machine.rs",
+            "let until = self.lease_until;",
+            "let until = self.lease_until.min(self.registered_until);",
+        ),
+    ];
+    an_epoch_in_which_nobody_waits_for_registrations_of_an_older_one_is_caught: [FOUND_AFTER_A_FAILOVER], [
+        ("src/acknowledgement.rs", "if replica.here {", "if true {"),
     ];
     a_confirmation_that_waits_for_nobody_who_keeps_a_verdict_is_caught: [SIMULATED, FOUND_IF_KEPT], [
         ("src/machine/apply.rs", "(new && now >= self.kept_until).then_some", "new.then_some"),

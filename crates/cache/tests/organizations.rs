@@ -71,6 +71,10 @@ impl World {
 #[tokio::test]
 async fn without_a_lease_the_store_is_asked_each_time() {
     let world = World::new().await;
+    world.keys.catch_up().await.unwrap();
+    while world.keys.lease_remaining().is_some() {
+        sleep(Duration::from_millis(1)).await;
+    }
     assert!(!world.is_suspended().await);
     world.suspend().await;
     assert!(world.is_suspended().await);

@@ -1,9 +1,9 @@
 //! Who was let through a gateway, for the service behind it and for the log.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use capykeys_domain::{
-    model::{Actor, Invalid, OrganizationId, ScopeSet, UserId},
+    model::{Actor, Invalid, OrganizationId, ProjectId, ScopeSet, UserId},
     ports::FoundKey,
     usecases::AuthSource,
 };
@@ -76,34 +76,39 @@ impl IdentityHeaders {
         Ok(Self(names))
     }
 
+    /// The names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// Every header, with what it says of `who`: visible ASCII and spaces, or nothing where that is
     /// unknown. All are to be set, also to nothing, so that none of the same name from outside takes its
     /// place.
-    pub fn of(&self, who: &Authorized) -> impl Iterator<Item = (&str, String)> {
-        let texts = match who {
+    pub fn of<'w>(&self, who: &'w Authorized) -> impl Iterator<Item = (&str, Cow<'w, str>)> {
+        let texts: [Cow<'_, str>; 6] = match who {
             Authorized::Anonymous => Default::default(),
             Authorized::Key(found) => {
                 let key = &found.key;
                 [
-                    key.organization_id.to_string(),
-                    key.project_id.as_ref().map(ToString::to_string).unwrap_or_default(),
-                    key.id.to_string(),
-                    key.created_by_user_id.as_ref().map(|user| user.as_str().to_owned()).unwrap_or_default(),
-                    key.scopes.to_string(),
-                    AuthSource::ApiKey.as_str().to_owned(),
+                    key.organization_id.to_string().into(),
+                    key.project_id.as_ref().map(ProjectId::as_str).unwrap_or_default().into(),
+                    key.id.to_string().into(),
+                    key.created_by_user_id.as_ref().map(UserId::as_str).unwrap_or_default().into(),
+                    key.scopes.to_string().into(),
+                    AuthSource::ApiKey.as_str().into(),
                 ]
             }
             Authorized::Session { user_id, organization_id, scopes } => [
-                organization_id.to_string(),
+                organization_id.to_string().into(),
                 // Also where the path names one: that would say that somebody has checked it.
-                String::new(),
-                String::new(),
-                user_id.as_str().to_owned(),
-                scopes.to_string(),
-                AuthSource::of_session(user_id).as_str().to_owned(),
+                Cow::default(),
+                Cow::default(),
+                user_id.as_str().into(),
+                scopes.to_string().into(),
+                AuthSource::of_session(user_id).as_str().into(),
             ],
         };
-        self.0.iter().map(String::as_str).zip(texts)
+        self.names().zip(texts)
     }
 }
 
@@ -129,7 +134,7 @@ mod tests {
     fn six_different_names_are_needed() {
         let names = ["A", "b", "c", "d", "e", "f"];
         let accepted = IdentityHeaders::new(names).unwrap();
-        assert_eq!(accepted.of(&Authorized::Anonymous).next(), Some(("a", String::new())));
+        assert_eq!(accepted.of(&Authorized::Anonymous).next(), Some(("a", Cow::default())));
         for wrong in ["", "B", "a b", "a:", "é", "a\n"] {
             let mut names = names;
             names[5] = wrong;

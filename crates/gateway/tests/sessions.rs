@@ -55,7 +55,7 @@ async fn authorize(
     let gateways = Gateways::default();
     let who = gateways.authorize(&service.verdicts, &question, &context()).await?;
     assert!(matches!(who, Authorized::Session { .. }), "{who:?}");
-    Ok(gateways.headers.of(&who).map(|(name, text)| (name.to_owned(), text)).collect())
+    Ok(gateways.headers.of(&who).map(|(name, text)| (name.to_owned(), text.into_owned())).collect())
 }
 
 /// The scopes by which the session gets through, tried one by one.

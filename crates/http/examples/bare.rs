@@ -6,6 +6,11 @@
 use std::io::{self, Read};
 
 use actix_web::{App, HttpResponse, HttpServer, http::header::ContentType, web};
+use mimalloc::MiMalloc;
+
+/// As the service has it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[actix_web::main]
 async fn main() -> io::Result<()> {

@@ -7,7 +7,11 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use actix_web::{HttpMessage, HttpResponse, ResponseError, http::header::HeaderMap, web::Bytes};
+use actix_web::{
+    HttpMessage, HttpResponse, ResponseError,
+    http::header::{HeaderMap, HeaderName},
+    web::Bytes,
+};
 use capykeys_domain::{
     model::{Actor, ClusterSubject, OrganizationId, RequestContext},
     usecases::{Environment, Verdicts},
@@ -15,6 +19,9 @@ use capykeys_domain::{
 use capykeys_listener::Asked;
 
 use crate::{drain::Drain, error::ApiError, status::StatusBoard};
+
+/// The header that a request's id comes and goes in.
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the paths begin with at which gateways ask.
 pub(crate) const AUTHORIZE: &str = "/authorize/";
@@ -47,7 +54,7 @@ impl Shared {
 
 /// One request and its answer: what the layers tell each other about it.
 pub(crate) struct Exchange {
-    pub(crate) shared: Shared,
+    pub(crate) shared: Rc<Shared>,
     /// Its id and where it came from.
     pub(crate) context: RequestContext,
     /// Whether it is a gateway's question about another request.
@@ -66,12 +73,12 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     /// Begins with the head of the request.
-    pub(crate) fn new(shared: &Shared, path: &str, headers: &HeaderMap, peer: Option<IpAddr>) -> Self {
-        let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
+    pub(crate) fn new(shared: &Rc<Shared>, path: &str, headers: &HeaderMap, peer: Option<IpAddr>) -> Self {
+        let given = headers.get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
         let request_id = shared.verdicts.environment().request_id(given);
         let peer = peer.map(|address| address.to_canonical());
         Self {
-            shared: shared.clone(),
+            shared: Rc::clone(shared),
             context: RequestContext { request_id, peer },
             of_gateway: shared.internal && path.starts_with(AUTHORIZE),
             route: Cell::new("-"),

@@ -21,7 +21,7 @@ use actix_web::{
     Error, HttpResponse, ResponseError,
     body::MessageBody,
     dev::{AppConfig, Service, ServiceResponse},
-    http::header::{self, HeaderMap, HeaderName, HeaderValue},
+    http::header::{self, HeaderMap, HeaderValue},
     web::Bytes,
 };
 use futures_util::FutureExt;
@@ -30,7 +30,7 @@ use tracing::Instrument;
 use crate::{
     connection::Connection,
     error::{ApiError, Reason},
-    exchange::{Exchange, Shared},
+    exchange::{Exchange, Shared, X_REQUEST_ID},
     request::body::has_body,
 };
 
@@ -56,6 +56,7 @@ where
         > + 'static,
     B: MessageBody + 'static,
 {
+    let shared = Rc::new(shared);
     let app = map_config(app, |()| AppConfig::default());
     apply_fn_factory(app, move |request: Request, service: &F::Service| {
         let exchange = begin(&shared, &request);
@@ -120,7 +121,7 @@ fn offers_websocket(headers: &HeaderMap) -> bool {
     headers.get_all(header::UPGRADE).any(is_websocket)
 }
 
-fn begin(shared: &Shared, request: &Request) -> Rc<Exchange> {
+fn begin(shared: &Rc<Shared>, request: &Request) -> Rc<Exchange> {
     let peer = request.peer_addr().map(|address| address.ip());
     let exchange = Rc::new(Exchange::new(shared, request.path(), request.headers(), peer));
     request.extensions_mut().insert(Rc::clone(&exchange));
@@ -154,9 +155,12 @@ fn must_close(answer: &HttpResponse) -> bool {
 
 fn add_headers(headers: &mut HeaderMap, exchange: &Exchange) {
     if let Ok(id) = HeaderValue::from_str(exchange.context.request_id.as_str()) {
-        headers.insert(HeaderName::from_static("x-request-id"), id);
+        headers.insert(X_REQUEST_ID, id);
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // A page says that it may be kept; of the API nothing is.
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 

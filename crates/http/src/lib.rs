@@ -30,7 +30,7 @@ pub use answer::{ApiKeyEnvelope, ApiKeyView, CreatedApiKey, OrganizationView, Re
 pub use base_path::BasePath;
 pub use cluster::ClusterAuthentication;
 pub use drain::Drain;
-pub use openapi::{Audience, Dialect, openapi_json};
+pub use openapi::{Audience, Dialect, SECRET_MEMBERS, SecretsCovered, UncoveredSecret, openapi_json};
 pub use server::serve;
 pub use settings::Settings;
 pub use surface::{Internal, Metrics, Public, Surface};

@@ -96,8 +96,9 @@ where
         layer::around(actix_service::IntoServiceFactory::into_factory(app), shared.clone(), limits.request)
             .map_err(|_| ApiError::Internal.error_response());
     let http = HttpService::build()
-        .keep_alive(KeepAlive::Timeout(limits.idle))
-        // The guard around the stream sees to this, for every request of a connection.
+        // The guard around the stream sees to these, for every request of a connection. A timer of the dispatcher's
+        // own would be made for each.
+        .keep_alive(KeepAlive::Os)
         .client_request_timeout(Duration::ZERO)
         .client_disconnect_timeout(DISCONNECT_TIMEOUT)
         .graceful_shutdown_signal(stopping.clone())

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use capykeys_domain::usecases::Management;
 use capykeys_gateway::Gateways;
+use capykeys_pages::Page;
 use tokio_rustls::rustls::ServerConfig;
 
-use crate::{base_path::BasePath, cluster::ClusterAuthentication};
+use crate::{base_path::BasePath, cluster::ClusterAuthentication, openapi::SecretsCovered};
 
 /// Writes the metrics in the text format of Prometheus; `None` where that fails.
 pub type Metrics = Arc<dyn Fn() -> Option<String> + Send + Sync>;
@@ -27,6 +28,10 @@ pub struct Public {
     pub base_path: BasePath,
     /// What its callers do with keys.
     pub management: Arc<Management>,
+    /// What is served to people beside it.
+    pub pages: Vec<Page>,
+    /// That its documents mark every secret, and its log shows none.
+    pub secrets: SecretsCovered,
 }
 
 /// What the listener for the cluster is set up with.

@@ -33,7 +33,7 @@ pub(crate) const GIVEN_DETAILS: &str = "$event_details";
 static APPEND: LazyLock<Statement> = LazyLock::new(|| {
     let insert_event = insert_event("$event_project_id", GIVEN_DETAILS);
     let answer = answer(&Columns::named(&[WRITTEN]), "SELECT true AS found, true AS written");
-    Statement::new(operation::APPEND_EVENT, &format!(", logged AS ({insert_event} FROM line){answer}"))
+    Statement::new(operation::APPEND_EVENT, &format!(", logged AS ({insert_event} FROM line){answer}")).kept()
 });
 
 /// With the rights of the table's owner; it leaves what is younger than a day.

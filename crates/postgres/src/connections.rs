@@ -36,6 +36,8 @@ pub(crate) struct Connections {
     waiting: AtomicUsize,
     /// Room for those that were set aside.
     aside: Arc<Semaphore>,
+    /// And for those that are about to be ended.
+    ending: Semaphore,
     /// Why the last could not be opened; `None` where it could.
     failed: watch::Sender<Option<Failure>>,
     family: Arc<Family>,
@@ -55,6 +57,7 @@ impl Connections {
             opening: Mutex::new(0),
             waiting: AtomicUsize::new(0),
             aside: Arc::new(Semaphore::new(size.min(Semaphore::MAX_PERMITS))),
+            ending: Semaphore::new(size.min(Semaphore::MAX_PERMITS)),
             failed: watch::Sender::new(None),
             family,
         });
@@ -115,21 +118,27 @@ impl Connections {
 
     /// Takes one away on which something was asked that nobody waits for any more, and puts it back once
     /// the server has answered that. A server that is slow, or far away, or has just begun to fill
-    /// the memory of a connection, would else have to let in another each time, which is slower still.
+    /// the memory of a connection, would else have to let in another each time, which is slower still. Where it takes
+    /// too long, the server is told to end it, so that it does not fill up with what nobody waits for.
     pub(crate) fn set_aside(self: &Arc<Self>, doubtful: Object<Connection>) {
         let mut connection = Object::take(doubtful);
-        if let Ok(place) = Arc::clone(&self.aside).try_acquire_owned() {
-            let (this, limit) = (Arc::clone(self), self.connector.limit());
-            self.runtime.spawn(async move {
-                // Answers come in the order of the questions.
-                if let Ok(Ok(_)) = timeout(limit, connection.simple_query("")).await {
-                    connection.last_used = Instant::now();
-                    // Others may have taken its place by now.
-                    let _ = this.open.try_add(connection);
-                }
-                drop(place);
-            });
-        }
+        let place = Arc::clone(&self.aside).try_acquire_owned();
+        let (this, limit) = (Arc::clone(self), self.connector.limit());
+        self.runtime.spawn(async move {
+            // Answers come in the order of the questions.
+            if place.is_ok() && matches!(timeout(limit, connection.simple_query("")).await, Ok(Ok(_))) {
+                connection.last_used = Instant::now();
+                // Others may have taken its place by now.
+                let _ = this.open.try_add(connection);
+                return;
+            }
+            drop(place);
+            if let Ok(_place) = this.ending.try_acquire()
+                && !connection.is_closed()
+            {
+                let _ = timeout(limit, connection.cancel()).await;
+            }
+        });
         self.open_more();
     }
 

@@ -6,10 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{task::JoinHandle, time::timeout};
-use tokio_postgres::{Client, Config, Connection as Driver, Error, NoTls};
+use tokio::time::timeout;
+use tokio_postgres::{Client, Config, Error, NoTls};
 
 use crate::{
+    driver::Driver,
     failure::Failure,
     fitness,
     schema::{self, SchemaError},
@@ -19,10 +20,10 @@ use crate::{
 };
 
 /// A connection. Its task belongs to the runtime on which it was opened, and ends with it.
-#[derive(Debug)]
 pub(crate) struct Connection {
     client: Client,
-    driver: JoinHandle<()>,
+    driver: Driver,
+    tls: Tls,
     /// When the server last said anything on it.
     pub(crate) last_used: Instant,
     /// How long the server took for next to nothing.
@@ -30,8 +31,23 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    fn new((client, driver): (Client, JoinHandle<()>)) -> Self {
-        Self { client, driver, last_used: Instant::now(), round_trip: Duration::ZERO }
+    fn new((client, driver): (Client, Driver), tls: Tls) -> Self {
+        Self { client, driver, tls, last_used: Instant::now(), round_trip: Duration::ZERO }
+    }
+
+    /// Whether the server has told, since this was asked last, that a commit has not reached a standby.
+    pub(crate) fn take_unreplicated(&self) -> bool {
+        self.driver.take_unreplicated()
+    }
+
+    /// Has the server end what it is at on this connection. It does not notice by itself that nobody waits for that
+    /// any more, and a commit waits for a standby without end.
+    pub(crate) async fn cancel(&self) -> Result<(), Error> {
+        let token = self.client.cancel_token();
+        match self.tls.clone() {
+            Tls::Off => token.cancel_query(NoTls).await,
+            Tls::Rustls(tls) => token.cancel_query(tls).await,
+        }
     }
 }
 
@@ -40,12 +56,6 @@ impl Deref for Connection {
 
     fn deref(&self) -> &Client {
         &self.client
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.driver.abort();
     }
 }
 
@@ -119,7 +129,8 @@ impl Connector {
 
     async fn connect(&self) -> Result<Connection, Failure> {
         let target = Arc::clone(&held(&self.target));
-        connect(&target.config, &target.tls).await.map(Connection::new).map_err(Failure::from)
+        let opened = connect(&target.config, &target.tls).await?;
+        Ok(Connection::new(opened, target.tls.clone()))
     }
 
     /// Reads the URL again; whether there is another now that can be used.
@@ -150,25 +161,15 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Opens a connection whose socket and task belong to the current runtime.
-pub(crate) async fn connect(config: &Config, tls: &Tls) -> Result<(Client, JoinHandle<()>), Error> {
+pub(crate) async fn connect(config: &Config, tls: &Tls) -> Result<(Client, Driver), Error> {
     Ok(match tls.clone() {
         Tls::Off => {
-            let (client, driver) = config.connect(NoTls).await?;
-            (client, tokio::spawn(drive(driver)))
+            let (client, connection) = config.connect(NoTls).await?;
+            (client, Driver::spawn(connection))
         }
         Tls::Rustls(tls) => {
-            let (client, driver) = config.connect(tls).await?;
-            (client, tokio::spawn(drive(driver)))
+            let (client, connection) = config.connect(tls).await?;
+            (client, Driver::spawn(connection))
         }
     })
-}
-
-/// Until the connection ends. Its operations learn of the end themselves.
-async fn drive<S, T>(driver: Driver<S, T>)
-where
-    Driver<S, T>: Future<Output = Result<(), Error>>,
-{
-    if driver.await.is_err() {
-        tracing::debug!("a connection to PostgreSQL ended");
-    }
 }

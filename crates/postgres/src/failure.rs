@@ -20,8 +20,12 @@ pub(crate) enum Failure {
     Standby,
     /// The server has no current line of history, or not the newest: nothing was done.
     NoLine,
+    /// The answer is of a newer line of history than was known, on which this process has committed nothing yet.
+    Unsettled,
     /// The answer is of an older line of history than the newest that was seen.
     Superseded,
+    /// The change was committed, and may be on no standby: whoever made the server wait for one ended the wait.
+    Unreplicated,
     /// A row is not what the domain allows.
     UnreadableRow,
     /// A statement takes a value that it was not given.
@@ -38,7 +42,8 @@ impl Failure {
             Self::Connection(_) => "connection",
             Self::Schema(_) => "schema",
             Self::Standby => "standby",
-            Self::NoLine | Self::Superseded => "history",
+            Self::NoLine | Self::Unsettled | Self::Superseded => "history",
+            Self::Unreplicated => "unreplicated",
             Self::UnreadableRow => "unreadable",
             Self::Binding => "binding",
         }
@@ -56,7 +61,7 @@ impl Failure {
 
     /// Whether it leaves the connection as it was: a violated constraint, or that nothing was done.
     pub(crate) fn is_an_answer(&self) -> bool {
-        self.is_constraint() || matches!(self, Self::NoLine)
+        self.is_constraint() || matches!(self, Self::NoLine | Self::Unsettled)
     }
 
     /// Whether the server did not accept who asks, or the password (class 28).
@@ -100,6 +105,10 @@ impl fmt::Display for Failure {
             Self::NoLine | Self::Superseded => f.write_str(
                 "the server does not have the newest history that was seen: it is an old primary, or was \
                  restored to an older state (then restart capykeys)",
+            ),
+            Self::Unsettled => f.write_str("the server has begun a history, and has not shown yet that it can commit"),
+            Self::Unreplicated => f.write_str(
+                "the change is on this server, but the wait for its standby was cancelled: a failover may lose it",
             ),
             Self::UnreadableRow => f.write_str("a row that cannot be read"),
             Self::Binding => f.write_str("a value of the statement is missing"),

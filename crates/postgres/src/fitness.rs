@@ -34,10 +34,14 @@ const BEFORE_MIGRATION: [Fault; 3] = [
 ];
 
 /// What must hold while the database is served from.
-const IN_SERVICE: [Fault; 9] = [
+const IN_SERVICE: [Fault; 10] = [
     (
         "current_setting('default_transaction_isolation') <> 'read committed'",
         "default_transaction_isolation is not `read committed`: set it so for this role",
+    ),
+    (
+        "current_setting('client_min_messages') = 'error'",
+        "client_min_messages is `error`, so that nobody is told of a commit that reached no standby: make it `warning`",
     ),
     (
         // A restore with --disable-triggers that did not end leaves them so.
@@ -100,14 +104,18 @@ const IN_SERVICE: [Fault; 9] = [
     ),
 ];
 
-/// The settings with which the server may lose what it has acknowledged.
+/// The settings with which the server may lose what it has acknowledged. What a standby has only written, and not
+/// flushed, goes with that one's machine; where there need not be a standby, less than `on` makes no difference, `off`
+/// apart. The service's own commits that count wait for more than is set, and those of others do not.
 pub(crate) static RISKS: LazyLock<Statement> = LazyLock::new(|| {
     Statement::of_value(
         "find_risks",
         "",
         "concat_ws(', ', \
              CASE WHEN current_setting('fsync') = 'off' THEN 'fsync' END, \
-             CASE WHEN current_setting('synchronous_commit') = 'off' THEN 'synchronous_commit' END, \
+             CASE WHEN current_setting('synchronous_commit') = 'off' \
+                 OR (current_setting('synchronous_commit') IN ('local', 'remote_write') \
+                     AND current_setting('synchronous_standby_names') <> '') THEN 'synchronous_commit' END, \
              CASE WHEN current_setting('full_page_writes') = 'off' THEN 'full_page_writes' END)",
     )
 });

@@ -19,6 +19,7 @@ use tokio_postgres::{
 use crate::{
     connector::Connection,
     failure::Failure,
+    line::KEPT_IN_SESSION,
     migrate::{NUMBERS, numbers_go_on_after},
     pool::Pool,
     rows,
@@ -107,6 +108,7 @@ pub(crate) async fn begin(pool: &Pool) -> Result<Option<PostgresImport>, Failure
         return Err(Failure::Schema(reason.to_owned()));
     }
     connection.batch_execute(SESSION).await?;
+    connection.batch_execute(KEPT_IN_SESSION).await?;
     let locked = connection.query_typed("SELECT pg_advisory_lock($1)", &[(&LOCK, Type::INT8)]).await;
     match locked.map_err(Failure::from) {
         Err(failure) if failure.is(&SqlState::LOCK_NOT_AVAILABLE) => {
@@ -126,19 +128,19 @@ async fn is_begun(client: &Client) -> Result<bool, Failure> {
 #[async_trait]
 impl Import for PostgresImport {
     async fn import_rows(&mut self, rows: StoredRows) -> Result<Imported, Unavailable> {
-        let client = &*self.0;
-        step(operation::IMPORT_ROWS, Box::pin(whole(client, import(client, &rows)))).await
+        let work = import(&self.0, &rows);
+        step(operation::IMPORT_ROWS, Box::pin(whole(&self.0, work))).await
     }
 
     async fn finish(&mut self, head: StoreHead) -> Result<Imported, Unavailable> {
-        let client = &*self.0;
-        step(operation::FINISH_IMPORT, Box::pin(whole(client, finish_with(client, &head)))).await
+        let work = finish_with(&self.0, &head);
+        step(operation::FINISH_IMPORT, Box::pin(whole(&self.0, work))).await
     }
 }
 
 /// Does the work in a transaction: all of it, or none where it does not go with what is there.
 async fn whole(
-    client: &Client,
+    client: &Connection,
     work: impl Future<Output = Result<Imported, Failure>>,
 ) -> Result<Imported, Failure> {
     client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
@@ -149,6 +151,9 @@ async fn whole(
     };
     if matches!(outcome, Ok(Imported::Done)) {
         client.batch_execute("COMMIT").await?;
+        if client.take_unreplicated() {
+            return Err(Failure::Unreplicated);
+        }
     } else {
         // Where not even that is answered, the transaction ends with its connection.
         let _ = client.batch_execute("ROLLBACK").await;

@@ -80,6 +80,7 @@ static INSERT: LazyLock<Statement> = LazyLock::new(|| {
              ), logged AS ({insert_event} FROM inserted){answer}"
         ),
     )
+    .kept()
 });
 
 static FIND: LazyLock<Statement> = LazyLock::new(|| {
@@ -123,6 +124,7 @@ static REVOKE: LazyLock<Statement> = LazyLock::new(|| {
              ), logged AS ({insert_event} FROM revoked){answer}"
         ),
     )
+    .kept()
 });
 
 /// Changes a row that is as it was read. It is locked where nothing is to be changed, too: the lock makes the
@@ -154,6 +156,7 @@ static CHANGE: LazyLock<Statement> = LazyLock::new(|| {
             before = before.parameters(),
         ),
     )
+    .kept()
 });
 
 /// How many of the keys are left because somebody else has locked them.

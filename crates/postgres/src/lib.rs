@@ -7,8 +7,9 @@
 //!   in transaction mode (`PgBouncer`) may stand between.
 //! - Every operation has a deadline that includes the wait for a connection. Opening one has time of
 //!   its own and goes on when nobody waits any more. A connection whose operation failed is closed;
-//!   one whose operation took too long is used again when the server has ended it.
+//!   one whose operation took too long is used again when the server has ended it, or ends it.
 //! - A whole store is read and filled on a connection of its own, in a transaction over several round trips.
+//! - A change whose commit has reached no standby, because the wait for it was cancelled, has failed.
 //! - A connection to a database whose schema this program cannot work with is never used.
 //!
 //! [`migrate`] brings a database to the newest schema that it knows.
@@ -16,6 +17,7 @@
 mod audit;
 mod connections;
 mod connector;
+mod driver;
 mod event_log;
 mod failure;
 mod feed;
@@ -39,6 +41,7 @@ mod snapshot;
 mod statement;
 mod store;
 mod tls;
+mod trust;
 mod url;
 
 pub use migrate::{MigrateError, Migrated, migrate, migrate_with};

@@ -1,17 +1,38 @@
 //! Which server answers: every statement judges by itself that it is the primary of the newest line
 //! of history, since behind a pooler or a proxy each can lead to another server.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use capykeys_domain::ports::{Epoch, NewestEpoch};
 use capykeys_storage::Columns;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, statement::Statement};
 
 /// The id of the line of history, in each row of an answer.
 pub(crate) const LINE_ID: &str = "line_id";
+
+/// Has the commit of the statement that it is in wait for the disk, and for the standbys that the server waits for at
+/// all. Said in the statement itself: a role or a database may be set to less, and an old primary whose standbys have
+/// gone over to another would renew registrations by commits that nobody else has.
+macro_rules! kept {
+    () => {
+        "set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
+             WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, "
+    };
+}
+/// For the statement's own transaction.
+const KEPT: &str = concat!(kept!(), "true)");
+/// For what is committed on a connection from now on.
+pub(crate) const KEPT_IN_SESSION: &str = concat!("SELECT ", kept!(), "false)");
+
+/// An entry in the server's log that no table knows of, and for which no right is needed: with it a commit is one.
+const ENTRY: &str = "pg_logical_emit_message(true, 'capykeys', '') IS NOT NULL";
+
+/// Commits on the line and changes nothing.
+pub(crate) static COMMIT: LazyLock<Statement> =
+    LazyLock::new(|| Statement::of_value("settle_line", "", "true").kept());
 
 /// What a statement ends with: the line, and beside it the rows of the query, which has `true AS found`
 /// and these columns. Without rows there is the line alone; without a line there is nothing at all.
@@ -41,6 +62,8 @@ pub(crate) struct Asking {
     /// What comes before a statement: `line` is the current line of the server, or empty where that
     /// is a standby, or does not have the newest line in its past, or has none yet.
     with_line: Arc<str>,
+    /// The same before a statement whose commit has to stay. On another line it is a commit whatever the statement does.
+    with_line_kept: Arc<str>,
     /// Begins a line where the last is not current, unless the server does not have the newest.
     pub(crate) begin: Arc<str>,
 }
@@ -58,16 +81,31 @@ impl Line {
         state.asking.insert(asking.unwrap_or_else(|| Asking::new(newest))).clone()
     }
 
+    /// A line is the newest only once somebody has committed on it and was told so, and this process sees that by a
+    /// commit of its own: `is_kept`, whose answer comes after it. The row of a line can be seen without having reached
+    /// a standby, where the wait for one was cancelled. Were it the newest then, and were another standby promoted that
+    /// has everything but it, no server would be believed any more.
+    fn follow(&self, asked: Option<Epoch>, is_kept: bool, told: Epoch) -> Result<(), Failure> {
+        let newest = &mut self.state().newest;
+        if !is_kept && newest.epoch() == asked && newest.epoch() != Some(told) {
+            return Err(Failure::Unsettled);
+        }
+        if newest.admits(asked, told) { Ok(()) } else { Err(Failure::Superseded) }
+    }
+
     /// Takes the rows that answer the statement itself, where the answer counts.
-    pub(crate) fn judge(&self, asking: &Asking, mut rows: Vec<Row>) -> Result<Vec<Row>, Failure> {
+    pub(crate) fn judge(
+        &self,
+        asking: &Asking,
+        is_kept: bool,
+        mut rows: Vec<Row>,
+    ) -> Result<Vec<Row>, Failure> {
         let first = rows.first().ok_or(Failure::NoLine)?;
         let line = Epoch {
             number: first.try_get(0).map_err(|_| Failure::UnreadableRow)?,
             id: first.try_get::<_, Uuid>(1).map_err(|_| Failure::UnreadableRow)?.into_bytes(),
         };
-        if !self.state().newest.admits(asking.newest, line) {
-            return Err(Failure::Superseded);
-        }
+        self.follow(asking.newest, is_kept, line)?;
         rows.retain(|row| matches!(row.try_get(2), Ok(Some(true))));
         Ok(rows)
     }
@@ -81,22 +119,43 @@ impl Asking {
             || "NULL, NULL".to_owned(),
             |Epoch { number, id }| format!("{number}, '{}'", Uuid::from_bytes(id)),
         );
-        let with_line = format!("WITH line AS MATERIALIZED (SELECT number, id FROM current_line({seen}))");
+        let with_line = |more: &str| {
+            format!("WITH line AS MATERIALIZED (SELECT number, id FROM current_line({seen}){more})")
+        };
         let begin = format!(
             "INSERT INTO history_lines (number, id, server_started, feed_file) \
              SELECT COALESCE(max(number), 0) + 1, gen_random_uuid(), pg_postmaster_start_time(), \
                  pg_relation_filepath('changes') \
-             FROM history_lines \
+             FROM {KEPT} LEFT JOIN history_lines ON true \
              HAVING NOT EXISTS (SELECT FROM current_line(NULL, NULL)) \
                  AND (count(*) FILTER (WHERE (number, id) = ({seen})) > 0 OR {first}) \
-             ON CONFLICT DO NOTHING",
+             ON CONFLICT DO NOTHING RETURNING number, id, false",
             first = newest.is_none()
         );
-        Self { newest, with_line: with_line.into(), begin: begin.into() }
+        let id = newest.map_or_else(
+            || "NULL::uuid".to_owned(),
+            |Epoch { id, .. }| format!("'{}'::uuid", Uuid::from_bytes(id)),
+        );
+        let kept = with_line(&format!(
+            ", {KEPT} WHERE CASE WHEN id IS DISTINCT FROM {id} THEN {ENTRY} ELSE true END"
+        ));
+        let (with_line, with_line_kept) = (with_line(""), kept);
+        Self {
+            newest,
+            with_line: with_line.into(),
+            with_line_kept: with_line_kept.into(),
+            begin: begin.into(),
+        }
     }
 
     /// The whole of a statement.
-    pub(crate) fn statement(&self, statement: &str) -> String {
-        [&*self.with_line, statement].concat()
+    pub(crate) fn statement(&self, statement: &Statement) -> String {
+        let with_line = if statement.is_kept { &self.with_line_kept } else { &self.with_line };
+        [with_line, statement.text.as_str()].concat()
+    }
+
+    /// Whether this is asked with the same line as the other.
+    pub(crate) fn is_as(&self, other: &Self) -> bool {
+        self.newest == other.newest
     }
 }

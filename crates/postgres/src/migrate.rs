@@ -10,6 +10,7 @@ use crate::{
     connector::connect,
     failure::Failure,
     fitness,
+    line::KEPT_IN_SESSION,
     schema::{self, MIGRATIONS},
     settings::PostgresSettings,
     settings_error::SettingsError,
@@ -102,18 +103,21 @@ pub async fn migrate_with(
     config.connect_timeout(CONNECT).application_name("capykeys migrate");
     let tls = Tls::for_config(&config).map_err(SettingsError::from)?;
     let opened = timeout(CONNECT, connect(&config, &tls)).await;
-    let (client, driver) = opened.map_err(|_| Failure::Timeout)?.map_err(Failure::from)?;
-    let mut driver = scopeguard::guard(driver, |driver| driver.abort());
+    let (client, mut driver) = opened.map_err(|_| Failure::Timeout)?.map_err(Failure::from)?;
     let outcome = apply(&client, known).await;
     // The lock is held by the connection, and the server knows of its end when this has ended.
     drop(client);
-    let _ = timeout(CONNECT, &mut *driver).await;
+    let _ = timeout(CONNECT, driver.ended()).await;
+    if driver.take_unreplicated() {
+        return Err(Failure::Unreplicated.into());
+    }
     outcome
 }
 
 async fn apply(client: &Client, known: &[Migration]) -> Result<Migrated, MigrateError> {
     lock(client).await?;
     client.batch_execute(SESSION).await.map_err(Failure::from)?;
+    client.batch_execute(KEPT_IN_SESSION).await.map_err(Failure::from)?;
     if let Some(reason) = fitness::before_migration(client).await? {
         return Err(MigrateError::Unfit(reason));
     }

@@ -46,14 +46,16 @@ static LIST: LazyLock<Statement> = LazyLock::new(|| {
 
 /// The organization that was stored, or the one that was there. No row where another transaction
 /// stored it after this statement began: the conflict is seen, the row is not.
+///
+/// The one that was there is locked, which is a commit of this statement's own: who stored it may have been told that
+/// it is on no standby yet, and asks again.
 static CREATE: LazyLock<Statement> = LazyLock::new(|| {
     let (names, parameters) = (columns().names(), columns().parameters());
     let insert_event = insert_event("NULL", GIVEN_DETAILS);
     let query = format!(
-        "SELECT true AS found, {}, true AS written FROM inserted UNION ALL SELECT true, {}, false FROM organizations o \
-         WHERE o.clerk_organization_id = $clerk_organization_id AND NOT EXISTS (SELECT FROM inserted)",
+        "SELECT true AS found, {}, true AS written FROM inserted UNION ALL SELECT true, {}, false FROM stored",
         columns().from("inserted"),
-        columns().from("o")
+        columns().from("stored")
     );
     Statement::new(
         operation::CREATE_ORGANIZATION,
@@ -61,11 +63,16 @@ static CREATE: LazyLock<Statement> = LazyLock::new(|| {
             ", inserted AS (\
                  INSERT INTO organizations AS o ({names}) SELECT {parameters} FROM line \
                  ON CONFLICT DO NOTHING RETURNING {returned}\
+             ), stored AS (\
+                 SELECT {returned} FROM organizations o, line \
+                 WHERE o.clerk_organization_id = $clerk_organization_id AND NOT EXISTS (SELECT FROM inserted) \
+                 FOR KEY SHARE OF o\
              ), logged AS ({insert_event} FROM inserted){answer}",
             returned = columns().from("o"),
             answer = answer(&answered(), &query)
         ),
     )
+    .kept()
 });
 
 /// Locks the row, as that of a key is that is to be revoked; lets `changed` change it; and answers with
@@ -86,6 +93,7 @@ fn change(operation: &'static str, changed: &str, details: &str) -> Statement {
             answer(&answered(), &query)
         ),
     )
+    .kept()
 }
 
 static SET_SUSPENSION: LazyLock<Statement> = LazyLock::new(|| {
@@ -153,11 +161,13 @@ impl Organizations for PostgresStore {
         organization: Organization,
         event: AuditEvent,
     ) -> Result<OrganizationInsertion, Unavailable> {
-        let values = Values::default().record("", &organization).record("event_", &event);
-        let stored = self.pool.run(&CREATE, values, rows::first).await?;
-        let stored = match (stored, &organization.clerk) {
-            (None, Some(clerk)) => self.find_organization_by_external_id(&clerk.id).await?,
-            (stored, _) => stored,
+        let create = || {
+            let values = Values::default().record("", &organization).record("event_", &event);
+            self.pool.run(&CREATE, values, rows::first)
+        };
+        let stored = match create().await? {
+            None if organization.clerk.is_some() => create().await?,
+            stored => stored,
         };
         Ok(stored.map_or(OrganizationInsertion::Duplicate, OrganizationInsertion::Stored))
     }

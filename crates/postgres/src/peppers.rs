@@ -1,6 +1,6 @@
 //! Which peppers the keys need, and who has them.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, PoisonError};
 
 use async_trait::async_trait;
 use capykeys_domain::{
@@ -14,11 +14,16 @@ use crate::{line::answer, rows, statement::Statement, store::PostgresStore};
 
 /// What is recorded in this statement its own snapshot does not show. What somebody else records at the
 /// same time is in neither: whoever misses one of theirs asks again.
+///
+/// Those that are there are locked where they are to be held, which is a commit of this statement's own: who recorded
+/// them may have been told that they are on no standby yet, and asks again.
 static ANNOUNCE: LazyLock<Statement> = LazyLock::new(|| {
     let recorded = Columns::of::<RecordedPepper>("");
     let query = format!(
-        "SELECT true AS found, {} FROM peppers UNION ALL SELECT true, {} FROM recorded",
+        "SELECT true AS found, {} FROM peppers WHERE id NOT IN (SELECT id FROM held) \
+         UNION ALL SELECT true, {} FROM held UNION ALL SELECT true, {} FROM recorded",
         recorded.from("peppers"),
+        recorded.from("held"),
         recorded.from("recorded")
     );
     Statement::new(
@@ -28,6 +33,9 @@ static ANNOUNCE: LazyLock<Statement> = LazyLock::new(|| {
                  INSERT INTO peppers (id, check_value) \
                  SELECT own.id, own.check_value FROM line, unnest($ids, $values) AS own (id, check_value) \
                  ON CONFLICT DO NOTHING RETURNING id, check_value, turn\
+             ), held AS (\
+                 SELECT peppers.id, check_value, turn FROM peppers, line \
+                 WHERE $hold AND peppers.id = ANY ($ids) FOR KEY SHARE OF peppers\
              ), announced AS (\
                  UPDATE replicas SET peppers = $ids FROM line \
                  WHERE replicas.id = $replica AND replicas.peppers <> $ids\
@@ -35,6 +43,7 @@ static ANNOUNCE: LazyLock<Statement> = LazyLock::new(|| {
             answer(&recorded, &query)
         ),
     )
+    .kept()
 });
 
 /// How many peppers may be given their turn at the same moment.
@@ -51,6 +60,7 @@ static TAKE_TURN: LazyLock<Statement> = LazyLock::new(|| {
          )",
         "EXISTS (SELECT FROM taken)",
     )
+    .kept()
 });
 
 static USES: LazyLock<Statement> = LazyLock::new(|| {
@@ -70,6 +80,7 @@ static REHASH: LazyLock<Statement> = LazyLock::new(|| {
              ORDER BY k.id FOR UPDATE OF k SKIP LOCKED\
          ) UPDATE api_keys k SET pepper_id = target.pepper, digest = target.digest FROM target WHERE k.id = target.id",
     )
+    .kept()
 });
 
 #[async_trait]
@@ -81,8 +92,14 @@ impl PepperRegistry for PostgresStore {
     ) -> Result<Vec<RecordedPepper>, Unavailable> {
         let (ids, checks): (Vec<_>, Vec<_>) =
             peppers.into_iter().map(|pepper| (pepper.id, pepper.value)).unzip();
-        let values = Values::of("replica", &replica).and("ids", &ids).and("values", &checks);
-        self.pool.run(&ANNOUNCE, values, rows::all).await
+        // Asked every other second: once a commit of this process's own was told, it need only look.
+        let announced = || self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+        let hold = announced().take().as_ref() != Some(&ids);
+        let values =
+            Values::of("replica", &replica).and("ids", &ids).and("values", &checks).and("hold", &hold);
+        let recorded = self.pool.run(&ANNOUNCE, values, rows::all).await?;
+        *announced() = Some(ids);
+        Ok(recorded)
     }
 
     async fn take_turn(&self, replica: ReplicaId, pepper: PepperId) -> Result<bool, Unavailable> {

@@ -1,16 +1,18 @@
 //! The pool of connections: deadlines, and what is done with a connection that cannot be trusted.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use capykeys_domain::ports::Unavailable;
 use capykeys_storage::{Operation, Values, count_event};
 use deadpool::unmanaged::Object;
+use futures_util::TryFutureExt;
 use scopeguard::ScopeGuard;
 use tokio::{
     runtime::Handle,
+    sync::Mutex,
     time::{timeout, timeout_at},
 };
 use tokio_postgres::{
@@ -29,7 +31,10 @@ use crate::{
     settings::PostgresSettings,
     settings_error::SettingsError,
     statement::Statement,
+    trust::Trust,
 };
+
+mod settle;
 
 /// When an operation has to have ended.
 type End = tokio::time::Instant;
@@ -56,6 +61,8 @@ pub(crate) struct Pool {
 struct Shared {
     /// They believe no server that is behind what any has seen.
     line: Line,
+    /// One at a time finds out whether a newer one is to be followed.
+    settling: Mutex<()>,
     /// One that has no connection gets another's, where the server allows no more.
     family: Arc<Family>,
 }
@@ -124,40 +131,48 @@ impl Pool {
         let end = tokio::time::Instant::now() + self.settings.deadline;
         let bound = statement.bind(values)?;
         let params: Vec<Param<'_>> = bound.iter().map(|(value, ty)| (value as _, ty.clone())).collect();
-        let (statement, params) = (statement.text.as_str(), params.as_slice());
-        match self.ask(end, statement, params).await {
-            // Nothing was done: the server's line may have to be begun, which the connection is kept for.
-            Err(Failure::NoLine) => {}
-            outcome => return outcome,
+        let params = params.as_slice();
+        let (mut outcome, mut settled) = (self.ask(end, statement, params).await, Ok(()));
+        // Nothing was done: the server's line may have to be begun, which the connection is kept for. Or the line is not
+        // followed yet, and nothing was changed that would be another where it is done again.
+        while let Err(failure @ (Failure::NoLine | Failure::Unsettled)) = &outcome {
+            measures::count_repeated();
+            settled = self.settle(end, failure).await;
+            let hangs = matches!(settled, Err(Failure::Timeout | Failure::Unreplicated)) && End::now() < end;
+            if hangs {
+                // It may have been replaced, and another connection may lead to the one that took its place.
+                self.trust.end_before(Instant::now());
+            }
+            outcome = self.ask(end, statement, params).await;
+            if !hangs {
+                break;
+            }
         }
-        measures::count_repeated();
-        let begun = self.begin_line(end).await;
-        let mut outcome = self.ask(end, statement, params).await;
         if matches!(outcome, Err(Failure::NoLine)) {
             // Another server may have it. The other connections may lead to the same as this one.
             self.trust.end_before(Instant::now());
             measures::count_repeated();
             outcome = self.ask(end, statement, params).await;
+            if matches!(outcome, Err(Failure::NoLine)) {
+                // Nor is the one that has just answered to be used again: whoever is asked next may know better.
+                self.trust.end_before(Instant::now());
+            }
         }
-        match (outcome, begun) {
-            (Err(Failure::NoLine), Err(failure)) => Err(failure),
+        match (outcome, settled) {
+            (Err(Failure::NoLine | Failure::Unsettled), Err(failure)) => Err(failure),
             (outcome, _) => outcome,
         }
     }
 
-    async fn ask(&self, end: End, statement: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Failure> {
+    async fn ask(&self, end: End, statement: &Statement, params: &[Param<'_>]) -> Result<Vec<Row>, Failure> {
         let asking = self.shared.line.asking();
-        let statement = asking.statement(statement);
-        let outcome =
-            self.run_once(end, &statement, params, |rows| self.shared.line.judge(&asking, rows)).await;
+        let text = asking.statement(statement);
+        let judge = |rows| self.shared.line.judge(&asking, statement.is_kept, rows);
+        let outcome = self.run_once(end, &text, params, judge).await;
         if matches!(outcome, Err(Failure::Superseded)) {
             self.trust.end_before(Instant::now());
         }
         outcome
-    }
-
-    async fn begin_line(&self, end: End) -> Result<(), Failure> {
-        self.run_once(end, &self.shared.line.asking().begin, &[], Ok).await.map(drop)
     }
 
     async fn run_once(
@@ -225,7 +240,13 @@ impl Pool {
         judge: impl FnOnce(Vec<Row>) -> Result<Vec<Row>, Failure>,
     ) -> Result<Vec<Row>, Failure> {
         let connection = scopeguard::guard(connection, |doubtful| self.connections.set_aside(doubtful));
-        let outcome = connection.query_typed(statement, params).await.map_err(Failure::from).and_then(judge);
+        // What an earlier statement was warned of, for which nobody waited any more, is not this one's.
+        connection.take_unreplicated();
+        let answered = connection.query_typed(statement, params).await.map_err(Failure::from);
+        let outcome = match answered {
+            Ok(_) if connection.take_unreplicated() => Err(Failure::Unreplicated),
+            answered => answered.and_then(judge),
+        };
         let mut connection = ScopeGuard::into_inner(connection);
         if outcome.as_ref().err().is_none_or(Failure::is_an_answer) {
             connection.last_used = Instant::now();
@@ -263,25 +284,14 @@ impl Pool {
         work: impl FnOnce(Connector) -> C,
     ) -> Result<C::Output, Failure> {
         let connector = Connector::new(settings).map_err(|error| Failure::Connection(error.to_string()))?;
-        let worked = self.runtime.spawn(work(connector)).await;
-        worked.map_err(|_| Failure::Connection("no runtime".to_owned()))
-    }
-}
-
-/// From when on connections are trusted: those last used before it may lead nowhere.
-///
-/// When the network or the server has silently gone, every connection of the pool is dead at once.
-/// The first that shows it condemns the others, so that they are not tried one after the other.
-#[derive(Default)]
-struct Trust(Mutex<Option<Instant>>);
-
-impl Trust {
-    fn end_before(&self, time: Instant) {
-        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *since = (*since).max(Some(time));
+        self.on_runtime(work(connector)).await
     }
 
-    fn includes(&self, last_used: Instant) -> bool {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) <= Some(last_used)
+    /// Goes on to its end, also where nobody waits for it any more.
+    fn on_runtime<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> impl Future<Output = Result<T, Failure>> {
+        self.runtime.spawn(work).map_err(|_| Failure::Connection("no runtime".to_owned()))
     }
 }

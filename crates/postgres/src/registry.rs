@@ -25,6 +25,7 @@ static REGISTER: LazyLock<Statement> = LazyLock::new(|| {
          SELECT $id, $lease, (random() * 4611686018427387904)::bigint, false FROM line \
          ON CONFLICT (id) DO UPDATE SET renewals = r.renewals + 1, retired = false",
     )
+    .kept()
 });
 
 /// Without waiting for the disk: what a crash makes of it delays somebody at the most. It is told to
@@ -59,6 +60,7 @@ static RETIRE: LazyLock<Statement> = LazyLock::new(|| {
          )",
         "EXISTS (SELECT FROM retired)",
     )
+    .kept()
 });
 
 static FORGET: LazyLock<Statement> = LazyLock::new(|| {
@@ -66,6 +68,7 @@ static FORGET: LazyLock<Statement> = LazyLock::new(|| {
         operation::FORGET_REPLICA,
         "DELETE FROM replicas USING line WHERE replicas.id = $id AND renewals = $renewals AND retired",
     )
+    .kept()
 });
 
 #[async_trait]

@@ -22,13 +22,19 @@ pub(crate) struct Statement {
     pub(crate) text: String,
     /// The names of the parameters, in the order of their numbers.
     parameters: Vec<String>,
+    /// Whether its answer says that something will stay: see [`Statement::kept`].
+    pub(crate) is_kept: bool,
 }
 
 impl Statement {
     /// From a text whose parameters are named, as in `$organization_id`.
     pub(crate) fn new(operation: &'static str, text: &str) -> Self {
-        let mut statement =
-            Self { operation, text: String::with_capacity(text.len()), parameters: Vec::new() };
+        let mut statement = Self {
+            operation,
+            text: String::with_capacity(text.len()),
+            parameters: Vec::new(),
+            is_kept: false,
+        };
         let mut pieces = text.split('$');
         statement.text.extend(pieces.next());
         for piece in pieces {
@@ -49,6 +55,12 @@ impl Statement {
     /// One that does something and answers nothing else.
     pub(crate) fn of_change(operation: &'static str, change: &str) -> Self {
         Self::of_value(operation, &format!(", done AS ({change})"), "true")
+    }
+
+    /// One whose answer is somebody's proof that a change will stay. Its commit waits for the disk and for the standbys
+    /// that there have to be, whatever this role or database is set to ([`line`](crate::line)).
+    pub(crate) fn kept(self) -> Self {
+        Self { is_kept: true, ..self }
     }
 
     fn number(&mut self, name: &str) -> usize {

@@ -2,15 +2,15 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use capykeys_domain::ports::{Readiness, Unavailable};
+use capykeys_domain::{
+    ports::{Readiness, Unavailable},
+    secret::PepperId,
+};
 use capykeys_storage::Values;
 use tokio::runtime::Handle;
 
@@ -31,8 +31,10 @@ use crate::{
 pub struct PostgresStore {
     pub(crate) pool: Pool,
     pub(crate) gaps: Arc<Mutex<Gaps>>,
+    /// The peppers that it was last told are recorded; `None` again where it may be otherwise.
+    pub(crate) announced: Arc<Mutex<Option<Vec<PepperId>>>>,
     /// Whether two sessions were seen to exclude each other. All stores of a server know it.
-    excludes: Arc<AtomicBool>,
+    excludes: Arc<tokio::sync::Mutex<bool>>,
 }
 
 impl PostgresStore {
@@ -44,7 +46,12 @@ impl PostgresStore {
     /// # Errors
     /// [`SettingsError`] where the settings cannot be used.
     pub fn new(settings: &PostgresSettings, runtime: Handle) -> Result<Self, SettingsError> {
-        Ok(Self { pool: Pool::new(settings, runtime)?, gaps: Arc::default(), excludes: Arc::default() })
+        Ok(Self {
+            pool: Pool::new(settings, runtime)?,
+            gaps: Arc::default(),
+            announced: Arc::default(),
+            excludes: Arc::default(),
+        })
     }
 
     /// Other connections to the same database. Neither store believes a server that is behind what
@@ -55,7 +62,8 @@ impl PostgresStore {
     /// [`SettingsError`] where the settings cannot be used.
     pub fn beside(&self, settings: &PostgresSettings, runtime: Handle) -> Result<Self, SettingsError> {
         let excludes = Arc::clone(&self.excludes);
-        Ok(Self { pool: self.pool.beside(settings, runtime)?, gaps: Arc::default(), excludes })
+        let pool = self.pool.beside(settings, runtime)?;
+        Ok(Self { pool, gaps: Arc::default(), announced: Arc::default(), excludes })
     }
 
     /// The same connections, for operations that may take so long.
@@ -85,11 +93,13 @@ impl PostgresStore {
         Ok(())
     }
 
-    /// Where the database was away at the start, it is tried later whether two sessions exclude each other.
+    /// Where the database was away at the start, it is tried later whether two sessions exclude each other: by one at a
+    /// time, since it takes connections beside the pool's.
     async fn check_fitness(&self) -> Result<(), SchemaError> {
         schema::judge(self.pool.rows(&fitness::SERVED, &Values::default()).await)?;
-        if !self.excludes.load(Ordering::Relaxed) && self.pool.check_exclusion().await? {
-            self.excludes.store(true, Ordering::Relaxed);
+        let mut excludes = self.excludes.lock().await;
+        if !*excludes {
+            *excludes = self.pool.check_exclusion().await?;
         }
         Ok(())
     }

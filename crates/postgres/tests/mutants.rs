@@ -129,6 +129,16 @@ capykeys_testkit::mutants! {
     a_call_without_a_deadline_is_caught: [in_adapter("faults::a_network_that_swallows_everything", "refused after")], [
         ("src/pool.rs", "let end = tokio::time::Instant::now() + self.settings.deadline;", "let end = tokio::time::Instant::now() + self.settings.deadline * 10;"),
     ];
+    a_line_that_is_followed_as_soon_as_it_is_seen_is_caught: [in_adapter("standbys::a_line_that_no_standby_has_is_not_followed", "unwrap_err")], [
+        ("src/line.rs", "if !is_kept && newest.epoch() == asked", "if false && newest.epoch() == asked"),
+    ];
+    a_line_that_is_followed_after_a_commit_of_nothing_is_caught: [in_adapter("standbys::a_line_that_no_standby_has_is_not_followed", "unwrap_err")], [
+        ("src/line.rs", "\"pg_logical_emit_message(true, 'capykeys', '') IS NOT NULL\"", "\"true\""),
+    ];
+    a_commit_that_waits_as_the_database_is_set_is_caught:
+        [in_adapter("standbys::what_has_to_stay_waits_for_a_standby_whatever_the_database_is_set_to", "register")], [
+        ("src/line.rs", "WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END", "WHEN 'remote_apply' THEN 'remote_apply' ELSE current_setting('synchronous_commit') END"),
+    ];
 
     // A whole store.
     a_snapshot_that_shows_what_is_written_later_is_caught:

@@ -7,6 +7,7 @@ use capykeys_domain::{
     model::{RequestContext, RequestId, Timestamp},
     ports::{Clock, Entropy, Host, Unavailable},
 };
+use rand::Rng;
 
 /// The system's clock.
 pub(crate) struct SystemClock;
@@ -28,6 +29,14 @@ impl Entropy for SystemEntropy {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's random source")]
     fn fill(&self, buffer: &mut [u8]) -> Result<(), Unavailable> {
         getrandom::fill(buffer).map_err(|error| Unavailable::new("entropy", error))
+    }
+
+    /// Without a system call: from a generator of this thread (`ChaCha12`) that the system seeds, and again
+    /// every 64 KiB. This process never forks.
+    #[expect(clippy::disallowed_methods, reason = "this is the Entropy port")]
+    fn fill_request_id(&self, buffer: &mut [u8]) -> Result<(), Unavailable> {
+        rand::rng().fill_bytes(buffer);
+        Ok(())
     }
 }
 

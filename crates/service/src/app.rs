@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use capykeys_cache::{
-    CachedStore, MonotonicClock, OrganizationCache, Propagation, StoreClock, VerificationCache,
+    CachedStore, MonotonicClock, OrganizationCache, Propagation, RegisteredReadiness, StoreClock,
+    VerificationCache,
 };
 use capykeys_domain::{
     ports::{
@@ -74,9 +75,8 @@ pub(crate) async fn build(
     let peppers = Arc::new(load_peppers(config, backend, &*organizations).await?.uncompared());
     let replica = ReplicaId(random()?);
     let cached = CachedStore { lookup: store.lookup, feed: store.feed, registry: Arc::clone(&registry) };
-    let cache = VerificationCache::new(config.cache.settings(), replica, cached);
-    let mut watch =
-        PepperWatch::new(Arc::clone(&registered), replica, Arc::clone(&peppers), cache.clone());
+    let cache = VerificationCache::new(config.cache.settings(store.shared), replica, cached);
+    let mut watch = PepperWatch::new(Arc::clone(&registered), replica, Arc::clone(&peppers), cache.clone());
     watch.compare().await;
     let others = (store.shared && config.cache.commit_wait).then_some(registry);
     let replicas = replicas(opened_for, &cache, others);
@@ -92,8 +92,9 @@ pub(crate) async fn build(
         Sessions::new(environment, verifier, remembered, organizations, provisioning, roles)
     });
     let resolver = Arc::new(cache.clone());
+    let readiness = Arc::new(RegisteredReadiness::new(cache.clone(), store.readiness));
     let verdicts =
-        Verdicts::new(Arc::clone(&environment), resolver, Arc::new(uses.clone()), store.readiness, sessions);
+        Verdicts::new(Arc::clone(&environment), resolver, Arc::new(uses.clone()), readiness, sessions);
     let management = Management::new(
         Arc::clone(&environment),
         keys,

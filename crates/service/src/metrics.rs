@@ -26,6 +26,7 @@ pub(crate) fn observe(
     observe_refusals(&meter, sessions);
     observe_cache(&meter, cache);
     observe_lookups(&meter, cache.clone());
+    observe_losses(&meter, cache.clone());
     let (dropped, pending) = (uses.clone(), uses.clone());
     meter
         .u64_observable_counter("capykeys.uses.dropped")
@@ -105,6 +106,15 @@ fn observe_lookups(meter: &Meter, cache: VerificationCache) {
                 observer.observe(value, &[KeyValue::new("source", source)]);
             }
         })
+        .build();
+}
+
+/// A failover to a standby that was behind is the cluster's choice, and nobody else says that it has happened.
+fn observe_losses(meter: &Meter, cache: VerificationCache) {
+    meter
+        .u64_observable_counter("capykeys.feed.lost_changes")
+        .with_description("Changes that this server had read and that the store has lost")
+        .with_callback(move |observer| observer.observe(cache.status().lost_changes, &[]))
         .build();
 }
 

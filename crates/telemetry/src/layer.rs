@@ -19,16 +19,28 @@ fn is_traced(metadata: &Metadata<'_>) -> bool {
     metadata.target() == TARGET
 }
 
-/// Traces what begins a trace by the sampling, and all that is part of it.
-pub(crate) fn layer<S>(tracer: SdkTracer, sampling: Sampling) -> impl Layer<S> + Send + Sync
+/// Traces what begins a trace by the sampling, and all that is part of it, but for what has a field called as one of
+/// those that are `hidden`.
+pub(crate) fn layer<S>(
+    tracer: SdkTracer,
+    sampling: Sampling,
+    hidden: &'static [&'static str],
+) -> impl Layer<S> + Send + Sync
 where
     S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
 {
+    let is_shown = move |one: &Metadata<'_>| !one.fields().iter().any(|field| hidden.contains(&field.name()));
+    // The fields come last: they are looked at where a span is built, which costs far more.
     let filter = dynamic_filter_fn(move |metadata, context| {
-        is_traced(metadata) && (context.lookup_current().is_some() || sampling.begins(metadata.name()))
+        is_traced(metadata)
+            && (context.lookup_current().is_some() || sampling.begins(metadata.name()))
+            && is_shown(metadata)
     });
+    let is_wanted = move |one: &Metadata<'_>| is_traced(one) && is_shown(one);
     let filter = filter
-        .with_callsite_filter(|one| if is_traced(one) { Interest::sometimes() } else { Interest::never() })
+        .with_callsite_filter(
+            move |one| if is_wanted(one) { Interest::sometimes() } else { Interest::never() },
+        )
         .with_max_level_hint(LevelFilter::TRACE);
     tracing_opentelemetry::layer()
         .with_tracer(tracer)
@@ -48,4 +60,26 @@ where
     let is_sent =
         |target: &str| target.starts_with("capykeys") && !target.starts_with(env!("CARGO_CRATE_NAME"));
     OpenTelemetryTracingBridge::new(provider).with_filter(filter_fn(move |line| is_sent(line.target())))
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::TracerProvider;
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+    use tracing::trace_span;
+    use tracing_subscriber::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_span_with_a_secret_in_it_is_not_traced() {
+        let provider = SdkTracerProvider::builder().build();
+        let traces = layer(provider.tracer("test"), Sampling::named("always_on", 1.0).unwrap(), &["api_key"]);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(traces), || {
+            let request = trace_span!(target: TARGET, "request", key_id = "key_1").entered();
+            assert!(!request.is_disabled());
+            assert!(trace_span!(target: TARGET, "creation", api_key = "planted").is_disabled());
+            assert!(!trace_span!(target: TARGET, "creation").is_disabled());
+        });
+    }
 }

@@ -87,13 +87,14 @@ impl Telemetry {
         Ok(())
     }
 
-    /// What makes traces of spans; `None` where none are sent.
-    pub fn layer<S>(&self) -> Option<impl Layer<S> + Send + Sync + use<S>>
+    /// What makes traces of spans; `None` where none are sent. A span or event with a field called as one of those that
+    /// are `hidden` is left out.
+    pub fn layer<S>(&self, hidden: &'static [&'static str]) -> Option<impl Layer<S> + Send + Sync + use<S>>
     where
         S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
     {
         let tracer = self.traces.as_ref()?.tracer("capykeys");
-        Some(layer::layer(tracer, self.sampling.clone()))
+        Some(layer::layer(tracer, self.sampling.clone(), hidden))
     }
 
     /// What sends the lines of the log; `None` where they are only written.

@@ -1,43 +1,22 @@
 //! The primary stands still until a standby has taken its place, and then goes on as if nothing had
 //! happened, while a proxy leads to both.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use capykeys_testkit::{Balancer, Cluster};
-use capykeys_tests::{on_one_store, settings::gateway, wait};
+use capykeys_tests::on_one_store;
 
-use super::stand::{Stand, confusion};
-use crate::postgres::Session;
+use super::{
+    pair::{NEW, OLD, Pair},
+    stand::{Stand, confusion},
+};
 
 on_one_store![postgresql: an_old_primary_that_goes_on_is_not_believed];
 
-const LIMIT: Duration = Duration::from_mins(1);
 const KEYS: usize = 10;
 
-/// The primary and the standby, by their numbers at the proxy.
-const OLD: usize = 0;
-const NEW: usize = 1;
-
-/// From now on the primary acknowledges what the standby has as well.
-fn synchronize(primary: &Cluster) {
-    primary.execute("postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'");
-    let session = Session::open_patiently(&primary.url("postgres"), LIMIT);
-    session.run("SELECT pg_reload_conf()");
-    wait::until("the standby is synchronous", LIMIT, || {
-        let synchronous = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
-        (session.row(synchronous, &[]).get::<_, i64>(0) == 1).then_some(())
-    });
-}
-
 fn an_old_primary_that_goes_on_is_not_believed() {
-    let primary = Cluster::start(true);
-    let database = primary.create_database();
-    let standby = Cluster::standby_of(&primary);
-    synchronize(&primary);
-    let proxy = Balancer::start(&gateway("haproxy"), &[primary.address(), standby.address()]);
-    let around = format!("postgres://postgres@{}/{database}", proxy.address());
-    let mut stand = Stand::start(&primary.url(&database), &around);
-    let left = standby.url(&database);
+    let Pair { primary, standby, proxy, old, new: left, around } = Pair::synchronous();
+    let mut stand = Stand::start(&old, [&around, &around]);
     stand.create(3 * KEYS);
     stand.settle();
     stand.revoke(1, &left);

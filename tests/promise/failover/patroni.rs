@@ -30,7 +30,7 @@ fn fail_over(replication: Replication, scenario: &str) -> Tally {
     postgres.run(&format!("CREATE DATABASE {DATABASE}"));
     let proxy = Balancer::following(&Host::this(), &gateway("haproxy"), &cluster);
     let around = format!("postgres://postgres@{}/{DATABASE}", proxy.address());
-    let mut stand = Stand::start(&url(old, DATABASE), &around);
+    let mut stand = Stand::start(&url(old, DATABASE), [&around, &around]);
     let left = url(new, DATABASE);
     stand.create(3 * KEYS);
     stand.settle();

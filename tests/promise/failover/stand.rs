@@ -36,8 +36,8 @@ struct Watched {
 }
 
 pub(crate) struct Stand {
-    replicas: [Server; 2],
-    drivers: [Driver; 2],
+    replicas: Vec<Server>,
+    drivers: Vec<Driver>,
     /// An operator's, whose commands have seen nothing of the database before.
     commands: Installation,
     tenant: Owned,
@@ -62,12 +62,13 @@ pub(crate) struct Tally {
 }
 
 impl Stand {
-    /// On the database at `direct`, which both replicas reach as `url`.
-    pub(crate) fn start(direct: &str, url: &str) -> Self {
-        let replicas = [(); 2].map(|()| start(direct, url, &[]));
-        let drivers = [&replicas[0], &replicas[1]]
-            .map(|replica| Driver::start(Arc::new(Mutex::new(replica.internal_address())), RATE));
-        let commands = Installation::on_postgres(direct).by_way_of(url);
+    /// On the database at `direct`, which the replicas reach as these `urls`, and operators as the first.
+    pub(crate) fn start(direct: &str, urls: [&str; 2]) -> Self {
+        let replicas = urls.map(|url| start(direct, url, &[]));
+        let replicas = Vec::from(replicas);
+        let asked = |replica: &Server| Driver::start(Arc::new(Mutex::new(replica.internal_address())), RATE);
+        let drivers = replicas.iter().map(asked).collect();
+        let commands = Installation::on_postgres(direct).by_way_of(urls[0]);
         Self { replicas, drivers, commands, tenant: Owned::create(direct), keys: Vec::new(), revoked: 0 }
     }
 
@@ -90,8 +91,15 @@ impl Stand {
 
     /// Revokes the oldest keys that are left, by each of the replicas in turn.
     pub(crate) fn revoke(&mut self, count: usize, database: &str) {
-        for watched in self.keys.iter_mut().skip(self.revoked).take(count) {
-            let replica = &self.replicas[self.revoked % 2];
+        for _ in 0..count {
+            self.revoke_by(self.revoked % 2, database);
+        }
+    }
+
+    /// Revokes the oldest key that is left, by this replica.
+    pub(crate) fn revoke_by(&mut self, replica: usize, database: &str) {
+        if let Some(watched) = self.keys.get_mut(self.revoked) {
+            let replica = &self.replicas[replica];
             let revoker = Revoker {
                 replica: Arc::new(Mutex::new(replica.address())),
                 path: self.tenant.on(replica).keys_path(),
@@ -115,6 +123,26 @@ impl Stand {
         });
         watched.answered = Some(Instant::now());
         self.revoked += 1;
+    }
+
+    /// One more replica, which reaches the database at `direct` as `url`, and is asked for all keys like the others.
+    pub(crate) fn add(&mut self, direct: &str, url: &str) {
+        // A migration would wait for a commit without end.
+        let replica = start(direct, url, &[("POSTGRES__MIGRATE_AT_START", "false")]);
+        let driver = Driver::start(Arc::new(Mutex::new(replica.internal_address())), RATE);
+        driver.begin(self.keys.iter().map(|watched| question(&watched.key.plaintext, Duration::ZERO)));
+        self.replicas.push(replica);
+        self.drivers.push(driver);
+    }
+
+    /// Waits until this replica gives no verdict on any key, asked from now on.
+    pub(crate) fn until_silent(&self, replica: usize) {
+        let now = Instant::now();
+        self.drivers[replica].wait("no verdict is given", LIMIT, |samples| {
+            all_keys(self.keys.len(), samples, |sample| {
+                sample.verdict == Some(Verdict::Unavailable) && sample.sent > now
+            })
+        });
     }
 
     /// Waits until each replica has said of each key what is right, asked from now on.

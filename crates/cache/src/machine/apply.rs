@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use capykeys_domain::ports::{Change, FeedProgress};
+use capykeys_domain::ports::{Change, FeedPosition, FeedProgress};
 
 use super::{Machine, Polled, SentPoll};
 use crate::{BootTime, store_time::StoreTimeJump};
@@ -16,19 +16,38 @@ impl Machine {
         (new && now >= self.kept_until).then_some(applied)
     }
 
-    /// What was confirmed to the store last.
-    pub(crate) const fn confirmed(&self) -> Option<FeedProgress> {
-        self.confirmed
-    }
-
     /// The store has recorded the confirmation.
     pub(crate) const fn end_confirm(&mut self, progress: FeedProgress) {
         self.confirmed = Some(progress);
     }
 
-    /// This replica was registered, perhaps anew: the store knows of no confirmation of it.
+    /// This replica has registered, perhaps anew: the store knows of no confirmation of it.
     pub(crate) const fn registered(&mut self) {
         self.confirmed = None;
+    }
+
+    /// The store has committed a registration of this replica, or a renewal of it, that was sent at `sent`. So then,
+    /// or later, it was no replaced primary: such a one answers, but its standbys take none of its commits.
+    pub(crate) fn renewed(&mut self, sent: BootTime) {
+        self.registered_until = self.registered_until.max(sent.after(self.registration));
+    }
+
+    /// Until when a verdict may be given.
+    pub(crate) const fn registered_until(&self) -> BootTime {
+        self.registered_until
+    }
+
+    /// Goes to a place in the feed, of which it was told by `now`.
+    pub(super) fn move_to(&mut self, position: FeedPosition, now: BootTime) {
+        if self.position.is_none_or(|before| before.epoch != position.epoch) {
+            self.epoch_since = now;
+        }
+        self.position = Some(position);
+    }
+
+    /// A time by which `epoch` had begun; `None` where this replica has not heard of it, or of another one since.
+    pub(crate) fn epoch_since(&self, epoch: [u8; 16]) -> Option<BootTime> {
+        self.position.filter(|position| position.epoch == epoch).map(|_| self.epoch_since)
     }
 
     /// By how much the store's clock has jumped at the last poll.
@@ -79,7 +98,8 @@ impl Machine {
         if !registered {
             return Polled::Unregistered;
         }
-        self.lease_until = sent.sent.after(self.lease);
+        self.lease_until = sent.until;
+        self.polled = Some(sent.sent);
         polled
     }
 }

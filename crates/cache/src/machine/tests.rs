@@ -11,7 +11,11 @@ impl Clone for Machine {
     fn clone(&self) -> Self {
         Self {
             lease: self.lease,
+            registration: self.registration,
             lease_until: self.lease_until,
+            polled: self.polled,
+            registered_until: self.registered_until,
+            epoch_since: self.epoch_since,
             position: self.position,
             polls: self.polls,
             confirmed: self.confirmed,
@@ -26,24 +30,27 @@ impl Clone for Machine {
 }
 
 impl Machine {
-    /// What decides on verdicts, with times as what is left of them and without numbers that only count.
-    pub(crate) fn fingerprint(&self, now: BootTime) -> impl std::hash::Hash + use<> {
-        let times = (self.lease_until.since(now), self.kept_until.since(now));
+    /// What decides on verdicts, with times as what is left of them and without numbers that only count, and what
+    /// decides on what is confirmed, where that still matters.
+    pub(crate) fn fingerprint(&self, now: BootTime, confirming: bool) -> impl std::hash::Hash + use<> {
+        let kept_until = if confirming { self.kept_until } else { BootTime::START };
+        let left = [self.lease_until, self.registered_until, kept_until].map(|time| time.since(now));
         let place = |position: FeedPosition| (position.sequence, position.mark, position.epoch);
-        let confirmed = self.confirmed.map(|progress| (progress.sequence, progress.epoch));
-        (times, self.position.map(place), confirmed, self.keys.fingerprint(now))
+        let confirmed =
+            self.confirmed.filter(|_| confirming).map(|progress| (progress.sequence, progress.epoch));
+        (left, self.position.map(place), confirmed, self.keys.fingerprint(now))
     }
 
-    /// The same of a read in flight.
+    /// Of a read in flight, until when what it finds may be acted on; `None` where that is no answer any more.
     pub(crate) fn read_fingerprint(
         &self,
         read: &SentRead,
         key: &FoundKey,
         now: BootTime,
-    ) -> (Duration, bool, bool) {
-        let left = read.began.after(self.lease).since(now);
+    ) -> Option<Duration> {
         let same = self.fence.same_generation(&read.token);
-        (left, same, self.fence.untouched(&read.token, &key.key))
+        let own = same && self.fence.untouched(&read.token, &key.key);
+        own.then(|| read.until.since(now))
     }
 
     pub(crate) fn reads_in_flight(&self) -> usize {
@@ -53,7 +60,7 @@ impl Machine {
 
 impl SentPoll {
     /// What would be left of a lease from it; what it asks after is the position.
-    pub(crate) const fn fingerprint(&self, lease: Duration, now: BootTime) -> Duration {
-        self.sent.after(lease).since(now)
+    pub(crate) const fn fingerprint(&self, now: BootTime) -> Duration {
+        self.until.since(now)
     }
 }

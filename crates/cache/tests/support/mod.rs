@@ -62,6 +62,9 @@ struct State {
     feed_broken: bool,
     hanging: [bool; 2],
     delay: Duration,
+    registration_delay: Duration,
+    registration_broken: bool,
+    registrations: u64,
 }
 
 /// The replica of a test with one.
@@ -113,12 +116,28 @@ impl FakeStore {
         registry.replicas.iter().map(|replica| replica.id).collect()
     }
 
+    /// As the others do with a replica that is gone.
+    pub(crate) async fn forget(&self, id: ReplicaId) {
+        let registry = self.replicas.read_registry().await.unwrap();
+        let replica = registry.replicas.iter().find(|replica| replica.id == id).unwrap();
+        assert!(self.replicas.retire_replica(id, replica.renewals).await.unwrap());
+        self.replicas.forget_replica(id, replica.renewals).await.unwrap();
+    }
+
     pub(crate) fn tell(&self, change: Change) {
         self.state().changes.push(change);
     }
 
     pub(crate) fn diverge(&self) {
-        self.state().mark += 1;
+        self.lose(0);
+    }
+
+    /// As in a failover to a store that lacks so many of the last changes.
+    pub(crate) fn lose(&self, changes: usize) {
+        let mut state = self.state();
+        state.mark += 1;
+        let left = state.changes.len() - changes;
+        state.changes.truncate(left);
     }
 
     pub(crate) fn reads(&self) -> u64 {
@@ -143,6 +162,20 @@ impl FakeStore {
 
     pub(crate) fn delay_lookup(&self, delay: Duration) {
         self.state().delay = delay;
+    }
+
+    /// From now on registrations are committed at once, and their answers late.
+    pub(crate) fn delay_registration(&self, delay: Duration) {
+        self.state().registration_delay = delay;
+    }
+
+    /// What is registered stays so, and no renewal is committed.
+    pub(crate) fn break_registration(&self, broken: bool) {
+        self.state().registration_broken = broken;
+    }
+
+    pub(crate) fn registrations(&self) -> u64 {
+        self.state().registrations
     }
 
     async fn feed(&self) -> Result<(), Unavailable> {
@@ -213,7 +246,19 @@ impl ChangeFeed for FakeStore {
 #[async_trait]
 impl ReplicaRegistry for FakeStore {
     async fn register_replica(&self, id: ReplicaId, lease: Duration) -> Result<(), Unavailable> {
-        self.replicas.register_replica(id, lease).await
+        let (delay, broken) = {
+            let mut state = self.state();
+            state.registrations += 1;
+            (state.registration_delay, state.registration_broken)
+        };
+        if broken {
+            return Err(Unavailable::new("store", "no standby"));
+        }
+        let outcome = self.replicas.register_replica(id, lease).await;
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
+        outcome
     }
 
     async fn confirm_progress(&self, id: ReplicaId, progress: FeedProgress) -> Result<(), Unavailable> {

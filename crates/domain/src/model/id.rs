@@ -29,11 +29,13 @@ fn uuid_v7(at: Timestamp, random: [u8; RANDOM_BYTES]) -> Uuid {
 }
 
 fn write_suffix(uuid: Uuid, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let value = uuid.as_u128();
-    (0..SUFFIX_LENGTH).rev().try_for_each(|position| {
-        let digit = usize::try_from((value >> (5 * position)) & 31).map_err(|_| fmt::Error)?;
-        fmt::Write::write_char(f, char::from(ALPHABET[digit]))
-    })
+    let mut value = uuid.as_u128();
+    let mut digits = [0; SUFFIX_LENGTH];
+    for digit in digits.iter_mut().rev() {
+        *digit = ALPHABET[usize::from(value.to_le_bytes()[0] & 31)];
+        value >>= 5;
+    }
+    f.write_str(str::from_utf8(&digits).map_err(|_| fmt::Error)?)
 }
 
 fn parse_suffix(suffix: &str) -> Option<Uuid> {

@@ -1,27 +1,34 @@
 //! Where a request came from, for the audit log.
 
-use alloc::{borrow::ToOwned, string::String};
 use core::net::IpAddr;
+
+use arrayvec::ArrayString;
 
 use super::text::shows_text;
 
 /// What ties an answer, its log line and its audit event together: 1 to 128 visible ASCII
 /// characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RequestId(String);
+pub struct RequestId(ArrayString<128>);
 
 impl RequestId {
     /// Accepts the caller's own id; `None` where it breaks the rule.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        ((1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()))
-            .then(|| Self(text.to_owned()))
+        let fits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        ArrayString::from(text).ok().filter(|_| fits).map(Self)
     }
 
     /// A new one: 32 hexadecimal digits.
     #[must_use]
     pub fn from_random(random: [u8; 16]) -> Self {
-        Self(alloc::format!("{:032x}", u128::from_be_bytes(random)))
+        let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half & 15)]);
+        let mut text = ArrayString::new();
+        for byte in random {
+            text.push(digit(byte >> 4));
+            text.push(digit(byte));
+        }
+        Self(text)
     }
 }
 

@@ -63,11 +63,29 @@ impl Timestamp {
 /// RFC 3339 in UTC with `Z`, with as many digits of the second's fraction as are needed.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000)
-            .ok()
-            .and_then(|time| time.format(&Rfc3339).ok())
-            .ok_or(fmt::Error)?;
-        f.write_str(&text)
+        let time =
+            OffsetDateTime::from_unix_timestamp(self.0.div_euclid(1_000_000)).map_err(|_| fmt::Error)?;
+        let (year, month, day) = time.to_calendar_date();
+        let micros = u32::try_from(self.0.rem_euclid(1_000_000)).map_err(|_| fmt::Error)?;
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        write_digits(&mut text[..4], year.unsigned_abs());
+        let (hour, minute, second) = time.to_hms();
+        for (place, number) in [u8::from(month), day, hour, minute, second].into_iter().enumerate() {
+            write_digits(&mut text[5 + 3 * place..][..2], number.into());
+        }
+        write_digits(&mut text[20..26], micros);
+        // What is left of the fraction, and its point where nothing is.
+        let end = text[..26].iter().rposition(|&digit| digit != b'0').map_or(0, |last| last + 1);
+        let end = if end == 20 { 19 } else { end };
+        text[end] = b'Z';
+        f.write_str(str::from_utf8(&text[..=end]).map_err(|_| fmt::Error)?)
+    }
+}
+
+fn write_digits(places: &mut [u8], mut number: u32) {
+    for place in places.iter_mut().rev() {
+        *place = b"0123456789"[(number % 10) as usize];
+        number /= 10;
     }
 }
 
@@ -118,6 +136,8 @@ mod tests {
             let time = Timestamp::from_unix_micros(micros).unwrap();
             prop_assert_eq!(time.unix_micros(), micros);
             prop_assert_eq!(Timestamp::parse("t", &time.to_string()).unwrap(), time);
+            let formatted = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000).unwrap();
+            prop_assert_eq!(formatted.format(&Rfc3339).unwrap(), time.to_string());
         }
     }
 }

@@ -2,12 +2,13 @@
 
 mod recorded;
 
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use alloc::vec::Vec;
 use core::{
     fmt,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+use smol_str::SmolStr;
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
@@ -20,7 +21,7 @@ const CHECKED_TEXT: &[u8] = b"capykeys: the check value of a pepper";
 
 /// Names a pepper, so that a stored digest says which one it was made with.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PepperId(String);
+pub struct PepperId(SmolStr);
 
 impl PepperId {
     /// 1 to 32 characters from `[A-Za-z0-9_-]`.
@@ -32,7 +33,7 @@ impl PepperId {
         if !(1..=32).contains(&text.len()) || !text.bytes().all(allowed) {
             return Err(Invalid::new("pepper id", "must be 1 to 32 characters from A-Z, a-z, 0-9, _ and -"));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 }
 

@@ -67,8 +67,11 @@ impl Environment {
     pub fn request_id(&self, given: Option<&str>) -> RequestId {
         let given = given.filter(|id| !self.format.occurs_in(id)).and_then(RequestId::parse);
         given.unwrap_or_else(|| {
-            let time = || i128::from(self.now().unix_micros()).to_be_bytes();
-            RequestId::from_random(self.random().unwrap_or_else(|_| time()))
+            let mut random = [0; 16];
+            if self.entropy.fill_request_id(&mut random).is_err() {
+                random = i128::from(self.now().unix_micros()).to_be_bytes();
+            }
+            RequestId::from_random(random)
         })
     }
 

@@ -13,11 +13,17 @@ mod stream;
 mod verification;
 mod viewer;
 
-use actix_web::{HttpResponse, http::StatusCode, http::header::ContentType};
+use actix_web::{
+    HttpResponse,
+    http::{
+        StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
+};
 pub(crate) use api_key::ApiKeyList;
 pub use api_key::{ApiKeyEnvelope, ApiKeyView, CreatedApiKey, RevokedApiKey};
 pub(crate) use health::Health;
-pub(crate) use identity::let_through;
+pub(crate) use identity::{GatewayData, let_through};
 pub(crate) use organization::OrganizationEnvelope;
 pub use organization::OrganizationView;
 use serde::Serialize;
@@ -37,8 +43,15 @@ pub(crate) struct ErrorResponse {
     error: String,
 }
 
+/// Of most answers the body fits in so many bytes.
+const USUAL_BYTES: usize = 512;
+
+/// What a body is sent as.
+const JSON: (HeaderName, HeaderValue) = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+
 /// An answer with a JSON body.
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Result<HttpResponse, ApiError> {
-    let body = serde_json::to_vec(body).map_err(|_| ApiError::Internal)?;
-    Ok(HttpResponse::build(status).insert_header(ContentType::json()).body(body))
+    let mut text = Vec::with_capacity(USUAL_BYTES);
+    serde_json::to_writer(&mut text, body).map_err(|_| ApiError::Internal)?;
+    Ok(HttpResponse::build(status).insert_header(JSON).body(text))
 }

@@ -49,7 +49,10 @@ pub(crate) struct Guarded {
     /// Set once nothing more is read: what is said then, behind the answers to what was read.
     refused: Option<String>,
     /// When the phase ends, unless it is [`Phase::Busy`].
-    deadline: Pin<Box<Sleep>>,
+    deadline: Instant,
+    /// Wakes at the deadline, or before it: it is set anew where it would be late, or was early. Each request moves the
+    /// deadline twice, and to set a timer costs more than to look at one.
+    timer: Pin<Box<Sleep>>,
     /// When a client that takes nothing of its answer is given up.
     stalled: Option<Pin<Box<Sleep>>>,
     /// Set once nothing more is read.
@@ -68,7 +71,8 @@ impl Guarded {
             begun: 0,
             inbound: Inbound::default(),
             refused: None,
-            deadline: Box::pin(sleep(limits.request)),
+            deadline: Instant::now() + limits.request,
+            timer: Box::pin(sleep(limits.request)),
             stalled: None,
             ending: None,
         }
@@ -79,7 +83,7 @@ impl Guarded {
         extensions.insert(Rc::clone(&self.connection));
     }
 
-    /// Moves on to the phase that the client is in, after an attempt to read.
+    /// Moves on to the phase that the client is in, after an attempt to read or at the end of an answer.
     fn enter_phase(&mut self, bytes_arrived: bool) {
         let begun = self.connection.begun.get();
         // A request may have come and gone since.
@@ -95,20 +99,30 @@ impl Guarded {
 
     fn until(&mut self, phase: Phase) -> Phase {
         let limit = if phase == Phase::Head { self.limits.request } else { self.limits.idle };
-        self.deadline.as_mut().reset(Instant::now() + limit);
+        self.deadline = Instant::now() + limit;
+        if self.timer.deadline() > self.deadline {
+            self.timer.as_mut().reset(self.deadline);
+        }
         phase
     }
 
     /// Ends the connection where the client took too long: with an answer if it had begun to ask.
     fn end_if_overdue(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.phase == Phase::Busy || self.deadline.as_mut().poll(cx).is_pending() {
+        if self.phase == Phase::Busy {
             return false;
         }
-        self.ending = Some(match self.phase {
-            Phase::Head => Ending::new(self.answer(ApiError::TooSlow)),
-            Phase::Idle | Phase::Busy => Ending::new(""),
-        });
-        true
+        while self.timer.as_mut().poll(cx).is_ready() {
+            if self.timer.deadline() < self.deadline {
+                self.timer.as_mut().reset(self.deadline);
+                continue;
+            }
+            self.ending = Some(match self.phase {
+                Phase::Head => Ending::new(self.answer(ApiError::TooSlow)),
+                Phase::Idle | Phase::Busy => Ending::new(""),
+            });
+            return true;
+        }
+        false
     }
 
     /// How much of what has arrived the dispatcher gets, where that is not all of it. It is the last.
@@ -201,11 +215,21 @@ impl AsyncWrite for Guarded {
         // TLS keeps up to 64 KiB that were written before the client takes them.
         let flushed = Pin::new(&mut this.stream).poll_flush(cx);
         ready!(this.unless_stalled(cx, flushed))?;
-        if this.connection.is_closing() && !this.connection.is_busy() && this.ending.is_none() {
+        if this.connection.is_busy() || this.ending.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        if this.connection.is_closing() {
             // All of the last answer was written. Left to itself, the dispatcher would first wait
             // for the rest of the request's body, with no limit where it comes in chunks.
             this.ending = Some(Ending::new(""));
             cx.waker().wake_by_ref();
+        } else if this.phase == Phase::Busy {
+            // The dispatcher has read before it answered, and does not again until something wakes it. The timer may
+            // have rung meanwhile, and nothing would.
+            this.enter_phase(false);
+            if this.end_if_overdue(cx) {
+                cx.waker().wake_by_ref();
+            }
         }
         Poll::Ready(Ok(()))
     }

@@ -4,6 +4,8 @@
 //! takes a `#` in a target for the end of it. A proxy in front may do neither, and would then have seen
 //! another request than the one that is answered here. Both are refused.
 
+use memchr::{memchr, memchr_iter};
+
 use crate::{error::ApiError, exchange::AUTHORIZE};
 
 /// The most bytes that a head may have. The dispatcher panics on the name of a header of 64 KiB or
@@ -85,7 +87,7 @@ impl Inbound {
 
     /// Takes in what belongs to the line, and gives what does not.
     fn take_line<'a>(&mut self, rest: &'a [u8]) -> Result<&'a [u8], Option<ApiError>> {
-        let end = rest.iter().position(|&byte| byte == b'\n').map(|end| end + 1);
+        let end = memchr(b'\n', rest).map(|end| end + 1);
         let (line, rest) = rest.split_at(end.unwrap_or(rest.len()));
         self.text.extend_from_slice(line);
         let is_head = self.next == Next::Head;
@@ -133,8 +135,12 @@ fn is_of_gateway(head: &[u8]) -> bool {
 /// for a stream, no request comes any more, and it does not matter.
 fn after_head(head: &[u8]) -> Next {
     let mut next = Next::Head;
-    for line in head.split(|&byte| byte == b'\n').skip(1) {
-        let Some(colon) = line.iter().position(|&byte| byte == b':') else { continue };
+    let mut ends = memchr_iter(b'\n', head);
+    let mut start = ends.next().map_or(head.len(), |end| end + 1);
+    for end in ends {
+        let line = &head[start..end];
+        start = end + 1;
+        let Some(colon) = memchr(b':', line) else { continue };
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
             return Next::Size;

@@ -9,6 +9,7 @@ pub(crate) mod get_livez;
 pub(crate) mod get_metrics;
 pub(crate) mod get_openapi;
 pub(crate) mod get_organization;
+pub(crate) mod get_page;
 pub(crate) mod get_readyz;
 pub(crate) mod get_status;
 pub(crate) mod get_viewer;
@@ -21,6 +22,7 @@ pub(crate) mod verify_api_keys;
 use actix_web::{http::Method, web};
 
 use crate::{
+    answer::GatewayData,
     error::ApiError,
     routing::{Endpoint, register},
     surface::{Internal, Public},
@@ -56,8 +58,6 @@ pub(crate) fn cluster() -> Vec<Endpoint> {
         Endpoint::of(verify_api_keys::Operation, verify_api_keys::verify_api_keys),
         Endpoint::undocumented("/metrics", get, web::to(get_metrics::get_metrics)),
         Endpoint::of(get_openapi::Operation, get_openapi::get_openapi),
-        // Behind the others: they are tried in their order, and this one is a pattern.
-        Endpoint::undocumented("/authorize/ext-authz{path:.*}", any(), web::to(authorize::ext_authz)),
     ]
 }
 
@@ -75,25 +75,23 @@ pub(crate) fn configure_public(config: &mut web::ServiceConfig, public: &Public)
     let base = public.base_path.as_str();
     config.app_data(web::Data::from(public.management.clone()));
     register(config, base, api());
+    register(config, base, public.pages.iter().flat_map(get_page::endpoints).collect());
     if !base.is_empty() {
         register(config, base, health());
     }
-    configure_root(config);
+    register(config, "", health());
+    config.default_service(web::to(no_such_route));
 }
 
-/// Registers the endpoints for the cluster alone; everything else is 404.
+/// Registers the endpoints for the cluster alone; everything else is Envoy's or 404.
 pub(crate) fn configure_internal(config: &mut web::ServiceConfig, internal: &Internal) {
     config
         .app_data(web::Data::from(internal.metrics.clone()))
-        .app_data(web::Data::new(internal.gateways.clone()))
+        .app_data(web::Data::new(GatewayData::from(internal.gateways.clone())))
         .app_data(internal.callers.clone());
     register(config, "", cluster());
-    configure_root(config);
-}
-
-fn configure_root(config: &mut web::ServiceConfig) {
     register(config, "", health());
-    config.default_service(web::to(no_such_route));
+    config.default_service(web::to(authorize::ext_authz));
 }
 
 async fn no_such_route() -> Result<&'static str, ApiError> {
@@ -103,6 +101,7 @@ async fn no_such_route() -> Result<&'static str, ApiError> {
 #[cfg(test)]
 mod tests {
     use capykeys_listener::MEASURED_METHODS;
+    use capykeys_pages::Page;
 
     use super::*;
 
@@ -115,9 +114,11 @@ mod tests {
 
     #[test]
     fn there_are_fewer_series_of_requests_than_are_told_apart() {
-        let endpoints = api().into_iter().chain(cluster()).chain(health());
-        // What is served nowhere is a route of its own.
-        let routes = endpoints.map(|one| one.path).collect::<std::collections::BTreeSet<_>>().len() + 1;
+        let pages = [Page::docs(), Page::console()];
+        let pages = pages.iter().flat_map(get_page::endpoints);
+        let endpoints = api().into_iter().chain(cluster()).chain(health()).chain(pages);
+        // What is served nowhere is a route of its own, and so is what Envoy asks at.
+        let routes = endpoints.map(|one| one.path).collect::<std::collections::BTreeSet<_>>().len() + 2;
         // And the 500 of a fault of ours.
         let series = routes * MEASURED_METHODS.len() * (STATUSES.len() + 1);
         assert!(routes > 10 && series < MOST_SERIES, "{routes} routes, {series} series");

@@ -82,7 +82,7 @@ pub(crate) fn openapi_json_of(audience: Audience, base: &BasePath, catalogue: &S
     format!("{:#}\n", document(audience, base, catalogue))
 }
 
-fn document(audience: Audience, base: &BasePath, catalogue: &ScopeCatalogue) -> Value {
+pub(super) fn document(audience: Audience, base: &BasePath, catalogue: &ScopeCatalogue) -> Value {
     let mut document = ApiDocument::openapi();
     let endpoints = match audience {
         Audience::Public => endpoints::api(),

@@ -7,6 +7,8 @@ use capykeys_domain::{
 };
 use serde_json::{Map, Value, json};
 
+use super::secrets;
+
 /// Completes the document of a service with these scopes.
 pub(super) fn refine(document: &mut Value, catalogue: &ScopeCatalogue) {
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
@@ -41,6 +43,7 @@ fn complete(name: &str, schema: &mut Value, catalogue: &ScopeCatalogue) {
         _ => {}
     }
     let Some(properties) = schema.get_mut("properties") else { return };
+    secrets::mark(properties);
     match name {
         "ApiKey" => {
             grow(&mut properties["source"], KeySource::ALL.iter().map(KeySource::as_str));
@@ -56,8 +59,6 @@ fn complete(name: &str, schema: &mut Value, catalogue: &ScopeCatalogue) {
                 allow_null(&mut properties[name]);
             }
         }
-        "CreatedApiKey" => mark_secret(&mut properties["plaintext_api_key"]),
-        "VerifyApiKeyRequest" => mark_secret(&mut properties["api_key"]),
         "Viewer" => describe_organization(&mut properties["organization"]),
         _ => {}
     }
@@ -68,12 +69,6 @@ fn allow_null(schema: &mut Value) {
     let Some(mut members) = schema.as_object().cloned() else { return };
     let description = members.remove("description");
     *schema = json!({ "description": description, "oneOf": [members, { "type": "null" }] });
-}
-
-/// For tools that look at traffic. It has no `format: password`: a client in Python has a type for that, which its
-/// next call does not take.
-fn mark_secret(text: &mut Value) {
-    text["x-sensitive"] = true.into();
 }
 
 /// In an answer a set of strings grows: a client that was generated before must read what it does not know, and

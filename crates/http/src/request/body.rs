@@ -50,6 +50,9 @@ async fn collect(mut payload: Payload, length: Option<usize>) -> Result<Bytes, A
         let Some(chunk) = payload.next().await else { break };
         let chunk = chunk.map_err(|_| INCOMPLETE)?;
         let wanted = length.map_or(usize::MAX, |length| length - body.len());
+        if body.is_empty() && length == Some(chunk.len()) {
+            return Ok(chunk);
+        }
         let chunk = &chunk[..chunk.len().min(wanted)];
         if body.len() + chunk.len() > MAX_BYTES {
             return Err(ApiError::BodyTooLarge);

@@ -52,6 +52,19 @@ pub(crate) struct VerifyApiKeyRequest {
     max_age_ms: Option<u32>,
 }
 
+/// The same, read in place, of a body as nearly all are: with no other members, none of them twice, and no escapes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlainRequest<'a> {
+    api_key: &'a str,
+    #[serde(borrow, default)]
+    scopes: Vec<&'a str>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    project_id: Option<&'a str>,
+    #[serde(default, deserialize_with = "whole_milliseconds")]
+    max_age_ms: Option<u32>,
+}
+
 /// Several keys to be verified.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct VerifyApiKeysRequest {
@@ -90,7 +103,15 @@ impl KeyCheck {
         format: &KeyFormat,
         catalogue: &ScopeCatalogue,
     ) -> Result<Self, ApiError> {
-        Self::read(Members::parse(body)?, format, catalogue)
+        // An array would be taken for the members in their order.
+        let is_object = body.first() == Some(&b'{');
+        match serde_json::from_slice::<PlainRequest<'_>>(body) {
+            Ok(PlainRequest { api_key, scopes, project_id, max_age_ms }) if is_object => {
+                Self::of(api_key, scopes.into_iter(), project_id, max_age_ms, format, catalogue)
+            }
+            // What is wrong with it, if anything is, the other reading says.
+            _ => Self::read(Members::parse(body)?, format, catalogue),
+        }
     }
 
     /// Up to [`MAX_BATCH`] of them.
@@ -119,13 +140,26 @@ impl KeyCheck {
 
     fn read(members: Members, format: &KeyFormat, catalogue: &ScopeCatalogue) -> Result<Self, ApiError> {
         let VerifyApiKeyRequest { api_key, scopes, project_id, max_age_ms } = members.read()?;
-        let scopes = scopes.filter(|scopes| !scopes.is_empty());
+        let scopes = scopes.iter().flatten().map(String::as_str);
+        Self::of(&api_key, scopes, project_id.as_deref(), max_age_ms, format, catalogue)
+    }
+
+    fn of<'a>(
+        api_key: &str,
+        scopes: impl Iterator<Item = &'a str>,
+        project_id: Option<&str>,
+        max_age_ms: Option<u32>,
+        format: &KeyFormat,
+        catalogue: &ScopeCatalogue,
+    ) -> Result<Self, ApiError> {
+        let mut scopes = scopes.peekable();
+        let is_any = scopes.peek().is_some();
         let requirement = Requirement {
-            scopes: scopes.map(|scopes| catalogue.parse(scopes.iter().map(String::as_str))).transpose()?,
-            project_id: project_id.as_deref().map(ProjectId::parse).transpose()?,
+            scopes: is_any.then(|| catalogue.parse(scopes)).transpose()?,
+            project_id: project_id.map(ProjectId::parse).transpose()?,
         };
         let keep = Duration::from_millis(max_age_ms.unwrap_or(0).into());
-        Ok(Self { key: format.parse(&api_key), requirement, keep })
+        Ok(Self { key: format.parse(api_key), requirement, keep })
     }
 }
 
@@ -188,6 +222,7 @@ mod tests {
             (r#"{"api_key":"x","scopes":["no"]}"#, "`scopes[0]` is not a known scope."),
             (r#"{"api_key":"x","project_id":null}"#, "`project_id` must be a string."),
             (r#"{"api_key":"x","api_key":"y"}"#, "The body must not name a member twice."),
+            (r#"["x"]"#, "The body must be a JSON object."),
         ] {
             assert_eq!(refusal(body), sentence, "{body}");
         }
@@ -222,7 +257,40 @@ mod tests {
         );
     }
 
+    const MEMBERS: [&str; 16] = [
+        r#""api_key":"capy_live_000000000000000000000000000000003UFVO5""#,
+        r#""api_key":"x""#,
+        r#""api_key":"\u0078""#,
+        r#""api_\u006bey":"x""#,
+        r#""api_key":7"#,
+        r#""scopes":[]"#,
+        r#""scopes":["jobs:read"]"#,
+        r#""scopes":["jobs:read","*","jobs:read"]"#,
+        r#""scopes":["no"]"#,
+        r#""scopes":null"#,
+        r#""project_id":"p""#,
+        r#""project_id":"!""#,
+        r#""project_id":null"#,
+        r#""max_age_ms":3e2"#,
+        r#""max_age_ms":-1"#,
+        r#""newer":[{"a":null}]"#,
+    ];
+
     proptest! {
+        #[test]
+        fn a_body_means_the_same_whether_it_is_read_in_place_or_not(
+            members in proptest::collection::vec(proptest::sample::select(&MEMBERS[..]), 0..4),
+        ) {
+            let told = |body: &str| {
+                let check = parsed(body.as_bytes());
+                let key = check.as_ref().ok().and_then(|check| Some(check.key.as_ref()?.expose().to_owned()));
+                format!("{key:?} {check:?}")
+            };
+            let body = format!("{{{}}}", members.join(","));
+            // What begins with a space is not.
+            prop_assert_eq!(told(&body), told(&format!(" {body}")));
+        }
+
         #[test]
         fn no_body_makes_it_panic(body: Vec<u8>) {
             let _ = (parsed(&body), parsed_batch(&body));

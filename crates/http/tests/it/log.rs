@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::{
     cluster::{GOOD, asking_for_tokens},
+    pages,
     support::{Connection, Site},
     tls::{CLIENT, with_certificates},
 };
@@ -54,6 +55,7 @@ async fn every_request_has_one_line_that_names_the_caller_and_no_secret() {
     assert_eq!(log.line(malformed.header("x-request-id").unwrap())["status"], 400);
 
     workloads_are_named(&log).await;
+    pages::are_logged_by_their_templates(&site, &log);
 
     let text = log.text();
     assert!(!text.contains(&secret[14..]), "a secret is in the log");

@@ -7,6 +7,7 @@ mod cluster;
 mod document;
 mod faults;
 mod log;
+mod pages;
 mod raw;
 mod reads;
 mod support;

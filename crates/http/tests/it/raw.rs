@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use capykeys_conformance::service::Mood;
 use capykeys_domain::usecases::CreatedKey;
 
 use crate::support::{Answer, Connection, Site, internal};
@@ -156,6 +157,23 @@ async fn an_idle_connection_outlives_the_time_limit_of_a_request() {
     tokio::time::sleep(Duration::from_millis(600)).await;
     connection.send(LIVEZ);
     assert_eq!(connection.read_answer().status, 200);
+}
+
+/// The timer that was set when it connected rings while its request is answered, and nothing arrives behind that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_silent_after_a_slow_answer_is_closed_without_a_word() {
+    let site = Site::with_limits(Duration::from_secs(1), Duration::from_millis(300)).await;
+    let key = site.key(&["*"]).await;
+    let request =
+        format!("GET /v1/me HTTP/1.1\r\nhost: test\r\nx-api-key: {}\r\n\r\n", key.plaintext.expose());
+    site.service.mood.send_replace(Mood::Hangs);
+    let mut connection = site.connect();
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    connection.send(request.as_bytes());
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    site.service.mood.send_replace(Mood::Good);
+    assert_eq!(connection.read_answer().status, 200);
+    assert_eq!(connection.read_to_end(), b"");
 }
 
 #[tokio::test(flavor = "multi_thread")]

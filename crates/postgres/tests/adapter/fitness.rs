@@ -1,12 +1,12 @@
 //! What a database must be, and what must be in it, to be migrated and served.
 
 use capykeys_domain::ports::Readiness;
-use capykeys_postgres::{MigrateError, SchemaError, migrate};
-use capykeys_testkit::shared;
+use capykeys_postgres::{MigrateError, PostgresSettings, SchemaError, migrate};
+use capykeys_testkit::{Cluster, shared};
 
 use crate::{
     scene::scene,
-    support::{database, patient, store},
+    support::{database, migrated, patient, store},
 };
 
 /// Whether the database `database` is refused at the start and is not ready, for this reason.
@@ -73,6 +73,7 @@ async fn what_keeps_a_database_from_being_served_is_told() {
             "ALTER DATABASE $ SET default_transaction_isolation = 'serializable'",
             "default_transaction_isolation",
         ),
+        ("ALTER DATABASE $ SET client_min_messages = 'error'", "client_min_messages"),
         ("ALTER DATABASE $ SET session_replication_role = 'replica'", "triggers"),
         ("ALTER DATABASE $ SET default_transaction_read_only = on", "default_transaction_read_only"),
         ("ALTER TABLE api_keys DISABLE TRIGGER ALL", "triggers"),
@@ -211,4 +212,18 @@ async fn what_could_not_be_tried_at_the_start_is_tried_before_the_store_is_ready
     let lookup = opened.beside(&patient(url), tokio::runtime::Handle::current()).unwrap();
     let not_ready = lookup.check_readiness().await.unwrap_err();
     assert!(not_ready.to_string().contains("exclude nobody"), "{not_ready}");
+}
+
+/// Its connections are beside the pool's, and the server may have hardly any left.
+#[tokio::test]
+async fn whoever_asks_meanwhile_does_not_try_it_as_well() {
+    let cluster = Cluster::start_with(false, "log_connections = on");
+    let url = cluster.url(&migrated(&cluster).await);
+    let opened = || cluster.log().matches("connection authorized").count();
+    let before = opened();
+    let store = store(&PostgresSettings { pool_size: 1, ..patient(url) });
+    for ready in futures_util::future::join_all((0..8).map(|_| store.check_readiness())).await {
+        ready.unwrap();
+    }
+    assert_eq!(opened() - before, 1 + 2, "the pool's, and two that are tried");
 }

@@ -5,7 +5,7 @@ use capykeys_domain::{
     model::{AuditAction, OrganizationName, Renaming, Slug, Suspension},
     ports::{
         AuditLog, Change, ChangeFeed, EventLog, FeedPosition, FeedQuery, Followed, Insertion, KeyLookup,
-        KeyStore, KeyUse, Limit, Organizations, Poll, Readiness, ReplicaRegistry,
+        KeyStore, KeyUse, Limit, Organizations, Poll, Readiness, ReplicaRegistry, WholeStore,
     },
 };
 use capykeys_migrations::{Migration, Misfit};
@@ -169,6 +169,9 @@ async fn a_later_migration_that_allows_for_this_program_is_gone_on_with() {
     let found = started.find_key_by_digest(std::slice::from_ref(&scene.key.digest)).await.unwrap();
     assert_eq!(found.unwrap().key, scene.key.key);
     assert!(migrate(&settings).await.unwrap().applied.is_empty());
+    // A backup would leave out what this program does not know.
+    let refused = started.take_snapshot().await.err().unwrap().to_string();
+    assert!(refused.contains("newer than this program"), "{refused}");
 }
 
 #[tokio::test]

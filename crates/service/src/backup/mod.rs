@@ -11,7 +11,7 @@ mod writer;
 
 pub(crate) use error::BackupError;
 pub(crate) use format::Header;
-pub(crate) use reader::BackupReader;
+pub(crate) use reader::{BackupReader, SeekableFile};
 pub(crate) use revocations::Revocations;
 pub(crate) use source::{BackupSource, Scan};
 pub(crate) use writer::BackupWriter;

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, Read as _},
+    io::{self, BufRead, BufReader, Read as _, Seek as _},
     path::Path,
 };
 
@@ -30,13 +30,46 @@ pub(crate) struct BackupReader {
     is_over: bool,
 }
 
+/// A file that is read more than once. It is opened once, so that none that is put in its place is read instead.
+pub(crate) struct SeekableFile {
+    name: String,
+    file: File,
+}
+
+impl SeekableFile {
+    pub(crate) fn open(path: &Path) -> Result<Self, BackupError> {
+        let name = path.display().to_string();
+        let opened = File::open(path).and_then(|file| Ok((file.metadata()?.file_type(), file)));
+        match opened {
+            // What is no file at all is told when it is read.
+            Ok((kind, file)) if kind.is_file() || kind.is_dir() => Ok(Self { name, file }),
+            Ok(_) => Err(BackupError::Pipe(name)),
+            Err(error) => Err(unreadable(&name, error)),
+        }
+    }
+
+    /// What it is called, and its content from the beginning. What was given before is not to be read any more: it would
+    /// go on from here.
+    pub(super) fn content(&self) -> Result<(String, BufReader<File>), BackupError> {
+        let again = self.file.try_clone().and_then(|mut file| file.rewind().map(|()| file));
+        let file = again.map_err(|error| unreadable(&self.name, error))?;
+        Ok((self.name.clone(), BufReader::new(file)))
+    }
+
+    /// As a backup, from its beginning. One that was given before is not to be read any more.
+    pub(crate) fn backup(&self) -> Result<BackupReader, BackupError> {
+        let (name, lines) = self.content()?;
+        BackupReader::new(name, Box::new(lines))
+    }
+}
+
 impl BackupReader {
     /// Opens a file and reads its header.
     pub(crate) fn open(path: &Path) -> Result<Self, BackupError> {
         let name = path.display().to_string();
         match File::open(path) {
             Ok(file) => Self::new(name, Box::new(BufReader::new(file))),
-            Err(error) => Err(BackupError::Unreadable { file: name, error }),
+            Err(error) => Err(unreadable(&name, error)),
         }
     }
 

@@ -1,11 +1,6 @@
 //! What was locked out since a backup was taken, as another file tells it.
 
-use std::{
-    collections::BTreeMap,
-    fs::{self, File},
-    io::{BufRead as _, BufReader},
-    path::Path,
-};
+use std::{collections::BTreeMap, io::BufRead as _, path::Path};
 
 use capykeys_domain::{
     model::{AuditAction, AuditOutcome, KeyId, OrganizationId, Suspension, Timestamp},
@@ -13,7 +8,7 @@ use capykeys_domain::{
 };
 use serde_json::Value;
 
-use super::{BackupError, BackupReader, format::Row};
+use super::{BackupError, BackupReader, SeekableFile, format::Row};
 
 /// Keys that are revoked and organizations that are suspended.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -27,15 +22,13 @@ impl Revocations {
     /// From a newer backup, from lines of the event log, or from the ids of keys, one a line.
     pub(crate) fn read(path: &Path, format: &KeyFormat) -> Result<Self, BackupError> {
         // What it is shows in its first line, and it is read from the beginning after that.
-        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-            return Err(BackupError::Pipe(path.display().to_string()));
-        }
-        match BackupReader::open(path) {
+        let file = SeekableFile::open(path)?;
+        match file.backup() {
             Ok(backup) => {
                 backup.check_prefix(format.prefix())?;
                 Self::of_backup(backup)
             }
-            Err(BackupError::NoBackup(_)) => Self::of_lines(path),
+            Err(BackupError::NoBackup(_)) => Self::of_lines(&file),
             Err(error) => Err(error),
         }
     }
@@ -56,11 +49,11 @@ impl Revocations {
         Ok(all)
     }
 
-    fn of_lines(path: &Path) -> Result<Self, BackupError> {
-        let file = path.display().to_string();
+    fn of_lines(file: &SeekableFile) -> Result<Self, BackupError> {
+        let (file, lines) = file.content()?;
         let unreadable = |error| BackupError::Unreadable { file: file.clone(), error };
         let mut told = Lines::default();
-        for (line, number) in BufReader::new(File::open(path).map_err(unreadable)?).lines().zip(1..) {
+        for (line, number) in lines.lines().zip(1..) {
             let line = line.map_err(unreadable)?;
             let understood = match line.trim() {
                 text if text.is_empty() || text.starts_with('#') => Some(()),

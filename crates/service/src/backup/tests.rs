@@ -99,6 +99,23 @@ fn a_backup_is_for_its_owner_alone_and_takes_the_place_of_the_one_before() {
 }
 
 #[test]
+fn what_a_backup_has_left_that_was_killed_goes_with_the_next_and_one_under_way_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = || {
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap())
+    };
+    let write = |name| BackupWriter::create(Some(&folder.path().join(name)), &header()).unwrap();
+    fs::write(folder.path().join(".capykeys-backup-left"), "half").unwrap();
+    let (first, second) = (write("first"), write("second"));
+    assert!(names().count() == 2 && names().all(|name| name != ".capykeys-backup-left"));
+    first.finish().unwrap();
+    second.finish().unwrap();
+    let mut names: Vec<_> = names().collect();
+    names.sort_unstable();
+    assert_eq!(names, ["first", "second"]);
+}
+
+#[test]
 fn a_backup_that_is_cut_short_anywhere_is_refused() {
     let (.., bytes) = written(&rows());
     assert!(scan(&bytes).is_ok());

@@ -1,7 +1,5 @@
 //! `capykeys restore`
 
-use std::path::Path;
-
 use capykeys_domain::{
     ports::{Imported, SnapshotReader},
     secret::{KeyFormat, RecordedPepper},
@@ -12,7 +10,7 @@ use serde_json::json;
 use super::backup::summary;
 use crate::{
     adapters::host,
-    backup::{BackupReader, BackupSource, Revocations, Scan},
+    backup::{BackupSource, Revocations, Scan, SeekableFile},
     cli,
     config::Config,
     error::Error,
@@ -27,8 +25,8 @@ const OTHER_ROWS: &str = "the store does not hold the beginning of this backup: 
 
 /// Fills the configured store, which is empty, with what a backup holds.
 pub(crate) async fn run(config: &Config, backend: &dyn Backend, command: &cli::Restore) -> Result<(), Error> {
-    let file = command.file.as_path();
-    let backup = BackupReader::open(file)?;
+    let file = SeekableFile::open(&command.file)?;
+    let backup = file.backup()?;
     backup.check_prefix(&config.keys.prefix)?;
     let header = backup.header().clone();
     let format = KeyFormat::new(&config.keys.prefix)?;
@@ -39,7 +37,7 @@ pub(crate) async fn run(config: &Config, backend: &dyn Backend, command: &cli::R
 
     backend.migrate(host()).await?;
     let store = backend.open(OpenedFor::Command(config.store.command_timeout()), host()).await?;
-    fill(&store, file, &scan).await?;
+    fill(&store, &file, &scan).await?;
     let (keys, organizations) = scan.counts();
     if since.is_none() {
         output::note(&format!(
@@ -84,8 +82,8 @@ fn check_peppers(
     }
 }
 
-async fn fill(store: &Store, file: &Path, scan: &Scan) -> Result<(), Error> {
-    let source = || -> Result<_, Error> { Ok(BackupSource::new(BackupReader::open(file)?, scan)) };
+async fn fill(store: &Store, file: &SeekableFile, scan: &Scan) -> Result<(), Error> {
+    let source = || -> Result<_, Error> { Ok(BackupSource::new(file.backup()?, scan)) };
     let mut rows = source()?;
     let head = rows.head().clone();
     let Some(mut import) = store.whole.begin_import().await? else {

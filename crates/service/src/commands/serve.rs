@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use capykeys_cache::LONGEST_LEASE;
-use capykeys_http::{Internal, Metrics, Public};
+use capykeys_http::{Internal, Metrics, Public, SecretsCovered};
 use capykeys_storage::{Backend, OpenedFor};
 use tokio::{
     runtime::Handle,
@@ -24,6 +24,7 @@ use crate::{
     read_only::ReadOnly,
     retention,
     room::Room,
+    telemetry,
     watch::{self, Watched},
 };
 
@@ -31,6 +32,9 @@ use crate::{
 const FLUSH_LIMIT: Duration = Duration::from_secs(3);
 /// How long it may wait until no other server waits for this one: a lease, and what the store needs.
 const LEAVE_LIMIT: Duration = LONGEST_LEASE.saturating_add(Duration::from_secs(1));
+
+/// How long the start may wait for this server's registration.
+const REGISTER_LIMIT: Duration = Duration::from_secs(1);
 
 /// Serves until a signal says to stop; then lets requests end.
 pub(crate) async fn run(
@@ -42,6 +46,7 @@ pub(crate) async fn run(
 ) -> Result<(), Error> {
     // All of it before the store is touched: a mistake must not make an empty one somewhere else.
     super::check(config, backend)?;
+    let secrets = SecretsCovered::check(&config.catalogue()?, telemetry::HIDDEN)?;
     let proof = internal::proof(&config.internal)?;
     let gateways = config.internal.authorize.gateways(&config.catalogue()?)?;
     let base_path = config.server.base_path()?;
@@ -60,7 +65,8 @@ pub(crate) async fn run(
         verifier.warm_up();
     }
     proof.warm_up();
-    // Followed until the end; before the first answer of the feed every lookup is a read.
+    // Before anybody asks. Where the store does not let it now, there is no verdict until it does.
+    let _ = timeout(REGISTER_LIMIT, cache.catch_up()).await;
     let following = cache.spawn(&Handle::current());
     let recording = uses.spawn(&Handle::current());
     let counting = refusals.spawn(config.audit.refusal_interval(), &Handle::current());
@@ -81,8 +87,10 @@ pub(crate) async fn run(
     let mut signals = Signals::listen()?;
     let rereading = tokio::spawn(watch::run(watched, signals.asked()));
     let room = Room::make(config, backend.files());
-    let (public, internal) =
-        (Public { base_path, management }, Internal { metrics, gateways, callers, tls: server_tls });
+    let (public, internal) = (
+        Public { base_path, management, pages: config.pages.served(), secrets },
+        Internal { metrics, gateways, callers, tls: server_tls },
+    );
     let mut serving = listeners.serve(config, room, &verdicts, public, internal)?;
     let reason = tokio::select! {
         reason = signals.stop() => reason,

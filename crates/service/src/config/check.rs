@@ -49,6 +49,7 @@ impl Config {
         within("postgres.connect_timeout", postgres.connect_timeout, Period::millis(100)..=MINUTE)?;
         // Below, polls would come faster than databases answer; above, DELETE would take too long.
         within("cache.lease", cache.lease, Period::millis(50)..=Period::millis(5_000))?;
+        within("cache.registration", cache.registration, Period::millis(1_000)..=Period::millis(10_000))?;
         within("cache.keys", cache.keys.get(), 1..=REMEMBERED)?;
         within("cache.absent", cache.absent, 0..=REMEMBERED)?;
         within("usage.flush_interval", self.usage.flush_interval, Period::millis(10)..=Period::HOUR)?;

@@ -14,6 +14,7 @@ mod keys;
 mod name;
 mod oidc;
 mod own_store;
+mod pages;
 mod period;
 mod place;
 mod reference;
@@ -48,6 +49,7 @@ pub(crate) use name::below;
 pub(crate) use oidc::Provider;
 pub(crate) use own_store::OURS;
 pub use own_store::StoreKind;
+pub(crate) use pages::Pages;
 pub(crate) use period::Period;
 pub(crate) use place::StorePlace;
 #[cfg(test)]
@@ -71,6 +73,7 @@ use self::{former::Former, own_store::OwnStore};
 pub(crate) struct Config {
     pub(crate) server: Server,
     pub(crate) internal: Internal,
+    pub(crate) pages: Pages,
     pub(crate) store: Store,
     pub(crate) sqlite: Sqlite,
     pub(crate) postgres: Postgres,

@@ -78,7 +78,7 @@ impl Backend for Postgres<'_> {
     async fn open(&self, opened_for: OpenedFor, host: Host) -> Result<Store, Error> {
         let config = self.config;
         let (deadline, poll_deadline) = match opened_for {
-            OpenedFor::Replica => (self.settings.deadline, config.cache.settings().poll_deadline()),
+            OpenedFor::Replica => (self.settings.deadline, config.cache.settings(true).poll_deadline()),
             OpenedFor::Command(deadline) => (deadline, deadline),
         };
         if opened_for == OpenedFor::Replica && config.postgres.migrate_at_start {

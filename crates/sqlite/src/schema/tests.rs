@@ -65,6 +65,8 @@ fn a_later_migration_that_allows_for_this_program_is_gone_on_with() {
     assert_eq!(check(&running).unwrap(), Ok(()));
     let opened = open_writer(&file, READER_PATIENCE).unwrap();
     assert_eq!(versions(&opened), known_and(&[1000]));
+    // By which a backup knows that it would leave something out.
+    assert!(is_newer(&opened).unwrap());
 }
 
 #[test]

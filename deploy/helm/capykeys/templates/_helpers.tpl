@@ -51,6 +51,15 @@ rules.toml: |
 {{ include "capykeys.fullname" . }}-{{ include "capykeys.settings" . | sha256sum | trunc 10 }}
 {{- end }}
 
+{{/* What Jobs that need nothing but the database may go to. */}}
+{{- define "capykeys.toDatabase" -}}
+{{ include "capykeys.dns" . }}
+- ports:
+    {{- range .Values.networkPolicy.databasePorts }}
+    - {port: {{ . }}}
+    {{- end }}
+{{- end }}
+
 {{- define "capykeys.dns" -}}
 - ports:
     - {port: 53, protocol: UDP}

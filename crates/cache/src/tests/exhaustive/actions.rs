@@ -1,7 +1,5 @@
 //! What can happen next, and what it does.
 
-use std::collections::BTreeSet;
-
 use capykeys_conformance::fixtures;
 use capykeys_domain::ports::{FeedProgress, NewestEpoch, Poll, Registry, ReplicaId};
 
@@ -46,33 +44,50 @@ impl World {
         }
         // One that is under way is given up for it.
         actions.push(Action::BeginPoll { replica: number, elsewhere: false });
-        if self.replaced.is_some() {
-            actions.push(Action::BeginPoll { replica: number, elsewhere: true });
+        let elsewhere = self.hears_of_replaced(replica);
+        if elsewhere {
+            actions.push(Action::BeginPoll { replica: number, elsewhere });
         }
         if let Some(poll) = &replica.poll {
             if poll.told.is_some() {
                 actions.push(Action::EndPoll(number));
-            } else if self.server(replica, &poll.asked, poll.line).is_some() {
+            } else if self.server(&poll.asked, poll.line).is_some() {
                 actions.push(Action::AnswerPoll(number));
             }
         }
-        if replica.write.is_some() {
-            actions.push(Action::Write(number));
-        } else if replica.machine.confirmable(self.clock()).is_some() {
-            actions.push(Action::Confirm(number));
+        match replica.write {
+            Some(Write::Register { committed: true, .. }) => actions.push(Action::EndWrite(number)),
+            Some(_) => actions.push(Action::Write(number)),
+            None => self.writes_of(number, replica, actions),
         }
         for key in 0..self.bounds.changes {
-            actions.push(Action::Ask { replica: number, key, keeps: false });
-            if self.bounds.keeping {
-                actions.push(Action::Ask { replica: number, key, keeps: true });
+            for keeps in [false, true].into_iter().take(1 + usize::from(self.bounds.keeping)) {
+                actions.push(Action::Ask { replica: number, key, keeps, elsewhere: false });
+                if elsewhere {
+                    actions.push(Action::Ask { replica: number, key, keeps, elsewhere });
+                }
             }
         }
         match &replica.read {
             Some(read) if read.found.is_some() => actions.push(Action::EndRead(number)),
-            Some(read) if self.server(replica, &read.asked, read.line).is_some() => {
+            Some(read) if self.server(&read.asked, read.line).is_some() => {
                 actions.push(Action::AnswerRead(number));
             }
             _ => {}
+        }
+    }
+
+    fn writes_of(&self, number: usize, replica: &Replica, actions: &mut Vec<Action>) {
+        if self.may_acknowledge() && replica.machine.confirmable(self.clock()).is_some() {
+            actions.push(Action::Confirm(number));
+        }
+        // At any time, also where it has run out.
+        if replica.machine.registered_until().since(self.clock()) < TICK * self.bounds.registration {
+            actions.push(Action::Renew { replica: number, elsewhere: false });
+            // Nothing that is sent there comes back.
+            if self.replaced.is_some() && self.shell == Some(ShellBug::CancelledWaitTaken) {
+                actions.push(Action::Renew { replica: number, elsewhere: true });
+            }
         }
     }
 
@@ -82,9 +97,9 @@ impl World {
             Action::Tick => self.now += 1,
             Action::Commit(key) => self.commit(key),
             Action::ReadRegistry => {
-                let registry = self.server.registry(self.shell);
+                let (registry, since) = (self.server.registry(self.shell), self.since());
                 for made in self.made.iter_mut().flatten().filter(|made| !made.acknowledged) {
-                    made.acknowledgement.told(&registry);
+                    made.acknowledgement.told(&registry, since);
                 }
             }
             Action::Acknowledge(key) => self.acknowledge(key),
@@ -93,7 +108,7 @@ impl World {
             Action::Restart(number) => {
                 self.restarts += 1;
                 let (id, lease) = (self.replicas[number].id + 10, self.replicas[number].lease);
-                self.replicas[number] = Replica::new(id, lease);
+                self.replicas[number] = Replica::new(id, lease, self.bounds.registration);
             }
             Action::BeginPoll { replica, elsewhere } => {
                 let line = self.server.line - i64::from(elsewhere);
@@ -101,10 +116,13 @@ impl World {
                 let (sent, asked) = (replica.machine.begin_poll(clock), replica.newest);
                 replica.poll = Some(PendingPoll { sent, asked, line, told: None });
             }
+            Action::Renew { replica, elsewhere } => {
+                self.register(replica, self.server.line - i64::from(elsewhere), false);
+            }
             Action::AnswerPoll(number) => {
                 let replica = &self.replicas[number];
                 let Some(poll) = &replica.poll else { return };
-                let Some(server) = self.server(replica, &poll.asked, poll.line) else { return };
+                let Some(server) = self.server(&poll.asked, poll.line) else { return };
                 let told = match &poll.sent.position {
                     None => Poll::Diverged(server.head(replica.id, self.shell)),
                     Some(from) => server.poll(&self.keys, replica.id, from, self.shell),
@@ -115,27 +133,31 @@ impl World {
             }
             Action::EndPoll(number) => self.end_poll(number),
             Action::Write(number) => self.write(number),
+            Action::EndWrite(number) => self.end_write(number),
             Action::Confirm(number) => {
                 let replica = &mut self.replicas[number];
                 let progress = replica.machine.confirmable(clock);
                 replica.write =
                     progress.map(|progress| Write::Confirm(progress.sequence.get(), line_of(&progress)));
+                self.write_promptly(number);
             }
-            Action::Ask { replica, key, keeps } => self.ask(replica, key, keeps),
+            Action::Ask { replica, key, keeps, elsewhere } => self.ask(replica, key, keeps, elsewhere),
             Action::AnswerRead(number) => self.answer_read(number),
             Action::EndRead(number) => self.end_read(number),
         }
     }
 
     fn commit(&mut self, key: usize) {
-        let mut acknowledgement = Acknowledgement::new(None, self.fast_clock());
+        let (registration, since) = (TICK * self.bounds.registration, self.since());
+        let mut acknowledgement =
+            Acknowledgement::new(None, self.fast_clock()).with_registrations(registration);
         match self.shell {
             Some(ShellBug::RegistryReadBeforeCommit) => {
-                acknowledgement.told(&self.server.registry(self.shell));
+                acknowledgement.told(&self.server.registry(self.shell), since);
             }
             Some(ShellBug::NobodyWhereUnread) => {
                 let head = self.server.registry(self.shell).head;
-                acknowledgement.told(&Registry { head, replicas: Vec::new() });
+                acknowledgement.told(&Registry { head, replicas: Vec::new() }, since);
             }
             _ => {}
         }
@@ -163,19 +185,21 @@ impl World {
 
     fn fail_over(&mut self, loses: bool) {
         self.failovers += 1;
+        self.began = self.now;
         self.replaced = Some(self.server.clone());
         self.server.line += 1;
         if loses && let Some(key) = self.server.revoked.pop() {
             self.made[key] = None;
             let reads = self.replicas.iter_mut().filter_map(|replica| replica.read.as_mut());
             for read in reads.filter(|read| read.key == key) {
-                for those in [&mut read.waiting, &mut read.next] {
-                    *those = those.iter().map(|_| false).collect();
-                }
+                (read.acknowledged, read.next) = (false, read.next.map(|_| false));
             }
         }
-        // What was to be written is not.
-        self.replicas.iter_mut().for_each(|replica| replica.write = None);
+        // What was to be written is not, and what was is told yet.
+        for replica in &mut self.replicas {
+            replica.write =
+                replica.write.filter(|write| matches!(write, Write::Register { committed: true, .. }));
+        }
     }
 
     fn end_poll(&mut self, number: usize) {
@@ -186,23 +210,45 @@ impl World {
             return;
         }
         let Some(told) = &poll.told else { return };
-        if replica.machine.end_poll(&poll.sent, told, clock) == Polled::Unregistered {
-            replica.write = Some(Write::Register);
+        let polled = replica.machine.end_poll(&poll.sent, told, clock);
+        let answers = poll.line == self.server.line || shell == Some(ShellBug::CancelledWaitTaken);
+        if polled == Polled::Unregistered && replica.write.is_none() && answers {
+            self.register(number, poll.line, true);
+        }
+    }
+
+    fn register(&mut self, number: usize, line: i64, anew: bool) {
+        let sent = self.clock();
+        let replica = &mut self.replicas[number];
+        let asked = replica.newest;
+        replica.write = Some(Write::Register { sent, asked, line, anew, committed: false });
+        self.write_promptly(number);
+    }
+
+    fn write_promptly(&mut self, number: usize) {
+        if !self.bounds.slow_writes {
+            self.write(number);
+            self.end_write(number);
         }
     }
 
     fn write(&mut self, number: usize) {
         let replica = &mut self.replicas[number];
         let lease = TICK * replica.lease;
-        match replica.write.take() {
-            Some(Write::Register) => {
+        match &mut replica.write {
+            Some(Write::Register { line, committed, .. }) => {
+                *committed = true;
+                let server =
+                    if *line == self.server.line { Some(&mut self.server) } else { self.replaced.as_mut() };
+                let Some(server) = server else { return };
                 let new = Registered { lease, confirmed: None, renewals: 0, retired: false };
-                let registered = self.server.replicas.entry(replica.id).or_insert(new);
+                let registered = server.replicas.entry(replica.id).or_insert(new);
                 registered.retired = false;
                 registered.renewals += 1;
-                replica.machine.registered();
             }
             Some(Write::Confirm(sequence, line)) => {
+                let (sequence, line) = (*sequence, *line);
+                replica.write = None;
                 if let Some(registered) = self.server.replicas.get_mut(&replica.id) {
                     registered.confirmed = Some((sequence, line));
                     registered.renewals += 1;
@@ -214,74 +260,26 @@ impl World {
         }
     }
 
-    fn ask(&mut self, number: usize, key: usize, keeps: bool) {
-        let (clock, acknowledged) = (self.clock(), self.is_acknowledged(key));
-        let digest = self.keys.0[key].digest.clone();
-        let replica = &mut self.replicas[number];
-        let keep = keeps.then(|| clock.after(TICK * KEEP));
-        let recalled = replica.machine.recall(std::slice::from_ref(&digest), keep);
-        if let Some(answer) = recalled.filter(|answer| answer.remaining(clock).is_some()) {
-            return self.judge(number, key, &answer, acknowledged);
-        }
-        let joins = clock < replica.machine.lease_until() || self.shell == Some(ShellBug::JoinedWithoutLease);
-        match &mut replica.read {
-            Some(read) if read.key == key => {
-                let those = if joins { &mut read.waiting } else { &mut read.next };
-                those.insert(acknowledged);
-            }
-            // One key at a time is enough: others are like it.
-            Some(_) => {}
-            None => {
-                self.begin_read(number, key, BTreeSet::from([acknowledged]));
-                if !self.bounds.slow_reads {
-                    self.answer_read(number);
-                    self.end_read(number);
-                }
-            }
-        }
-    }
-
-    fn begin_read(&mut self, number: usize, key: usize, waiting: BTreeSet<bool>) {
-        let (clock, line) = (self.clock(), self.server.line);
-        let replica = &mut self.replicas[number];
-        let (sent, asked) = (replica.machine.begin_read(clock), replica.newest);
-        let next = BTreeSet::new();
-        replica.read = Some(PendingRead { key, sent, asked, line, waiting, next, found: None });
-    }
-
-    fn answer_read(&mut self, number: usize) {
-        let replica = &self.replicas[number];
-        let Some(read) = &replica.read else { return };
-        let Some(server) = self.server(replica, &read.asked, read.line) else { return };
-        let found = server.find(&self.keys, read.key);
-        if let Some(read) = &mut self.replicas[number].read {
-            read.found = Some(found);
-        }
-    }
-
-    fn end_read(&mut self, number: usize) {
+    fn end_write(&mut self, number: usize) {
         let (clock, shell) = (self.clock(), self.shell);
         let replica = &mut self.replicas[number];
-        let Some(read) = replica.read.take() else { return };
-        if admits(&mut replica.newest, &read.asked, read.line, shell) {
-            let digest = self.keys.0[read.key].digest.clone();
-            let digests = std::slice::from_ref(&digest);
-            let reading = replica.machine.end_read(&read.sent, digests, read.found);
-            if let Some(answer) = replica.machine.conclude(&reading, digests, None, clock) {
-                for acknowledged in read.waiting {
-                    self.judge(number, read.key, &answer, acknowledged);
-                }
-            }
-        } else {
-            replica.machine.abandon_read(&read.sent);
+        let Some(Write::Register { sent, asked, line, anew, .. }) = replica.write.take() else { return };
+        if !admits(&mut replica.newest, &asked, line, shell) {
+            return;
         }
-        if !read.next.is_empty() {
-            self.begin_read(number, read.key, read.next);
+        replica.machine.renewed(if shell == Some(ShellBug::RegisteredFromTheAnswer) { clock } else { sent });
+        if anew {
+            replica.machine.registered();
         }
     }
 }
 
-fn admits(newest: &mut NewestEpoch, asked: &NewestEpoch, told: i64, bug: Option<ShellBug>) -> bool {
+pub(super) fn admits(
+    newest: &mut NewestEpoch,
+    asked: &NewestEpoch,
+    told: i64,
+    bug: Option<ShellBug>,
+) -> bool {
     newest.admits(asked.epoch(), line(told)) || bug == Some(ShellBug::AnyLineTaken)
 }
 

@@ -6,8 +6,8 @@ use capykeys_domain::ports::{NewestEpoch, Poll};
 
 use super::{
     Violation,
-    server::{Registered, Server},
-    world::{LONGEST, Made, Replica, TICK, World},
+    server::{Registered, line},
+    world::{LONGEST, Made, Replica, TICK, World, Write},
 };
 use crate::Answer;
 
@@ -25,7 +25,9 @@ impl World {
         let Some(made) = &self.made[key] else { return };
         if acknowledged && made.acknowledged {
             self.violation = Some(Violation::AcceptedAfterDelete);
-        } else if self.now - made.committed > self.replicas[number].lease {
+        } else if self.now - made.committed > self.replicas[number].lease
+            && self.now - self.began >= self.bounds.registration
+        {
             self.violation = Some(Violation::AcceptedTooLate);
         }
     }
@@ -41,30 +43,42 @@ impl World {
 
     /// Everything that what happens next depends on, and nothing that only counts.
     pub(super) fn fingerprint(&self) -> impl Hash + use<> {
-        let clock = self.clock();
+        let (clock, confirming) = (self.clock(), self.may_acknowledge());
         let number = |newest: &NewestEpoch| newest.epoch().map(|line| line.number);
+        let write = |write: &Write| match write {
+            Write::Register { sent, asked, line, anew, committed } => {
+                let left = sent.after(TICK * self.bounds.registration).since(clock);
+                (Some((left, number(asked), *anew, *committed)), *line, 0)
+            }
+            Write::Confirm(sequence, line) => (None, *line, *sequence),
+        };
         let replica = |replica: &Replica| {
-            let poll = replica.poll.as_ref().map(|poll| {
-                (
-                    poll.sent.fingerprint(TICK * replica.lease, clock),
-                    number(&poll.asked),
-                    poll.line,
-                    poll.told.as_ref().map(told),
-                )
-            });
+            let counts = |asked, told| replica.newest.clone().admits(asked, line(told));
+            let poll =
+                replica.poll.as_ref().filter(|poll| counts(poll.asked.epoch(), poll.line)).map(|poll| {
+                    (
+                        poll.sent.fingerprint(clock),
+                        number(&poll.asked),
+                        poll.line,
+                        poll.told.as_ref().map(told),
+                    )
+                });
             let read = replica.read.as_ref().map(|read| {
-                let found = read.found.as_ref().map(|found| found.key.revoked_at.is_some());
-                let state = replica.machine.read_fingerprint(&read.sent, &self.keys.0[read.key], clock);
-                let those = (read.waiting.clone(), read.next.clone());
-                (read.key, state, number(&read.asked), read.line, those, found)
+                let state = counts(read.asked.epoch(), read.line).then(|| {
+                    let left = replica.machine.read_fingerprint(&read.sent, &self.keys.0[read.key], clock);
+                    let found =
+                        read.found.as_ref().map(|found| left.is_some() && found.key.revoked_at.is_some());
+                    (left, number(&read.asked), found, read.acknowledged)
+                });
+                (read.key, state, read.line, read.next)
             });
             (
                 replica.id,
-                replica.machine.fingerprint(clock),
+                replica.machine.fingerprint(clock, confirming),
                 number(&replica.newest),
                 poll,
                 read,
-                replica.write,
+                replica.write.as_ref().map(write),
             )
         };
         let made = |made: &Option<Made>| {
@@ -75,17 +89,20 @@ impl World {
         };
         let registered = |(id, one): (&u8, &Registered)| {
             let seen = self.reaper.fingerprint(&one.known(*id), self.fast_clock());
-            (*id, one.confirmed, one.retired, seen)
+            (*id, one.confirmed.filter(|_| confirming), one.retired, seen)
         };
         let replicas: Vec<_> = self.replicas.iter().map(replica).collect();
         let made: Vec<_> = self.made.iter().map(made).collect();
-        let kept: Vec<_> = self.kept.iter().map(|kept| kept.since(clock)).collect();
-        let server = |server: &Server| {
-            let registered: Vec<_> = server.replicas.iter().map(registered).collect();
-            (server.line, server.revoked.clone(), registered)
-        };
-        let servers = (server(&self.server), self.replaced.as_ref().map(server));
-        (self.restarts, self.failovers, servers, replicas, made, kept)
+        let kept: Vec<_> = self.kept.iter().filter(|_| confirming).map(|kept| kept.since(clock)).collect();
+        let registered: Vec<_> = self.server.replicas.iter().map(registered).collect();
+        // Nothing is written there any more.
+        let replaced = self.replaced.as_ref().map(|old| {
+            let registered = old.replicas.iter().filter(|(_, one)| !one.retired);
+            (old.line, old.revoked.clone(), registered.map(|(id, _)| *id).collect::<Vec<_>>())
+        });
+        let servers = (self.server.line, self.server.revoked.clone(), registered, replaced);
+        let began = (self.now - self.began).min(self.bounds.registration);
+        (self.restarts, self.failovers, began, servers, replicas, made, kept)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What there is, and what can happen to it.
 
-use std::{collections::BTreeSet, rc::Rc, time::Duration};
+use std::{rc::Rc, time::Duration};
 
 use capykeys_domain::ports::{FoundKey, NewestEpoch, Poll};
 
@@ -39,16 +39,25 @@ pub(super) enum Action {
         /// By a connection to the server that was replaced.
         elsewhere: bool,
     },
+    /// It sends a renewal of its registration.
+    Renew {
+        replica: usize,
+        elsewhere: bool,
+    },
     /// The store answers it.
     AnswerPoll(usize),
     EndPoll(usize),
     /// What the replica wants to be written is.
     Write(usize),
+    /// It is told that its registration was committed.
+    EndWrite(usize),
     Confirm(usize),
     Ask {
         replica: usize,
         key: usize,
         keeps: bool,
+        /// Where it is not remembered.
+        elsewhere: bool,
     },
     AnswerRead(usize),
     EndRead(usize),
@@ -68,16 +77,23 @@ pub(super) struct PendingRead {
     pub(super) sent: SentRead,
     pub(super) asked: NewestEpoch,
     pub(super) line: i64,
-    /// Of everybody who waits, whether the change was acknowledged when they asked.
-    pub(super) waiting: BTreeSet<bool>,
-    /// The same of who waits for the read after it.
-    pub(super) next: BTreeSet<bool>,
+    /// Whether the change was acknowledged when one of those who wait asked: what they must not be told, nobody must.
+    pub(super) acknowledged: bool,
+    /// The same of who waits for the read after it, if anybody does.
+    pub(super) next: Option<bool>,
     pub(super) found: Option<FoundKey>,
 }
 
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) enum Write {
-    Register,
+    Register {
+        sent: BootTime,
+        asked: NewestEpoch,
+        line: i64,
+        /// Whether a poll has told that it is not registered.
+        anew: bool,
+        committed: bool,
+    },
     Confirm(i64, i64),
 }
 
@@ -115,12 +131,15 @@ pub(super) struct World {
     pub(super) kept: Vec<BootTime>,
     pub(super) restarts: u32,
     pub(super) failovers: u32,
+    /// When the line of the server began.
+    pub(super) began: u32,
     pub(super) violation: Option<Violation>,
 }
 
 impl Replica {
-    pub(super) fn new(id: u8, lease: u32) -> Self {
-        let settings = CacheSettings { lease: TICK * lease, ..CacheSettings::default() };
+    pub(super) fn new(id: u8, lease: u32, registration: u32) -> Self {
+        let (lease_time, registration) = (TICK * lease, TICK * registration);
+        let settings = CacheSettings { lease: lease_time, registration, ..CacheSettings::default() };
         Self {
             id,
             lease,
@@ -135,20 +154,23 @@ impl Replica {
 
 impl World {
     pub(super) fn new(bounds: Bounds, shell: Option<ShellBug>) -> Self {
-        let replica = |number: usize| Replica::new(u8::try_from(number).unwrap(), LEASES[number]);
+        let replica =
+            |number: usize| Replica::new(u8::try_from(number).unwrap(), LEASES[number], bounds.registration);
         Self {
             bounds,
             shell,
             keys: Rc::new(Keys::new(bounds.changes)),
-            now: 0,
+            // The first line began long ago.
+            now: 2 * bounds.registration,
             server: Server { line: 1, revoked: Vec::new(), replicas: std::collections::BTreeMap::new() },
             replaced: None,
             replicas: (0..bounds.replicas).map(replica).collect(),
-            reaper: Reaper::new(TICK),
+            reaper: Reaper::new(TICK, TICK * bounds.forgetting),
             made: vec![None; bounds.changes],
             kept: vec![BootTime::START; bounds.changes],
             restarts: 0,
             failovers: 0,
+            began: 0,
             violation: None,
         }
     }
@@ -160,18 +182,37 @@ impl World {
 
     /// The clock of who waits, which is as fast as one may be.
     pub(super) fn fast_clock(&self) -> BootTime {
-        let now = TICK * self.now;
-        BootTime::new(now + now / crate::settings::DRIFT)
+        fast(self.now)
     }
 
-    /// The server on this line, where it answers this replica: one that was replaced is fenced off from
-    /// whoever has not heard of the next line.
-    pub(super) fn server(&self, replica: &Replica, asked: &NewestEpoch, number: i64) -> Option<&Server> {
+    /// When the line of the server began, as whoever waits has heard of it: at once.
+    pub(super) fn since(&self) -> BootTime {
+        fast(self.began)
+    }
+
+    /// Whether a question that is sent now to the server that was replaced would be answered.
+    pub(super) fn hears_of_replaced(&self, replica: &Replica) -> bool {
+        self.replaced.as_ref().is_some_and(|old| self.server(&replica.newest, old.line).is_some())
+    }
+
+    /// Whether a change can still be acknowledged: else nothing that is confirmed makes a difference any more.
+    pub(super) fn may_acknowledge(&self) -> bool {
+        self.failovers < self.bounds.failovers
+            || !self.made.iter().flatten().all(|made| made.acknowledged)
+            || self.made.iter().any(Option::is_none)
+    }
+
+    /// The server on this line, where it answers: one that was replaced does not have the next line in its past.
+    pub(super) fn server(&self, asked: &NewestEpoch, number: i64) -> Option<&Server> {
         if number == self.server.line {
             return Some(&self.server);
         }
         let vouches = asked.epoch().is_none_or(|asked| asked.number <= number);
-        let fenced = replica.newest.epoch().is_none_or(|newest| newest.number <= number);
-        self.replaced.as_ref().filter(|server| server.line == number && vouches && !fenced)
+        self.replaced.as_ref().filter(|server| server.line == number && vouches)
     }
+}
+
+fn fast(ticks: u32) -> BootTime {
+    let time = TICK * ticks;
+    BootTime::new(time + time / crate::settings::DRIFT)
 }

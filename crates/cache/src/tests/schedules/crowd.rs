@@ -52,9 +52,7 @@ async fn ask(lease: bool) -> (bool, u64) {
         store.ports(patient.clone()),
         Arc::new(Clock::default()),
     );
-    if lease {
-        let _ = cache.0.catch_up().await;
-    }
+    let _ = if lease { cache.0.catch_up().await } else { cache.0.register().await };
     let answers = join_all((0..CROWD).map(|_| {
         let (cache, patient) = (cache.clone(), Arc::clone(&patient));
         spawn(async move {

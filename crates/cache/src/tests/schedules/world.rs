@@ -34,7 +34,7 @@ struct Era {
 }
 
 pub(super) struct World {
-    /// Whether this replica follows the feed; else it is not registered, and nobody waits for it.
+    /// Whether this replica follows the feed; else it has no lease, and nobody waits for it.
     follows: bool,
     cache: VerificationCache,
     store: Arc<Store>,
@@ -54,10 +54,12 @@ impl World {
             Arc::clone(&clock) as _,
         );
         let follows = !one_in(4);
-        if follows {
+        let _ = if follows {
             // Most of the time there is a lease.
-            let _ = cache.0.catch_up().await;
-        }
+            cache.0.catch_up().await
+        } else {
+            cache.0.register().await
+        };
         let world = Arc::new(Self {
             follows,
             cache,

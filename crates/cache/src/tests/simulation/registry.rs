@@ -19,8 +19,8 @@ struct Registered {
 pub(super) struct Replicas(BTreeMap<[u8; 16], Registered>);
 
 impl Replicas {
-    pub(super) fn is_registered(&self, id: ReplicaId, retired_too: bool) -> bool {
-        self.0.get(&id.0).is_some_and(|replica| !replica.retired || retired_too)
+    pub(super) fn is_registered(&self, id: ReplicaId) -> bool {
+        self.0.get(&id.0).is_some_and(|replica| !replica.retired)
     }
 
     pub(super) fn all(&self) -> Vec<RegisteredReplica> {

@@ -55,7 +55,8 @@ pub(super) enum Pending {
         next: Vec<Question>,
     },
     Poll(SentPoll),
-    Register,
+    /// When it was sent, and whether a poll has told that the replica is not registered.
+    Register(BootTime, bool),
     Confirm(FeedProgress),
     Reap,
     Retire(RegisteredReplica),
@@ -81,7 +82,10 @@ pub(super) struct Process {
     pub(super) removals: VecDeque<Removal>,
     /// Whether a poll, or what follows it, is under way.
     pub(super) following: bool,
-    pub(super) renewed: BootTime,
+    /// When it last looked at the others, and how often it does.
+    pub(super) looked: BootTime,
+    pub(super) look: Duration,
+    /// How often its registration is renewed.
     pub(super) renewal: Duration,
     /// What was sent, with the newest line at that time.
     pub(super) pending: BTreeMap<u64, (Pending, Option<Epoch>)>,
@@ -89,11 +93,15 @@ pub(super) struct Process {
 
 /// Leases that a replica may have.
 const LEASES: [u64; 3] = [200, 500, 2_000];
+/// How long its registration may be good, and the longest that there is.
+const REGISTRATIONS: [Duration; 2] = [Duration::from_millis(800), LONGEST];
+pub(super) const LONGEST: Duration = Duration::from_secs(1);
 
 impl Process {
     pub(super) fn new(number: u64, now: BootTime, rng: &mut Rng) -> Self {
         let lease = Duration::from_millis(LEASES[rng.index(LEASES.len())]);
-        let settings = CacheSettings { lease, ..CacheSettings::default() };
+        let registration = REGISTRATIONS[rng.index(REGISTRATIONS.len())];
+        let settings = CacheSettings { lease, registration, ..CacheSettings::default() };
         let millis = |from, to, rng: &mut Rng| Duration::from_millis(rng.between(from, to));
         Self {
             id: ReplicaId(u128::from(number).to_be_bytes()),
@@ -101,11 +109,12 @@ impl Process {
             machine: Machine::new(&settings),
             newest: NewestEpoch::default(),
             // However short, it costs no more than that the replica has to register again.
-            reaper: Reaper::new(millis(20, 300, rng)),
+            reaper: Reaper::new(millis(20, 300, rng), LONGEST),
             removals: VecDeque::new(),
             following: false,
-            renewed: now,
-            renewal: millis(50, 3_000, rng),
+            looked: now,
+            look: millis(50, 1_500, rng),
+            renewal: settings.renewal_interval(),
             pending: BTreeMap::new(),
         }
     }
@@ -115,7 +124,7 @@ impl Process {
         if reply.recovering && bug != Some(ShellBug::StandbyTaken) {
             return false;
         }
-        self.newest.admits(asked, reply.line) || bug == Some(ShellBug::AnyLineTaken)
+        self.newest.admits(asked, reply.line)
     }
 }
 
@@ -129,6 +138,8 @@ pub(super) struct Replica {
     asleep: Micros,
     pub(super) wall: Micros,
     pub(super) frozen_until: Micros,
+    /// Until then all ways lead to the primary that was replaced.
+    pub(super) left_behind_until: Micros,
     pub(super) weather: Weather,
 }
 
@@ -148,6 +159,7 @@ impl Replica {
             asleep: 0,
             wall: WALL,
             frozen_until: 0,
+            left_behind_until: 0,
             weather: Weather::Fair,
         }
     }

@@ -1,6 +1,8 @@
 //! The store: keys, organizations and a feed, with the whole history, so that a standby can be
 //! promoted that has seen only a part of it.
 
+mod feed;
+
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{ApiKey, Organization, Sequence, Suspension, Timestamp},
@@ -9,7 +11,7 @@ use capykeys_domain::{
 };
 
 use super::{
-    Micros,
+    Micros, ShellBug,
     messages::{Message, Reply, Request, To, Told},
     registry::Replicas,
 };
@@ -43,8 +45,6 @@ pub(super) enum StoreBug {
     CursorBySequence,
     /// The reader's mark and history are not looked at.
     NoMarks,
-    /// A replica that was retired is told that it is registered.
-    RetiredStillRegistered,
     /// What a replica has confirmed is a number, of whichever line of history.
     NumbersOfAnyLine,
     /// A server answers also where it has not seen the line that is asked for.
@@ -209,14 +209,19 @@ impl Store {
     }
 
     /// What the server that a message was sent to says to it; `None` where it is gone, or must not
-    /// answer. `allowed` tells whether one that was replaced can be reached.
-    pub(super) fn answer(&mut self, message: &Message, allowed: bool, now: Micros) -> Option<Reply> {
+    /// answer.
+    pub(super) fn answer(
+        &mut self,
+        message: &Message,
+        shell: Option<ShellBug>,
+        now: Micros,
+    ) -> Option<Reply> {
         let bug = self.bug;
         let is_primary = message.to == To::Line(self.primary.line);
         let server = match message.to {
             To::Standby => self.standby.as_ref()?,
             To::Line(_) if is_primary => &self.primary,
-            To::Line(line) => self.replaced.as_ref().filter(|one| one.line == line && allowed)?,
+            To::Line(line) => self.replaced.as_ref().filter(|one| one.line == line)?,
         };
         let vouches = message.asked.is_none_or(|asked| server.past.contains(&asked));
         if !vouches && bug != Some(StoreBug::LineNotLookedFor) {
@@ -227,8 +232,13 @@ impl Store {
             Request::Head => Told::Poll(Poll::Diverged(self.head(server, message.from, now))),
             Request::Poll(position) => Told::Poll(self.poll(server, message.from, position, now)),
             Request::Registry => Told::Registry(self.registry(server)),
+            // It waits for no standby.
+            write @ Request::Confirm(_) if !is_primary => {
+                Told::Done(self.replaced.as_mut()?.replicas.write(message.from, write))
+            }
             // A server that was replaced gets no commit through: its standby does not take it.
-            _ if !is_primary => return None,
+            _ if !is_primary && shell != Some(ShellBug::CancelledWaitTaken) => return None,
+            write if !is_primary => Told::Done(self.replaced.as_mut()?.replicas.write(message.from, write)),
             write => Told::Done(self.primary.replicas.write(message.from, write)),
         };
         let server = match message.to {
@@ -269,30 +279,10 @@ impl Store {
 
     fn head(&self, server: &Server, reader: ReplicaId, now: Micros) -> FeedHead {
         let last = server.history.iter().max_by_key(|event| event.sequence);
-        let retired_too = self.bug == Some(StoreBug::RetiredStillRegistered);
         FeedHead {
             position: self.position(server, last),
             store_time: self.time(now),
-            registered: server.replicas.is_registered(reader, retired_too),
+            registered: server.replicas.is_registered(reader),
         }
-    }
-
-    fn poll(&self, server: &Server, reader: ReplicaId, from: &FeedPosition, now: Micros) -> Poll {
-        let head = self.head(server, reader, now);
-        let known = server.history.iter().find(|event| event.sequence == from.sequence.get());
-        let missing = known.is_none() && from.sequence != Sequence::START;
-        let checked = !matches!(self.bug, Some(StoreBug::NoMarks | StoreBug::CursorBySequence));
-        if checked && (missing || self.position(server, known) != *from) {
-            return Poll::Diverged(head);
-        }
-        let mut later: Vec<_> =
-            server.history.iter().filter(|event| event.sequence > from.sequence.get()).collect();
-        later.sort_by_key(|event| event.sequence);
-        let complete = later.len() <= POLL_LIMIT;
-        later.truncate(POLL_LIMIT);
-        let position = later.last().map_or(*from, |last| self.position(server, Some(last)));
-        let changes = later.iter().map(|event| event.change).collect();
-        let (store_time, registered) = (head.store_time, head.registered);
-        Poll::Changes { changes, position, complete, store_time, registered }
     }
 }

@@ -45,6 +45,10 @@ pub(super) struct World {
     registry_fails: bool,
     /// When a primary that stood still goes on, whatever has happened meanwhile.
     thaws: Micros,
+    /// Whether the primary that is down goes on, and is cut off from its standby: it answers, and commits nothing.
+    cut_off: bool,
+    /// When the last standby took over.
+    promoted: Option<Micros>,
     replicas: Vec<Replica>,
     numbers: u64,
     unacknowledged: BTreeMap<(usize, u64), Unacknowledged>,
@@ -82,6 +86,8 @@ impl World {
             down: false,
             registry_fails,
             thaws: 0,
+            cut_off: false,
+            promoted: None,
             replicas,
             numbers: 0,
             unacknowledged: BTreeMap::new(),
@@ -185,13 +191,22 @@ impl World {
             Event::Fail => {
                 self.down = true;
                 let gap = self.rng.between(20_000, 700_000);
-                self.thaws = self.now + gap + self.rng.between(0, 150_000);
+                self.cut_off = self.rng.percent(50);
+                self.thaws =
+                    if self.cut_off { self.now } else { self.now + gap + self.rng.between(0, 150_000) };
                 self.later(gap, Event::Promote);
             }
             Event::Promote => {
                 self.down = false;
                 let (lost, confirmations_too) = (self.rng.index(4), self.rng.percent(50));
                 self.store.promote(lost, confirmations_too);
+                self.promoted = Some(self.now);
+                for replica in &mut self.replicas {
+                    if self.rng.percent(35) {
+                        replica.left_behind_until = self.now + self.rng.between(0, 4_000_000);
+                        self.tally.left_behind += 1;
+                    }
+                }
                 self.judge_secrets();
                 self.tally.promotions += 1;
             }
@@ -249,7 +264,7 @@ impl World {
     fn arrive(&mut self, replica: usize, incarnation: u64, number: u64, message: Message) {
         let primary = self.store.primary.line;
         let stands_still = match message.to {
-            To::Line(line) if line == primary => self.down,
+            To::Line(line) if line == primary => self.down && !self.cut_off,
             To::Line(_) => self.now < self.thaws,
             To::Standby => false,
         };
@@ -257,34 +272,18 @@ impl World {
             let wait = self.thaws.saturating_sub(self.now).max(1);
             return self.later(wait, Event::Arrives { replica, incarnation, number, message });
         }
-        // It is fenced off from those who have not heard of another line: it is taken for granted that
-        // they never reach it.
-        let sender = self.replicas[replica].process.as_ref().filter(|process| process.id == message.from);
-        let knows = sender.and_then(|process| process.newest.epoch());
-        let allowed = knows.is_some_and(|line| To::Line(line) != message.to);
         if self.registry_fails && matches!(message.request, Request::Registry) {
             return;
         }
-        let Some(reply) = self.store.answer(&message, allowed, self.now) else { return };
+        let durable =
+            matches!(message.request, Request::Register(_) | Request::Retire(..) | Request::Forget(..));
+        if self.down && durable && self.shell != Some(ShellBug::CancelledWaitTaken) {
+            return;
+        }
+        let Some(reply) = self.store.answer(&message, self.shell, self.now) else { return };
         self.tally.of_others += u64::from(reply.recovering || reply.line != primary);
         if let Some(back) = self.replicas[replica].back(&mut self.rng) {
             self.later(back, Event::At(replica, incarnation, Step::Answered(number, Box::new(reply))));
-        }
-    }
-
-    // --- A replica ---
-
-    fn step(&mut self, replica: usize, step: Step) {
-        match step {
-            Step::Ask => self.ask(replica),
-            Step::Conclude(question, reading) => self.conclude(replica, question, &reading),
-            Step::Tick => self.tick(replica),
-            Step::Answered(number, reply) => self.answered(replica, number, *reply),
-            Step::GivenUp(number) => self.given_up(replica, number),
-            Step::Mutated(mutation, at) => self.mutated(replica, mutation, at),
-            Step::LookAtClock(number) => self.look_at_clock(replica, number),
-            Step::ReadRegistry(number) => self.read_registry(replica, number),
-            Step::Crash => self.crash(replica),
         }
     }
 }

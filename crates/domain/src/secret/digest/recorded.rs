@@ -1,7 +1,5 @@
 //! What a store keeps of peppers.
 
-use alloc::borrow::ToOwned;
-
 use super::PepperId;
 
 /// Names what is recorded in a pepper's place while a store is being filled. Older programs say it where they are not
@@ -46,7 +44,7 @@ impl RecordedPepper {
     /// calls one unknown before the end. No pepper gets a turn after its own.
     #[must_use]
     pub fn of_an_import() -> Self {
-        let check = PepperCheck { id: PepperId(UNFINISHED_IMPORT.to_owned()), value: [0; blake3::OUT_LEN] };
+        let check = PepperCheck { id: PepperId(UNFINISHED_IMPORT.into()), value: [0; blake3::OUT_LEN] };
         Self { check, turn: Some(i64::MAX) }
     }
 

@@ -12,11 +12,15 @@ use std::{
 use actix_web::dev::ServerHandle;
 use capykeys_conformance::{fixtures::context, service::Service};
 use capykeys_domain::{
-    model::{KeySpec, Organization, OrganizationName, Slug},
+    model::{KeySpec, Organization, OrganizationName, ScopeCatalogue, Slug},
     usecases::{CreatedKey, Management, NewOrganization},
 };
 use capykeys_gateway::Gateways;
-use capykeys_http::{BasePath, ClusterAuthentication, Drain, Internal, Public, Settings, Surface};
+use capykeys_http::{
+    BasePath, ClusterAuthentication, Drain, Internal, Public, SECRET_MEMBERS, SecretsCovered, Settings,
+    Surface,
+};
+use capykeys_pages::Page;
 pub(crate) use client::{Answer, Connection};
 
 /// A server, its organization, and what a test may turn.
@@ -49,6 +53,12 @@ impl Site {
         Self::public(BasePath::default(), request_timeout).await
     }
 
+    /// The same with another one for the time between two requests.
+    pub(crate) async fn with_limits(request_timeout: Duration, idle_timeout: Duration) -> Self {
+        let settings = Settings { idle_timeout, ..settings(request_timeout) };
+        Self::served(BasePath::default(), settings).await
+    }
+
     /// A server below this path.
     pub(crate) async fn below(base_path: &str) -> Self {
         let base_path = BasePath::parse(base_path).unwrap();
@@ -62,8 +72,14 @@ impl Site {
     }
 
     async fn public(base_path: BasePath, request_timeout: Duration) -> Self {
-        let surface = |management| Surface::Public(Public { base_path, management });
-        Self::serving(surface, settings(request_timeout)).await
+        Self::served(base_path, settings(request_timeout)).await
+    }
+
+    async fn served(base_path: BasePath, settings: Settings) -> Self {
+        let pages = vec![Page::docs(), Page::console()];
+        let secrets = SecretsCovered::check(&ScopeCatalogue::default(), &SECRET_MEMBERS).unwrap();
+        let surface = |management| Surface::Public(Public { base_path, management, pages, secrets });
+        Self::serving(surface, settings).await
     }
 
     async fn serving(surface: impl FnOnce(Arc<Management>) -> Surface, settings: Settings) -> Self {

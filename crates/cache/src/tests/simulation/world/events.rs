@@ -7,6 +7,7 @@ pub(super) enum Step {
     Ask,
     Conclude(Question, Reading),
     Tick,
+    Renew,
     Answered(u64, Box<Reply>),
     GivenUp(u64),
     /// Its own mutation was committed at this time.

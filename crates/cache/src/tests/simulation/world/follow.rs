@@ -2,6 +2,7 @@
 
 use super::{Event, Pending, Reply, Request, Step, Told, World, micros};
 use crate::{
+    BootTime,
     machine::Polled,
     tests::simulation::{ShellBug, replica::Removal},
 };
@@ -44,15 +45,23 @@ impl World {
                     self.polled(replica, polled);
                 }
             }
-            (Pending::Register, _) => {
-                self.tally.registrations += 1;
-                self.process(replica).machine.registered();
-                self.poll(replica);
+            (Pending::Register(sent, anew), _) => {
+                let counts_from =
+                    if self.shell == Some(ShellBug::RegisteredFromTheAnswer) { clock } else { sent };
+                let machine = &mut self.process(replica).machine;
+                machine.renewed(counts_from);
+                if anew {
+                    machine.registered();
+                    self.tally.registrations += 1;
+                    self.poll(replica);
+                } else {
+                    self.tally.renewals += 1;
+                }
             }
             (Pending::Confirm(progress), _) => {
                 self.tally.confirmations += 1;
                 self.process(replica).machine.end_confirm(progress);
-                self.renew(replica);
+                self.look(replica);
             }
             (Pending::Reap, Told::Registry(registry)) => {
                 let own = self.process(replica).id;
@@ -111,31 +120,39 @@ impl World {
                 return self.poll(replica);
             }
             Polled::Unregistered => {
-                let lease = self.process(replica).lease;
-                return self.follow(replica, Request::Register(lease), Pending::Register);
+                return self.register(replica, true);
             }
             Polled::Restarted => self.tally.restarts += 1,
             Polled::Current | Polled::Ignored => {}
         }
         let clock = self.clock(replica);
-        let due = self.renewal_is_due(replica);
-        let machine = &self.process(replica).machine;
-        let progress = machine.confirmable(clock).or_else(|| machine.confirmed().filter(|_| due));
-        match progress {
+        match self.process(replica).machine.confirmable(clock) {
             Some(progress) => self.follow(replica, Request::Confirm(progress), Pending::Confirm(progress)),
-            None => self.renew(replica),
+            None => self.look(replica),
         }
     }
 
-    fn renewal_is_due(&mut self, replica: usize) -> bool {
+    fn register(&mut self, replica: usize, anew: bool) {
         let clock = self.clock(replica);
-        let process = self.process(replica);
-        clock.since(process.renewed) >= process.renewal
+        let (lease, deadline) = (self.process(replica).lease, micros(self.process(replica).renewal));
+        self.send(replica, Request::Register(lease), Pending::Register(clock, anew), deadline);
     }
 
-    fn renew(&mut self, replica: usize) {
-        if self.renewal_is_due(replica) {
-            self.process(replica).renewed = self.clock(replica);
+    /// Beside the polls, and at any time.
+    pub(super) fn renew(&mut self, replica: usize) {
+        let interval = micros(self.process(replica).renewal);
+        let next = interval / 2 + self.rng.between(0, interval);
+        self.at(replica, next, Step::Renew);
+        if self.process(replica).machine.registered_until() > BootTime::START {
+            self.register(replica, false);
+        }
+    }
+
+    fn look(&mut self, replica: usize) {
+        let clock = self.clock(replica);
+        let process = self.process(replica);
+        if clock.since(process.looked) >= process.look {
+            process.looked = clock;
             self.follow(replica, Request::Registry, Pending::Reap);
         } else {
             self.process(replica).following = false;
@@ -164,6 +181,7 @@ impl World {
         let first = self.rng.between(0, 40_000);
         self.at(replica, first, Step::Tick);
         self.at(replica, first, Step::Ask);
+        self.at(replica, first, Step::Renew);
         let crash = self.rng.between(200_000, 9_000_000);
         self.at(replica, crash, Step::Crash);
     }

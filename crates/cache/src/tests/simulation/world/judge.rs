@@ -12,7 +12,9 @@ use super::{
     World, micros,
 };
 use crate::{
-    Answer, BootTime, acknowledgement::Acknowledgement, settings::LONGEST_LEASE, tests::simulation::ShellBug,
+    Answer, BootTime,
+    acknowledgement::Acknowledgement,
+    tests::simulation::{ShellBug, replica::LONGEST},
 };
 
 /// A change that was committed and not acknowledged yet.
@@ -21,6 +23,8 @@ pub(super) struct Unacknowledged {
     committed: Micros,
     acknowledgement: Acknowledgement,
     kept_until: BootTime,
+    /// Whether it is a replica that waits, and no program of an operator's.
+    by_replica: bool,
 }
 
 pub(super) fn every_secret() -> impl Iterator<Item = Secret> {
@@ -54,6 +58,11 @@ impl World {
     pub(super) fn mutated(&mut self, replica: usize, mutation: Mutation, committed: Micros) {
         let change = self.store.change(mutation);
         let clock = self.clock(replica);
+        if self.promoted.is_some_and(|at| at <= committed) {
+            // It was told by the new primary.
+            let (line, newest) = (self.store.primary.line, &mut self.process(replica).newest);
+            let _ = newest.admits(newest.epoch(), line);
+        }
         let (own, kept_until) = if self.rng.percent(85) {
             let process = self.process(replica);
             process.machine.apply(&[change]);
@@ -61,12 +70,12 @@ impl World {
         } else {
             (None, BootTime::START)
         };
-        let mut acknowledgement = Acknowledgement::new(own, clock);
+        let mut acknowledgement = Acknowledgement::new(own, clock).with_registrations(LONGEST);
         if self.shell == Some(ShellBug::RegistryReadBeforeCommit) {
-            acknowledgement.told(&self.registry_before);
+            acknowledgement.told(&self.registry_before, BootTime::START);
         }
-        let number = self.number();
-        let waiting = Unacknowledged { mutation, committed, acknowledgement, kept_until };
+        let (number, by_replica) = (self.number(), own.is_some());
+        let waiting = Unacknowledged { mutation, committed, acknowledgement, kept_until, by_replica };
         self.unacknowledged.insert((replica, number), waiting);
         self.look_at_clock(replica, number);
         self.read_registry(replica, number);
@@ -80,8 +89,11 @@ impl World {
 
     pub(super) fn registry_told(&mut self, replica: usize, number: u64, told: &Told) {
         let Told::Registry(registry) = told else { return };
+        let (clock, known) =
+            (self.clock(replica), self.process(replica).machine.epoch_since(registry.head.epoch));
         if let Some(waiting) = self.unacknowledged.get_mut(&(replica, number)) {
-            waiting.acknowledgement.told(registry);
+            let since = known.filter(|_| waiting.by_replica).unwrap_or(clock);
+            waiting.acknowledgement.told(registry, since);
             self.look_at_clock(replica, number);
             self.at(replica, 10_000, Step::ReadRegistry(number));
         }
@@ -112,7 +124,7 @@ impl World {
         self.unacknowledged.remove(&(replica, number));
         self.tally.deletes += 1;
         self.tally.deletes_after_lease += u64::from(waited);
-        self.tally.deletes_after_longest_lease += u64::from(self.now - committed > micros(LONGEST_LEASE));
+        self.tally.deletes_after_longest_registration += u64::from(self.now - committed > micros(LONGEST));
         for secret in every_secret().filter(|secret| concerns(mutation, *secret)) {
             // Unless it was lost with a primary, or is another change by now.
             if self.refused_since.get(&secret).is_some_and(|since| since.0 <= committed) {
@@ -133,10 +145,16 @@ impl World {
             } else {
                 Violation::AcceptedAfterDelete { at: now, asked }
             });
-        } else if let Some(late) = late.filter(|late| *late > lease) {
+        } else if let Some(late) = late.filter(|late| *late > lease && !self.may_be_left_behind(replica)) {
             self.violation = Some(Violation::AcceptedTooLate { at: now, late });
         }
         late.is_some()
+    }
+
+    /// Whether the replica may still be told of the state before a failover.
+    fn may_be_left_behind(&self, replica: usize) -> bool {
+        let host = &self.replicas[replica];
+        self.promoted.is_some_and(|at| host.boot(self.now) - host.boot(at) < micros(LONGEST))
     }
 
     pub(super) fn verdict(&mut self, replica: usize, question: Question, answer: &Answer) {

@@ -4,9 +4,24 @@ use super::{
     ATTEMPTS, Event, KEYS, Message, Pending, Process, Question, Reply, Request, SECRETS, Secret, Step, To,
     Weather, World, micros,
 };
-use crate::{BootTime, machine::Reading, tests::simulation::ShellBug};
+use crate::{BootTime, machine::Reading};
 
 impl World {
+    pub(super) fn step(&mut self, replica: usize, step: Step) {
+        match step {
+            Step::Ask => self.ask(replica),
+            Step::Conclude(question, reading) => self.conclude(replica, question, &reading),
+            Step::Tick => self.tick(replica),
+            Step::Renew => self.renew(replica),
+            Step::Answered(number, reply) => self.answered(replica, number, *reply),
+            Step::GivenUp(number) => self.given_up(replica, number),
+            Step::Mutated(mutation, at) => self.mutated(replica, mutation, at),
+            Step::LookAtClock(number) => self.look_at_clock(replica, number),
+            Step::ReadRegistry(number) => self.read_registry(replica, number),
+            Step::Crash => self.crash(replica),
+        }
+    }
+
     pub(super) fn new_weather(&mut self, replica: usize) {
         self.replicas[replica].weather = match self.rng.index(10) {
             0..4 => Weather::Fair,
@@ -47,15 +62,13 @@ impl World {
         self.at(replica, deadline, Step::GivenUp(number));
     }
 
-    /// Whom a connection leads to. A process that has heard of no line yet is led to the primary.
+    /// Whom a connection leads to.
     fn route(&mut self, replica: usize) -> To {
         let primary = To::Line(self.store.primary.line);
         let chance = self.rng.index(100);
-        if self.process(replica).newest.epoch().is_none() {
-            return primary;
-        }
+        let left_behind = self.now < self.replicas[replica].left_behind_until;
         match &self.store.replaced {
-            Some(replaced) if chance < 15 => To::Line(replaced.line),
+            Some(replaced) if chance < 15 || left_behind => To::Line(replaced.line),
             _ if chance > 92 && self.store.standby.is_some() => To::Standby,
             _ => primary,
         }
@@ -92,6 +105,7 @@ impl World {
                 self.read_again(replica, secret, next);
             }
             Pending::Propagation(change) => self.registry_not_read(replica, change),
+            Pending::Register(_, false) => {}
             _ => self.process(replica).following = false,
         }
     }
@@ -126,12 +140,11 @@ impl World {
             self.tally.hits += 1;
             return self.verdict(replica, question, &answer);
         }
-        let joins = has_lease || self.shell == Some(ShellBug::JoinedWithoutLease);
         for (pending, _) in self.process(replica).pending.values_mut() {
             if let Pending::Read { secret, waiting, next, .. } = pending
                 && *secret == question.secret
             {
-                return if joins { waiting.push(question) } else { next.push(question) };
+                return if has_lease { waiting.push(question) } else { next.push(question) };
             }
         }
         self.read(replica, question.secret, vec![question]);

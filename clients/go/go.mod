@@ -1,0 +1,3 @@
+module capykeys.example/verifier
+
+go 1.23

@@ -1,0 +1,47 @@
+// How a key looks in the table.
+
+import { element } from "./element.js";
+import { stateOf } from "./keys.js";
+import { exact, relative } from "./times.js";
+
+const STATES = { active: "Active", expired: "Expired", revoked: "Revoked" };
+
+/// The row of a key. `revoke` is called where it can be revoked by whoever looks at it.
+export function row(key, revoke) {
+  const state = stateOf(key);
+  const button = element(
+    "button",
+    { type: "button", class: "danger", "aria-label": `Revoke ${key.name}`, onclick: () => revoke?.(key) },
+    "Revoke",
+  );
+  const scopes = key.scopes.map((scope) => element("li", { class: "tag" }, element("code", {}, scope)));
+  return element(
+    "tr",
+    { role: "row" },
+    element(
+      "th",
+      { role: "rowheader", scope: "row" },
+      element("strong", {}, key.name),
+      element("code", { class: "quiet" }, `${key.key_prefix}…`),
+      key.project_id && element("div", { class: "quiet small" }, "Project ", element("code", {}, key.project_id)),
+      key.device_name && element("div", { class: "quiet small" }, `On ${key.device_name}`),
+    ),
+    cell("State", element("span", { class: `state ${state}` }, STATES[state]), when(key.revoked_at)),
+    cell("Scopes", element("ul", { class: "scopes" }, scopes)),
+    cell("Last use", key.last_used_at ? when(key.last_used_at) : element("span", { class: "quiet" }, "Never")),
+    cell("Expiry", key.expires_at ? when(key.expires_at) : element("span", { class: "quiet" }, "Never")),
+    cell("Created", when(key.created_at), element("span", { class: "quiet small" }, `by ${key.source}`)),
+    element("td", { role: "cell" }, state !== "revoked" && revoke && button),
+  );
+}
+
+/// How long ago or how soon, and when exactly.
+export function when(time) {
+  if (!time) return null;
+  const shown = element("time", { datetime: time, class: "quiet small" }, exact(time));
+  return element("span", { class: "when" }, relative(time), shown);
+}
+
+function cell(label, ...content) {
+  return element("td", { role: "cell", "data-label": label }, element("div", { class: "value" }, content));
+}
