@@ -51,12 +51,13 @@ BEGIN
 
     IF to_regclass('api_keys') IS NOT NULL THEN
         REVOKE ALL ON organizations, api_keys, audit_events FROM capykeys_service;
-        -- No DELETE of these, and of a row only what changes in its life: a key's scopes and organization
-        -- do not.
+        -- No DELETE of these, and of a row only what changes in its life: a key's organization
+        -- does not.
         GRANT SELECT, INSERT ON organizations, api_keys TO capykeys_service;
         GRANT UPDATE (name, slug, clerk_organization_slug, suspended_at, suspended_reason, updated_at)
             ON organizations TO capykeys_service;
-        GRANT UPDATE (revoked_at, last_used_at, pepper_id, digest) ON api_keys TO capykeys_service;
+        GRANT UPDATE (name, scopes, device_name, expires_at, revoked_at, last_used_at, pepper_id, digest)
+            ON api_keys TO capykeys_service;
         -- The audit log can be added to, and nothing in it can be changed.
         -- Nor is its order: the numbers are the database's own.
         GRANT SELECT ON audit_events TO capykeys_service;
@@ -64,6 +65,10 @@ BEGIN
             occurrences) ON audit_events TO capykeys_service;
         REVOKE ALL ON SEQUENCE audit_events_sequence_seq FROM capykeys_service;
         GRANT SELECT ON SEQUENCE audit_events_sequence_seq TO capykeys_service;
+    END IF;
+
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('api_keys') AND attname = 'disabled_at') THEN
+        GRANT UPDATE (disabled_at, disabled_reason) ON api_keys TO capykeys_service;
     END IF;
 
     IF to_regclass('audit_retention') IS NOT NULL THEN

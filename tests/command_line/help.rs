@@ -2,7 +2,7 @@
 
 use capykeys_tests::{Installation, installation::binary};
 
-const COMMANDS: [&[&str]; 20] = [
+const COMMANDS: [&[&str]; 24] = [
     &[],
     &["serve"],
     &["migrate"],
@@ -11,6 +11,10 @@ const COMMANDS: [&[&str]; 20] = [
     &["keys"],
     &["keys", "create"],
     &["keys", "list"],
+    &["keys", "show"],
+    &["keys", "update"],
+    &["keys", "disable"],
+    &["keys", "enable"],
     &["keys", "revoke"],
     &["organizations"],
     &["organizations", "create"],

@@ -27,6 +27,19 @@ fn keys_are_created_listed_and_revoked_without_a_server(store: Store) {
     assert_eq!(created.key["organization_id"], id);
     let listed = installation.json(&["keys", "list", "--organization", &id]);
     assert_eq!(listed, json!({"api_keys": [created.key]}));
+    let show = ["keys", "show", "--organization", &id, created.id()];
+    assert_eq!(installation.json(&show), json!({"api_key": created.key}));
+    let on_key = |words: &[&str]| {
+        let command = [&["keys", words[0], "--organization", &id, created.id()], &words[1..]].concat();
+        installation.json(&command)["api_key"].clone()
+    };
+    let disabled = on_key(&["disable", "--reason", "found"]);
+    assert_eq!((&disabled["disabled_reason"], &disabled["is_active"]), (&json!("found"), &json!(true)));
+    assert_eq!(on_key(&["enable"]), created.key);
+    let updated = on_key(&["update", "--name", "Other", "--scope", "schema:read", "--device-name", "laptop"]);
+    assert_eq!((&updated["name"], &updated["scopes"]), (&json!("Other"), &json!(["schema:read"])));
+    assert_eq!(updated["device_name"], "laptop");
+    assert_eq!(on_key(&["update", "--no-device-name"]).get("device_name"), None);
     for _ in 0..2 {
         let revoke = ["keys", "revoke", "--organization", &id, created.id()];
         assert_eq!(installation.json(&revoke), json!({"revoked": true}));
@@ -93,6 +106,11 @@ fn what_cannot_be_done_fails_with_one_line(store: Store) {
         &[&create[..], &[&id, "--scope", "*"]].concat(),
         &[&create[..], &[&id, "--expires-at", "1999-01-01T00:00:00Z"]].concat(),
         &["keys", "list", "--organization", nobody],
+        &["keys", "show", "--organization", nobody, key],
+        &["keys", "show", "--organization", &id, key],
+        &["keys", "disable", "--organization", &id, key],
+        &["keys", "enable", "--organization", &id, key],
+        &["keys", "update", "--organization", &id, key, "--name", "n"],
         &["keys", "revoke", "--organization", nobody, key],
         &["keys", "revoke", "--organization", &id, key],
         &["organizations", "suspend", nobody],

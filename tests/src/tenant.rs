@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{Answer, Call, Server};
@@ -99,6 +100,26 @@ impl<'a> Tenant<'a> {
     /// A request to create a key.
     pub fn creation(&self, credential: &str, body: &Value) -> Call<'a> {
         self.server.post(&self.keys_path()).bearer(credential).json(body)
+    }
+
+    /// A request for one key.
+    pub fn reading(&self, credential: &str, id: &str) -> Call<'a> {
+        self.server.get(&self.key_path(id)).bearer(credential)
+    }
+
+    /// A request to change a key.
+    pub fn update(&self, credential: &str, id: &str, body: &Value) -> Call<'a> {
+        self.server.call(Method::PATCH, &self.key_path(id)).bearer(credential).json(body)
+    }
+
+    /// A request to disable a key.
+    pub fn disabling(&self, credential: &str, id: &str) -> Call<'a> {
+        self.server.post(&format!("{}/disable", self.key_path(id))).bearer(credential)
+    }
+
+    /// A request to enable a key.
+    pub fn enabling(&self, credential: &str, id: &str) -> Call<'a> {
+        self.server.post(&format!("{}/enable", self.key_path(id))).bearer(credential)
     }
 
     /// A request to revoke a key.

@@ -14,7 +14,8 @@ fn pass_on(programs: &[&PathBuf]) {
         .set("SERVER__DRAIN_MS", "0");
     let mut organization: Option<[String; 3]> = None;
     let (mut good, mut revoked): (Vec<Created>, Vec<Created>) = (Vec::new(), Vec::new());
-    for program in programs {
+    let mut disabled: Vec<Created> = Vec::new();
+    for (number, program) in (1..).zip(programs) {
         let shared = Arc::new(installation.with_program(program));
         let server = Server::start(&shared);
         let acme = match organization.take() {
@@ -25,11 +26,25 @@ fn pass_on(programs: &[&PathBuf]) {
         let key = acme.key_with(&["jobs:read"]);
         acme.revoke(key.id());
         revoked.push(key);
+        let key = acme.key_with(&["jobs:read"]);
+        // The last release cannot do it.
+        if acme.disabling(&acme.admin, key.id()).send().status == 200 {
+            disabled.push(key);
+        }
+        for key in &disabled {
+            assert!(!acme.accepts(&key.plaintext), "{}: a disabled key is good", program.display());
+        }
         for key in &good {
             assert!(acme.accepts(&key.plaintext), "{}: a key is gone", program.display());
         }
         for key in &revoked {
             assert!(!acme.accepts(&key.plaintext), "{}: a revoked key is back", program.display());
+        }
+        if let Some(key) = disabled.first()
+            && number == programs.len()
+        {
+            acme.enabling(&acme.admin, key.id()).send().expect(200);
+            assert!(acme.accepts(&key.plaintext), "{}: it is lost", program.display());
         }
         server.get("/readyz").send().expect(200);
         organization = Some([acme.id, acme.admin, acme.admin_id]);

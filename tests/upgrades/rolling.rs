@@ -1,8 +1,10 @@
 //! Two servers on one database, replaced one by one under load.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use capykeys_testkit::shared;
+use capykeys_tests::{Tenant, wait};
+use serde_json::json;
 
 use crate::{
     load::{Load, Report},
@@ -31,10 +33,11 @@ fn programs_are_replaced_and_replaced_back_under_load_and_no_request_fails() {
 
     let _ = today.run(&["migrate"]).expect_success();
     load.go_on();
-    for number in 0..2 {
-        stand.replace(number, &new);
-        load.go_on();
-    }
+    stand.replace(0, &new);
+    load.go_on();
+    keys_are_disabled_beside_the_last_release(&stand);
+    stand.replace(1, &new);
+    load.go_on();
     shared().execute(&database, LATER);
     load.go_on();
     for commands in [&today, &before] {
@@ -55,6 +58,28 @@ fn programs_are_replaced_and_replaced_back_under_load_and_no_request_fails() {
         begin.elapsed()
     );
     assert!(failures.is_empty(), "{failures:#?}");
+}
+
+/// By the first server, while the other is of the last release, which has no word for it.
+fn keys_are_disabled_beside_the_last_release(stand: &Stand) {
+    let acme = Tenant::new(&stand.servers[0]);
+    let key = acme.key_with(&["jobs:read"]);
+    let question = json!({"api_key": key.plaintext});
+    let are = |good: bool| stand.servers.iter().all(|server| server.verify(&question)["valid"] == good);
+    for _ in 0..2 {
+        // That one may remember for a while that there was no such key.
+        wait::until("the key is good", Duration::from_mins(1), || are(true).then_some(()));
+        acme.disabling(&acme.admin, key.id()).send().expect(200);
+        assert!(are(false), "a disabled key is good");
+        acme.enabling(&acme.admin, key.id()).send().expect(200);
+    }
+    acme.disabling(&acme.admin, key.id()).send().expect(200);
+    // Revoked by the other, it is not enabled again.
+    let there = Tenant { server: &stand.servers[1], ..acme };
+    there.revoke(key.id());
+    let acme = Tenant { server: &stand.servers[0], ..there };
+    acme.enabling(&acme.admin, key.id()).send().error(409);
+    assert!(are(false), "a revoked key is good");
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn a_wrong_method_is_told_the_right_ones(store: Store) {
         ("/v1/openapi.json", &[Method::GET, Method::HEAD]),
         (&organization, &[Method::GET, Method::HEAD]),
         (&keys, &[Method::GET, Method::HEAD, Method::POST]),
-        (&key, &[Method::DELETE]),
+        (&key, &[Method::GET, Method::HEAD, Method::PATCH, Method::DELETE]),
         ("/status", &[Method::GET, Method::HEAD]),
         ("/livez", &[Method::GET, Method::HEAD]),
         ("/readyz", &[Method::GET, Method::HEAD]),

@@ -12,13 +12,14 @@ use std::{
 
 use capykeys_domain::{
     model::{
-        Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkLink, Creator, EventDetails,
-        ExternalOrganizationId, KeyId, KeyName, KeyPrefix, KeySource, Organization, OrganizationId,
-        OrganizationName, Renaming, RequestContext, RequestId, Scope, ScopeSet, Sequence, Slug, Suspension,
-        Timestamp,
+        Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkLink, Creator, Disabling, DisablingReason,
+        EventDetails, ExternalOrganizationId, KeyId, KeyName, KeyPrefix, KeySource, Organization,
+        OrganizationId, OrganizationName, Renaming, RequestContext, RequestId, Scope, ScopeSet, Sequence,
+        Slug, Suspension, Timestamp,
     },
     ports::{
-        EventQuery, KeyQuery, KeyUse, Limit, NewKey, RenameOrganization, RevokeKey, SetSuspension, Uses,
+        EventQuery, KeyChange, KeyQuery, KeyUse, Limit, NewKey, RenameOrganization, RevokeKey, SetSuspension,
+        Uses,
     },
     secret::{KeyDigest, PepperId},
 };
@@ -159,6 +160,7 @@ pub fn key(organization: OrganizationId, created_at: Timestamp) -> NewKey {
             last_used_at: None,
             project_id: None,
             revoked_at: None,
+            disabled: None,
         },
         digest: digest(bytes),
         creator: Creator::Operator,
@@ -210,6 +212,25 @@ pub fn created(new: &NewKey) -> AuditEvent {
 pub fn revoke(key: &ApiKey, at: Timestamp) -> RevokeKey {
     let (organization, id) = (key.organization_id, key.id);
     RevokeKey { organization, id, at, event: event(AuditAction::RevokeKey, at, organization, Some(id)) }
+}
+
+/// This key, disabled.
+#[must_use]
+pub fn disabled(key: &ApiKey, at: Timestamp) -> ApiKey {
+    let disabling = Disabling { at, reason: DisablingReason::parse(" found ").ok() };
+    ApiKey { disabled: Some(disabling), ..key.clone() }
+}
+
+/// Changing a key, with the event, by nobody whose right is judged.
+#[must_use]
+pub fn change(before: &ApiKey, after: &ApiKey, at: Timestamp) -> KeyChange {
+    let action = match (&before.disabled, &after.disabled) {
+        (None, Some(_)) => AuditAction::DisableKey,
+        (Some(_), None) => AuditAction::EnableKey,
+        _ => AuditAction::UpdateKey,
+    };
+    let event = event(action, at, after.organization_id, Some(after.id));
+    KeyChange { before: before.clone(), after: after.clone(), by: None, event }
 }
 
 /// Suspending this organization or ending its suspension, with the event.

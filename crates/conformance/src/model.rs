@@ -19,8 +19,8 @@ use capykeys_domain::{
         OrganizationId,
     },
     ports::{
-        Change, FoundKey, Insertion, KeyLookup, KeyQuery, KeyStore, KeyUse, Limit, NewKey,
-        OrganizationInsertion, Organizations, Readiness, RenameOrganization, ReplicaId, Revocation,
+        Change, FoundKey, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore, KeyUse, Limit,
+        NewKey, OrganizationInsertion, Organizations, Readiness, RenameOrganization, ReplicaId, Revocation,
         RevokeKey, SetSuspension, Unavailable,
     },
     secret::{KeyDigest, PepperId, RecordedPepper},
@@ -134,6 +134,30 @@ impl KeyStore for ModelStore {
         state.log.push(AuditEvent { project_id, ..event });
         state.feed.tell(Change::Key(id));
         Ok(Some(Revocation { revoked_at: at, newly: true }))
+    }
+
+    async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {
+        let mut state = self.state();
+        let created_with = match &change.by {
+            Some(Creator::Key(id)) => state.keys.get(id).map(|stored| &stored.key),
+            _ => None,
+        };
+        let organization = state.organizations.get(&change.after.organization_id);
+        if let Some(obstacle) = change.obstacle(organization, created_with) {
+            return Ok(KeyChanged::Refused(obstacle));
+        }
+        let is_any = change.is_any();
+        let KeyChange { before, after, event, .. } = change;
+        let Some(stored) = state.keys.get_mut(&after.id).filter(|stored| stored.key.is_as(&before)) else {
+            return Ok(KeyChanged::Stale);
+        };
+        if is_any {
+            let (id, project_id) = (after.id, after.project_id.clone());
+            stored.key = ApiKey { last_used_at: stored.key.last_used_at, ..after };
+            state.log.push(AuditEvent { project_id, ..event });
+            state.feed.tell(Change::Key(id));
+        }
+        Ok(KeyChanged::Done)
     }
 
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, KeyId, OrganizationId},
     ports::{
-        FoundKey, Insertion, KeyLookup, KeyQuery, KeyStore, KeyUse, NewKey, Readiness, Revocation, RevokeKey,
-        Unavailable,
+        FoundKey, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore, KeyUse, NewKey, Readiness,
+        Revocation, RevokeKey, Unavailable,
     },
     secret::KeyDigest,
 };
@@ -69,6 +69,10 @@ impl KeyStore for MoodyStore {
 
     async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable> {
         self.model.revoke_key(revoke).await
+    }
+
+    async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {
+        self.model.change_key(change).await
     }
 
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {

@@ -12,6 +12,7 @@ pub(crate) enum Step {
     Rename { organization: usize, name: Option<String>, clerk_slug: Option<String>, micros: i64 },
     Insert(Insert),
     Revoke { organization: usize, key: usize, micros: i64 },
+    Change(Change),
     Use { uses: Vec<(usize, i64)> },
     Find { organization: usize, key: usize },
     List { organization: usize, before: Option<usize>, limit: Limit },
@@ -31,6 +32,18 @@ pub(crate) struct Insert {
     pub(crate) project: bool,
     pub(crate) expires: Option<i64>,
     pub(crate) creator: By,
+}
+
+/// A change of what is stored, if anything is.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    pub(crate) organization: usize,
+    pub(crate) key: usize,
+    pub(crate) scopes: Option<&'static [&'static str]>,
+    pub(crate) expires: Option<i64>,
+    pub(crate) disable: bool,
+    pub(crate) by: Option<By>,
+    pub(crate) micros: i64,
 }
 
 /// By whose right.
@@ -54,6 +67,22 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let limit = || (1..12_u16).prop_map(|limit| Limit::new(limit).expect("a limit"));
     let micros = || 0..50_i64;
     let name = "\\PC{1,200}".prop_filter("a name", |name| KeyName::parse(name).is_ok());
+    let by = || {
+        prop_oneof![
+            4 => (0..KEYS).prop_map(By::Key),
+            2 => (0..2_usize).prop_map(By::Session),
+            4 => Just(By::Operator),
+        ]
+    };
+    let change = (
+        organization(),
+        0..KEYS,
+        proptest::option::of(proptest::sample::select(&SCOPES)),
+        proptest::option::of(micros()),
+        proptest::bool::ANY,
+        proptest::option::of(by()),
+        micros(),
+    );
     let insert = (
         organization(),
         0..KEYS,
@@ -62,11 +91,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         proptest::sample::select(&SCOPES),
         proptest::bool::weighted(0.1),
         proptest::option::of(micros()),
-        prop_oneof![
-            4 => (0..KEYS).prop_map(By::Key),
-            2 => (0..2_usize).prop_map(By::Session),
-            4 => Just(By::Operator),
-        ],
+        by(),
     );
     let step = prop_oneof![
         2 => (organization(), proptest::option::of(0..2_usize))
@@ -82,6 +107,9 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         }),
         3 => (organization(), 0..KEYS, micros())
             .prop_map(|(organization, key, micros)| Step::Revoke { organization, key, micros }),
+        4 => change.prop_map(|(organization, key, scopes, expires, disable, by, micros)| {
+            Step::Change(Change { organization, key, scopes, expires, disable, by, micros })
+        }),
         2 => proptest::collection::vec((0..KEYS, micros()), 0..6).prop_map(|uses| Step::Use { uses }),
         2 => (organization(), 0..KEYS).prop_map(|(organization, key)| Step::Find { organization, key }),
         3 => (organization(), proptest::option::of(0..KEYS), limit())

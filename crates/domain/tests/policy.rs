@@ -9,7 +9,10 @@ use capykeys_domain::{
         OrganizationId, ProjectId, Role, ScopeSet, Session, SessionCaller, SessionOrganization, Suspension,
         UserId,
     },
-    policy::{self, CreateKey, Denial, Forbidden, GetOrganization, ListKeys, Permit, RevokeKey, Target},
+    policy::{
+        self, CreateKey, Denial, DisableKey, EnableKey, Forbidden, GetKey, GetOrganization, ListKeys, Permit,
+        RevokeKey, Target, UpdateKey,
+    },
 };
 
 /// What a caller may do in its own organization, as the contract's table says.
@@ -95,9 +98,10 @@ fn to_create(caller: &Caller, organization: OrganizationId) -> Permit<CreateKey>
     policy::permit(caller, Target { organization: Some(organization), key: None }).unwrap()
 }
 
-type Answers = [Result<(), Denial>; 6];
+type Answers = [Result<(), Denial>; 14];
 
-/// What the policy says to get the organization, list, create, revoke itself, revoke another key, revoke a malformed id.
+/// What the policy says to get the organization, list, get itself, get a malformed id, create, revoke itself, revoke
+/// another key, revoke a malformed id, and of the ways to change a key each with itself and another or a malformed one.
 fn answers(caller: &Caller, target: Option<OrganizationId>) -> Answers {
     let another = KeyId::new(at(2), [2; 8]);
     let to = |key| Target { organization: target, key };
@@ -105,10 +109,18 @@ fn answers(caller: &Caller, target: Option<OrganizationId>) -> Answers {
     [
         policy::permit::<GetOrganization>(caller, to(None)).map(drop),
         policy::permit::<ListKeys>(caller, to(None)).map(drop),
+        policy::permit::<GetKey>(caller, to(Some(own_key(caller)))).map(drop),
+        policy::permit::<GetKey>(caller, to(None)).map(drop),
         policy::permit::<CreateKey>(caller, to(None)).map(drop),
         revoke(Some(own_key(caller))),
         revoke(Some(another)),
         revoke(None),
+        policy::permit::<UpdateKey>(caller, to(Some(own_key(caller)))).map(drop),
+        policy::permit::<UpdateKey>(caller, to(Some(another))).map(drop),
+        policy::permit::<DisableKey>(caller, to(Some(own_key(caller)))).map(drop),
+        policy::permit::<DisableKey>(caller, to(None)).map(drop),
+        policy::permit::<EnableKey>(caller, to(Some(own_key(caller)))).map(drop),
+        policy::permit::<EnableKey>(caller, to(Some(another))).map(drop),
     ]
 }
 
@@ -116,8 +128,12 @@ fn answers(caller: &Caller, target: Option<OrganizationId>) -> Answers {
 fn in_its_own_organization_a_caller_may_do_what_the_table_says() {
     let own = organization(at(0));
     for (caller, row) in callers(&own) {
-        let expected =
-            [true, row.list, row.create, row.revoke_itself, row.revoke_another, row.revoke_another];
+        let Row { list, create, revoke_itself, revoke_another } = row;
+        let (itself, others) = (revoke_itself, revoke_another);
+        let expected = [
+            true, list, list, list, create, itself, others, others, itself, others, itself, others, itself,
+            others,
+        ];
         for (answer, expected) in answers(&caller, Some(own.id)).into_iter().zip(expected) {
             match answer {
                 Ok(()) => assert!(expected, "{caller:?} may not {row:?}"),

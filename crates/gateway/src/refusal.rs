@@ -101,6 +101,7 @@ impl From<Rejection> for Refusal {
             Rejection::NotFound => Self::Unauthenticated("unknown key"),
             Rejection::Revoked => Self::Unauthenticated("revoked key"),
             Rejection::Expired => Self::Unauthenticated("expired key"),
+            Rejection::Disabled => Self::Unauthenticated("disabled key"),
             Rejection::OrganizationSuspended => Self::Forbidden("The organization is suspended."),
             Rejection::WrongProject => Self::Forbidden("The API key is for another project."),
             Rejection::InsufficientScope => Self::Forbidden("The credential lacks a scope that this needs."),

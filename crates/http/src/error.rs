@@ -1,5 +1,7 @@
 //! Every way in which a request fails, and the answer to it.
 
+mod keys;
+
 use std::{borrow::Cow, fmt};
 
 use actix_web::{
@@ -10,7 +12,7 @@ use capykeys_domain::{
     model::Invalid,
     policy::Denial,
     ports::Unavailable,
-    usecases::{AccessError, AuthenticateError, CreateKeyError, RevokeKeyError},
+    usecases::{AccessError, AuthenticateError},
 };
 use capykeys_gateway::{
     CredentialError, Refusal,
@@ -47,6 +49,10 @@ pub(crate) enum ApiError {
     NoSuchRoute,
     /// 404: the organization has no such key.
     NoSuchKey,
+    /// 409: the key is revoked or has expired, so that nothing of it changes.
+    KeyOver(&'static str),
+    /// 412: the key is not as the caller knows it.
+    KeyChanged,
     /// 405: the path is served, with other methods.
     MethodNotAllowed(String),
     /// 408: the request took too long to arrive.
@@ -164,12 +170,13 @@ impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Invalid(sentence) => sentence,
-            Self::NotLetThrough(sentence) => sentence,
+            Self::NotLetThrough(sentence) | Self::KeyOver(sentence) => sentence,
             Self::Unauthenticated { .. } => UNAUTHENTICATED,
             Self::Unproven { .. } => "A valid token of the cluster is required.",
             Self::Denied(denial) => return denial.fmt(f),
             Self::NoSuchRoute => "There is nothing at this path.",
             Self::NoSuchKey => "There is no such API key.",
+            Self::KeyChanged => "The API key is not as `If-Match` knows it.",
             Self::MethodNotAllowed(_) => "The method is not allowed here.",
             Self::TooSlow => "The request took too long to arrive.",
             Self::BodyTooLarge => "The body is larger than 64 KiB.",
@@ -191,6 +198,8 @@ impl ResponseError for ApiError {
             Self::Unauthenticated { .. } | Self::Unproven { .. } => StatusCode::UNAUTHORIZED,
             Self::Denied(_) | Self::NotLetThrough(_) => StatusCode::FORBIDDEN,
             Self::NoSuchRoute | Self::NoSuchKey => StatusCode::NOT_FOUND,
+            Self::KeyOver(_) => StatusCode::CONFLICT,
+            Self::KeyChanged => StatusCode::PRECONDITION_FAILED,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -263,27 +272,6 @@ impl From<AccessError> for ApiError {
         match error {
             AccessError::Denied(denial) => Self::Denied(denial),
             AccessError::Unavailable(unavailable) => Self::Unavailable(unavailable),
-        }
-    }
-}
-
-impl From<CreateKeyError> for ApiError {
-    fn from(error: CreateKeyError) -> Self {
-        match error {
-            CreateKeyError::Denied(denial) => Self::Denied(denial),
-            CreateKeyError::CreatorInactive => {
-                Self::Unauthenticated { credential_given: true, reason: "no longer active key" }
-            }
-            CreateKeyError::Unavailable(unavailable) => Self::Unavailable(unavailable),
-        }
-    }
-}
-
-impl From<RevokeKeyError> for ApiError {
-    fn from(error: RevokeKeyError) -> Self {
-        match error {
-            RevokeKeyError::NoSuchKey => Self::NoSuchKey,
-            RevokeKeyError::Unavailable(unavailable) => Self::Unavailable(unavailable),
         }
     }
 }

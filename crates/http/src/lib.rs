@@ -26,7 +26,7 @@ mod status;
 mod surface;
 
 pub use actix_web::dev::{Server, ServerHandle};
-pub use answer::{ApiKeyView, CreatedApiKey, OrganizationView, RevokedApiKey};
+pub use answer::{ApiKeyEnvelope, ApiKeyView, CreatedApiKey, OrganizationView, RevokedApiKey};
 pub use base_path::BasePath;
 pub use cluster::ClusterAuthentication;
 pub use drain::Drain;

@@ -42,6 +42,7 @@ macro_rules! migrations {
             6 "operators",
             7 "scopes_by_name",
             8 "events",
+            9 "disabled_keys",
         ]
     };
     ($($version:literal $name:literal,)+) => {

@@ -91,6 +91,7 @@ const IN_SERVICE: [Fault; 10] = [
          AND has_column_privilege('api_keys', 'revoked_at', 'UPDATE') \
          AND has_column_privilege('api_keys', 'last_used_at', 'UPDATE') \
          AND has_column_privilege('api_keys', 'digest', 'UPDATE') \
+         AND has_column_privilege('api_keys', 'disabled_at', 'UPDATE') \
          AND has_column_privilege('audit_events', 'details', 'INSERT') AND has_table_privilege('changes', 'SELECT') \
          AND has_table_privilege('history_lines', 'INSERT') AND has_table_privilege('replicas', 'UPDATE') \
          AND has_table_privilege('replicas', 'DELETE') AND has_table_privilege('peppers', 'INSERT') \

@@ -4,33 +4,68 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ApiKey, AuditEvent, Creator, KeyId, OrganizationId, Scope},
+    model::{ApiKey, AuditEvent, Creator, ExternalOrganizationId, KeyId, OrganizationId, Scope},
     policy::{Denial, Forbidden},
-    ports::{Insertion, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey, Unavailable},
+    ports::{
+        Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey,
+        Unavailable,
+    },
     secret::KeyDigest,
 };
-use capykeys_storage::{Columns, Row as _, Values, operation};
+use capykeys_storage::{CHANGING, Columns, Row as _, Values, operation};
 use tokio_postgres::Row;
 
 use crate::{
     audit::{GIVEN_DETAILS, WRITTEN, insert_event},
     failure::Failure,
     line::answer,
-    rows,
+    rows::{self, Answer},
     statement::Statement,
     store::PostgresStore,
 };
 
-/// What stood in the way, if anything did, and whether the key was stored: [`NewKey::obstacle`] in
-/// SQL, with `$created_with` for the key and `$signed_in_to` for the session that it is created by.
+/// `verdict`: what stands in the way of such a key, as [`NewKey::obstacle`] says it, with `$created_with` for the key and
+/// `$signed_in_to` for the session by whose right it is to be, unless it is `unjudged`.
 ///
 /// The rows of the organization and of the creating key are locked before they are looked at, as
-/// in [`REVOKE`]: a change of either comes before this or after it. A conflict is not made an error:
+/// in [`REVOKE`]: a change of either comes before this or after it.
+fn verdict(unjudged: &str) -> String {
+    format!(
+        ", organization AS (\
+                 SELECT clerk_organization_id, suspended_at FROM organizations, line \
+                 WHERE organizations.id = $organization_id FOR SHARE OF organizations\
+             ), creator AS (\
+                 SELECT scopes, expires_at, project_id, revoked_at, disabled_at FROM api_keys \
+                 WHERE organization_id = $organization_id AND id = $created_with FOR SHARE\
+             ), refused_scope AS (\
+                 SELECT scope FROM creator, unnest($scopes) WITH ORDINALITY AS asked (scope, place) \
+                 WHERE NOT scopes && ARRAY[scope, '*'] ORDER BY place LIMIT 1\
+             ), verdict AS (\
+                 SELECT CASE \
+                     WHEN {unjudged} THEN NULL \
+                     WHEN NOT EXISTS (SELECT FROM organization) THEN 'no organization' \
+                     WHEN $signed_in_to <> COALESCE((SELECT clerk_organization_id FROM organization), '') \
+                         THEN 'not its own' \
+                     WHEN (SELECT suspended_at FROM organization) IS NOT NULL THEN 'suspended' \
+                     WHEN $created_with IS NULL THEN NULL \
+                     WHEN NOT EXISTS (SELECT FROM creator WHERE revoked_at IS NULL AND disabled_at IS NULL \
+                         AND (expires_at IS NULL OR expires_at > $event_at)) THEN 'inactive' \
+                     WHEN (SELECT project_id FROM creator) IS NOT NULL THEN 'project' \
+                     WHEN (SELECT NOT scopes && ARRAY['api_keys:write', '*'] FROM creator) THEN 'no right' \
+                     WHEN EXISTS (SELECT FROM refused_scope) THEN 'scope' \
+                     WHEN (SELECT expires_at < COALESCE($expires_at, 'infinity') FROM creator) THEN 'outlives' \
+                 END AS obstacle FROM line\
+             )"
+    )
+}
+
+/// What stood in the way, if anything did, and whether the key was stored. A conflict is not made an error:
 /// the server would log the error with the digest in it.
 static INSERT: LazyLock<Statement> = LazyLock::new(|| {
     let key = Columns::of::<ApiKey>("").with(Columns::of::<KeyDigest>(""));
     let (names, parameters) = (key.names(), key.parameters());
     let insert_event = insert_event("$project_id", GIVEN_DETAILS);
+    let verdict = verdict("NULL");
     let answer = answer(
         &Columns::named(&["obstacle", WRITTEN, "scope"]),
         "SELECT true AS found, obstacle, EXISTS (SELECT FROM inserted) AS written, \
@@ -39,30 +74,7 @@ static INSERT: LazyLock<Statement> = LazyLock::new(|| {
     Statement::new(
         operation::INSERT_KEY,
         &format!(
-            ", organization AS (\
-                 SELECT clerk_organization_id, suspended_at FROM organizations, line \
-                 WHERE organizations.id = $organization_id FOR SHARE OF organizations\
-             ), creator AS (\
-                 SELECT scopes, expires_at, project_id, revoked_at FROM api_keys \
-                 WHERE organization_id = $organization_id AND id = $created_with FOR SHARE\
-             ), refused_scope AS (\
-                 SELECT scope FROM creator, unnest($scopes) WITH ORDINALITY AS asked (scope, place) \
-                 WHERE NOT scopes && ARRAY[scope, '*'] ORDER BY place LIMIT 1\
-             ), verdict AS (\
-                 SELECT CASE \
-                     WHEN NOT EXISTS (SELECT FROM organization) THEN 'no organization' \
-                     WHEN $signed_in_to <> COALESCE((SELECT clerk_organization_id FROM organization), '') \
-                         THEN 'not its own' \
-                     WHEN (SELECT suspended_at FROM organization) IS NOT NULL THEN 'suspended' \
-                     WHEN $created_with IS NULL THEN NULL \
-                     WHEN NOT EXISTS (SELECT FROM creator WHERE revoked_at IS NULL \
-                         AND (expires_at IS NULL OR expires_at > $created_at)) THEN 'inactive' \
-                     WHEN (SELECT project_id FROM creator) IS NOT NULL THEN 'project' \
-                     WHEN (SELECT NOT scopes && ARRAY['api_keys:write', '*'] FROM creator) THEN 'no right' \
-                     WHEN EXISTS (SELECT FROM refused_scope) THEN 'scope' \
-                     WHEN (SELECT expires_at < COALESCE($expires_at, 'infinity') FROM creator) THEN 'outlives' \
-                 END AS obstacle FROM line\
-             ), inserted AS (\
+            "{verdict}, inserted AS (\
                  INSERT INTO api_keys ({names}) SELECT {parameters} FROM verdict WHERE obstacle IS NULL \
                  ON CONFLICT DO NOTHING RETURNING id\
              ), logged AS ({insert_event} FROM inserted){answer}"
@@ -115,6 +127,38 @@ static REVOKE: LazyLock<Statement> = LazyLock::new(|| {
     .kept()
 });
 
+/// Changes a row that is as it was read. It is locked where nothing is to be changed, too: the lock makes the
+/// commit wait as a change's does, and thereby for that of whoever has changed it before. The digest of a key that
+/// is disabled or enabled is [`capykeys_storage::set_aside`].
+static CHANGE: LazyLock<Statement> = LazyLock::new(|| {
+    let [changing, before] = ["", "before_"].map(|prefix| Columns::of::<ApiKey>(prefix).only(&CHANGING));
+    let (names, values) = (changing.names(), changing.parameters());
+    let (verdict, insert_event) = (verdict("$unjudged"), insert_event("project_id", GIVEN_DETAILS));
+    let answer = answer(
+        &Columns::named(&["obstacle", WRITTEN, "scope", "is_as_before"]),
+        "SELECT true AS found, obstacle, EXISTS (SELECT FROM changed) AS written, \
+             (SELECT scope FROM refused_scope) AS scope, \
+             COALESCE((SELECT is_as_before FROM target), false) AS is_as_before FROM verdict",
+    );
+    Statement::new(
+        operation::CHANGE_KEY,
+        &format!(
+            "{verdict}, target AS (\
+                 SELECT k.id, ({now}, k.revoked_at) IS NOT DISTINCT FROM ({before}, $before_revoked_at) AS is_as_before \
+                 FROM api_keys k, verdict \
+                 WHERE k.organization_id = $organization_id AND k.id = $id AND obstacle IS NULL FOR UPDATE OF k\
+             ), changed AS (\
+                 UPDATE api_keys k SET ({names}) = ROW ({values}), digest = CASE WHEN $toggles \
+                     THEN set_byte(k.digest, 0, 255 - get_byte(k.digest, 0)) ELSE k.digest END \
+                 FROM target WHERE k.id = target.id AND is_as_before AND $is_any RETURNING k.project_id\
+             ), logged AS ({insert_event} FROM changed){answer}",
+            now = changing.again("k"),
+            before = before.parameters(),
+        ),
+    )
+    .kept()
+});
+
 /// How many of the keys are left because somebody else has locked them.
 ///
 /// It takes the locks in the order of the ids and waits for none: a statement that holds a thousand keys
@@ -142,11 +186,7 @@ static RECORD_USES: LazyLock<Statement> = LazyLock::new(|| {
 #[async_trait]
 impl KeyStore for PostgresStore {
     async fn insert_key(&self, new: NewKey, event: AuditEvent) -> Result<Insertion, Unavailable> {
-        let (created_with, signed_in_to) = match &new.creator {
-            Creator::Key(id) => (Some(*id), None),
-            Creator::Session(organization) => (None, Some(organization.clone())),
-            Creator::Operator => (None, None),
-        };
+        let (created_with, signed_in_to) = parts(&new.creator);
         let by = Values::of("created_with", &created_with).and("signed_in_to", &signed_in_to);
         let values = by.record("", &new.key).record("", &new.digest).record("event_", &event);
         self.pool.run(&INSERT, values, read_insertion).await
@@ -169,6 +209,21 @@ impl KeyStore for PostgresStore {
         self.pool.run(&REVOKE, values.record("event_", event), rows::first).await
     }
 
+    async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {
+        let (created_with, signed_in_to) = change.by.as_ref().map_or((None, None), parts);
+        let (is_any, unjudged) = (change.is_any(), change.by.is_none());
+        let toggles = change.before.disabled.is_some() != change.after.disabled.is_some();
+        let values = Values::of("created_with", &created_with)
+            .and("signed_in_to", &signed_in_to)
+            .and("is_any", &is_any)
+            .and("unjudged", &unjudged)
+            .and("toggles", &toggles)
+            .record("", &change.after)
+            .record("before_", &change.before)
+            .record("event_", &change.event);
+        self.pool.run(&CHANGE, values, read_change).await
+    }
+
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
         let (ids, times): (Vec<_>, Vec<_>) = uses.iter().map(|one| (one.key, one.at)).unzip();
         let values = Values::of("ids", &ids).and("times", &times);
@@ -182,15 +237,33 @@ impl KeyStore for PostgresStore {
     }
 }
 
+/// The key or the session that it is.
+fn parts(creator: &Creator) -> (Option<KeyId>, Option<ExternalOrganizationId>) {
+    match creator {
+        Creator::Key(id) => (Some(*id), None),
+        Creator::Session(organization) => (None, Some(organization.clone())),
+        Creator::Operator => (None, None),
+    }
+}
+
 fn read_insertion(rows: &[Row]) -> Result<Insertion, Failure> {
     let row = rows::only(rows)?;
-    let Some(obstacle) = row.field::<Option<String>>("obstacle")? else {
-        return Ok(if row.field(WRITTEN)? { Insertion::Inserted } else { Insertion::Duplicate });
-    };
+    let stored = if row.field(WRITTEN)? { Insertion::Inserted } else { Insertion::Duplicate };
+    Ok(read_obstacle(&row)?.unwrap_or(stored))
+}
+
+fn read_change(rows: &[Row]) -> Result<KeyChanged, Failure> {
+    let row = rows::only(rows)?;
+    let found = if row.field("is_as_before")? { KeyChanged::Done } else { KeyChanged::Stale };
+    Ok(read_obstacle(&row)?.map_or(found, KeyChanged::Refused))
+}
+
+fn read_obstacle(row: &Answer<'_>) -> Result<Option<Insertion>, Failure> {
+    let Some(obstacle) = row.field::<Option<String>>("obstacle")? else { return Ok(None) };
     let forbidden = match obstacle.as_str() {
-        "no organization" => return Ok(Insertion::NoOrganization),
-        "not its own" => return Ok(Insertion::Denied(Denial::AnotherOrganization)),
-        "inactive" => return Ok(Insertion::CreatorInactive),
+        "no organization" => return Ok(Some(Insertion::NoOrganization)),
+        "not its own" => return Ok(Some(Insertion::Denied(Denial::AnotherOrganization))),
+        "inactive" => return Ok(Some(Insertion::CreatorInactive)),
         "suspended" => Forbidden::OrganizationSuspended,
         "project" => Forbidden::ProjectKey,
         "no right" => Forbidden::MissingScope(Scope::API_KEYS_WRITE),
@@ -198,5 +271,5 @@ fn read_insertion(rows: &[Row]) -> Result<Insertion, Failure> {
         "outlives" => Forbidden::OutlivesCreator,
         _ => return Err(Failure::UnreadableRow),
     };
-    Ok(Insertion::Denied(forbidden.into()))
+    Ok(Some(Insertion::Denied(forbidden.into())))
 }

@@ -8,7 +8,7 @@ use capykeys_domain::{
     ports::{FoundKey, KeyLookup, Unavailable},
     secret::KeyDigest,
 };
-use capykeys_storage::{BESIDE, Columns, Values, found_key, operation};
+use capykeys_storage::{BESIDE, Columns, Values, found_key, operation, wherever_stored};
 use tokio_postgres::Row;
 
 use crate::{line::answer, rows::Answer, statement::Statement, store::PostgresStore};
@@ -29,7 +29,7 @@ static FIND: LazyLock<Statement> = LazyLock::new(|| {
 #[async_trait]
 impl KeyLookup for PostgresStore {
     async fn find_key_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
-        let bytes: Vec<_> = digests.iter().map(|digest| *digest.as_bytes()).collect();
+        let bytes = wherever_stored(digests);
         let read = |rows: &[Row]| rows.iter().map(|row| Ok(found_key(&Answer(row))?)).collect();
         let found: Vec<FoundKey> = self.pool.run(&FIND, Values::of("digests", &bytes), read).await?;
         // The bytes are found by the index; that the pepper is the same too is looked at here.

@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ApiKey, AuditEvent, Creator, KeyId, OrganizationId},
+    model::{ApiKey, AuditEvent, Creator, KeyId, Organization, OrganizationId},
     ports::{
-        Change, FoundKey, Insertion, KeyLookup, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey,
-        Unavailable,
+        Change, FoundKey, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore, KeyUse, NewKey,
+        Revocation, RevokeKey, StoredKey, Unavailable,
     },
     secret::KeyDigest,
 };
@@ -78,6 +78,33 @@ impl KeyStore for RedbStore {
         .await
     }
 
+    async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {
+        let host = self.host().clone();
+        self.write(operation::CHANGE_KEY, move |transaction| {
+            let KeyChange { before, after, event, .. } = &change;
+            if let Some(by) = &change.by {
+                let (organization, created_with) = judges(transaction, after.organization_id, by)?;
+                if let Some(obstacle) = change.obstacle(organization.as_ref(), created_with.as_ref()) {
+                    return Ok(KeyChanged::Refused(obstacle));
+                }
+            }
+            let found = stored(transaction, after.id)?;
+            let Some((document, key)) = found.filter(|(_, key)| key.is_as(before)) else {
+                return Ok(KeyChanged::Stale);
+            };
+            if change.is_any() {
+                // With the last use as it is by now.
+                let after = ApiKey { last_used_at: key.last_used_at, ..after.clone() };
+                let digest = document.record::<StoredKey>("")?.digest;
+                store(transaction, after.id, &document.with(&StoredKey { key: after, digest }))?;
+                record(transaction, AuditEvent { project_id: key.project_id, ..event.clone() })?;
+                tell(transaction, &host, Change::Key(key.id))?;
+            }
+            Ok(KeyChanged::Done)
+        })
+        .await
+    }
+
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
         self.write(operation::RECORD_USES, move |transaction| {
             for KeyUse { key: id, at } in uses {
@@ -103,7 +130,7 @@ impl KeyLookup for RedbStore {
             for digest in &digests {
                 let Some(id) = by_digest.get(digest.as_bytes())? else { continue };
                 let document = get(&keys, id.value())?.ok_or(Failure::Corrupt("id"))?;
-                let (stored, key): (KeyDigest, ApiKey) = (document.record("")?, document.record("")?);
+                let StoredKey { key, digest: stored } = document.record("")?;
                 // The bytes alone are found; the pepper that they were made with must be the same too.
                 if digests.contains(&stored) {
                     let organization = key.organization_id.uuid().as_u128();
@@ -119,13 +146,21 @@ impl KeyLookup for RedbStore {
 
 /// What keeps the key from being stored.
 fn obstacle(transaction: &WriteTransaction, new: &NewKey) -> Result<Option<Insertion>, Failure> {
-    let organization = new.key.organization_id.uuid().as_u128();
-    let organization = find(&transaction.table(ORGANIZATIONS)?, organization)?;
-    let created_with = match new.creator {
-        Creator::Key(id) => find(&transaction.table(KEYS)?, id.uuid().as_u128())?,
+    let (organization, created_with) = judges(transaction, new.key.organization_id, &new.creator)?;
+    Ok(new.obstacle(organization.as_ref(), created_with.as_ref()))
+}
+
+/// By what it is judged: the organization, and the key whose right it is.
+fn judges(
+    transaction: &WriteTransaction,
+    id: OrganizationId,
+    creator: &Creator,
+) -> Result<(Option<Organization>, Option<ApiKey>), Failure> {
+    let created_with = match creator {
+        Creator::Key(key) => find(&transaction.table(KEYS)?, key.uuid().as_u128())?,
         Creator::Session(_) | Creator::Operator => None,
     };
-    Ok(new.obstacle(organization.as_ref(), created_with.as_ref()))
+    Ok((find(&transaction.table(ORGANIZATIONS)?, id.uuid().as_u128())?, created_with))
 }
 
 fn insert(transaction: &WriteTransaction, new: &NewKey) -> Result<Insertion, Failure> {
@@ -140,7 +175,7 @@ pub(crate) fn add(transaction: &WriteTransaction, key: &ApiKey, digest: &KeyDige
     if keys.get(id)?.is_some() || by_digest.get(digest.as_bytes())?.is_some() {
         return Ok(false);
     }
-    put(&mut keys, id, &Document::of(key).with(digest))?;
+    put(&mut keys, id, &Document::of(&StoredKey { key: key.clone(), digest: digest.clone() }))?;
     by_digest.insert(digest.as_bytes(), id)?;
     let organization = key.organization_id.uuid().as_u128();
     transaction.open_table(KEYS_OF_ORGANIZATION)?.insert((organization, id), ())?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ApiKey, KeyState, Timestamp},
+    model::{ApiKey, Timestamp},
     ports::{Change, Host, PepperRegistry, PepperUse, Rehash, ReplicaId, Unavailable},
     secret::{KeyDigest, PepperCheck, PepperId, RecordedPepper},
 };
@@ -96,7 +96,7 @@ fn count(transaction: &ReadTransaction, at: Timestamp) -> Result<Vec<PepperUse>,
     let (keys, mut counts) = (transaction.table(KEYS)?, BTreeMap::new());
     for entry in keys.iter()? {
         let document = Document::from_bytes(entry?.1.value())?;
-        if document.record::<ApiKey>("")?.state(at) == KeyState::Active {
+        if !document.record::<ApiKey>("")?.is_over(at) {
             *counts.entry(document.field::<PepperId>("pepper_id")?).or_insert(0) += 1;
         }
     }

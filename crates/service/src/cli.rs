@@ -2,7 +2,9 @@
 
 mod backup;
 mod create_key;
+mod keys;
 mod openapi;
+mod update_key;
 
 use std::path::PathBuf;
 
@@ -15,7 +17,9 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 pub(crate) use create_key::CreateKey;
+pub(crate) use keys::{KeyOf, Keys};
 pub(crate) use openapi::Openapi;
+pub(crate) use update_key::UpdateKey;
 use url::Url;
 
 use crate::config::StorePlace;
@@ -79,27 +83,6 @@ pub(crate) enum Rules {
         /// The file (TOML).
         #[arg(value_name = "FILE")]
         file: PathBuf,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Keys {
-    /// Create a key and print it, with its secret, as JSON. The secret is shown this once.
-    Create(CreateKey),
-    /// Print all keys of an organization as JSON, newest first.
-    List {
-        /// The organization's id.
-        #[arg(long, value_parser = organization_id, value_name = "ORGANIZATION_ID")]
-        organization: OrganizationId,
-    },
-    /// Revoke a key. It is refused from then on, for good.
-    Revoke {
-        /// The organization's id.
-        #[arg(long, value_parser = organization_id, value_name = "ORGANIZATION_ID")]
-        organization: OrganizationId,
-        /// The key's id.
-        #[arg(value_parser = key_id, value_name = "KEY_ID")]
-        key: KeyId,
     },
 }
 
@@ -201,14 +184,17 @@ impl Arguments {
     /// # Errors
     /// What is wrong with the command line, without what was given.
     pub(crate) fn check_scopes(&self, catalogue: &ScopeCatalogue) -> Result<(), clap::Error> {
-        match &self.command {
-            Command::Keys(Keys::Create(key)) if !key.scopes.iter().all(|name| catalogue.contains(name)) => {
-                let names = catalogue.definitions().iter().map(|one| one.scope.as_str());
-                let sentence = format!("a `--scope` must be one of {}", names.collect::<Vec<_>>().join(", "));
-                Err(Self::command().error(ErrorKind::InvalidValue, sentence))
-            }
-            _ => Ok(()),
+        let scopes = match &self.command {
+            Command::Keys(Keys::Create(key)) => &key.scopes,
+            Command::Keys(Keys::Update(key)) => &key.edit.scopes,
+            _ => return Ok(()),
+        };
+        if scopes.iter().all(|name| catalogue.contains(name)) {
+            return Ok(());
         }
+        let names = catalogue.definitions().iter().map(|one| one.scope.as_str());
+        let sentence = format!("a `--scope` must be one of {}", names.collect::<Vec<_>>().join(", "));
+        Err(Self::command().error(ErrorKind::InvalidValue, sentence))
     }
 }
 

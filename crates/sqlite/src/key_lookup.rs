@@ -8,7 +8,7 @@ use capykeys_domain::{
     ports::{FoundKey, KeyLookup, Unavailable},
     secret::KeyDigest,
 };
-use capykeys_storage::{BESIDE, Columns, Values, found_key, operation};
+use capykeys_storage::{BESIDE, Columns, Values, found_key, operation, wherever_stored};
 
 use crate::{SqliteStore, sql};
 
@@ -19,9 +19,10 @@ impl KeyLookup for SqliteStore {
             return Ok(None);
         }
         let found = self.read(operation::FIND_KEY_BY_DIGEST, |connection| {
-            let named = (1..).zip(digests).map(|(number, digest)| (parameter(number), digest.as_bytes()));
+            let stored = wherever_stored(digests);
+            let named = (1..).zip(&stored).map(|(number, digest)| (parameter(number), digest));
             let values = named.fold(Values::default(), |values, (name, digest)| values.and(name, digest));
-            sql::each(connection, &find_any_of(digests.len()), &values, |row| found_key(row))
+            sql::each(connection, &find_any_of(stored.len()), &values, |row| found_key(row))
         })?;
         // The index knows the bytes alone; the pepper they were made with must be the same too.
         Ok(found.into_iter().find(|found| digests.contains(&found.digest)))

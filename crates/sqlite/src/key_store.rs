@@ -4,11 +4,14 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ApiKey, AuditEvent, Creator, KeyId, OrganizationId},
-    ports::{Insertion, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey, Unavailable},
+    model::{ApiKey, AuditEvent, Creator, KeyId, Organization, OrganizationId},
+    ports::{
+        Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey,
+        StoredKey, Unavailable,
+    },
     secret::KeyDigest,
 };
-use capykeys_storage::{Columns, Row as _, Values, operation};
+use capykeys_storage::{CHANGING, Columns, Record, Row as _, Values, operation};
 use rusqlite::Connection;
 
 use crate::{SqliteStore, audit_log::record, error::Failure, organizations, sql};
@@ -17,13 +20,20 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
     let key = Columns::of::<ApiKey>("").with(Columns::of::<KeyDigest>(""));
     format!("INSERT INTO api_keys ({}) VALUES ({}) ON CONFLICT DO NOTHING", key.names(), key.parameters())
 });
-static FIND: LazyLock<String> = LazyLock::new(|| select("k.id = $id"));
+static FIND: LazyLock<String> = LazyLock::new(|| select::<ApiKey>("k.id = $id"));
+static FIND_STORED: LazyLock<String> = LazyLock::new(|| select::<StoredKey>("k.id = $id"));
 /// Blobs compare by their bytes, and the longer one is the higher: what stands there is after every id.
 static LIST: LazyLock<String> = LazyLock::new(|| {
-    select("k.id < coalesce($before, x'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF') ORDER BY k.id DESC LIMIT $limit")
+    select::<ApiKey>(
+        "k.id < coalesce($before, x'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF') ORDER BY k.id DESC LIMIT $limit",
+    )
 });
 const REVOKE: &str = "UPDATE api_keys SET revoked_at = $at \
      WHERE id = $id AND organization_id = $organization_id AND revoked_at IS NULL RETURNING project_id";
+static CHANGE: LazyLock<String> = LazyLock::new(|| {
+    let columns = Columns::of::<StoredKey>("").only(&[&CHANGING[..], &["digest"]].concat());
+    format!("UPDATE api_keys SET ({}) = ({}) WHERE id = $id", columns.names(), columns.parameters())
+});
 /// Writes only where there is something to write.
 const USED: &str = "UPDATE api_keys SET last_used_at = $at \
      WHERE id = $id AND (last_used_at IS NULL OR last_used_at < $at)";
@@ -31,8 +41,8 @@ const REVOKED: &str = "SELECT revoked_at, 0 AS newly FROM api_keys \
      WHERE id = $id AND organization_id = $organization_id";
 
 /// Finds those of the organization for which `condition` is true of `k`.
-fn select(condition: &str) -> String {
-    let columns = Columns::of::<ApiKey>("").from("k");
+fn select<R: Record>(condition: &str) -> String {
+    let columns = Columns::of::<R>("").from("k");
     format!("SELECT {columns} FROM api_keys AS k WHERE k.organization_id = $organization_id AND {condition}")
 }
 
@@ -77,6 +87,30 @@ impl KeyStore for SqliteStore {
         .await
     }
 
+    async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {
+        self.write(operation::CHANGE_KEY, move |connection| {
+            let KeyChange { before, after, event, .. } = &change;
+            if let Some(by) = &change.by {
+                let (organization, created_with) = judges(connection, after.organization_id, by)?;
+                if let Some(obstacle) = change.obstacle(organization.as_ref(), created_with.as_ref()) {
+                    return Ok(KeyChanged::Refused(obstacle));
+                }
+            }
+            let own = Values::of("organization_id", &after.organization_id).and("id", &after.id);
+            let stored: Option<StoredKey> = sql::first(connection, &FIND_STORED, &own)?;
+            let Some(stored) = stored.filter(|stored| stored.key.is_as(before)) else {
+                return Ok(KeyChanged::Stale);
+            };
+            if change.is_any() {
+                let changed = StoredKey { key: after.clone(), digest: stored.digest };
+                sql::execute(connection, &CHANGE, &Values::default().record("", &changed))?;
+                record(connection, &AuditEvent { project_id: stored.key.project_id, ..event.clone() })?;
+            }
+            Ok(KeyChanged::Done)
+        })
+        .await
+    }
+
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
         self.write(operation::RECORD_USES, move |connection| {
             for KeyUse { key, at } in &uses {
@@ -94,12 +128,21 @@ fn find(connection: &Connection, organization: OrganizationId, id: KeyId) -> Res
 
 /// What keeps the key from being stored. The writer's transaction holds everybody else off meanwhile.
 fn obstacle(connection: &Connection, new: &NewKey) -> Result<Option<Insertion>, Failure> {
-    let organization = organizations::find(connection, new.key.organization_id)?;
-    let created_with = match new.creator {
-        Creator::Key(id) => find(connection, new.key.organization_id, id)?,
+    let (organization, created_with) = judges(connection, new.key.organization_id, &new.creator)?;
+    Ok(new.obstacle(organization.as_ref(), created_with.as_ref()))
+}
+
+/// By what it is judged: the organization, and the key whose right it is.
+fn judges(
+    connection: &Connection,
+    id: OrganizationId,
+    creator: &Creator,
+) -> Result<(Option<Organization>, Option<ApiKey>), Failure> {
+    let created_with = match creator {
+        Creator::Key(key) => find(connection, id, *key)?,
         Creator::Session(_) | Creator::Operator => None,
     };
-    Ok(new.obstacle(organization.as_ref(), created_with.as_ref()))
+    Ok((organizations::find(connection, id)?, created_with))
 }
 
 fn insert(connection: &Connection, new: &NewKey) -> Result<Insertion, Failure> {

@@ -4,9 +4,9 @@ use std::{borrow::Cow, net::IpAddr, num::NonZeroU32, time::Duration};
 
 use capykeys_domain::{
     model::{
-        AuditOutcome, DeviceName, EventDetails, ExternalOrganizationId, KeyId, KeyName, KeyPrefix, KeySource,
-        OrganizationId, OrganizationName, ProjectId, RequestId, Scope, ScopeSet, Sequence, Slug,
-        SuspensionReason, Timestamp, UserId,
+        AuditOutcome, DeviceName, DisablingReason, EventDetails, ExternalOrganizationId, KeyId, KeyName,
+        KeyPrefix, KeySource, OrganizationId, OrganizationName, ProjectId, RequestId, Scope, ScopeSet,
+        Sequence, Slug, SuspensionReason, Timestamp, UserId,
     },
     ports::{Limit, ReplicaId},
     secret::PepperId,
@@ -159,6 +159,7 @@ texts! {
     AuditOutcome: |text| Some(Self::from_stored(text));
     ExternalOrganizationId: Self::parse;
     DeviceName: |text| Self::from_stored(text).ok();
+    DisablingReason: |text| Self::from_stored(text).ok();
     KeyName: |text| Self::from_stored(text).ok();
     KeyPrefix: |text| Some(Self::from_stored(text));
     KeySource: |text| Some(Self::from_name(text));

@@ -21,6 +21,7 @@ methods! {
     INSERT_KEY = insert_key,
     FIND_KEY = find_key,
     LIST_KEYS = list_keys,
+    CHANGE_KEY = change_key,
     REVOKE_KEY = revoke_key,
     RECORD_USES = record_uses,
     FIND_KEY_BY_DIGEST = find_key_by_digest,

@@ -160,6 +160,13 @@ impl Columns {
         self
     }
 
+    /// Those of these names.
+    #[must_use]
+    pub fn only(mut self, names: &[&str]) -> Self {
+        self.0.retain(|(name, _)| names.contains(name));
+        self
+    }
+
     fn list(&self, one: impl Fn(&str, &str) -> String) -> String {
         self.0.iter().map(|(name, prefixed)| one(name, prefixed)).collect::<Vec<_>>().join(", ")
     }

@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 
 use capykeys_domain::{
     model::{
-        Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, AuditRecord, ClerkLink, EventDetails, KeyId,
-        Organization, OrganizationId, ProjectId, RequestContext, Suspension, Timestamp,
+        Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, AuditRecord, ClerkLink, Disabling,
+        EventDetails, KeyId, Organization, OrganizationId, ProjectId, RequestContext, Suspension, Timestamp,
     },
     ports::{FeedProgress, FoundKey, PepperUse, RegisteredReplica, Revocation, RowCounts, StoredKey},
     secret::{KeyDigest, PepperCheck, PepperId, RecordedPepper},
@@ -17,12 +17,12 @@ records! {
     ApiKey {
         id, organization_id, name, key_prefix, scopes, source, created_at, created_by_user_id, device_name,
         expires_at, last_used_at, project_id, revoked_at
-    }
+    } + { disabled }
+    Disabling { at in disabled_at, reason in disabled_reason }
     Organization { id, name, slug, created_at, updated_at } + { clerk, suspension }
     ClerkLink { id in clerk_organization_id, slug in clerk_organization_slug }
     Suspension { at in suspended_at, reason in suspended_reason }
     Revocation { revoked_at, newly }
-    StoredKey {} + { key, digest }
     RowCounts { organizations, keys, events }
 
     AuditRecord { sequence } + { event }
@@ -44,7 +44,48 @@ pub const BESIDE: &str = "organization_of_key_";
 /// # Errors
 /// [`Corrupt`] where one of them cannot be read.
 pub fn found_key(row: &impl Row) -> Result<FoundKey, Corrupt> {
-    Ok(FoundKey { digest: Record::read(row)?, key: Record::read(row)?, organization: row.record(BESIDE)? })
+    let StoredKey { key, digest } = Record::read(row)?;
+    Ok(FoundKey { digest, key, organization: row.record(BESIDE)? })
+}
+
+/// The columns of a key that change in its life, besides its digest, when it was last used and whether it was revoked.
+pub const CHANGING: [&str; 6] =
+    ["name", "scopes", "device_name", "expires_at", "disabled_at", "disabled_reason"];
+
+/// What is stored in the place of a disabled key's digest: no secret has it, so that programs that know nothing of
+/// disabled keys find none. The same again is the digest itself.
+#[must_use]
+pub fn set_aside(digest: &KeyDigest) -> KeyDigest {
+    let mut bytes = *digest.as_bytes();
+    bytes[0] = !bytes[0];
+    KeyDigest::from_stored(digest.pepper_id().clone(), bytes)
+}
+
+/// These digests, and what is stored in their place.
+#[must_use]
+pub fn wherever_stored(digests: &[KeyDigest]) -> Vec<[u8; 32]> {
+    digests.iter().flat_map(|digest| [*digest.as_bytes(), *set_aside(digest).as_bytes()]).collect()
+}
+
+/// Where the key is disabled, its digest is [`set_aside`].
+impl Record for StoredKey {
+    fn columns() -> Vec<(&'static str, Kind)> {
+        [ApiKey::columns(), KeyDigest::columns()].concat()
+    }
+
+    fn values(&self) -> Vec<Value<'_>> {
+        let aside = self.key.disabled.as_ref().map(|_| *set_aside(&self.digest).as_bytes());
+        let digest =
+            aside.map_or(self.digest.as_bytes().value(), |bytes| Value::Bytes(bytes.to_vec().into()));
+        let own = [self.digest.pepper_id().value(), digest];
+        self.key.values().into_iter().chain(own).collect()
+    }
+
+    fn read(row: &impl Row) -> Result<Self, Corrupt> {
+        let (key, stored): (ApiKey, KeyDigest) = (Record::read(row)?, Record::read(row)?);
+        let digest = if key.disabled.is_some() { set_aside(&stored) } else { stored };
+        Ok(Self { key, digest })
+    }
 }
 
 impl Record for KeyDigest {

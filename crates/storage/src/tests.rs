@@ -5,14 +5,19 @@ use std::{borrow::Cow, collections::BTreeMap};
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{
-        Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, AuditRecord, DeviceName, EventDetails,
-        KeySource, Organization, ProjectId, Suspension, UserId,
+        Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, AuditRecord, DeviceName, Disabling,
+        DisablingReason, EventDetails, KeySource, Organization, ProjectId, Suspension, UserId,
     },
-    ports::{Change, FeedHead, FeedPosition, FeedProgress, Poll, RegisteredReplica, ReplicaId},
+    ports::{
+        Change, FeedHead, FeedPosition, FeedProgress, NewKey, Poll, RegisteredReplica, ReplicaId, StoredKey,
+    },
     secret::KeyDigest,
 };
 
-use crate::{Columns, Corrupt, Document, Event, Field, Kind, Record, Row, Value, Values, poll};
+use crate::{
+    Columns, Corrupt, Document, Event, Field, Kind, Record, Row, Value, Values, poll, set_aside,
+    wherever_stored,
+};
 
 /// A row in memory.
 #[derive(Clone, Default)]
@@ -62,6 +67,7 @@ fn full_key() -> ApiKey {
         last_used_at: Some(fixtures::at(4)),
         project_id: ProjectId::parse("p1").ok(),
         revoked_at: Some(fixtures::at(6)),
+        disabled: Some(Disabling { at: fixtures::at(7), reason: DisablingReason::parse("why").ok() }),
         ..fixtures::key(organization.id, fixtures::at(1)).key
     }
 }
@@ -76,6 +82,23 @@ fn a_record_comes_back_from_its_columns_whatever_their_prefix() {
         }
     }
     assert_eq!(Kept::of("", &key).record::<ApiKey>("k_"), Err(Corrupt("id")));
+}
+
+/// Programs that know nothing of disabled keys look for the digest, and compare it with what they find.
+#[test]
+fn a_disabled_key_is_stored_under_another_digest_and_comes_back_with_its_own() {
+    let NewKey { key: good, digest, .. } = fixtures::key(full_key().organization_id, fixtures::at(1));
+    let disabled = fixtures::disabled(&good, fixtures::at(2));
+    for (key, is_aside) in [(good, false), (disabled, true)] {
+        let stored = StoredKey { key, digest: digest.clone() };
+        let kept = Kept::of("", &stored);
+        let raw: KeyDigest = kept.record("").unwrap();
+        assert_eq!(raw != digest, is_aside);
+        assert!(wherever_stored(std::slice::from_ref(&digest)).contains(raw.as_bytes()));
+        assert_eq!(kept.record(""), Ok(stored.clone()));
+        assert_eq!(documented(&stored), Ok(stored));
+    }
+    assert_eq!(set_aside(&set_aside(&digest)), digest);
 }
 
 #[test]

@@ -73,3 +73,8 @@ pub async fn a_dropped_suspension_is_whole_or_absent(store: &Store) {
 pub async fn a_dropped_renaming_is_whole_or_absent(store: &Store) {
     is_whole_when_dropped(store, Deed::Rename).await;
 }
+
+/// And the event in it.
+pub async fn a_dropped_disabling_is_whole_or_absent(store: &Store) {
+    is_whole_when_dropped(store, Deed::Disable).await;
+}

@@ -15,6 +15,7 @@ use crate::{Store, fixtures};
 pub(super) enum Deed {
     Create,
     Revoke,
+    Disable,
     Rehash,
     Suspend,
     Rename,
@@ -49,6 +50,10 @@ impl Subject {
                 store.keys.insert_key(self.key.clone(), fixtures::created(&self.key)).await.map(drop)
             }
             Deed::Revoke => store.keys.revoke_key(fixtures::revoke(&self.key.key, at)).await.map(drop),
+            Deed::Disable => {
+                let change = fixtures::change(&self.key.key, &fixtures::disabled(&self.key.key, at), at);
+                store.keys.change_key(change).await.map(drop)
+            }
             Deed::Rehash => {
                 let (from, to) = (self.key.digest.clone(), self.digest.clone());
                 store.peppers.rehash_keys(vec![Rehash { key: self.key.key.id, from, to }]).await
@@ -77,10 +82,10 @@ impl Subject {
                 let found = store.keys.find_key(self.organization.id, self.key.key.id).await;
                 found.unwrap().is_some()
             }
-            Deed::Revoke => {
+            Deed::Revoke | Deed::Disable => {
                 let digests = std::slice::from_ref(&self.key.digest);
                 let found = store.lookup.find_key_by_digest(digests).await.unwrap().expect("it was created");
-                found.key.revoked_at.is_some()
+                found.key.revoked_at.is_some() || found.key.disabled.is_some()
             }
             Deed::Rehash => {
                 let digests = std::slice::from_ref(&self.digest);
@@ -94,7 +99,7 @@ impl Subject {
     /// What the feed tells of it.
     pub(super) const fn change(&self) -> Option<Change> {
         match self.deed {
-            Deed::Revoke | Deed::Rehash => Some(Change::Key(self.key.key.id)),
+            Deed::Revoke | Deed::Disable | Deed::Rehash => Some(Change::Key(self.key.key.id)),
             Deed::Suspend => Some(Change::Organization(self.organization.id)),
             Deed::Create | Deed::Rename => None,
         }
@@ -105,6 +110,7 @@ impl Subject {
         match self.deed {
             Deed::Create => Some(AuditAction::CreateKey),
             Deed::Revoke => Some(AuditAction::RevokeKey),
+            Deed::Disable => Some(AuditAction::DisableKey),
             Deed::Rehash => None,
             Deed::Suspend => Some(AuditAction::SuspendOrganization),
             Deed::Rename => Some(AuditAction::RenameOrganization),

@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod cancel;
+pub mod change;
 pub mod exact;
 pub mod feed;
 pub mod follow;

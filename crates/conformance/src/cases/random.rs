@@ -7,8 +7,8 @@ use capykeys_domain::{
         SuspensionReason, Timestamp,
     },
     ports::{
-        AuditLog, EventQuery, FoundKey, Insertion, KeyLookup, KeyQuery, KeyStore, KeyUse, NewKey,
-        OrganizationInsertion, Organizations, Revocation, RevokeKey,
+        AuditLog, EventQuery, FoundKey, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore,
+        KeyUse, NewKey, OrganizationInsertion, Organizations, Revocation, RevokeKey,
     },
 };
 use proptest::{
@@ -20,7 +20,7 @@ use tokio::runtime::Handle;
 use crate::{
     Store, fixtures,
     model::ModelStore,
-    sequences::{By, Insert, KEYS, ORGANIZATIONS, Step, steps},
+    sequences::{self, By, Insert, KEYS, ORGANIZATIONS, Step, steps},
 };
 
 /// What an answer is, on either side.
@@ -30,6 +30,7 @@ enum Answer {
     Organization(Option<Organization>),
     Insertion(Insertion),
     Revocation(Option<Revocation>),
+    Changed(KeyChanged),
     Key(Option<ApiKey>),
     Keys(Vec<ApiKey>),
     Found(Option<Box<FoundKey>>),
@@ -68,14 +69,28 @@ impl World {
         self.organizations[index].id
     }
 
+    fn creator(&self, by: &By) -> Creator {
+        match by {
+            By::Key(creator) => Creator::Key(self.keys[*creator].key.id),
+            By::Session(clerk) => Creator::Session(self.clerk_ids[*clerk].clone()),
+            By::Operator => Creator::Operator,
+        }
+    }
+
+    fn changed(&self, key: &ApiKey, change: &sequences::Change) -> KeyChange {
+        let mut after = key.clone();
+        after.scopes = change.scopes.map_or(after.scopes, fixtures::scopes);
+        after.expires_at = change.expires.map(fixtures::at);
+        let at = fixtures::at(change.micros);
+        after.disabled = fixtures::disabled(key, at).disabled.filter(|_| change.disable);
+        let by = change.by.as_ref().map(|by| self.creator(by));
+        KeyChange { by, ..fixtures::change(key, &after, at) }
+    }
+
     fn new_key(&self, insert: &Insert) -> NewKey {
         let mut new = self.keys[insert.key].clone();
         new.digest = self.keys[insert.digest].digest.clone();
-        new.creator = match insert.creator {
-            By::Key(creator) => Creator::Key(self.keys[creator].key.id),
-            By::Session(clerk) => Creator::Session(self.clerk_ids[clerk].clone()),
-            By::Operator => Creator::Operator,
-        };
+        new.creator = self.creator(&insert.creator);
         new.key.scopes = fixtures::scopes(insert.scopes);
         new.key.project_id = ProjectId::parse("p1").ok().filter(|_| insert.project);
         new.key.organization_id = self.id(insert.organization);
@@ -121,6 +136,16 @@ where
             let event = fixtures::event(AuditAction::RevokeKey, at, organization, Some(id));
             let revoke = RevokeKey { organization, id, at, event };
             Answer::Revocation(store.keys().revoke_key(revoke).await.unwrap())
+        }
+        Step::Change(change) => {
+            let (organization, id) = (world.id(change.organization), world.keys[change.key].key.id);
+            match store.keys().find_key(organization, id).await.unwrap() {
+                None => Answer::Key(None),
+                Some(key) => {
+                    let change = world.changed(&key, change);
+                    Answer::Changed(store.keys().change_key(change).await.unwrap())
+                }
+            }
         }
         Step::Use { uses } => record(store, world, uses).await,
         Step::Find { organization, key } => Answer::Key(

@@ -2,7 +2,10 @@
 
 use capykeys_domain::{
     model::{DeviceName, Organization, ProjectId, Suspension, SuspensionReason, UserId},
-    ports::{KeyUse, Limit, Rehash, ReplicaId, RowCounts, SnapshotReader, StoreHead, StoredKey, StoredRows},
+    ports::{
+        KeyChanged, KeyUse, Limit, Rehash, ReplicaId, RowCounts, SnapshotReader, StoreHead, StoredKey,
+        StoredRows,
+    },
     secret::{KeyDigest, PepperCheck, PepperId, RecordedPepper},
 };
 
@@ -67,6 +70,10 @@ impl Store {
         let revoked =
             self.keys.revoke_key(fixtures::revoke(&keys[1].key, fixtures::at(9))).await.unwrap().unwrap();
         keys[1].key.revoked_at = Some(revoked.revoked_at);
+        let disabled = fixtures::disabled(&keys[3].key, fixtures::at(9));
+        let disabling = fixtures::change(&keys[3].key, &disabled, fixtures::at(9));
+        assert_eq!(self.keys.change_key(disabling).await.unwrap(), KeyChanged::Done);
+        keys[3].key = disabled;
         let used = KeyUse { key: keys[2].key.id, at: fixtures::at(8) };
         keys[2].key.last_used_at = Some(used.at);
         self.keys.record_uses(vec![used]).await.unwrap();
@@ -119,8 +126,8 @@ pub async fn a_snapshot_is_all_that_the_store_holds(store: &Store) {
         events.extend(store.events(organization.id).await);
     }
     events.sort_by_key(|one| one.sequence);
-    let counts = RowCounts { organizations: 2, keys: 6, events: 9 };
-    assert_eq!(events.len(), 9);
+    let counts = RowCounts { organizations: 2, keys: 6, events: 10 };
+    assert_eq!(events.len(), 10);
     let peppers = vec![
         RecordedPepper { check: check("1", 1), turn: None },
         RecordedPepper { check: check("2", 2), turn: Some(1) },
@@ -131,7 +138,7 @@ pub async fn a_snapshot_is_all_that_the_store_holds(store: &Store) {
     assert_eq!(read_whole.rows, rows);
 
     let by_one = read(store.snapshot().await, Vec::new(), Limit::ONE).await;
-    assert_eq!((by_one.head, by_one.rows.len()), (read_whole.head, 2 + 6 + 9));
+    assert_eq!((by_one.head, by_one.rows.len()), (read_whole.head, 2 + 6 + 10));
 }
 
 /// Whoever reads it may take long, and the store is used meanwhile.

@@ -156,3 +156,8 @@ pub async fn a_suspension_is_seen_as_a_whole(store: &Store) {
 pub async fn a_renaming_is_seen_as_a_whole(store: &Store) {
     is_seen_as_a_whole(store, Deed::Rename).await;
 }
+
+/// And the event in it.
+pub async fn a_disabling_is_seen_as_a_whole(store: &Store) {
+    is_seen_as_a_whole(store, Deed::Disable).await;
+}

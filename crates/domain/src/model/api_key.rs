@@ -3,8 +3,8 @@
 use alloc::{borrow::ToOwned, string::String};
 
 use super::{
-    DeviceName, KeyId, KeyName, KeySpec, OrganizationId, ProjectId, ScopeCatalogue, ScopeSet, Timestamp,
-    UserId, text::shows_text,
+    DeviceName, DisablingReason, KeyId, KeyName, KeySpec, OrganizationId, ProjectId, ScopeCatalogue,
+    ScopeSet, Timestamp, UserId, text::shows_text,
 };
 
 /// The start of a key's plaintext, by which a person recognises it.
@@ -67,11 +67,22 @@ impl KeySource {
     }
 }
 
+/// That a key is not to be used for now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disabling {
+    /// Since when.
+    pub at: Timestamp,
+    /// Why, where that was said.
+    pub reason: Option<DisablingReason>,
+}
+
 /// Whether a key can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyState {
     /// It can.
     Active,
+    /// It cannot until it is enabled again.
+    Disabled,
     /// Its time has passed.
     Expired,
     /// It was revoked, whatever its time.
@@ -107,6 +118,8 @@ pub struct ApiKey {
     pub project_id: Option<ProjectId>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// That it is not to be used for now.
+    pub disabled: Option<Disabling>,
 }
 
 impl ApiKey {
@@ -134,6 +147,7 @@ impl ApiKey {
             last_used_at: None,
             project_id: spec.project_id().cloned(),
             revoked_at: None,
+            disabled: None,
         }
     }
 
@@ -144,9 +158,39 @@ impl ApiKey {
             KeyState::Revoked
         } else if self.expires_at.is_some_and(|expiry| expiry <= now) {
             KeyState::Expired
+        } else if self.disabled.is_some() {
+            KeyState::Disabled
         } else {
             KeyState::Active
         }
+    }
+
+    /// Whether it is good no more at `now`, for ever: a key that is disabled may be good again.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        matches!(self.state(now), KeyState::Revoked | KeyState::Expired)
+    }
+
+    /// Whether `other` is the same in everything that somebody decided: when it was last used may differ.
+    #[must_use]
+    pub fn is_as(&self, other: &Self) -> bool {
+        let last_used_at = self.last_used_at;
+        *self == Self { last_used_at, ..other.clone() }
+    }
+
+    /// Whether it can do something, or lasts for longer, than it did `before` it was changed.
+    #[must_use]
+    pub fn reaches_further_than(&self, before: &Self) -> bool {
+        let ends_earlier = |end| before.expires_at.is_none_or(|before| end <= before);
+        before.scopes.first_not_granted(&self.scopes).is_some()
+            || !self.expires_at.map_or(before.expires_at.is_none(), ends_earlier)
+            || self.disabled.is_none() && before.disabled.is_some()
+    }
+
+    /// Whether a person would call it something else.
+    #[must_use]
+    pub fn is_called_otherwise_than(&self, other: &Self) -> bool {
+        (&self.name, &self.device_name) != (&other.name, &other.device_name)
     }
 
     /// Whether it is for one project and has a scope that is not. No such key can be created, but a

@@ -96,7 +96,7 @@ impl AuditOutcome {
 }
 
 macro_rules! actions {
-    ($($(#[$doc:meta])* $variant:ident = $done:literal, $denied:literal, $before:literal;)*) => {
+    ($($(#[$doc:meta])* $variant:ident = $done:literal, $denied:literal $(, $before:literal)?;)*) => {
         /// What was done or tried. Its name says which: `api_key.created` was done, `api_key.create` was
         /// refused.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -125,7 +125,7 @@ macro_rules! actions {
             #[must_use]
             pub fn from_stored(name: &str, outcome: &AuditOutcome) -> Self {
                 match (name, outcome) {
-                    $(($done | $before, AuditOutcome::Done) | ($denied | $before, AuditOutcome::Denied) => {
+                    $(($done $(| $before)?, AuditOutcome::Done) | ($denied $(| $before)?, AuditOutcome::Denied) => {
                         Self::$variant
                     })*
                     _ => Self::Other(name.to_owned()),
@@ -138,10 +138,18 @@ macro_rules! actions {
 actions! {
     /// Listing the keys of an organization; recorded when it is refused.
     ListKeys = "api_key.listed", "api_key.list", "api_keys.list";
+    /// Seeing one key; recorded when it is refused.
+    GetKey = "api_key.retrieved", "api_key.get";
     /// Creating a key.
     CreateKey = "api_key.created", "api_key.create", "api_keys.create";
     /// Revoking a key.
     RevokeKey = "api_key.revoked", "api_key.revoke", "api_keys.revoke";
+    /// Changing a key.
+    UpdateKey = "api_key.updated", "api_key.update";
+    /// Having a key refused until it is enabled.
+    DisableKey = "api_key.disabled", "api_key.disable";
+    /// Ending that.
+    EnableKey = "api_key.enabled", "api_key.enable";
     /// Seeing an organization; recorded when it is refused.
     GetOrganization = "organization.retrieved", "organization.get", "organizations.get";
     /// Creating an organization.
@@ -172,7 +180,7 @@ pub struct AuditEvent {
     pub target_organization_id: Option<OrganizationId>,
     /// The key that it was done to.
     pub key_id: Option<KeyId>,
-    /// The project of that key. A store that creates or revokes a key takes it from there.
+    /// The project of that key. A store that creates, changes or revokes a key takes it from there.
     pub project_id: Option<ProjectId>,
     /// What was changed, or why it was refused. A store that renames an organization says so itself:
     /// [`EventDetails::of_renaming`].

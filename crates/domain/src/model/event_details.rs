@@ -51,7 +51,29 @@ impl EventDetails {
                 ("clerk_organization_slug", slug_at_clerk(of)),
             ]
         };
-        let changed = names(before).into_iter().zip(names(after)).filter(|(before, after)| before != after);
+        Self::of_change(names(before), names(after))
+    }
+
+    /// Of a key that is changed: what is another, with what was before it.
+    #[must_use]
+    pub fn of_key_change(before: &ApiKey, after: &ApiKey) -> Self {
+        let texts = |of: &ApiKey| {
+            [
+                ("name", Some(of.name.to_string())),
+                ("scopes", Some(of.scopes.to_string())),
+                ("expires_at", of.expires_at.map(|time| time.to_string())),
+                ("device_name", of.device_name.as_ref().map(ToString::to_string)),
+                ("reason", of.disabled.as_ref().and_then(|it| it.reason.as_ref()).map(ToString::to_string)),
+            ]
+        };
+        Self::of_change(texts(before), texts(after))
+    }
+
+    fn of_change<const N: usize>(
+        before: [(&str, Option<String>); N],
+        after: [(&str, Option<String>); N],
+    ) -> Self {
+        let changed = before.into_iter().zip(after).filter(|(before, after)| before != after);
         changed
             .flat_map(|((name, before), (_, after))| {
                 [(name.to_owned(), after), (format!("previous_{name}"), before)]

@@ -45,15 +45,8 @@ impl KeySpec {
     /// # Errors
     /// [`Invalid`] where it does not.
     pub fn expiring_at(self, expires_at: Timestamp, now: Timestamp) -> Result<Self, Invalid> {
-        let latest = now.saturating_add(Duration::from_secs(MAX_LIFETIME_DAYS * 86_400));
-        let rule = if expires_at <= now {
-            "must lie in the future"
-        } else if expires_at > latest {
-            "must lie within the next ten years"
-        } else {
-            return Ok(Self { expires_at: Some(expires_at), ..self });
-        };
-        Err(Invalid::new("expires_at", rule))
+        check_end(expires_at, now)?;
+        Ok(Self { expires_at: Some(expires_at), ..self })
     }
 
     /// The same with the device that it is made on.
@@ -91,6 +84,19 @@ impl KeySpec {
     pub const fn device_name(&self) -> Option<&DeviceName> {
         self.device_name.as_ref()
     }
+}
+
+/// Whether a key may be given this end at `now`.
+pub(super) fn check_end(expires_at: Timestamp, now: Timestamp) -> Result<(), Invalid> {
+    let latest = now.saturating_add(Duration::from_secs(MAX_LIFETIME_DAYS * 86_400));
+    let rule = if expires_at <= now {
+        "must lie in the future"
+    } else if expires_at > latest {
+        "must lie within the next ten years"
+    } else {
+        return Ok(());
+    };
+    Err(Invalid::new("expires_at", rule))
 }
 
 #[cfg(test)]

@@ -112,6 +112,11 @@ text! {
     SuspensionReason, "suspended_reason"
 }
 
+text! {
+    /// Why a key was disabled.
+    DisablingReason, "reason"
+}
+
 /// An organization's name in addresses: 1 to 200 of `a-z`, `0-9` and `-`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Slug(String);

@@ -12,7 +12,8 @@ mod roles;
 
 pub use denial::{Denial, Forbidden};
 pub use permit::{
-    Action, Ceiling, CreateKey, GetOrganization, ListKeys, ManageOrganizations, Permit, RevokeKey,
+    Action, Ceiling, ChangeKey, CreateKey, DisableKey, EnableKey, GetKey, GetOrganization, ListKeys,
+    ManageOrganizations, Permit, RevokeKey, UpdateKey,
 };
 pub use requirement::{Rejection, Requirement};
 pub use roles::RoleTable;
@@ -58,6 +59,15 @@ impl Action for ListKeys {
             holds(&caller.key, Scope::API_KEYS_READ)?;
         }
         Ok(Self)
+    }
+}
+
+/// Whoever may see all of them may see one.
+impl Action for GetKey {
+    const AUDITED_AS: AuditAction = AuditAction::GetKey;
+
+    fn judge(caller: &Caller, key: Option<KeyId>) -> Result<Self, Denial> {
+        ListKeys::judge(caller, None).map(|ListKeys| Self(key))
     }
 }
 
@@ -109,6 +119,14 @@ impl Action for RevokeKey {
             }
         }
         Ok(Self(key))
+    }
+}
+
+impl ChangeKey {
+    /// Whoever may end a key may make it stricter; whoever could create it as it will be, anything else.
+    fn judge(caller: &Caller, key: Option<KeyId>) -> Result<Self, Denial> {
+        let RevokeKey(key) = RevokeKey::judge(caller, key)?;
+        Ok(Self { key, creating: CreateKey::judge(caller, None) })
     }
 }
 

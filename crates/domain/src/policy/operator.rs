@@ -2,8 +2,15 @@
 //!
 //! These permits are for the command line alone. No credential of the API leads to them.
 
-use super::{Ceiling, CreateKey, ListKeys, ManageOrganizations, Permit, RevokeKey};
+use super::{Ceiling, ChangeKey, CreateKey, GetKey, ListKeys, ManageOrganizations, Permit, RevokeKey};
 use crate::model::{Actor, Creator, KeyId, KeySource, Organization, OrganizationId};
+
+const CREATE: CreateKey = CreateKey {
+    ceiling: Ceiling::Unlimited,
+    source: KeySource::Operator,
+    creator: Creator::Operator,
+    created_by: None,
+};
 
 impl Permit<ListKeys> {
     /// An operator lists the organization's keys.
@@ -13,17 +20,19 @@ impl Permit<ListKeys> {
     }
 }
 
+impl Permit<GetKey> {
+    /// An operator looks at a key of the organization.
+    #[must_use]
+    pub const fn operator_gets_key(organization: &Organization, key: KeyId) -> Self {
+        Self::new(organization.id, Actor::Operator, GetKey(Some(key)))
+    }
+}
+
 impl Permit<CreateKey> {
     /// An operator creates a key in the organization.
     #[must_use]
     pub const fn operator_creates_key(organization: &Organization) -> Self {
-        let action = CreateKey {
-            ceiling: Ceiling::Unlimited,
-            source: KeySource::Operator,
-            creator: Creator::Operator,
-            created_by: None,
-        };
-        Self::new(organization.id, Actor::Operator, action)
+        Self::new(organization.id, Actor::Operator, CREATE)
     }
 }
 
@@ -32,6 +41,15 @@ impl Permit<RevokeKey> {
     #[must_use]
     pub const fn operator_revokes_key(organization: &Organization, key: KeyId) -> Self {
         Self::new(organization.id, Actor::Operator, RevokeKey(Some(key)))
+    }
+}
+
+impl<A: From<ChangeKey>> Permit<A> {
+    /// An operator changes a key of the organization.
+    #[must_use]
+    pub fn operator_changes_key(organization: &Organization, key: KeyId) -> Self {
+        let change = ChangeKey { key: Some(key), creating: Ok(CREATE) };
+        Self::new(organization.id, Actor::Operator, change.into())
     }
 }
 

@@ -55,6 +55,10 @@ pub trait Action: Sized {
 #[derive(Debug, PartialEq, Eq)]
 pub struct ListKeys;
 
+/// Seeing this key; `None` stands for an id that no key can have.
+#[derive(Debug, PartialEq, Eq)]
+pub struct GetKey(pub Option<KeyId>);
+
 /// Seeing the organization.
 #[derive(Debug, PartialEq, Eq)]
 pub struct GetOrganization;
@@ -67,8 +71,49 @@ pub struct ManageOrganizations;
 #[derive(Debug, PartialEq, Eq)]
 pub struct RevokeKey(pub Option<KeyId>);
 
-/// Creating keys up to a ceiling.
+/// Changing this key.
 #[derive(Debug, PartialEq, Eq)]
+pub struct ChangeKey {
+    /// The key; `None` stands for an id that no key can have.
+    pub key: Option<KeyId>,
+    /// By whose right more may be done than to make it stricter, up to where the caller could create one.
+    pub creating: Result<CreateKey, Denial>,
+}
+
+/// The ways to change a key, which are refused under names of their own.
+macro_rules! changes {
+    ($($(#[$doc:meta])* $name:ident: $refused_as:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, PartialEq, Eq)]
+        pub struct $name(pub ChangeKey);
+
+        impl From<ChangeKey> for $name {
+            fn from(change: ChangeKey) -> Self {
+                Self(change)
+            }
+        }
+
+        impl Action for $name {
+            const AUDITED_AS: AuditAction = AuditAction::$refused_as;
+
+            fn judge(caller: &Caller, key: Option<KeyId>) -> Result<Self, Denial> {
+                ChangeKey::judge(caller, key).map(Self)
+            }
+        }
+    )*};
+}
+
+changes! {
+    /// Changing what a key is called, what it may be used for and for how long.
+    UpdateKey: UpdateKey;
+    /// Having a key refused until it is enabled.
+    DisableKey: DisableKey;
+    /// Ending that.
+    EnableKey: EnableKey;
+}
+
+/// Creating keys up to a ceiling.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateKey {
     /// How far the new key may reach.
     pub ceiling: Ceiling,

@@ -21,6 +21,8 @@ pub enum Rejection {
     Revoked,
     /// Its time has passed.
     Expired,
+    /// It was disabled, and may be enabled again.
+    Disabled,
     /// Its organization is suspended.
     OrganizationSuspended,
     /// It is a key of another project.
@@ -31,10 +33,11 @@ pub enum Rejection {
 
 impl Rejection {
     /// Every reason there is, in the order in which they are looked at.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::NotFound,
         Self::Revoked,
         Self::Expired,
+        Self::Disabled,
         Self::OrganizationSuspended,
         Self::WrongProject,
         Self::InsufficientScope,
@@ -47,6 +50,7 @@ impl Rejection {
             Self::NotFound => "not_found",
             Self::Revoked => "revoked",
             Self::Expired => "expired",
+            Self::Disabled => "disabled",
             Self::OrganizationSuspended => "organization_suspended",
             Self::WrongProject => "wrong_project",
             Self::InsufficientScope => "insufficient_scope",
@@ -69,6 +73,7 @@ impl Requirement {
         match key.state(now) {
             KeyState::Revoked => return Err(Rejection::Revoked),
             KeyState::Expired => return Err(Rejection::Expired),
+            KeyState::Disabled => return Err(Rejection::Disabled),
             // There is nothing that it is good for, as if it were not there.
             KeyState::Active if key.reaches_beyond_its_project(catalogue) => return Err(Rejection::NotFound),
             KeyState::Active => {}

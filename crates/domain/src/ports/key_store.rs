@@ -33,32 +33,37 @@ impl NewKey {
         organization: Option<&Organization>,
         created_with: Option<&ApiKey>,
     ) -> Option<Insertion> {
-        let Some(organization) = organization else {
-            return Some(Insertion::NoOrganization);
-        };
-        let at_clerk = organization.clerk.as_ref().map(|link| &link.id);
-        if matches!(&self.creator, Creator::Session(signed_in) if Some(signed_in) != at_clerk) {
-            return Some(Insertion::Denied(Denial::AnotherOrganization));
-        }
-        if organization.is_suspended() {
-            return Some(Insertion::Denied(Forbidden::OrganizationSuspended.into()));
-        }
-        let Creator::Key(_) = self.creator else {
-            return None;
-        };
-        let active = |creator: &&ApiKey| {
-            creator.organization_id == organization.id
-                && creator.state(self.key.created_at) == KeyState::Active
-        };
-        let Some(creator) = created_with.filter(active) else {
-            return Some(Insertion::CreatorInactive);
-        };
-        let ceiling = policy::key_ceiling(creator);
-        ceiling
-            .and_then(|ceiling| ceiling.admit(&self.key.scopes, self.key.expires_at))
-            .err()
-            .map(Insertion::Denied)
+        obstacle(&self.creator, &self.key, self.key.created_at, organization, created_with)
     }
+}
+
+/// What keeps the creator from having such a key at `now`.
+fn obstacle(
+    creator: &Creator,
+    key: &ApiKey,
+    now: Timestamp,
+    organization: Option<&Organization>,
+    created_with: Option<&ApiKey>,
+) -> Option<Insertion> {
+    let Some(organization) = organization else {
+        return Some(Insertion::NoOrganization);
+    };
+    let at_clerk = organization.clerk.as_ref().map(|link| &link.id);
+    if matches!(creator, Creator::Session(signed_in) if Some(signed_in) != at_clerk) {
+        return Some(Insertion::Denied(Denial::AnotherOrganization));
+    }
+    if organization.is_suspended() {
+        return Some(Insertion::Denied(Forbidden::OrganizationSuspended.into()));
+    }
+    let Creator::Key(_) = creator else {
+        return None;
+    };
+    let active = |one: &&ApiKey| one.organization_id == organization.id && one.state(now) == KeyState::Active;
+    let Some(creator) = created_with.filter(active) else {
+        return Some(Insertion::CreatorInactive);
+    };
+    let ceiling = policy::key_ceiling(creator);
+    ceiling.and_then(|ceiling| ceiling.admit(&key.scopes, key.expires_at)).err().map(Insertion::Denied)
 }
 
 /// What came of an insert.
@@ -71,7 +76,7 @@ pub enum Insertion {
     Duplicate,
     /// Nothing was written: there is no such organization.
     NoOrganization,
-    /// Nothing was written: the key that it was to be created with is revoked, or has expired by
+    /// Nothing was written: the key that it was to be created with is revoked or disabled, or has expired by
     /// the new key's `created_at`, or is not there.
     CreatorInactive,
     /// Nothing was written: by now the policy says no, since the organization was suspended or is no
@@ -123,6 +128,49 @@ pub struct RevokeKey {
     pub event: AuditEvent,
 }
 
+/// A change of a key that was read before: of its name, scopes, device and end, and whether it is disabled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyChange {
+    /// As it was read.
+    pub before: ApiKey,
+    /// As it is to be; the same where it is only to be made sure that it is so.
+    pub after: ApiKey,
+    /// By whose right, where it is to reach further than it did. Judged as that of a new key.
+    pub by: Option<Creator>,
+    /// What is stored with it, with the key's project in its place. Its time is that of the change.
+    pub event: AuditEvent,
+}
+
+impl KeyChange {
+    /// Whether anything is to be changed.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        !self.after.is_as(&self.before)
+    }
+
+    /// As [`NewKey::obstacle`], of the key as it is to be.
+    #[must_use]
+    pub fn obstacle(
+        &self,
+        organization: Option<&Organization>,
+        created_with: Option<&ApiKey>,
+    ) -> Option<Insertion> {
+        obstacle(self.by.as_ref()?, &self.after, self.event.at, organization, created_with)
+    }
+}
+
+/// What came of a change.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyChanged {
+    /// The key is as it was to be, and if that was a change, the event is committed with it.
+    Done,
+    /// Nothing was written: the key is not, or not any more, as it was read. A later use makes no difference.
+    Stale,
+    /// Nothing was written: by now, such a key could not be created, for this reason.
+    Refused(Insertion),
+}
+
 /// Stores the keys of organizations.
 ///
 /// Times are kept to the microsecond, texts byte for byte, scopes in their order.
@@ -161,6 +209,18 @@ pub trait KeyStore: Send + Sync {
     /// # Errors
     /// [`Unavailable`]; then the key may be revoked or not.
     async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable>;
+
+    /// Changes the key and stores the event with it, where the key is as `change` has read it. Where both are the
+    /// same, nothing is stored, but it was durably so when this returns. Of several different changes of what was
+    /// read once, one is done. What bounds it is judged as it is by [`insert_key`](Self::insert_key), and before
+    /// it is looked at whether the key is as it was.
+    ///
+    /// A key that is disabled is still found by its digest. Where a program that knows nothing of that may work on the store
+    /// too, that one finds none.
+    ///
+    /// # Errors
+    /// [`Unavailable`]; then the key may be changed or not.
+    async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable>;
 
     /// Stores when keys were last used, however many they are, and without a transaction for each. A later time is
     /// never replaced by an earlier one, so the order and the number of calls make no difference; a

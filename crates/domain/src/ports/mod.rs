@@ -70,7 +70,9 @@ pub use event_log::{EventLag, EventLog, EventPosition, Followed};
 pub use host::Host;
 pub use key_lookup::{FoundKey, KeyLookup};
 pub use key_resolver::{KeyResolver, ResolvedKey, Unremembered};
-pub use key_store::{Insertion, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey};
+pub use key_store::{
+    Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey,
+};
 pub use organization_resolver::OrganizationResolver;
 pub use organizations::{OrganizationInsertion, Organizations, RenameOrganization, SetSuspension};
 pub use pepper_registry::{PepperRegistry, PepperUse, Rehash};

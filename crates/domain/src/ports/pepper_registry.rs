@@ -60,7 +60,7 @@ pub trait PepperRegistry: Send + Sync {
     /// [`Unavailable`].
     async fn count_pepper_uses(&self, at: Timestamp) -> Result<Vec<PepperUse>, Unavailable>;
 
-    /// Stores keys under other digests. One that is not stored as it was, or is revoked, or is being
+    /// Stores keys under other digests. One that is not stored as it was, or is revoked or disabled, or is being
     /// changed by somebody else, stays as it is. Each is a change in the feed.
     ///
     /// # Errors

@@ -48,6 +48,7 @@ impl Verdicts {
                 Ok(KeyCaller { key, organization })
             }
             KeyState::Expired => Err(AuthenticateError::Refused("expired key")),
+            KeyState::Disabled => Err(AuthenticateError::Refused("disabled key")),
             KeyState::Revoked => Err(AuthenticateError::Refused("revoked key")),
         }
     }
@@ -80,6 +81,7 @@ impl Verdicts {
 
     fn note_outdated(&self, found: &FoundKey, candidates: &[KeyDigest]) {
         if found.key.revoked_at.is_none()
+            && found.key.disabled.is_none()
             && let Some(to) = self.environment.peppers.newer(candidates, &found.digest)
         {
             self.uses.outdated(Rehash { key: found.key.id, from: found.digest.clone(), to });

@@ -1,9 +1,9 @@
 //! Creating a key.
 
-use super::{Management, access::DeniedAttempt, done};
+use super::{Management, done};
 use crate::{
     model::{ApiKey, AuditAction, AuditEvent, EventDetails, KeyId, KeySpec, RequestContext, Timestamp},
-    policy::{CreateKey, Denial, Permit, Target},
+    policy::{CreateKey, Denial, Permit},
     ports::{Insertion, NewKey, Unavailable},
     secret::PlaintextKey,
 };
@@ -45,15 +45,7 @@ impl Management {
     ) -> Result<CreatedKey, CreateKeyError> {
         let created = self.create(permit, &spec, context).await;
         if let Err(CreateKeyError::Denied(denial)) = &created {
-            let organization = Some(permit.organization_id());
-            let refusal = DeniedAttempt {
-                action: AuditAction::CreateKey,
-                actor: permit.actor().clone(),
-                organization_id: organization,
-                target: Target { organization, key: None },
-                denial: denial.clone(),
-            };
-            self.record(refusal, context).await?;
+            self.refused(permit, None, denial, context).await?;
         }
         created
     }

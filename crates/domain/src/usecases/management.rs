@@ -9,7 +9,7 @@ use crate::{
     ports::{AuditLog, KeyStore, Organizations, Replicas, Unavailable},
 };
 
-/// Listing, creating and revoking keys, each with the [`Permit`] of it, and telling callers who they are.
+/// Listing, creating, changing and revoking keys, each with the [`Permit`] of it, and telling callers who they are.
 pub struct Management {
     pub(super) environment: Arc<Environment>,
     pub(super) keys: Arc<dyn KeyStore>,

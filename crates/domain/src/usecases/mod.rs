@@ -8,8 +8,10 @@
 
 mod access;
 mod authenticate;
+mod change_key;
 mod create_key;
 mod environment;
+mod get_key;
 mod list_keys;
 mod management;
 mod operators;
@@ -24,10 +26,10 @@ pub use access::AccessError;
 pub use authenticate::AuthenticateError;
 pub use create_key::{CreateKeyError, CreatedKey};
 pub use environment::Environment;
+pub use get_key::KeyError;
 pub use list_keys::{KeyPage, PAGE_SIZE};
 pub use management::Management;
 pub use operators::{NewOrganization, Operators};
-pub use revoke_key::RevokeKeyError;
 pub use sessions::{Provisioning, Sessions};
 pub use verdicts::{Verdicts, Verification};
 pub use viewer::{AuthSource, Principal, Viewer};

@@ -8,7 +8,7 @@ use capykeys_domain::{
     model::{AuditAction, AuditOutcome, KeyId},
     policy::{Denial, Forbidden, ListKeys, Permit, Target},
     ports::AuditLog,
-    usecases::{AccessError, CreateKeyError, RevokeKeyError},
+    usecases::{AccessError, CreateKeyError, KeyError},
 };
 
 #[tokio::test]
@@ -134,7 +134,7 @@ async fn an_id_that_no_key_can_have_is_an_unknown_key() {
         let target = Target { organization: Some(organization.id), key: id };
         let permit = service.management.permit(&caller, target, &context).await.unwrap();
         let refused = service.management.revoke_key(&permit, &context).await;
-        assert!(matches!(refused, Err(RevokeKeyError::NoSuchKey)));
+        assert!(matches!(refused, Err(KeyError::NoSuchKey)));
     }
 }
 

@@ -1,16 +1,27 @@
 //! API keys.
 
+use actix_web::{
+    HttpResponse,
+    http::{
+        StatusCode,
+        header::{self, ETag, EntityTag, TryIntoHeaderValue},
+    },
+};
 use capykeys_domain::{
-    model::{ApiKey, DeviceName, KeyId, KeyState, OrganizationId, ProjectId, Timestamp, UserId},
+    model::{ApiKey, DeviceName, DisablingReason, KeyId, OrganizationId, ProjectId, Timestamp, UserId},
     usecases::CreatedKey,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::shown::{Scopes, Shown};
+use super::{
+    json,
+    shown::{Scopes, Shown},
+};
+use crate::error::ApiError;
 
 /// An API key, without its secret.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 #[schema(as = ApiKey, example = json!({
     "id": "key_01h455vb4pex5vsknk084sn02q",
     "organization_id": "org_01h455vb4pex5vsknk084sn02q",
@@ -38,7 +49,7 @@ pub struct ApiKeyView<'a> {
     scopes: Scopes<'a>,
     /// How it came to be.
     source: &'a str,
-    /// Whether it can be used: it is neither revoked nor expired.
+    /// Whether it is neither revoked nor expired. One that is disabled cannot be used, and is active all the same.
     is_active: bool,
     /// When it was created.
     #[schema(value_type = String, format = DateTime)]
@@ -67,6 +78,14 @@ pub struct ApiKeyView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false, format = DateTime)]
     revoked_at: Option<Shown<Timestamp>>,
+    /// Since when it is refused until it is enabled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false, format = DateTime)]
+    disabled_at: Option<Shown<Timestamp>>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    disabled_reason: Option<&'a str>,
 }
 
 impl<'a> ApiKeyView<'a> {
@@ -80,7 +99,7 @@ impl<'a> ApiKeyView<'a> {
             key_prefix: key.key_prefix.as_str(),
             scopes: Scopes(&key.scopes),
             source: key.source.as_str(),
-            is_active: key.state(now) == KeyState::Active,
+            is_active: !key.is_over(now),
             created_at: Shown(key.created_at),
             created_by_user_id: key.created_by_user_id.as_ref().map(UserId::as_str),
             device_name: key.device_name.as_ref().map(DeviceName::as_str),
@@ -88,7 +107,44 @@ impl<'a> ApiKeyView<'a> {
             last_used_at: key.last_used_at.map(Shown),
             project_id: key.project_id.as_ref().map(ProjectId::as_str),
             revoked_at: key.revoked_at.map(Shown),
+            disabled_at: key.disabled.as_ref().map(|it| Shown(it.at)),
+            disabled_reason: key
+                .disabled
+                .as_ref()
+                .and_then(|it| it.reason.as_ref())
+                .map(DisablingReason::as_str),
         }
+    }
+}
+
+/// One key.
+#[derive(Serialize, ToSchema)]
+pub struct ApiKeyEnvelope<'a> {
+    /// The key.
+    api_key: ApiKeyView<'a>,
+}
+
+impl<'a> ApiKeyEnvelope<'a> {
+    /// The key as it is at `now`.
+    #[must_use]
+    pub fn new(key: &'a ApiKey, now: Timestamp) -> Self {
+        Self { api_key: ApiKeyView::new(key, now) }
+    }
+
+    /// What is another where the key is another, but for its last use: whoever changes a key would
+    /// otherwise be held up by each of its uses.
+    pub(crate) fn tag(&self) -> Result<ETag, ApiError> {
+        let unused = ApiKeyView { last_used_at: None, ..self.api_key.clone() };
+        let text = serde_json::to_vec(&unused).map_err(|_| ApiError::Internal)?;
+        Ok(ETag(EntityTag::new_strong(blake3::hash(&text).to_hex()[..32].to_owned())))
+    }
+
+    /// The key with its tag.
+    pub(crate) fn answer(&self) -> Result<HttpResponse, ApiError> {
+        let mut answer = json(StatusCode::OK, self)?;
+        let tag = self.tag()?.try_into_value().map_err(|_| ApiError::Internal)?;
+        answer.headers_mut().insert(header::ETAG, tag);
+        Ok(answer)
     }
 }
 

@@ -27,7 +27,7 @@ const WWW_AUTHENTICATE: Option<(&str, &str)> = Some((
 ));
 
 #[rustfmt::skip]
-const ALL: [ErrorAnswer; 14] = [
+const ALL: [ErrorAnswer; 15] = [
     ErrorAnswer { status: 400, name: "BadRequest", description: "The request is malformed, or an input breaks a rule.",
         example: "`name` is required.", header: None },
     ErrorAnswer { status: 401, name: "Unauthorized", description: "There is no credential, or it is not good; which of the two, and why, is not said.",
@@ -42,6 +42,8 @@ const ALL: [ErrorAnswer; 14] = [
         example: "The request took too long to arrive.", header: None },
     ErrorAnswer { status: 409, name: "Conflict", description: "Reserved: a request with this idempotency key is still running.",
         example: "A request with this idempotency key is still running.", header: None },
+    ErrorAnswer { status: 412, name: "PreconditionFailed", description: "The key is not as `If-Match` knows it: somebody has changed it.",
+        example: "The API key is not as `If-Match` knows it.", header: None },
     ErrorAnswer { status: 413, name: "PayloadTooLarge", description: "The body is larger than 64 KiB.",
         example: "The body is larger than 64 KiB.", header: None },
     ErrorAnswer { status: 415, name: "UnsupportedMediaType", description: "The body is not sent as `application/json`.",
@@ -107,6 +109,37 @@ const UNPROVEN: ErrorAnswer = ErrorAnswer {
     )),
 };
 
+/// A 409 that has nothing to do with idempotency keys.
+const KEY_OVER: ErrorAnswer = ErrorAnswer {
+    status: 409,
+    name: "KeyOver",
+    description: "The key is revoked or has expired, so that nothing of it changes any more.",
+    example: "The API key is revoked.",
+    header: None,
+};
+
+/// What a caller may be answered who changes a key.
+pub(crate) struct ChangeErrors;
+
+impl IntoResponses for ChangeErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut responses = OrganizationErrors::responses();
+        responses.insert(KEY_OVER.status.to_string(), Ref::from_response_name(KEY_OVER.name).into());
+        responses
+    }
+}
+
+/// The same of one who says what the key is like before.
+pub(crate) struct UpdateErrors;
+
+impl IntoResponses for UpdateErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut responses = ChangeErrors::responses();
+        responses.extend(references(&[412]));
+        responses
+    }
+}
+
 /// What a caller of the cluster may be answered.
 pub(crate) struct ClusterErrors;
 
@@ -128,7 +161,7 @@ fn references(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
 
 /// All of them, for the document's components.
 pub(crate) fn all() -> impl Iterator<Item = (String, RefOr<Response>)> {
-    let named = ALL.iter().chain([&UNPROVEN]).map(|one| (one.name, error(one)));
+    let named = ALL.iter().chain([&UNPROVEN, &KEY_OVER]).map(|one| (one.name, error(one)));
     let others =
         OTHERS.iter().map(|&(_, name, description)| (name, body(description, "Something is wrong.").build()));
     named.chain(others).map(|(name, response)| (name.to_owned(), RefOr::T(response)))

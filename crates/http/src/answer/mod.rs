@@ -21,7 +21,7 @@ use actix_web::{
     },
 };
 pub(crate) use api_key::ApiKeyList;
-pub use api_key::{ApiKeyView, CreatedApiKey, RevokedApiKey};
+pub use api_key::{ApiKeyEnvelope, ApiKeyView, CreatedApiKey, RevokedApiKey};
 pub(crate) use health::Health;
 pub(crate) use identity::{GatewayData, let_through};
 pub(crate) use organization::OrganizationEnvelope;

@@ -10,6 +10,7 @@ use utoipa::{
 };
 
 /// A value that is written as its text.
+#[derive(Clone)]
 pub(super) struct Shown<T>(pub(super) T);
 
 impl<T: Display> Serialize for Shown<T> {
@@ -19,6 +20,7 @@ impl<T: Display> Serialize for Shown<T> {
 }
 
 /// Scopes in their order.
+#[derive(Clone)]
 pub(super) struct Scopes<'a>(pub(super) &'a ScopeSet);
 
 impl Serialize for Scopes<'_> {

@@ -44,9 +44,13 @@ fn make_nullable(members: &mut Map<String, Value>) {
     if either.iter().any(is_null) {
         let others: Value = either.iter().filter(|one| !is_null(one)).cloned().collect();
         members.remove("oneOf");
-        members.insert("allOf".to_owned(), others);
         members.insert("nullable".to_owned(), true.into());
-        // Without it `nullable` says nothing there; ours are objects all.
-        members.insert("type".to_owned(), "object".into());
+        // Without a type `nullable` says nothing there; what is referred to are objects all.
+        if let Some(other) = others[0].as_object().filter(|other| other.contains_key("type")) {
+            members.extend(other.clone());
+        } else {
+            members.insert("allOf".to_owned(), others);
+            members.insert("type".to_owned(), "object".into());
+        }
     }
 }

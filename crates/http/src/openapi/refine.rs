@@ -24,6 +24,11 @@ pub(super) fn refine(document: &mut Value, catalogue: &ScopeCatalogue) {
             header["schema"] = json!({ "type": "integer", "format": "int32", "minimum": 0 });
         }
     }
+    for item in document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut) {
+        if let Some(post) = item.get_mut("post").filter(|it| it["operationId"] == "disableApiKey") {
+            post["requestBody"]["required"] = false.into();
+        }
+    }
     drop_unused(document, "responses");
     drop_unused(document, "schemas");
 }
@@ -49,9 +54,21 @@ fn complete(name: &str, schema: &mut Value, catalogue: &ScopeCatalogue) {
             grow(&mut properties["scopes"]["items"], names(catalogue));
         }
         "Verdict" => grow(&mut properties["code"], Rejection::ALL.into_iter().map(Rejection::as_str)),
+        "UpdateApiKeyRequest" => {
+            for name in ["expires_at", "device_name"] {
+                allow_null(&mut properties[name]);
+            }
+        }
         "Viewer" => describe_organization(&mut properties["organization"]),
         _ => {}
     }
+}
+
+/// What is given, or null.
+fn allow_null(schema: &mut Value) {
+    let Some(mut members) = schema.as_object().cloned() else { return };
+    let description = members.remove("description");
+    *schema = json!({ "description": description, "oneOf": [members, { "type": "null" }] });
 }
 
 /// In an answer a set of strings grows: a client that was generated before must read what it does not know, and
@@ -136,6 +153,7 @@ fn add_examples(schemas: &mut Map<String, Value>) {
     let good = json!({ "valid": true, "api_key": key, "max_age_ms": 420 });
     let bad = json!({ "valid": false, "code": "revoked", "max_age_ms": 420 });
     let examples = [
+        ("ApiKeyEnvelope", json!({ "api_key": key })),
         ("ApiKeyList", json!({ "api_keys": [key] })),
         ("CreatedApiKey", json!({ "api_key": key, "plaintext_api_key": plaintext })),
         ("Verdict", good.clone()),

@@ -74,6 +74,14 @@ impl Call {
         Ok(self.management()?.permit(&caller, target, &self.exchange.context).await?)
     }
 
+    /// The same where there is one.
+    ///
+    /// # Errors
+    /// Those of [`body`](Self::body).
+    pub(crate) async fn optional_body(&mut self) -> Result<Option<Bytes>, ApiError> {
+        if body::has_body(self.request.headers()) { self.body().await.map(Some) } else { Ok(None) }
+    }
+
     /// The whole body, as JSON that is yet to be parsed.
     ///
     /// # Errors

@@ -3,7 +3,10 @@
 pub(crate) mod body;
 pub(crate) mod call;
 pub(crate) mod create_key;
+pub(crate) mod disable_key;
 pub(crate) mod headers;
 pub(crate) mod members;
 pub(crate) mod page;
+pub(crate) mod precondition;
+pub(crate) mod update_key;
 pub(crate) mod verification;

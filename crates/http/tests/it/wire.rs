@@ -201,13 +201,14 @@ async fn unknown_paths_are_404_and_other_methods_405_with_allow() {
         ("/v1/me", "GET, HEAD"),
         (organization.as_str(), "GET, HEAD"),
         (keys.as_str(), "GET, HEAD, POST"),
-        (key.as_str(), "DELETE"),
+        (key.as_str(), "DELETE, GET, HEAD, PATCH"),
         ("/v1/openapi.json", "GET, HEAD"),
         ("/status", "GET, HEAD"),
         ("/livez", "GET, HEAD"),
         ("/readyz", "GET, HEAD"),
     ] {
-        for method in ["PUT", "PATCH", "OPTIONS", "TRACE", "QUERY", "capy_live_x"] {
+        let methods = ["PUT", "PATCH", "OPTIONS", "TRACE", "QUERY", "capy_live_x"];
+        for method in methods.into_iter().filter(|method| !allowed.contains(method)) {
             let answer = site.send(method, path, &[], "");
             answer.error(405);
             assert_eq!(answer.header("allow"), Some(allowed));

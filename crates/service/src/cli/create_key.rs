@@ -52,6 +52,6 @@ impl CreateKey {
     }
 }
 
-fn expiry(text: &str) -> Result<Timestamp, String> {
+pub(super) fn expiry(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse("expires_at", text).map_err(|error| error.to_string())
 }

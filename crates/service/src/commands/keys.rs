@@ -1,21 +1,25 @@
 //! `capykeys keys`: an operator works directly on the store.
 
 use capykeys_domain::{
-    model::{ApiKey, KeyId, Organization, OrganizationId},
-    policy::Permit,
+    model::{ApiKey, DisablingReason, Organization, OrganizationId},
+    policy::{ChangeKey, Permit},
 };
-use capykeys_http::{ApiKeyView, CreatedApiKey, RevokedApiKey};
+use capykeys_http::{ApiKeyEnvelope, ApiKeyView, CreatedApiKey, RevokedApiKey};
 use futures_util::TryStreamExt;
 use serde_json::json;
 
-use crate::{adapters::command_context, app::App, cli, error::Error, output};
+use crate::{adapters::command_context, app::App, cli, cli::KeyOf, error::Error, output};
 
-/// Creates, lists or revokes keys.
+/// Creates, shows, changes or revokes keys.
 pub(crate) async fn run(app: &App, command: cli::Keys) -> Result<(), Error> {
     match command {
         cli::Keys::Create(command) => create(app, command).await,
         cli::Keys::List { organization } => list(app, organization).await,
-        cli::Keys::Revoke { organization, key } => revoke(app, organization, key).await,
+        cli::Keys::Show(key) => show(app, key).await,
+        cli::Keys::Update(command) => update(app, command).await,
+        cli::Keys::Disable { key, reason } => disable(app, key, reason).await,
+        cli::Keys::Enable(key) => enable(app, key).await,
+        cli::Keys::Revoke(key) => revoke(app, key).await,
     }
 }
 
@@ -35,8 +39,37 @@ async fn list(app: &App, organization_id: OrganizationId) -> Result<(), Error> {
     output::json(&json!({ "api_keys": views }))
 }
 
-async fn revoke(app: &App, organization_id: OrganizationId, key: KeyId) -> Result<(), Error> {
-    let permit = Permit::operator_revokes_key(&organization(app, organization_id).await?, key);
+async fn show(app: &App, KeyOf { organization: id, key }: KeyOf) -> Result<(), Error> {
+    let permit = Permit::operator_gets_key(&organization(app, id).await?, key);
+    print(app, &app.management.get_key(&permit).await?)
+}
+
+async fn update(app: &App, command: cli::UpdateKey) -> Result<(), Error> {
+    let permit = changing(app, &command.key).await?;
+    let edit = command.edit.of(&app.environment)?;
+    print(app, &app.management.update_key(&permit, &edit, |_, _| true, &command_context()?).await?)
+}
+
+async fn disable(app: &App, key: KeyOf, reason: Option<DisablingReason>) -> Result<(), Error> {
+    let permit = changing(app, &key).await?;
+    print(app, &app.management.disable_key(&permit, reason, &command_context()?).await?)
+}
+
+async fn enable(app: &App, key: KeyOf) -> Result<(), Error> {
+    let permit = changing(app, &key).await?;
+    print(app, &app.management.enable_key(&permit, &command_context()?).await?)
+}
+
+async fn changing<A: From<ChangeKey>>(app: &App, of: &KeyOf) -> Result<Permit<A>, Error> {
+    Ok(Permit::operator_changes_key(&organization(app, of.organization).await?, of.key))
+}
+
+fn print(app: &App, key: &ApiKey) -> Result<(), Error> {
+    output::json(&ApiKeyEnvelope::new(key, app.environment.now()))
+}
+
+async fn revoke(app: &App, KeyOf { organization: id, key }: KeyOf) -> Result<(), Error> {
+    let permit = Permit::operator_revokes_key(&organization(app, id).await?, key);
     let _ = app.management.revoke_key(&permit, &command_context()?).await?;
     output::json(&RevokedApiKey { revoked: true })
 }

@@ -9,9 +9,9 @@ use capykeys_domain::{
         Timestamp,
     },
     ports::{
-        AuditLog, EventQuery, Insertion, KeyQuery, KeyStore, KeyUse, Limit, NewKey, OrganizationInsertion,
-        Organizations, PepperRegistry, PepperUse, Rehash, RenameOrganization, ReplicaId, Revocation,
-        RevokeKey, SetSuspension, Unavailable,
+        AuditLog, EventQuery, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey,
+        OrganizationInsertion, Organizations, PepperRegistry, PepperUse, Rehash, RenameOrganization,
+        ReplicaId, Revocation, RevokeKey, SetSuspension, Unavailable,
     },
     secret::{PepperCheck, PepperId, RecordedPepper},
 };
@@ -45,6 +45,11 @@ impl KeyStore for Guarded<dyn KeyStore> {
     async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable> {
         let _writing = self.read_only.writing().await?;
         self.port.revoke_key(revoke).await
+    }
+
+    async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {
+        let _writing = self.read_only.writing().await?;
+        self.port.change_key(change).await
     }
 
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {

@@ -11,7 +11,8 @@ use capykeys_conformance::{fixtures, model::ModelStore};
 use capykeys_domain::{
     model::{ApiKey, AuditAction, AuditEvent, KeyId, OrganizationId, Timestamp},
     ports::{
-        Insertion, KeyQuery, KeyStore, KeyUse, NewKey, Organizations, Revocation, RevokeKey, Unavailable,
+        Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Organizations, Revocation,
+        RevokeKey, Unavailable,
     },
 };
 use tokio::time::sleep;
@@ -129,6 +130,10 @@ impl KeyStore for FakeStore {
 
     async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
         self.model.list_keys(query).await
+    }
+
+    async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {
+        self.model.change_key(change).await
     }
 
     async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable> {

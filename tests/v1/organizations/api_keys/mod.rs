@@ -3,8 +3,11 @@
 mod bad_input;
 mod bad_paths;
 mod create;
+mod disable;
+mod get;
 mod held;
 mod last_used;
 mod list;
 mod paging;
 mod revoke;
+mod update;
