@@ -234,6 +234,9 @@ capykeys_testkit::mutants! {
     scopes_that_are_sorted_are_caught: [in_suite("scopes_are_kept_in_their_order", DIFFERS)], [
         ("src/sql.rs", "return Ok(texts.collect::<Result<Vec<_>, _>>()?.join(\" \").into());", "let mut texts = texts.collect::<Result<Vec<_>, _>>()?; texts.sort_unstable(); return Ok(texts.join(\" \").into());"),
     ];
+    a_scope_that_is_found_in_the_name_of_another_is_caught: [in_suite("whatever_is_asked_for_the_pages_are_those_of_the_model", "jobs:rea")], [
+        ("src/key_store.rs", "instr(' ' || k.scopes || ' ', ' ' || $scope || ' ') > 0", "instr(k.scopes, $scope) > 0"),
+    ];
     a_digest_that_two_keys_have_is_caught: [in_suite("a_digest_is_unique_over_all_organizations", DIFFERS), in_suite("of_many_inserts_of_one_digest_at_once_one_succeeds", DIFFERS)], [
         ("migrations/V1__initial.sql", "digest BLOB NOT NULL UNIQUE", "digest BLOB NOT NULL"),
     ];
