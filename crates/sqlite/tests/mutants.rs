@@ -200,13 +200,13 @@ capykeys_testkit::mutants! {
         (KEYS, "WHERE k.organization_id = $organization_id AND {condition}", "WHERE $organization_id IS NOT NULL AND {condition}"),
     ];
     a_page_that_begins_with_the_last_is_caught: [in_suite("paging_is_stable_under_inserts", "a page ")], [
-        (KEYS, "k.id < coalesce($before", "k.id <= coalesce($before"),
+        (KEYS, "from::<ApiKey>(), page.text)", "from::<ApiKey>(), page.text.replace(\"k.id < \", \"k.id <= \"))"),
     ];
     keys_that_come_oldest_first_are_caught: [in_suite("keys_come_newest_first_and_complete", DIFFERS)], [
-        (KEYS, "ORDER BY k.id DESC LIMIT $limit", "ORDER BY k.id LIMIT $limit"),
+        (KEYS, "from::<ApiKey>(), page.text)", "from::<ApiKey>(), page.text.replace(\"k.id DESC\", \"k.id\"))"),
     ];
     a_page_without_a_limit_is_caught: [in_suite("paging_is_stable_under_inserts", "a page ")], [
-        (KEYS, "ORDER BY k.id DESC LIMIT $limit", "ORDER BY k.id DESC LIMIT max($limit, 100)"),
+        (KEYS, "from::<ApiKey>(), page.text)", "from::<ApiKey>(), page.text.replace(\"LIMIT $limit\", \"LIMIT max($limit, 100)\"))"),
     ];
     rows_that_are_left_out_of_lists_are_caught: [in_suite("a_row_that_cannot_be_read_is_an_error_and_not_shown", "has not noticed a row")], [
         ("src/sql.rs", "all.push(read(&Columns::of(row))?);", "all.extend(read(&Columns::of(row)));"),
