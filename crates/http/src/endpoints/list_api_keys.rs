@@ -35,7 +35,7 @@ pub(crate) struct Operation;
         ("created_by" = Option<String>, Query, description = "Keys that this user created.", pattern = "^(user_[A-Za-z0-9_]{1,100})?$", nullable = false),
         ("expires_before" = Option<String>, Query, description = "Keys that have an end, which lies before this time.", format = DateTime, nullable = false),
         ("unused_since" = Option<String>, Query, description = "Keys that were last used before this time, or never and were created before it.", format = DateTime, nullable = false),
-        ("name" = Option<String>, Query, description = "Keys whose name begins so, byte for byte.", max_length = 200, nullable = false),
+        ("name" = Option<String>, Query, description = "Keys whose name begins so, byte for byte.", max_length = 200, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$", nullable = false),
     ),
     responses(
         (status = 200, description = "The keys.", body = ApiKeyList<'_>, headers(
