@@ -17,7 +17,7 @@ pub(crate) enum Keys {
     Find,
     /// Print which active keys nobody uses and which have no end, of one organization or of all.
     Report(ReportKeys),
-    /// Print a key as JSON.
+    /// Print one key of an organization as JSON, whatever its state.
     Show(KeyOf),
     /// Change a key. What is not given stays.
     Update(UpdateKey),
