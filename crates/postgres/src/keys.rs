@@ -92,7 +92,7 @@ static FIND: LazyLock<Statement> = LazyLock::new(|| {
     Statement::new(operation::FIND_KEY, &answer(&key, &query))
 });
 
-/// Made for each question, of what is asked for: the server plans each statement with its values anyway.
+/// Made for each question: it has those pieces that are asked for.
 fn list(page: &str) -> Statement {
     let key = Columns::of::<ApiKey>("");
     let query = format!("SELECT true AS found, {} FROM api_keys k {page}", key.from("k"));
