@@ -110,7 +110,7 @@ fn a_secret_of_no_key_ends_with_a_code_of_its_own_and_is_not_repeated(store: Sto
     assert!(said.contains("error: there is no key with this secret"), "{said}");
     assert!(!said.contains("00000000"), "{said}");
     // What is none cannot be told from what was copied wrongly.
-    for input in ["", "\n", "hush", &nobody[..47], &nobody.replace("5", "6"), &"hush".repeat(100_000)] {
+    for input in ["", "\n", "hush", &nobody[..47], &nobody.replace('5', "6"), &"hush".repeat(100_000)] {
         let output = find(&installation, input);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &b""[..]), "{said}");

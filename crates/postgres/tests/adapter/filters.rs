@@ -97,6 +97,7 @@ async fn explain(client: &Client, mode: &str, planned: &str, execute: &str) -> S
 
 /// What has an index reads little more than it shows. The rest goes through the organization's list until the page is full:
 /// at most all of the organization's own keys, and none of another's.
+#[expect(clippy::print_stdout, reason = "it is also a measurement")]
 #[tokio::test]
 async fn a_filtered_page_of_100_000_keys_is_read_off_indexes() {
     let database = &database().await;

@@ -138,7 +138,7 @@ fn the_next_page_is_named_with_the_filters(store: Store) {
             found.push(scene.names(&answer));
             next = answer.header("link").map(|link| {
                 let query = link.strip_prefix("<?").and_then(|link| link.strip_suffix(">; rel=\"next\""));
-                query.unwrap_or_else(|| panic!("{link}")).to_owned()
+                query.expect("a query and that it is the next page").to_owned()
             });
             assert!(next.as_ref().is_none_or(|next| !next.contains("colour")), "{next:?}");
         }
