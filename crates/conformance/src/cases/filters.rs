@@ -103,9 +103,9 @@ fn filter() -> impl Strategy<Value = KeyFilter> {
 /// organization.
 #[expect(clippy::unused_async, reason = "the suite awaits every case")]
 pub async fn whatever_is_asked_for_the_pages_are_those_of_the_model(store: &Store) {
-    let mut runner = TestRunner::new(Config { cases: 8, failure_persistence: None, ..Config::default() });
-    let keys = proptest::collection::vec(key(), 40);
-    let questions = proptest::collection::vec((1..8_u16, filter()), 40);
+    let mut runner = TestRunner::new(Config { cases: 5, failure_persistence: None, ..Config::default() });
+    let keys = proptest::collection::vec(key(), 30);
+    let questions = proptest::collection::vec((1..8_u16, filter()), 60);
     let outcome = runner.run(&(keys, questions), |(keys, questions)| {
         tokio::task::block_in_place(|| Handle::current().block_on(compare(store, keys, &questions)))
     });
