@@ -13,7 +13,7 @@ use std::{
 use capykeys_domain::{
     model::{
         Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkLink, Creator, Disabling, DisablingReason,
-        EventDetails, ExternalOrganizationId, KeyId, KeyName, KeyPrefix, KeySource, Organization,
+        EventDetails, ExternalOrganizationId, KeyFilter, KeyId, KeyName, KeyPrefix, KeySource, Organization,
         OrganizationId, OrganizationName, Renaming, RequestContext, RequestId, Scope, ScopeSet, Sequence,
         Slug, Suspension, Timestamp,
     },
@@ -255,8 +255,8 @@ pub const fn all_events(organization: OrganizationId) -> EventQuery {
 
 /// All keys of this organization.
 #[must_use]
-pub const fn all_keys(organization: OrganizationId) -> KeyQuery {
-    KeyQuery { organization, before: None, limit: Limit::MAX }
+pub fn all_keys(organization: OrganizationId) -> KeyQuery {
+    KeyQuery { organization, filter: KeyFilter::default(), before: None, limit: Limit::MAX }
 }
 
 /// The sequence of this number.

@@ -12,7 +12,7 @@ use capykeys_domain::{
     },
     secret::KeyDigest,
 };
-use capykeys_storage::{CHANGING, Columns, Row as _, Values, operation};
+use capykeys_storage::{CHANGING, Columns, KeyPage, Row as _, Values, operation};
 use tokio_postgres::Row;
 
 use crate::{
@@ -92,16 +92,12 @@ static FIND: LazyLock<Statement> = LazyLock::new(|| {
     Statement::new(operation::FIND_KEY, &answer(&key, &query))
 });
 
-static LIST: LazyLock<Statement> = LazyLock::new(|| {
+/// Made for each question: it has those pieces that are asked for.
+fn list(page: &str) -> Statement {
     let key = Columns::of::<ApiKey>("");
-    let query = format!(
-        "SELECT true AS found, {} FROM api_keys k \
-         WHERE k.organization_id = $organization_id AND ($before IS NULL OR k.id < $before) \
-         ORDER BY k.id DESC LIMIT $limit",
-        key.from("k")
-    );
+    let query = format!("SELECT true AS found, {} FROM api_keys k {page}", key.from("k"));
     Statement::new(operation::LIST_KEYS, &(answer(&key, &query) + " ORDER BY answer.id DESC"))
-});
+}
 
 /// The row is locked before it is looked at: of two at once, the second waits for the first and
 /// then reads what the first committed, which the snapshot of its own statement does not show.
@@ -198,9 +194,8 @@ impl KeyStore for PostgresStore {
     }
 
     async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
-        let KeyQuery { organization, before, limit } = query;
-        let values = Values::of("organization_id", &organization).and("before", &before).and("limit", &limit);
-        self.pool.run(&LIST, values, rows::all).await
+        let page = KeyPage::of(&query, "$scope = ANY (k.scopes)");
+        self.pool.run(&list(&page.text), page.values, rows::all).await
     }
 
     async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable> {

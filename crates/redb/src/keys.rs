@@ -51,9 +51,15 @@ impl KeyStore for RedbStore {
             let keys = transaction.table(KEYS)?;
             let organization = query.organization.uuid().as_u128();
             let end = query.before.map_or(u128::MAX, |before| before.uuid().as_u128());
-            let page =
-                own.range((organization, 0)..(organization, end))?.rev().take(query.limit.get().into());
-            page.map(|entry| expect(&keys, entry?.0.value().1, "id")).collect()
+            let mut page = Vec::new();
+            for entry in own.range((organization, 0)..(organization, end))?.rev() {
+                let key: ApiKey = expect(&keys, entry?.0.value().1, "id")?;
+                page.extend(Some(key).filter(|key| query.filter.admits(key)));
+                if page.len() == usize::from(query.limit.get()) {
+                    break;
+                }
+            }
+            Ok(page)
         })
         .await
     }

@@ -153,7 +153,7 @@ where
         ),
         Step::List { organization, before, limit } => {
             let before: Option<KeyId> = before.map(|key| world.keys[key].key.id);
-            let query = KeyQuery { organization: world.id(*organization), before, limit: *limit };
+            let query = KeyQuery { before, limit: *limit, ..fixtures::all_keys(world.id(*organization)) };
             Answer::Keys(store.keys().list_keys(query).await.unwrap())
         }
         Step::Lookup { digests } => lookup(store, world, digests).await,

@@ -12,6 +12,7 @@ mod cost;
 mod distance;
 mod faults;
 mod feed;
+mod filters;
 mod fitness;
 mod follow;
 mod line;

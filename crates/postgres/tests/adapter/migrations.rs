@@ -198,6 +198,15 @@ async fn a_migration_that_comes_late_is_applied() {
     store(&settings).check_schema().await.unwrap();
 }
 
+/// To make the indexes of many keys takes longer than statements may elsewhere.
+#[tokio::test]
+async fn a_migration_takes_as_long_as_it_does_whatever_the_database_is_set_to() {
+    let database = &database().await;
+    shared().execute(database, &format!("ALTER DATABASE {database} SET statement_timeout = '1s'"));
+    let long = Migration::new(1000, "long", "-- oldest schema: 6\nSELECT pg_sleep(1.1)");
+    assert_eq!(migrate_later(&patient(shared().url(database)), &[long]).await, [long.to_string()]);
+}
+
 #[tokio::test]
 async fn a_migration_that_fails_leaves_those_before_it_and_nothing_of_itself() {
     let database = database().await;

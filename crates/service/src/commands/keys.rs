@@ -1,5 +1,8 @@
 //! `capykeys keys`: an operator works directly on the store.
 
+mod find;
+mod report;
+
 use capykeys_domain::{
     model::{ApiKey, DisablingReason, Organization, OrganizationId},
     policy::{ChangeKey, Permit},
@@ -8,13 +11,16 @@ use capykeys_http::{ApiKeyEnvelope, ApiKeyView, CreatedApiKey, RevokedApiKey};
 use futures_util::TryStreamExt;
 use serde_json::json;
 
+pub(crate) use self::find::NoSuchKey;
 use crate::{adapters::command_context, app::App, cli, cli::KeyOf, error::Error, output};
 
-/// Creates, shows, changes or revokes keys.
+/// Creates, shows, finds, changes or revokes keys.
 pub(crate) async fn run(app: &App, command: cli::Keys) -> Result<(), Error> {
     match command {
         cli::Keys::Create(command) => create(app, command).await,
-        cli::Keys::List { organization } => list(app, organization).await,
+        cli::Keys::List(command) => list(app, command).await,
+        cli::Keys::Find => find::run(app).await,
+        cli::Keys::Report(command) => report::run(app, command).await,
         cli::Keys::Show(key) => show(app, key).await,
         cli::Keys::Update(command) => update(app, command).await,
         cli::Keys::Disable { key, reason } => disable(app, key, reason).await,
@@ -30,9 +36,10 @@ async fn create(app: &App, command: cli::CreateKey) -> Result<(), Error> {
     output::json(&CreatedApiKey::new(&created, app.environment.now()))
 }
 
-async fn list(app: &App, organization_id: OrganizationId) -> Result<(), Error> {
-    let permit = Permit::operator_lists_keys(&organization(app, organization_id).await?);
-    let pages = app.management.list_keys(&permit, None).await?;
+async fn list(app: &App, command: cli::ListKeys) -> Result<(), Error> {
+    let permit = Permit::operator_lists_keys(&organization(app, command.organization).await?);
+    let filter = command.filter(app.environment.now());
+    let pages = app.management.list_keys(&permit, filter, None).await?;
     let keys: Vec<ApiKey> = pages.try_concat().await?;
     let now = app.environment.now();
     let views: Vec<_> = keys.iter().map(|key| ApiKeyView::new(key, now)).collect();
