@@ -384,3 +384,19 @@ async fn a_migration_waits_in_short_tries_for_who_reads_the_tables() {
     reader.batch_execute("COMMIT").await.unwrap();
     assert_eq!(migrating.await.unwrap().unwrap().applied, names(&MIGRATIONS[6..]));
 }
+
+/// They were checked by what they were written under, and everybody waits for as long as they are read.
+#[tokio::test]
+async fn no_migration_of_tables_in_use_reads_their_rows_to_check_them() {
+    let settings = patient(shared().url(&shared().create_database()));
+    migrate_with(&settings, &MIGRATIONS[..6]).await.unwrap();
+    let other = connect(&settings.url).await;
+    let checked = "SELECT array_agg(conname::text ORDER BY conname) FROM pg_constraint WHERE convalidated AND \
+         conrelid IN ('organizations'::regclass, 'api_keys'::regclass, 'audit_events'::regclass)";
+    let names = async || other.query_one(checked, &[]).await.unwrap().get::<_, Vec<String>>(0);
+    let before = names().await;
+    migrate(&settings).await.unwrap();
+    let mut added = names().await;
+    added.retain(|name| !before.contains(name));
+    assert_eq!(added, [""; 0]);
+}

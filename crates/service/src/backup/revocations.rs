@@ -1,6 +1,6 @@
 //! What was locked out since a backup was taken, as another file tells it.
 
-use std::{collections::BTreeMap, io::BufRead as _, path::Path};
+use std::{collections::BTreeMap, io::BufRead as _, path::Path, sync::Arc};
 
 use capykeys_domain::{
     model::{
@@ -19,6 +19,10 @@ pub(crate) struct Revocations {
     pub(super) keys: BTreeMap<KeyId, Option<Timestamp>>,
     /// In the order in which they were made.
     pub(super) changes: BTreeMap<KeyId, Vec<(Timestamp, KeyChange)>>,
+    /// What a newer backup says that keys may do, and until when. Its events do not go back for ever.
+    pub(super) limits: BTreeMap<KeyId, (Arc<ScopeSet>, Option<Timestamp>)>,
+    /// As of when.
+    pub(super) taken_at: Option<Timestamp>,
     pub(super) organizations: BTreeMap<OrganizationId, Suspension>,
 }
 
@@ -55,14 +59,22 @@ impl KeyChange {
 }
 
 impl Revocations {
-    /// The key as it was left, and when, where it could do more before.
+    /// The key as it was left, and when, where it could do more before. Nothing ends a disabling, and puts off an end,
+    /// that the key has: of what happened between, something may be missing here.
     pub(super) fn stricter(&self, key: &ApiKey) -> Option<(Timestamp, ApiKey)> {
-        let changes = self.changes.get(&key.id)?;
         let mut left = key.clone();
+        if let Some((scopes, end)) = self.limits.get(&key.id) {
+            left.scopes = ScopeSet::clone(scopes);
+            left.expires_at = *end;
+        }
+        let changes = self.changes.get(&key.id).map_or(&[][..], Vec::as_slice);
         for (_, change) in changes {
             change.apply(&mut left);
         }
-        key.reaches_further_than(&left).then_some((changes.last()?.0, left))
+        left.disabled = left.disabled.or_else(|| key.disabled.clone());
+        left.expires_at = left.expires_at.into_iter().chain(key.expires_at).min();
+        let at = changes.last().map(|(at, _)| *at).or(self.taken_at)?;
+        key.reaches_further_than(&left).then_some((at, left))
     }
 
     fn change(&mut self, key: KeyId, at: Timestamp, changes: impl IntoIterator<Item = KeyChange>) {
@@ -93,7 +105,9 @@ impl Revocations {
     }
 
     fn of_backup(mut backup: BackupReader) -> Result<Self, BackupError> {
-        let mut all = Self::default();
+        let mut all = Self { taken_at: Some(backup.header().taken_at), ..Self::default() };
+        // Many keys have the same scopes.
+        let mut scopes = BTreeMap::new();
         while let Some(row) = backup.next_row()? {
             match row {
                 Row::Organization(row) => {
@@ -101,26 +115,17 @@ impl Revocations {
                 }
                 Row::Key(row) => {
                     all.keys.extend(row.key.revoked_at.map(|at| (row.key.id, Some(at))));
+                    let text = row.key.scopes.to_string();
+                    let scopes = scopes.entry(text).or_insert_with(|| Arc::new(row.key.scopes.clone()));
+                    all.limits.insert(row.key.id, (Arc::clone(scopes), row.key.expires_at));
                     if let Some(disabled) = row.key.disabled {
                         all.change(row.key.id, disabled.at, [KeyChange::Disabled(Some(disabled))]);
                     }
                 }
-                Row::Event(row) => {
-                    let is_done = row.event.outcome == AuditOutcome::Done;
-                    if is_done
-                        && row.event.action == AuditAction::UpdateKey
-                        && let Some(key) = row.event.key_id
-                    {
-                        let text = |name: &str| {
-                            row.event.details.iter().find(|(own, _)| *own == name).map(|(_, text)| text)
-                        };
-                        let changes = KeyChange::all(text).ok_or_else(|| backup.damaged())?;
-                        all.change(key, row.event.at, changes);
-                    }
-                }
+                Row::Event(_) => {}
             }
         }
-        Ok(all.in_order())
+        Ok(all)
     }
 
     fn of_lines(file: &SeekableFile) -> Result<Self, BackupError> {
