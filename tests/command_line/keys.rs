@@ -124,7 +124,7 @@ fn what_cannot_be_done_fails_with_one_line(store: Store) {
     assert_eq!(installation.json(&["keys", "list", "--organization", &id]), json!({"api_keys": []}));
 }
 
-/// "Found: capy_live_…" is what whoever disables a key would write, and everybody who may list keys could read it.
+/// "Found: " and the secret is what whoever disables a key would write, and everybody who may list keys could read it.
 fn no_text_of_a_key_takes_a_secret(store: Store) {
     let installation = Installation::new(store);
     let id = organization(&installation);

@@ -12,7 +12,7 @@ use capykeys_domain::{
     },
     secret::KeyDigest,
 };
-use capykeys_storage::{CHANGING, Columns, KeyPage, Row as _, Values, operation};
+use capykeys_storage::{CHANGING, Columns, KeyPage, Row as _, Values, operation, set_aside};
 use tokio_postgres::Row;
 
 use crate::{
@@ -76,6 +76,7 @@ static INSERT: LazyLock<Statement> = LazyLock::new(|| {
         &format!(
             "{verdict}, inserted AS (\
                  INSERT INTO api_keys ({names}) SELECT {parameters} FROM verdict WHERE obstacle IS NULL \
+                     AND NOT EXISTS (SELECT FROM api_keys WHERE digest = $aside) \
                  ON CONFLICT DO NOTHING RETURNING id\
              ), logged AS ({insert_event} FROM inserted){answer}"
         ),
@@ -184,7 +185,9 @@ impl KeyStore for PostgresStore {
     async fn insert_key(&self, new: NewKey, event: AuditEvent) -> Result<Insertion, Unavailable> {
         let (created_with, signed_in_to) = parts(&new.creator);
         let by = Values::of("created_with", &created_with).and("signed_in_to", &signed_in_to);
-        let values = by.record("", &new.key).record("", &new.digest).record("event_", &event);
+        let aside = *set_aside(&new.digest).as_bytes();
+        let values =
+            by.and("aside", &aside).record("", &new.key).record("", &new.digest).record("event_", &event);
         self.pool.run(&INSERT, values, read_insertion).await
     }
 

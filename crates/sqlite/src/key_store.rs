@@ -11,14 +11,19 @@ use capykeys_domain::{
     },
     secret::KeyDigest,
 };
-use capykeys_storage::{CHANGING, Columns, KeyPage, Record, Row as _, Values, operation};
+use capykeys_storage::{CHANGING, Columns, KeyPage, Record, Row as _, Values, operation, set_aside};
 use rusqlite::Connection;
 
 use crate::{SqliteStore, audit_log::record, error::Failure, organizations, sql};
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
     let key = Columns::of::<ApiKey>("").with(Columns::of::<KeyDigest>(""));
-    format!("INSERT INTO api_keys ({}) VALUES ({}) ON CONFLICT DO NOTHING", key.names(), key.parameters())
+    format!(
+        "INSERT INTO api_keys ({}) SELECT {} WHERE NOT EXISTS (SELECT 1 FROM api_keys WHERE digest = $aside) \
+         ON CONFLICT DO NOTHING",
+        key.names(),
+        key.parameters()
+    )
 });
 static FIND: LazyLock<String> = LazyLock::new(|| select::<ApiKey>("k.id = $id"));
 static FIND_STORED: LazyLock<String> = LazyLock::new(|| select::<StoredKey>("k.id = $id"));
@@ -150,7 +155,8 @@ fn insert(connection: &Connection, new: &NewKey) -> Result<Insertion, Failure> {
     if let Some(obstacle) = obstacle(connection, new)? {
         return Ok(obstacle);
     }
-    let values = Values::default().record("", &new.key).record("", &new.digest);
+    let aside = *set_aside(&new.digest).as_bytes();
+    let values = Values::of("aside", &aside).record("", &new.key).record("", &new.digest);
     let inserted = sql::execute(connection, &INSERT, &values)?;
     Ok(if inserted == 0 { Insertion::Duplicate } else { Insertion::Inserted })
 }
