@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ApiKey, AuditEvent, Creator, ExternalOrganizationId, KeyId, OrganizationId, Scope},
+    model::{ApiKey, AuditEvent, Creator, ExternalOrganizationId, KeyFilter, KeyId, OrganizationId, Scope},
     policy::{Denial, Forbidden},
     ports::{
         Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey,
@@ -13,6 +13,8 @@ use capykeys_domain::{
     secret::KeyDigest,
 };
 use capykeys_storage::{CHANGING, Columns, KeyPage, Row as _, Values, operation, set_aside};
+use futures_util::future::OptionFuture;
+use tokio::time::timeout;
 use tokio_postgres::Row;
 
 use crate::{
@@ -197,6 +199,10 @@ impl KeyStore for PostgresStore {
     }
 
     async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
+        let searching = (query.filter != KeyFilter::default()).then(|| self.searches.acquire());
+        // No longer than for a connection.
+        let place = timeout(self.pool.deadline() / 3, OptionFuture::from(searching)).await;
+        let _place = place.map_err(|_| Failure::Timeout.during(operation::LIST_KEYS))?;
         let page = KeyPage::of(&query, "$scope = ANY (k.scopes)");
         self.pool.run(&list(&page.text), page.values, rows::all).await
     }

@@ -98,6 +98,11 @@ impl Pool {
         Self { settings: PostgresSettings { deadline, ..self.settings.clone() }, ..self.clone() }
     }
 
+    /// How long an operation may take.
+    pub(crate) const fn deadline(&self) -> Duration {
+        self.settings.deadline
+    }
+
     /// Opens so many connections, for whoever comes first, and does not wait for it.
     pub(crate) fn warm_up(&self, connections: usize) {
         self.connections.open_for(connections);

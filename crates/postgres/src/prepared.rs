@@ -18,7 +18,8 @@ use tokio_postgres::{
 
 use crate::{line::Asking, pool::Param, statement::Statement};
 
-/// How many a connection has at most. There are fewer statements; they change with the line of history.
+/// How many a connection has at most. There are fewer statements, but for lists with many mixtures of filters; they change
+/// with the line of history.
 const MOST: usize = 100;
 
 /// Whether statements are prepared.

@@ -47,7 +47,8 @@ pub(crate) struct Operation;
 )]
 pub(crate) async fn list_api_keys(call: Call) -> Result<HttpResponse, ApiError> {
     let (permit, management) = (call.permit().await?, call.management()?);
-    let asked = Page::parse(call.request.query_string(), call.exchange.environment().now())?;
+    let environment = call.exchange.environment();
+    let asked = Page::parse(call.request.query_string(), environment.format(), environment.now())?;
     let Some(limit) = asked.limit else {
         let pages = management.list_keys(&permit, asked.filter, asked.cursor).await?;
         return Ok(listing(&call.exchange, pages, None));

@@ -3,6 +3,7 @@
 use capykeys_domain::{
     model::{Invalid, KeyFilter, KeyId, Timestamp},
     ports::Limit,
+    secret::KeyFormat,
 };
 
 use super::{
@@ -28,14 +29,18 @@ impl Page {
     /// From a query string. Other parameters are ignored; without a value one counts as left out.
     ///
     /// # Errors
-    /// 400 that names the parameter.
-    pub(crate) fn parse(query: &str, now: Timestamp) -> Result<Self, ApiError> {
+    /// 400 that names the parameter, or says that a filter holds a key: databases log what they are asked for.
+    pub(crate) fn parse(query: &str, format: &KeyFormat, now: Timestamp) -> Result<Self, ApiError> {
         let parameters = Parameters::parse(query)?;
+        let filters = parameters.of(&FILTERS);
+        if format.occurs_in(&filters) {
+            return Err(ApiError::invalid("A filter must not contain an API key."));
+        }
         Ok(Self {
             limit: parameters.one("limit", parse_limit)?,
             cursor: parameters.one("cursor", parse_cursor)?,
             filter: key_filter::read(&parameters, now)?,
-            filters: parameters.of(&FILTERS),
+            filters,
         })
     }
 
@@ -67,7 +72,15 @@ mod tests {
     const CURSOR_RULE: &str = "`cursor` must be the id of an API key.";
 
     fn parse(query: &str) -> Result<Page, ApiError> {
-        Page::parse(query, Timestamp::MIN)
+        Page::parse(query, &KeyFormat::default(), Timestamp::MIN)
+    }
+
+    #[test]
+    fn a_secret_is_no_filter() {
+        let key = "capy_live_000000000000000000000000000000003UFVO5";
+        for query in [format!("name={key}"), format!("project_id=x{key}"), format!("limit=1&name=%20{key}")] {
+            assert_eq!(parse(&query).unwrap_err().to_string(), "A filter must not contain an API key.");
+        }
     }
 
     #[test]

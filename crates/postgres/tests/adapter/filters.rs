@@ -6,12 +6,14 @@ use capykeys_domain::{
     model::{KeyFilter, KeyState, ProjectId, Timestamp},
     ports::{KeyQuery, KeyStore, Limit},
 };
+use capykeys_postgres::PostgresSettings;
 use capykeys_testkit::shared;
+use futures_util::future::{join, join_all};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::{
     scene::{Scene, scene_at},
-    support::database,
+    support::{database, store},
 };
 
 const KEYS: u64 = 100_000;
@@ -157,4 +159,22 @@ async fn a_filtered_page_of_100_000_keys_is_read_off_indexes() {
             assert!(rows <= most, "{asked}: {rows} rows are read, by {indexes}");
         }
     }
+    let none = filter(|it| it.name = KeyFilter::parse_name("x").ok());
+    others_are_served_beside_searches(&scene, database, none).await;
+}
+
+/// Each goes through all keys of the organization.
+async fn others_are_served_beside_searches(scene: &Scene, database: &str, filter: KeyFilter) {
+    const SEARCHES: usize = 40;
+    let settings = PostgresSettings { pool_size: 4, ..PostgresSettings::new(shared().url(database)) };
+    let (store, own) = (store(&settings), scene.organization.id);
+    let query = KeyQuery { filter, limit: Limit::new(PAGE).unwrap(), ..fixtures::all_keys(own) };
+    let searches = join_all((0..SEARCHES).map(|_| store.list_keys(query.clone())));
+    let others = async {
+        for _ in 0..SEARCHES {
+            store.find_key(own, scene.key.key.id).await.unwrap();
+        }
+    };
+    let (answers, ()) = join(searches, others).await;
+    assert!(answers.iter().any(Result::is_ok));
 }

@@ -41,6 +41,7 @@ async fn create(app: &App, command: cli::CreateKey) -> Result<(), Error> {
 async fn list(app: &App, command: cli::ListKeys) -> Result<(), Error> {
     let permit = Permit::operator_lists_keys(&organization(app, command.organization).await?);
     let filter = command.filter(app.environment.now());
+    check_text(app, "name", filter.name.as_ref().map(KeyName::as_str))?;
     let pages = app.management.list_keys(&permit, filter, None).await?;
     let keys: Vec<ApiKey> = pages.try_concat().await?;
     let now = app.environment.now();
