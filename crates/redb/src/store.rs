@@ -54,12 +54,12 @@ impl RedbStore {
         &self.host
     }
 
-    /// Reads, on a thread that may block.
     /// When an operation that begins now has to have ended.
     pub(crate) fn end(&self) -> Instant {
         Instant::now() + self.deadline
     }
 
+    /// Reads, on a thread that may block.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         operation: &'static str,
