@@ -7,7 +7,7 @@ use capykeys_domain::{
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::members::{Members, present, rule};
+use super::members::{Members, present};
 use crate::{answer::ScopeName, error::ApiError};
 
 /// An API key to be created. Members that are not listed here are ignored.
@@ -52,11 +52,8 @@ pub(crate) fn key_spec(
     now: Timestamp,
 ) -> Result<KeySpec, ApiError> {
     let asked: CreateApiKeyRequest = Members::parse(body)?.read()?;
-    for (field, text) in [("name", Some(&asked.name)), ("device_name", asked.device_name.as_ref())] {
-        if text.is_some_and(|text| format.occurs_in(text)) {
-            return Err(rule(field, "must not contain an API key"));
-        }
-    }
+    format.must_not_occur_in("name", Some(&asked.name))?;
+    format.must_not_occur_in("device_name", asked.device_name.as_deref())?;
     let name = KeyName::parse(&asked.name)?;
     let mut spec = KeySpec::new(name, catalogue.parse(asked.scopes.iter().map(String::as_str))?);
     if let Some(project_id) = &asked.project_id {

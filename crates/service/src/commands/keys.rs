@@ -4,7 +4,7 @@ mod find;
 mod report;
 
 use capykeys_domain::{
-    model::{ApiKey, DeviceName, DisablingReason, Invalid, KeyName, Organization, OrganizationId},
+    model::{ApiKey, DeviceName, DisablingReason, KeyName, Organization, OrganizationId},
     policy::{ChangeKey, Permit},
 };
 use capykeys_http::{ApiKeyEnvelope, ApiKeyView, CreatedApiKey, RevokedApiKey};
@@ -31,8 +31,10 @@ pub(crate) async fn run(app: &App, command: cli::Keys) -> Result<(), Error> {
 
 async fn create(app: &App, command: cli::CreateKey) -> Result<(), Error> {
     let permit = Permit::operator_creates_key(&organization(app, command.organization).await?);
-    check_text(app, "name", Some(command.name.as_str()))?;
-    check_text(app, "device_name", command.device_name.as_ref().map(DeviceName::as_str))?;
+    app.environment.format().must_not_occur_in("name", Some(command.name.as_str()))?;
+    app.environment
+        .format()
+        .must_not_occur_in("device_name", command.device_name.as_ref().map(DeviceName::as_str))?;
     let spec = command.spec(&app.environment)?;
     let created = app.management.create_key(&permit, spec, &command_context()?).await?;
     output::json(&CreatedApiKey::new(&created, app.environment.now()))
@@ -41,7 +43,7 @@ async fn create(app: &App, command: cli::CreateKey) -> Result<(), Error> {
 async fn list(app: &App, command: cli::ListKeys) -> Result<(), Error> {
     let permit = Permit::operator_lists_keys(&organization(app, command.organization).await?);
     let filter = command.filter(app.environment.now());
-    check_text(app, "name", filter.name.as_ref().map(KeyName::as_str))?;
+    app.environment.format().must_not_occur_in("name", filter.name.as_ref().map(KeyName::as_str))?;
     let pages = app.management.list_keys(&permit, filter, None).await?;
     let keys: Vec<ApiKey> = pages.try_concat().await?;
     let now = app.environment.now();
@@ -56,15 +58,17 @@ async fn show(app: &App, KeyOf { organization: id, key }: KeyOf) -> Result<(), E
 
 async fn update(app: &App, command: cli::UpdateKey) -> Result<(), Error> {
     let permit = changing(app, &command.key).await?;
-    check_text(app, "name", command.edit.name.as_ref().map(KeyName::as_str))?;
-    check_text(app, "device_name", command.edit.device_name.as_ref().map(DeviceName::as_str))?;
+    app.environment.format().must_not_occur_in("name", command.edit.name.as_ref().map(KeyName::as_str))?;
+    app.environment
+        .format()
+        .must_not_occur_in("device_name", command.edit.device_name.as_ref().map(DeviceName::as_str))?;
     let edit = command.edit.of(&app.environment)?;
     print(app, &app.management.update_key(&permit, &edit, |_, _| true, &command_context()?).await?)
 }
 
 async fn disable(app: &App, key: KeyOf, reason: Option<DisablingReason>) -> Result<(), Error> {
     let permit = changing(app, &key).await?;
-    check_text(app, "reason", reason.as_ref().map(DisablingReason::as_str))?;
+    app.environment.format().must_not_occur_in("reason", reason.as_ref().map(DisablingReason::as_str))?;
     print(app, &app.management.disable_key(&permit, reason, &command_context()?).await?)
 }
 
@@ -75,14 +79,6 @@ async fn enable(app: &App, key: KeyOf) -> Result<(), Error> {
 
 async fn changing<A: From<ChangeKey>>(app: &App, of: &KeyOf) -> Result<Permit<A>, Error> {
     Ok(Permit::operator_changes_key(&organization(app, of.organization).await?, of.key))
-}
-
-/// That it has no secret in it, which whoever may see the key, or the audit log, could read.
-fn check_text(app: &App, field: &'static str, text: Option<&str>) -> Result<(), Invalid> {
-    if text.is_some_and(|text| app.environment.format().occurs_in(text)) {
-        return Err(Invalid::new(field, "must not contain an API key"));
-    }
-    Ok(())
 }
 
 fn print(app: &App, key: &ApiKey) -> Result<(), Error> {
