@@ -11,7 +11,7 @@ use std::{
 };
 
 use capykeys_tests::{
-    Call, Installation, Server, Store, Tenant,
+    Call, Created, Installation, Server, Store, Tenant,
     envoy::{Check, block_on, connect},
     on_every_store, wait,
 };
@@ -23,6 +23,7 @@ on_every_store![
     a_change_holds_over_every_interface_once_it_is_answered;
     replicas:
     a_change_holds_over_every_interface_of_another_server_once_it_is_answered,
+    a_brought_secret_is_good_over_every_interface_of_every_server_once_it_is_answered,
 ];
 
 const LIMIT: Duration = Duration::from_mins(1);
@@ -66,6 +67,7 @@ impl Interface {
                     None => answer.status,
                     Some("insufficient_scope") => 403,
                     Some("revoked" | "disabled") => 401,
+                    Some("not_found") => 404,
                     Some(code) => panic!("the key is {code}"),
                 }
             }),
@@ -106,13 +108,44 @@ fn holds(servers: &[Server]) {
     let acme = Tenant::new(&servers[0]);
     for way in WAYS {
         for first in [First::Before, First::With, First::After] {
-            changed(&acme, servers, way, first);
+            changed(&acme, servers, acme.key_with(SCOPES), way, first);
+            let secret = format!("sk_live_{way:?}{first:?}_4eC39HqLyjWDarjtT1zdp7dc");
+            changed(&acme, servers, acme.bring(&secret, SCOPES), way, first);
         }
     }
 }
 
-fn changed(acme: &Tenant<'_>, servers: &[Server], way: Way, first: First) {
-    let key = acme.key_with(SCOPES);
+/// Whatever was asked for it before, and remembered.
+fn a_brought_secret_is_good_over_every_interface_of_every_server_once_it_is_answered(store: Store) {
+    let installation = Installation::new(store);
+    let other = server(installation.beside());
+    let servers = [server(installation), other];
+    let acme = Tenant::new(&servers[0]);
+    let ask = |secret: &str, expected: &[u16]| {
+        for server in &servers {
+            for interface in INTERFACES {
+                let asker = interface.of(server);
+                let status = wait::until("it is answered", LIMIT, || {
+                    Some(asker(secret)).filter(|status| *status != 503)
+                });
+                assert!(expected.contains(&status), "{interface:?}: {status}");
+            }
+        }
+    };
+    for round in 0..20 {
+        let secret = format!("sk_live_{round}_4eC39HqLyjWDarjtT1zdp7dc");
+        // Nobody looks for the first, and the others are remembered as absent.
+        for _ in 0..3 {
+            ask(&secret, &[401, 404]);
+        }
+        let key = acme.bring(&secret, SCOPES);
+        ask(&secret, &[200]);
+        acme.revoke(key.id());
+        ask(&secret, &[401]);
+    }
+}
+
+fn changed(acme: &Tenant<'_>, servers: &[Server], key: Created, way: Way, first: First) {
     let askers: Vec<_> = servers
         .iter()
         .flat_map(|server| INTERFACES.map(|interface| (interface, interface.of(server))))

@@ -18,8 +18,8 @@ use capykeys_domain::{
         Slug, Suspension, Timestamp,
     },
     ports::{
-        EventQuery, KeyChange, KeyQuery, KeyUse, Limit, NewKey, RenameOrganization, RevokeKey, SetSuspension,
-        Uses,
+        EventQuery, KeyChange, KeyQuery, KeyUse, Limit, NewKey, Rehash, RenameOrganization, RevokeKey,
+        SetSuspension, Uses,
     },
     secret::{KeyDigest, PepperId},
 };
@@ -29,7 +29,7 @@ pub use self::host::{ManualClock, SeededEntropy, host, machine};
 
 /// Remembers every use that it was told of.
 #[derive(Default)]
-pub struct ToldUses(Mutex<Vec<KeyUse>>);
+pub struct ToldUses(Mutex<Vec<KeyUse>>, Mutex<Vec<Rehash>>);
 
 impl ToldUses {
     /// What it was told so far, in that order.
@@ -37,11 +37,21 @@ impl ToldUses {
     pub fn told(&self) -> Vec<KeyUse> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// The keys that are to be rehashed.
+    #[must_use]
+    pub fn outdated_keys(&self) -> Vec<Rehash> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Uses for ToldUses {
     fn used(&self, key: KeyId, at: Timestamp) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(KeyUse { key, at });
+    }
+
+    fn outdated(&self, key: Rehash) {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).push(key);
     }
 }
 
@@ -160,6 +170,7 @@ pub fn key(organization: OrganizationId, created_at: Timestamp) -> NewKey {
             last_used_at: None,
             project_id: None,
             revoked_at: None,
+            brought: None,
             disabled: None,
         },
         digest: digest(bytes),

@@ -43,6 +43,11 @@ macro_rules! for_each_case {
             change: a_disabled_key_is_seen_as_disabled_at_once;
             change: a_change_that_reaches_further_is_judged_as_a_creation;
             change: another_organizations_key_cannot_be_changed;
+            brought: a_brought_key_is_told_when_it_is_stored_and_kept_as_one;
+            brought: a_brought_key_obeys_as_every_other_and_stays_one;
+            brought: a_brought_key_that_is_refused_is_not_told;
+            brought: a_brought_key_is_there_when_it_is_told;
+            brought: a_store_that_is_filled_with_a_brought_key_has_one;
             list: keys_come_newest_first_and_complete;
             list: paging_is_stable_under_inserts;
             list: an_empty_organization_has_an_empty_list;

@@ -19,12 +19,16 @@ use crate::{
     audit_log::record,
     change_feed::tell,
     error::Failure,
-    tables::{KEYS, KEYS_BY_DIGEST, KEYS_OF_ORGANIZATION, ORGANIZATIONS, Reads, expect, find, get, put},
+    tables::{
+        BROUGHT, KEYS, KEYS_BY_DIGEST, KEYS_OF_ORGANIZATION, NUMBERS, ORGANIZATIONS, Reads, expect, find,
+        get, put,
+    },
 };
 
 #[async_trait]
 impl KeyStore for RedbStore {
     async fn insert_key(&self, new: NewKey, event: AuditEvent) -> Result<Insertion, Unavailable> {
+        let host = self.host().clone();
         self.write(operation::INSERT_KEY, move |transaction| {
             // Judged in the transaction that stores it: nobody else can write before its end.
             let insertion = match obstacle(transaction, &new)? {
@@ -33,6 +37,9 @@ impl KeyStore for RedbStore {
             };
             if insertion == Insertion::Inserted {
                 record(transaction, AuditEvent { project_id: new.key.project_id, ..event })?;
+                if new.key.brought.is_some() {
+                    tell(transaction, &host, Change::Brought(new.key.organization_id))?;
+                }
             }
             Ok(insertion)
         })
@@ -192,6 +199,9 @@ pub(crate) fn add(transaction: &WriteTransaction, key: &ApiKey, digest: &KeyDige
     by_digest.insert(digest.as_bytes(), id)?;
     let organization = key.organization_id.uuid().as_u128();
     transaction.open_table(KEYS_OF_ORGANIZATION)?.insert((organization, id), ())?;
+    if key.brought.is_some() {
+        transaction.open_table(NUMBERS)?.insert(BROUGHT, 1)?;
+    }
     Ok(true)
 }
 

@@ -16,7 +16,7 @@ use crate::{Corrupt, Field, Kind, Record, Row, Value, record::records};
 records! {
     ApiKey {
         id, organization_id, name, key_prefix, scopes, source, created_at, created_by_user_id, device_name,
-        expires_at, last_used_at, project_id, revoked_at
+        expires_at, last_used_at, project_id, revoked_at, brought
     } + { disabled }
     Disabling { at in disabled_at, reason in disabled_reason }
     Organization { id, name, slug, created_at, updated_at } + { clerk, suspension }

@@ -2,6 +2,8 @@
 
 use alloc::{borrow::ToOwned, string::String};
 
+use smol_str::SmolStr;
+
 use super::{
     DeviceName, DisablingReason, KeyId, KeyName, KeySpec, OrganizationId, ProjectId, ScopeCatalogue,
     ScopeSet, Timestamp, UserId, text::shows_text,
@@ -9,17 +11,21 @@ use super::{
 
 /// The start of a key's plaintext, by which a person recognises it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyPrefix(String);
+pub struct KeyPrefix(SmolStr);
 
 impl KeyPrefix {
     /// From what was stored.
     #[must_use]
     pub fn from_stored(text: &str) -> Self {
-        Self(text.to_owned())
+        Self(text.into())
     }
 }
 
 shows_text!(KeyPrefix);
+
+/// That a key's secret was made elsewhere, and brought here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brought;
 
 /// How a key came to be. The server alone sets it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -134,6 +140,8 @@ pub struct ApiKey {
     pub project_id: Option<ProjectId>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// That its secret was made elsewhere.
+    pub brought: Option<Brought>,
     /// That it is not to be used for now.
     pub disabled: Option<Disabling>,
 }
@@ -163,6 +171,7 @@ impl ApiKey {
             last_used_at: None,
             project_id: spec.project_id().cloned(),
             revoked_at: None,
+            brought: None,
             disabled: None,
         }
     }

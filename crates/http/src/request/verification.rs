@@ -5,7 +5,7 @@ use std::time::Duration;
 use capykeys_domain::{
     model::{ProjectId, ScopeCatalogue},
     policy::Requirement,
-    secret::{KeyFormat, PlaintextKey},
+    secret::{KeyTexts, PlaintextKey},
 };
 use serde::{
     Deserialize, Deserializer,
@@ -98,19 +98,20 @@ pub(crate) struct KeyCheck {
 impl KeyCheck {
     /// # Errors
     /// 400 with a sentence that names the member and the rule.
-    pub(crate) fn parse(
+    pub(crate) fn parse<'f>(
         body: &[u8],
-        format: &KeyFormat,
+        texts: impl Into<KeyTexts<'f>>,
         catalogue: &ScopeCatalogue,
     ) -> Result<Self, ApiError> {
+        let texts = texts.into();
         // An array would be taken for the members in their order.
         let is_object = body.first() == Some(&b'{');
         match serde_json::from_slice::<PlainRequest<'_>>(body) {
             Ok(PlainRequest { api_key, scopes, project_id, max_age_ms }) if is_object => {
-                Self::of(api_key, scopes.into_iter(), project_id, max_age_ms, format, catalogue)
+                Self::of(api_key, scopes.into_iter(), project_id, max_age_ms, texts, catalogue)
             }
             // What is wrong with it, if anything is, the other reading says.
-            _ => Self::read(Members::parse(body)?, format, catalogue),
+            _ => Self::read(Members::parse(body)?, texts, catalogue),
         }
     }
 
@@ -118,11 +119,12 @@ impl KeyCheck {
     ///
     /// # Errors
     /// The same, with the member's place.
-    pub(crate) fn parse_batch(
+    pub(crate) fn parse_batch<'f>(
         body: &[u8],
-        format: &KeyFormat,
+        texts: impl Into<KeyTexts<'f>>,
         catalogue: &ScopeCatalogue,
     ) -> Result<Vec<Self>, ApiError> {
+        let texts = texts.into();
         let otherwise = "`verifications` is required, and must be an array of objects.";
         deserialize::<Members>(body, otherwise)?.unique()?;
         let VerifyApiKeysRequest { verifications } = deserialize(body, otherwise)?;
@@ -132,16 +134,16 @@ impl KeyCheck {
         let read = |(index, members): (usize, Members)| {
             members
                 .unique()
-                .and_then(|members| Self::read(members, format, catalogue))
+                .and_then(|members| Self::read(members, texts, catalogue))
                 .map_err(|error| error.within(format_args!("verifications[{index}]")))
         };
         verifications.into_iter().enumerate().map(read).collect()
     }
 
-    fn read(members: Members, format: &KeyFormat, catalogue: &ScopeCatalogue) -> Result<Self, ApiError> {
+    fn read(members: Members, texts: KeyTexts<'_>, catalogue: &ScopeCatalogue) -> Result<Self, ApiError> {
         let VerifyApiKeyRequest { api_key, scopes, project_id, max_age_ms } = members.read()?;
         let scopes = scopes.iter().flatten().map(String::as_str);
-        Self::of(&api_key, scopes, project_id.as_deref(), max_age_ms, format, catalogue)
+        Self::of(&api_key, scopes, project_id.as_deref(), max_age_ms, texts, catalogue)
     }
 
     fn of<'a>(
@@ -149,7 +151,7 @@ impl KeyCheck {
         scopes: impl Iterator<Item = &'a str>,
         project_id: Option<&str>,
         max_age_ms: Option<u32>,
-        format: &KeyFormat,
+        texts: KeyTexts<'_>,
         catalogue: &ScopeCatalogue,
     ) -> Result<Self, ApiError> {
         let mut scopes = scopes.peekable();
@@ -159,12 +161,13 @@ impl KeyCheck {
             project_id: project_id.map(ProjectId::parse).transpose()?,
         };
         let keep = Duration::from_millis(max_age_ms.unwrap_or(0).into());
-        Ok(Self { key: format.parse(api_key), requirement, keep })
+        Ok(Self { key: texts.parse(api_key), requirement, keep })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use capykeys_domain::secret::KeyFormat;
     use proptest::prelude::*;
 
     use super::*;

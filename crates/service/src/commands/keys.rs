@@ -35,8 +35,13 @@ async fn create(app: &App, command: cli::CreateKey) -> Result<(), Error> {
     app.environment
         .format()
         .must_not_occur_in("device_name", command.device_name.as_ref().map(DeviceName::as_str))?;
+    let (secret, context) = (command.secret(&app.environment)?, command_context()?);
     let spec = command.spec(&app.environment)?;
-    let created = app.management.create_key(&permit, spec, &command_context()?).await?;
+    if let Some(secret) = secret {
+        let key = app.management.bring_key(&permit, &spec, &secret, &app.verdicts, &context).await?;
+        return output::json(&CreatedApiKey::brought(&key, app.environment.now()));
+    }
+    let created = app.management.create_key(&permit, spec, &context).await?;
     output::json(&CreatedApiKey::new(&created, app.environment.now()))
 }
 
