@@ -31,7 +31,7 @@ const COLUMNS: [(&str, &str, &str, Told); 27] = [
     ("api_keys", "revoked_at", "", OnChange),
     ("api_keys", "pepper_id", "2", OnChange),
     ("api_keys", "digest", "", OnChange),
-    ("api_keys", "brought", "", Never("it never changes, and its insertion is told")),
+    ("api_keys", "brought", "true", Never("it never changes, and its insertion is told")),
     ("api_keys", "disabled_at", "", Never("the digest changes with it")),
     ("api_keys", "disabled_reason", "other", SHOWN),
     ("organizations", "id", "", OnChange),

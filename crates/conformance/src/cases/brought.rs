@@ -33,8 +33,9 @@ pub async fn a_brought_key_is_told_when_it_is_stored_and_kept_as_one(store: &Sto
     assert_eq!(store.changes_after(&start).await, []);
     let new = brought(organization.id, 2);
     store.add_key(&new).await;
-    assert!(store.has_brought().await);
-    assert_eq!(store.changes_after(&start).await, [Change::Brought(organization.id)]);
+    assert!(store.has_brought().await, "nobody would look for a brought key");
+    let told = store.changes_after(&start).await;
+    assert_eq!(told, [Change::Brought(organization.id)], "what was remembered as absent stays so");
     let found = store.lookup.find_key_by_digest(std::slice::from_ref(&new.digest)).await.unwrap().unwrap();
     assert_eq!(found.key, new.key);
     assert_eq!(store.keys.find_key(organization.id, new.key.id).await.unwrap(), Some(new.key.clone()));

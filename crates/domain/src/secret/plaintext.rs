@@ -34,6 +34,12 @@ impl PlaintextKey {
         self.brought.is_some()
     }
 
+    /// Its hash, where it was made elsewhere.
+    #[must_use]
+    pub const fn as_brought(&self) -> Option<&BroughtDigest> {
+        self.brought.as_ref()
+    }
+
     /// What is hashed with a pepper. Never the same for two keys, however they were made: one that is made here is no 32 bytes
     /// long.
     pub(super) fn hashed(&self) -> &[u8] {

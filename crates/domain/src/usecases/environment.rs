@@ -92,7 +92,10 @@ impl Environment {
     }
 
     /// The same of one whose secret was made elsewhere.
-    pub(super) fn digest_of_brought(&self, secret: &BroughtDigest) -> Result<KeyDigest, Unavailable> {
+    ///
+    /// # Errors
+    /// [`Unavailable`] where it is not known which pepper is to be used.
+    pub fn digest_of_brought(&self, secret: &BroughtDigest) -> Result<KeyDigest, Unavailable> {
         self.peppers.digest_of_brought(secret).ok_or_else(unknown_peppers)
     }
 

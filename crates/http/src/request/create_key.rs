@@ -44,7 +44,10 @@ pub(crate) struct CreateApiKeyRequest {
     /// from a random source of at least 128 bits, not begin as keys do that are made here, and not be three parts with
     /// dots between them. The answer then has no `plaintext_api_key`.
     #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false, pattern = "^sha256:([0-9A-Fa-f]{64}|[A-Za-z0-9+/_-]{43}=?)$")]
+    #[schema(
+        nullable = false,
+        pattern = "^sha256:([0-9A-Fa-f]{64}|([A-Za-z0-9+/]{42}|[A-Za-z0-9_-]{42})[AEIMQUYcgkosw048]=?)$"
+    )]
     key_digest: Option<String>,
     /// Beside `key_digest`: how that secret begins, for people to recognise it. Visible ASCII characters without blanks.
     #[serde(default, deserialize_with = "present")]

@@ -98,12 +98,11 @@ pub(crate) struct KeyCheck {
 impl KeyCheck {
     /// # Errors
     /// 400 with a sentence that names the member and the rule.
-    pub(crate) fn parse<'f>(
+    pub(crate) fn parse(
         body: &[u8],
-        texts: impl Into<KeyTexts<'f>>,
+        texts: KeyTexts<'_>,
         catalogue: &ScopeCatalogue,
     ) -> Result<Self, ApiError> {
-        let texts = texts.into();
         // An array would be taken for the members in their order.
         let is_object = body.first() == Some(&b'{');
         match serde_json::from_slice::<PlainRequest<'_>>(body) {
@@ -119,12 +118,11 @@ impl KeyCheck {
     ///
     /// # Errors
     /// The same, with the member's place.
-    pub(crate) fn parse_batch<'f>(
+    pub(crate) fn parse_batch(
         body: &[u8],
-        texts: impl Into<KeyTexts<'f>>,
+        texts: KeyTexts<'_>,
         catalogue: &ScopeCatalogue,
     ) -> Result<Vec<Self>, ApiError> {
-        let texts = texts.into();
         let otherwise = "`verifications` is required, and must be an array of objects.";
         deserialize::<Members>(body, otherwise)?.unique()?;
         let VerifyApiKeysRequest { verifications } = deserialize(body, otherwise)?;
@@ -173,11 +171,11 @@ mod tests {
     use super::*;
 
     fn parsed(body: &[u8]) -> Result<KeyCheck, ApiError> {
-        KeyCheck::parse(body, &KeyFormat::default(), &ScopeCatalogue::default())
+        KeyCheck::parse(body, (&KeyFormat::default()).into(), &ScopeCatalogue::default())
     }
 
     fn parsed_batch(body: &[u8]) -> Result<Vec<KeyCheck>, ApiError> {
-        KeyCheck::parse_batch(body, &KeyFormat::default(), &ScopeCatalogue::default())
+        KeyCheck::parse_batch(body, (&KeyFormat::default()).into(), &ScopeCatalogue::default())
     }
 
     fn refusal(body: &str) -> String {

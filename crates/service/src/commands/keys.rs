@@ -1,6 +1,7 @@
 //! `capykeys keys`: an operator works directly on the store.
 
 mod find;
+mod import;
 mod report;
 
 use capykeys_domain::{
@@ -18,6 +19,7 @@ use crate::{adapters::command_context, app::App, cli, cli::KeyOf, error::Error, 
 pub(crate) async fn run(app: &App, command: cli::Keys) -> Result<(), Error> {
     match command {
         cli::Keys::Create(command) => create(app, command).await,
+        cli::Keys::Import(command) => import::run(app, command).await,
         cli::Keys::List(command) => list(app, command).await,
         cli::Keys::Find => find::run(app).await,
         cli::Keys::Report(command) => report::run(app, command).await,
