@@ -7,12 +7,12 @@ use capykeys_domain::{
     model::{ApiKey, AuditEvent, Creator, ExternalOrganizationId, KeyId, OrganizationId, Scope},
     policy::{Denial, Forbidden},
     ports::{
-        Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey,
-        Unavailable,
+        Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, NewSecret, Revocation,
+        RevokeKey, Unavailable,
     },
     secret::KeyDigest,
 };
-use capykeys_storage::{CHANGING, Columns, Row as _, Values, operation};
+use capykeys_storage::{CHANGING, Columns, Row as _, Values, operation, set_aside, wherever_stored};
 use tokio_postgres::Row;
 
 use crate::{
@@ -76,6 +76,7 @@ static INSERT: LazyLock<Statement> = LazyLock::new(|| {
         &format!(
             "{verdict}, inserted AS (\
                  INSERT INTO api_keys ({names}) SELECT {parameters} FROM verdict WHERE obstacle IS NULL \
+                     AND NOT EXISTS (SELECT FROM api_keys WHERE previous_digest = $digest) \
                  ON CONFLICT DO NOTHING RETURNING id\
              ), logged AS ({insert_event} FROM inserted){answer}"
         ),
@@ -127,30 +128,48 @@ static REVOKE: LazyLock<Statement> = LazyLock::new(|| {
     .kept()
 });
 
+/// [`capykeys_storage::set_aside`].
+const ASIDE: &str = "set_byte(k.digest, 0, 255 - get_byte(k.digest, 0))";
+
 /// Changes a row that is as it was read. It is locked where nothing is to be changed, too: the lock makes the
 /// commit wait as a change's does, and thereby for that of whoever has changed it before. The digest of a key that
-/// is disabled or enabled is [`capykeys_storage::set_aside`].
+/// is disabled or enabled is [`capykeys_storage::set_aside`]. As [`StoredKey::changed`].
+///
+/// [`StoredKey::changed`]: capykeys_domain::ports::StoredKey::changed
 static CHANGE: LazyLock<Statement> = LazyLock::new(|| {
     let [changing, before] = ["", "before_"].map(|prefix| Columns::of::<ApiKey>(prefix).only(&CHANGING));
     let (names, values) = (changing.names(), changing.parameters());
     let (verdict, insert_event) = (verdict("$unjudged"), insert_event("project_id", GIVEN_DETAILS));
     let answer = answer(
-        &Columns::named(&["obstacle", WRITTEN, "scope", "is_as_before"]),
+        &Columns::named(&["obstacle", WRITTEN, "scope", "is_as_before", "is_taken"]),
         "SELECT true AS found, obstacle, EXISTS (SELECT FROM changed) AS written, \
              (SELECT scope FROM refused_scope) AS scope, \
-             COALESCE((SELECT is_as_before FROM target), false) AS is_as_before FROM verdict",
+             COALESCE((SELECT is_as_before FROM target), false) AS is_as_before, is_taken FROM verdict, taken",
     );
     Statement::new(
         operation::CHANGE_KEY,
         &format!(
-            "{verdict}, target AS (\
+            "{verdict}, taken AS (\
+                 SELECT $rotates AND EXISTS (\
+                     SELECT FROM api_keys WHERE digest = ANY ($taken) OR previous_digest = ANY ($taken)\
+                 ) AS is_taken FROM line\
+             ), target AS (\
                  SELECT k.id, ({now}, k.revoked_at) IS NOT DISTINCT FROM ({before}, $before_revoked_at) AS is_as_before \
                  FROM api_keys k, verdict \
                  WHERE k.organization_id = $organization_id AND k.id = $id AND obstacle IS NULL FOR UPDATE OF k\
              ), changed AS (\
-                 UPDATE api_keys k SET ({names}) = ROW ({values}), digest = CASE WHEN $toggles \
-                     THEN set_byte(k.digest, 0, 255 - get_byte(k.digest, 0)) ELSE k.digest END \
-                 FROM target WHERE k.id = target.id AND is_as_before AND $is_any RETURNING k.project_id\
+                 UPDATE api_keys k SET ({names}) = ROW ({values}), \
+                     pepper_id = COALESCE($pepper_id, k.pepper_id), \
+                     digest = CASE WHEN $rotates THEN $digest WHEN $toggles THEN {ASIDE} ELSE k.digest END, \
+                     previous_pepper_id = CASE WHEN $ends_previous THEN NULL \
+                         WHEN $replaces_previous THEN k.pepper_id ELSE k.previous_pepper_id END, \
+                     previous_digest = CASE WHEN $ends_previous THEN NULL \
+                         WHEN NOT $replaces_previous THEN k.previous_digest \
+                         WHEN k.disabled_at IS NULL THEN k.digest ELSE {ASIDE} END, \
+                     previous_last_used_at = CASE WHEN $replaces_previous THEN k.last_used_at \
+                         ELSE k.previous_last_used_at END \
+                 FROM target, taken WHERE k.id = target.id AND is_as_before AND $is_any AND NOT is_taken \
+                 RETURNING k.project_id\
              ), logged AS ({insert_event} FROM changed){answer}",
             now = changing.again("k"),
             before = before.parameters(),
@@ -167,17 +186,24 @@ static CHANGE: LazyLock<Statement> = LazyLock::new(|| {
 static RECORD_USES: LazyLock<Statement> = LazyLock::new(|| {
     Statement::of_value(
         operation::RECORD_USES,
-        ", used AS (\
-             SELECT used.id, max(at) AS at FROM line, unnest($ids, $times) AS used (id, at) GROUP BY used.id\
-         ), late AS (\
-             SELECT k.id, used.at FROM api_keys k JOIN used USING (id) \
-             WHERE k.last_used_at IS NULL OR k.last_used_at < used.at\
+        ", late AS (\
+             SELECT k.id, max(used.at) AS at, max(used.at) FILTER (\
+                 WHERE k.rotated_at IS NOT NULL AND (with_previous OR used.at <= k.rotated_at)\
+             ) AS previous_at \
+             FROM line, unnest($ids, $times, $with_previous) AS used (id, at, with_previous) \
+             JOIN api_keys k USING (id) GROUP BY k.id \
+             HAVING k.last_used_at IS NULL OR k.last_used_at < max(used.at) OR max(used.at) FILTER (\
+                 WHERE k.rotated_at IS NOT NULL AND (with_previous OR used.at <= k.rotated_at)\
+             ) > COALESCE(k.previous_last_used_at, '-infinity')\
          ), target AS (\
-             SELECT k.id, late.at FROM api_keys k JOIN late USING (id) \
+             SELECT k.id, late.at, late.previous_at FROM api_keys k JOIN late USING (id) \
              WHERE k.last_used_at IS NULL OR k.last_used_at < late.at \
+                 OR late.previous_at > COALESCE(k.previous_last_used_at, '-infinity') \
              ORDER BY k.id FOR NO KEY UPDATE OF k SKIP LOCKED\
          ), recorded AS (\
-             UPDATE api_keys k SET last_used_at = target.at FROM target WHERE k.id = target.id RETURNING k.id\
+             UPDATE api_keys k SET last_used_at = GREATEST(k.last_used_at, target.at), \
+                 previous_last_used_at = GREATEST(k.previous_last_used_at, target.previous_at) \
+             FROM target WHERE k.id = target.id RETURNING k.id\
          )",
         "(SELECT count(*) FROM late) - (SELECT count(*) FROM recorded)",
     )
@@ -213,8 +239,21 @@ impl KeyStore for PostgresStore {
         let (created_with, signed_in_to) = change.by.as_ref().map_or((None, None), parts);
         let (is_any, unjudged) = (change.is_any(), change.by.is_none());
         let toggles = change.before.disabled.is_some() != change.after.disabled.is_some();
+        let (rotates, ends_previous) = (change.secret.is_some(), change.ends_previous());
+        let replaces_previous = change.secret.as_ref().is_some_and(|secret| !secret.keeps_previous);
+        let stored_as = |secret: &NewSecret| match change.after.disabled {
+            Some(_) => set_aside(&secret.digest),
+            None => secret.digest.clone(),
+        };
+        let stored_as = change.secret.as_ref().map(stored_as);
+        let taken = wherever_stored(stored_as.as_slice());
         let values = Values::of("created_with", &created_with)
             .and("signed_in_to", &signed_in_to)
+            .and("rotates", &rotates)
+            .and("ends_previous", &ends_previous)
+            .and("replaces_previous", &replaces_previous)
+            .and("taken", &taken)
+            .record("", &stored_as)
             .and("is_any", &is_any)
             .and("unjudged", &unjudged)
             .and("toggles", &toggles)
@@ -226,7 +265,8 @@ impl KeyStore for PostgresStore {
 
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
         let (ids, times): (Vec<_>, Vec<_>) = uses.iter().map(|one| (one.key, one.at)).unzip();
-        let values = Values::of("ids", &ids).and("times", &times);
+        let with_previous: Vec<_> = uses.iter().map(|one| one.with_previous).collect();
+        let values = Values::of("ids", &ids).and("times", &times).and("with_previous", &with_previous);
         match self.pool.run(&RECORD_USES, values, rows::value::<i64>).await? {
             0 => Ok(()),
             left => {
@@ -254,7 +294,11 @@ fn read_insertion(rows: &[Row]) -> Result<Insertion, Failure> {
 
 fn read_change(rows: &[Row]) -> Result<KeyChanged, Failure> {
     let row = rows::only(rows)?;
-    let found = if row.field("is_as_before")? { KeyChanged::Done } else { KeyChanged::Stale };
+    let found = match (row.field("is_as_before")?, row.field("is_taken")?) {
+        (false, _) => KeyChanged::Stale,
+        (true, true) => KeyChanged::Refused(Insertion::Duplicate),
+        (true, false) => KeyChanged::Done,
+    };
     Ok(read_obstacle(&row)?.map_or(found, KeyChanged::Refused))
 }
 

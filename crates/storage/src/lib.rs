@@ -27,5 +27,5 @@ pub use feed::{Event, head, poll};
 pub use field::{Field, Kind, Value};
 pub use operation::{Operation, count_event};
 pub use record::{Columns, Corrupt, Record, Row};
-pub use records::{BESIDE, CHANGING, found_key, set_aside, wherever_stored};
+pub use records::{BESIDE, CHANGING, DIGESTS, found_key, set_aside, wherever_stored};
 pub use values::Values;

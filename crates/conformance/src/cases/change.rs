@@ -37,7 +37,7 @@ pub async fn a_key_is_changed_where_it_is_as_it_was_read(store: &Store) {
     after.scopes = fixtures::scopes(&["schema:read", "jobs:read"]);
     after.device_name = DeviceName::parse("laptop").ok();
     after.expires_at = Some(fixtures::at(123_456));
-    let used = KeyUse { key: new.key.id, at: fixtures::at(5) };
+    let used = KeyUse { key: new.key.id, at: fixtures::at(5), with_previous: false };
     store.keys.record_uses(vec![used]).await.unwrap();
     assert_eq!(change(store, &new.key, &after).await, KeyChanged::Done);
     let used = ApiKey { last_used_at: Some(used.at), ..after.clone() };

@@ -19,6 +19,7 @@ pub mod reads;
 pub mod ready;
 pub mod registry;
 pub mod revoke;
+pub mod rotate;
 pub mod scoped;
 pub mod snapshot;
 pub mod time;

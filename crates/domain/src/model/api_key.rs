@@ -3,8 +3,8 @@
 use alloc::{borrow::ToOwned, string::String};
 
 use super::{
-    DeviceName, DisablingReason, KeyId, KeyName, KeySpec, OrganizationId, ProjectId, ScopeCatalogue,
-    ScopeSet, Timestamp, UserId, text::shows_text,
+    DeviceName, DisablingReason, KeyId, KeyName, KeySpec, OrganizationId, ProjectId, Rotation,
+    ScopeCatalogue, ScopeSet, Timestamp, UserId, text::shows_text,
 };
 
 /// The start of a key's plaintext, by which a person recognises it.
@@ -120,6 +120,8 @@ pub struct ApiKey {
     pub revoked_at: Option<Timestamp>,
     /// That it is not to be used for now.
     pub disabled: Option<Disabling>,
+    /// That it was given another secret, the last time.
+    pub rotation: Option<Rotation>,
 }
 
 impl ApiKey {
@@ -148,6 +150,7 @@ impl ApiKey {
             project_id: spec.project_id().cloned(),
             revoked_at: None,
             disabled: None,
+            rotation: None,
         }
     }
 
@@ -174,8 +177,11 @@ impl ApiKey {
     /// Whether `other` is the same in everything that somebody decided: when it was last used may differ.
     #[must_use]
     pub fn is_as(&self, other: &Self) -> bool {
-        let last_used_at = self.last_used_at;
-        *self == Self { last_used_at, ..other.clone() }
+        let mut other = Self { last_used_at: self.last_used_at, ..other.clone() };
+        if let (Some(own), Some(other)) = (&self.rotation, &mut other.rotation) {
+            other.previous_last_used_at = own.previous_last_used_at;
+        }
+        *self == other
     }
 
     /// Whether it can do something, or lasts for longer, than it did `before` it was changed.

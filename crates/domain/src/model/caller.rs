@@ -9,6 +9,8 @@ pub struct KeyCaller {
     pub key: ApiKey,
     /// Its organization.
     pub organization: Organization,
+    /// Whether it came with the secret before its present one.
+    pub with_previous: bool,
 }
 
 /// A caller signed in with Clerk or another OpenID provider.

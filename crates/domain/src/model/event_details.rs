@@ -63,6 +63,8 @@ impl EventDetails {
                 ("scopes", Some(of.scopes.to_string())),
                 ("expires_at", of.expires_at.map(|time| time.to_string())),
                 ("device_name", of.device_name.as_ref().map(ToString::to_string)),
+                ("key_prefix", Some(of.key_prefix.to_string())),
+                ("grace_ends_at", of.rotation.as_ref().map(|it| it.previous_expires_at.to_string())),
                 ("reason", of.disabled.as_ref().and_then(|it| it.reason.as_ref()).map(ToString::to_string)),
             ]
         };

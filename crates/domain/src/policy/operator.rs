@@ -2,7 +2,9 @@
 //!
 //! These permits are for the command line alone. No credential of the API leads to them.
 
-use super::{Ceiling, ChangeKey, CreateKey, GetKey, ListKeys, ManageOrganizations, Permit, RevokeKey};
+use super::{
+    Ceiling, ChangeKey, CreateKey, GetKey, ListKeys, ManageOrganizations, Permit, RevokeKey, RotateKey,
+};
 use crate::model::{Actor, Creator, KeyId, KeySource, Organization, OrganizationId};
 
 const CREATE: CreateKey = CreateKey {
@@ -50,6 +52,15 @@ impl<A: From<ChangeKey>> Permit<A> {
     pub fn operator_changes_key(organization: &Organization, key: KeyId) -> Self {
         let change = ChangeKey { key: Some(key), creating: Ok(CREATE) };
         Self::new(organization.id, Actor::Operator, change.into())
+    }
+}
+
+impl Permit<RotateKey> {
+    /// An operator gives a key of the organization another secret.
+    #[must_use]
+    pub const fn operator_rotates_key(organization: &Organization, key: KeyId) -> Self {
+        let rotate = RotateKey { key: Some(key), creating: Ok(CREATE), itself: None };
+        Self::new(organization.id, Actor::Operator, rotate)
     }
 }
 

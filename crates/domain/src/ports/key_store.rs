@@ -102,6 +102,8 @@ pub struct KeyUse {
     pub key: KeyId,
     /// When.
     pub at: Timestamp,
+    /// Whether it was with the secret before its present one.
+    pub with_previous: bool,
 }
 
 /// Which keys of an organization are asked for.
@@ -128,13 +130,27 @@ pub struct RevokeKey {
     pub event: AuditEvent,
 }
 
-/// A change of a key that was read before: of its name, scopes, device and end, and whether it is disabled.
+/// Another secret for a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSecret {
+    /// What is stored in its place.
+    pub digest: KeyDigest,
+    /// Whether the secret before the present one stays what it is, and the present one is forgotten. Else the present
+    /// one becomes the one before.
+    pub keeps_previous: bool,
+}
+
+/// A change of a key that was read before: of its name, scopes, device and end, whether it is disabled, and of its
+/// secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyChange {
     /// As it was read.
     pub before: ApiKey,
     /// As it is to be; the same where it is only to be made sure that it is so.
     pub after: ApiKey,
+    /// The secret that it is given, with its prefix and rotation as they are to be in `after`. When the secret before was
+    /// last used is for the store to say.
+    pub secret: Option<NewSecret>,
     /// By whose right, where it is to reach further than it did. Judged as that of a new key.
     pub by: Option<Creator>,
     /// What is stored with it, with the key's project in its place. Its time is that of the change.
@@ -142,10 +158,17 @@ pub struct KeyChange {
 }
 
 impl KeyChange {
+    /// Whether the secret before the present one is good no more once it is made. Then its digest is forgotten, so that
+    /// nobody's clock decides about it.
+    #[must_use]
+    pub fn ends_previous(&self) -> bool {
+        !self.after.has_two_secrets(self.event.at)
+    }
+
     /// Whether anything is to be changed.
     #[must_use]
     pub fn is_any(&self) -> bool {
-        !self.after.is_as(&self.before)
+        self.secret.is_some() || !self.after.is_as(&self.before)
     }
 
     /// As [`NewKey::obstacle`], of the key as it is to be.
@@ -167,7 +190,8 @@ pub enum KeyChanged {
     Done,
     /// Nothing was written: the key is not, or not any more, as it was read. A later use makes no difference.
     Stale,
-    /// Nothing was written: by now, such a key could not be created, for this reason.
+    /// Nothing was written: by now, such a key could not be created, for this reason. [`Insertion::Duplicate`] where
+    /// a key has the new secret, or had it before.
     Refused(Insertion),
 }
 
@@ -223,7 +247,8 @@ pub trait KeyStore: Send + Sync {
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable>;
 
     /// Stores when keys were last used, however many they are, and without a transaction for each. A later time is
-    /// never replaced by an earlier one, so the order and the number of calls make no difference; a
+    /// never replaced by an earlier one, so the order and the number of calls make no difference. Of a key that was
+    /// rotated, a use with the secret before is stored for that as well, and so is every use from before the rotation. A
     /// key may be named more than once, and one that is not there is ignored. Keys of any state have
     /// uses: they were good when they were used.
     ///

@@ -63,11 +63,11 @@ impl Verdicts {
         let Some(key) = key else {
             return Ok(Verification { verdict: Err(Rejection::NotFound), reliable_for: Duration::ZERO });
         };
-        let resolved = self.resolve(key, keep).await?;
+        let (resolved, with_previous) = self.resolve(key, keep).await?;
         let now = self.environment.now();
         let verdict = resolved.found.ok_or(Rejection::NotFound).and_then(|found| {
             requirement.check(&found.key, &found.organization, self.environment.scopes(), now)?;
-            self.uses.used(found.key.id, now);
+            self.note_use(found.key.id, with_previous, now);
             Ok(found)
         });
         let expiry = verdict.as_ref().ok().and_then(|found| found.key.expires_at);

@@ -274,7 +274,7 @@ async fn the_least_privileged_roles_are_enough_and_no_more() {
     assert_eq!(store.insert_key(key.clone(), fixtures::created(&key)).await.unwrap(), Insertion::Inserted);
     let found = store.find_key_by_digest(std::slice::from_ref(&key.digest)).await.unwrap();
     assert_eq!(found.unwrap().key, key.key);
-    store.record_uses(vec![KeyUse { key: key.key.id, at }]).await.unwrap();
+    store.record_uses(vec![KeyUse { key: key.key.id, at, with_previous: false }]).await.unwrap();
     let used = store.find_key(id, key.key.id).await.unwrap().unwrap();
     assert_eq!(used.last_used_at, Some(at));
     let revoked = store.revoke_key(fixtures::revoke(&key.key, at)).await.unwrap();

@@ -21,7 +21,7 @@ fn organization() -> Organization {
 fn key(number: usize) -> StoredKey {
     static ALL: LazyLock<Vec<StoredKey>> = LazyLock::new(|| {
         let new = (1..10).map(|micros| fixtures::key(organization().id, at(micros)));
-        new.map(|new| StoredKey { key: new.key, digest: new.digest }).collect()
+        new.map(|new| StoredKey { key: new.key, digest: new.digest, previous_digest: None }).collect()
     });
     ALL[number - 1].clone()
 }

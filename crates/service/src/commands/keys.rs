@@ -3,6 +3,7 @@
 use capykeys_domain::{
     model::{ApiKey, DisablingReason, Organization, OrganizationId},
     policy::{ChangeKey, Permit},
+    usecases::RotateKeyRequest,
 };
 use capykeys_http::{ApiKeyEnvelope, ApiKeyView, CreatedApiKey, RevokedApiKey};
 use futures_util::TryStreamExt;
@@ -19,6 +20,10 @@ pub(crate) async fn run(app: &App, command: cli::Keys) -> Result<(), Error> {
         cli::Keys::Update(command) => update(app, command).await,
         cli::Keys::Disable { key, reason } => disable(app, key, reason).await,
         cli::Keys::Enable(key) => enable(app, key).await,
+        cli::Keys::Rotate { key, grace, discard_newest } => {
+            rotate(app, key, RotateKeyRequest { grace, discard_newest }).await
+        }
+        cli::Keys::Finish(key) => finish(app, key).await,
         cli::Keys::Revoke(key) => revoke(app, key).await,
     }
 }
@@ -58,6 +63,21 @@ async fn disable(app: &App, key: KeyOf, reason: Option<DisablingReason>) -> Resu
 async fn enable(app: &App, key: KeyOf) -> Result<(), Error> {
     let permit = changing(app, &key).await?;
     print(app, &app.management.enable_key(&permit, &command_context()?).await?)
+}
+
+async fn rotate(
+    app: &App,
+    KeyOf { organization: id, key }: KeyOf,
+    request: RotateKeyRequest,
+) -> Result<(), Error> {
+    let permit = Permit::operator_rotates_key(&organization(app, id).await?, key);
+    let rotated = app.management.rotate_key(&permit, request, &command_context()?).await?;
+    output::json(&CreatedApiKey::new(&rotated, app.environment.now()))
+}
+
+async fn finish(app: &App, key: KeyOf) -> Result<(), Error> {
+    let permit = changing(app, &key).await?;
+    print(app, &app.management.finish_rotation(&permit, &command_context()?).await?)
 }
 
 async fn changing<A: From<ChangeKey>>(app: &App, of: &KeyOf) -> Result<Permit<A>, Error> {
