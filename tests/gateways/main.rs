@@ -48,6 +48,7 @@ on_every_gateway! {
             a_key_in_x_api_key_passes,
             a_session_passes_and_names_its_user,
             a_revoked_key_is_refused,
+            a_disabled_key_is_refused_until_it_is_enabled,
             an_expired_key_is_refused,
             an_unknown_key_is_refused,
             a_key_without_the_scope_is_refused,

@@ -50,7 +50,7 @@ async function signingIn({ page, base, firstKey }) {
   assert.equal((await page.$$("#rows img")).length, 0, "a name is read as HTML");
 }
 
-async function filtering({ page }) {
+async function filtering({ page, service, keys, made }) {
   await tabTo(page, "#words");
   await press(page, "backups:write");
   await text(page, "#said", /^1 of 9 keys\.$/);
@@ -60,6 +60,16 @@ async function filtering({ page }) {
   await text(page, "#said", /^1 of 9 keys\.$/);
   assert.deepEqual(await rows(page), ["Former contractor"]);
   assert.equal((await page.$$("#rows button")).length, 0, "a revoked key cannot be revoked");
+  const paused = `${keys}/${made["Checkout service"].id}`;
+  await call(service, "POST", `${paused}/disable`, { reason: "Found in <b>a log</b>" });
+  await press(page, "Disabled", "Tab", "Enter");
+  await text(page, "#said", /^1 of 9 keys\.$/);
+  await text(page, "#rows td", /^Disabled.*Found in <b>a log<\/b>$/s);
+  assert.equal((await page.$$("#rows button")).length, 1, "a disabled key can be revoked");
+  await call(service, "POST", `${paused}/enable`);
+  await press(page, "Enter");
+  await text(page, "#said", /^0 of 9 keys\.$/);
+  await page.focus("#state");
   await press(page, "Home");
   await text(page, "#said", /^9 keys\.$/);
 }

@@ -5,14 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use capykeys_tests::{Created, verification::question, wait};
+use capykeys_tests::{Created, verification::question_for, wait};
 
 use crate::{
     driver::{Driver, Sample},
     judge::Judge,
     postgres::Session,
     random::Random,
-    revoker::Revocation,
+    revoker::{Means, Revocation, Revoker},
     scene::Scene,
     settings,
 };
@@ -46,6 +46,8 @@ pub(crate) struct Fault<'a> {
     warm: bool,
     /// Whether all is broken before the first key is revoked.
     first: bool,
+    /// How keys are revoked.
+    means: Means,
 }
 
 /// How long something stays broken.
@@ -69,13 +71,26 @@ impl<'a> Fault<'a> {
         heal: impl FnMut(&mut Scene) + 'a,
     ) -> Self {
         let (strike, heal) = (Box::new(strike), Box::new(heal));
-        Self { prepare: Box::new(|_| {}), strike, heal, lasts, warm: true, first: false }
+        Self {
+            prepare: Box::new(|_| {}),
+            strike,
+            heal,
+            lasts,
+            warm: true,
+            first: false,
+            means: Means::Delete,
+        }
     }
 
     /// The same, broken before the first key is revoked.
     pub(crate) fn before_all(mut self) -> Self {
         self.first = true;
         self
+    }
+
+    /// The same, where keys are made worthless by other means.
+    pub(crate) fn by(self, means: Means) -> Self {
+        Self { means, ..self }
     }
 
     /// The same, after this was done once the keys are there.
@@ -104,7 +119,7 @@ pub(crate) fn run(scenario: &str, scene: &mut Scene, fault: Fault<'_>) -> Judge 
 pub(crate) fn observe(scenario: &str, scene: &mut Scene, revocations: usize, mut fault: Fault<'_>) -> Judge {
     let seed = settings::seed();
     let mut random = Random::new(seed);
-    let mut judge = Judge::new("revoked", scene.lease);
+    let mut judge = Judge::new(fault.means.code(), scene.lease);
     let witness = scene.keys(1).remove(0);
     let driver = Driver::start(scene.target.clone(), settings::rate());
     for round in 0..revocations.div_ceil(KEYS) {
@@ -127,7 +142,7 @@ struct Round<'a> {
 impl Round<'_> {
     fn run(&mut self, fault: &mut Fault<'_>, judge: &mut Judge) {
         let keys = self.scene.keys(KEYS);
-        let ask = |(key, keep): (&Created, Duration)| question(&key.plaintext, keep);
+        let ask = |(key, keep): (&Created, Duration)| question_for(&key.plaintext, keep, &["jobs:read"]);
         let asked: Vec<_> =
             keys.iter().chain([self.witness]).zip(KEEP.into_iter().cycle()).map(ask).collect();
         if fault.warm {
@@ -136,7 +151,7 @@ impl Round<'_> {
         }
         (fault.prepare)(self.scene);
         let revoke_from = Instant::now() + if fault.first { STRIKE_WITHIN } else { Duration::ZERO };
-        let revocations: Vec<_> = keys.iter().map(|key| self.revoke(key, revoke_from)).collect();
+        let revocations: Vec<_> = keys.iter().map(|key| self.revoke(key, fault.means, revoke_from)).collect();
         thread::sleep(self.random.below(STRIKE_WITHIN));
         let struck = Instant::now();
         (fault.strike)(self.scene, self.random);
@@ -165,8 +180,8 @@ impl Round<'_> {
     }
 
     /// Revokes a key at a random time, on a thread of its own.
-    fn revoke(&mut self, key: &Created, from: Instant) -> thread::JoinHandle<Revocation> {
-        let revoker = self.scene.revoker();
+    fn revoke(&mut self, key: &Created, means: Means, from: Instant) -> thread::JoinHandle<Revocation> {
+        let revoker = Revoker { means, ..self.scene.revoker() };
         let (id, plaintext) = (key.id().to_owned(), key.plaintext.clone());
         let at = from + self.random.below(REVOKE_WITHIN);
         thread::spawn(move || {

@@ -8,7 +8,7 @@ use std::{
 
 use capykeys_tests::{Created, Installation, Server, Store, Tenant, on_every_store, on_one_store, wait};
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::scene::{On, Route, Scene, Settings};
 
@@ -28,20 +28,25 @@ on_every_store![
 
 const LIMIT: Duration = Duration::from_mins(1);
 const LEASE: &str = "CACHE__LEASE";
+/// Of each key; the first is asked for.
+pub(crate) const SCOPES: &[&str] = &["jobs:read", "schema:read"];
 
 /// How a key is made worthless.
-#[derive(Clone, Copy, Debug)]
-enum Way {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
     Delete,
     Revoke,
     Suspend,
+    Disable,
+    /// Of what is asked for.
+    Narrow,
 }
 
-const WAYS: [Way; 3] = [Way::Delete, Way::Revoke, Way::Suspend];
+const WAYS: [Way; 5] = [Way::Delete, Way::Revoke, Way::Suspend, Way::Disable, Way::Narrow];
 
 impl Way {
     /// Comes back when it is acknowledged.
-    fn go(self, tenant: &Tenant<'_>, key: &Created) {
+    pub(crate) fn go(self, tenant: &Tenant<'_>, key: &Created) {
         let commands = tenant.server.installation();
         match self {
             Self::Delete => tenant.revoke(key.id()),
@@ -49,8 +54,17 @@ impl Way {
                 drop(commands.json(&["keys", "revoke", "--organization", &tenant.id, key.id()]));
             }
             Self::Suspend => drop(commands.json(&["organizations", "suspend", &tenant.id])),
+            Self::Disable => drop(tenant.disabling(&tenant.admin, key.id()).send().expect(200)),
+            Self::Narrow => {
+                let fewer = json!({"scopes": ["schema:read"]});
+                drop(tenant.update(&tenant.admin, key.id(), &fewer).send().expect(200));
+            }
         }
     }
+}
+
+pub(crate) fn question(plaintext: &str, max_age_ms: u32) -> Value {
+    json!({"api_key": plaintext, "scopes": [SCOPES[0]], "max_age_ms": max_age_ms})
 }
 
 /// A verdict that may be kept, by the clock of who keeps it.
@@ -65,7 +79,7 @@ impl Grant {
     fn ask(server: &Server, key: &Created, at_least: Duration) -> Self {
         wait::until("a verdict may be kept", LIMIT, || {
             let asked = Instant::now();
-            let verdict = server.verify(&json!({"api_key": key.plaintext, "max_age_ms": 60_000}));
+            let verdict = server.verify(&question(&key.plaintext, 60_000));
             assert_eq!(verdict["valid"], true, "{verdict}");
             let max_age = Duration::from_millis(verdict["max_age_ms"].as_u64().expect("milliseconds"));
             (max_age >= at_least).then_some(Self { asked, max_age })
@@ -86,11 +100,11 @@ fn a_change_is_acknowledged_when_nobody_may_act_any_more_on_what_was_before_it(s
     let server = Server::start(&Arc::new(installation(store, "1500ms")));
     for way in WAYS {
         let acme = Tenant::new(&server);
-        let key = acme.key_with(&["jobs:read"]);
+        let key = acme.key_with(SCOPES);
         let grant = Grant::ask(&server, &key, Duration::from_millis(800));
         way.go(&acme, &key);
         assert!(grant.is_over(), "{way:?}: {grant:?} was not waited for");
-        assert_eq!(server.verify(&json!({"api_key": key.plaintext}))["valid"], false, "{way:?}");
+        assert_eq!(server.verify(&question(&key.plaintext, 0))["valid"], false, "{way:?}");
     }
 }
 
@@ -98,9 +112,9 @@ fn a_change_waits_for_nobody_who_keeps_a_verdict_on_another_key(store: Store) {
     let server = Server::start(&Arc::new(installation(store, "5000ms")));
     for way in WAYS {
         let (acme, other) = (Tenant::new(&server), Tenant::new(&server));
-        let (key, kept) = (acme.key_with(&["jobs:read"]), other.key_with(&["jobs:read"]));
+        let (key, kept) = (acme.key_with(SCOPES), other.key_with(SCOPES));
         // Asked for, and not kept.
-        assert_eq!(server.verify(&json!({"api_key": key.plaintext}))["valid"], true);
+        assert_eq!(server.verify(&question(&key.plaintext, 0))["valid"], true);
         let grant = Grant::ask(&server, &kept, Duration::from_millis(3_900));
         way.go(&acme, &key);
         assert!(!grant.is_over(), "{way:?}: {grant:?} was waited for");
@@ -110,12 +124,12 @@ fn a_change_waits_for_nobody_who_keeps_a_verdict_on_another_key(store: Store) {
 /// The server that is started in its place takes a shorter lease, and knows of no grant.
 fn a_server_that_was_killed_is_waited_for_with_what_it_has_granted(store: Store) {
     let mut installation = installation(store, "2500ms");
-    for (way, lease) in WAYS.into_iter().zip(["500ms", "2500ms", "500ms"]) {
+    for (way, lease) in WAYS.into_iter().zip(["500ms", "2500ms"].into_iter().cycle()) {
         installation = installation.set(LEASE, "2500ms");
         let shared = Arc::new(installation);
         let server = Server::start(&shared);
         let acme = Tenant::new(&server);
-        let (key, Tenant { id, admin, admin_id, .. }) = (acme.key_with(&["jobs:read"]), acme);
+        let (key, Tenant { id, admin, admin_id, .. }) = (acme.key_with(SCOPES), acme);
         let grant = Grant::ask(&server, &key, Duration::from_secs(2));
         server.kill();
         drop(server);
@@ -138,7 +152,7 @@ fn what_another_replica_has_granted_is_waited_for() {
     let scene = Scene::with(Route::Direct, On::Shared, &[], LONG);
     for way in WAYS {
         let acme = Tenant::new(&scene.a);
-        let key = acme.key_with(&["jobs:read"]);
+        let key = acme.key_with(SCOPES);
         let grant = Grant::ask(&scene.b, &key, Duration::from_millis(1_500));
         way.go(&acme, &key);
         assert!(grant.is_over(), "{way:?}: {grant:?} was not waited for");
@@ -149,7 +163,7 @@ fn what_a_replica_has_granted_that_ends_is_waited_for(end: impl Fn(&Server)) {
     let mut scene = Scene::with(Route::Direct, On::Shared, &[], LONG);
     for way in WAYS {
         let acme = Tenant::new(&scene.a);
-        let key = acme.key_with(&["jobs:read"]);
+        let key = acme.key_with(SCOPES);
         let grant = Grant::ask(&scene.b, &key, Duration::from_secs(2));
         end(&scene.b);
         way.go(&acme, &key);
@@ -171,7 +185,7 @@ fn what_another_replica_has_granted_for_another_key_is_not_waited_for() {
     let scene = Scene::with(Route::Direct, On::Shared, &[], &[(LEASE, "5000ms")]);
     for way in WAYS {
         let (acme, other) = (Tenant::new(&scene.a), Tenant::new(&scene.a));
-        let (key, kept) = (acme.key_with(&["jobs:read"]), other.key_with(&["jobs:read"]));
+        let (key, kept) = (acme.key_with(SCOPES), other.key_with(SCOPES));
         let grant = Grant::ask(&scene.b, &kept, Duration::from_millis(3_900));
         way.go(&acme, &key);
         assert!(!grant.is_over(), "{way:?}: {grant:?} was waited for");

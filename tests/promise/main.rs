@@ -19,6 +19,7 @@ mod acknowledgement;
 mod campaign;
 mod costs;
 mod failover;
+mod interfaces;
 mod judge;
 mod kept;
 mod postgres;

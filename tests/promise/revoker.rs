@@ -19,17 +19,47 @@ const LIMIT: Duration = Duration::from_mins(1);
 /// Between two tries where the service said that it could not.
 const RETRY: Duration = Duration::from_millis(20);
 
-/// The feed's first event of the key with this digest.
-const OF_KEY: &str = "key_id = (SELECT id FROM api_keys WHERE digest = $1)";
+/// The feed's first event of the key with this digest, or with what stands there while it is disabled.
+const OF_KEY: &str = "key_id = (SELECT id FROM api_keys \
+     WHERE digest IN ($1, set_byte($1, 0, 255 - get_byte($1, 0))))";
 
-/// A key that was revoked.
+/// How a key is made worthless for whoever needs the scope `jobs:read`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Means {
+    Delete,
+    Disable,
+    /// It keeps other scopes.
+    Narrow,
+}
+
+impl Means {
+    /// The code of the verdict from then on.
+    pub(crate) const fn code(self) -> &'static str {
+        match self {
+            Self::Delete => "revoked",
+            Self::Disable => "disabled",
+            Self::Narrow => "insufficient_scope",
+        }
+    }
+
+    /// The method, what follows the path of the key, and the body.
+    const fn request(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Delete => ("DELETE", "", ""),
+            Self::Disable => ("POST", "/disable", r#"{"reason":"promised"}"#),
+            Self::Narrow => ("PATCH", "", r#"{"scopes":["schema:read"]}"#),
+        }
+    }
+}
+
+/// A key that was revoked, or made worthless by other means.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Revocation {
-    /// When the DELETE that succeeded was sent.
+    /// When the request that succeeded was sent.
     pub(crate) sent: Instant,
     /// When its 200 came.
     pub(crate) answered: Instant,
-    /// When the revocation was committed, be it by an earlier DELETE that was not answered.
+    /// When the revocation was committed, be it by an earlier request that was not answered.
     pub(crate) commit: Commit,
 }
 
@@ -44,6 +74,7 @@ pub(crate) struct Revoker {
     pub(crate) admin: String,
     /// The database, past everything.
     pub(crate) database: String,
+    pub(crate) means: Means,
 }
 
 impl Revoker {
@@ -66,7 +97,7 @@ impl Revoker {
             match self.delete(id) {
                 Ok((200, answered)) => return (sent, answered),
                 Ok((503, _)) | Err(_) => thread::sleep(RETRY),
-                Ok((status, _)) => panic!("DELETE answers {status}"),
+                Ok((status, _)) => panic!("{:?} answers {status}", self.means),
             }
             assert!(start.elapsed() < LIMIT, "not revoked within {LIMIT:?}");
         }
@@ -75,10 +106,13 @@ impl Revoker {
     fn delete(&self, id: &str) -> io::Result<(u16, Instant)> {
         let mut stream = TcpStream::connect(*locked(&self.replica))?;
         stream.set_read_timeout(Some(LIMIT))?;
-        let (path, admin) = (&self.path, &self.admin);
-        let head =
-            format!("DELETE {path}/{id} HTTP/1.1\r\nHost: replica\r\nAuthorization: Bearer {admin}\r\n\r\n");
-        stream.write_all(head.as_bytes())?;
+        let (path, admin, (method, rest, body)) = (&self.path, &self.admin, self.means.request());
+        let length = body.len();
+        let request = format!(
+            "{method} {path}/{id}{rest} HTTP/1.1\r\nHost: replica\r\nAuthorization: Bearer {admin}\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes())?;
         let mut received = Vec::new();
         loop {
             let mut buffer = [0; 4096];

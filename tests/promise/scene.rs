@@ -15,7 +15,7 @@ use tokio::runtime;
 use crate::{
     driver::{Target, locked},
     postgres::SETTINGS,
-    revoker::Revoker,
+    revoker::{Means, Revoker},
     settings::LEASE,
 };
 
@@ -144,7 +144,7 @@ impl Scene {
 
     /// New keys, however busy the machine is.
     pub(crate) fn keys(&self, count: usize) -> Vec<Created> {
-        let (tenant, body) = (self.tenant(), json!({"name": "key", "scopes": ["jobs:read"]}));
+        let (tenant, body) = (self.tenant(), json!({"name": "key", "scopes": ["jobs:read", "schema:read"]}));
         let create = || {
             let answer = tenant.creation(&tenant.admin, &body).send();
             (answer.status != 503).then(|| Created::from_body(&answer.expect(201)))
@@ -159,6 +159,7 @@ impl Scene {
             path: self.tenant().keys_path(),
             admin: self.tenant.admin.clone(),
             database: self.database_url(),
+            means: Means::Delete,
         }
     }
 

@@ -36,8 +36,16 @@ pub enum Verdict {
 /// # Panics
 /// Where that is for ever.
 pub fn question(plaintext: &str, keep: Duration) -> Vec<u8> {
+    question_for(plaintext, keep, &[])
+}
+
+/// The same where these scopes are needed.
+///
+/// # Panics
+/// Where `keep` is for ever.
+pub fn question_for(plaintext: &str, keep: Duration, scopes: &[&str]) -> Vec<u8> {
     let keep = u64::try_from(keep.as_millis()).expect("a short time");
-    post("/v1/api-keys/verify", &json!({ "api_key": plaintext, "max_age_ms": keep }))
+    post("/v1/api-keys/verify", &json!({ "api_key": plaintext, "max_age_ms": keep, "scopes": scopes }))
 }
 
 /// The request that asks for verdicts on all of these.

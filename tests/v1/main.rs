@@ -16,5 +16,6 @@ mod provider;
 mod request_id;
 mod sessions;
 mod status;
+mod terraform;
 mod tour;
 mod verify;

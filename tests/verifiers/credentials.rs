@@ -22,9 +22,12 @@ pub(crate) fn keys_that_are_not_good_are_refused_alike(name: &'static str) {
     let (guarded, acme) = (guarded(name), replicas().tenant());
     let revoked = acme.key_with(&["jobs:read"]);
     acme.revoke(revoked.id());
+    let disabled = acme.key_with(&["jobs:read"]);
+    acme.disabling(&acme.admin, disabled.id()).send().expect(200);
     let soon = clock::ahead(Duration::from_secs(2));
     let brief = acme.create(&json!({"name": "brief", "scopes": ["jobs:read"], "expires_at": soon}));
-    for key in [secrets::unknown_key(), "capy_live_x", "x", "a.b.c", &revoked.plaintext] {
+    for key in [secrets::unknown_key(), "capy_live_x", "x", "a.b.c", &revoked.plaintext, &disabled.plaintext]
+    {
         guarded.verdict(key).expect_unauthorized();
     }
     let expired = || Some(guarded.verdict(&brief.plaintext)).filter(|answer| answer.status != 200);

@@ -37,6 +37,7 @@ macro_rules! for_each_case {
             change: what_is_so_already_stays_and_adds_no_event;
             change: of_many_changes_at_once_of_what_was_read_once_one_is_done;
             change: a_key_that_was_revoked_meanwhile_is_not_changed;
+            change: no_change_undoes_a_revocation_at_the_same_time;
             change: a_disabled_key_is_found_and_is_as_before_once_it_is_enabled;
             change: a_disabled_key_can_be_revoked;
             change: a_disabled_key_is_seen_as_disabled_at_once;

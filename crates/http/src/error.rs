@@ -170,13 +170,12 @@ impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Invalid(sentence) => sentence,
-            Self::NotLetThrough(sentence) => sentence,
+            Self::NotLetThrough(sentence) | Self::KeyOver(sentence) => sentence,
             Self::Unauthenticated { .. } => UNAUTHENTICATED,
             Self::Unproven { .. } => "A valid token of the cluster is required.",
             Self::Denied(denial) => return denial.fmt(f),
             Self::NoSuchRoute => "There is nothing at this path.",
             Self::NoSuchKey => "There is no such API key.",
-            Self::KeyOver(sentence) => sentence,
             Self::KeyChanged => "The API key is not as `If-Match` knows it.",
             Self::MethodNotAllowed(_) => "The method is not allowed here.",
             Self::TooSlow => "The request took too long to arrive.",

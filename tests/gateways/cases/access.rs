@@ -80,6 +80,18 @@ pub(crate) fn a_revoked_key_is_refused(stand: &Stand) {
     stand.refuses(&Request::get(PUBLIC).bearer(&key.plaintext), 401);
 }
 
+pub(crate) fn a_disabled_key_is_refused_until_it_is_enabled(stand: &Stand) {
+    let key = WORLD.key("jobs:read", PROJECT);
+    let request = Request::get(JOBS).bearer(&key.plaintext);
+    for _ in 0..2 {
+        let _ = stand.passes(&request);
+        WORLD.tenant.disabling(&WORLD.tenant.admin, key.id()).send().expect(200);
+        stand.refuses(&request, 401);
+        stand.refuses(&Request::get(PUBLIC).bearer(&key.plaintext), 401);
+        WORLD.tenant.enabling(&WORLD.tenant.admin, key.id()).send().expect(200);
+    }
+}
+
 pub(crate) fn an_expired_key_is_refused(stand: &Stand) {
     stand.refuses(&Request::get(JOBS).bearer(&WORLD.expired.plaintext), 401);
 }

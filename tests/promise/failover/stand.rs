@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::{
     driver::{Driver, Sample, all_keys},
     postgres::Session,
-    revoker::{Revoker, bytes},
+    revoker::{Means, Revoker, bytes},
     scene::{Owned, start},
     settings,
 };
@@ -105,6 +105,7 @@ impl Stand {
                 path: self.tenant.on(replica).keys_path(),
                 admin: self.tenant.admin.clone(),
                 database: database.to_owned(),
+                means: Means::Delete,
             };
             watched.asked = Some(Instant::now());
             watched.answered = Some(revoker.delete_patiently(watched.key.id()).1);

@@ -92,6 +92,32 @@ pub async fn a_key_that_was_revoked_meanwhile_is_not_changed(store: &Store) {
     assert_eq!(store.found(&new).await.revoked_at, Some(fixtures::at(2)));
 }
 
+/// Whichever comes first: it is revoked for good, and where the change was said to be done it is there too.
+pub async fn no_change_undoes_a_revocation_at_the_same_time(store: &Store) {
+    let organization = store.organization().await;
+    for round in 0..32 {
+        let new = store.key(&organization, round).await;
+        let disabled = fixtures::disabled(&new.key, fixtures::at(9));
+        let (before, after) = match round % 2 {
+            0 => (new.key.clone(), disabled),
+            _ => (disabled, new.key.clone()),
+        };
+        if before != new.key {
+            assert_eq!(change(store, &new.key, &before).await, KeyChanged::Done);
+        }
+        let (changing, revoking) = (Arc::clone(&store.keys), Arc::clone(&store.keys));
+        let change = fixtures::change(&before, &after, fixtures::at(9));
+        let revocation = fixtures::revoke(&before, fixtures::at(10));
+        let changed = tokio::spawn(async move { changing.change_key(change).await.unwrap() });
+        let revoked = tokio::spawn(async move { revoking.revoke_key(revocation).await.unwrap() });
+        let (changed, revoked) = (changed.await.unwrap(), revoked.await.unwrap());
+        assert!(revoked.unwrap().newly);
+        let last = if changed == KeyChanged::Done { after } else { before };
+        let expected = ApiKey { revoked_at: Some(fixtures::at(10)), ..last };
+        assert_eq!((store.stored(&new.key).await, store.found(&new).await), (expected.clone(), expected));
+    }
+}
+
 /// Whoever asks for it is told that it is disabled, and nothing else of it is lost.
 pub async fn a_disabled_key_is_found_and_is_as_before_once_it_is_enabled(store: &Store) {
     let organization = store.organization().await;

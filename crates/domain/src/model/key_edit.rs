@@ -6,7 +6,6 @@ use super::{
 
 /// A change of a key; what is not given stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::option_option, reason = "what may be absent can stay, be another or be taken away")]
 pub struct KeyEdit {
     /// What a person calls it.
     pub name: Option<KeyName>,

@@ -46,12 +46,11 @@ fn make_nullable(members: &mut Map<String, Value>) {
         members.remove("oneOf");
         members.insert("nullable".to_owned(), true.into());
         // Without a type `nullable` says nothing there; what is referred to are objects all.
-        match others.get(0).and_then(Value::as_object).filter(|other| other.contains_key("type")) {
-            Some(other) => members.extend(other.clone()),
-            None => {
-                members.insert("allOf".to_owned(), others);
-                members.insert("type".to_owned(), "object".into());
-            }
+        if let Some(other) = others[0].as_object().filter(|other| other.contains_key("type")) {
+            members.extend(other.clone());
+        } else {
+            members.insert("allOf".to_owned(), others);
+            members.insert("type".to_owned(), "object".into());
         }
     }
 }

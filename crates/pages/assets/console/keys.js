@@ -28,7 +28,8 @@ export async function asItIsNow(ask, organization, keys, key) {
 /// In which state the key is: the names are the filter's.
 export function stateOf(key) {
   if (key.revoked_at) return "revoked";
-  return key.is_active ? "active" : "expired";
+  if (!key.is_active) return "expired";
+  return key.disabled_at ? "disabled" : "active";
 }
 
 /// Whether the key is in this state and has all words in what is shown of it.

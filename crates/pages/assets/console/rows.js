@@ -4,7 +4,7 @@ import { element } from "./element.js";
 import { stateOf } from "./keys.js";
 import { exact, relative } from "./times.js";
 
-const STATES = { active: "Active", expired: "Expired", revoked: "Revoked" };
+const STATES = { active: "Active", disabled: "Disabled", expired: "Expired", revoked: "Revoked" };
 
 /// The row of a key. `revoke` is called where it can be revoked by whoever looks at it.
 export function row(key, revoke) {
@@ -14,6 +14,8 @@ export function row(key, revoke) {
     { type: "button", class: "danger", "aria-label": `Revoke ${key.name}`, onclick: () => revoke?.(key) },
     "Revoke",
   );
+  const [since, why] = state === "disabled" ? [key.disabled_at, key.disabled_reason] : [key.revoked_at];
+  const reason = why && element("div", { class: "quiet small" }, why);
   const scopes = key.scopes.map((scope) => element("li", { class: "tag" }, element("code", {}, scope)));
   return element(
     "tr",
@@ -26,7 +28,7 @@ export function row(key, revoke) {
       key.project_id && element("div", { class: "quiet small" }, "Project ", element("code", {}, key.project_id)),
       key.device_name && element("div", { class: "quiet small" }, `On ${key.device_name}`),
     ),
-    cell("State", element("span", { class: `state ${state}` }, STATES[state]), when(key.revoked_at)),
+    cell("State", element("span", { class: `state ${state}` }, STATES[state]), when(since), reason),
     cell("Scopes", element("ul", { class: "scopes" }, scopes)),
     cell("Last use", key.last_used_at ? when(key.last_used_at) : element("span", { class: "quiet" }, "Never")),
     cell("Expiry", key.expires_at ? when(key.expires_at) : element("span", { class: "quiet" }, "Never")),

@@ -88,17 +88,23 @@ async fn a_change_whose_wait_for_a_standby_is_cancelled_has_failed_and_so_has_th
     let suspension = Suspension { at, reason: None };
     pair.standby.pause();
     for round in 0..2 {
-        let store = [(); 6].map(|()| pair.scene.store.clone());
-        let [revoking, inserting, creating, suspending, registering, announcing] = store;
+        let store = [(); 8].map(|()| pair.scene.store.clone());
+        let [revoking, inserting, changing, confirming, creating, suspending, registering, announcing] =
+            store;
         let pepper = PepperCheck { id: PepperId::parse("2").unwrap(), value: [2; 32] };
         let (key, new, other, event) = (key.clone(), new.clone(), other.clone(), event.clone());
         let (id, suspension) = (organization.id, suspension.clone());
-        let asked: [(&str, Asked); 6] = [
+        let disabled = fixtures::disabled(&new.key, at);
+        let change = fixtures::change(&new.key, &disabled, at);
+        let same = fixtures::change(&disabled, &disabled, at);
+        let asked: [(&str, Asked); 8] = [
             ("revoke", asked(async move { revoking.revoke_key(fixtures::revoke(&key.key, at)).await })),
             (
                 "insert",
                 asked(async move { inserting.insert_key(new.clone(), fixtures::created(&new)).await }),
             ),
+            ("change", asked(async move { changing.change_key(change).await })),
+            ("confirm", asked(async move { confirming.change_key(same).await })),
             ("create", asked(async move { creating.create_organization(other, event).await })),
             (
                 "suspend",
@@ -167,6 +173,11 @@ async fn what_has_to_stay_waits_for_a_standby_whatever_the_database_is_set_to() 
         // Until the connections are there, and the line is settled.
         while store.check_readiness().await.is_err() {}
         let new = fixtures::key(id, at);
+        let [changed, same] = [1, 2].map(|second| fixtures::key(id, fixtures::at(second)));
+        for stored in [&changed, &same] {
+            let _ = store.insert_key(stored.clone(), fixtures::created(stored)).await.unwrap();
+        }
+        let change = fixtures::change(&changed.key, &fixtures::disabled(&changed.key, at), at);
         let other = fixtures::organization_at_clerk(at, &format!("org_{setting}"));
         let check = PepperCheck { id: PepperId::parse("2").unwrap(), value: [2; 32] };
         pair.standby.pause();
@@ -174,6 +185,8 @@ async fn what_has_to_stay_waits_for_a_standby_whatever_the_database_is_set_to() 
             ("register", store.register_replica(REPLICA, LEASE).await.is_ok()),
             ("revoke", store.revoke_key(fixtures::revoke(&pair.scene.key.key, at)).await.is_ok()),
             ("insert", store.insert_key(new.clone(), fixtures::created(&new)).await.is_ok()),
+            ("change", store.change_key(change).await.is_ok()),
+            ("confirm", store.change_key(fixtures::change(&same.key, &same.key, at)).await.is_ok()),
             ("create", store.create_organization(other, event.clone()).await.is_ok()),
             ("suspend", store.set_suspension(fixtures::set_suspension(id, None, at)).await.is_ok()),
             ("append", store.append_event(event.clone()).await.is_ok()),

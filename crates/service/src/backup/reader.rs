@@ -150,7 +150,7 @@ impl BackupReader {
         }
     }
 
-    fn damaged(&self) -> BackupError {
+    pub(super) fn damaged(&self) -> BackupError {
         BackupError::Damaged(self.name.clone())
     }
 

@@ -3,19 +3,74 @@
 use std::{collections::BTreeMap, io::BufRead as _, path::Path};
 
 use capykeys_domain::{
-    model::{AuditAction, AuditOutcome, KeyId, OrganizationId, Suspension, Timestamp},
+    model::{
+        ApiKey, AuditAction, AuditOutcome, Disabling, KeyId, OrganizationId, ScopeSet, Suspension, Timestamp,
+    },
     secret::KeyFormat,
 };
 use serde_json::Value;
 
 use super::{BackupError, BackupReader, SeekableFile, format::Row};
 
-/// Keys that are revoked and organizations that are suspended.
+/// Keys that are revoked or were changed, and organizations that are suspended.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Revocations {
     /// Since when; `None` where nothing is said of it.
     pub(super) keys: BTreeMap<KeyId, Option<Timestamp>>,
+    /// In the order in which they were made.
+    pub(super) changes: BTreeMap<KeyId, Vec<(Timestamp, KeyChange)>>,
     pub(super) organizations: BTreeMap<OrganizationId, Suspension>,
+}
+
+/// What was changed of what a key can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum KeyChange {
+    Disabled(Option<Disabling>),
+    Scopes(ScopeSet),
+    End(Option<Timestamp>),
+}
+
+impl KeyChange {
+    /// What an event says that a key was given, and what it had before; `None` where that cannot be read.
+    fn all<'t>(text: impl Fn(&str) -> Option<&'t str>) -> Option<Vec<Self>> {
+        let mut all = Vec::new();
+        if let Some(scopes) = text("scopes") {
+            all.push(Self::Scopes(ScopeSet::from_stored(scopes.split(' ')).ok()?));
+        }
+        match (text("expires_at"), text("previous_expires_at")) {
+            (Some(end), _) => all.push(Self::End(Some(Timestamp::parse("expires_at", end).ok()?))),
+            (None, Some(_)) => all.push(Self::End(None)),
+            (None, None) => {}
+        }
+        Some(all)
+    }
+
+    fn apply(&self, key: &mut ApiKey) {
+        match self.clone() {
+            Self::Disabled(disabled) => key.disabled = disabled,
+            Self::Scopes(scopes) => key.scopes = scopes,
+            Self::End(end) => key.expires_at = end,
+        }
+    }
+}
+
+impl Revocations {
+    /// The key as it was left, and when, where it could do more before.
+    pub(super) fn stricter(&self, key: &ApiKey) -> Option<(Timestamp, ApiKey)> {
+        let changes = self.changes.get(&key.id)?;
+        let mut left = key.clone();
+        changes.iter().for_each(|(_, change)| change.apply(&mut left));
+        key.reaches_further_than(&left).then_some((changes.last()?.0, left))
+    }
+
+    fn change(&mut self, key: KeyId, at: Timestamp, changes: impl IntoIterator<Item = KeyChange>) {
+        self.changes.entry(key).or_default().extend(changes.into_iter().map(|change| (at, change)));
+    }
+
+    fn in_order(mut self) -> Self {
+        self.changes.values_mut().for_each(|changes| changes.sort_by_key(|(at, _)| *at));
+        self
+    }
 }
 
 impl Revocations {
@@ -42,11 +97,26 @@ impl Revocations {
                 }
                 Row::Key(row) => {
                     all.keys.extend(row.key.revoked_at.map(|at| (row.key.id, Some(at))));
+                    if let Some(disabled) = row.key.disabled {
+                        all.change(row.key.id, disabled.at, [KeyChange::Disabled(Some(disabled))]);
+                    }
                 }
-                Row::Event(_) => {}
+                Row::Event(row) => {
+                    let is_done = row.event.outcome == AuditOutcome::Done;
+                    if is_done
+                        && row.event.action == AuditAction::UpdateKey
+                        && let Some(key) = row.event.key_id
+                    {
+                        let text = |name: &str| {
+                            row.event.details.iter().find(|(own, _)| *own == name).map(|(_, text)| text)
+                        };
+                        let changes = KeyChange::all(text).ok_or_else(|| backup.damaged())?;
+                        all.change(key, row.event.at, changes);
+                    }
+                }
             }
         }
-        Ok(all)
+        Ok(all.in_order())
     }
 
     fn of_lines(file: &SeekableFile) -> Result<Self, BackupError> {
@@ -67,10 +137,8 @@ impl Revocations {
             return Err(BackupError::Empty(file));
         }
         let suspended = |(id, (_, suspension))| Some((id, suspension?));
-        Ok(Self {
-            keys: told.keys,
-            organizations: told.organizations.into_iter().filter_map(suspended).collect(),
-        })
+        let organizations = told.organizations.into_iter().filter_map(suspended).collect();
+        Ok(Self { organizations, ..told.all }.in_order())
     }
 }
 
@@ -78,7 +146,8 @@ impl Revocations {
 #[derive(Default)]
 struct Lines {
     count: usize,
-    keys: BTreeMap<KeyId, Option<Timestamp>>,
+    /// But for organizations.
+    all: Revocations,
     /// The last that happened to each: since when, and whether it is suspended.
     organizations: BTreeMap<OrganizationId, (Timestamp, Option<Suspension>)>,
 }
@@ -86,7 +155,7 @@ struct Lines {
 impl Lines {
     fn key(&mut self, text: &str) -> Option<()> {
         self.count += 1;
-        self.keys.entry(KeyId::parse(text)?).or_insert(None);
+        self.all.keys.entry(KeyId::parse(text)?).or_insert(None);
         Some(())
     }
 
@@ -102,9 +171,20 @@ impl Lines {
         }
         let at = text("at").and_then(|at| Timestamp::parse("at", at).ok());
         let organization = || OrganizationId::parse(text("organization_id")?);
+        let key = || KeyId::parse(text("key_id")?);
         match action {
             AuditAction::RevokeKey => {
-                self.keys.insert(KeyId::parse(text("key_id")?)?, at);
+                self.all.keys.insert(key()?, at);
+            }
+            AuditAction::DisableKey => {
+                let disabled = Some(Disabling { at: at?, reason: None });
+                self.all.change(key()?, at?, [KeyChange::Disabled(disabled)]);
+            }
+            AuditAction::EnableKey => self.all.change(key()?, at?, [KeyChange::Disabled(None)]),
+            AuditAction::UpdateKey => {
+                let details = event.get("details")?;
+                let changes = KeyChange::all(|name| details.get(name)?.as_str())?;
+                self.all.change(key()?, at?, changes);
             }
             AuditAction::SuspendOrganization => {
                 self.organization(organization()?, at?, Some(Suspension { at: at?, reason: None }));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use capykeys_domain::{
     model::{
-        Actor, AuditAction, AuditEvent, AuditOutcome, AuditRecord, EventDetails, KeyId, Organization,
+        Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, AuditRecord, EventDetails, KeyId, Organization,
         OrganizationId, ProjectId, RequestContext, RequestId, Sequence, Suspension, Timestamp,
     },
     ports::{Limit, StoreHead, StoredKey, StoredRows},
@@ -16,12 +16,15 @@ use crate::{error::Error, transfer::RowSource};
 
 /// What the events of a restore say of their reason.
 const REASON: &str = "restore: revoked since the backup was taken";
+const CHANGED: &str = "restore: changed since the backup was taken";
 
 /// What a backup that was read to its end is restored with.
 #[derive(Default)]
 pub(crate) struct Scan {
     /// Those to be revoked, since when.
     keys: BTreeMap<KeyId, Timestamp>,
+    /// Those that may do less by now, as they are.
+    changed: BTreeMap<KeyId, ApiKey>,
     organizations: BTreeMap<OrganizationId, Suspension>,
     /// What is told of it, after the last event of the backup.
     events: Vec<AuditEvent>,
@@ -45,16 +48,17 @@ impl Scan {
         Ok(scan)
     }
 
-    /// How many keys are revoked and organizations suspended besides.
-    pub(crate) fn counts(&self) -> (usize, usize) {
-        (self.keys.len(), self.organizations.len())
+    /// How many keys are revoked, and organizations suspended, and keys made stricter besides.
+    pub(crate) fn counts(&self) -> (usize, usize, usize) {
+        (self.keys.len(), self.organizations.len(), self.changed.len())
     }
 
     fn organization(&mut self, row: &Organization, since: &Revocations) {
         let Some(suspension) = since.organizations.get(&row.id) else { return };
         if !row.is_suspended() {
             self.organizations.insert(row.id, suspension.clone());
-            self.tell(AuditAction::SuspendOrganization, suspension.at, row.id, None);
+            let details = EventDetails::because(&REASON);
+            self.tell(AuditAction::SuspendOrganization, suspension.at, row.id, None, details);
         }
     }
 
@@ -66,12 +70,33 @@ impl Scan {
         }
         let Some(at) = since.keys.get(&row.key.id) else {
             self.peppers.insert(row.digest.pepper_id().clone());
+            if let Some((at, left)) = since.stricter(&row.key) {
+                self.change(&row.key, at, left);
+            }
             return;
         };
         let at = at.unwrap_or(taken_at);
         self.keys.insert(row.key.id, at);
         let key = (row.key.id, row.key.project_id.clone());
-        self.tell(AuditAction::RevokeKey, at, row.key.organization_id, Some(key));
+        let details = EventDetails::because(&REASON);
+        self.tell(AuditAction::RevokeKey, at, row.key.organization_id, Some(key), details);
+    }
+
+    fn change(&mut self, key: &ApiKey, at: Timestamp, left: ApiKey) {
+        let is_disabled = left.disabled != key.disabled;
+        let is_other = (&left.scopes, left.expires_at) != (&key.scopes, key.expires_at);
+        for (action, is_done) in [(AuditAction::DisableKey, is_disabled), (AuditAction::UpdateKey, is_other)]
+        {
+            if is_done {
+                // A later restore may learn it from this event.
+                let details = EventDetails::of_key_change(key, &left);
+                let details = details.iter().chain([("reason", CHANGED)]);
+                let details = details.map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+                let of = (key.id, key.project_id.clone());
+                self.tell(action, at, key.organization_id, Some(of), details);
+            }
+        }
+        self.changed.insert(key.id, left);
     }
 
     fn tell(
@@ -80,6 +105,7 @@ impl Scan {
         at: Timestamp,
         organization: OrganizationId,
         key: Option<(KeyId, Option<ProjectId>)>,
+        details: EventDetails,
     ) {
         let (key_id, project_id) = key.unzip();
         self.events.push(AuditEvent {
@@ -91,7 +117,7 @@ impl Scan {
             target_organization_id: None,
             key_id,
             project_id: project_id.flatten(),
-            details: EventDetails::because(&REASON),
+            details,
             // The same each time that the backup is restored.
             request: RequestContext {
                 request_id: RequestId::from_random(*organization.uuid().as_bytes()),
@@ -144,6 +170,9 @@ impl<'s> BackupSource<'s> {
                 }
             }
             Row::Key(row) => {
+                if let Some(left) = self.scan.changed.get(&row.key.id) {
+                    row.key = left.clone();
+                }
                 row.key.revoked_at = self.scan.keys.get(&row.key.id).copied().or(row.key.revoked_at);
             }
             Row::Event(_) => {}

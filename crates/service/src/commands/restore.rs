@@ -38,17 +38,18 @@ pub(crate) async fn run(config: &Config, backend: &dyn Backend, command: &cli::R
     backend.migrate(host()).await?;
     let store = backend.open(OpenedFor::Command(config.store.command_timeout()), host()).await?;
     fill(&store, &file, &scan).await?;
-    let (keys, organizations) = scan.counts();
+    let (keys, organizations, changed) = scan.counts();
     if since.is_none() {
         output::note(&format!(
-            "what was revoked or suspended after {} is good again, unless it is revoked once more: \
-             restore with --revoke-from closes that before anybody can use the store",
+            "what was revoked, suspended, disabled or made stricter after {} is as good as it was, unless that is \
+             done once more: restore with --revoke-from closes that before anybody can use the store",
             header.taken_at
         ));
     }
     let mut restored = summary(&header);
     restored["revoked_since"] = json!(keys);
     restored["suspended_since"] = json!(organizations);
+    restored["made_stricter_since"] = json!(changed);
     output::json(&restored)
 }
 

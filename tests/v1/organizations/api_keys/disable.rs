@@ -13,6 +13,7 @@ on_every_store![
     who_may_do_it,
     a_body_that_breaks_a_rule_disables_nothing,
     a_disabled_key_can_be_revoked,
+    disabling_a_key_leaves_the_keys_that_it_created_alone,
 ];
 
 fn disable(acme: &Tenant<'_>, credential: &str, id: &str) -> capykeys_tests::Answer {
@@ -151,4 +152,14 @@ fn a_disabled_key_can_be_revoked(store: Store) {
     assert_eq!(code(&acme, &key), "revoked");
     acme.enabling(&acme.admin, key.id()).send().error(409);
     assert!(!acme.accepts(&key.plaintext));
+}
+
+fn disabling_a_key_leaves_the_keys_that_it_created_alone(store: Store) {
+    let acme = store.tenant();
+    let creator = acme.key_with(&["*"]);
+    let body = json!({"name": "made", "scopes": ["jobs:read"]});
+    let made = Created::from_body(&acme.creation(&creator.plaintext, &body).send().expect(201));
+    disable(&acme, &acme.admin, creator.id()).expect(200);
+    acme.creation(&creator.plaintext, &body).send().error(401);
+    assert!(acme.accepts(&made.plaintext));
 }

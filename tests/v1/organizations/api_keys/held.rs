@@ -12,6 +12,8 @@ use serde_json::json;
 
 on_every_store![
     a_key_that_is_revoked_while_its_request_is_held_creates_nothing,
+    a_key_that_is_disabled_while_its_request_is_held_creates_nothing_and_widens_nothing,
+    a_key_that_has_lost_a_scope_while_its_request_is_held_hands_it_on_to_no_key,
     an_organization_that_is_suspended_while_a_request_is_held_gets_no_key;
     tables:
     a_key_that_loses_something_while_its_request_is_held_does_not_hand_it_on,
@@ -22,19 +24,28 @@ const BODY: &str = r#"{"name":"held","scopes":["jobs:read"]}"#;
 
 /// Asks for a key, and does `meanwhile` before the last byte of the body.
 fn hold(acme: &Tenant<'_>, credential: &str, meanwhile: impl FnOnce()) -> Answer {
+    hold_request(acme, credential, ("POST", &acme.keys_path(), BODY), meanwhile)
+}
+
+/// Sends another request so.
+fn hold_request(
+    acme: &Tenant<'_>,
+    credential: &str,
+    (method, path, body): (&str, &str, &str),
+    meanwhile: impl FnOnce(),
+) -> Answer {
     let mut connection = Raw::connect(acme.server);
     connection.send(format!(
-        "POST {} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {credential}\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {credential}\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-        acme.keys_path(),
-        BODY.len()
+        body.len()
     ));
-    connection.send(&BODY[..BODY.len() - 1]);
+    connection.send(&body[..body.len() - 1]);
     // Nothing tells from outside that the caller was let through; too short a wait only makes the
     // test easier to pass.
     thread::sleep(Duration::from_millis(300));
     meanwhile();
-    connection.send(&BODY[BODY.len() - 1..]);
+    connection.send(&body[body.len() - 1..]);
     connection.answer()
 }
 
@@ -45,6 +56,34 @@ fn a_key_that_is_revoked_while_its_request_is_held_creates_nothing(store: Store)
     hold(&acme, &creator.plaintext, || acme.revoke(creator.id())).error(401);
     assert_eq!(acme.list().len(), before);
     assert_eq!(hold(&acme, &acme.admin, || {}).status, 201);
+}
+
+fn a_key_that_is_disabled_while_its_request_is_held_creates_nothing_and_widens_nothing(store: Store) {
+    let acme = store.tenant();
+    let (manager, other) = (acme.key_with(&["*"]), acme.key_with(&["jobs:read"]));
+    let before = acme.stored();
+    let wider = r#"{"scopes":["jobs:read","schema:read"]}"#;
+    let path = acme.key_path(other.id());
+    for request in [("POST", acme.keys_path().as_str(), BODY), ("PATCH", &path, wider)] {
+        let disable = || drop(acme.disabling(&acme.admin, manager.id()).send().expect(200));
+        hold_request(&acme, &manager.plaintext, request, disable).error(401);
+        acme.enabling(&acme.admin, manager.id()).send().expect(200);
+        assert_eq!(acme.stored(), before);
+    }
+    assert_eq!(hold_request(&acme, &manager.plaintext, ("PATCH", &path, wider), || {}).status, 200);
+}
+
+fn a_key_that_has_lost_a_scope_while_its_request_is_held_hands_it_on_to_no_key(store: Store) {
+    let acme = store.tenant();
+    let (manager, other) = (acme.key_with(&["api_keys:write", "jobs:read"]), acme.key_with(&["schema:read"]));
+    let path = acme.key_path(other.id());
+    let wider = ("PATCH", path.as_str(), r#"{"scopes":["jobs:read"]}"#);
+    let narrow = || {
+        let fewer = json!({"scopes": ["api_keys:write"]});
+        acme.update(&acme.admin, manager.id(), &fewer).send().expect(200);
+    };
+    hold_request(&acme, &manager.plaintext, wider, narrow).error(403);
+    assert_eq!(acme.stored()[0], other.key);
 }
 
 fn an_organization_that_is_suspended_while_a_request_is_held_gets_no_key(store: Store) {

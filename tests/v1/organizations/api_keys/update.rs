@@ -2,7 +2,11 @@
 
 use std::{sync::Barrier, thread, time::Duration};
 
-use capykeys_tests::{Store, clock, on_every_store};
+use capykeys_tests::{
+    Answer, Store, Tenant,
+    clerk::{self, Session},
+    clock, on_every_store,
+};
 use serde_json::{Value, json};
 
 on_every_store![
@@ -14,6 +18,11 @@ on_every_store![
     a_change_that_breaks_a_rule_is_refused,
     a_key_that_is_over_is_not_changed,
     what_is_no_key_of_the_organization_is_not_found,
+    tags_are_read_from_all_lines_and_only_whole,
+    a_body_over_64_kib_changes_nothing,
+    nobody_sees_or_changes_a_key_by_way_of_another_organization,
+    nothing_changes_in_a_suspended_organization,
+    a_change_beside_a_revocation_never_makes_the_key_good_again,
 ];
 
 fn what_is_given_is_changed_and_the_rest_stays(store: Store) {
@@ -177,4 +186,129 @@ fn what_is_no_key_of_the_organization_is_not_found(store: Store) {
         acme.update(&acme.admin, id, &json!({"name": "other"})).send().error(404);
     }
     assert_eq!(other.stored()[0]["name"], "admin");
+}
+
+/// Whatever proxies make of a header with several tags.
+fn tags_are_read_from_all_lines_and_only_whole(store: Store) {
+    let acme = store.tenant();
+    let key = acme.key_with(&["jobs:read"]);
+    let good = acme.reading(&acme.admin, key.id()).send().header("etag").unwrap().to_owned();
+    let other = "\"00000000000000000000000000000000\"";
+    let many = vec![other; 100].join(", ");
+    let rename = |lines: &[&[u8]]| {
+        let call = acme.update(&acme.admin, key.id(), &json!({}));
+        lines.iter().fold(call, |call, line| call.header("if-match", line)).send()
+    };
+    for (lines, status) in [
+        (&[other.as_bytes(), good.as_bytes()][..], 200),
+        (&[good.as_bytes(), other.as_bytes()], 200),
+        (&[other.as_bytes(), other.as_bytes()], 412),
+        (&[many.as_bytes()], 412),
+        (&[format!("{many}, {good}").as_bytes()], 200),
+        (&[format!("{other},{good}").as_bytes()], 200),
+        (&[good.trim_end_matches('"').as_bytes()], 400),
+        (&[good[..20].as_bytes()], 400),
+        (&[b"\xff"], 400),
+        (&[b"W/*"], 400),
+    ] {
+        let answer = rename(lines);
+        assert_eq!(answer.status, status, "{lines:?}");
+    }
+}
+
+fn a_body_over_64_kib_changes_nothing(store: Store) {
+    let acme = store.tenant();
+    let key = acme.key_with(&["jobs:read"]);
+    let body = |length: usize| {
+        let empty = json!({"name": "n", "reason": "r", "pad": ""}).to_string().len();
+        json!({"name": "n", "reason": "r", "pad": "x".repeat(length - empty)})
+    };
+    for length in [64 * 1_024 + 1, 1_000_000] {
+        acme.update(&acme.admin, key.id(), &body(length)).send().error(413);
+        acme.disabling(&acme.admin, key.id()).json(&body(length)).send().error(413);
+    }
+    assert_eq!(acme.stored()[0], key.key);
+    acme.update(&acme.admin, key.id(), &body(64 * 1_024)).send().expect(200);
+    acme.disabling(&acme.admin, key.id()).json(&body(64 * 1_024)).send().expect(200);
+}
+
+/// What comes of each operation on one key.
+fn all(acme: &Tenant<'_>, credential: &str, id: &str) -> [Answer; 5] {
+    [
+        acme.reading(credential, id).send(),
+        acme.update(credential, id, &json!({"name": "other"})).send(),
+        acme.update(credential, id, &json!({})).header("if-match", "\"stale\"").send(),
+        acme.disabling(credential, id).send(),
+        acme.enabling(credential, id).send(),
+    ]
+}
+
+fn nobody_sees_or_changes_a_key_by_way_of_another_organization(store: Store) {
+    let at_clerk = clerk::organization_id();
+    let (acme, home) = (store.tenant(), Tenant::with_clerk(store.server(), &at_clerk));
+    let own = home.key_with(&["jobs:read"]);
+    let foreign = Tenant { id: acme.id.clone(), ..home.clone() };
+    let nowhere = Tenant { id: "malformed".to_owned(), ..home.clone() };
+    for credential in [&home.admin, &own.plaintext, &Session::admin(&at_clerk).sign()] {
+        for id in [own.id(), &acme.admin_id, "malformed"] {
+            let sentences: Vec<String> = [&foreign, &nowhere]
+                .map(|tenant| all(tenant, credential, id).map(|answer| answer.error(403)))
+                .into_iter()
+                .flatten()
+                .collect();
+            assert!(sentences.iter().all(|one| *one == sentences[0]), "{sentences:?}");
+        }
+    }
+    assert_eq!((home.stored()[0].clone(), acme.stored().len()), (own.key, 1));
+}
+
+fn nothing_changes_in_a_suspended_organization(store: Store) {
+    let acme = store.tenant();
+    let key = acme.key_with(&["jobs:read"]);
+    let commands = acme.server.installation();
+    commands.json(&["organizations", "suspend", &acme.id]);
+    for credential in [&acme.admin, &key.plaintext] {
+        for answer in all(&acme, credential, key.id()) {
+            answer.error(403);
+        }
+    }
+    commands.json(&["organizations", "resume", &acme.id]);
+    assert_eq!(acme.stored()[0], key.key);
+}
+
+fn a_change_beside_a_revocation_never_makes_the_key_good_again(store: Store) {
+    let acme = store.tenant();
+    for round in 0..20 {
+        let key = acme.key_with(&["jobs:read"]);
+        if round % 2 == 0 {
+            acme.disabling(&acme.admin, key.id()).send().expect(200);
+        }
+        let start = Barrier::new(4);
+        let answers = thread::scope(|scope| {
+            let changes = [
+                acme.enabling(&acme.admin, key.id()),
+                acme.update(&acme.admin, key.id(), &json!({"scopes": ["*"]})),
+                acme.update(
+                    &acme.admin,
+                    key.id(),
+                    &json!({"expires_at": clock::ahead(Duration::from_hours(9))}),
+                ),
+            ];
+            let changing = changes.map(|call| {
+                let start = &start;
+                scope.spawn(move || {
+                    start.wait();
+                    call.send().status
+                })
+            });
+            start.wait();
+            acme.revoke(key.id());
+            assert!(!acme.accepts(&key.plaintext));
+            changing.map(|one| one.join().unwrap())
+        });
+        assert!(answers.iter().all(|status| [200, 409].contains(status)), "{answers:?}");
+        assert!(!acme.accepts(&key.plaintext), "{answers:?}");
+        let stored = acme.stored().into_iter().find(|one| one["id"] == key.id()).unwrap();
+        assert!(stored["revoked_at"].is_string() && stored["is_active"] == false, "{stored}");
+    }
 }
