@@ -2,7 +2,7 @@
 
 use capykeys_tests::{Installation, installation::binary};
 
-const COMMANDS: [&[&str]; 24] = [
+const COMMANDS: [&[&str]; 26] = [
     &[],
     &["serve"],
     &["migrate"],
@@ -15,6 +15,8 @@ const COMMANDS: [&[&str]; 24] = [
     &["keys", "update"],
     &["keys", "disable"],
     &["keys", "enable"],
+    &["keys", "rotate"],
+    &["keys", "finish"],
     &["keys", "revoke"],
     &["organizations"],
     &["organizations", "create"],

@@ -152,7 +152,7 @@ impl CachedKeys {
 
 /// That of the key's secret, and that of the one before: both are verdicts on the same key, and go together.
 fn digests_of(found: &FoundKey) -> impl Iterator<Item = &KeyDigest> {
-    [&found.digest].into_iter().chain(&found.previous_digest)
+    [&found.digest].into_iter().chain(found.previous_digest.as_deref())
 }
 
 impl Slot {

@@ -13,7 +13,7 @@ use std::{
 use capykeys_domain::{
     model::{
         Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkLink, Creator, Disabling, DisablingReason,
-        EventDetails, ExternalOrganizationId, KeyId, KeyName, KeyPrefix, KeySource, Organization,
+        EventDetails, ExternalOrganizationId, HeldSecret, KeyId, KeyName, KeyPrefix, KeySource, Organization,
         OrganizationId, OrganizationName, Renaming, RequestContext, RequestId, Rotation, Scope, ScopeSet,
         Sequence, Slug, Suspension, Timestamp,
     },
@@ -227,6 +227,12 @@ pub fn disabled(key: &ApiKey, at: Timestamp) -> ApiKey {
     ApiKey { disabled: Some(disabling), ..key.clone() }
 }
 
+/// By the right of this key, whose caller has come with its first secret.
+#[must_use]
+pub const fn by_key(id: KeyId) -> Creator {
+    Creator::Key(id, HeldSecret::Since(None))
+}
+
 /// Changing a key, with the event, by nobody whose right is judged.
 #[must_use]
 pub fn change(before: &ApiKey, after: &ApiKey, at: Timestamp) -> KeyChange {
@@ -247,9 +253,10 @@ pub fn rotate(before: &ApiKey, digest: &KeyDigest, at: Timestamp, until: Timesta
         previous_key_prefix: before.key_prefix.clone(),
         previous_expires_at: until,
         previous_last_used_at: before.last_used_at,
+        finish_when_idle: None,
     };
     let key_prefix = KeyPrefix::from_stored("capy_live_9Zz0");
-    let after = ApiKey { key_prefix, rotation: Some(rotation), ..before.clone() };
+    let after = ApiKey { key_prefix, rotation: Some(Box::new(rotation)), ..before.clone() };
     let event = event(AuditAction::RotateKey, at, before.organization_id, Some(before.id));
     let secret = Some(NewSecret { digest: digest.clone(), keeps_previous: false });
     KeyChange { secret, event, ..change(before, &after, at) }

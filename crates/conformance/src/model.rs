@@ -19,9 +19,9 @@ use capykeys_domain::{
         OrganizationId,
     },
     ports::{
-        Change, FoundKey, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore, KeyUse, Limit,
-        NewKey, NewSecret, OrganizationInsertion, Organizations, Readiness, RenameOrganization, ReplicaId,
-        Revocation, RevokeKey, SetSuspension, StoredKey, Unavailable,
+        Change, FoundKey, IdleRotations, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore,
+        KeyUse, Limit, NewKey, NewSecret, OrganizationInsertion, Organizations, Readiness,
+        RenameOrganization, ReplicaId, Revocation, RevokeKey, SetSuspension, StoredKey, Unavailable,
     },
     secret::{KeyDigest, PepperId, RecordedPepper},
 };
@@ -89,7 +89,7 @@ impl KeyStore for ModelStore {
     async fn insert_key(&self, new: NewKey, event: AuditEvent) -> Result<Insertion, Unavailable> {
         let mut state = self.state();
         let created_with = match &new.creator {
-            Creator::Key(id) => state.keys.get(id).map(|stored| &stored.key),
+            Creator::Key(id, _) => state.keys.get(id).map(|stored| &stored.key),
             Creator::Session(_) | Creator::Operator => None,
         };
         if let Some(obstacle) = new.obstacle(state.organizations.get(&new.key.organization_id), created_with)
@@ -140,7 +140,7 @@ impl KeyStore for ModelStore {
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {
         let mut state = self.state();
         let created_with = match &change.by {
-            Some(Creator::Key(id)) => state.keys.get(id).map(|stored| &stored.key),
+            Some(Creator::Key(id, _)) => state.keys.get(id).map(|stored| &stored.key),
             _ => None,
         };
         let organization = state.organizations.get(&change.after.organization_id);
@@ -164,6 +164,12 @@ impl KeyStore for ModelStore {
         Ok(KeyChanged::Done)
     }
 
+    async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable> {
+        let state = self.state();
+        let idle = state.keys.values().filter(|stored| stored.key.has_an_idle_secret(query.at));
+        idle.take(query.limit.get().into()).map(|stored| state.read(stored)).collect()
+    }
+
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
         let mut state = self.state();
         for one in uses {
@@ -184,6 +190,7 @@ impl KeyLookup for ModelStore {
             return Ok(None);
         };
         let (StoredKey { digest, previous_digest, .. }, key) = (stored.clone(), state.read(stored)?);
+        let previous_digest = previous_digest.map(Box::new);
         let organization = state.organizations.get(&key.organization_id).cloned();
         let organization =
             organization.ok_or_else(|| Unavailable::new("model", "a key without organization"))?;

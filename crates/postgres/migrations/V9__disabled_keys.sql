@@ -19,17 +19,23 @@ ALTER TABLE api_keys
     ADD COLUMN previous_key_prefix text COLLATE "C" CHECK (char_length(previous_key_prefix) <= 64),
     ADD COLUMN previous_expires_at timestamptz,
     ADD COLUMN previous_last_used_at timestamptz,
+    -- In microseconds.
+    ADD COLUMN finish_when_idle bigint CHECK (finish_when_idle > 0),
     ADD COLUMN previous_pepper_id text COLLATE "C" CHECK (previous_pepper_id ~ '^[A-Za-z0-9_-]{1,32}$'),
     ADD COLUMN previous_digest bytea CHECK (octet_length(previous_digest) = 32),
     ADD CONSTRAINT api_keys_rotated CHECK (
         (rotated_at IS NULL) = (previous_expires_at IS NULL)
         AND (rotated_at IS NULL) = (previous_key_prefix IS NULL)
         AND (previous_last_used_at IS NULL OR rotated_at IS NOT NULL)
+        AND (finish_when_idle IS NULL OR rotated_at IS NOT NULL)
         AND (previous_digest IS NULL OR rotated_at IS NOT NULL)
         AND (previous_digest IS NULL) = (previous_pepper_id IS NULL)
     );
 
 CREATE UNIQUE INDEX api_keys_previous_digest ON api_keys (previous_digest) WHERE previous_digest IS NOT NULL;
+-- Those that end when they are not used.
+CREATE INDEX api_keys_finishing ON api_keys (previous_expires_at)
+    WHERE finish_when_idle IS NOT NULL AND previous_digest IS NOT NULL;
 
 -- A change of that secret, and of when it ends, is told too.
 DO $$

@@ -4,11 +4,14 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ApiKey, AuditEvent, Creator, ExternalOrganizationId, KeyId, OrganizationId, Scope},
+    model::{
+        ApiKey, AuditEvent, Creator, ExternalOrganizationId, HeldSecret, KeyId, OrganizationId, Scope,
+        Timestamp,
+    },
     policy::{Denial, Forbidden},
     ports::{
-        Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, NewSecret, Revocation,
-        RevokeKey, Unavailable,
+        IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, NewSecret,
+        Revocation, RevokeKey, Unavailable,
     },
     secret::KeyDigest,
 };
@@ -35,7 +38,8 @@ fn verdict(unjudged: &str) -> String {
                  SELECT clerk_organization_id, suspended_at FROM organizations, line \
                  WHERE organizations.id = $organization_id FOR SHARE OF organizations\
              ), creator AS (\
-                 SELECT scopes, expires_at, project_id, revoked_at, disabled_at FROM api_keys \
+                 SELECT scopes, expires_at, project_id, revoked_at, disabled_at, rotated_at, previous_expires_at \
+                 FROM api_keys \
                  WHERE organization_id = $organization_id AND id = $created_with FOR SHARE\
              ), refused_scope AS (\
                  SELECT scope FROM creator, unnest($scopes) WITH ORDINALITY AS asked (scope, place) \
@@ -49,7 +53,9 @@ fn verdict(unjudged: &str) -> String {
                      WHEN (SELECT suspended_at FROM organization) IS NOT NULL THEN 'suspended' \
                      WHEN $created_with IS NULL THEN NULL \
                      WHEN NOT EXISTS (SELECT FROM creator WHERE revoked_at IS NULL AND disabled_at IS NULL \
-                         AND (expires_at IS NULL OR expires_at > $event_at)) THEN 'inactive' \
+                         AND (expires_at IS NULL OR expires_at > $event_at) \
+                         AND ($holds_present AND rotated_at IS NOT DISTINCT FROM $held_since \
+                             OR previous_expires_at > $event_at)) THEN 'inactive' \
                      WHEN (SELECT project_id FROM creator) IS NOT NULL THEN 'project' \
                      WHEN (SELECT NOT scopes && ARRAY['api_keys:write', '*'] FROM creator) THEN 'no right' \
                      WHEN EXISTS (SELECT FROM refused_scope) THEN 'scope' \
@@ -178,6 +184,19 @@ static CHANGE: LazyLock<Statement> = LazyLock::new(|| {
     .kept()
 });
 
+static IDLE: LazyLock<Statement> = LazyLock::new(|| {
+    let key = Columns::of::<ApiKey>("");
+    let query = format!(
+        "SELECT true AS found, {} FROM api_keys k \
+         WHERE k.finish_when_idle IS NOT NULL AND k.previous_digest IS NOT NULL AND k.previous_expires_at > $at \
+             AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $at) \
+             AND GREATEST(k.rotated_at, k.previous_last_used_at) + k.finish_when_idle * interval '1 microsecond' <= $at \
+         LIMIT $limit",
+        key.from("k")
+    );
+    Statement::new(operation::FIND_IDLE_ROTATIONS, &answer(&key, &query))
+});
+
 /// How many of the keys are left because somebody else has locked them.
 ///
 /// It takes the locks in the order of the ids and waits for none: a statement that holds a thousand keys
@@ -212,9 +231,8 @@ static RECORD_USES: LazyLock<Statement> = LazyLock::new(|| {
 #[async_trait]
 impl KeyStore for PostgresStore {
     async fn insert_key(&self, new: NewKey, event: AuditEvent) -> Result<Insertion, Unavailable> {
-        let (created_with, signed_in_to) = parts(&new.creator);
-        let by = Values::of("created_with", &created_with).and("signed_in_to", &signed_in_to);
-        let values = by.record("", &new.key).record("", &new.digest).record("event_", &event);
+        let by = By::of(Some(&new.creator));
+        let values = by.values().record("", &new.key).record("", &new.digest).record("event_", &event);
         self.pool.run(&INSERT, values, read_insertion).await
     }
 
@@ -236,7 +254,7 @@ impl KeyStore for PostgresStore {
     }
 
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {
-        let (created_with, signed_in_to) = change.by.as_ref().map_or((None, None), parts);
+        let by = By::of(change.by.as_ref());
         let (is_any, unjudged) = (change.is_any(), change.by.is_none());
         let toggles = change.before.disabled.is_some() != change.after.disabled.is_some();
         let (rotates, ends_previous) = (change.secret.is_some(), change.ends_previous());
@@ -247,8 +265,8 @@ impl KeyStore for PostgresStore {
         };
         let stored_as = change.secret.as_ref().map(stored_as);
         let taken = wherever_stored(stored_as.as_slice());
-        let values = Values::of("created_with", &created_with)
-            .and("signed_in_to", &signed_in_to)
+        let values = by
+            .values()
             .and("rotates", &rotates)
             .and("ends_previous", &ends_previous)
             .and("replaces_previous", &replaces_previous)
@@ -261,6 +279,11 @@ impl KeyStore for PostgresStore {
             .record("before_", &change.before)
             .record("event_", &change.event);
         self.pool.run(&CHANGE, values, read_change).await
+    }
+
+    async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable> {
+        let IdleRotations { at, limit } = query;
+        self.pool.run(&IDLE, Values::of("at", &at).and("limit", &limit), rows::all).await
     }
 
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
@@ -277,12 +300,35 @@ impl KeyStore for PostgresStore {
     }
 }
 
-/// The key or the session that it is.
-fn parts(creator: &Creator) -> (Option<KeyId>, Option<ExternalOrganizationId>) {
-    match creator {
-        Creator::Key(id) => (Some(*id), None),
-        Creator::Session(organization) => (None, Some(organization.clone())),
-        Creator::Operator => (None, None),
+/// The key or the session that it is, and with which secret the key has come.
+#[derive(Default)]
+struct By {
+    created_with: Option<KeyId>,
+    signed_in_to: Option<ExternalOrganizationId>,
+    holds_present: bool,
+    held_since: Option<Timestamp>,
+}
+
+impl By {
+    fn of(creator: Option<&Creator>) -> Self {
+        match creator {
+            Some(Creator::Key(id, secret)) => {
+                let since = if let HeldSecret::Since(since) = secret { Some(*since) } else { None };
+                let (holds_present, held_since) = (since.is_some(), since.flatten());
+                Self { created_with: Some(*id), holds_present, held_since, ..Self::default() }
+            }
+            Some(Creator::Session(organization)) => {
+                Self { signed_in_to: Some(organization.clone()), ..Self::default() }
+            }
+            Some(Creator::Operator) | None => Self::default(),
+        }
+    }
+
+    fn values(&self) -> Values<'_> {
+        Values::of("created_with", &self.created_with)
+            .and("signed_in_to", &self.signed_in_to)
+            .and("holds_present", &self.holds_present)
+            .and("held_since", &self.held_since)
     }
 }
 

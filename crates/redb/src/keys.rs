@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, Creator, KeyId, Organization, OrganizationId},
     ports::{
-        Change, FoundKey, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore, KeyUse, NewKey,
-        Revocation, RevokeKey, StoredKey, Unavailable,
+        Change, FoundKey, IdleRotations, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore,
+        KeyUse, NewKey, Revocation, RevokeKey, StoredKey, Unavailable,
     },
     secret::KeyDigest,
 };
@@ -17,7 +17,9 @@ use crate::{
     audit_log::record,
     change_feed::tell,
     error::Failure,
-    tables::{KEYS, KEYS_BY_DIGEST, KEYS_OF_ORGANIZATION, ORGANIZATIONS, Reads, expect, find, get, put},
+    tables::{
+        FINISHING, KEYS, KEYS_BY_DIGEST, KEYS_OF_ORGANIZATION, ORGANIZATIONS, Reads, expect, find, get, put,
+    },
 };
 
 #[async_trait]
@@ -110,6 +112,16 @@ impl KeyStore for RedbStore {
         .await
     }
 
+    async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable> {
+        self.read(operation::FIND_IDLE_ROTATIONS, move |transaction| {
+            let (finishing, keys) = (transaction.table(FINISHING)?, transaction.table(KEYS)?);
+            let all = finishing.iter()?.map(|entry| expect::<_, ApiKey>(&keys, entry?.0.value(), "id"));
+            let idle = all.filter(|key| key.as_ref().map_or(true, |key| key.has_an_idle_secret(query.at)));
+            idle.take(query.limit.get().into()).collect()
+        })
+        .await
+    }
+
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
         self.write(operation::RECORD_USES, move |transaction| {
             for one in uses {
@@ -144,6 +156,7 @@ impl KeyLookup for RedbStore {
                 {
                     let organization = key.organization_id.uuid().as_u128();
                     let organization = expect(&organizations, organization, "organization_id")?;
+                    let previous_digest = previous_digest.map(Box::new);
                     return Ok(Some(FoundKey { digest, previous_digest, key, organization }));
                 }
             }
@@ -166,7 +179,7 @@ fn judges(
     creator: &Creator,
 ) -> Result<(Option<Organization>, Option<ApiKey>), Failure> {
     let created_with = match creator {
-        Creator::Key(key) => find(&transaction.table(KEYS)?, key.uuid().as_u128())?,
+        Creator::Key(key, _) => find(&transaction.table(KEYS)?, key.uuid().as_u128())?,
         Creator::Session(_) | Creator::Operator => None,
     };
     Ok((find(&transaction.table(ORGANIZATIONS)?, id.uuid().as_u128())?, created_with))
@@ -196,10 +209,22 @@ pub(crate) fn add(transaction: &WriteTransaction, stored: &StoredKey) -> Result<
     }
     let organization = stored.key.organization_id.uuid().as_u128();
     transaction.open_table(KEYS_OF_ORGANIZATION)?.insert((organization, id), ())?;
+    note_finishing(transaction, stored)?;
     Ok(true)
 }
 
-/// Has the key found by the digests that it is to have, and by no other.
+fn note_finishing(transaction: &WriteTransaction, stored: &StoredKey) -> Result<(), Failure> {
+    let mut finishing = transaction.open_table(FINISHING)?;
+    let (id, rotation) = (stored.key.id.uuid().as_u128(), stored.key.rotation.as_ref());
+    if rotation.is_some_and(|it| it.finish_when_idle.is_some()) && stored.previous_digest.is_some() {
+        finishing.insert(id, ())?;
+    } else {
+        finishing.remove(id)?;
+    }
+    Ok(())
+}
+
+/// Has the key found by what it is to be found by, and by nothing else.
 fn move_digests(
     transaction: &WriteTransaction,
     before: &StoredKey,
@@ -212,7 +237,7 @@ fn move_digests(
     for digest in after.digests() {
         by_digest.insert(digest.as_bytes(), after.key.id.uuid().as_u128())?;
     }
-    Ok(())
+    note_finishing(transaction, after)
 }
 
 /// The key of this id, and its document, which whoever changes the key puts the change into.

@@ -20,6 +20,9 @@ ALTER TABLE api_keys ADD COLUMN previous_expires_at INTEGER
     CHECK (previous_expires_at BETWEEN -62167219200000000 AND 253402300799999999 AND (previous_expires_at IS NULL) = (rotated_at IS NULL));
 ALTER TABLE api_keys ADD COLUMN previous_last_used_at INTEGER
     CHECK (previous_last_used_at BETWEEN -62167219200000000 AND 253402300799999999 AND (previous_last_used_at IS NULL OR rotated_at IS NOT NULL));
+-- In microseconds.
+ALTER TABLE api_keys ADD COLUMN finish_when_idle INTEGER
+    CHECK (finish_when_idle > 0 AND (finish_when_idle IS NULL OR rotated_at IS NOT NULL));
 ALTER TABLE api_keys ADD COLUMN previous_pepper_id TEXT CHECK (
     length(previous_pepper_id) BETWEEN 1 AND 32 AND previous_pepper_id NOT GLOB '*[^A-Za-z0-9_-]*'
 );
@@ -29,6 +32,9 @@ ALTER TABLE api_keys ADD COLUMN previous_digest BLOB CHECK (
 );
 
 CREATE UNIQUE INDEX api_keys_previous_digest ON api_keys (previous_digest) WHERE previous_digest IS NOT NULL;
+-- Those that end when they are not used.
+CREATE INDEX api_keys_finishing ON api_keys (previous_expires_at)
+    WHERE finish_when_idle IS NOT NULL AND previous_digest IS NOT NULL;
 
 -- A change of that secret, and of when it ends, is told too.
 DROP TRIGGER api_keys_update;

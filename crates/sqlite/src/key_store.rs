@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, Creator, KeyId, Organization, OrganizationId},
     ports::{
-        Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey,
-        StoredKey, Unavailable,
+        IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Revocation,
+        RevokeKey, StoredKey, Unavailable,
     },
     secret::KeyDigest,
 };
@@ -31,6 +31,16 @@ static FIND_STORED: LazyLock<String> = LazyLock::new(|| select::<StoredKey>("k.i
 static LIST: LazyLock<String> = LazyLock::new(|| {
     select::<ApiKey>(
         "k.id < coalesce($before, x'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF') ORDER BY k.id DESC LIMIT $limit",
+    )
+});
+static IDLE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {} FROM api_keys AS k \
+         WHERE k.finish_when_idle IS NOT NULL AND k.previous_digest IS NOT NULL AND k.previous_expires_at > $at \
+             AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $at) \
+             AND max(k.rotated_at, coalesce(k.previous_last_used_at, k.rotated_at)) + k.finish_when_idle <= $at \
+         LIMIT $limit",
+        Columns::of::<ApiKey>("").from("k")
     )
 });
 const REVOKE: &str = "UPDATE api_keys SET revoked_at = $at \
@@ -129,6 +139,14 @@ impl KeyStore for SqliteStore {
         .await
     }
 
+    async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable> {
+        self.read_many(operation::FIND_IDLE_ROTATIONS, move |connection| {
+            let IdleRotations { at, limit } = &query;
+            sql::all(connection, &IDLE, &Values::of("at", at).and("limit", limit))
+        })
+        .await
+    }
+
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
         self.write(operation::RECORD_USES, move |connection| {
             for KeyUse { key, at, with_previous } in &uses {
@@ -165,7 +183,7 @@ fn judges(
     creator: &Creator,
 ) -> Result<(Option<Organization>, Option<ApiKey>), Failure> {
     let created_with = match creator {
-        Creator::Key(key) => find(connection, id, *key)?,
+        Creator::Key(key, _) => find(connection, id, *key)?,
         Creator::Session(_) | Creator::Operator => None,
     };
     Ok((organizations::find(connection, id)?, created_with))
@@ -189,6 +207,14 @@ mod tests {
         assert_eq!(
             crate::schema::plan(&LIST),
             ["SEARCH k USING INDEX api_keys_of_organization (organization_id=? AND id<?)"]
+        );
+    }
+
+    #[test]
+    fn idle_secrets_are_read_off_an_index_of_their_own() {
+        assert_eq!(
+            crate::schema::plan(&IDLE),
+            ["SEARCH k USING INDEX api_keys_finishing (previous_expires_at>?)"]
         );
     }
 }

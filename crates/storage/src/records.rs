@@ -20,7 +20,7 @@ records! {
         expires_at, last_used_at, project_id, revoked_at
     } + { disabled, rotation }
     Disabling { at in disabled_at, reason in disabled_reason }
-    Rotation { at in rotated_at, previous_key_prefix, previous_expires_at, previous_last_used_at }
+    Rotation { at in rotated_at, previous_key_prefix, previous_expires_at, previous_last_used_at, finish_when_idle }
     Organization { id, name, slug, created_at, updated_at } + { clerk, suspension }
     ClerkLink { id in clerk_organization_id, slug in clerk_organization_slug }
     Suspension { at in suspended_at, reason in suspended_reason }
@@ -47,11 +47,12 @@ pub const BESIDE: &str = "organization_of_key_";
 /// [`Corrupt`] where one of them cannot be read.
 pub fn found_key(row: &impl Row) -> Result<FoundKey, Corrupt> {
     let StoredKey { key, digest, previous_digest } = Record::read(row)?;
+    let previous_digest = previous_digest.map(Box::new);
     Ok(FoundKey { digest, previous_digest, key, organization: row.record(BESIDE)? })
 }
 
 /// The columns of a key that change in its life, besides its digests, when it was last used and whether it was revoked.
-pub const CHANGING: [&str; 10] = [
+pub const CHANGING: [&str; 11] = [
     "name",
     "scopes",
     "device_name",
@@ -62,6 +63,7 @@ pub const CHANGING: [&str; 10] = [
     "rotated_at",
     "previous_key_prefix",
     "previous_expires_at",
+    "finish_when_idle",
 ];
 /// Those of its digests.
 pub const DIGESTS: [&str; 4] = ["pepper_id", "digest", "previous_pepper_id", "previous_digest"];

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use capykeys_domain::{
-    model::{ApiKey, AuditAction, Creator, DeviceName, KeyName, ProjectId, Suspension},
+    model::{ApiKey, AuditAction, DeviceName, KeyName, ProjectId, Suspension},
     policy::Forbidden,
     ports::{Change, Insertion, KeyChange, KeyChanged, KeyUse, NewKey},
 };
@@ -199,12 +199,12 @@ pub async fn a_change_that_reaches_further_is_judged_as_a_creation(store: &Store
         (&good, &beyond, denied(Forbidden::ScopeNotHeld(fixtures::scope("backups:read")))),
         (&ending, &after, denied(Forbidden::OutlivesCreator)),
     ] {
-        let by = Some(Creator::Key(creator.id));
+        let by = Some(fixtures::by_key(creator.id));
         let change = KeyChange { by, ..fixtures::change(&new.key, after, fixtures::at(9)) };
         assert_eq!(store.keys.change_key(change).await.unwrap(), KeyChanged::Refused(expected));
         assert_eq!(store.stored(&new.key).await, new.key);
     }
-    let by = Some(Creator::Key(good.id));
+    let by = Some(fixtures::by_key(good.id));
     let change = KeyChange { by, ..fixtures::change(&new.key, &after, fixtures::at(9)) };
     let suspension = Some(Suspension { at: fixtures::at(7), reason: None });
     for (suspension, expected) in [

@@ -71,7 +71,7 @@ impl World {
 
     fn creator(&self, by: &By) -> Creator {
         match by {
-            By::Key(creator) => Creator::Key(self.keys[*creator].key.id),
+            By::Key(creator) => fixtures::by_key(self.keys[*creator].key.id),
             By::Session(clerk) => Creator::Session(self.clerk_ids[*clerk].clone()),
             By::Operator => Creator::Operator,
         }

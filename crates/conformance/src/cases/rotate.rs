@@ -1,11 +1,12 @@
 //! Keys that are given another secret.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use capykeys_domain::{
-    model::{ApiKey, AuditAction, KeyState, Rotation, Timestamp},
+    model::{ApiKey, AuditAction, Creator, HeldSecret, KeyState, Rotation, Timestamp},
     ports::{
-        Change, FoundKey, Insertion, KeyChange, KeyChanged, KeyUse, NewKey, NewSecret, PepperUse, Rehash,
+        Change, FoundKey, IdleRotations, Insertion, KeyChange, KeyChanged, KeyUse, Limit, NewKey, NewSecret,
+        PepperUse, Rehash,
     },
     secret::{KeyDigest, PepperId},
 };
@@ -79,7 +80,7 @@ pub async fn a_rotated_key_is_found_by_both_of_its_secrets(store: &Store) {
     assert_eq!(store.change(rotation).await, KeyChanged::Done);
     for own in [&digest, &new.digest] {
         let found = store.found_under(own).await.unwrap();
-        assert_eq!((&found.digest, &found.previous_digest), (&digest, &Some(new.digest.clone())));
+        assert_eq!((&found.digest, &found.previous_digest), (&digest, &Some(Box::new(new.digest.clone()))));
         assert_eq!(found.key, after);
         let own = std::slice::from_ref(own);
         assert_eq!((found.is_under(own), found.was_under(own)), (own[0] == digest, own[0] != digest));
@@ -128,7 +129,10 @@ pub async fn the_newest_secret_can_be_replaced_and_the_one_before_stays(store: &
     assert_eq!(store.found_under(&lost).await, None);
     for own in [&new.digest, &digest] {
         let found = store.found_under(own).await.unwrap();
-        assert_eq!((found.digest, found.previous_digest), (digest.clone(), Some(new.digest.clone())));
+        assert_eq!(
+            (found.digest, found.previous_digest),
+            (digest.clone(), Some(Box::new(new.digest.clone())))
+        );
     }
 }
 
@@ -256,7 +260,7 @@ pub async fn the_pepper_of_the_secret_before_is_needed_while_that_is_good(store:
     assert_eq!(store.found_under(&digest).await, None);
     for own in [&moved, &new.digest] {
         let found = store.found_under(own).await.unwrap();
-        assert_eq!((&found.digest, &found.previous_digest), (&moved, &Some(new.digest.clone())));
+        assert_eq!((&found.digest, &found.previous_digest), (&moved, &Some(Box::new(new.digest.clone()))));
     }
     let counted = async |micros| {
         let mut counted = store.peppers.count_pepper_uses(at(micros)).await.unwrap();
@@ -331,7 +335,7 @@ async fn do_step(store: &Store, key: &ApiKey, secrets: &mut Secrets, now: i64, s
                 && keeps_previous
                 && before.has_two_secrets(at(now))
             {
-                *new = Rotation { at: at(now), ..old.clone() };
+                **new = Rotation { at: at(now), ..(**old).clone() };
                 rotation.secret = Some(NewSecret { digest: digest.clone(), keeps_previous });
             }
             secrets.rotate(digest, now, grace, keeps_previous);
@@ -382,5 +386,86 @@ pub async fn exactly_the_secrets_that_should_be_good_are(store: &Store) {
     });
     if let Err(error) = outcome {
         panic!("{error}");
+    }
+}
+
+/// What the service ends by itself is found by when it was used last, and nothing else is.
+pub async fn secrets_that_were_not_used_for_as_long_as_was_asked_are_found(store: &Store) {
+    let organization = store.organization().await;
+    let rotate = async |micros, idle: Option<u64>| {
+        let new = store.key(&organization, micros).await;
+        let mut rotation = fixtures::rotate(&new.key, &secret(), at(10), at(90));
+        rotation.after.rotation.as_mut().unwrap().finish_when_idle = idle.map(Duration::from_micros);
+        let after = rotation.after.clone();
+        assert_eq!(store.change(rotation).await, KeyChanged::Done);
+        after
+    };
+    let never = rotate(1, None).await;
+    let (used, unused) = (rotate(2, Some(20)).await, rotate(3, Some(20)).await);
+    let (ended, revoked) = (rotate(4, Some(5)).await, rotate(5, Some(5)).await);
+    for (key, micros, with_previous) in [(&used, 30, true), (&unused, 30, false), (&never, 20, true)] {
+        let uses = vec![KeyUse { key: key.id, at: at(micros), with_previous }];
+        store.keys.record_uses(uses).await.unwrap();
+    }
+    store.finish(&ended, 12).await;
+    let _ = store.keys.revoke_key(fixtures::revoke(&revoked, at(12))).await.unwrap();
+    let found = async |micros, limit| {
+        let query = IdleRotations { at: at(micros), limit };
+        let mut keys: Vec<_> = store.keys.find_idle_rotations(query).await.unwrap();
+        keys.sort_by_key(|key| key.id);
+        keys.into_iter().map(|key| key.id).collect::<Vec<_>>()
+    };
+    assert_eq!(found(29, Limit::MAX).await, []);
+    assert_eq!(found(30, Limit::MAX).await, [unused.id]);
+    assert_eq!(found(49, Limit::MAX).await, [unused.id]);
+    assert_eq!(found(50, Limit::MAX).await, [used.id, unused.id]);
+    assert_eq!(found(89, Limit::ONE).await.len(), 1);
+    assert_eq!(found(90, Limit::MAX).await, [], "the grace is over");
+    store.finish(&unused, 60).await;
+    assert_eq!(found(60, Limit::MAX).await, [used.id]);
+    assert_eq!(
+        store.key_now(&used).await.rotation.unwrap().finish_when_idle,
+        Some(Duration::from_micros(20))
+    );
+}
+
+/// A request may take its time: judged is by which secret its caller was let through, and whether that is good now.
+pub async fn a_secret_that_was_replaced_creates_no_key(store: &Store) {
+    let organization = store.organization().await;
+    let mut creator = fixtures::key(organization.id, at(1));
+    creator.key.scopes = fixtures::scopes(&["*"]);
+    store.add_key(&creator).await;
+    let creates = async |secret, micros| {
+        let by = Creator::Key(creator.key.id, secret);
+        let new = NewKey { creator: by, ..fixtures::key(organization.id, at(micros)) };
+        match store.keys.insert_key(new.clone(), fixtures::created(&new)).await.unwrap() {
+            Insertion::Inserted => true,
+            Insertion::CreatorInactive => false,
+            other => panic!("{other:?}"),
+        }
+    };
+    let (first, second) = (HeldSecret::Since(None), HeldSecret::Since(Some(at(10))));
+    assert!(creates(first, 9).await);
+    assert!(!creates(second, 9).await);
+    store.rotate(&creator.key, 10, 50).await;
+    for (secret, micros, expected) in [
+        (first, 49, true),
+        (HeldSecret::Previous, 49, true),
+        (second, 49, true),
+        (first, 50, false),
+        (HeldSecret::Previous, 50, false),
+        (second, 50, true),
+    ] {
+        assert_eq!(creates(secret, micros).await, expected, "{secret:?} at {micros}");
+    }
+    store.finish(&creator.key, 20).await;
+    let other = store.key(&organization, 3).await.key;
+    for (secret, expected) in [(first, false), (HeldSecret::Previous, false), (second, true)] {
+        assert_eq!(creates(secret, 30).await, expected, "{secret:?}");
+        let change = fixtures::change(&other, &other, at(30));
+        let changed =
+            store.change(KeyChange { by: Some(Creator::Key(creator.key.id, secret)), ..change }).await;
+        let refused = KeyChanged::Refused(Insertion::CreatorInactive);
+        assert_eq!(changed, if expected { KeyChanged::Done } else { refused });
     }
 }

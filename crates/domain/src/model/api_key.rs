@@ -1,6 +1,6 @@
 //! API keys as they are stored and shown: everything but the secret.
 
-use alloc::{borrow::ToOwned, string::String};
+use alloc::{borrow::ToOwned, boxed::Box, string::String};
 
 use super::{
     DeviceName, DisablingReason, KeyId, KeyName, KeySpec, OrganizationId, ProjectId, Rotation,
@@ -121,7 +121,7 @@ pub struct ApiKey {
     /// That it is not to be used for now.
     pub disabled: Option<Disabling>,
     /// That it was given another secret, the last time.
-    pub rotation: Option<Rotation>,
+    pub rotation: Option<Box<Rotation>>,
 }
 
 impl ApiKey {
@@ -191,6 +191,7 @@ impl ApiKey {
         before.scopes.first_not_granted(&self.scopes).is_some()
             || !self.expires_at.map_or(before.expires_at.is_none(), ends_earlier)
             || self.disabled.is_none() && before.disabled.is_some()
+            || self.grace_ends_at() > before.grace_ends_at()
     }
 
     /// Whether a person would call it something else.

@@ -77,10 +77,10 @@ impl Action for CreateKey {
 
     fn judge(caller: &Caller, _: Option<KeyId>) -> Result<Self, Denial> {
         Ok(match caller {
-            Caller::Key(KeyCaller { key, .. }) => Self {
+            Caller::Key(caller @ KeyCaller { key, .. }) => Self {
                 ceiling: key_ceiling(key)?,
                 source: KeySource::Api,
-                creator: Creator::Key(key.id),
+                creator: Creator::Key(key.id, caller.held()),
                 created_by: key.created_by_user_id.clone(),
             },
             Caller::Session(caller) => Self {

@@ -16,7 +16,7 @@ pub struct FoundKey {
     /// The digest that is stored for it.
     pub digest: KeyDigest,
     /// That of the secret before its present one, where that was not ended by somebody. Its grace may be over.
-    pub previous_digest: Option<KeyDigest>,
+    pub previous_digest: Option<Box<KeyDigest>>,
     /// The key, whatever its state.
     pub key: ApiKey,
     /// Its organization, suspended or not.
@@ -33,7 +33,8 @@ impl FoundKey {
     /// Whether one of them is that of the secret before.
     #[must_use]
     pub fn was_under(&self, digests: &[KeyDigest]) -> bool {
-        self.key.rotation.is_some() && self.previous_digest.as_ref().is_some_and(|own| digests.contains(own))
+        self.key.rotation.is_some()
+            && self.previous_digest.as_deref().is_some_and(|own| digests.contains(own))
     }
 }
 

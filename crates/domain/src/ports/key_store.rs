@@ -55,10 +55,14 @@ fn obstacle(
     if organization.is_suspended() {
         return Some(Insertion::Denied(Forbidden::OrganizationSuspended.into()));
     }
-    let Creator::Key(_) = creator else {
+    let Creator::Key(_, secret) = creator else {
         return None;
     };
-    let active = |one: &&ApiKey| one.organization_id == organization.id && one.state(now) == KeyState::Active;
+    let active = |one: &&ApiKey| {
+        one.organization_id == organization.id
+            && one.state(now) == KeyState::Active
+            && one.holds(*secret, now)
+    };
     let Some(creator) = created_with.filter(active) else {
         return Some(Insertion::CreatorInactive);
     };
@@ -77,7 +81,7 @@ pub enum Insertion {
     /// Nothing was written: there is no such organization.
     NoOrganization,
     /// Nothing was written: the key that it was to be created with is revoked or disabled, or has expired by
-    /// the new key's `created_at`, or is not there.
+    /// the new key's `created_at`, or is not there, or has another secret by then.
     CreatorInactive,
     /// Nothing was written: by now the policy says no, since the organization was suspended or is no
     /// longer the session's, or since the creating key has become a project's, may no longer create
@@ -113,6 +117,15 @@ pub struct KeyQuery {
     pub organization: OrganizationId,
     /// Those that are older than this one; `None` for all.
     pub before: Option<KeyId>,
+    /// How many at most.
+    pub limit: Limit,
+}
+
+/// Which keys have a secret to be ended because it is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdleRotations {
+    /// By when it was not used for long enough.
+    pub at: Timestamp,
     /// How many at most.
     pub limit: Limit,
 }
@@ -246,13 +259,20 @@ pub trait KeyStore: Send + Sync {
     /// [`Unavailable`]; then the key may be changed or not.
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable>;
 
+    /// Keys of all organizations, in any order, of which [`ApiKey::has_an_idle_secret`] by then. Its cost does not grow
+    /// with the number of other keys.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable>;
+
     /// Stores when keys were last used, however many they are, and without a transaction for each. A later time is
     /// never replaced by an earlier one, so the order and the number of calls make no difference. Of a key that was
     /// rotated, a use with the secret before is stored for that as well, and so is every use from before the rotation. A
     /// key may be named more than once, and one that is not there is ignored. Keys of any state have
     /// uses: they were good when they were used.
     ///
-    /// The one method here without an organization: nobody can ask for a key through it, and the
+    /// Without an organization, like the method before it: nobody can ask for a key through it, and the
     /// ids do not come from a request, but from keys that were found by their digests, of many
     /// organizations at once. A use changes no verdict: it is not in the change feed, and there is no
     /// event of it.

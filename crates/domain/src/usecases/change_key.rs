@@ -76,14 +76,7 @@ impl Management {
         permit: &Permit<FinishRotation>,
         context: &RequestContext,
     ) -> Result<ApiKey, KeyError> {
-        let change = |key: &ApiKey, now| {
-            let mut after = key.clone();
-            if let Some(rotation) = &mut after.rotation {
-                rotation.previous_expires_at = rotation.previous_expires_at.min(now);
-            }
-            Ok(after)
-        };
-        self.change(permit, &permit.action().0, change, context).await
+        self.change(permit, &permit.action().0, |key: &ApiKey, now| Ok(key.finished(now)), context).await
     }
 
     async fn change<A: Action + Sync>(
@@ -108,7 +101,7 @@ impl Management {
                 }
                 _ => None,
             };
-            let asked = Asked { before, now, by, secret: None };
+            let asked = Asked { before, now, by, secret: None, because: None };
             if let Some(changed) = self.store(permit, asked, after, context).await? {
                 return Ok(changed);
             }
@@ -136,13 +129,14 @@ impl Management {
     pub(super) async fn store<A: Action + Sync>(
         &self,
         permit: &Permit<A>,
-        Asked { before, now, by, secret }: Asked,
+        Asked { before, now, by, secret, because }: Asked,
         after: ApiKey,
         context: &RequestContext,
     ) -> Result<Option<ApiKey>, KeyError> {
         let id = after.id;
         let event = done(A::AUDITED_AS, now, permit.actor(), permit.organization_id(), Some(id), context);
-        let event = AuditEvent { details: EventDetails::of_key_change(&before, &after), ..event };
+        let details = EventDetails::of_key_change(&before, &after);
+        let event = AuditEvent { details: details.and_because(because), ..event };
         match self.keys.change_key(KeyChange { before, after: after.clone(), secret, by, event }).await? {
             KeyChanged::Done => {
                 self.replicas.until_obeyed(Change::Key(id)).await;
@@ -200,6 +194,8 @@ pub(super) struct Asked {
     pub(super) by: Option<Creator>,
     /// The secret that the key is given.
     pub(super) secret: Option<NewSecret>,
+    /// Why, where nobody has asked for it.
+    pub(super) because: Option<&'static str>,
 }
 
 pub(super) fn contended() -> KeyError {

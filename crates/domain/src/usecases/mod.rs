@@ -11,6 +11,7 @@ mod authenticate;
 mod change_key;
 mod create_key;
 mod environment;
+mod finish_idle;
 mod get_key;
 mod list_keys;
 mod management;

@@ -1,6 +1,6 @@
 //! Giving a key another secret.
 
-use alloc::format;
+use alloc::{boxed::Box, format};
 use core::time::Duration;
 
 use super::{
@@ -36,6 +36,8 @@ impl Default for RotationSettings {
 pub struct RotateKeyRequest {
     /// How long the present secret is to be good yet.
     pub grace: Option<Duration>,
+    /// After how long without a use it is to end before that.
+    pub finish_when_idle: Option<Duration>,
     /// Whether, where two secrets are good already, the newer one is to be replaced: nobody has got it.
     pub discard_newest: bool,
 }
@@ -70,14 +72,16 @@ impl Management {
             if before.has_two_secrets(now) && !keeps_previous && !grace.is_zero() {
                 return Err(KeyError::Rotating);
             }
-            let rotation = match &before.rotation {
+            let rotation = match before.rotation.as_deref() {
                 Some(rotation) if keeps_previous => Rotation { at: now, ..rotation.clone() },
                 _ => rotation(&before, now, grace),
             };
+            let finish_when_idle = request.finish_when_idle.or(rotation.finish_when_idle);
+            let rotation = Rotation { finish_when_idle, ..rotation };
             let key_prefix = self.environment.format().shown(&plaintext);
-            let after = ApiKey { key_prefix, rotation: Some(rotation), ..before.clone() };
+            let after = ApiKey { key_prefix, rotation: Some(Box::new(rotation)), ..before.clone() };
             let secret = NewSecret { digest: self.environment.digest(&plaintext)?, keeps_previous };
-            let asked = Asked { before, now, by, secret: Some(secret) };
+            let asked = Asked { before, now, by, secret: Some(secret), because: None };
             if let Some(key) = self.store(permit, asked, after, context).await? {
                 return Ok(CreatedKey { key, plaintext });
             }
@@ -115,5 +119,6 @@ fn rotation(before: &ApiKey, now: Timestamp, grace: Duration) -> Rotation {
         previous_key_prefix: before.key_prefix.clone(),
         previous_expires_at: before.expires_at.map_or(end, |expiry| expiry.min(end)),
         previous_last_used_at: before.last_used_at,
+        finish_when_idle: None,
     }
 }

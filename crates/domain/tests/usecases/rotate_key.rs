@@ -9,13 +9,17 @@ use capykeys_conformance::{
 use capykeys_domain::{
     model::{ApiKey, AuditAction, AuditOutcome, Caller, KeyId, Organization},
     policy::{Action, Denial, FinishRotation, Forbidden, Permit, Rejection, Requirement, RotateKey, Target},
-    ports::{AuditLog, Change, KeyStore, KeyUse},
+    ports::{AuditLog, Change, KeyStore, KeyUse, Limit},
     secret::PlaintextKey,
     usecases::{AccessError, CreatedKey, KeyError, RotateKeyRequest, RotationSettings},
 };
 
-const GRACE: Option<Duration> = Some(Duration::from_micros(100));
-const AT_ONCE: RotateKeyRequest = RotateKeyRequest { grace: Some(Duration::ZERO), discard_newest: false };
+const GRACE: Duration = Duration::from_micros(100);
+const AT_ONCE: RotateKeyRequest = with_grace(Duration::ZERO);
+
+const fn with_grace(grace: Duration) -> RotateKeyRequest {
+    RotateKeyRequest { grace: Some(grace), finish_when_idle: None, discard_newest: false }
+}
 
 struct Scene {
     service: Service,
@@ -46,7 +50,7 @@ impl Scene {
     /// A key, and the same rotated, with a grace of 100 microseconds.
     async fn rotated(&self, held: &[&str]) -> (CreatedKey, CreatedKey) {
         let old = self.service.key(&self.organization, held).await;
-        let new = self.rotate(old.key.id, RotateKeyRequest { grace: GRACE, discard_newest: false }).await;
+        let new = self.rotate(old.key.id, with_grace(GRACE)).await;
         (old, new.unwrap())
     }
 
@@ -75,7 +79,7 @@ async fn both_secrets_are_good_until_the_moment_that_the_grace_ends_and_then_one
     let scene = Scene::new().await;
     let (old, new) = scene.rotated(&["jobs:read"]).await;
     let rotation = new.key.rotation.clone().unwrap();
-    assert_eq!(rotation.previous_expires_at, rotation.at.saturating_add(GRACE.unwrap()));
+    assert_eq!(rotation.previous_expires_at, rotation.at.saturating_add(GRACE));
     assert_eq!(rotation.previous_key_prefix, old.key.key_prefix);
     assert_eq!(new.key.key_prefix, scene.service.environment.format().shown(&new.plaintext));
     assert_eq!(new.key.previous_ends_at(), Some(rotation.previous_expires_at));
@@ -146,7 +150,7 @@ async fn the_grace_is_what_was_asked_for_and_within_the_limit_and_the_life_of_th
     let scene = Scene::with(settings).await;
     let until = async |key: KeyId, grace: Option<u64>| {
         let grace = grace.map(Duration::from_secs);
-        let rotated = scene.rotate(key, RotateKeyRequest { grace, discard_newest: false }).await?;
+        let rotated = scene.rotate(key, RotateKeyRequest { grace, ..RotateKeyRequest::default() }).await?;
         let rotation = rotated.key.rotation.unwrap();
         scene.finish(key).await?;
         Ok::<_, KeyError>(rotation.previous_expires_at.since(rotation.at).as_secs())
@@ -174,7 +178,7 @@ async fn a_second_rotation_during_a_grace_says_what_becomes_of_the_secrets() {
     for good in [&old, &new] {
         assert_eq!(scene.verdict(&good.plaintext).await, Ok(()));
     }
-    let discarding = RotateKeyRequest { grace: None, discard_newest: true };
+    let discarding = RotateKeyRequest { discard_newest: true, ..RotateKeyRequest::default() };
     let third = scene.rotate(id, discarding).await.unwrap();
     let (before, after) = (new.key.rotation.clone().unwrap(), third.key.rotation.clone().unwrap());
     assert_eq!(after.previous_expires_at, before.previous_expires_at);
@@ -298,4 +302,47 @@ async fn uses_are_noted_with_the_secret_that_was_used() {
     let uses = scene.service.uses.told();
     assert_eq!(uses[told..], [used(true), used(true), used(false), used(false)]);
     scene.service.store.record_uses(uses).await.unwrap();
+}
+
+/// Each once, whoever looks, and not before its uses can be stored.
+#[tokio::test]
+async fn a_secret_that_was_not_used_for_as_long_as_was_asked_ends() {
+    let scene = Scene::new().await;
+    let micros = Duration::from_micros;
+    let rotate = async |idle: u64| {
+        let old = scene.service.key(&scene.organization, &["jobs:read"]).await;
+        let finish_when_idle = Some(micros(idle));
+        let request = RotateKeyRequest { finish_when_idle, ..RotateKeyRequest::default() };
+        let new = scene.rotate(old.key.id, request).await.unwrap();
+        (old, new)
+    };
+    let (old, new) = rotate(100).await;
+    let (longer, _) = rotate(1_000).await;
+    let finish = async || {
+        let management = &scene.service.management;
+        management.finish_idle_rotations(micros(20), Limit::MAX, &context()).await.unwrap();
+    };
+    let start = new.key.rotation.clone().unwrap().at;
+    let set = |after: u64| scene.service.clock.set(start.saturating_add(micros(after)));
+    set(119);
+    finish().await;
+    assert_eq!(scene.verdict(&old.plaintext).await, Ok(()));
+    let used = KeyUse { key: old.key.id, at: start.saturating_add(micros(50)), with_previous: true };
+    scene.service.store.record_uses(vec![used]).await.unwrap();
+    set(169);
+    finish().await;
+    assert_eq!(scene.verdict(&old.plaintext).await, Ok(()));
+    set(170);
+    for _ in 0..2 {
+        finish().await;
+    }
+    assert_eq!(scene.verdict(&old.plaintext).await, Err(Rejection::NotFound));
+    for good in [&new, &longer] {
+        assert_eq!(scene.verdict(&good.plaintext).await, Ok(()));
+    }
+    let events = scene.service.store.list_events(fixtures::all_events(scene.organization.id)).await.unwrap();
+    let finished: Vec<_> =
+        events.iter().filter(|one| one.event.action == AuditAction::FinishRotation).collect();
+    assert_eq!(finished.len(), 1);
+    assert!(finished[0].event.details.iter().any(|detail| detail == ("reason", "not used")));
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de::Unexpected};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::members::{Members, present};
+use super::members::{Members, present, rule};
 use crate::error::ApiError;
 
 /// How a key is rotated. Members that are not listed here are ignored.
@@ -19,6 +19,11 @@ pub(crate) struct RotateApiKeyRequest {
     #[serde(default, deserialize_with = "whole_seconds")]
     #[schema(nullable = false, minimum = 0)]
     grace_seconds: Option<u32>,
+    /// End the secret before once it was not used for so many seconds, if its grace has not ended by then. Some seconds are
+    /// added, since uses are written every few.
+    #[serde(default, deserialize_with = "whole_seconds")]
+    #[schema(nullable = false, minimum = 1)]
+    finish_when_idle_seconds: Option<u32>,
     /// Where two secrets are good already, replace the newer one: its answer was lost, and nobody has got it. The older one
     /// stays good until its grace ends.
     #[serde(default, deserialize_with = "present")]
@@ -44,8 +49,13 @@ fn whole_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u3
 /// 400 with a sentence that names the member and the rule.
 pub(crate) fn rotation(body: &[u8]) -> Result<RotateKeyRequest, ApiError> {
     let asked: RotateApiKeyRequest = Members::parse(body)?.read()?;
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    if asked.finish_when_idle_seconds == Some(0) {
+        return Err(rule("finish_when_idle_seconds", "must be at least 1"));
+    }
     Ok(RotateKeyRequest {
-        grace: asked.grace_seconds.map(|seconds| Duration::from_secs(seconds.into())),
+        grace: asked.grace_seconds.map(seconds),
+        finish_when_idle: asked.finish_when_idle_seconds.map(seconds),
         discard_newest: asked.discard_newest.unwrap_or_default(),
     })
 }
@@ -61,7 +71,8 @@ mod tests {
     #[test]
     fn what_is_asked_is_read_and_what_is_not_is_left_out() {
         let of = |seconds: Option<u64>, discard_newest| {
-            Ok(RotateKeyRequest { grace: seconds.map(Duration::from_secs), discard_newest })
+            let grace = seconds.map(Duration::from_secs);
+            Ok(RotateKeyRequest { grace, discard_newest, ..RotateKeyRequest::default() })
         };
         for (body, expected) in [
             ("{}", of(None, false)),
@@ -80,6 +91,10 @@ mod tests {
             let sentence = "`grace_seconds` must be a whole number of seconds.";
             assert_eq!(parse(&format!(r#"{{"grace_seconds":{value}}}"#)).unwrap_err(), sentence);
         }
+        assert_eq!(
+            parse(r#"{"finish_when_idle_seconds":0}"#).unwrap_err(),
+            "`finish_when_idle_seconds` must be at least 1."
+        );
         for value in ["1", "null", r#""yes""#] {
             let sentence = "`discard_newest` must be a boolean.";
             assert_eq!(parse(&format!(r#"{{"discard_newest":{value}}}"#)).unwrap_err(), sentence);

@@ -94,6 +94,8 @@ fn operations_have_the_names_of_the_contract() {
             "listApiKeys",
             "revokeApiKey",
             "updateApiKey",
+            "rotateApiKey",
+            "finishApiKeyRotation",
         ]
     );
     assert_eq!(

@@ -17,6 +17,8 @@ use super::{BackupError, BackupReader, SeekableFile, format::Row};
 pub(crate) struct Revocations {
     /// Since when; `None` where nothing is said of it.
     pub(super) keys: BTreeMap<KeyId, Option<Timestamp>>,
+    /// When they were last given another secret, which only a later backup has.
+    pub(super) rotations: BTreeMap<KeyId, Timestamp>,
     /// In the order in which they were made.
     pub(super) changes: BTreeMap<KeyId, Vec<(Timestamp, KeyChange)>>,
     pub(super) organizations: BTreeMap<OrganizationId, Suspension>,
@@ -28,6 +30,8 @@ pub(super) enum KeyChange {
     Disabled(Option<Disabling>),
     Scopes(ScopeSet),
     End(Option<Timestamp>),
+    /// Of the secret before the key's present one.
+    PreviousEnd(Timestamp),
 }
 
 impl KeyChange {
@@ -50,6 +54,10 @@ impl KeyChange {
             Self::Disabled(disabled) => key.disabled = disabled,
             Self::Scopes(scopes) => key.scopes = scopes,
             Self::End(end) => key.expires_at = end,
+            Self::PreviousEnd(end) => {
+                let rotation = key.rotation.iter_mut();
+                rotation.for_each(|it| it.previous_expires_at = it.previous_expires_at.min(end));
+            }
         }
     }
 }
@@ -61,6 +69,16 @@ impl Revocations {
         let mut left = key.clone();
         changes.iter().for_each(|(_, change)| change.apply(&mut left));
         key.reaches_further_than(&left).then_some((changes.last()?.0, left))
+    }
+
+    /// When the key was given a secret that is another than the one it has here.
+    pub(super) fn rotated(&self, key: &ApiKey) -> Option<Timestamp> {
+        self.rotations.get(&key.id).copied().filter(|at| key.rotated_at().is_none_or(|known| known < *at))
+    }
+
+    fn rotate(&mut self, key: KeyId, at: Timestamp) {
+        let last = self.rotations.entry(key).or_insert(at);
+        *last = at.max(*last);
     }
 
     fn change(&mut self, key: KeyId, at: Timestamp, changes: impl IntoIterator<Item = KeyChange>) {
@@ -97,16 +115,20 @@ impl Revocations {
                 }
                 Row::Key(row) => {
                     all.keys.extend(row.key.revoked_at.map(|at| (row.key.id, Some(at))));
+                    if let Some(at) = row.key.rotated_at() {
+                        all.rotate(row.key.id, at);
+                    }
                     if let Some(disabled) = row.key.disabled {
                         all.change(row.key.id, disabled.at, [KeyChange::Disabled(Some(disabled))]);
                     }
                 }
                 Row::Event(row) => {
                     let is_done = row.event.outcome == AuditOutcome::Done;
-                    if is_done
-                        && row.event.action == AuditAction::UpdateKey
-                        && let Some(key) = row.event.key_id
-                    {
+                    let Some(key) = row.event.key_id.filter(|_| is_done) else { continue };
+                    if row.event.action == AuditAction::FinishRotation {
+                        all.change(key, row.event.at, [KeyChange::PreviousEnd(row.event.at)]);
+                    }
+                    if row.event.action == AuditAction::UpdateKey {
                         let text = |name: &str| {
                             row.event.details.iter().find(|(own, _)| *own == name).map(|(_, text)| text)
                         };
@@ -181,6 +203,8 @@ impl Lines {
                 self.all.change(key()?, at?, [KeyChange::Disabled(disabled)]);
             }
             AuditAction::EnableKey => self.all.change(key()?, at?, [KeyChange::Disabled(None)]),
+            AuditAction::RotateKey => self.all.rotate(key()?, at?),
+            AuditAction::FinishRotation => self.all.change(key()?, at?, [KeyChange::PreviousEnd(at?)]),
             AuditAction::UpdateKey => {
                 let details = event.get("details")?;
                 let changes = KeyChange::all(|name| details.get(name)?.as_str())?;

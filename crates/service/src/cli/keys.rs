@@ -39,6 +39,9 @@ pub(crate) enum Keys {
         /// How long the secret before is good beside it, such as 1h; 0s ends it at once.
         #[arg(long, value_parser = grace)]
         grace: Option<Duration>,
+        /// End the secret before once it was not used for so long, such as 1h.
+        #[arg(long, value_parser = idle)]
+        finish_when_idle: Option<Duration>,
         /// Where two secrets are good already, replace the newer one, which nobody has got.
         #[arg(long)]
         discard_newest: bool,
@@ -64,4 +67,8 @@ fn grace(text: &str) -> Result<Duration, &'static str> {
     text.parse()
         .map(Period::duration)
         .map_err(|()| "must be a whole number and its unit, such as 0s, 10m, 1h or 1d")
+}
+
+fn idle(text: &str) -> Result<Duration, &'static str> {
+    grace(text).and_then(|idle| if idle.is_zero() { Err("must be longer than nothing") } else { Ok(idle) })
 }

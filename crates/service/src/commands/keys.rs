@@ -20,8 +20,8 @@ pub(crate) async fn run(app: &App, command: cli::Keys) -> Result<(), Error> {
         cli::Keys::Update(command) => update(app, command).await,
         cli::Keys::Disable { key, reason } => disable(app, key, reason).await,
         cli::Keys::Enable(key) => enable(app, key).await,
-        cli::Keys::Rotate { key, grace, discard_newest } => {
-            rotate(app, key, RotateKeyRequest { grace, discard_newest }).await
+        cli::Keys::Rotate { key, grace, finish_when_idle, discard_newest } => {
+            rotate(app, key, RotateKeyRequest { grace, finish_when_idle, discard_newest }).await
         }
         cli::Keys::Finish(key) => finish(app, key).await,
         cli::Keys::Revoke(key) => revoke(app, key).await,

@@ -10,4 +10,5 @@ mod last_used;
 mod list;
 mod paging;
 mod revoke;
+mod rotate;
 mod update;
