@@ -179,8 +179,12 @@ fn a_store_that_holds_a_row_is_refused_and_left_as_it_is(store: Store) {
 
 fn what_was_revoked_since_is_told_or_never_good_again(store: Store) {
     let used = Used::new(store);
+    let server = Server::start(&used.installation);
+    let disabled = used.on(&server).key_with(&["jobs:read"]);
+    drop(server);
     let backup = back_up(&used.installation, "backup");
     let server = Server::start(&used.installation);
+    used.on(&server).disabling(&used.admin.plaintext, disabled.id()).send().expect(200);
     used.on(&server).revoke(used.admin.id());
     drop(server);
     let newer = back_up(&used.installation, "newer.backup");
@@ -194,18 +198,21 @@ fn what_was_revoked_since_is_told_or_never_good_again(store: Store) {
     fs::write(&list, format!("# since\n{}\n", used.admin.id())).unwrap();
     let event = file(&used.installation, "events");
     let id = used.admin.id();
-    fs::write(
-        &event,
-        format!(r#"{{"action":"api_key.revoked","key_id":"{id}","at":"2026-01-01T00:00:00Z"}}"#),
-    )
-    .unwrap();
-    for since in [list, event, newer] {
+    let events = [("revoked", id), ("disabled", disabled.id())].map(|(action, id)| {
+        format!(r#"{{"action":"api_key.{action}","key_id":"{id}","at":"2026-01-01T00:00:00Z"}}"#)
+    });
+    fs::write(&event, events.join("\n")).unwrap();
+    for (since, stricter) in [(list, 0), (event, 1), (newer, 1)] {
         let target = Installation::new(store);
         let arguments = ["restore", backup.to_str().unwrap(), "--revoke-from", since.to_str().unwrap()];
         let restored: Value = target.json(&arguments);
-        assert_eq!(restored["revoked_since"], 1);
+        assert_eq!(
+            (&restored["revoked_since"], &restored["made_stricter_since"]),
+            (&1.into(), &stricter.into())
+        );
         let server = Server::start(&Arc::new(target));
         assert!(!used.on(&server).accepts(&used.admin.plaintext));
+        assert_eq!(used.on(&server).accepts(&disabled.plaintext), stricter == 0);
     }
 }
 

@@ -31,12 +31,12 @@ const WAYS: [Way; 5] = [Way::Delete, Way::Disable, Way::Narrow, Way::Replace, Wa
 /// How often each interface is asked before the change, where it is, and after it.
 const ENOUGH: usize = 5;
 
-/// When a server is asked for the key for the first time.
+/// When a server is asked for the key for the first time: before the change, with it or after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum First {
-    BeforeTheChange,
-    WithTheChange,
-    AfterTheChange,
+    Before,
+    With,
+    After,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +105,7 @@ fn a_change_holds_over_every_interface_of_another_server_once_it_is_answered(sto
 fn holds(servers: &[Server]) {
     let acme = Tenant::new(&servers[0]);
     for way in WAYS {
-        for first in [First::BeforeTheChange, First::WithTheChange, First::AfterTheChange] {
+        for first in [First::Before, First::With, First::After] {
             changed(&acme, servers, way, first);
         }
     }
@@ -145,18 +145,18 @@ fn changed(acme: &Tenant<'_>, servers: &[Server], way: Way, first: First) {
                 }
             });
         }
-        if first == First::BeforeTheChange {
+        if first == First::Before {
             start.wait();
             wait::until("every interface accepts the key", LIMIT, || {
                 accepted.iter().all(|count| count.load(Ordering::SeqCst) >= ENOUGH).then_some(())
             });
         }
-        if first == First::WithTheChange {
+        if first == First::With {
             start.wait();
         }
         way.go(acme, &key);
         let _: Result<(), Instant> = answered.set(Instant::now());
-        if first == First::AfterTheChange {
+        if first == First::After {
             start.wait();
         }
     });

@@ -116,6 +116,20 @@ def _() -> str:
     return f"{good.valid}, then {bad.code}"
 
 
+@step("rename and pause it")
+def _() -> str:
+    renamed = keys.update_api_key(ORGANIZATION, key.id, capykeys.UpdateApiKeyRequest(name="Renamed")).api_key
+    check((renamed.name, renamed.scopes, renamed.expires_at) == ("Renamed", key.scopes, key.expires_at), renamed)
+    check(keys.get_api_key(ORGANIZATION, key.id).api_key.name == "Renamed", "it is called as before")
+    reason = capykeys.DisableApiKeyRequest(reason="paused")
+    paused = keys.disable_api_key(ORGANIZATION, key.id, disable_api_key_request=reason).api_key
+    check(paused.disabled_at is not None and paused.disabled_reason == "paused", paused)
+    check(verify("prj_1").code == "disabled", "it is not disabled")
+    check(keys.enable_api_key(ORGANIZATION, key.id).api_key.disabled_at is None, "it is disabled")
+    check(verify("prj_1").valid, "it is not good again")
+    return f"until {renamed.expires_at} as before"
+
+
 @step("revoke")
 def _() -> str:
     check(keys.revoke_api_key(ORGANIZATION, key.id).revoked, "it is not revoked")

@@ -3,17 +3,28 @@
 from typing import TypeVar
 
 from generated.openapi_python_client.capykeys import AuthenticatedClient
-from generated.openapi_python_client.capykeys.api.api_keys import create_api_key, list_api_keys, revoke_api_key
+from generated.openapi_python_client.capykeys.api.api_keys import (
+    create_api_key,
+    disable_api_key,
+    enable_api_key,
+    get_api_key,
+    list_api_keys,
+    revoke_api_key,
+    update_api_key,
+)
 from generated.openapi_python_client.capykeys.api.viewer import get_viewer
 from generated.openapi_python_client.capykeys.models import (
     ApiKey,
+    ApiKeyEnvelope,
     ApiKeyList,
     CreateApiKeyRequest,
     CreatedApiKey,
+    DisableApiKeyRequest,
     ErrorResponse,
     Organization,
     RevokedApiKey,
     Scope,
+    UpdateApiKeyRequest,
     Viewer,
 )
 from generated.openapi_python_client.capykeys.types import UNSET, Response
@@ -131,6 +142,22 @@ def _() -> str:
     check(good.valid and good.api_key.id == key.id and isinstance(good.code, Unset), good)
     check(not bad.valid and isinstance(bad.api_key, Unset) and bad.code == "wrong_country", bad)
     return f"{good.valid}, then {bad.code}"
+
+
+@step("rename and pause it")
+def _() -> str:
+    edit = UpdateApiKeyRequest(name="Renamed")
+    renamed = expect(ApiKeyEnvelope, update_api_key.sync(ORGANIZATION, key.id, client=admin, body=edit)).api_key
+    check((renamed.name, renamed.scopes, renamed.expires_at) == ("Renamed", key.scopes, key.expires_at), renamed)
+    found = expect(ApiKeyEnvelope, get_api_key.sync(ORGANIZATION, key.id, client=admin)).api_key
+    check(found.name == "Renamed", found)
+    reason = DisableApiKeyRequest(reason="paused")
+    paused = expect(ApiKeyEnvelope, disable_api_key.sync(ORGANIZATION, key.id, client=admin, body=reason)).api_key
+    check(paused.disabled_at is not UNSET and paused.disabled_reason == "paused", paused)
+    check(verify("prj_1").code == "disabled", "it is not disabled")
+    enabled = expect(ApiKeyEnvelope, enable_api_key.sync(ORGANIZATION, key.id, client=admin)).api_key
+    check(enabled.disabled_at is UNSET and verify("prj_1").valid, "it is not good again")
+    return f"until {renamed.expires_at} as before"
 
 
 @step("revoke")

@@ -2,7 +2,16 @@
 
 import assert from "node:assert/strict";
 import { createClient } from "./generated/hey-api/capykeys/client/index.js";
-import { createApiKey, getViewer, listApiKeys, revokeApiKey } from "./generated/hey-api/capykeys/sdk.gen.js";
+import {
+  createApiKey,
+  disableApiKey,
+  enableApiKey,
+  getApiKey,
+  getViewer,
+  listApiKeys,
+  revokeApiKey,
+  updateApiKey,
+} from "./generated/hey-api/capykeys/sdk.gen.js";
 import type { ApiKey, ErrorResponse } from "./generated/hey-api/capykeys/types.gen.js";
 import { createClient as createInternalClient } from "./generated/hey-api/internal/client/index.js";
 import { verifyApiKey } from "./generated/hey-api/internal/sdk.gen.js";
@@ -98,6 +107,19 @@ await step("verify", async () => {
   assert.equal(bad.valid, false);
   assert.equal(bad.code, "wrong_country");
   return `${good.valid}, then ${bad.code}`;
+});
+
+await step("rename and pause it", async () => {
+  const one = { client, path: { ...path, keyID: key.id } };
+  const { api_key } = succeeded(await updateApiKey({ ...one, body: { name: "Renamed" } }));
+  assert.deepEqual([api_key.name, api_key.scopes, api_key.expires_at], ["Renamed", key.scopes, key.expires_at]);
+  assert.equal(succeeded(await getApiKey(one)).api_key.name, "Renamed");
+  const paused = succeeded(await disableApiKey({ ...one, body: { reason: "paused" } })).api_key;
+  assert.equal(paused.disabled_at && paused.disabled_reason, "paused");
+  assert.equal((await verify("prj_1")).code, "disabled");
+  assert.equal(succeeded(await enableApiKey(one)).api_key.disabled_at, undefined);
+  assert.equal((await verify("prj_1")).valid, true);
+  return `until ${api_key.expires_at?.toISOString()} as before`;
 });
 
 await step("revoke", async () => {

@@ -103,6 +103,20 @@ await step("verify", async () => {
   return `${good.valid}, then ${bad.code}`;
 });
 
+await step("rename and pause it", async () => {
+  const params = { path: { ...ofOrganization.path, keyID: key.id } };
+  const one = "/v1/organizations/{orgID}/api-keys/{keyID}" as const;
+  const { api_key } = succeeded(await admin.PATCH(one, { params, body: { name: "Renamed" } }));
+  assert.deepEqual([api_key.name, api_key.scopes, api_key.expires_at], ["Renamed", key.scopes, key.expires_at]);
+  assert.deepEqual(succeeded(await admin.GET(one, { params })).api_key.name, "Renamed");
+  const paused = succeeded(await admin.POST(`${one}/disable`, { params, body: { reason: "paused" } })).api_key;
+  assert.equal(paused.disabled_at !== undefined && paused.disabled_reason, "paused");
+  assert.equal((await verify("prj_1")).code, "disabled");
+  assert.equal(succeeded(await admin.POST(`${one}/enable`, { params })).api_key.disabled_at, undefined);
+  assert.equal((await verify("prj_1")).valid, true);
+  return `until ${api_key.expires_at} as before`;
+});
+
 await step("revoke", async () => {
   const revoke = () => admin.DELETE("/v1/organizations/{orgID}/api-keys/{keyID}", { params: { path: { ...ofOrganization.path, keyID: key.id } } });
   assert.equal(succeeded(await revoke()).revoked, true);

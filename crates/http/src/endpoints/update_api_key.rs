@@ -17,7 +17,8 @@ pub(crate) struct Operation;
 /// Change an API key
 ///
 /// What is not given stays. Fewer scopes and an earlier end can be set by whoever may revoke the key; more of either by
-/// whoever could create it as it will be, and names by whoever may create keys. The answer comes when no server takes the key for what it was.
+/// whoever could create it as it will be, and names by whoever may create keys. The answer comes when no server lets the key do what it may do no more; its names
+/// in a verdict may be those from before for as long as a server remembers it.
 #[utoipa::path(
     patch, path = "/v1/organizations/{orgID}/api-keys/{keyID}", impl_for = Operation, operation_id = "updateApiKey", tag = "api-keys",
     params(

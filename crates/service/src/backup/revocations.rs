@@ -67,7 +67,9 @@ impl Revocations {
     pub(super) fn stricter(&self, key: &ApiKey) -> Option<(Timestamp, ApiKey)> {
         let changes = self.changes.get(&key.id)?;
         let mut left = key.clone();
-        changes.iter().for_each(|(_, change)| change.apply(&mut left));
+        for (_, change) in changes {
+            change.apply(&mut left);
+        }
         key.reaches_further_than(&left).then_some((changes.last()?.0, left))
     }
 
@@ -86,7 +88,9 @@ impl Revocations {
     }
 
     fn in_order(mut self) -> Self {
-        self.changes.values_mut().for_each(|changes| changes.sort_by_key(|(at, _)| *at));
+        for changes in self.changes.values_mut() {
+            changes.sort_by_key(|(at, _)| *at);
+        }
         self
     }
 }

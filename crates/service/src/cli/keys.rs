@@ -18,7 +18,7 @@ pub(crate) enum Keys {
         #[arg(long, value_parser = organization_id, value_name = "ORGANIZATION_ID")]
         organization: OrganizationId,
     },
-    /// Print a key as JSON.
+    /// Print one key of an organization as JSON, whatever its state.
     Show(KeyOf),
     /// Change a key. What is not given stays.
     Update(UpdateKey),

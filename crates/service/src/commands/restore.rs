@@ -41,8 +41,9 @@ pub(crate) async fn run(config: &Config, backend: &dyn Backend, command: &cli::R
     let (keys, organizations, changed) = scan.counts();
     if since.is_none() {
         output::note(&format!(
-            "what was revoked, suspended, disabled or made stricter after {} is as good as it was, unless that is \
-             done once more: restore with --revoke-from closes that before anybody can use the store",
+            "what was revoked or suspended after {} is good again, unless it is revoked once more, and keys that \
+             were disabled or made stricter are as they were: restore with --revoke-from closes that before \
+             anybody can use the store",
             header.taken_at
         ));
     }

@@ -135,6 +135,23 @@ func main() {
 		return fmt.Sprint(good.Valid, ", then ", *bad.Code)
 	})
 
+	Step("rename and pause it", func() string {
+		name, reason := "Renamed", "paused"
+		edit := capykeys.UpdateApiKeyRequest{Name: &name}
+		renamed := Must(admin.UpdateApiKeyWithResponse(ctx, Organization, key.Id, nil, edit))
+		Check(renamed.JSON200 != nil, renamed.Status(), string(renamed.Body))
+		now := renamed.JSON200.ApiKey
+		Check(now.Name == name && slices.Equal(now.Scopes, key.Scopes) && now.ExpiresAt.Equal(*key.ExpiresAt), now)
+		Check(Must(admin.GetApiKeyWithResponse(ctx, Organization, key.Id, nil)).JSON200.ApiKey.Name == name, "not renamed")
+		paused := Must(admin.DisableApiKeyWithResponse(ctx, Organization, key.Id, capykeys.DisableApiKeyRequest{Reason: &reason}))
+		Check(paused.JSON200 != nil && paused.JSON200.ApiKey.DisabledAt != nil, paused.Status(), string(paused.Body))
+		Check(*paused.JSON200.ApiKey.DisabledReason == reason && *verify("prj_1").Code == "disabled", "not disabled")
+		enabled := Must(admin.EnableApiKeyWithResponse(ctx, Organization, key.Id))
+		Check(enabled.JSON200 != nil && enabled.JSON200.ApiKey.DisabledAt == nil, enabled.Status(), string(enabled.Body))
+		Check(verify("prj_1").Valid, "not good again")
+		return fmt.Sprint("until ", now.ExpiresAt, " as before")
+	})
+
 	Step("revoke", func() string {
 		revoke := func() {
 			answer := Must(admin.RevokeApiKeyWithResponse(ctx, Organization, key.Id))

@@ -152,6 +152,26 @@ func main() {
 		return fmt.Sprint(good.Valid, ", then ", bad.Code.Value)
 	})
 
+	Step("rename and pause it", func() string {
+		edit := capykeys.UpdateApiKeyRequest{Name: capykeys.NewOptString("Renamed")}
+		updating := capykeys.UpdateApiKeyParams{OrgID: Organization, KeyID: key.ID}
+		renamed := as[*capykeys.ApiKeyEnvelopeHeaders](admin.UpdateApiKey(ctx, &edit, updating)).Response.APIKey
+		Check(renamed.Name == "Renamed" && slices.Equal(renamed.Scopes, key.Scopes), renamed)
+		Check(renamed.ExpiresAt.Value.Equal(key.ExpiresAt.Value), renamed.ExpiresAt)
+		getting := capykeys.GetApiKeyParams{OrgID: Organization, KeyID: key.ID}
+		found := as[*capykeys.ApiKeyEnvelopeHeaders](admin.GetApiKey(ctx, getting)).Response.APIKey
+		Check(reflect.DeepEqual(found, find(key.ID)) && found.Name == "Renamed", found)
+		reason := capykeys.NewOptDisableApiKeyRequest(capykeys.DisableApiKeyRequest{Reason: capykeys.NewOptString("paused")})
+		disabling := capykeys.DisableApiKeyParams{OrgID: Organization, KeyID: key.ID}
+		paused := as[*capykeys.ApiKeyEnvelopeHeaders](admin.DisableApiKey(ctx, reason, disabling)).Response.APIKey
+		Check(paused.DisabledAt.IsSet() && paused.DisabledReason.Value == "paused", paused)
+		Check(verify("prj_1").Code.Value == "disabled", "not disabled")
+		enabling := capykeys.EnableApiKeyParams{OrgID: Organization, KeyID: key.ID}
+		enabled := as[*capykeys.ApiKeyEnvelopeHeaders](admin.EnableApiKey(ctx, enabling)).Response.APIKey
+		Check(!enabled.DisabledAt.IsSet() && verify("prj_1").Valid, "not good again")
+		return fmt.Sprint("until ", renamed.ExpiresAt.Value, " as before")
+	})
+
 	Step("revoke", func() string {
 		revoke := func() {
 			params := capykeys.RevokeApiKeyParams{OrgID: Organization, KeyID: key.ID}

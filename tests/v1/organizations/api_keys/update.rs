@@ -207,7 +207,7 @@ fn tags_are_read_from_all_lines_and_only_whole(store: Store) {
         (&[format!("{many}, {good}").as_bytes()], 200),
         (&[format!("{other},{good}").as_bytes()], 200),
         (&[good.trim_end_matches('"').as_bytes()], 400),
-        (&[good[..20].as_bytes()], 400),
+        (&[&good.as_bytes()[..20]], 400),
         (&[b"\xff"], 400),
         (&[b"W/*"], 400),
     ] {
