@@ -50,10 +50,10 @@ macro_rules! for_each_case {
             rotate: a_secret_that_a_key_has_or_had_before_is_refused;
             rotate: of_many_rotations_at_once_of_what_was_read_once_one_is_done;
             rotate: both_secrets_of_a_disabled_key_are_found_as_disabled;
-            rotate: the_pepper_of_the_secret_before_is_needed_while_that_is_good;
-            rotate: a_secret_that_was_replaced_creates_no_key;
-            rotate: secrets_that_were_not_used_for_as_long_as_was_asked_are_found;
-            rotate: exactly_the_secrets_that_should_be_good_are;
+            secrets: the_pepper_of_the_secret_before_is_needed_while_that_is_good;
+            secrets: a_secret_that_was_replaced_creates_no_key;
+            secrets: secrets_that_were_not_used_for_as_long_as_was_asked_are_found;
+            secrets: exactly_the_secrets_that_should_be_good_are;
             list: keys_come_newest_first_and_complete;
             list: paging_is_stable_under_inserts;
             list: an_empty_organization_has_an_empty_list;

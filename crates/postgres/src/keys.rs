@@ -4,11 +4,7 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{
-        ApiKey, AuditEvent, Creator, ExternalOrganizationId, HeldSecret, KeyId, OrganizationId, Scope,
-        Timestamp,
-    },
-    policy::{Denial, Forbidden},
+    model::{ApiKey, AuditEvent, KeyId, OrganizationId},
     ports::{
         IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, NewSecret,
         Revocation, RevokeKey, Unavailable,
@@ -20,50 +16,13 @@ use tokio_postgres::Row;
 
 use crate::{
     audit::{GIVEN_DETAILS, WRITTEN, insert_event},
+    creator::{By, read_obstacle, verdict},
     failure::Failure,
     line::answer,
-    rows::{self, Answer},
+    rows,
     statement::Statement,
     store::PostgresStore,
 };
-
-/// `verdict`: what stands in the way of such a key, as [`NewKey::obstacle`] says it, with `$created_with` for the key and
-/// `$signed_in_to` for the session by whose right it is to be, unless it is `unjudged`.
-///
-/// The rows of the organization and of the creating key are locked before they are looked at, as
-/// in [`REVOKE`]: a change of either comes before this or after it.
-fn verdict(unjudged: &str) -> String {
-    format!(
-        ", organization AS (\
-                 SELECT clerk_organization_id, suspended_at FROM organizations, line \
-                 WHERE organizations.id = $organization_id FOR SHARE OF organizations\
-             ), creator AS (\
-                 SELECT scopes, expires_at, project_id, revoked_at, disabled_at, rotated_at, previous_expires_at \
-                 FROM api_keys \
-                 WHERE organization_id = $organization_id AND id = $created_with FOR SHARE\
-             ), refused_scope AS (\
-                 SELECT scope FROM creator, unnest($scopes) WITH ORDINALITY AS asked (scope, place) \
-                 WHERE NOT scopes && ARRAY[scope, '*'] ORDER BY place LIMIT 1\
-             ), verdict AS (\
-                 SELECT CASE \
-                     WHEN {unjudged} THEN NULL \
-                     WHEN NOT EXISTS (SELECT FROM organization) THEN 'no organization' \
-                     WHEN $signed_in_to <> COALESCE((SELECT clerk_organization_id FROM organization), '') \
-                         THEN 'not its own' \
-                     WHEN (SELECT suspended_at FROM organization) IS NOT NULL THEN 'suspended' \
-                     WHEN $created_with IS NULL THEN NULL \
-                     WHEN NOT EXISTS (SELECT FROM creator WHERE revoked_at IS NULL AND disabled_at IS NULL \
-                         AND (expires_at IS NULL OR expires_at > $event_at) \
-                         AND ($holds_present AND rotated_at IS NOT DISTINCT FROM $held_since \
-                             OR previous_expires_at > $event_at)) THEN 'inactive' \
-                     WHEN (SELECT project_id FROM creator) IS NOT NULL THEN 'project' \
-                     WHEN (SELECT NOT scopes && ARRAY['api_keys:write', '*'] FROM creator) THEN 'no right' \
-                     WHEN EXISTS (SELECT FROM refused_scope) THEN 'scope' \
-                     WHEN (SELECT expires_at < COALESCE($expires_at, 'infinity') FROM creator) THEN 'outlives' \
-                 END AS obstacle FROM line\
-             )"
-    )
-}
 
 /// What stood in the way, if anything did, and whether the key was stored. A conflict is not made an error:
 /// the server would log the error with the digest in it.
@@ -82,7 +41,7 @@ static INSERT: LazyLock<Statement> = LazyLock::new(|| {
         &format!(
             "{verdict}, inserted AS (\
                  INSERT INTO api_keys ({names}) SELECT {parameters} FROM verdict WHERE obstacle IS NULL \
-                     AND NOT EXISTS (SELECT FROM api_keys WHERE previous_digest = $digest) \
+                     AND NOT EXISTS (SELECT FROM api_keys WHERE previous_digest = $digest OR digest = $aside) \
                  ON CONFLICT DO NOTHING RETURNING id\
              ), logged AS ({insert_event} FROM inserted){answer}"
         ),
@@ -232,7 +191,13 @@ static RECORD_USES: LazyLock<Statement> = LazyLock::new(|| {
 impl KeyStore for PostgresStore {
     async fn insert_key(&self, new: NewKey, event: AuditEvent) -> Result<Insertion, Unavailable> {
         let by = By::of(Some(&new.creator));
-        let values = by.values().record("", &new.key).record("", &new.digest).record("event_", &event);
+        let aside = *set_aside(&new.digest).as_bytes();
+        let values = by
+            .values()
+            .and("aside", &aside)
+            .record("", &new.key)
+            .record("", &new.digest)
+            .record("event_", &event);
         self.pool.run(&INSERT, values, read_insertion).await
     }
 
@@ -300,38 +265,6 @@ impl KeyStore for PostgresStore {
     }
 }
 
-/// The key or the session that it is, and with which secret the key has come.
-#[derive(Default)]
-struct By {
-    created_with: Option<KeyId>,
-    signed_in_to: Option<ExternalOrganizationId>,
-    holds_present: bool,
-    held_since: Option<Timestamp>,
-}
-
-impl By {
-    fn of(creator: Option<&Creator>) -> Self {
-        match creator {
-            Some(Creator::Key(id, secret)) => {
-                let since = if let HeldSecret::Since(since) = secret { Some(*since) } else { None };
-                let (holds_present, held_since) = (since.is_some(), since.flatten());
-                Self { created_with: Some(*id), holds_present, held_since, ..Self::default() }
-            }
-            Some(Creator::Session(organization)) => {
-                Self { signed_in_to: Some(organization.clone()), ..Self::default() }
-            }
-            Some(Creator::Operator) | None => Self::default(),
-        }
-    }
-
-    fn values(&self) -> Values<'_> {
-        Values::of("created_with", &self.created_with)
-            .and("signed_in_to", &self.signed_in_to)
-            .and("holds_present", &self.holds_present)
-            .and("held_since", &self.held_since)
-    }
-}
-
 fn read_insertion(rows: &[Row]) -> Result<Insertion, Failure> {
     let row = rows::only(rows)?;
     let stored = if row.field(WRITTEN)? { Insertion::Inserted } else { Insertion::Duplicate };
@@ -346,20 +279,4 @@ fn read_change(rows: &[Row]) -> Result<KeyChanged, Failure> {
         (true, false) => KeyChanged::Done,
     };
     Ok(read_obstacle(&row)?.map_or(found, KeyChanged::Refused))
-}
-
-fn read_obstacle(row: &Answer<'_>) -> Result<Option<Insertion>, Failure> {
-    let Some(obstacle) = row.field::<Option<String>>("obstacle")? else { return Ok(None) };
-    let forbidden = match obstacle.as_str() {
-        "no organization" => return Ok(Some(Insertion::NoOrganization)),
-        "not its own" => return Ok(Some(Insertion::Denied(Denial::AnotherOrganization))),
-        "inactive" => return Ok(Some(Insertion::CreatorInactive)),
-        "suspended" => Forbidden::OrganizationSuspended,
-        "project" => Forbidden::ProjectKey,
-        "no right" => Forbidden::MissingScope(Scope::API_KEYS_WRITE),
-        "scope" => Forbidden::ScopeNotHeld(row.field("scope")?),
-        "outlives" => Forbidden::OutlivesCreator,
-        _ => return Err(Failure::UnreadableRow),
-    };
-    Ok(Some(Insertion::Denied(forbidden.into())))
 }

@@ -17,6 +17,7 @@
 mod audit;
 mod connections;
 mod connector;
+mod creator;
 mod driver;
 mod event_log;
 mod failure;

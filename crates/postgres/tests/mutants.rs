@@ -6,6 +6,7 @@
 use capykeys_testkit::mutants::{Caught, DIFFERS, FALSE, in_suite};
 
 const KEYS: &str = "src/keys.rs";
+const CREATOR: &str = "src/creator.rs";
 const FEED: &str = "src/feed.rs";
 const ORGANIZATIONS: &str = "src/organizations.rs";
 const TRIGGERS: &str = "migrations/V3__changes_by_statement.sql";
@@ -19,11 +20,11 @@ capykeys_testkit::mutants! {
     // Locks, without which what is judged is not what is there when it counts.
     an_organization_that_is_judged_without_a_lock_is_caught:
         [in_suite("of_a_suspension_and_creations_at_once_none_is_created_after_it", "a key was created after")], [
-        (KEYS, "WHERE organizations.id = $organization_id FOR SHARE OF organizations", "WHERE organizations.id = $organization_id AND pg_sleep(0.002) IS NOT NULL"),
+        (CREATOR, "WHERE organizations.id = $organization_id FOR SHARE OF organizations", "WHERE organizations.id = $organization_id AND pg_sleep(0.002) IS NOT NULL"),
     ];
     a_creator_that_is_judged_without_a_lock_is_caught:
         [in_suite("of_a_revocation_and_creations_at_once_none_is_created_after_it", "a key was created after")], [
-        (KEYS, "WHERE organization_id = $organization_id AND id = $created_with FOR SHARE", "WHERE organization_id = $organization_id AND id = $created_with AND pg_sleep(0.002) IS NOT NULL"),
+        (CREATOR, "WHERE organization_id = $organization_id AND id = $created_with FOR SHARE", "WHERE organization_id = $organization_id AND id = $created_with AND pg_sleep(0.002) IS NOT NULL"),
     ];
     a_revocation_that_is_made_by_two_is_caught: [in_suite("of_many_revocations_at_once_one_wins", DIFFERS)], [
         (KEYS, "WHERE k.organization_id = $organization_id AND k.id = $id FOR NO KEY UPDATE OF k", "WHERE k.organization_id = $organization_id AND k.id = $id"),

@@ -20,7 +20,8 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
     let key = Columns::of::<ApiKey>("").with(Columns::of::<KeyDigest>(""));
     format!(
         "INSERT INTO api_keys ({}) SELECT {} \
-         WHERE NOT EXISTS (SELECT 1 FROM api_keys WHERE previous_digest = $digest) ON CONFLICT DO NOTHING",
+         WHERE NOT EXISTS (SELECT 1 FROM api_keys WHERE previous_digest = $digest OR digest = $aside) \
+         ON CONFLICT DO NOTHING",
         key.names(),
         key.parameters()
     )
@@ -193,7 +194,8 @@ fn insert(connection: &Connection, new: &NewKey) -> Result<Insertion, Failure> {
     if let Some(obstacle) = obstacle(connection, new)? {
         return Ok(obstacle);
     }
-    let values = Values::default().record("", &new.key).record("", &new.digest);
+    let aside = *set_aside(&new.digest).as_bytes();
+    let values = Values::of("aside", &aside).record("", &new.key).record("", &new.digest);
     let inserted = sql::execute(connection, &INSERT, &values)?;
     Ok(if inserted == 0 { Insertion::Duplicate } else { Insertion::Inserted })
 }

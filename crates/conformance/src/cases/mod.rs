@@ -21,6 +21,7 @@ pub mod registry;
 pub mod revoke;
 pub mod rotate;
 pub mod scoped;
+pub mod secrets;
 pub mod snapshot;
 pub mod time;
 pub mod uses;

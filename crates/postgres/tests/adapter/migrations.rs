@@ -122,8 +122,8 @@ async fn a_feed_of_the_second_version_is_gone_on_with_by_no_reader_and_missed_by
     let told = "SELECT sequence, mark FROM changes ORDER BY sequence";
     let told = other.query(told, &[]).await.unwrap();
     assert_eq!(told.len(), 5, "the start and four keys");
-    let stored = "SELECT array_agg(to_jsonb(k) - '{disabled_at,disabled_reason}'::text[] ORDER BY id)::text \
-         FROM api_keys k";
+    // Columns that come later are empty.
+    let stored = "SELECT array_agg(jsonb_strip_nulls(to_jsonb(k)) ORDER BY id)::text FROM api_keys k";
     let before: String = other.query_one(stored, &[]).await.unwrap().get(0);
 
     assert_eq!(migrate(&settings).await.unwrap().applied, names(&MIGRATIONS[2..]));

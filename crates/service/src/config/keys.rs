@@ -34,7 +34,7 @@ pub(crate) struct Keys {
     pub(crate) older_peppers: BTreeMap<String, OlderPepper>,
     /// How long the secret before is good where a rotation does not say.
     pub(crate) rotation_grace: Period,
-    /// How long it may be at most.
+    /// How long a rotation may leave the secret before good at most.
     pub(crate) longest_rotation_grace: Period,
     /// Whether a key may rotate itself without `api_keys:write`.
     pub(crate) rotate_themselves: bool,
