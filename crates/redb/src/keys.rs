@@ -126,11 +126,11 @@ impl KeyStore for RedbStore {
         self.write(operation::RECORD_USES, move |transaction| {
             for one in uses {
                 let Some((document, _)) = stored(transaction, one.key)? else { continue };
-                let mut used: StoredKey = document.record("")?;
-                let before = used.clone();
-                used.used(one);
-                if used != before {
-                    store(transaction, one.key, &document.with(&used))?;
+                let mut noted: StoredKey = document.record("")?;
+                let before = noted.clone();
+                noted.used(one);
+                if noted != before {
+                    store(transaction, one.key, &document.with(&noted))?;
                 }
             }
             Ok(())

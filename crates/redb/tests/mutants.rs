@@ -257,7 +257,7 @@ capykeys_testkit::mutants! {
     ];
     what_only_a_newer_server_knows_and_is_lost_is_caught:
         [in_duties("what_only_a_newer_server_knows_of_a_key_is_kept", "it is lost")], [
-        (KEYS, "document.with(&used)", "Document::of(&used)"),
+        (KEYS, "document.with(&noted)", "Document::of(&noted)"),
     ];
     a_format_that_is_not_looked_at_is_caught: [in_duties("what_cannot_be_worked_on_is_refused_in_one_sentence", FALSE)], [
         (DATABASE, "if found == KNOWN_FORMAT {", "if found >= KNOWN_FORMAT {"),

@@ -151,8 +151,8 @@ impl KeyStore for SqliteStore {
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
         self.write(operation::RECORD_USES, move |connection| {
             for KeyUse { key, at, with_previous } in &uses {
-                let used = Values::of("id", key).and("at", at).and("with_previous", with_previous);
-                sql::execute(connection, USED, &used)?;
+                let values = Values::of("id", key).and("at", at).and("with_previous", with_previous);
+                sql::execute(connection, USED, &values)?;
             }
             Ok(())
         })

@@ -29,7 +29,7 @@ impl Verdicts {
             Credential::ApiKey(key) => {
                 let good = self.authenticate_key(key).await;
                 good.inspect(|caller| {
-                    self.note_use(caller.key.id, caller.with_previous, self.environment.now())
+                    self.note_use(caller.key.id, caller.with_previous, self.environment.now());
                 })
                 .map(Caller::Key)
             }
