@@ -109,11 +109,11 @@ soak-ha: ## Let a database cluster fail over in every way, ROUNDS times each (fo
 
 bench: ## Measure: time to ready, idle memory, verification of keys and sessions
 	cargo build --locked --release --bin capykeys
-	cargo build --locked --release --package capykeys-http --example bare
+	cargo build --locked --release --package capykeys-http --package capykeys-ext-authz --examples
 	scripts/measure
 	scripts/bench-verification
 	scripts/bench-telemetry
-	cargo bench --locked --package capykeys-clerk --package capykeys-usage
+	cargo bench --locked --package capykeys-clerk --package capykeys-usage --package capykeys-http --package capykeys-cache
 
 kubernetes-lint: ## Check manifests, the chart and the Dockerfile against real schemas
 	@scripts/kubernetes-lint; outcome=$$?; \

@@ -2,7 +2,7 @@
 
 use capykeys_tests::{Installation, installation::binary};
 
-const COMMANDS: [&[&str]; 26] = [
+const COMMANDS: [&[&str]; 28] = [
     &[],
     &["serve"],
     &["migrate"],
@@ -11,6 +11,8 @@ const COMMANDS: [&[&str]; 26] = [
     &["keys"],
     &["keys", "create"],
     &["keys", "list"],
+    &["keys", "find"],
+    &["keys", "report"],
     &["keys", "show"],
     &["keys", "update"],
     &["keys", "disable"],

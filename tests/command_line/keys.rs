@@ -10,6 +10,7 @@ on_every_store![
     what_an_operator_does_holds_on_the_running_server_at_once,
     every_option_of_creating_a_key_is_heeded,
     what_cannot_be_done_fails_with_one_line,
+    no_text_of_a_key_takes_a_secret,
 ];
 
 fn organization(installation: &Installation) -> String {
@@ -134,4 +135,27 @@ fn what_cannot_be_done_fails_with_one_line(store: Store) {
         assert_eq!(output.stdout, "", "{command:?}");
     }
     assert_eq!(installation.json(&["keys", "list", "--organization", &id]), json!({"api_keys": []}));
+}
+
+/// "Found: " and the secret is what whoever disables a key would write, and everybody who may list keys could read it.
+fn no_text_of_a_key_takes_a_secret(store: Store) {
+    let installation = Installation::new(store);
+    let id = organization(&installation);
+    let create = ["keys", "create", "--organization", &id, "--scope", "jobs:read"];
+    let created = Created::from_body(&installation.json(&[&create[..], &["--name", "CI"]].concat()));
+    let found = format!("found: {}", created.plaintext);
+    let on_key = |word| ["keys", word, "--organization", &id, created.id()];
+    for command in [
+        [&create[..], &["--name", &found]].concat(),
+        [&create[..], &["--name", "n", "--device-name", &found]].concat(),
+        [&on_key("update")[..], &["--name", &found]].concat(),
+        [&on_key("update")[..], &["--device-name", &found]].concat(),
+        [&on_key("disable")[..], &["--reason", &found]].concat(),
+    ] {
+        let output = installation.run(&command);
+        assert!(output.expect_failure().contains("must not contain an API key"), "{}", output.stderr);
+        assert!(!output.stderr.contains(&created.plaintext));
+    }
+    let listed = installation.json(&["keys", "list", "--organization", &id]);
+    assert_eq!(listed, json!({"api_keys": [created.key]}));
 }

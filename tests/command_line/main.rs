@@ -4,6 +4,7 @@
 mod callers;
 mod configuration;
 mod connections;
+mod find_key;
 mod first_run;
 mod grpc;
 mod help;

@@ -32,10 +32,10 @@ impl Client {
     /// Rotates the key and finishes it, over and over, until there is no answer.
     fn go_on(&mut self, acme: &Tenant<'_>, done: &AtomicUsize) {
         let body = json!({"discard_newest": true});
-        while let Some(rotated) = answer(acme.rotation(&acme.admin, &self.id).json(&body)) {
+        while let Some(rotated) = answer(&acme.rotation(&acme.admin, &self.id).json(&body)) {
             self.newest = Some(Created::from_body(&rotated).plaintext);
             done.fetch_add(1, Ordering::SeqCst);
-            if answer(acme.finishing(&acme.admin, &self.id)).is_none() {
+            if answer(&acme.finishing(&acme.admin, &self.id)).is_none() {
                 return;
             }
             self.finished();
@@ -55,7 +55,7 @@ impl Client {
         }
         // What was not answered is asked again, whatever became of it.
         if self.newest.is_some() {
-            answer(acme.finishing(&acme.admin, &self.id)).unwrap();
+            answer(&acme.finishing(&acme.admin, &self.id)).unwrap();
             self.finished();
         }
     }
@@ -70,7 +70,7 @@ fn accepts(acme: &Tenant<'_>, secret: &str) -> bool {
 }
 
 /// The body of a good answer; nothing where the connection broke.
-fn answer(call: Call<'_>) -> Option<Value> {
+fn answer(call: &Call<'_>) -> Option<Value> {
     loop {
         let answer = call.clone().try_send().ok()?;
         match answer.status {
@@ -105,7 +105,9 @@ fn a_rotation_that_is_cut_off_leaves_a_good_secret_and_can_be_done_again(store: 
             server.kill();
         });
         let next = Server::start(installation);
-        clients.iter_mut().for_each(|client| client.check(&of(&next)));
+        for client in &mut clients {
+            client.check(&of(&next));
+        }
         server = next;
     }
 }

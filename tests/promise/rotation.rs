@@ -7,11 +7,12 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use capykeys_tests::{Created, Installation, Server, Store, Tenant, clock, on_every_store, wait};
 use serde_json::json;
+use time::OffsetDateTime;
 
 use crate::{
     interfaces::{INTERFACES, Interface, server},
@@ -59,7 +60,7 @@ fn holds(servers: &[Server]) {
 /// What there is to know of a rotation once it is answered.
 struct Rotation {
     new: Created,
-    end: SystemTime,
+    end: OffsetDateTime,
 }
 
 /// What was seen of an interface.
@@ -112,14 +113,14 @@ fn rotated(acme: &Tenant<'_>, servers: &[Server], first: First) {
         }
         let body = json!({"grace_seconds": GRACE});
         let new = Created::from_body(&acme.rotation(&acme.admin, old.id()).json(&body).send().expect(200));
-        let end = clock::parse(new.key["previous_expires_at"].as_str().expect("a time")).into();
+        let end = clock::parse(new.key["previous_expires_at"].as_str().expect("a time"));
         let _: Result<(), Rotation> = rotation.set(Rotation { new, end });
         if first == First::InTheGrace {
             begin();
             all(&|seen| &seen.accepted);
         }
         if first == First::AfterTheGrace {
-            wait::until("the grace is over", LIMIT, || (SystemTime::now() > end + APART).then_some(()));
+            wait::until("the grace is over", LIMIT, || (clock::now() > end + APART).then_some(()));
             begin();
         }
         all(&|seen| &seen.refused);
@@ -129,9 +130,9 @@ fn rotated(acme: &Tenant<'_>, servers: &[Server], first: First) {
 }
 
 fn ask_old(ask: &dyn Fn(&str) -> u16, old: &str, rotation: &OnceLock<Rotation>, seen: &Seen, context: &str) {
-    let sent = SystemTime::now();
+    let sent = clock::now();
     let status = ask(old);
-    let answered = SystemTime::now();
+    let answered = clock::now();
     // Where the rotation is not answered yet, its grace has not ended.
     let end = rotation.get().map(|rotation| rotation.end);
     match status {

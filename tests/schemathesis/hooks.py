@@ -53,9 +53,19 @@ def _drop_repeated_scopes(body):
         body["scopes"] = list(dict.fromkeys(scopes))
 
 
+EMPTY = ("", [], {}, [""], [None])
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Corrects what the stateful phase takes over from earlier answers."""
+    """Corrects what the stateful phase takes over from earlier answers, and what the coverage phase leaves empty."""
+    # Without a value they count as left out, which the document says in words only, as of `limit` below.
+    for name in ("expires_before", "unused_since"):
+        if (case.query or {}).get(name) in EMPTY:
+            case.query[name] = "no time"
+    # Its pattern does not allow for that.
+    if case.headers and case.headers.get("If-Match") == "":
+        case.headers["If-Match"] = "*"
     path = case.path_parameters or {}
     # The key that everything is signed in with is not revoked: all that follows would be 401.
     if path.get("keyID") == os.environ["CAPYKEYS_SCHEMATHESIS_KEY_ID"]:
@@ -72,4 +82,4 @@ def before_call(context, case, kwargs):
 def filter_query(context, query):
     """No `limit` without a value. It counts as left out, which the document says in words only: a
     number or an empty text would be no number any more to generators of clients."""
-    return not query or query.get("limit", 1) not in ("", [], {}, [""], [None])
+    return not query or query.get("limit", 1) not in EMPTY

@@ -13,9 +13,9 @@ use std::{
 use capykeys_domain::{
     model::{
         Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkLink, Creator, Disabling, DisablingReason,
-        EventDetails, ExternalOrganizationId, HeldSecret, KeyId, KeyName, KeyPrefix, KeySource, Organization,
-        OrganizationId, OrganizationName, Renaming, RequestContext, RequestId, Rotation, Scope, ScopeSet,
-        Sequence, Slug, Suspension, Timestamp,
+        EventDetails, ExternalOrganizationId, HeldSecret, KeyFilter, KeyId, KeyName, KeyPrefix, KeySource,
+        Organization, OrganizationId, OrganizationName, Renaming, RequestContext, RequestId, Rotation, Scope,
+        ScopeSet, Sequence, Slug, Suspension, Timestamp,
     },
     ports::{
         EventQuery, KeyChange, KeyQuery, KeyUse, Limit, NewKey, NewSecret, RenameOrganization, RevokeKey,
@@ -284,8 +284,8 @@ pub const fn all_events(organization: OrganizationId) -> EventQuery {
 
 /// All keys of this organization.
 #[must_use]
-pub const fn all_keys(organization: OrganizationId) -> KeyQuery {
-    KeyQuery { organization, before: None, limit: Limit::MAX }
+pub fn all_keys(organization: OrganizationId) -> KeyQuery {
+    KeyQuery { organization, filter: KeyFilter::default(), before: None, limit: Limit::MAX }
 }
 
 /// The sequence of this number.

@@ -116,6 +116,7 @@ impl KeyStore for ModelStore {
         let state = self.state();
         let end = query.before.map_or(Bound::Unbounded, Bound::Excluded);
         let newest_first = state.keys.range((Bound::Unbounded, end)).rev().map(|(_, stored)| stored);
+        let newest_first = newest_first.filter(|stored| query.filter.admits(&stored.key));
         let own = newest_first.filter(|stored| stored.key.organization_id == query.organization);
         own.take(query.limit.get().into()).map(|stored| state.read(stored)).collect()
     }

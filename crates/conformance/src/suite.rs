@@ -57,6 +57,7 @@ macro_rules! for_each_case {
             list: keys_come_newest_first_and_complete;
             list: paging_is_stable_under_inserts;
             list: an_empty_organization_has_an_empty_list;
+            filters: whatever_is_asked_for_the_pages_are_those_of_the_model;
             lookup: a_key_is_found_under_any_of_several_digests;
             lookup: a_key_comes_with_its_organization_as_it_is_now;
             organizations: an_organization_is_kept_as_given;

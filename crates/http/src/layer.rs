@@ -60,14 +60,16 @@ where
     let app = map_config(app, |()| AppConfig::default());
     apply_fn_factory(app, move |request: Request, service: &F::Service| {
         let exchange = begin(&shared, &request);
+        // The stream has introduced it.
         let connection = request.conn_data::<Rc<Connection>>().cloned();
-        let record = Record::begin(Rc::clone(&exchange), connection.clone(), &request);
+        let connection = connection.unwrap_or_else(|| Rc::new(Connection::new(None, time_limit)));
+        let record = Record::begin(Rc::clone(&exchange), Rc::clone(&connection), &request);
         let has_body = has_body(request.headers());
         let span = record.span().clone();
         // Routing and the first steps may run, and panic, before there is a future.
         let (is_last, is_head) = (is_last(&request), request.method() == Method::HEAD);
         let offers_websocket = offers_websocket(request.headers());
-        let call = match refusal(&request, &exchange, connection.as_deref()) {
+        let call = match refusal(&request, &exchange, &connection) {
             Some(refusal) => Err(refusal),
             None => catch_unwind(AssertUnwindSafe(|| span.in_scope(|| service.call(request))))
                 .map_err(|_panic| ApiError::Internal),
@@ -75,7 +77,7 @@ where
         async move {
             let mut answer = match call {
                 Err(refusal) => exchange.refuse(refusal),
-                Ok(call) => outcome(call, time_limit, &exchange).await,
+                Ok(call) => outcome(connection.within(time_limit, call), &exchange).await,
             };
             add_headers(answer.headers_mut(), &exchange);
             // Names are compared in any case; but some generated clients look for this spelling.
@@ -85,7 +87,7 @@ where
             let unread = has_body && !exchange.received.get();
             if is_last || unread || must_close(&answer) || exchange.shared.drain.closes_connections() {
                 answer.head_mut().set_connection_type(ConnectionType::Close);
-                connection.inspect(|connection| connection.close_after_answer());
+                connection.close_after_answer();
             }
             Ok(record_answer(if is_head { without_body(answer) } else { answer }, record))
         }
@@ -94,9 +96,9 @@ where
 }
 
 /// Why a request is not even routed.
-fn refusal(request: &Request, exchange: &Exchange, connection: Option<&Connection>) -> Option<ApiError> {
+fn refusal(request: &Request, exchange: &Exchange, connection: &Connection) -> Option<ApiError> {
     let headers = request.headers();
-    if connection.is_some_and(Connection::is_closing) {
+    if connection.is_closing() {
         // RFC 9112, section 9.6: what follows the last request is not to be done.
         Some(ApiError::ConnectionClosing)
     } else if header_bytes(headers) > MAX_HEADER_BYTES && !exchange.of_gateway {
@@ -130,18 +132,16 @@ fn begin(shared: &Rc<Shared>, request: &Request) -> Rc<Exchange> {
 
 /// The application's answer, whatever becomes of it.
 async fn outcome<B: MessageBody + 'static>(
-    call: impl Future<Output = Result<ServiceResponse<B>, Error>>,
-    time_limit: Duration,
+    call: impl Future<Output = Option<Result<ServiceResponse<B>, Error>>>,
     exchange: &Exchange,
 ) -> HttpResponse {
-    let call = AssertUnwindSafe(call).catch_unwind();
-    match tokio::time::timeout(time_limit, call).await {
-        Ok(Ok(Ok(response))) => response.into_parts().1.map_into_boxed_body(),
+    match AssertUnwindSafe(call).catch_unwind().await {
+        Ok(Some(Ok(response))) => response.into_parts().1.map_into_boxed_body(),
         // No other errors are raised here; if one were, its text would not be for callers.
-        Ok(Ok(Err(error))) => error.as_error().unwrap_or(&ApiError::Internal).error_response(),
-        Ok(Err(_panic)) => exchange.refuse(ApiError::Internal),
-        Err(_) if exchange.receiving.get() => ApiError::TooSlow.error_response(),
-        Err(_) => ApiError::Overdue.error_response(),
+        Ok(Some(Err(error))) => error.as_error().unwrap_or(&ApiError::Internal).error_response(),
+        Err(_panic) => exchange.refuse(ApiError::Internal),
+        Ok(None) if exchange.receiving.get() => ApiError::TooSlow.error_response(),
+        Ok(None) => ApiError::Overdue.error_response(),
     }
 }
 

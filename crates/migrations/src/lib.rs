@@ -43,6 +43,8 @@ macro_rules! migrations {
             7 "scopes_by_name",
             8 "events",
             9 "disabled_keys",
+            10 "filtered_lists",
+            11 "rotation",
         ]
     };
     ($($version:literal $name:literal,)+) => {

@@ -7,12 +7,14 @@ use std::{
 };
 
 use tokio::time::timeout;
-use tokio_postgres::{Client, Config, Error, NoTls};
+use tokio_postgres::{Client, Config, Error, NoTls, Row};
 
 use crate::{
     driver::Driver,
     failure::Failure,
     fitness,
+    pool::Param,
+    prepared::{Asked, Prepared},
     schema::{self, SchemaError},
     settings::{PostgresSettings, UrlSource},
     settings_error::SettingsError,
@@ -28,11 +30,24 @@ pub(crate) struct Connection {
     pub(crate) last_used: Instant,
     /// How long the server took for next to nothing.
     pub(crate) round_trip: Duration,
+    prepared: Prepared,
 }
 
 impl Connection {
     fn new((client, driver): (Client, Driver), tls: Tls) -> Self {
-        Self { client, driver, tls, last_used: Instant::now(), round_trip: Duration::ZERO }
+        Self {
+            client,
+            driver,
+            tls,
+            last_used: Instant::now(),
+            round_trip: Duration::ZERO,
+            prepared: Prepared::default(),
+        }
+    }
+
+    /// Asks, with what is prepared on this connection.
+    pub(crate) async fn ask(&mut self, asked: &Asked<'_>, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
+        self.prepared.ask(&self.client, asked, params).await
     }
 
     /// Whether the server has told, since this was asked last, that a commit has not reached a standby.

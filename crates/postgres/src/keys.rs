@@ -4,14 +4,16 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ApiKey, AuditEvent, KeyId, OrganizationId},
+    model::{ApiKey, AuditEvent, KeyFilter, KeyId, OrganizationId},
     ports::{
         IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, NewSecret,
         Revocation, RevokeKey, Unavailable,
     },
     secret::KeyDigest,
 };
-use capykeys_storage::{CHANGING, Columns, Row as _, Values, operation, set_aside, wherever_stored};
+use capykeys_storage::{CHANGING, Columns, KeyPage, Row as _, Values, operation, set_aside, wherever_stored};
+use futures_util::future::OptionFuture;
+use tokio::time::timeout;
 use tokio_postgres::Row;
 
 use crate::{
@@ -58,16 +60,12 @@ static FIND: LazyLock<Statement> = LazyLock::new(|| {
     Statement::new(operation::FIND_KEY, &answer(&key, &query))
 });
 
-static LIST: LazyLock<Statement> = LazyLock::new(|| {
+/// Made for each question: it has those pieces that are asked for.
+fn list(page: &str) -> Statement {
     let key = Columns::of::<ApiKey>("");
-    let query = format!(
-        "SELECT true AS found, {} FROM api_keys k \
-         WHERE k.organization_id = $organization_id AND ($before IS NULL OR k.id < $before) \
-         ORDER BY k.id DESC LIMIT $limit",
-        key.from("k")
-    );
+    let query = format!("SELECT true AS found, {} FROM api_keys k {page}", key.from("k"));
     Statement::new(operation::LIST_KEYS, &(answer(&key, &query) + " ORDER BY answer.id DESC"))
-});
+}
 
 /// The row is locked before it is looked at: of two at once, the second waits for the first and
 /// then reads what the first committed, which the snapshot of its own statement does not show.
@@ -207,9 +205,12 @@ impl KeyStore for PostgresStore {
     }
 
     async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
-        let KeyQuery { organization, before, limit } = query;
-        let values = Values::of("organization_id", &organization).and("before", &before).and("limit", &limit);
-        self.pool.run(&LIST, values, rows::all).await
+        let searching = (query.filter != KeyFilter::default()).then(|| self.searches.acquire());
+        // No longer than for a connection.
+        let place = timeout(self.pool.deadline() / 3, OptionFuture::from(searching)).await;
+        let _place = place.map_err(|_| Failure::Timeout.during(operation::LIST_KEYS))?;
+        let page = KeyPage::of(&query, "$scope = ANY (k.scopes)");
+        self.pool.run(&list(&page.text), page.values, rows::all).await
     }
 
     async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable> {

@@ -4,7 +4,8 @@
 //!
 //! - Every operation is one statement in one round trip, and a statement that changes something
 //!   writes the audit event with it. Nothing depends on the state of a session, so that a pooler
-//!   in transaction mode (`PgBouncer`) may stand between.
+//!   in transaction mode (`PgBouncer`) may stand between: where
+//!   prepared statements do not stay, it goes on without.
 //! - Every operation has a deadline that includes the wait for a connection. Opening one has time of
 //!   its own and goes on when nobody waits any more. A connection whose operation failed is closed;
 //!   one whose operation took too long is used again when the server has ended it, or ends it.
@@ -32,6 +33,7 @@ mod migrate;
 mod organizations;
 mod peppers;
 mod pool;
+mod prepared;
 mod probe;
 mod registry;
 mod rows;
@@ -46,6 +48,7 @@ mod trust;
 mod url;
 
 pub use migrate::{MigrateError, Migrated, migrate, migrate_with};
+pub use prepared::PreparedStatements;
 pub use schema::{MIGRATIONS, OLDEST_SCHEMA, SchemaError};
 pub use settings::{PostgresSettings, UrlSource};
 pub use settings_error::SettingsError;

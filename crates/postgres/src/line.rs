@@ -150,12 +150,22 @@ impl Asking {
 
     /// The whole of a statement.
     pub(crate) fn statement(&self, statement: &Statement) -> String {
-        let with_line = if statement.is_kept { &self.with_line_kept } else { &self.with_line };
-        [with_line, statement.text.as_str()].concat()
+        [self.with_line(statement), statement.text.as_str()].concat()
+    }
+
+    fn with_line(&self, statement: &Statement) -> &str {
+        if statement.is_kept { &self.with_line_kept } else { &self.with_line }
     }
 
     /// Whether this is asked with the same line as the other.
     pub(crate) fn is_as(&self, other: &Self) -> bool {
         self.newest == other.newest
+    }
+
+    /// The same with a parameter more, that of this number: where it is not `mark`, there is no line.
+    pub(crate) fn guarded(&self, statement: &Statement, parameter: usize, mark: i64) -> String {
+        let (with_line, guard) = (self.with_line(statement), if statement.is_kept { "AND" } else { "WHERE" });
+        let with_line = with_line.strip_suffix(')').unwrap_or_default();
+        format!("{with_line} {guard} ${parameter} = {mark}){}", statement.text)
     }
 }

@@ -26,9 +26,9 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::fro
 /// How long opening the connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// Whatever the database's own settings are: the migrations are read as they are meant, and each waits for
+/// Whatever the database's own settings are: the migrations are read as they are meant, take as long as they do, and wait for
 /// nobody for longer than the servers' operations may take, for these wait behind it.
-const SESSION: &str = "SET lock_timeout = '200ms'; SET standard_conforming_strings = on; SET default_transaction_isolation = 'read committed'";
+const SESSION: &str = "SET statement_timeout = 0; SET lock_timeout = '200ms'; SET standard_conforming_strings = on; SET default_transaction_isolation = 'read committed'";
 /// Where migrations are recorded. Programs up to migration 6 read the first table through a library, which
 /// made it just so.
 const RECORDS: &str = "CREATE TABLE IF NOT EXISTS refinery_schema_history (\

@@ -25,22 +25,23 @@ use crate::{
     connections::{Connections, Family},
     connector::{Connection, Connector},
     failure::Failure,
-    line::Line,
-    measures, probe,
-    schema::SchemaError,
+    line::{Asking, Line},
+    measures,
+    prepared::{Asked, Preparing},
     settings::PostgresSettings,
     settings_error::SettingsError,
     statement::Statement,
     trust::Trust,
 };
 
+mod beside;
 mod settle;
 
 /// When an operation has to have ended.
 type End = tokio::time::Instant;
 
 /// A parameter of a statement, with its type, so that the server need not be asked for it.
-type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// A connection that was used this recently is taken to be alive. It saves busy services a round
 /// trip an operation; one that dies within that time costs one operation its deadline.
@@ -65,6 +66,8 @@ struct Shared {
     settling: Mutex<()>,
     /// One that has no connection gets another's, where the server allows no more.
     family: Arc<Family>,
+    /// Where statements do not stay for one, they do not for any.
+    preparing: Preparing,
 }
 
 impl Pool {
@@ -93,6 +96,11 @@ impl Pool {
     /// The same connections, for operations that may take so long.
     pub(crate) fn with_deadline(&self, deadline: Duration) -> Self {
         Self { settings: PostgresSettings { deadline, ..self.settings.clone() }, ..self.clone() }
+    }
+
+    /// How long an operation may take.
+    pub(crate) const fn deadline(&self) -> Duration {
+        self.settings.deadline
     }
 
     /// Opens so many connections, for whoever comes first, and does not wait for it.
@@ -166,26 +174,30 @@ impl Pool {
 
     async fn ask(&self, end: End, statement: &Statement, params: &[Param<'_>]) -> Result<Vec<Row>, Failure> {
         let asking = self.shared.line.asking();
-        let text = asking.statement(statement);
+        let asked = self.asked(asking.statement(statement), Some((&asking, statement)));
         let judge = |rows| self.shared.line.judge(&asking, statement.is_kept, rows);
-        let outcome = self.run_once(end, &text, params, judge).await;
+        let outcome = self.run_once(end, &asked, params, judge).await;
         if matches!(outcome, Err(Failure::Superseded)) {
             self.trust.end_before(Instant::now());
         }
         outcome
     }
 
+    fn asked<'a>(&'a self, text: String, parts: Option<(&'a Asking, &'a Statement)>) -> Asked<'a> {
+        Asked { text, parts, setting: self.settings.prepared_statements, preparing: &self.shared.preparing }
+    }
+
     async fn run_once(
         &self,
         end: End,
-        statement: &str,
+        asked: &Asked<'_>,
         params: &[Param<'_>],
         judge: impl FnOnce(Vec<Row>) -> Result<Vec<Row>, Failure>,
     ) -> Result<Vec<Row>, Failure> {
         let connection = timeout_at(end, measures::wait(self.settings.application_name, self.connection()));
         let connection = connection.await.map_err(|_| Failure::Timeout)??;
         let start = Instant::now();
-        timeout_at(end, self.run_on(connection, statement, params, judge)).await.unwrap_or_else(|_| {
+        timeout_at(end, self.run_on(connection, asked, params, judge)).await.unwrap_or_else(|_| {
             self.trust.end_before(start);
             Err(Failure::Timeout)
         })
@@ -235,14 +247,14 @@ impl Pool {
     async fn run_on(
         &self,
         connection: Object<Connection>,
-        statement: &str,
+        asked: &Asked<'_>,
         params: &[Param<'_>],
         judge: impl FnOnce(Vec<Row>) -> Result<Vec<Row>, Failure>,
     ) -> Result<Vec<Row>, Failure> {
-        let connection = scopeguard::guard(connection, |doubtful| self.connections.set_aside(doubtful));
+        let mut connection = scopeguard::guard(connection, |doubtful| self.connections.set_aside(doubtful));
         // What an earlier statement was warned of, for which nobody waited any more, is not this one's.
         connection.take_unreplicated();
-        let answered = connection.query_typed(statement, params).await.map_err(Failure::from);
+        let answered = connection.ask(asked, params).await.map_err(Failure::from);
         let outcome = match answered {
             Ok(_) if connection.take_unreplicated() => Err(Failure::Unreplicated),
             answered => answered.and_then(judge),
@@ -254,37 +266,6 @@ impl Pool {
             self.connections.discard(connection);
         }
         outcome
-    }
-
-    /// Opens a connection beside the pool, to the primary.
-    pub(crate) async fn connection_beside_it(&self) -> Result<Connection, Failure> {
-        let settings = PostgresSettings { application_name: "capykeys copy", ..self.settings.clone() };
-        self.beside_it(&settings, |connector| async move { connector.open().await }).await?
-    }
-
-    /// Checks the schema on a connection beside the pool, which would not open one to a database
-    /// with another schema.
-    pub(crate) async fn check_schema(&self) -> Result<(), SchemaError> {
-        let checked =
-            self.beside_it(&self.settings, |connector| async move { connector.check_schema().await });
-        checked.await.map_err(|failure| failure.during("connect"))?
-    }
-
-    /// Whether two sessions were seen to exclude each other, on connections beside the pool.
-    pub(crate) async fn check_exclusion(&self) -> Result<bool, SchemaError> {
-        let checked =
-            self.beside_it(&self.settings, |connector| async move { probe::exclusion(&connector).await });
-        checked.await.map_err(|failure| failure.during("connect"))?
-    }
-
-    /// Connections live on the pool's runtime.
-    async fn beside_it<C: Future<Output: Send> + Send + 'static>(
-        &self,
-        settings: &PostgresSettings,
-        work: impl FnOnce(Connector) -> C,
-    ) -> Result<C::Output, Failure> {
-        let connector = Connector::new(settings).map_err(|error| Failure::Connection(error.to_string()))?;
-        self.on_runtime(work(connector)).await
     }
 
     /// Goes on to its end, also where nobody waits for it any more.

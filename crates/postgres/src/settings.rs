@@ -4,7 +4,7 @@ use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use tokio_postgres::config::{Config, Host, SslMode, TargetSessionAttrs};
 
-use crate::{settings_error::SettingsError, url};
+use crate::{prepared::PreparedStatements, settings_error::SettingsError, url};
 
 /// How long one of several hosts or addresses may take to accept a connection, so that the next gets
 /// its turn.
@@ -46,6 +46,8 @@ pub struct PostgresSettings {
     /// How long opening a connection may take, which is several round trips and no part of any
     /// operation: its waiting ends with its deadline, and the opening goes on.
     pub connect_timeout: Duration,
+    /// Whether the server parses and plans each statement once for a connection, or each time.
+    pub prepared_statements: PreparedStatements,
     /// What the server calls the connections (`pg_stat_activity`), unless the URL says.
     pub application_name: &'static str,
 }
@@ -60,6 +62,7 @@ impl PostgresSettings {
             pool_size: 16,
             deadline: Duration::from_millis(450),
             connect_timeout: Duration::from_secs(5),
+            prepared_statements: PreparedStatements::default(),
             application_name: "capykeys",
         }
     }

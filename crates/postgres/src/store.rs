@@ -12,7 +12,7 @@ use capykeys_domain::{
     secret::PepperId,
 };
 use capykeys_storage::Values;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::Semaphore};
 
 use crate::{
     event_log::gaps::Gaps,
@@ -24,6 +24,11 @@ use crate::{
     settings_error::SettingsError,
 };
 
+/// A quarter of the connections.
+fn searches(settings: &PostgresSettings) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new((settings.pool_size / 4).max(1)))
+}
+
 /// Keys, organizations and the audit log in a PostgreSQL database.
 ///
 /// Cheap to clone; clones share their connections.
@@ -33,6 +38,9 @@ pub struct PostgresStore {
     pub(crate) gaps: Arc<Mutex<Gaps>>,
     /// The peppers that it was last told are recorded; `None` again where it may be otherwise.
     pub(crate) announced: Arc<Mutex<Option<Vec<PepperId>>>>,
+    /// Those that go through lists with a filter: some read all keys of an organization, and must leave connections
+    /// to everybody else.
+    pub(crate) searches: Arc<Semaphore>,
     /// Whether two sessions were seen to exclude each other. All stores of a server know it.
     excludes: Arc<tokio::sync::Mutex<bool>>,
 }
@@ -50,6 +58,7 @@ impl PostgresStore {
             pool: Pool::new(settings, runtime)?,
             gaps: Arc::default(),
             announced: Arc::default(),
+            searches: searches(settings),
             excludes: Arc::default(),
         })
     }
@@ -63,7 +72,8 @@ impl PostgresStore {
     pub fn beside(&self, settings: &PostgresSettings, runtime: Handle) -> Result<Self, SettingsError> {
         let excludes = Arc::clone(&self.excludes);
         let pool = self.pool.beside(settings, runtime)?;
-        Ok(Self { pool, gaps: Arc::default(), announced: Arc::default(), excludes })
+        let searches = searches(settings);
+        Ok(Self { pool, gaps: Arc::default(), announced: Arc::default(), searches, excludes })
     }
 
     /// The same connections, for operations that may take so long.

@@ -83,7 +83,7 @@ capykeys_testkit::mutants! {
         (KEYS, "WHERE k.organization_id = $organization_id AND k.id = $id\",", "WHERE $organization_id IS NOT NULL AND k.id = $id\","),
     ];
     a_page_that_begins_with_the_last_is_caught: [in_suite("paging_is_stable_under_inserts", "a page ")], [
-        (KEYS, "($before IS NULL OR k.id < $before)", "($before IS NULL OR k.id <= $before)"),
+        (KEYS, "list(&page.text)", "list(&page.text.replace(\"k.id < \", \"k.id <= \"))"),
     ];
     rows_that_are_left_out_of_lists_are_caught:
         [in_suite("a_row_that_cannot_be_read_is_an_error_and_not_shown", "has not noticed a row")], [
@@ -107,6 +107,9 @@ capykeys_testkit::mutants! {
         (KEYS, "HAVING k.last_used_at IS NULL", "HAVING true"),
         (KEYS, "WHERE k.last_used_at IS NULL OR k.last_used_at < late.at \\", "WHERE true \\"),
         (KEYS, "last_used_at = GREATEST(k.last_used_at, target.at)", "last_used_at = target.at"),
+    ];
+    a_scope_that_is_found_in_the_name_of_another_is_caught: [in_suite("whatever_is_asked_for_the_pages_are_those_of_the_model", "jobs:rea")], [
+        (KEYS, "$scope = ANY (k.scopes)", "array_to_string(k.scopes, ' ') LIKE '%' || $scope || '%'"),
     ];
     a_digest_that_two_keys_have_is_caught: [in_suite("a_digest_is_unique_over_all_organizations", DIFFERS)], [
         ("migrations/V1__initial.sql", "digest bytea NOT NULL UNIQUE", "digest bytea NOT NULL"),

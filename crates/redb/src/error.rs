@@ -69,6 +69,8 @@ pub(crate) enum Failure {
     Entropy,
     /// There are no more numbers.
     Numbers,
+    /// It took so long that nobody waits for it any more.
+    Overdue,
     /// The file that was opened has its name no more.
     Replaced,
 }
@@ -109,6 +111,7 @@ impl fmt::Display for Failure {
             Self::Corrupt(column) => write!(f, "a stored value cannot be read, column {column}"),
             Self::Entropy => f.write_str("the random source gave nothing"),
             Self::Numbers => f.write_str("there are no more numbers for events"),
+            Self::Overdue => f.write_str("not done in time"),
             Self::Replaced => {
                 f.write_str("another file is in the database's place, which the next start opens")
             }

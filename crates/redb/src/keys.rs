@@ -1,5 +1,7 @@
 //! The keys of organizations.
 
+use std::time::Instant;
+
 use async_trait::async_trait;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, Creator, KeyId, Organization, OrganizationId},
@@ -48,14 +50,25 @@ impl KeyStore for RedbStore {
     }
 
     async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
+        let overdue = self.end();
         self.read(operation::LIST_KEYS, move |transaction| {
             let own = transaction.table(KEYS_OF_ORGANIZATION)?;
             let keys = transaction.table(KEYS)?;
             let organization = query.organization.uuid().as_u128();
             let end = query.before.map_or(u128::MAX, |before| before.uuid().as_u128());
-            let page =
-                own.range((organization, 0)..(organization, end))?.rev().take(query.limit.get().into());
-            page.map(|entry| expect(&keys, entry?.0.value().1, "id")).collect()
+            let mut page = Vec::new();
+            for entry in own.range((organization, 0)..(organization, end))?.rev() {
+                // A filter may choose few of many, and nobody waits for the rest.
+                if Instant::now() >= overdue {
+                    return Err(Failure::Overdue);
+                }
+                let key: ApiKey = expect(&keys, entry?.0.value().1, "id")?;
+                page.extend(Some(key).filter(|key| query.filter.admits(key)));
+                if page.len() == usize::from(query.limit.get()) {
+                    break;
+                }
+            }
+            Ok(page)
         })
         .await
     }

@@ -54,6 +54,11 @@ impl RedbStore {
         &self.host
     }
 
+    /// When an operation that begins now has to have ended.
+    pub(crate) fn end(&self) -> Instant {
+        Instant::now() + self.deadline
+    }
+
     /// Reads, on a thread that may block.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
@@ -62,7 +67,7 @@ impl RedbStore {
     ) -> Result<T, Unavailable> {
         let database = Arc::clone(&self.database);
         let reading = spawn_blocking(move || database.read(read));
-        self.within(operation, Instant::now() + self.deadline, reading).await
+        self.within(operation, self.end(), reading).await
     }
 
     /// What is committed by now, for as long as it is held. Until then the file keeps what is replaced.

@@ -51,6 +51,7 @@ pub(crate) fn make(transaction: &WriteTransaction) -> Result<(), TableError> {
     transaction.open_table(ORGANIZATIONS_AT_CLERK)?;
     transaction.open_table(KEYS)?;
     transaction.open_table(KEYS_OF_ORGANIZATION)?;
+    transaction.open_table(FINISHING)?;
     transaction.open_table(KEYS_BY_DIGEST)?;
     transaction.open_table(EVENTS)?;
     transaction.open_table(EVENTS_OF_ORGANIZATION)?;

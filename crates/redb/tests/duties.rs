@@ -8,8 +8,8 @@ use capykeys_conformance::fixtures::{self, at};
 use capykeys_domain::{
     model::{AuditAction, OrganizationId, Sequence},
     ports::{
-        AuditLog, ChangeFeed, EventLog, EventPosition, Followed, Insertion, KeyQuery, KeyStore, KeyUse,
-        Limit, NewKey, OrganizationInsertion, Organizations, Readiness, ReplicaId,
+        AuditLog, ChangeFeed, EventLog, EventPosition, Followed, Insertion, KeyStore, KeyUse, Limit, NewKey,
+        OrganizationInsertion, Organizations, Readiness, ReplicaId,
     },
 };
 use capykeys_redb::{OpenError, RedbStore};
@@ -40,8 +40,11 @@ async fn key(store: &RedbStore) -> NewKey {
 }
 
 async fn list(store: &RedbStore, organization: OrganizationId) -> Result<usize, String> {
-    let query = KeyQuery { organization, before: None, limit: Limit::MAX };
-    store.list_keys(query).await.map(|keys| keys.len()).map_err(|error| error.to_string())
+    store
+        .list_keys(fixtures::all_keys(organization))
+        .await
+        .map(|keys| keys.len())
+        .map_err(|error| error.to_string())
 }
 
 /// Puts something else in the key's place.

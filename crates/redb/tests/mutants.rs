@@ -147,7 +147,11 @@ capykeys_testkit::mutants! {
     // Rows.
     keys_that_cannot_be_read_and_are_left_out_are_caught:
         [in_suite("a_row_that_cannot_be_read_is_an_error_and_not_shown", "list_keys has not noticed a row")], [
-        (KEYS, "page.map(|entry| expect(&keys, entry?.0.value().1, \"id\")).collect()", "Ok(page.filter_map(|entry| expect(&keys, entry.ok()?.0.value().1, \"id\").ok()).collect())"),
+        (KEYS, "let key: ApiKey = expect(&keys, entry?.0.value().1, \"id\")?;", "let Ok(key) = expect::<_, ApiKey>(&keys, entry?.0.value().1, \"id\") else { continue };"),
+    ];
+    a_filter_that_is_applied_to_what_was_read_already_is_caught: [in_suite("whatever_is_asked_for_the_pages_are_those_of_the_model", "pages of")], [
+        (KEYS, "page.extend(Some(key).filter(|key| query.filter.admits(key)));", "page.push(key);"),
+        (KEYS, "            Ok(page)\n", "            page.retain(|key: &ApiKey| query.filter.admits(key));\n            Ok(page)\n"),
     ];
     uses_beyond_256_that_are_ignored_are_caught: [in_suite("many_keys_are_recorded_at_once", DIFFERS)], [
         (KEYS, "for one in uses {", "for one in uses.into_iter().take(256) {"),
@@ -164,10 +168,9 @@ capykeys_testkit::mutants! {
         (KEYS, "let Some(id) = by_digest.get(digest.as_bytes())? else { continue };", "let Some((_, id)) = by_digest.iter()?.flatten().filter(|(own, _)| own.value() == digest.as_bytes()).last() else { continue };"),
     ];
     a_page_that_reads_all_keys_is_caught: [in_suite("a_lookup_and_a_page_read_no_more_where_more_is_stored", "list_keys reads")], [
-        (KEYS, "let page =\n                own.range((organization, 0)..(organization, end))?.rev().take(query.limit.get().into());",
-            "let mut page: Vec<_> = own.iter()?.flatten().filter(|(own, _)| own.value().0 == organization && own.value().1 < end).collect();
-            page.reverse();
-            let page = page.into_iter().map(Ok::<_, redb::StorageError>).take(query.limit.get().into());"),
+        (KEYS, "for entry in own.range((organization, 0)..(organization, end))?.rev() {",
+            "let all: Vec<_> = own.iter()?.flatten().filter(|(own, _)| own.value().0 == organization && own.value().1 < end).collect();
+            for entry in all.into_iter().rev().map(Ok::<_, redb::StorageError>) {"),
     ];
 
     // Processes and the disk.
@@ -285,7 +288,7 @@ capykeys_testkit::mutants! {
     ];
     a_key_without_its_organization_is_caught:
         [in_suite("what_is_not_the_same_is_refused_as_a_whole", "their organizations are not there")], [
-        ("src/import.rs", "                || organizations.get(organization)?.is_none()\n", "                || organizations.get(organization)?.is_none() && false\n"),
+        ("src/import.rs", "            if organizations.get(organization)?.is_none() {\n", "            if organizations.get(organization)?.is_none() && false {\n"),
     ];
     an_import_that_ends_without_its_rows_is_caught: [in_suite("an_import_that_lacks_a_row_does_not_end", DIFFERS)], [
         ("src/import.rs", "found.counts != head.counts || !", "!"),

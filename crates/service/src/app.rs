@@ -8,7 +8,8 @@ use capykeys_cache::{
 };
 use capykeys_domain::{
     ports::{
-        AuditLog, Clock, KeyStore, Limit, Organizations, PepperRegistry, ReplicaId, ReplicaRegistry, Replicas,
+        AuditLog, Clock, KeyResolver, KeyStore, Limit, Organizations, PepperRegistry, ReplicaId,
+        ReplicaRegistry, Replicas, Unremembered,
     },
     secret::{KeyFormat, Peppers},
     usecases::{Environment, Management, Operators, Sessions, Verdicts},
@@ -74,7 +75,8 @@ pub(crate) async fn build(
     let registered: Arc<dyn PepperRegistry> = read_only.guard(store.peppers);
     let peppers = Arc::new(load_peppers(config, backend, &*organizations).await?.uncompared());
     let replica = ReplicaId(random()?);
-    let cached = CachedStore { lookup: store.lookup, feed: store.feed, registry: Arc::clone(&registry) };
+    let cached =
+        CachedStore { lookup: Arc::clone(&store.lookup), feed: store.feed, registry: Arc::clone(&registry) };
     let cache = VerificationCache::new(config.cache.settings(store.shared), replica, cached);
     let mut watch = PepperWatch::new(Arc::clone(&registered), replica, Arc::clone(&peppers), cache.clone());
     watch.compare().await;
@@ -91,7 +93,11 @@ pub(crate) async fn build(
         let provisioning = config.clerk.provisioning.into();
         Sessions::new(environment, verifier, remembered, organizations, provisioning, roles)
     });
-    let resolver = Arc::new(cache.clone());
+    // The cache of a command follows nobody, and vouches for nothing.
+    let resolver: Arc<dyn KeyResolver> = match opened_for {
+        OpenedFor::Replica => Arc::new(cache.clone()),
+        OpenedFor::Command(_) => Arc::new(Unremembered(store.lookup)),
+    };
     let readiness = Arc::new(RegisteredReadiness::new(cache.clone(), store.readiness));
     let verdicts =
         Verdicts::new(Arc::clone(&environment), resolver, Arc::new(uses.clone()), readiness, sessions);

@@ -3,7 +3,9 @@
 mod backup;
 mod create_key;
 mod keys;
+mod list_keys;
 mod openapi;
+mod report_keys;
 mod update_key;
 
 use std::path::PathBuf;
@@ -18,7 +20,9 @@ use clap::{
 };
 pub(crate) use create_key::CreateKey;
 pub(crate) use keys::{KeyOf, Keys};
+pub(crate) use list_keys::ListKeys;
 pub(crate) use openapi::Openapi;
+pub(crate) use report_keys::{ReportFormat, ReportKeys};
 pub(crate) use update_key::UpdateKey;
 use url::Url;
 
@@ -256,6 +260,9 @@ mod tests {
             &["keys", "revoke", "--organization", "capy_live_hush"],
             &["keys", "create", "--organization", organization, "--name", "a", "--scope", "capy_live_hush"],
             &["keys", "list", "--organization", organization, "capy_live_hush"],
+            &["keys", "list", "--organization", organization, "--status", "capy_live_hush"],
+            &["keys", "find", "capy_live_hush"],
+            &["keys", "find", "--capy_live_hush"],
             &["keys", "list", "--organization", organization, "--capy_live_hush"],
         ] {
             let error = parsed(["capykeys"].iter().chain(line).copied()).unwrap_err();

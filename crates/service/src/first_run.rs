@@ -9,7 +9,7 @@ use std::{
 };
 
 use capykeys_domain::{
-    model::{KeyName, KeySpec, Organization, OrganizationName, Scope, ScopeSet, Slug},
+    model::{KeyFilter, KeyName, KeySpec, Organization, OrganizationName, Scope, ScopeSet, Slug},
     policy::Permit,
     ports::Limit,
     usecases::NewOrganization,
@@ -72,7 +72,7 @@ async fn organization_without_keys(app: &App) -> Result<Option<Organization>, Er
         }
         [only] if only.slug.as_str() == "default" => {
             let permit = Permit::operator_lists_keys(only);
-            let page = app.management.list_key_page(&permit, None, Limit::ONE).await?;
+            let page = app.management.list_key_page(&permit, KeyFilter::default(), None, Limit::ONE).await?;
             Ok(page.keys.is_empty().then(|| only.clone()))
         }
         _ => Ok(None),

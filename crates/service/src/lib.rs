@@ -48,7 +48,7 @@ pub fn run(kinds: &[StoreKind]) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::error(error.as_ref());
-            ExitCode::FAILURE
+            commands::exit_code(&error)
         }
     }
 }

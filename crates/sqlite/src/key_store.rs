@@ -11,7 +11,7 @@ use capykeys_domain::{
     },
     secret::KeyDigest,
 };
-use capykeys_storage::{CHANGING, Columns, DIGESTS, Record, Row as _, Values, operation, set_aside};
+use capykeys_storage::{CHANGING, Columns, DIGESTS, KeyPage, Record, Row as _, Values, operation, set_aside};
 use rusqlite::Connection;
 
 use crate::{SqliteStore, audit_log::record, error::Failure, organizations, sql};
@@ -28,20 +28,13 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
 });
 static FIND: LazyLock<String> = LazyLock::new(|| select::<ApiKey>("k.id = $id"));
 static FIND_STORED: LazyLock<String> = LazyLock::new(|| select::<StoredKey>("k.id = $id"));
-/// Blobs compare by their bytes, and the longer one is the higher: what stands there is after every id.
-static LIST: LazyLock<String> = LazyLock::new(|| {
-    select::<ApiKey>(
-        "k.id < coalesce($before, x'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF') ORDER BY k.id DESC LIMIT $limit",
-    )
-});
 static IDLE: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "SELECT {} FROM api_keys AS k \
-         WHERE k.finish_when_idle IS NOT NULL AND k.previous_digest IS NOT NULL AND k.previous_expires_at > $at \
+        "{} WHERE k.finish_when_idle IS NOT NULL AND k.previous_digest IS NOT NULL AND k.previous_expires_at > $at \
              AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $at) \
              AND max(k.rotated_at, coalesce(k.previous_last_used_at, k.rotated_at)) + k.finish_when_idle <= $at \
          LIMIT $limit",
-        Columns::of::<ApiKey>("").from("k")
+        from::<ApiKey>()
     )
 });
 const REVOKE: &str = "UPDATE api_keys SET revoked_at = $at \
@@ -65,8 +58,17 @@ const REVOKED: &str = "SELECT revoked_at, 0 AS newly FROM api_keys \
 
 /// Finds those of the organization for which `condition` is true of `k`.
 fn select<R: Record>(condition: &str) -> String {
-    let columns = Columns::of::<R>("").from("k");
-    format!("SELECT {columns} FROM api_keys AS k WHERE k.organization_id = $organization_id AND {condition}")
+    format!("{} WHERE k.organization_id = $organization_id AND {condition}", from::<R>())
+}
+
+fn from<R: Record>() -> String {
+    format!("SELECT {} FROM api_keys AS k", Columns::of::<R>("").from("k"))
+}
+
+/// A page of keys. The scopes are one text, with a space between each two.
+fn page(query: &KeyQuery) -> (String, Values<'_>) {
+    let page = KeyPage::of(query, "instr(' ' || k.scopes || ' ', ' ' || $scope || ' ') > 0");
+    (format!("{} {}", from::<ApiKey>(), page.text), page.values)
 }
 
 #[async_trait]
@@ -88,10 +90,8 @@ impl KeyStore for SqliteStore {
 
     async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
         self.read_many(operation::LIST_KEYS, move |connection| {
-            let KeyQuery { organization, before, limit } = &query;
-            let values =
-                Values::of("organization_id", organization).and("before", before).and("limit", limit);
-            sql::all(connection, &LIST, &values)
+            let (text, values) = page(&query);
+            sql::all(connection, &text, &values)
         })
         .await
     }
@@ -202,21 +202,61 @@ fn insert(connection: &Connection, new: &NewKey) -> Result<Insertion, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use capykeys_domain::{
+        model::{KeyFilter, KeyState, ProjectId, Timestamp, UserId},
+        ports::Limit,
+    };
+
     use super::*;
+
+    /// How a page after the first is read.
+    fn plan(change: impl FnOnce(&mut KeyFilter)) -> Vec<String> {
+        let mut filter = KeyFilter::default();
+        change(&mut filter);
+        let (organization, key) =
+            (OrganizationId::new(Timestamp::MIN, [1; 8]), KeyId::new(Timestamp::MIN, [1; 8]));
+        crate::schema::plan(&page(&KeyQuery { organization, filter, before: Some(key), limit: Limit::ONE }).0)
+    }
+
+    fn read_off(index: &str) -> [String; 1] {
+        [format!("SEARCH k USING INDEX {index}")]
+    }
 
     #[test]
     fn a_page_is_read_off_the_index_without_sorting() {
+        assert_eq!(plan(|_| ()), read_off("api_keys_of_organization (organization_id=? AND id<?)"));
+    }
+
+    #[test]
+    fn what_few_keys_have_is_read_off_an_index_of_its_own() {
         assert_eq!(
-            crate::schema::plan(&LIST),
-            ["SEARCH k USING INDEX api_keys_of_organization (organization_id=? AND id<?)"]
+            plan(|filter| filter.project_id = ProjectId::parse("p1").ok()),
+            read_off("api_keys_of_project (organization_id=? AND project_id=? AND id<?)")
+        );
+        assert_eq!(
+            plan(|filter| filter.created_by = UserId::parse("user_1")),
+            read_off("api_keys_of_creator (organization_id=? AND created_by_user_id=? AND id<?)")
+        );
+        assert_eq!(
+            plan(|filter| filter.state = Some((KeyState::Disabled, Timestamp::MIN))),
+            read_off("api_keys_disabled (organization_id=? AND id<?)")
         );
     }
 
     #[test]
     fn idle_secrets_are_read_off_an_index_of_their_own() {
-        assert_eq!(
-            crate::schema::plan(&IDLE),
-            ["SEARCH k USING INDEX api_keys_finishing (previous_expires_at>?)"]
-        );
+        assert_eq!(crate::schema::plan(&IDLE), read_off("api_keys_finishing (previous_expires_at>?)"));
+    }
+
+    /// However many keys are active, or expired: to read all of them for each page would take longer with each.
+    #[test]
+    fn what_many_keys_are_is_read_in_the_order_of_the_list() {
+        for state in [KeyState::Active, KeyState::Expired, KeyState::Revoked] {
+            assert_eq!(
+                plan(|filter| filter.state = Some((state, Timestamp::MIN))),
+                read_off("api_keys_of_organization (organization_id=? AND id<?)"),
+                "{state:?}"
+            );
+        }
     }
 }

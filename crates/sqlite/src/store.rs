@@ -1,6 +1,10 @@
 //! The store: one writer, a few readers, one file.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use capykeys_domain::ports::{Host, Unavailable};
 use capykeys_storage::Operation;
@@ -112,7 +116,9 @@ impl SqliteStore {
         // The readers alone: with the whole store, a read that outlives its caller could become
         // the one that closes it.
         let readers = Arc::clone(&self.shared.readers);
-        let reading = timeout(self.shared.deadline, spawn_blocking(move || readers.read(read)));
+        let end = Instant::now() + self.shared.deadline;
+        let reading = spawn_blocking(move || readers.read_until(end, read));
+        let reading = timeout(self.shared.deadline, reading);
         let reading = async {
             match reading.await {
                 Ok(Ok(outcome)) => outcome.map_err(|failure| failure.during(operation)),

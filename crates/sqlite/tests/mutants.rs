@@ -13,7 +13,7 @@ const REGISTRY: &str = "src/registry.rs";
 const PEPPERS: &str = "src/peppers.rs";
 const TRIGGERS: &str = "migrations/V3__changes_by_statement.sql";
 /// The last one that tells of keys.
-const KEY_TRIGGER: &str = "migrations/V9__disabled_keys.sql";
+const KEY_TRIGGER: &str = "migrations/V11__rotation.sql";
 /// The one that numbers what is told.
 const NUMBERS: &str = "migrations/V6__operators.sql";
 
@@ -202,13 +202,13 @@ capykeys_testkit::mutants! {
         (KEYS, "WHERE k.organization_id = $organization_id AND {condition}", "WHERE $organization_id IS NOT NULL AND {condition}"),
     ];
     a_page_that_begins_with_the_last_is_caught: [in_suite("paging_is_stable_under_inserts", "a page ")], [
-        (KEYS, "k.id < coalesce($before", "k.id <= coalesce($before"),
+        (KEYS, "from::<ApiKey>(), page.text)", "from::<ApiKey>(), page.text.replace(\"k.id < \", \"k.id <= \"))"),
     ];
     keys_that_come_oldest_first_are_caught: [in_suite("keys_come_newest_first_and_complete", DIFFERS)], [
-        (KEYS, "ORDER BY k.id DESC LIMIT $limit", "ORDER BY k.id LIMIT $limit"),
+        (KEYS, "from::<ApiKey>(), page.text)", "from::<ApiKey>(), page.text.replace(\"k.id DESC\", \"k.id\"))"),
     ];
     a_page_without_a_limit_is_caught: [in_suite("paging_is_stable_under_inserts", "a page ")], [
-        (KEYS, "ORDER BY k.id DESC LIMIT $limit", "ORDER BY k.id DESC LIMIT max($limit, 100)"),
+        (KEYS, "from::<ApiKey>(), page.text)", "from::<ApiKey>(), page.text.replace(\"LIMIT $limit\", \"LIMIT max($limit, 100)\"))"),
     ];
     rows_that_are_left_out_of_lists_are_caught: [in_suite("a_row_that_cannot_be_read_is_an_error_and_not_shown", "has not noticed a row")], [
         ("src/sql.rs", "all.push(read(&Columns::of(row))?);", "all.extend(read(&Columns::of(row)));"),
@@ -236,6 +236,9 @@ capykeys_testkit::mutants! {
     ];
     scopes_that_are_sorted_are_caught: [in_suite("scopes_are_kept_in_their_order", DIFFERS)], [
         ("src/sql.rs", "return Ok(texts.collect::<Result<Vec<_>, _>>()?.join(\" \").into());", "let mut texts = texts.collect::<Result<Vec<_>, _>>()?; texts.sort_unstable(); return Ok(texts.join(\" \").into());"),
+    ];
+    a_scope_that_is_found_in_the_name_of_another_is_caught: [in_suite("whatever_is_asked_for_the_pages_are_those_of_the_model", "jobs:rea")], [
+        ("src/key_store.rs", "instr(' ' || k.scopes || ' ', ' ' || $scope || ' ') > 0", "instr(k.scopes, $scope) > 0"),
     ];
     a_digest_that_two_keys_have_is_caught: [in_suite("a_digest_is_unique_over_all_organizations", DIFFERS), in_suite("of_many_inserts_of_one_digest_at_once_one_succeeds", DIFFERS)], [
         ("migrations/V1__initial.sql", "digest BLOB NOT NULL UNIQUE", "digest BLOB NOT NULL"),

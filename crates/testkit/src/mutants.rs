@@ -135,6 +135,8 @@ impl Subject {
             _ => {
                 let own = texts.get_mut(Path::new("Cargo.toml")).expect("a manifest");
                 *own = own.replace("path = \"..", &format!("path = \"{}/..", folder.display()));
+                // Else its artifacts would be taken for those of the project itself, which are in the same folder.
+                *own = own.replacen("\nversion = \"", "\nversion = \"1000", 1);
             }
         }
         for (place, text) in texts {

@@ -8,7 +8,7 @@ use capykeys_domain::{
         Suspension,
     },
     policy::{Denial, Forbidden},
-    ports::{Insertion, KeyStore, NewKey},
+    ports::{Insertion, KeyChanged, KeyStore, NewKey},
 };
 use futures_util::future::join_all;
 use tokio::task::{JoinHandle, yield_now};
@@ -32,11 +32,15 @@ pub async fn a_key_is_found_once_it_is_inserted(store: &Store) {
     assert_eq!(by_digest.organization, organization);
 }
 
-/// Two keys with one secret cannot be, whosever they are.
+/// Two keys with one secret cannot be, whosever they are and whether they are disabled.
 pub async fn a_digest_is_unique_over_all_organizations(store: &Store) {
     let first = store.key(&store.organization().await, 1).await;
     let other = store.organization().await;
     let second = NewKey { digest: first.digest.clone(), ..fixtures::key(other.id, fixtures::at(2)) };
+    refused(store, &second, Insertion::Duplicate).await;
+    let disabled = fixtures::disabled(&first.key, fixtures::at(3));
+    let change = fixtures::change(&first.key, &disabled, fixtures::at(3));
+    assert_eq!(store.keys.change_key(change).await.unwrap(), KeyChanged::Done);
     refused(store, &second, Insertion::Duplicate).await;
     assert!(store.listed(other.id).await.is_empty());
 }

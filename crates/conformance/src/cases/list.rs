@@ -67,7 +67,8 @@ async fn all_pages(store: &Store, organization: OrganizationId, limit: u16) -> V
 }
 
 async fn page(store: &Store, organization: OrganizationId, before: Option<KeyId>, limit: u16) -> Vec<ApiKey> {
-    store.keys.list_keys(KeyQuery { organization, before, limit: Limit::new(limit).unwrap() }).await.unwrap()
+    let query = KeyQuery { before, limit: Limit::new(limit).unwrap(), ..fixtures::all_keys(organization) };
+    store.keys.list_keys(query).await.unwrap()
 }
 
 fn ids(keys: &[ApiKey]) -> Vec<KeyId> {

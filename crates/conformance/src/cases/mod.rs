@@ -6,6 +6,7 @@ pub mod cancel;
 pub mod change;
 pub mod exact;
 pub mod feed;
+pub mod filters;
 pub mod follow;
 pub mod import;
 pub mod insert;

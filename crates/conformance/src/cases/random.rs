@@ -159,7 +159,7 @@ where
         ),
         Step::List { organization, before, limit } => {
             let before: Option<KeyId> = before.map(|key| world.keys[key].key.id);
-            let query = KeyQuery { organization: world.id(*organization), before, limit: *limit };
+            let query = KeyQuery { before, limit: *limit, ..fixtures::all_keys(world.id(*organization)) };
             Answer::Keys(store.keys().list_keys(query).await.unwrap())
         }
         Step::Lookup { digests } => lookup(store, world, digests).await,
@@ -184,13 +184,13 @@ async fn suspension(store: &impl Sides, id: OrganizationId, to: Option<Suspensio
 }
 
 async fn record(store: &impl Sides, world: &World, uses: &[(usize, i64, bool)]) -> Answer {
-    let used = |&(key, micros, with_previous): &(usize, i64, bool)| KeyUse {
+    let one = |&(key, micros, with_previous): &(usize, i64, bool)| KeyUse {
         key: world.keys[key].key.id,
         at: fixtures::at(micros),
         with_previous,
     };
-    let uses: Vec<_> = uses.iter().map(used).collect();
-    store.keys().record_uses(uses.clone()).await.map_or(Answer::Failed, |()| Answer::Recorded)
+    let uses: Vec<_> = uses.iter().map(one).collect();
+    store.keys().record_uses(uses).await.map_or(Answer::Failed, |()| Answer::Recorded)
 }
 
 /// Of several keys under the digests any may be found, so only one digest's key is compared.

@@ -77,7 +77,7 @@ async fn work(
     store.keys.find_key(own, one.key.id).await.unwrap().expect("it is there");
     note("find_key");
     let query = KeyQuery { limit: Limit::ONE, ..fixtures::all_keys(own) };
-    let page = store.keys.list_keys(query).await.unwrap();
+    let page = store.keys.list_keys(query.clone()).await.unwrap();
     note("list_keys");
     let before = page.last().map(|key| key.id);
     assert_eq!(store.keys.list_keys(KeyQuery { before, ..query }).await.unwrap().len(), 1);

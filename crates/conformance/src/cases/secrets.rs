@@ -66,8 +66,8 @@ pub async fn secrets_that_were_not_used_for_as_long_as_was_asked_are_found(store
     let (used, unused) = (rotate(2, Some(20)).await, rotate(3, Some(20)).await);
     let (ended, revoked) = (rotate(4, Some(5)).await, rotate(5, Some(5)).await);
     for (key, micros, with_previous) in [(&used, 30, true), (&unused, 30, false), (&never, 20, true)] {
-        let uses = vec![KeyUse { key: key.id, at: at(micros), with_previous }];
-        store.keys.record_uses(uses).await.unwrap();
+        let noted = KeyUse { key: key.id, at: at(micros), with_previous };
+        store.keys.record_uses(vec![noted]).await.unwrap();
     }
     store.finish(&ended, 12).await;
     let _ = store.keys.revoke_key(fixtures::revoke(&revoked, at(12))).await.unwrap();

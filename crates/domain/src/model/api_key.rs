@@ -9,13 +9,13 @@ use super::{
 
 /// The start of a key's plaintext, by which a person recognises it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyPrefix(String);
+pub struct KeyPrefix(Box<str>);
 
 impl KeyPrefix {
     /// From what was stored.
     #[must_use]
     pub fn from_stored(text: &str) -> Self {
-        Self(text.to_owned())
+        Self(text.into())
     }
 }
 
@@ -87,6 +87,22 @@ pub enum KeyState {
     Expired,
     /// It was revoked, whatever its time.
     Revoked,
+}
+
+impl KeyState {
+    /// Every one there is.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Disabled, Self::Expired, Self::Revoked];
+
+    /// As it is written in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
 }
 
 /// An API key, without its secret.

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 
 use super::{Limit, Unavailable};
 use crate::{
-    model::{ApiKey, AuditEvent, Creator, KeyId, KeyState, Organization, OrganizationId, Timestamp},
+    model::{
+        ApiKey, AuditEvent, Creator, KeyFilter, KeyId, KeyState, Organization, OrganizationId, Timestamp,
+    },
     policy::{self, Denial, Forbidden},
     secret::KeyDigest,
 };
@@ -111,10 +113,12 @@ pub struct KeyUse {
 }
 
 /// Which keys of an organization are asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyQuery {
     /// Whose.
     pub organization: OrganizationId,
+    /// What they are like.
+    pub filter: KeyFilter,
     /// Those that are older than this one; `None` for all.
     pub before: Option<KeyId>,
     /// How many at most.
@@ -233,7 +237,8 @@ pub trait KeyStore: Send + Sync {
     /// The organization's keys in descending order of their ids (newest first), from the first that `query` asks
     /// for. Revoked and expired ones too. A list without gaps: a key that cannot be read fails the call.
     ///
-    /// Its cost depends on the limit alone, not on the number of keys stored.
+    /// Without a filter its cost depends on the limit alone, not on the number of keys stored; with one, at most on the
+    /// number of the organization's keys.
     ///
     /// # Errors
     /// [`Unavailable`].

@@ -101,6 +101,17 @@ impl KeyFormat {
         places.filter_map(|(at, _)| text.get(at..at + length)).any(|part| self.parse(part).is_some())
     }
 
+    /// Refuses a text of this name that holds a key: it would be stored and shown.
+    ///
+    /// # Errors
+    /// [`Invalid`] where one stands somewhere in it.
+    pub fn must_not_occur_in(&self, field: &'static str, text: Option<&str>) -> Result<(), Invalid> {
+        if text.is_some_and(|text| self.occurs_in(text)) {
+            return Err(Invalid::new(field, "must not contain an API key"));
+        }
+        Ok(())
+    }
+
     /// What may be shown of a key.
     #[must_use]
     pub fn shown(&self, key: &PlaintextKey) -> KeyPrefix {

@@ -7,7 +7,7 @@ use futures_util::stream;
 
 use super::Management;
 use crate::{
-    model::{ApiKey, KeyId},
+    model::{ApiKey, KeyFilter, KeyId},
     policy::{ListKeys, Permit},
     ports::{KeyQuery, KeyStore, Limit, Unavailable},
 };
@@ -25,28 +25,30 @@ pub struct KeyPage {
 }
 
 impl Management {
-    /// One page: up to `limit` keys older than `before`, and fewer than [`Limit::MAX`].
+    /// One page: up to `limit` keys that `filter` admits and that are older than `before`, and fewer than
+    /// [`Limit::MAX`].
     ///
     /// # Errors
     /// [`Unavailable`] where the store did not answer.
     pub async fn list_key_page(
         &self,
         permit: &Permit<ListKeys>,
+        filter: KeyFilter,
         before: Option<KeyId>,
         limit: Limit,
     ) -> Result<KeyPage, Unavailable> {
         // One more than asked for tells whether there is a next page.
         let limit = limit.one_more();
-        let mut keys =
-            self.keys.list_keys(KeyQuery { organization: permit.organization_id(), before, limit }).await?;
+        let query = KeyQuery { organization: permit.organization_id(), filter, before, limit };
+        let mut keys = self.keys.list_keys(query).await?;
         let more = keys.len() == usize::from(limit.get());
         keys.truncate(usize::from(limit.get()) - 1);
         let next = keys.last().filter(|_| more).map(|key| key.id);
         Ok(KeyPage { keys, next })
     }
 
-    /// All keys older than `before`, in pages, of which one at a time is held in memory. The first
-    /// is read before this returns, so that a store that is down is noticed before anything is
+    /// All keys that `filter` admits and that are older than `before`, in pages, of which one at a time is held in
+    /// memory. The first is read before this returns, so that a store that is down is noticed before anything is
     /// said.
     ///
     /// # Errors
@@ -54,14 +56,15 @@ impl Management {
     pub async fn list_keys(
         &self,
         permit: &Permit<ListKeys>,
+        filter: KeyFilter,
         before: Option<KeyId>,
     ) -> Result<impl Stream<Item = Result<Vec<ApiKey>, Unavailable>> + use<>, Unavailable> {
         let organization = permit.organization_id();
         let store = Arc::clone(&self.keys);
-        let query = KeyQuery { organization, before, limit: PAGE_SIZE };
-        let first = store.list_keys(query).await?;
+        let query = KeyQuery { organization, filter, before, limit: PAGE_SIZE };
+        let first = store.list_keys(query.clone()).await?;
         Ok(stream::try_unfold(Some(Next::Page(first)), move |next| {
-            let store: Arc<dyn KeyStore> = Arc::clone(&store);
+            let (store, query): (Arc<dyn KeyStore>, _) = (Arc::clone(&store), query.clone());
             async move {
                 let page = match next {
                     None => return Ok(None),

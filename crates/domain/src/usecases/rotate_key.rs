@@ -38,7 +38,8 @@ pub struct RotateKeyRequest {
     pub grace: Option<Duration>,
     /// After how long without a use it is to end before that.
     pub finish_when_idle: Option<Duration>,
-    /// Whether, where two secrets are good already, the newer one is to be replaced: nobody has got it.
+    /// Whether, where two secrets are good already, the newer one is to be replaced: nobody has got it. Without a grace,
+    /// both are.
     pub discard_newest: bool,
 }
 
@@ -68,7 +69,8 @@ impl Management {
                 Ok(by) => by,
                 Err(denial) => return self.deny(permit, id, denial, context).await,
             };
-            let keeps_previous = request.discard_newest && before.has_two_secrets(now);
+            let is_to_end = request.grace.is_some_and(|grace| grace.is_zero());
+            let keeps_previous = request.discard_newest && before.has_two_secrets(now) && !is_to_end;
             if before.has_two_secrets(now) && !keeps_previous && !grace.is_zero() {
                 return Err(KeyError::Rotating);
             }

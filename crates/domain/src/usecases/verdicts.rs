@@ -74,6 +74,17 @@ impl Verdicts {
         let until_expiry = expiry.map_or(Duration::MAX, |expiry| expiry.since(now));
         Ok(Verification { verdict, reliable_for: resolved.reliable_for.min(until_expiry) })
     }
+
+    /// The key with this secret, whatever its state, and whether that is the secret before its present one: then it ends
+    /// with the grace of that. It is no use of it.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store had to be asked and did not answer, or where the peppers are not known to be
+    /// those that its keys need.
+    pub async fn find(&self, secret: &PlaintextKey) -> Result<Option<(Arc<FoundKey>, bool)>, Unavailable> {
+        let (resolved, with_previous) = self.resolve(secret, Duration::ZERO).await?;
+        Ok(resolved.found.map(|found| (found, with_previous)))
+    }
 }
 
 /// A verdict on a key.

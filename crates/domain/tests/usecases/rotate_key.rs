@@ -193,8 +193,13 @@ async fn a_second_rotation_during_a_grace_says_what_becomes_of_the_secrets() {
     }
     assert_eq!(scene.verdict(&fourth.plaintext).await, Ok(()));
     // Where there is none under way, it is a rotation like any other.
-    scene.rotate(id, discarding).await.unwrap();
+    let fifth = scene.rotate(id, discarding).await.unwrap();
     assert_eq!(scene.verdict(&fourth.plaintext).await, Ok(()));
+    // Without a grace no other secret stays good, whatever else is asked.
+    scene.rotate(id, RotateKeyRequest { discard_newest: true, ..AT_ONCE }).await.unwrap();
+    for gone in [&fourth, &fifth] {
+        assert_eq!(scene.verdict(&gone.plaintext).await, Err(Rejection::NotFound));
+    }
 }
 
 #[tokio::test]
@@ -298,9 +303,9 @@ async fn uses_are_noted_with_the_secret_that_was_used() {
         scene.service.verdicts.verify(Some(secret), &needs, Duration::ZERO).await.unwrap().verdict.unwrap();
     }
     let at = scene.service.environment.now();
-    let used = |with_previous| KeyUse { key, at, with_previous };
+    let one = |with_previous| KeyUse { key, at, with_previous };
     let uses = scene.service.uses.told();
-    assert_eq!(uses[told..], [used(true), used(true), used(false), used(false)]);
+    assert_eq!(uses[told..], [one(true), one(true), one(false), one(false)]);
     scene.service.store.record_uses(uses).await.unwrap();
 }
 

@@ -7,7 +7,7 @@ use capykeys_conformance::{
     service::{self, Service, Setup},
 };
 use capykeys_domain::{
-    model::{Caller, Organization, ProjectId, ScopeCatalogue, ScopeDefinition},
+    model::{Caller, KeyFilter, Organization, ProjectId, ScopeCatalogue, ScopeDefinition},
     policy::{self, Permit, Rejection, Requirement},
     ports::Limit,
 };
@@ -42,7 +42,8 @@ async fn verify(service: &Service, key: &str, scopes: &[&str]) -> Result<String,
 
 async fn listed(service: &Service, organization: &Organization) -> Vec<String> {
     let permit = Permit::operator_lists_keys(organization);
-    let page = service.management.list_key_page(&permit, None, Limit::MAX).await.unwrap();
+    let page =
+        service.management.list_key_page(&permit, KeyFilter::default(), None, Limit::MAX).await.unwrap();
     page.keys.iter().map(|key| key.scopes.to_string()).collect()
 }
 

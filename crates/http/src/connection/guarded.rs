@@ -10,7 +10,7 @@ use std::{
 use actix_http::Extensions;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Instant, Sleep, sleep},
+    time::{Sleep, sleep},
 };
 
 use capykeys_listener::{Transport, certified_name};
@@ -20,6 +20,7 @@ use super::{
     ending::Ending,
     expect::{self, Interim},
     inbound::{Fault, Inbound},
+    limit::TimeLimit,
     refusal,
 };
 use crate::{error::ApiError, exchange::Shared};
@@ -49,10 +50,7 @@ pub(crate) struct Guarded {
     /// Set once nothing more is read: what is said then, behind the answers to what was read.
     refused: Option<String>,
     /// When the phase ends, unless it is [`Phase::Busy`].
-    deadline: Instant,
-    /// Wakes at the deadline, or before it: it is set anew where it would be late, or was early. Each request moves the
-    /// deadline twice, and to set a timer costs more than to look at one.
-    timer: Pin<Box<Sleep>>,
+    deadline: TimeLimit,
     /// When a client that takes nothing of its answer is given up.
     stalled: Option<Pin<Box<Sleep>>>,
     /// Set once nothing more is read.
@@ -63,7 +61,7 @@ impl Guarded {
     /// Guards a connection that was just accepted.
     pub(crate) fn new(stream: Transport, shared: Shared, limits: Limits) -> Self {
         Self {
-            connection: Rc::new(Connection::from(certified_name(&stream))),
+            connection: Rc::new(Connection::new(certified_name(&stream), limits.request)),
             stream,
             shared,
             limits,
@@ -71,8 +69,7 @@ impl Guarded {
             begun: 0,
             inbound: Inbound::default(),
             refused: None,
-            deadline: Instant::now() + limits.request,
-            timer: Box::pin(sleep(limits.request)),
+            deadline: TimeLimit::new(limits.request),
             stalled: None,
             ending: None,
         }
@@ -99,30 +96,20 @@ impl Guarded {
 
     fn until(&mut self, phase: Phase) -> Phase {
         let limit = if phase == Phase::Head { self.limits.request } else { self.limits.idle };
-        self.deadline = Instant::now() + limit;
-        if self.timer.deadline() > self.deadline {
-            self.timer.as_mut().reset(self.deadline);
-        }
+        self.deadline.restart(limit);
         phase
     }
 
     /// Ends the connection where the client took too long: with an answer if it had begun to ask.
     fn end_if_overdue(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.phase == Phase::Busy {
+        if self.phase == Phase::Busy || self.deadline.poll(cx).is_pending() {
             return false;
         }
-        while self.timer.as_mut().poll(cx).is_ready() {
-            if self.timer.deadline() < self.deadline {
-                self.timer.as_mut().reset(self.deadline);
-                continue;
-            }
-            self.ending = Some(match self.phase {
-                Phase::Head => Ending::new(self.answer(ApiError::TooSlow)),
-                Phase::Idle | Phase::Busy => Ending::new(""),
-            });
-            return true;
-        }
-        false
+        self.ending = Some(match self.phase {
+            Phase::Head => Ending::new(self.answer(ApiError::TooSlow)),
+            Phase::Idle | Phase::Busy => Ending::new(""),
+        });
+        true
     }
 
     /// How much of what has arrived the dispatcher gets, where that is not all of it. It is the last.

@@ -11,17 +11,22 @@ mod ending;
 mod expect;
 mod guarded;
 mod inbound;
+mod limit;
 mod refusal;
 
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
+    future::poll_fn,
+    pin::pin,
+    task::Poll,
     time::Duration,
 };
 
 use capykeys_domain::model::ClusterSubject;
 pub(crate) use expect::expectations;
 pub(crate) use guarded::Guarded;
+use limit::TimeLimit;
 
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +39,7 @@ pub(crate) struct Limits {
 }
 
 /// What the connection and the requests on it tell each other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Connection {
     begun: Cell<u64>,
     ended: Cell<u64>,
@@ -42,12 +47,32 @@ pub(crate) struct Connection {
     /// For each interim answer that is yet to be written: whether its client has a body to send.
     continues: RefCell<VecDeque<bool>>,
     certified_name: Option<ClusterSubject>,
+    /// When the request has to be answered that is being worked on.
+    deadline: RefCell<TimeLimit>,
 }
 
 impl Connection {
     /// A connection from whom its certificate names, where there is one.
-    fn from(certified_name: Option<ClusterSubject>) -> Self {
-        Self { certified_name, ..Self::default() }
+    pub(crate) fn new(certified_name: Option<ClusterSubject>, time_limit: Duration) -> Self {
+        Self {
+            begun: Cell::default(),
+            ended: Cell::default(),
+            closing: Cell::default(),
+            continues: RefCell::default(),
+            certified_name,
+            deadline: RefCell::new(TimeLimit::new(time_limit)),
+        }
+    }
+
+    /// What comes of the work on a request; `None` where that is not known by the end of the limit.
+    pub(crate) async fn within<W: Future>(&self, limit: Duration, work: W) -> Option<W::Output> {
+        let mut work = pin!(work);
+        self.deadline.borrow_mut().restart(limit);
+        poll_fn(|cx| match work.as_mut().poll(cx) {
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending => self.deadline.borrow_mut().poll(cx).map(|()| None),
+        })
+        .await
     }
 
     /// Whom the client's certificate names.

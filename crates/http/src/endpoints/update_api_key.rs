@@ -24,7 +24,7 @@ pub(crate) struct Operation;
     params(
         ("orgID" = String, Path, description = "The id of the organization.", example = "org_01h455vb4pex5vsknk084sn02q"),
         ("keyID" = String, Path, description = "The id of the key.", example = "key_01h455vb4pex5vsknk084sn02q"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of an answer before: where the key is another by now, nothing is changed and the answer is 412.", nullable = false),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of an answer before: where the key is another by now, nothing is changed and the answer is 412.", pattern = r#"^(\*|(W/)?"[0-9a-f]*"(, (W/)?"[0-9a-f]*")*)$"#, nullable = false),
     ),
     request_body(content = UpdateApiKeyRequest, description = "What is to be changed. At most 64 KiB.", content_type = "application/json"),
     responses(

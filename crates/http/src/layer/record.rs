@@ -23,19 +23,13 @@ const TRACE_PARENT: HeaderName = HeaderName::from_static(capykeys_listener::TRAC
 pub(super) struct Record {
     access: AccessRecord,
     exchange: Rc<Exchange>,
-    connection: Option<Rc<Connection>>,
+    connection: Rc<Connection>,
 }
 
 impl Record {
     /// Begins with the request.
-    pub(super) fn begin(
-        exchange: Rc<Exchange>,
-        connection: Option<Rc<Connection>>,
-        request: &Request,
-    ) -> Self {
-        if let Some(connection) = &connection {
-            connection.begin_request();
-        }
+    pub(super) fn begin(exchange: Rc<Exchange>, connection: Rc<Connection>, request: &Request) -> Self {
+        connection.begin_request();
         let headers = request.headers();
         // By a name that is parsed already: most requests have none.
         let is_traced = headers.contains_key(&TRACE_PARENT);
@@ -60,10 +54,8 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        if let Some(connection) = &self.connection {
-            connection.end_request();
-        }
-        let certified = || self.connection.as_ref()?.certified_name().cloned();
+        self.connection.end_request();
+        let certified = || self.connection.certified_name().cloned();
         self.access.workload = self.exchange.workload.take().or_else(certified);
         self.access.route = self.exchange.route.get();
         let (caller, organization_id) = self.exchange.caller.take().unzip();

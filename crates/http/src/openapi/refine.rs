@@ -9,6 +9,9 @@ use serde_json::{Map, Value, json};
 
 use super::secrets;
 
+/// What a person calls something: no control characters, and not white space and invisible characters alone.
+const TEXT: &str = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8][^\u0000-\u001f\u007f-\u009f]*$";
+
 /// Completes the document of a service with these scopes.
 pub(super) fn refine(document: &mut Value, catalogue: &ScopeCatalogue) {
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
@@ -38,6 +41,17 @@ pub(super) fn refine(document: &mut Value, catalogue: &ScopeCatalogue) {
 fn complete(name: &str, schema: &mut Value, catalogue: &ScopeCatalogue) {
     if let Some(scopes) = schema.pointer_mut("/example/scopes") {
         name_scopes_that_there_are(scopes, catalogue);
+    }
+    for (request, text) in [
+        ("CreateApiKeyRequest", "name"),
+        ("CreateApiKeyRequest", "device_name"),
+        ("UpdateApiKeyRequest", "name"),
+        ("UpdateApiKeyRequest", "device_name"),
+        ("DisableApiKeyRequest", "reason"),
+    ] {
+        if name == request {
+            schema["properties"][text]["pattern"] = TEXT.into();
+        }
     }
     match name {
         "Scope" => return list_scopes(schema, catalogue),

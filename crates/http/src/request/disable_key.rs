@@ -4,7 +4,7 @@ use capykeys_domain::{model::DisablingReason, secret::KeyFormat};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::members::{Members, present, rule};
+use super::members::{Members, present};
 use crate::error::ApiError;
 
 /// Why a key is disabled. Members that are not listed here are ignored.
@@ -25,9 +25,7 @@ pub(crate) struct DisableApiKeyRequest {
 pub(crate) fn reason(body: &[u8], format: &KeyFormat) -> Result<Option<DisablingReason>, ApiError> {
     let asked: DisableApiKeyRequest = Members::parse(body)?.read()?;
     let Some(text) = asked.reason else { return Ok(None) };
-    if format.occurs_in(&text) {
-        return Err(rule("reason", "must not contain an API key"));
-    }
+    format.must_not_occur_in("reason", Some(&text))?;
     Ok(Some(DisablingReason::parse(&text)?))
 }
 

@@ -96,7 +96,7 @@ pub(crate) fn deserialize<'a, T: Deserialize<'a>>(
 }
 
 /// 400: the member breaks the rule.
-pub(crate) fn rule(field: &str, rule: &str) -> ApiError {
+fn rule(field: &str, rule: &str) -> ApiError {
     ApiError::Invalid(Cow::Owned(format!("`{field}` {rule}.")))
 }
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use capykeys_domain::usecases::RotateKeyRequest;
+use capykeys_domain::{model::Invalid, usecases::RotateKeyRequest};
 use serde::{Deserialize, Deserializer, de::Unexpected};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::members::{Members, present, rule};
+use super::members::{Members, present};
 use crate::error::ApiError;
 
 /// How a key is rotated. Members that are not listed here are ignored.
@@ -51,7 +51,7 @@ pub(crate) fn rotation(body: &[u8]) -> Result<RotateKeyRequest, ApiError> {
     let asked: RotateApiKeyRequest = Members::parse(body)?.read()?;
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());
     if asked.finish_when_idle_seconds == Some(0) {
-        return Err(rule("finish_when_idle_seconds", "must be at least 1"));
+        return Err(Invalid::new("finish_when_idle_seconds", "must be at least 1").into());
     }
     Ok(RotateKeyRequest {
         grace: asked.grace_seconds.map(seconds),

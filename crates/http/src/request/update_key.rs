@@ -7,7 +7,7 @@ use capykeys_domain::{
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::members::{Members, present, rule};
+use super::members::{Members, present};
 use crate::{answer::ScopeName, error::ApiError};
 
 /// What is to be changed of an API key; what is not given stays, and `null` takes away. Members that are not listed here are
@@ -46,12 +46,8 @@ pub(crate) fn key_edit(
 ) -> Result<KeyEdit, ApiError> {
     let asked: UpdateApiKeyRequest = Members::parse(body)?.read()?;
     let device_name = asked.device_name.as_ref();
-    let texts = [("name", asked.name.as_ref()), ("device_name", device_name.and_then(Option::as_ref))];
-    for (field, text) in texts {
-        if text.is_some_and(|text| format.occurs_in(text)) {
-            return Err(rule(field, "must not contain an API key"));
-        }
-    }
+    format.must_not_occur_in("name", asked.name.as_deref())?;
+    format.must_not_occur_in("device_name", device_name.and_then(Option::as_deref))?;
     let scopes = asked.scopes.map(|scopes| catalogue.parse(scopes.iter().map(String::as_str)));
     let end = |text: String| Timestamp::parse("expires_at", &text);
     let edit = KeyEdit {

@@ -33,7 +33,8 @@ impl Pool {
         }
         if begins {
             let judge = |rows| self.shared.line.judge(&asking, true, rows);
-            match self.run_once(end, &asking.begin, &[], judge).await {
+            let begin = self.asked(asking.begin.to_string(), None);
+            match self.run_once(end, &begin, &[], judge).await {
                 // Somebody else has begun one, or this is no server to begin one on.
                 Err(Failure::NoLine) => {}
                 outcome => return outcome.map(drop),

@@ -198,6 +198,15 @@ async fn a_migration_that_comes_late_is_applied() {
     store(&settings).check_schema().await.unwrap();
 }
 
+/// To make the indexes of many keys takes longer than statements may elsewhere.
+#[tokio::test]
+async fn a_migration_takes_as_long_as_it_does_whatever_the_database_is_set_to() {
+    let database = &database().await;
+    shared().execute(database, &format!("ALTER DATABASE {database} SET statement_timeout = '1s'"));
+    let long = Migration::new(1000, "long", "-- oldest schema: 6\nSELECT pg_sleep(1.1)");
+    assert_eq!(migrate_later(&patient(shared().url(database)), &[long]).await, [long.to_string()]);
+}
+
 #[tokio::test]
 async fn a_migration_that_fails_leaves_those_before_it_and_nothing_of_itself() {
     let database = database().await;
@@ -374,4 +383,20 @@ async fn a_migration_waits_in_short_tries_for_who_reads_the_tables() {
     assert!(!migrating.is_finished());
     reader.batch_execute("COMMIT").await.unwrap();
     assert_eq!(migrating.await.unwrap().unwrap().applied, names(&MIGRATIONS[6..]));
+}
+
+/// They were checked by what they were written under, and everybody waits for as long as they are read.
+#[tokio::test]
+async fn no_migration_of_tables_in_use_reads_their_rows_to_check_them() {
+    let settings = patient(shared().url(&shared().create_database()));
+    migrate_with(&settings, &MIGRATIONS[..6]).await.unwrap();
+    let other = connect(&settings.url).await;
+    let checked = "SELECT array_agg(conname::text ORDER BY conname) FROM pg_constraint WHERE convalidated AND \
+         conrelid IN ('organizations'::regclass, 'api_keys'::regclass, 'audit_events'::regclass)";
+    let names = async || other.query_one(checked, &[]).await.unwrap().get::<_, Vec<String>>(0);
+    let before = names().await;
+    migrate(&settings).await.unwrap();
+    let mut added = names().await;
+    added.retain(|name| !before.contains(name));
+    assert_eq!(added, [""; 0]);
 }

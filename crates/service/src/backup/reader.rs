@@ -150,7 +150,7 @@ impl BackupReader {
         }
     }
 
-    pub(super) fn damaged(&self) -> BackupError {
+    fn damaged(&self) -> BackupError {
         BackupError::Damaged(self.name.clone())
     }
 

@@ -1,6 +1,6 @@
 //! What was locked out since a backup was taken, as another file tells it.
 
-use std::{collections::BTreeMap, io::BufRead as _, path::Path};
+use std::{collections::BTreeMap, io::BufRead as _, path::Path, sync::Arc};
 
 use capykeys_domain::{
     model::{
@@ -21,7 +21,20 @@ pub(crate) struct Revocations {
     pub(super) rotations: BTreeMap<KeyId, Timestamp>,
     /// In the order in which they were made.
     pub(super) changes: BTreeMap<KeyId, Vec<(Timestamp, KeyChange)>>,
+    /// What a newer backup says of keys. Its events do not go back for ever.
+    pub(super) limits: BTreeMap<KeyId, Limits>,
+    /// As of when.
+    pub(super) taken_at: Option<Timestamp>,
     pub(super) organizations: BTreeMap<OrganizationId, Suspension>,
+}
+
+/// What a key may do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Limits {
+    scopes: Arc<ScopeSet>,
+    end: Option<Timestamp>,
+    /// Of the secret before its present one.
+    previous_end: Option<Timestamp>,
 }
 
 /// What was changed of what a key can do.
@@ -63,14 +76,25 @@ impl KeyChange {
 }
 
 impl Revocations {
-    /// The key as it was left, and when, where it could do more before.
+    /// The key as it was left, and when, where it could do more before. Nothing ends a disabling, and puts off an end,
+    /// that the key has: of what happened between, something may be missing here.
     pub(super) fn stricter(&self, key: &ApiKey) -> Option<(Timestamp, ApiKey)> {
-        let changes = self.changes.get(&key.id)?;
         let mut left = key.clone();
+        if let Some(Limits { scopes, end, previous_end }) = self.limits.get(&key.id) {
+            left.scopes = ScopeSet::clone(scopes);
+            left.expires_at = *end;
+            if let Some(end) = *previous_end {
+                KeyChange::PreviousEnd(end).apply(&mut left);
+            }
+        }
+        let changes = self.changes.get(&key.id).map_or(&[][..], Vec::as_slice);
         for (_, change) in changes {
             change.apply(&mut left);
         }
-        key.reaches_further_than(&left).then_some((changes.last()?.0, left))
+        left.disabled = left.disabled.or_else(|| key.disabled.clone());
+        left.expires_at = left.expires_at.into_iter().chain(key.expires_at).min();
+        let at = changes.last().map(|(at, _)| *at).or(self.taken_at)?;
+        key.reaches_further_than(&left).then_some((at, left))
     }
 
     /// When the key was given a secret that is another than the one it has here.
@@ -111,7 +135,9 @@ impl Revocations {
     }
 
     fn of_backup(mut backup: BackupReader) -> Result<Self, BackupError> {
-        let mut all = Self::default();
+        let mut all = Self { taken_at: Some(backup.header().taken_at), ..Self::default() };
+        // Many keys have the same scopes.
+        let mut scopes = BTreeMap::new();
         while let Some(row) = backup.next_row()? {
             match row {
                 Row::Organization(row) => {
@@ -119,6 +145,10 @@ impl Revocations {
                 }
                 Row::Key(row) => {
                     all.keys.extend(row.key.revoked_at.map(|at| (row.key.id, Some(at))));
+                    let text = row.key.scopes.to_string();
+                    let scopes = scopes.entry(text).or_insert_with(|| Arc::new(row.key.scopes.clone()));
+                    let (end, previous_end) = (row.key.expires_at, row.key.grace_ends_at());
+                    all.limits.insert(row.key.id, Limits { scopes: Arc::clone(scopes), end, previous_end });
                     if let Some(at) = row.key.rotated_at() {
                         all.rotate(row.key.id, at);
                     }
@@ -126,23 +156,10 @@ impl Revocations {
                         all.change(row.key.id, disabled.at, [KeyChange::Disabled(Some(disabled))]);
                     }
                 }
-                Row::Event(row) => {
-                    let is_done = row.event.outcome == AuditOutcome::Done;
-                    let Some(key) = row.event.key_id.filter(|_| is_done) else { continue };
-                    if row.event.action == AuditAction::FinishRotation {
-                        all.change(key, row.event.at, [KeyChange::PreviousEnd(row.event.at)]);
-                    }
-                    if row.event.action == AuditAction::UpdateKey {
-                        let text = |name: &str| {
-                            row.event.details.iter().find(|(own, _)| *own == name).map(|(_, text)| text)
-                        };
-                        let changes = KeyChange::all(text).ok_or_else(|| backup.damaged())?;
-                        all.change(key, row.event.at, changes);
-                    }
-                }
+                Row::Event(_) => {}
             }
         }
-        Ok(all.in_order())
+        Ok(all)
     }
 
     fn of_lines(file: &SeekableFile) -> Result<Self, BackupError> {

@@ -5,19 +5,21 @@ use std::time::Duration;
 use capykeys_domain::model::{DisablingReason, KeyId, OrganizationId};
 use clap::{Args, Subcommand};
 
-use super::{CreateKey, UpdateKey, key_id, organization_id, parse_text};
+use super::{CreateKey, ListKeys, ReportKeys, UpdateKey, key_id, organization_id, parse_text};
 use crate::config::Period;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
     /// Create a key and print it, with its secret, as JSON. The secret is shown this once.
     Create(CreateKey),
-    /// Print all keys of an organization as JSON, newest first.
-    List {
-        /// The organization's id.
-        #[arg(long, value_parser = organization_id, value_name = "ORGANIZATION_ID")]
-        organization: OrganizationId,
-    },
+    /// Print the keys of an organization as JSON, newest first: all, or those that have all that is said of them.
+    List(ListKeys),
+    /// Find a key by its secret, the first line of standard input: whose it is, its state, and when it was last used.
+    ///
+    /// Exit code 3 where there is no such key. The secret is not printed, and finding it is no use of it.
+    Find,
+    /// Print which active keys nobody uses and which have no end, of one organization or of all.
+    Report(ReportKeys),
     /// Print one key of an organization as JSON, whatever its state.
     Show(KeyOf),
     /// Change a key. What is not given stays.

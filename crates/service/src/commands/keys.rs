@@ -1,7 +1,10 @@
 //! `capykeys keys`: an operator works directly on the store.
 
+mod find;
+mod report;
+
 use capykeys_domain::{
-    model::{ApiKey, DisablingReason, Organization, OrganizationId},
+    model::{ApiKey, DeviceName, DisablingReason, KeyName, Organization, OrganizationId},
     policy::{ChangeKey, Permit},
     usecases::RotateKeyRequest,
 };
@@ -9,13 +12,16 @@ use capykeys_http::{ApiKeyEnvelope, ApiKeyView, CreatedApiKey, RevokedApiKey};
 use futures_util::TryStreamExt;
 use serde_json::json;
 
+pub(crate) use self::find::NoSuchKey;
 use crate::{adapters::command_context, app::App, cli, cli::KeyOf, error::Error, output};
 
-/// Creates, shows, changes or revokes keys.
+/// Creates, shows, finds, changes or revokes keys.
 pub(crate) async fn run(app: &App, command: cli::Keys) -> Result<(), Error> {
     match command {
         cli::Keys::Create(command) => create(app, command).await,
-        cli::Keys::List { organization } => list(app, organization).await,
+        cli::Keys::List(command) => list(app, command).await,
+        cli::Keys::Find => find::run(app).await,
+        cli::Keys::Report(command) => report::run(app, command).await,
         cli::Keys::Show(key) => show(app, key).await,
         cli::Keys::Update(command) => update(app, command).await,
         cli::Keys::Disable { key, reason } => disable(app, key, reason).await,
@@ -30,14 +36,20 @@ pub(crate) async fn run(app: &App, command: cli::Keys) -> Result<(), Error> {
 
 async fn create(app: &App, command: cli::CreateKey) -> Result<(), Error> {
     let permit = Permit::operator_creates_key(&organization(app, command.organization).await?);
+    app.environment.format().must_not_occur_in("name", Some(command.name.as_str()))?;
+    app.environment
+        .format()
+        .must_not_occur_in("device_name", command.device_name.as_ref().map(DeviceName::as_str))?;
     let spec = command.spec(&app.environment)?;
     let created = app.management.create_key(&permit, spec, &command_context()?).await?;
     output::json(&CreatedApiKey::new(&created, app.environment.now()))
 }
 
-async fn list(app: &App, organization_id: OrganizationId) -> Result<(), Error> {
-    let permit = Permit::operator_lists_keys(&organization(app, organization_id).await?);
-    let pages = app.management.list_keys(&permit, None).await?;
+async fn list(app: &App, command: cli::ListKeys) -> Result<(), Error> {
+    let permit = Permit::operator_lists_keys(&organization(app, command.organization).await?);
+    let filter = command.filter(app.environment.now());
+    app.environment.format().must_not_occur_in("name", filter.name.as_ref().map(KeyName::as_str))?;
+    let pages = app.management.list_keys(&permit, filter, None).await?;
     let keys: Vec<ApiKey> = pages.try_concat().await?;
     let now = app.environment.now();
     let views: Vec<_> = keys.iter().map(|key| ApiKeyView::new(key, now)).collect();
@@ -51,12 +63,17 @@ async fn show(app: &App, KeyOf { organization: id, key }: KeyOf) -> Result<(), E
 
 async fn update(app: &App, command: cli::UpdateKey) -> Result<(), Error> {
     let permit = changing(app, &command.key).await?;
+    app.environment.format().must_not_occur_in("name", command.edit.name.as_ref().map(KeyName::as_str))?;
+    app.environment
+        .format()
+        .must_not_occur_in("device_name", command.edit.device_name.as_ref().map(DeviceName::as_str))?;
     let edit = command.edit.of(&app.environment)?;
     print(app, &app.management.update_key(&permit, &edit, |_, _| true, &command_context()?).await?)
 }
 
 async fn disable(app: &App, key: KeyOf, reason: Option<DisablingReason>) -> Result<(), Error> {
     let permit = changing(app, &key).await?;
+    app.environment.format().must_not_occur_in("reason", reason.as_ref().map(DisablingReason::as_str))?;
     print(app, &app.management.disable_key(&permit, reason, &command_context()?).await?)
 }
 

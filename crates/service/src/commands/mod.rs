@@ -16,6 +16,7 @@ mod serve;
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
+    process::ExitCode,
     sync::Arc,
     time::Duration,
 };
@@ -41,6 +42,12 @@ use crate::{
 };
 
 pub(crate) use config::check;
+
+/// What the program ends with because of this: 3 where there is no key with the secret that was asked for, which is an
+/// answer; else 1.
+pub(crate) fn exit_code(error: &Error) -> ExitCode {
+    if error.is::<keys::NoSuchKey>() { ExitCode::from(3) } else { ExitCode::FAILURE }
+}
 
 /// How long the end of a server may wait until the last telemetry is sent.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);

@@ -72,8 +72,8 @@ pub(crate) async fn run(
     let recording = uses.spawn(&Handle::current());
     let counting = refusals.spawn(config.audit.refusal_interval(), &Handle::current());
     let retention = config.audit.retention().map(|keep| tokio::spawn(retention::run(operators, keep)));
-    let interval = UsageSettings::from(&config.usage).interval;
-    let finishing = idle_secrets::run(Arc::clone(&management), interval, read_only.clone());
+    let every = UsageSettings::from(&config.usage).interval;
+    let finishing = idle_secrets::run(Arc::clone(&management), every, read_only.clone());
     let finishing = Some(tokio::spawn(finishing));
     let of_sessions = sessions.as_ref().map(|sessions| sessions.watched(config));
     let watched: Vec<_> = watched

@@ -84,6 +84,7 @@ fn form(key: &str) -> &'static str {
         Some("callers") => "`loopback`, `token` or `certificate`",
         Some("provisioning") => "`auto` or `registered`",
         Some("format") => "`pretty` or `json`",
+        Some("prepared_statements") => "`auto`, `on` or `off`",
         Some(_) if key.contains("size") || key.contains("max_") => "a whole number",
         _ => "as docs/configuration.md says",
     }

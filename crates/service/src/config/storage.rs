@@ -76,8 +76,34 @@ pub(crate) struct Postgres {
     pub(crate) deadline: Period,
     /// How long opening a connection may take, `100ms` to `1m`; requests do not wait for it longer than their deadline.
     pub(crate) connect_timeout: Period,
+    /// Whether PostgreSQL parses and plans each statement once for a connection: `auto` is until it is seen that a pooler
+    /// does not keep them.
+    pub(crate) prepared_statements: PreparedStatements,
     /// Whether the schema is brought up to date before serving.
     pub(crate) migrate_at_start: bool,
+}
+
+/// Whether PostgreSQL parses and plans each statement once for a connection.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PreparedStatements {
+    /// Until it is seen that a pooler does not keep them.
+    #[default]
+    Auto,
+    /// Always: a pooler keeps them.
+    On,
+    /// Never.
+    Off,
+}
+
+impl From<PreparedStatements> for capykeys_postgres::PreparedStatements {
+    fn from(setting: PreparedStatements) -> Self {
+        match setting {
+            PreparedStatements::Auto => Self::Auto,
+            PreparedStatements::On => Self::On,
+            PreparedStatements::Off => Self::Off,
+        }
+    }
 }
 
 impl Default for Postgres {
@@ -90,6 +116,7 @@ impl Default for Postgres {
             lookup_pool_size: 8,
             deadline: defaults.deadline.into(),
             connect_timeout: defaults.connect_timeout.into(),
+            prepared_statements: PreparedStatements::default(),
             migrate_at_start: false,
         }
     }

@@ -110,6 +110,7 @@ fn settings(postgres: &config::Postgres) -> Result<PostgresSettings, ConfigError
         pool_size: postgres.pool_size,
         deadline: postgres.deadline.duration(),
         connect_timeout: postgres.connect_timeout.duration(),
+        prepared_statements: postgres.prepared_statements.into(),
         application_name: "capykeys",
     })
 }

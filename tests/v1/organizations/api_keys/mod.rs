@@ -4,6 +4,7 @@ mod bad_input;
 mod bad_paths;
 mod create;
 mod disable;
+mod filters;
 mod get;
 mod held;
 mod last_used;

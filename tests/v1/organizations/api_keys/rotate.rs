@@ -74,7 +74,7 @@ fn the_previous_secret_ends_with_its_grace(store: Store) {
     // To whoever holds the secret before, that is when the key ends.
     assert_eq!(verdict(0)["api_key"]["expires_at"], new.key["previous_expires_at"]);
     let end = clock::parse(new.key["previous_expires_at"].as_str().unwrap());
-    wait::until("the grace is over", Duration::from_secs(60), || {
+    wait::until("the grace is over", Duration::from_mins(1), || {
         let asked = clock::now();
         let verdict = verdict(60_000);
         if verdict["valid"] == true {
@@ -106,12 +106,12 @@ fn the_key_says_whether_its_previous_secret_is_still_in_use(store: Store) {
         (key.get("last_used_at").cloned(), key.get("previous_last_used_at").cloned())
     };
     assert!(acme.accepts(&new.plaintext));
-    let (used, _) = wait::until("the use is stored", Duration::from_secs(60), || {
+    let (used, _) = wait::until("the use is stored", Duration::from_mins(1), || {
         Some(last_used()).filter(|(used, _)| used.is_some())
     });
     assert_eq!(last_used(), (used, None));
     assert!(acme.accepts(&old.plaintext));
-    let (used, previous) = wait::until("the use is stored", Duration::from_secs(60), || {
+    let (used, previous) = wait::until("the use is stored", Duration::from_mins(1), || {
         Some(last_used()).filter(|(_, previous)| previous.is_some())
     });
     assert_eq!(used, previous, "the last use of the key was one with the secret before");
@@ -192,8 +192,7 @@ fn who_may_do_it(store: Store) {
         assert_eq!(acme.finishing(&credential, victim.id()).send().status, finishes);
         assert_eq!(acme.accepts(&victim.plaintext), finishes != 200);
     }
-    let ending =
-        json!({"name": "e", "scopes": ["*"], "expires_at": clock::ahead(Duration::from_secs(3_600))});
+    let ending = json!({"name": "e", "scopes": ["*"], "expires_at": clock::ahead(Duration::from_hours(1))});
     let (ending, victim) = (acme.create(&ending), acme.key_with(&["jobs:read"]));
     acme.rotation(&ending.plaintext, victim.id()).send().error(403);
 }
@@ -223,7 +222,7 @@ fn a_key_that_is_over_is_not_rotated(store: Store) {
     assert_eq!(acme.finishing(&acme.admin, key.id()).send().error(409), "The API key is revoked.");
     assert_eq!(acme.stored(), before);
     // A grace does not outlive the key.
-    let end = clock::ahead(Duration::from_secs(3_600));
+    let end = clock::ahead(Duration::from_hours(1));
     let ending = acme.create(&json!({"name": "e", "scopes": ["jobs:read"], "expires_at": end}));
     let rotated = rotate(&acme, &ending);
     assert_eq!(rotated.key["previous_expires_at"], ending.key["expires_at"]);

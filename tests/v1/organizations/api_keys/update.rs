@@ -210,6 +210,8 @@ fn tags_are_read_from_all_lines_and_only_whole(store: Store) {
         (&[&good.as_bytes()[..20]], 400),
         (&[b"\xff"], 400),
         (&[b"W/*"], 400),
+        (&[b"*", other.as_bytes()], 400),
+        (&[format!("{}, {good}", &other[..20]).as_bytes()], 400),
     ] {
         let answer = rename(lines);
         assert_eq!(answer.status, status, "{lines:?}");

@@ -1,6 +1,6 @@
 //! What was locked out since.
 
-use capykeys_domain::model::{ApiKey, AuditEvent, Disabling, EventDetails};
+use capykeys_domain::model::{ApiKey, Disabling};
 
 use super::*;
 
@@ -152,24 +152,33 @@ fn a_key_is_as_the_last_events_leave_it_where_that_is_stricter() {
     }
 }
 
+/// Of what happened between, a file may lack something, and what makes a key good again can be done again.
+#[test]
+fn nothing_makes_a_key_that_is_narrowed_reach_further_in_another_way() {
+    let stored = ApiKey {
+        scopes: fixtures::scopes(&["jobs:read", "schema:read"]),
+        expires_at: Some(at(800)),
+        ..fixtures::disabled(&key(3).key, at(100))
+    };
+    let events = [
+        event_of("enabled", 202, "{}"),
+        event_of("updated", 203, &format!(r#"{{"scopes":"jobs:read","expires_at":"{}"}}"#, at(900))),
+    ];
+    let (_, left) = revocations(&events.join("\n")).unwrap().stricter(&stored).unwrap();
+    assert_eq!(left, ApiKey { scopes: fixtures::scopes(&["jobs:read"]), ..stored });
+}
+
+/// Of its events none says so: those of changes may have been deleted by their age.
 #[tokio::test]
 async fn a_newer_backup_tells_which_keys_were_disabled_or_made_stricter_since() {
     let (_folder, path, _) = written(&rows());
     let [organizations, keys, events] = rows();
     let StoredRows::Keys(mut keys) = keys else { panic!("{keys:?}") };
-    let StoredRows::Events(mut events) = events else { panic!("{events:?}") };
     let before = keys[2].clone();
     keys[2].key.expires_at = Some(at(900));
-    let narrowed = keys[2].key.clone();
     keys[2].key.disabled = fixtures::disabled(&before.key, at(401)).disabled;
-    let updated = events.last_mut().unwrap();
-    updated.event = AuditEvent {
-        details: EventDetails::of_key_change(&before.key, &narrowed),
-        ..fixtures::event(AuditAction::UpdateKey, at(400), before.key.organization_id, Some(before.key.id))
-    };
     let expected = keys.clone();
-    let (_newer_folder, newer, _) =
-        written(&[organizations, StoredRows::Keys(keys), StoredRows::Events(events)]);
+    let (_newer_folder, newer, _) = written(&[organizations, StoredRows::Keys(keys), events]);
     let since = Revocations::read(&newer, &KeyFormat::default()).unwrap();
     let scan = Scan::of(BackupReader::open(&path).unwrap(), &since).unwrap();
     assert_eq!(scan.counts(), (0, 0, 1));
@@ -202,4 +211,26 @@ fn a_secret_that_was_ended_since_is_restored_as_ended() {
     let (time, left) = since.stricter(&rotated).unwrap();
     assert_eq!((time, left.grace_ends_at()), (at(350), Some(at(350))));
     assert_eq!(since.stricter(&key(3).key), None);
+}
+
+/// Of its events none says so.
+#[tokio::test]
+async fn a_newer_backup_tells_which_secrets_were_ended_since() {
+    let [organizations, keys, events] = rows();
+    let StoredRows::Keys(mut keys) = keys else { panic!("{keys:?}") };
+    keys[2].key = fixtures::rotate(&keys[2].key, &key(9).digest, at(300), at(400)).after;
+    keys[2].previous_digest = Some(key(9).digest);
+    let of = |keys: &Vec<StoredKey>| {
+        written(&[organizations.clone(), StoredRows::Keys(keys.clone()), events.clone()])
+    };
+    let (_folder, path, _) = of(&keys);
+    keys[2].key = keys[2].key.finished(at(350));
+    let (_newer_folder, newer, _) = of(&keys);
+    let since = Revocations::read(&newer, &KeyFormat::default()).unwrap();
+    let scan = Scan::of(BackupReader::open(&path).unwrap(), &since).unwrap();
+    assert_eq!(scan.counts(), (0, 0, 1));
+    let restored = all(BackupSource::new(BackupReader::open(&path).unwrap(), &scan), 100).await;
+    assert_eq!(restored[1], StoredRows::Keys(keys));
+    let StoredRows::Events(told) = &restored[2] else { panic!("{restored:?}") };
+    assert_eq!(told.last().unwrap().event.action, AuditAction::FinishRotation);
 }

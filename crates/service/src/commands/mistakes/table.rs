@@ -74,6 +74,7 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
     ("postgres.lookup_pool_size", &["0", "18446744073709551615"]),
     ("postgres.deadline", &["0s", "1ms", "450", "2m", "18446744073709551615s"]),
     ("postgres.connect_timeout", &["0s", "5", "5ms", "18446744073709551615s"]),
+    ("postgres.prepared_statements", &["yes", "ON", "true", "1"]),
     ("postgres.migrate_at_start", &["maybe", "2"]),
     ("keys.prefix", &["capy_live", "Capy_", "sk-live-", "_"]),
     ("keys.pepper_id", &["my pepper", "a/b", "012345678901234567890123456789012"]),
