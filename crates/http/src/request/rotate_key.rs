@@ -17,12 +17,12 @@ pub(crate) struct RotateApiKeyRequest {
     /// For how many seconds the secret before is good beside the new one; 0 ends it at once. A day where it is left out, and
     /// at most 30 days, unless the service is set otherwise.
     #[serde(default, deserialize_with = "whole_seconds")]
-    #[schema(nullable = false, minimum = 0)]
+    #[schema(nullable = false, minimum = 0, maximum = 2_147_483_647)]
     grace_seconds: Option<u32>,
     /// End the secret before once it was not used for so many seconds, if its grace has not ended by then. Some seconds are
     /// added, since uses are written every few.
     #[serde(default, deserialize_with = "whole_seconds")]
-    #[schema(nullable = false, minimum = 1)]
+    #[schema(nullable = false, minimum = 1, maximum = 2_147_483_647)]
     finish_when_idle_seconds: Option<u32>,
     /// Where two secrets are good already, replace the newer one: its answer was lost, and nobody has got it. The older one
     /// stays good until its grace ends.
@@ -35,7 +35,7 @@ pub(crate) struct RotateApiKeyRequest {
 fn whole_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     let number = Value::deserialize(deserializer)?.as_f64().filter(|number| number.fract() == 0.0);
     // Every whole number up to there has exactly one `f64`, which Rust writes without a fraction.
-    let number = number.filter(|number| (0.0..=f64::from(u32::MAX)).contains(number));
+    let number = number.filter(|number| (0.0..=f64::from(i32::MAX)).contains(number));
     let number = number.and_then(|number| format!("{:.0}", number.abs()).parse().ok());
     let expected = "a whole number of seconds";
     number
@@ -79,7 +79,7 @@ mod tests {
             (r#"{"new":[]}"#, of(None, false)),
             (r#"{"grace_seconds":0}"#, of(Some(0), false)),
             (r#"{"grace_seconds":3.6e3,"discard_newest":false}"#, of(Some(3_600), false)),
-            (r#"{"grace_seconds":4294967295,"discard_newest":true}"#, of(Some(4_294_967_295), true)),
+            (r#"{"grace_seconds":2147483647,"discard_newest":true}"#, of(Some(2_147_483_647), true)),
         ] {
             assert_eq!(parse(body), expected, "{body}");
         }
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_broken_rule_is_named_without_the_value() {
-        for value in ["-1", "1.5", "4294967296", "null", "true", r#""capy_live_x""#, "[]"] {
+        for value in ["-1", "1.5", "2147483648", "null", "true", r#""capy_live_x""#, "[]"] {
             let sentence = "`grace_seconds` must be a whole number of seconds.";
             assert_eq!(parse(&format!(r#"{{"grace_seconds":{value}}}"#)).unwrap_err(), sentence);
         }

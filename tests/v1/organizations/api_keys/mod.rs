@@ -12,4 +12,5 @@ mod list;
 mod paging;
 mod revoke;
 mod rotate;
+mod rotated;
 mod update;
