@@ -25,7 +25,7 @@ pub(crate) struct RotateApiKeyRequest {
     #[schema(nullable = false, minimum = 1, maximum = 2_147_483_647)]
     finish_when_idle_seconds: Option<u32>,
     /// Where two secrets are good already, replace the newer one: its answer was lost, and nobody has got it. The older one
-    /// stays good until its grace ends.
+    /// stays good until its grace ends, but with `grace_seconds` 0 ends too.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     discard_newest: Option<bool>,
