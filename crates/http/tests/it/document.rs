@@ -84,6 +84,7 @@ fn operations_have_the_names_of_the_contract() {
             "createApiKey",
             "disableApiKey",
             "enableApiKey",
+            "finishApiKeyRotation",
             "getApiKey",
             "getLivez",
             "getOpenApi",
@@ -93,9 +94,8 @@ fn operations_have_the_names_of_the_contract() {
             "getViewer",
             "listApiKeys",
             "revokeApiKey",
-            "updateApiKey",
             "rotateApiKey",
-            "finishApiKeyRotation",
+            "updateApiKey",
         ]
     );
     assert_eq!(

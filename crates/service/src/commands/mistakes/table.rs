@@ -82,7 +82,7 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
     ("keys.pepper_file", &["/nowhere/pepper"]),
     ("keys.rotation_grace", &["24", "-1h", "367d"]),
     ("keys.longest_rotation_grace", &["30", "367d"]),
-    ("keys.rotate_themselves", &["yes", "2"]),
+    ("keys.rotate_themselves", &["maybe", "2"]),
     ("keys.older_peppers.x.secret", &["hush"]),
     ("keys.older_peppers.x.secret_file", &["/nowhere/pepper"]),
     ("cache.registration", &["0s", "999ms", "11s", "10", "18446744073709551615s"]),
