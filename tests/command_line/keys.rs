@@ -10,7 +10,7 @@ on_every_store![
     what_an_operator_does_holds_on_the_running_server_at_once,
     every_option_of_creating_a_key_is_heeded,
     what_cannot_be_done_fails_with_one_line,
-    no_text_of_a_key_takes_a_secret,
+    no_text_of_a_key_or_organization_takes_a_secret,
 ];
 
 fn organization(installation: &Installation) -> String {
@@ -138,7 +138,7 @@ fn what_cannot_be_done_fails_with_one_line(store: Store) {
 }
 
 /// "Found: " and the secret is what whoever disables a key would write, and everybody who may list keys could read it.
-fn no_text_of_a_key_takes_a_secret(store: Store) {
+fn no_text_of_a_key_or_organization_takes_a_secret(store: Store) {
     let installation = Installation::new(store);
     let id = organization(&installation);
     let create = ["keys", "create", "--organization", &id, "--scope", "jobs:read"];
@@ -148,9 +148,13 @@ fn no_text_of_a_key_takes_a_secret(store: Store) {
     for command in [
         [&create[..], &["--name", &found]].concat(),
         [&create[..], &["--name", "n", "--device-name", &found]].concat(),
+        [&create[..], &["--name", "n", "--project-id", &created.plaintext]].concat(),
         [&on_key("update")[..], &["--name", &found]].concat(),
         [&on_key("update")[..], &["--device-name", &found]].concat(),
         [&on_key("disable")[..], &["--reason", &found]].concat(),
+        vec!["organizations", "create", "--name", &found],
+        vec!["organizations", "rename", &id, "--name", &found],
+        vec!["organizations", "suspend", &id, "--reason", &found],
     ] {
         let output = installation.run(&command);
         assert!(output.expect_failure().contains("must not contain an API key"), "{}", output.stderr);

@@ -4,7 +4,7 @@ mod find;
 mod report;
 
 use capykeys_domain::{
-    model::{ApiKey, DeviceName, DisablingReason, KeyName, Organization, OrganizationId},
+    model::{ApiKey, DeviceName, DisablingReason, KeyName, Organization, OrganizationId, ProjectId},
     policy::{ChangeKey, Permit},
     usecases::RotateKeyRequest,
 };
@@ -40,6 +40,9 @@ async fn create(app: &App, command: cli::CreateKey) -> Result<(), Error> {
     app.environment
         .format()
         .must_not_occur_in("device_name", command.device_name.as_ref().map(DeviceName::as_str))?;
+    app.environment
+        .format()
+        .must_not_occur_in("project_id", command.project_id.as_ref().map(ProjectId::as_str))?;
     let spec = command.spec(&app.environment)?;
     let created = app.management.create_key(&permit, spec, &command_context()?).await?;
     output::json(&CreatedApiKey::new(&created, app.environment.now()))
