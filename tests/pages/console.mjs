@@ -78,7 +78,7 @@ async function filtering({ page, service, keys, made }) {
   await call(service, "POST", `${paused}/rotate`);
   await tabTo(page, "#refresh");
   await press(page, "Enter");
-  await text(page, "#rows", /Rotated: capy_live_\w{4}… is good until .*, never used/s);
+  await text(page, "#rows", /Rotated: capy_live_\w{4}… is good until .*, last used/s);
   await call(service, "POST", `${paused}/rotate/finish`);
   await press(page, "Enter");
   await text(page, "#rows", /^(?!.*Rotated)/s);
