@@ -37,6 +37,17 @@ fn keys_are_created_listed_and_revoked_without_a_server(store: Store) {
     let disabled = on_key(&["disable", "--reason", "found"]);
     assert_eq!((&disabled["disabled_reason"], &disabled["is_active"]), (&json!("found"), &json!(true)));
     assert_eq!(on_key(&["enable"]), created.key);
+    let rotate =
+        ["keys", "rotate", "--organization", &id, created.id(), "--grace", "1h", "--finish-when-idle", "10m"];
+    let rotated = Created::from_body(&installation.json(&rotate));
+    assert_eq!(rotated.key["previous_key_prefix"], created.key["key_prefix"]);
+    assert_eq!(rotated.key["key_prefix"], rotated.plaintext[..14]);
+    installation.run(&rotate).expect_failure();
+    let discarding = ["keys", "rotate", "--organization", &id, created.id(), "--discard-newest"];
+    let newest = Created::from_body(&installation.json(&discarding));
+    assert_eq!(newest.key["previous_expires_at"], rotated.key["previous_expires_at"]);
+    let finished = on_key(&["finish"]);
+    assert!(finished["previous_expires_at"].as_str() < newest.key["previous_expires_at"].as_str());
     let updated = on_key(&["update", "--name", "Other", "--scope", "schema:read", "--device-name", "laptop"]);
     assert_eq!((&updated["name"], &updated["scopes"]), (&json!("Other"), &json!(["schema:read"])));
     assert_eq!(updated["device_name"], "laptop");
@@ -111,6 +122,8 @@ fn what_cannot_be_done_fails_with_one_line(store: Store) {
         &["keys", "show", "--organization", &id, key],
         &["keys", "disable", "--organization", &id, key],
         &["keys", "enable", "--organization", &id, key],
+        &["keys", "rotate", "--organization", &id, key],
+        &["keys", "finish", "--organization", &id, key],
         &["keys", "update", "--organization", &id, key, "--name", "n"],
         &["keys", "revoke", "--organization", nobody, key],
         &["keys", "revoke", "--organization", &id, key],

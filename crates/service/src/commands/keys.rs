@@ -6,6 +6,7 @@ mod report;
 use capykeys_domain::{
     model::{ApiKey, DeviceName, DisablingReason, KeyName, Organization, OrganizationId, ProjectId},
     policy::{ChangeKey, Permit},
+    usecases::RotateKeyRequest,
 };
 use capykeys_http::{ApiKeyEnvelope, ApiKeyView, CreatedApiKey, RevokedApiKey};
 use futures_util::TryStreamExt;
@@ -25,6 +26,10 @@ pub(crate) async fn run(app: &App, command: cli::Keys) -> Result<(), Error> {
         cli::Keys::Update(command) => update(app, command).await,
         cli::Keys::Disable { key, reason } => disable(app, key, reason).await,
         cli::Keys::Enable(key) => enable(app, key).await,
+        cli::Keys::Rotate { key, grace, finish_when_idle, discard_newest } => {
+            rotate(app, key, RotateKeyRequest { grace, finish_when_idle, discard_newest }).await
+        }
+        cli::Keys::Finish(key) => finish(app, key).await,
         cli::Keys::Revoke(key) => revoke(app, key).await,
     }
 }
@@ -78,6 +83,21 @@ async fn disable(app: &App, key: KeyOf, reason: Option<DisablingReason>) -> Resu
 async fn enable(app: &App, key: KeyOf) -> Result<(), Error> {
     let permit = changing(app, &key).await?;
     print(app, &app.management.enable_key(&permit, &command_context()?).await?)
+}
+
+async fn rotate(
+    app: &App,
+    KeyOf { organization: id, key }: KeyOf,
+    request: RotateKeyRequest,
+) -> Result<(), Error> {
+    let permit = Permit::operator_rotates_key(&organization(app, id).await?, key);
+    let rotated = app.management.rotate_key(&permit, request, &command_context()?).await?;
+    output::json(&CreatedApiKey::new(&rotated, app.environment.now()))
+}
+
+async fn finish(app: &App, key: KeyOf) -> Result<(), Error> {
+    let permit = changing(app, &key).await?;
+    print(app, &app.management.finish_rotation(&permit, &command_context()?).await?)
 }
 
 async fn changing<A: From<ChangeKey>>(app: &App, of: &KeyOf) -> Result<Permit<A>, Error> {

@@ -108,7 +108,9 @@ impl Node {
     pub(super) fn kill_server(&self) {
         let processes = self.signal_server(Signal::STOP);
         // Not by asking for them again: once the first is gone, its children are nobody's, and would stand still for ever.
-        processes.iter().for_each(|&process| send(process, Signal::KILL));
+        for &process in &processes {
+            send(process, Signal::KILL);
+        }
         wait_until("killing PostgreSQL", LIMIT, || !processes.iter().any(|&process| is_alive(process)));
     }
 

@@ -11,4 +11,6 @@ mod last_used;
 mod list;
 mod paging;
 mod revoke;
+mod rotate;
+mod rotated;
 mod update;
