@@ -1,12 +1,12 @@
 //! API keys as they are stored and shown: everything but the secret.
 
-use alloc::{borrow::ToOwned, string::String};
+use alloc::{borrow::ToOwned, boxed::Box, string::String};
 
 use smol_str::SmolStr;
 
 use super::{
-    DeviceName, DisablingReason, KeyId, KeyName, KeySpec, OrganizationId, ProjectId, ScopeCatalogue,
-    ScopeSet, Timestamp, UserId, text::shows_text,
+    DeviceName, DisablingReason, KeyId, KeyName, KeySpec, OrganizationId, ProjectId, Rotation,
+    ScopeCatalogue, ScopeSet, Timestamp, UserId, text::shows_text,
 };
 
 /// The start of a key's plaintext, by which a person recognises it.
@@ -144,6 +144,8 @@ pub struct ApiKey {
     pub brought: Option<Brought>,
     /// That it is not to be used for now.
     pub disabled: Option<Disabling>,
+    /// That it was given another secret, the last time.
+    pub rotation: Option<Box<Rotation>>,
 }
 
 impl ApiKey {
@@ -173,6 +175,7 @@ impl ApiKey {
             revoked_at: None,
             brought: None,
             disabled: None,
+            rotation: None,
         }
     }
 
@@ -199,8 +202,11 @@ impl ApiKey {
     /// Whether `other` is the same in everything that somebody decided: when it was last used may differ.
     #[must_use]
     pub fn is_as(&self, other: &Self) -> bool {
-        let last_used_at = self.last_used_at;
-        *self == Self { last_used_at, ..other.clone() }
+        let mut other = Self { last_used_at: self.last_used_at, ..other.clone() };
+        if let (Some(own), Some(other)) = (&self.rotation, &mut other.rotation) {
+            other.previous_last_used_at = own.previous_last_used_at;
+        }
+        *self == other
     }
 
     /// Whether it can do something, or lasts for longer, than it did `before` it was changed.
@@ -210,6 +216,7 @@ impl ApiKey {
         before.scopes.first_not_granted(&self.scopes).is_some()
             || !self.expires_at.map_or(before.expires_at.is_none(), ends_earlier)
             || self.disabled.is_none() && before.disabled.is_some()
+            || self.grace_ends_at() > before.grace_ends_at()
     }
 
     /// Whether a person would call it something else.

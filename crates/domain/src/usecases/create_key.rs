@@ -70,14 +70,14 @@ impl Management {
         secret: StoredSecret,
         context: &RequestContext,
     ) -> Result<ApiKey, CreateKeyError> {
-        let stored = self.store(permit, spec, secret, context).await;
+        let stored = self.insert(permit, spec, secret, context).await;
         if let Err(CreateKeyError::Denied(denial)) = &stored {
             self.refused(permit, None, denial, context).await?;
         }
         stored
     }
 
-    async fn store(
+    async fn insert(
         &self,
         permit: &Permit<CreateKey>,
         spec: &KeySpec,

@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose};
 use capykeys_tests::{
-    Installation, Server, Store, Tenant,
+    Created, Installation, Server, Store, Tenant,
     clerk::{self, Session},
     on_every_store, secrets,
 };
@@ -18,6 +18,7 @@ on_every_store![
     without_any_brought_key_a_text_of_another_form_is_refused_as_before,
     a_brought_key_obeys_revocation_disabling_and_expiry,
     what_a_client_may_keep_of_an_absence_is_nothing,
+    a_rotated_key_gets_a_secret_that_is_made_here,
 ];
 
 /// A secret as another service might have made it.
@@ -208,4 +209,18 @@ fn what_a_client_may_keep_of_an_absence_is_nothing(store: Store) {
     }
     acme.bring(&own, &["jobs:read"]);
     assert!(acme.accepts(&own));
+}
+
+/// The one that was brought is then the secret before.
+fn a_rotated_key_gets_a_secret_that_is_made_here(store: Store) {
+    let acme = store.tenant();
+    let own = secret(&acme.id);
+    let key = acme.bring(&own, &["jobs:read"]);
+    let rotated = Created::from_body(&acme.rotation(&acme.admin, key.id()).send().expect(200));
+    assert!(rotated.plaintext.starts_with("capy_live_"));
+    assert_eq!((rotated.id(), &rotated.key["previous_key_prefix"]), (key.id(), &json!("-")));
+    assert!(acme.accepts(&own) && acme.accepts(&rotated.plaintext));
+    acme.creation(&acme.admin, &body(&own)).send().error(409);
+    acme.finishing(&acme.admin, key.id()).send().expect(200);
+    assert!(!acme.accepts(&own) && acme.accepts(&rotated.plaintext));
 }

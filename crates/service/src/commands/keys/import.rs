@@ -195,12 +195,12 @@ impl Import<'_> {
     }
 
     fn tell(&self, number: u64, why: &str) {
-        match (self.outcome.refused + self.outcome.duplicates).cmp(&TOLD) {
-            std::cmp::Ordering::Less => output::note(&format!("line {number}: {why}")),
-            std::cmp::Ordering::Equal => {
-                output::note(&format!("line {number}: {why}\n(of the next ones it is not said)"))
-            }
-            std::cmp::Ordering::Greater => {}
+        let told = self.outcome.refused + self.outcome.duplicates;
+        if told <= TOLD {
+            output::note(&format!("line {number}: {why}"));
+        }
+        if told == TOLD {
+            output::note("of the next lines it is not said");
         }
     }
 

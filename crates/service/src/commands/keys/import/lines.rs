@@ -8,6 +8,9 @@ use zeroize::{Zeroize as _, Zeroizing};
 const LONGEST: usize = 64 * 1024;
 const TOO_LONG: &str = "is longer than 64 KiB";
 
+/// A line and its number, or why it was not read.
+type Numbered<'l> = (u64, Result<&'l [u8], &'static str>);
+
 /// Reads lines. They may hold secrets, so what is read is wiped.
 pub(super) struct Lines {
     input: BufReader<Box<dyn Read>>,
@@ -32,7 +35,7 @@ impl Lines {
 
     /// The next line that is not empty, with its number; `None` at the end. One that is too long is passed over, and that is
     /// said in its place.
-    pub(super) fn next(&mut self) -> io::Result<Option<(u64, Result<&[u8], &'static str>)>> {
+    pub(super) fn next(&mut self) -> io::Result<Option<Numbered<'_>>> {
         loop {
             self.number += 1;
             self.line.zeroize();
