@@ -17,7 +17,7 @@ use capykeys_tests::{
 };
 use reqwest::Method;
 
-use crate::kept::{Way, question};
+use crate::kept::{SCOPES, Way, question};
 
 on_every_store![
     a_change_holds_over_every_interface_once_it_is_answered;
