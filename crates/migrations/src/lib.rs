@@ -45,6 +45,7 @@ macro_rules! migrations {
             9 "disabled_keys",
             10 "filtered_lists",
             11 "rotation",
+            12 "rotation_indexes",
         ]
     };
     ($($version:literal $name:literal,)+) => {
