@@ -45,7 +45,8 @@ macro_rules! migrations {
             9 "disabled_keys",
             10 "filtered_lists",
             11 "rotation",
-            12 "brought_secrets",
+            12 "rotation_indexes",
+            13 "brought_secrets",
         ]
     };
     ($($version:literal $name:literal,)+) => {

@@ -21,11 +21,6 @@ ALTER TABLE api_keys ADD COLUMN previous_digest BLOB CHECK (
     AND (previous_digest IS NULL) = (previous_pepper_id IS NULL)
 );
 
-CREATE UNIQUE INDEX api_keys_previous_digest ON api_keys (previous_digest) WHERE previous_digest IS NOT NULL;
--- Those that end when they are not used.
-CREATE INDEX api_keys_finishing ON api_keys (previous_expires_at)
-    WHERE finish_when_idle IS NOT NULL AND previous_digest IS NOT NULL;
-
 -- A change of that secret, and of when it ends, is told too.
 DROP TRIGGER api_keys_update;
 CREATE TRIGGER api_keys_update AFTER UPDATE ON api_keys
