@@ -144,7 +144,7 @@ fn a_dry_run_says_what_would_happen_and_changes_nothing(store: Store) {
     let server = server(store);
     let acme = Tenant::new(&server);
     imported(&acme, &lines([0]), &[]);
-    let before = acme.list();
+    let before = acme.stored();
     let mut broken = line(9);
     broken["scopes"] = json!(["hush"]);
     let output = import(&acme, &format!("{}{broken}\n", lines([0, 1, 2, 1])), &["--dry-run"]);
@@ -155,7 +155,7 @@ fn a_dry_run_says_what_would_happen_and_changes_nothing(store: Store) {
     let mut expected = counts(5, 2, 1, 1, 1);
     expected["dry_run"] = true.into();
     assert_eq!(outcome(&output), expected);
-    assert_eq!(acme.list(), before);
+    assert_eq!(acme.stored(), before);
     assert!(!acme.accepts(&secret(1)));
 }
 

@@ -107,9 +107,9 @@ fn holds(servers: &[Server]) {
     let acme = Tenant::new(&servers[0]);
     for way in WAYS {
         for first in [First::Before, First::With, First::After] {
-            changed(&acme, servers, way.prepared(&acme), way, first);
+            changed(&acme, servers, &way.prepared(&acme), way, first);
             let secret = format!("sk_live_{way:?}{first:?}_4eC39HqLyjWDarjtT1zdp7dc");
-            changed(&acme, servers, way.prepare(&acme, acme.bring(&secret, SCOPES)), way, first);
+            changed(&acme, servers, &way.prepare(&acme, acme.bring(&secret, SCOPES)), way, first);
         }
     }
 }
@@ -144,7 +144,7 @@ fn a_brought_secret_is_good_over_every_interface_of_every_server_once_it_is_answ
     }
 }
 
-fn changed(acme: &Tenant<'_>, servers: &[Server], key: Created, way: Way, first: First) {
+fn changed(acme: &Tenant<'_>, servers: &[Server], key: &Created, way: Way, first: First) {
     let askers: Vec<_> = servers
         .iter()
         .flat_map(|server| INTERFACES.map(|interface| (interface, interface.of(server))))
@@ -186,7 +186,7 @@ fn changed(acme: &Tenant<'_>, servers: &[Server], key: Created, way: Way, first:
         if first == First::With {
             start.wait();
         }
-        way.go(acme, &key);
+        way.go(acme, key);
         let _: Result<(), Instant> = answered.set(Instant::now());
         if first == First::After {
             start.wait();
