@@ -100,6 +100,12 @@ BEGIN
         GRANT SELECT, INSERT, UPDATE (turn) ON peppers TO capykeys_service;
     END IF;
 
+    IF to_regclass('brought_secrets') IS NOT NULL THEN
+        -- Written by a trigger.
+        REVOKE ALL ON brought_secrets FROM capykeys_service;
+        GRANT SELECT ON brought_secrets TO capykeys_service;
+    END IF;
+
     IF to_regclass('changes') IS NOT NULL THEN
         -- The feed is written by triggers, with the rights of the tables' owner.
         REVOKE ALL ON changes FROM capykeys_service;

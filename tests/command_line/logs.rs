@@ -122,7 +122,14 @@ fn good_requests(acme: &Tenant<'_>) -> Vec<String> {
     acme.revoke(created[0].id());
     assert!(!acme.accepts(&created[0].plaintext));
     acme.creation(&created[1].plaintext, &json!({"name": "n", "scopes": ["*"]})).send().error(403);
-    created.into_iter().map(|key| key.plaintext).collect()
+    let own = format!("sk_live_{}_4eC39HqLyjWDarjtT1zdp7dc", acme.id);
+    acme.server.get("/v1/me").bearer(&own).send().error(401);
+    acme.bring(&own, &["jobs:read"]);
+    acme.server.get("/v1/me").bearer(&own).send().expect(200);
+    let unknown = own.replace("4eC", "5fD");
+    acme.server.get("/v1/me").api_key(&unknown).send().error(401);
+    let hashes = [&own, &unknown].map(|secret| secrets::brought_digest(secret)["sha256:".len()..].to_owned());
+    created.into_iter().map(|key| key.plaintext).chain(hashes).chain([own, unknown]).collect()
 }
 
 /// Gives the tokens that were used.

@@ -8,6 +8,7 @@ mod find_key;
 mod first_run;
 mod grpc;
 mod help;
+mod import_keys;
 mod internal;
 mod keys;
 mod logs;

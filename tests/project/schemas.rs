@@ -33,6 +33,7 @@ fn both_stores_have_the_same_tables_columns_and_keys() {
         "api_keys",
         "audit_events",
         "audit_retention",
+        "brought_secrets",
         "capykeys_schema",
         "changes",
         "organizations",

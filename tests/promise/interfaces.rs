@@ -11,18 +11,19 @@ use std::{
 };
 
 use capykeys_tests::{
-    Call, Installation, Server, Store, Tenant,
+    Call, Created, Installation, Server, Store, Tenant,
     envoy::{Check, block_on, connect},
     on_every_store, wait,
 };
 use reqwest::Method;
 
-use crate::kept::{Way, question};
+use crate::kept::{SCOPES, Way, question};
 
 on_every_store![
     a_change_holds_over_every_interface_once_it_is_answered;
     replicas:
     a_change_holds_over_every_interface_of_another_server_once_it_is_answered,
+    a_brought_secret_is_good_over_every_interface_of_every_server_once_it_is_answered,
 ];
 
 const LIMIT: Duration = Duration::from_mins(1);
@@ -106,13 +107,44 @@ fn holds(servers: &[Server]) {
     let acme = Tenant::new(&servers[0]);
     for way in WAYS {
         for first in [First::Before, First::With, First::After] {
-            changed(&acme, servers, way, first);
+            changed(&acme, servers, &way.prepared(&acme), way, first);
+            let secret = format!("sk_live_{way:?}{first:?}_4eC39HqLyjWDarjtT1zdp7dc");
+            changed(&acme, servers, &way.prepare(&acme, acme.bring(&secret, SCOPES)), way, first);
         }
     }
 }
 
-fn changed(acme: &Tenant<'_>, servers: &[Server], way: Way, first: First) {
-    let key = way.prepared(acme);
+/// Whatever was asked for it before, and remembered.
+fn a_brought_secret_is_good_over_every_interface_of_every_server_once_it_is_answered(store: Store) {
+    let installation = Installation::new(store);
+    let other = server(installation.beside());
+    let servers = [server(installation), other];
+    let acme = Tenant::new(&servers[0]);
+    let ask = |secret: &str, expected: u16| {
+        for server in &servers {
+            for interface in INTERFACES {
+                let asker = interface.of(server);
+                let status = wait::until("it is answered", LIMIT, || {
+                    Some(asker(secret)).filter(|status| *status != 503)
+                });
+                assert_eq!(status, expected, "{interface:?}");
+            }
+        }
+    };
+    for round in 0..20 {
+        let secret = format!("sk_live_{round}_4eC39HqLyjWDarjtT1zdp7dc");
+        // Nobody looks for the first, and the others are remembered as absent.
+        for _ in 0..3 {
+            ask(&secret, 401);
+        }
+        let key = acme.bring(&secret, SCOPES);
+        ask(&secret, 200);
+        acme.revoke(key.id());
+        ask(&secret, 401);
+    }
+}
+
+fn changed(acme: &Tenant<'_>, servers: &[Server], key: &Created, way: Way, first: First) {
     let askers: Vec<_> = servers
         .iter()
         .flat_map(|server| INTERFACES.map(|interface| (interface, interface.of(server))))
@@ -154,7 +186,7 @@ fn changed(acme: &Tenant<'_>, servers: &[Server], way: Way, first: First) {
         if first == First::With {
             start.wait();
         }
-        way.go(acme, &key);
+        way.go(acme, key);
         let _: Result<(), Instant> = answered.set(Instant::now());
         if first == First::After {
             start.wait();

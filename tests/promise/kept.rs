@@ -52,7 +52,11 @@ const WAYS: [Way; 7] =
 impl Way {
     /// A key that can be made worthless so.
     pub(crate) fn prepared(self, tenant: &Tenant<'_>) -> Created {
-        let key = tenant.key_with(SCOPES);
+        self.prepare(tenant, tenant.key_with(SCOPES))
+    }
+
+    /// The same with this key.
+    pub(crate) fn prepare(self, tenant: &Tenant<'_>, key: Created) -> Created {
         if self == Self::Finish {
             tenant.rotation(&tenant.admin, key.id()).send().expect(200);
         }

@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use aws_lc_rs::digest;
+
 /// The prefix of every key that these tests meet.
 pub const KEY_PREFIX: &str = "capy_live_";
 
@@ -33,6 +35,16 @@ pub fn digest(plaintext: &str) -> String {
         bytes
     });
     blake3::keyed_hash(&KEY, plaintext.as_bytes()).to_hex().to_string()
+}
+
+/// The SHA-256 of a secret that was made elsewhere.
+pub fn sha256(secret: &str) -> Vec<u8> {
+    digest::digest(&digest::SHA256, secret.as_bytes()).as_ref().to_vec()
+}
+
+/// The same as it is brought.
+pub fn brought_digest(secret: &str) -> String {
+    sha256(secret).iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// A key that is well-formed but nobody's: the checksum is right, the store has none such.

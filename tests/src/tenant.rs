@@ -152,6 +152,19 @@ impl<'a> Tenant<'a> {
         self.create(&json!({"name": "key", "scopes": scopes}))
     }
 
+    /// Creates a key with these scopes, whose secret was made elsewhere.
+    ///
+    /// # Panics
+    /// Where the answer is not 201, or holds a secret.
+    #[track_caller]
+    pub fn bring(&self, secret: &str, scopes: &[&str]) -> Created {
+        let digest = crate::secrets::brought_digest(secret);
+        let body = json!({"name": "key", "scopes": scopes, "key_digest": digest});
+        let mut created = self.creation(&self.admin, &body).send().expect(201);
+        assert!(created.get("plaintext_api_key").is_none(), "a secret of the service's own");
+        Created { key: created["api_key"].take(), plaintext: secret.to_owned() }
+    }
+
     /// Its keys.
     ///
     /// # Panics

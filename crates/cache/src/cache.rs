@@ -271,4 +271,8 @@ impl KeyResolver for VerificationCache {
         }
         Err(self.0.outdated("lookup"))
     }
+
+    fn may_know_brought(&self) -> bool {
+        self.0.read().may_know_brought()
+    }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Fence {
     next: u64,
     /// The epoch of each read in flight; the oldest read is the first.
     reads: BTreeMap<u64, u64>,
+    /// The epoch of the last key that somebody may have asked for before it was there.
+    brought: u64,
     /// The epoch of the last change of each thing.
     tombstones: HashMap<Change, u64>,
 }
@@ -47,6 +49,10 @@ impl Fence {
     /// Notes that `change` was applied.
     pub(crate) fn changed(&mut self, change: Change) {
         self.epoch += 1;
+        if matches!(change, Change::Brought(_)) {
+            self.brought = self.epoch;
+            return;
+        }
         if self.reads.is_empty() {
             return;
         }
@@ -74,6 +80,11 @@ impl Fence {
     /// Whether nothing that was applied since the read began touches `key`.
     pub(crate) fn untouched(&self, token: &FencingToken, key: &ApiKey) -> bool {
         self.is_before(token, &Change::Key(key.id)) && self.untouched_organization(token, key.organization_id)
+    }
+
+    /// Whether no key was stored since the read began that somebody may have asked for before.
+    pub(crate) const fn untouched_absence(&self, token: &FencingToken) -> bool {
+        self.brought <= token.epoch
     }
 
     /// Whether nothing that was applied since the read began touches the organization.
@@ -125,6 +136,19 @@ mod tests {
         assert!(!fence.untouched(&earlier, &own));
         fence.changed(Change::Organization(own.organization_id));
         assert!(!fence.untouched(&token, &own));
+    }
+
+    #[test]
+    fn what_a_read_did_not_find_may_be_there_once_a_key_was_brought() {
+        let (mut fence, own) = (Fence::default(), key());
+        let earlier = fence.begin();
+        fence.changed(Change::Key(own.id));
+        assert!(fence.untouched_absence(&earlier));
+        fence.changed(Change::Brought(own.organization_id));
+        assert!(
+            !fence.untouched_absence(&earlier) && fence.untouched_organization(&earlier, own.organization_id)
+        );
+        assert!(fence.untouched_absence(&fence.clone().begin()));
     }
 
     #[test]

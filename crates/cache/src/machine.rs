@@ -84,6 +84,8 @@ pub(crate) struct Machine {
     kept_until: BootTime,
     store_time: StoreTime,
     fence: Fence,
+    /// Whether keys are there whose secrets were made elsewhere; `None` before the first poll.
+    brought: Option<bool>,
     keys: CachedKeys,
     negative: NegativeCache,
     organizations: CachedOrganizations,
@@ -104,6 +106,7 @@ impl Machine {
             kept_until: BootTime::START,
             store_time: StoreTime::default(),
             fence: Fence::default(),
+            brought: None,
             keys: CachedKeys::new(settings.keys),
             negative: NegativeCache::new(settings),
             organizations: CachedOrganizations::default(),
@@ -139,6 +142,7 @@ impl Machine {
             Poll::Diverged(head) => {
                 self.clear();
                 self.move_to(head.position, now);
+                self.brought = Some(head.brought);
                 self.store_time.told(head.store_time, sent.sent, now);
                 self.extend(sent, head.registered, Polled::Restarted)
             }
@@ -181,6 +185,11 @@ impl Machine {
         unknown.then_some(Answer { found: None, until, kept_until })
     }
 
+    /// Whether keys may be there whose secrets were made elsewhere.
+    pub(crate) fn may_know_brought(&self) -> bool {
+        self.brought != Some(false)
+    }
+
     /// A read of the store is about to be sent. `now` must have been read before.
     pub(crate) fn begin_read(&mut self, now: BootTime) -> SentRead {
         SentRead { token: self.fence.begin(), until: self.until(now) }
@@ -195,7 +204,10 @@ impl Machine {
     ) -> Reading {
         let found = found.map(Arc::new);
         let same = self.fence.same_generation(&sent.token);
-        let untouched = found.as_ref().is_none_or(|found| self.fence.untouched(&sent.token, &found.key));
+        let untouched = match &found {
+            Some(found) => self.fence.untouched(&sent.token, &found.key),
+            None => self.fence.untouched_absence(&sent.token),
+        };
         self.fence.end(&sent.token);
         if !same || !untouched {
             return Reading { answer: None };

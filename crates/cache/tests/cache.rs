@@ -265,6 +265,48 @@ async fn a_suspended_organization_takes_all_its_keys_with_one_event() {
     assert!(!world.reads(&other).await);
 }
 
+/// A key that is made elsewhere can be asked for before it is there.
+#[tokio::test(start_paused = true)]
+async fn what_was_remembered_as_absent_is_forgotten_once_a_key_was_brought() {
+    let world = world(CacheSettings::default()).await;
+    let (own, absent) = (world.store.add_key(), random(1));
+    assert!(!world.cache.may_know_brought());
+    assert!(world.reads(&own).await && world.reads(&absent).await && !world.reads(&absent).await);
+    world.store.tell(Change::Brought(OrganizationId::new(fixtures::at(0), [1; 8])));
+    sleep(CacheSettings::default().lease).await;
+    assert!(world.cache.may_know_brought());
+    assert!(world.reads(&absent).await && !world.reads(&absent).await && !world.reads(&own).await);
+    // As the replica does that has stored one.
+    let _ = world.cache.invalidate(Change::Brought(OrganizationId::new(fixtures::at(0), [2; 8])));
+    assert!(world.reads(&absent).await && !world.reads(&own).await);
+    // Whatever the feed has lost.
+    world.store.diverge();
+    sleep(CacheSettings::default().lease).await;
+    assert!(world.cache.may_know_brought());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_found_nothing_is_repeated_where_a_key_was_brought_meanwhile() {
+    let world = world(CacheSettings::default()).await;
+    let digest = random(1);
+    world.store.delay_lookup(Duration::from_millis(50));
+    let bring = async {
+        sleep(Duration::from_millis(10)).await;
+        let _ = world.cache.invalidate(Change::Brought(OrganizationId::new(fixtures::at(0), [1; 8])));
+    };
+    let (found, ()) = tokio::join!(world.find(&digest), bring);
+    assert_eq!((found, world.store.reads()), (None, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn before_it_has_heard_of_the_store_a_replica_takes_any_key_for_possible() {
+    let store = Arc::new(FakeStore::default());
+    let cache = VerificationCache::new(CacheSettings::default(), REPLICA, store.ports());
+    assert!(cache.may_know_brought());
+    cache.catch_up().await.unwrap();
+    assert!(!cache.may_know_brought());
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_stores_time_goes_on_between_polls_and_in_sleep() {
     let world = world(CacheSettings::default()).await;

@@ -14,7 +14,7 @@ pub enum Told {
 const SHOWN: Told = Never("shown to people alone, and may be as old as the cache");
 
 /// Every column that keys and organizations may have, by table, with a text that one of text may hold.
-const COLUMNS: [(&str, &str, &str, Told); 33] = [
+const COLUMNS: [(&str, &str, &str, Told); 34] = [
     ("api_keys", "id", "", OnChange),
     ("api_keys", "organization_id", "", OnChange),
     ("api_keys", "name", "Other", SHOWN),
@@ -31,6 +31,7 @@ const COLUMNS: [(&str, &str, &str, Told); 33] = [
     ("api_keys", "revoked_at", "", OnChange),
     ("api_keys", "pepper_id", "2", OnChange),
     ("api_keys", "digest", "", OnChange),
+    ("api_keys", "brought", "true", Never("it never changes, and its insertion is told")),
     ("api_keys", "disabled_at", "", Never("the digest changes with it")),
     ("api_keys", "disabled_reason", "other", SHOWN),
     ("api_keys", "rotated_at", "", Never("the digest changes with it")),

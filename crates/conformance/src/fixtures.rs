@@ -1,13 +1,11 @@
 //! Things to test with: a clock and a random source that a test sets, and rows.
 
 mod host;
+mod uses;
 
 use std::{
     num::NonZeroU32,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use capykeys_domain::{
@@ -18,37 +16,17 @@ use capykeys_domain::{
         ScopeSet, Sequence, Slug, Suspension, Timestamp,
     },
     ports::{
-        EventQuery, KeyChange, KeyQuery, KeyUse, Limit, NewKey, NewSecret, RenameOrganization, RevokeKey,
-        SetSuspension, Uses,
+        EventQuery, KeyChange, KeyQuery, Limit, NewKey, NewSecret, RenameOrganization, RevokeKey,
+        SetSuspension,
     },
     secret::{KeyDigest, PepperId},
 };
 
 use self::host::START_MICROS;
-pub use self::host::{ManualClock, SeededEntropy, host, machine};
-
-/// Remembers every use that it was told of.
-#[derive(Default)]
-pub struct ToldUses(Mutex<Vec<KeyUse>>);
-
-impl ToldUses {
-    /// What it was told so far, in that order.
-    #[must_use]
-    pub fn told(&self) -> Vec<KeyUse> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Uses for ToldUses {
-    fn used(&self, key: KeyId, at: Timestamp) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(KeyUse { key, at, with_previous: false });
-    }
-
-    fn used_with_previous(&self, key: KeyId, at: Timestamp) {
-        let used = KeyUse { key, at, with_previous: true };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(used);
-    }
-}
+pub use self::{
+    host::{ManualClock, SeededEntropy, host, machine},
+    uses::ToldUses,
+};
 
 /// The time `micros` microseconds after 2026-01-01T00:00:00Z.
 #[must_use]
@@ -165,6 +143,7 @@ pub fn key(organization: OrganizationId, created_at: Timestamp) -> NewKey {
             last_used_at: None,
             project_id: None,
             revoked_at: None,
+            brought: None,
             disabled: None,
             rotation: None,
         },

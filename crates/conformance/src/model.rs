@@ -62,6 +62,12 @@ impl ModelStore {
         self.state().unreadable.insert(id);
     }
 
+    /// Whether a key is stored whose secret was made elsewhere.
+    #[must_use]
+    pub fn has_brought(&self) -> bool {
+        self.state().has_brought()
+    }
+
     /// How many keys, organizations and events there are: for tests that nothing was changed.
     #[must_use]
     pub fn counts(&self) -> (usize, usize, usize) {
@@ -102,7 +108,11 @@ impl KeyStore for ModelStore {
         }
         state.log.push(AuditEvent { project_id: new.key.project_id.clone(), ..event });
         let NewKey { key, digest, .. } = new;
+        let (organization, brought) = (key.organization_id, key.brought);
         state.keys.insert(key.id, StoredKey { key, digest, previous_digest: None });
+        if brought.is_some() {
+            state.feed.tell(Change::Brought(organization));
+        }
         Ok(Insertion::Inserted)
     }
 

@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -13,8 +14,11 @@ use capykeys_domain::{
         ScopeCatalogue, Session, SessionOrganization, UserId,
     },
     policy::{CreateKey, Permit, RoleTable, Target},
-    ports::{BearerTokenError, Change, Organizations, Replicas, SessionVerifier, Unavailable, Unremembered},
-    secret::{BearerToken, Credential, KeyFormat, Pepper, PepperId, Peppers},
+    ports::{
+        BearerTokenError, Change, KeyResolver, Organizations, Replicas, ResolvedKey, SessionVerifier,
+        Unavailable, Unremembered,
+    },
+    secret::{BearerToken, Credential, KeyDigest, KeyFormat, Pepper, PepperId, Peppers},
     usecases::{
         AuthenticateError, CreatedKey, Environment, Management, Operators, Provisioning, RotationSettings,
         Sessions as SigningIn, Verdicts, Viewer,
@@ -96,6 +100,20 @@ impl Replicas for Obedience {
     }
 }
 
+/// Asks the store each time, and knows of keys that were made elsewhere.
+struct Unremembering(Unremembered, ModelStore);
+
+#[async_trait]
+impl KeyResolver for Unremembering {
+    async fn resolve(&self, digests: &[KeyDigest], keep: Duration) -> Result<ResolvedKey, Unavailable> {
+        self.0.resolve(digests, keep).await
+    }
+
+    fn may_know_brought(&self) -> bool {
+        self.1.has_brought()
+    }
+}
+
 /// Sessions by their tokens.
 #[derive(Default)]
 struct KnownSessions(Mutex<HashMap<String, Session>>);
@@ -141,7 +159,7 @@ impl Service {
             provisioning,
             roles,
         );
-        let keys = Arc::new(Unremembered(moody.clone()));
+        let keys = Arc::new(Unremembering(Unremembered(moody.clone()), store.clone()));
         let verdicts =
             Arc::new(Verdicts::new(environment.clone(), keys, uses.clone(), moody.clone(), Some(signing_in)));
         let management = Arc::new(Management::new(
@@ -194,7 +212,7 @@ impl Service {
     /// # Errors
     /// [`AuthenticateError`].
     pub async fn sign_in(&self, text: &str) -> Result<Caller, AuthenticateError> {
-        let credential = Credential::parse(self.environment.format(), text).unwrap();
+        let credential = Credential::parse(self.verdicts.texts(), text).unwrap();
         self.verdicts.authenticate(&credential, &fixtures::context()).await
     }
 

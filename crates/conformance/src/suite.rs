@@ -43,6 +43,11 @@ macro_rules! for_each_case {
             change: a_disabled_key_is_seen_as_disabled_at_once;
             change: a_change_that_reaches_further_is_judged_as_a_creation;
             change: another_organizations_key_cannot_be_changed;
+            brought: a_brought_key_is_told_when_it_is_stored_and_kept_as_one;
+            brought: a_brought_key_obeys_as_every_other_and_stays_one;
+            brought: a_brought_key_that_is_refused_is_not_told;
+            brought: a_brought_key_is_there_when_it_is_told;
+            brought: a_store_that_is_filled_with_a_brought_key_has_one;
             rotate: a_rotated_key_is_found_by_both_of_its_secrets;
             rotate: a_secret_that_was_ended_is_unknown;
             rotate: the_newest_secret_can_be_replaced_and_the_one_before_stays;

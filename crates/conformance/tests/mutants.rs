@@ -56,6 +56,16 @@ capykeys_testkit::mutants! {
         }
         outcome"),
     ];
+    a_brought_key_that_is_not_told_is_caught: [
+        case("a_brought_key_is_told_when_it_is_stored_and_kept_as_one", "what was remembered as absent stays so"),
+    ], [
+        (MODEL, "            state.feed.tell(Change::Brought(organization));\n", "            let _ = organization;\n"),
+    ];
+    a_brought_key_that_nobody_looks_for_is_caught: [
+        case("a_brought_key_is_told_when_it_is_stored_and_kept_as_one", "nobody would look for a brought key"),
+    ], [
+        (FEED, "let brought = self.has_brought();", "let brought = false;"),
+    ];
     an_event_that_is_lost_with_its_request_is_caught:
         [case("a_dropped_revocation_is_whole_or_absent", "a change and its event are there together")], [
         (MODEL, REVOKES, IN_ONE),

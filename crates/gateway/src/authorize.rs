@@ -44,7 +44,7 @@ impl Gateways {
         let Question { original, settings, headers } = question;
         let environment = verdicts.environment();
         let needs = RouteNeeds::find(settings, original.as_ref(), self.rules.as_ref(), environment.scopes())?;
-        match read_credential(environment.format(), *headers)? {
+        match read_credential(verdicts.texts(), *headers)? {
             None if needs.anonymous => Ok(Authorized::Anonymous),
             None => Err(Refusal::NoCredential),
             Some(Credential::ApiKey(key)) => {

@@ -1,6 +1,6 @@
 //! The credential in a request's headers. Cookies and the query are never looked at.
 
-use capykeys_domain::secret::{Credential, KeyFormat};
+use capykeys_domain::secret::{Credential, KeyTexts};
 
 use crate::RequestHeaders;
 
@@ -45,16 +45,17 @@ impl<'a> Presented<'a> {
     }
 }
 
-/// What a request signs in with, by its headers `Authorization` and `X-API-Key`; `None` where it does not.
+/// What a request signs in with, by its headers `Authorization` and `X-API-Key`; `None` where it does not. `texts` says
+/// what can be a key.
 ///
 /// # Errors
 /// [`CredentialError`].
-pub fn read_credential(
-    format: &KeyFormat,
+pub fn read_credential<'f>(
+    texts: impl Into<KeyTexts<'f>>,
     headers: &impl RequestHeaders,
 ) -> Result<Option<Credential>, CredentialError> {
-    let refused = CredentialError::Refused;
-    let parse = |bytes| str::from_utf8(bytes).ok().and_then(|text| Credential::parse(format, text));
+    let (texts, refused) = (texts.into(), CredentialError::Refused);
+    let parse = |bytes| str::from_utf8(bytes).ok().and_then(|text| Credential::parse(texts, text));
     let malformed = "neither an API key nor a session token";
     let [authorization, api_key] = CREDENTIAL_HEADERS.map(|name| headers.values(name));
     match presented(authorization, api_key)? {
@@ -104,6 +105,7 @@ pub fn only_value<'a>(
 
 #[cfg(test)]
 mod tests {
+    use capykeys_domain::secret::KeyFormat;
     use proptest::prelude::*;
 
     use super::*;
@@ -160,6 +162,25 @@ mod tests {
         {
             assert!(matches!(of(authorization, key), Err(CredentialError::Refused(_))));
         }
+    }
+
+    #[test]
+    fn where_keys_were_brought_a_text_of_another_form_is_one_in_either_header() {
+        let format = KeyFormat::default();
+        let of = |brought, authorization: &[u8], key: &[u8]| {
+            let texts = KeyTexts { format: &format, brought };
+            read_credential(texts, &vec![("authorization", authorization), ("x-api-key", key)])
+        };
+        let secret = b"sk_live_0123456789abcdef";
+        let bearer = [b"Bearer ", &secret[..]].concat();
+        for (authorization, key) in [(&bearer[..], &b""[..]), (b"", secret), (&bearer, secret)] {
+            assert!(
+                matches!(of(true, authorization, key), Ok(Some(Credential::ApiKey(key))) if key.is_brought())
+            );
+            assert!(matches!(of(false, authorization, key), Err(CredentialError::Refused(_))));
+        }
+        assert!(matches!(of(true, b"Bearer 0123456789.abcdef.xyz", b""), Ok(Some(Credential::Session(_)))));
+        assert!(matches!(of(true, b"", b"0123456789.abcdef.xyz"), Err(CredentialError::Refused(_))));
     }
 
     proptest! {

@@ -51,6 +51,8 @@ pub(crate) enum ApiError {
     NoSuchKey,
     /// 409: the key is revoked or has expired, so that nothing of it changes.
     KeyOver(&'static str),
+    /// 409: there is a key with the secret that is brought.
+    SecretTaken,
     /// 412: the key is not as the caller knows it.
     KeyChanged,
     /// 405: the path is served, with other methods.
@@ -176,6 +178,7 @@ impl fmt::Display for ApiError {
             Self::Denied(denial) => return denial.fmt(f),
             Self::NoSuchRoute => "There is nothing at this path.",
             Self::NoSuchKey => "There is no such API key.",
+            Self::SecretTaken => "There is an API key with this secret already.",
             Self::KeyChanged => "The API key is not as `If-Match` knows it.",
             Self::MethodNotAllowed(_) => "The method is not allowed here.",
             Self::TooSlow => "The request took too long to arrive.",
@@ -198,7 +201,7 @@ impl ResponseError for ApiError {
             Self::Unauthenticated { .. } | Self::Unproven { .. } => StatusCode::UNAUTHORIZED,
             Self::Denied(_) | Self::NotLetThrough(_) => StatusCode::FORBIDDEN,
             Self::NoSuchRoute | Self::NoSuchKey => StatusCode::NOT_FOUND,
-            Self::KeyOver(_) => StatusCode::CONFLICT,
+            Self::KeyOver(_) | Self::SecretTaken => StatusCode::CONFLICT,
             Self::KeyChanged => StatusCode::PRECONDITION_FAILED,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,

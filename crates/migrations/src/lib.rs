@@ -46,6 +46,7 @@ macro_rules! migrations {
             10 "filtered_lists",
             11 "rotation",
             12 "rotation_indexes",
+            13 "brought_secrets",
         ]
     };
     ($($version:literal $name:literal,)+) => {

@@ -17,10 +17,11 @@ use crate::{
 
 /// What the head `h` says to `$reader`. The server's time is no earlier than the snapshot.
 const HEAD_COLUMNS: &str = "SELECT true AS found, h.sequence, h.mark, clock_timestamp() AS now, \
-    EXISTS (SELECT FROM replicas WHERE id = $reader AND NOT retired) AS registered";
+    EXISTS (SELECT FROM replicas WHERE id = $reader AND NOT retired) AS registered, \
+    EXISTS (SELECT FROM brought_secrets) AS brought";
 
 fn head_columns() -> Columns {
-    Columns::named(&["sequence", "mark", "now", "registered"])
+    Columns::named(&["sequence", "mark", "now", "registered", "brought"])
 }
 
 static HEAD: LazyLock<Statement> = LazyLock::new(|| {

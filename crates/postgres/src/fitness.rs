@@ -45,9 +45,9 @@ const IN_SERVICE: [Fault; 10] = [
     ),
     (
         // A restore with --disable-triggers that did not end leaves them so.
-        "current_setting('session_replication_role') = 'replica' OR 5 > (SELECT count(*) FROM pg_trigger \
+        "current_setting('session_replication_role') = 'replica' OR 6 > (SELECT count(*) FROM pg_trigger \
          WHERE tgrelid IN (to_regclass('api_keys'), to_regclass('organizations')) AND tgenabled IN ('O', 'A') \
-             AND tgfoid = to_regprocedure('record_changes()'))",
+             AND tgfoid IN (to_regprocedure('record_changes()'), to_regprocedure('record_brought()')))",
         "changes would not be told: the triggers of api_keys and organizations are missing or disabled \
          (restore the schema again, or ALTER TABLE … ENABLE TRIGGER ALL)",
     ),
@@ -58,9 +58,9 @@ const IN_SERVICE: [Fault; 10] = [
          disabled (restore the schema again, or ALTER TABLE … ENABLE TRIGGER ALL)",
     ),
     (
-        "14 > (SELECT count(*) FROM pg_constraint WHERE convalidated AND contype IN ('p', 'u', 'f') \
+        "15 > (SELECT count(*) FROM pg_constraint WHERE convalidated AND contype IN ('p', 'u', 'f') \
          AND conrelid IN (to_regclass('organizations'), to_regclass('api_keys'), to_regclass('audit_events'), \
-             to_regclass('audit_lines'), to_regclass('audit_retention'), to_regclass('changes'), \
+             to_regclass('audit_lines'), to_regclass('audit_retention'), to_regclass('brought_secrets'), to_regclass('changes'), \
              to_regclass('history_lines'), to_regclass('replicas'), to_regclass('peppers')))",
         "keys or references of the tables are missing: the restore was not complete",
     ),
@@ -93,6 +93,7 @@ const IN_SERVICE: [Fault; 10] = [
          AND has_column_privilege('api_keys', 'digest', 'UPDATE') \
          AND has_column_privilege('api_keys', 'disabled_at', 'UPDATE') \
          AND has_column_privilege('audit_events', 'details', 'INSERT') AND has_table_privilege('changes', 'SELECT') \
+         AND has_table_privilege('brought_secrets', 'SELECT') \
          AND has_table_privilege('history_lines', 'INSERT') AND has_table_privilege('replicas', 'UPDATE') \
          AND has_table_privilege('replicas', 'DELETE') AND has_table_privilege('peppers', 'INSERT') \
          AND has_column_privilege('peppers', 'turn', 'UPDATE'))",
@@ -157,6 +158,7 @@ pub(crate) async fn lacking(client: &Client) -> Result<Option<String>, Failure> 
         ('organizations', 'INSERT'), ('organizations', 'UPDATE'), ('api_keys', 'SELECT'), ('api_keys', 'INSERT'), \
         ('api_keys', 'UPDATE'), ('audit_events', 'SELECT'), ('audit_events', 'INSERT'), \
         ('audit_retention', 'SELECT'), ('audit_lines', 'SELECT'), ('changes', 'SELECT'), \
+        ('brought_secrets', 'SELECT'), \
         ('history_lines', 'SELECT'), ('history_lines', 'INSERT'), ('replicas', 'SELECT'), ('replicas', 'INSERT'), \
         ('replicas', 'UPDATE'), ('peppers', 'SELECT'), ('peppers', 'INSERT'), ('peppers', 'UPDATE')\
         ) AS needed (relation, privilege) \

@@ -13,7 +13,7 @@ use crate::{
     database::{epoch, random},
     error::Failure,
     replicas,
-    tables::{CHANGES, Reads, last, put, read},
+    tables::{BROUGHT, CHANGES, Reads, last, number, put, read},
 };
 
 /// How many events are kept: more than are told in some minutes. A reader that is further behind forgets all it knows.
@@ -48,7 +48,8 @@ fn head(
     store_time: Timestamp,
 ) -> Result<FeedHead, Failure> {
     let position = last(transaction)?.position(epoch(transaction)?);
-    Ok(FeedHead { position, store_time, registered: replicas::is_registered(transaction, reader)? })
+    let brought = number(transaction, BROUGHT)? > 0;
+    Ok(FeedHead { position, store_time, registered: replicas::is_registered(transaction, reader)?, brought })
 }
 
 /// Tells a change, in the transaction that makes it and as the last thing in that.

@@ -20,13 +20,15 @@ use crate::{
     change_feed::tell,
     error::Failure,
     tables::{
-        FINISHING, KEYS, KEYS_BY_DIGEST, KEYS_OF_ORGANIZATION, ORGANIZATIONS, Reads, expect, find, get, put,
+        BROUGHT, FINISHING, KEYS, KEYS_BY_DIGEST, KEYS_OF_ORGANIZATION, NUMBERS, ORGANIZATIONS, Reads,
+        expect, find, get, put,
     },
 };
 
 #[async_trait]
 impl KeyStore for RedbStore {
     async fn insert_key(&self, new: NewKey, event: AuditEvent) -> Result<Insertion, Unavailable> {
+        let host = self.host().clone();
         self.write(operation::INSERT_KEY, move |transaction| {
             // Judged in the transaction that stores it: nobody else can write before its end.
             let insertion = match obstacle(transaction, &new)? {
@@ -35,6 +37,9 @@ impl KeyStore for RedbStore {
             };
             if insertion == Insertion::Inserted {
                 record(transaction, AuditEvent { project_id: new.key.project_id, ..event })?;
+                if new.key.brought.is_some() {
+                    tell(transaction, &host, Change::Brought(new.key.organization_id))?;
+                }
             }
             Ok(insertion)
         })
@@ -223,6 +228,9 @@ pub(crate) fn add(transaction: &WriteTransaction, stored: &StoredKey) -> Result<
     let organization = stored.key.organization_id.uuid().as_u128();
     transaction.open_table(KEYS_OF_ORGANIZATION)?.insert((organization, id), ())?;
     note_finishing(transaction, stored)?;
+    if stored.key.brought.is_some() {
+        transaction.open_table(NUMBERS)?.insert(BROUGHT, 1)?;
+    }
     Ok(true)
 }
 

@@ -42,6 +42,8 @@ pub(crate) const NUMBERS: TableDefinition<'static, &str, i64> = TableDefinition:
 /// The last number that an event was given, and the last that was taken out.
 pub(crate) const NEWEST_EVENT: &str = "newest_event";
 pub(crate) const EXPIRED_THROUGH: &str = "expired_through";
+/// Whether a key was ever stored whose secret was made elsewhere.
+pub(crate) const BROUGHT: &str = "brought";
 /// What the data looks like, as a number that goes up where an older program could not work on it.
 pub(crate) const FORMAT: &str = "format";
 

@@ -2,6 +2,7 @@
 
 mod backup;
 mod create_key;
+mod import_keys;
 mod keys;
 mod list_keys;
 mod openapi;
@@ -19,6 +20,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 pub(crate) use create_key::CreateKey;
+pub(crate) use import_keys::ImportKeys;
 pub(crate) use keys::{KeyOf, Keys};
 pub(crate) use list_keys::ListKeys;
 pub(crate) use openapi::Openapi;

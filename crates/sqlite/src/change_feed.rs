@@ -14,7 +14,8 @@ pub(crate) const EPOCH: [u8; 16] = [0; 16];
 
 /// The head, and beside it the time and whether `$reader` is registered.
 const HEAD_COLUMNS: &str = "SELECT h.sequence AS sequence, h.mark AS mark, $now AS now, \
-    EXISTS (SELECT 1 FROM replicas WHERE id = $reader AND NOT retired) AS registered";
+    EXISTS (SELECT 1 FROM replicas WHERE id = $reader AND NOT retired) AS registered, \
+    EXISTS (SELECT 1 FROM brought_secrets) AS brought";
 
 static HEAD: LazyLock<String> =
     LazyLock::new(|| format!("{HEAD_COLUMNS} FROM changes AS h ORDER BY h.sequence DESC LIMIT 1"));

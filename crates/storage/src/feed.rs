@@ -39,6 +39,7 @@ impl Event {
         let (kind, key_id, organization_id) = match change {
             Change::Key(id) => ("key", Some(id), None),
             Change::Organization(id) => ("organization", None, Some(id)),
+            Change::Brought(id) => ("brought", None, Some(id)),
         };
         Self { sequence, mark, kind: kind.to_owned(), key_id, organization_id }
     }
@@ -60,18 +61,20 @@ impl Event {
     fn change(&self) -> Option<Change> {
         match (self.kind.as_str(), self.key_id) {
             ("key", Some(key)) => Some(Change::Key(key)),
+            ("brought", _) => self.organization_id.map(Change::Brought),
             _ => self.organization_id.map(Change::Organization),
         }
     }
 }
 
-/// The head of the feed, of the columns `sequence`, `mark`, `now` and `registered`.
+/// The head of the feed, of the columns `sequence`, `mark`, `now`, `registered` and `brought`.
 ///
 /// # Errors
 /// [`Corrupt`] where one of them cannot be read.
 pub fn head(row: &impl Row, epoch: [u8; 16]) -> Result<FeedHead, Corrupt> {
     let position = FeedPosition { sequence: row.field("sequence")?, mark: row.field("mark")?, epoch };
-    Ok(FeedHead { position, store_time: row.field("now")?, registered: row.field("registered")? })
+    let (store_time, registered) = (row.field("now")?, row.field("registered")?);
+    Ok(FeedHead { position, store_time, registered, brought: row.field("brought")? })
 }
 
 /// What a reader is told that asked after `asked`: `events` begin with its own. It has diverged where

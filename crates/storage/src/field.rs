@@ -4,9 +4,9 @@ use std::{borrow::Cow, net::IpAddr, num::NonZeroU32, time::Duration};
 
 use capykeys_domain::{
     model::{
-        AuditOutcome, DeviceName, DisablingReason, EventDetails, ExternalOrganizationId, KeyId, KeyName,
-        KeyPrefix, KeySource, OrganizationId, OrganizationName, ProjectId, RequestId, Scope, ScopeSet,
-        Sequence, Slug, SuspensionReason, Timestamp, UserId,
+        AuditOutcome, Brought, DeviceName, DisablingReason, EventDetails, ExternalOrganizationId, KeyId,
+        KeyName, KeyPrefix, KeySource, OrganizationId, OrganizationName, ProjectId, RequestId, Scope,
+        ScopeSet, Sequence, Slug, SuspensionReason, Timestamp, UserId,
     },
     ports::{Limit, ReplicaId},
     secret::PepperId,
@@ -142,6 +142,19 @@ impl Field for [u8; 16] {
             Value::Bytes(bytes) => bytes.as_ref().try_into().ok(),
             _ => None,
         }
+    }
+}
+
+/// There is nothing to say of it but that it is so.
+impl Field for Brought {
+    const KIND: Kind = Kind::Flag;
+
+    fn value(&self) -> Value<'_> {
+        Value::Flag(true)
+    }
+
+    fn read(value: Value<'_>) -> Option<Self> {
+        (value == Value::Flag(true)).then_some(Self)
     }
 }
 

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{
-        Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, AuditRecord, DeviceName, Disabling,
+        Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, AuditRecord, Brought, DeviceName, Disabling,
         DisablingReason, EventDetails, KeySource, Organization, ProjectId, Suspension, UserId,
     },
     ports::{
@@ -67,6 +67,7 @@ fn full_key() -> ApiKey {
         last_used_at: Some(fixtures::at(4)),
         project_id: ProjectId::parse("p1").ok(),
         revoked_at: Some(fixtures::at(6)),
+        brought: Some(Brought),
         disabled: Some(Disabling { at: fixtures::at(7), reason: DisablingReason::parse("why").ok() }),
         ..fixtures::key(organization.id, fixtures::at(1)).key
     }
@@ -264,6 +265,7 @@ fn told(events: &[(&str, bool, bool)]) -> Poll {
         position: FeedPosition { sequence: fixtures::sequence(end), ..asked },
         store_time: fixtures::at(0),
         registered: true,
+        brought: false,
     };
     poll(&asked, head, &events)
 }
@@ -278,6 +280,10 @@ fn a_kind_of_change_that_is_not_known_concerns_all_that_it_can() {
     };
     assert_eq!(changes(&[]), Some(0));
     assert_eq!(changes(&[known, ("organization", false, true), (unknown, true, true)]), Some(3));
+    assert!(matches!(
+        told(&[("brought", false, true)]),
+        Poll::Changes { changes, .. } if matches!(changes[..], [Change::Brought(_)])
+    ));
     assert!(matches!(
         told(&[(unknown, true, true)]),
         Poll::Changes { changes, .. } if matches!(changes[..], [Change::Organization(_)])

@@ -42,7 +42,7 @@ body = capykeys.CreateApiKeyRequest(
     name="Schlüssel", scopes=[capykeys.Scope.PROJECTS_READ], project_id="prj_1", expires_at=EXPIRY
 )
 created = keys.create_api_key(ORGANIZATION, body)
-key, secret = created.api_key, created.plaintext_api_key
+key, secret = created.api_key, str(created.plaintext_api_key)
 
 
 @step("create a project's key")

@@ -74,7 +74,7 @@ def _() -> str:
 
 body = CreateApiKeyRequest(name="Schlüssel", scopes=[Scope.PROJECTS_READ], project_id="prj_1", expires_at=EXPIRY)
 created = expect(CreatedApiKey, create_api_key.sync(ORGANIZATION, client=admin, body=body))
-key, secret = created.api_key, created.plaintext_api_key
+key, secret = created.api_key, expect(str, created.plaintext_api_key)
 
 
 @step("create a project's key")

@@ -85,6 +85,10 @@ impl Machine {
                     self.keep(kept_until);
                 }
                 Change::Organization(id) => drop(organizations.insert(*id)),
+                Change::Brought(_) => {
+                    self.brought = Some(true);
+                    self.negative.clear();
+                }
             }
         }
         let kept_until = self.keys.remove_organizations(&organizations);

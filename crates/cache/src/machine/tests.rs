@@ -22,6 +22,7 @@ impl Clone for Machine {
             kept_until: self.kept_until,
             store_time: self.store_time.clone(),
             fence: self.fence.clone(),
+            brought: self.brought,
             keys: self.keys.clone(),
             negative: self.negative.clone(),
             organizations: self.organizations.clone(),

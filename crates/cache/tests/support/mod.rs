@@ -196,7 +196,8 @@ impl State {
     }
 
     fn end(&self, registered: bool) -> FeedHead {
-        FeedHead { position: self.head(self.changes.len()), store_time: fixtures::at(0), registered }
+        let brought = self.changes.iter().any(|change| matches!(change, Change::Brought(_)));
+        FeedHead { position: self.head(self.changes.len()), store_time: fixtures::at(0), registered, brought }
     }
 }
 

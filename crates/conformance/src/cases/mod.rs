@@ -2,6 +2,7 @@
 //! [`conformance_suite!`](crate::conformance_suite).
 
 pub mod audit;
+pub mod brought;
 pub mod cancel;
 pub mod change;
 pub mod exact;

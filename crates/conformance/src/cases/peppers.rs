@@ -59,7 +59,7 @@ impl Store {
         let changes = self.changes_after(after).await;
         let key = |change| match change {
             Change::Key(key) => key,
-            Change::Organization(_) => panic!("{change:?}"),
+            Change::Organization(_) | Change::Brought(_) => panic!("{change:?}"),
         };
         changes.into_iter().map(key).collect()
     }

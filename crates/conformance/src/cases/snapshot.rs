@@ -1,7 +1,7 @@
 //! A whole store, as it is read.
 
 use capykeys_domain::{
-    model::{DeviceName, Organization, ProjectId, Suspension, SuspensionReason, UserId},
+    model::{Brought, DeviceName, Organization, ProjectId, Suspension, SuspensionReason, UserId},
     ports::{
         KeyChanged, KeyUse, Limit, NewKey, Rehash, ReplicaId, RowCounts, SnapshotReader, StoreHead,
         StoredKey, StoredRows,
@@ -59,6 +59,7 @@ impl Store {
         full.key.expires_at = Some(fixtures::at(1_000_000));
         full.key.project_id = ProjectId::parse("Prod_1-x").ok();
         full.key.scopes = fixtures::scopes(&["projects:write", "projects:read"]);
+        full.key.brought = Some(Brought);
         self.add_key(&full).await;
         keys.push(full);
         let to = |new: &KeyDigest| {

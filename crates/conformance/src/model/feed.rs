@@ -58,9 +58,14 @@ impl State {
         self.feed.position(self.feed.changes.len())
     }
 
+    pub(super) fn has_brought(&self) -> bool {
+        self.keys.values().any(|stored| stored.key.brought.is_some())
+    }
+
     fn head(&self, reader: ReplicaId) -> FeedHead {
         let registered = self.is_registered(reader);
-        FeedHead { position: self.end(), store_time: self.feed.clock.now(), registered }
+        let brought = self.has_brought();
+        FeedHead { position: self.end(), store_time: self.feed.clock.now(), registered, brought }
     }
 }
 

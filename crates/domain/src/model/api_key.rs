@@ -2,6 +2,8 @@
 
 use alloc::{borrow::ToOwned, boxed::Box, string::String};
 
+use smol_str::SmolStr;
+
 use super::{
     DeviceName, DisablingReason, KeyId, KeyName, KeySpec, OrganizationId, ProjectId, Rotation,
     ScopeCatalogue, ScopeSet, Timestamp, UserId, text::shows_text,
@@ -9,7 +11,7 @@ use super::{
 
 /// The start of a key's plaintext, by which a person recognises it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyPrefix(Box<str>);
+pub struct KeyPrefix(SmolStr);
 
 impl KeyPrefix {
     /// From what was stored.
@@ -20,6 +22,10 @@ impl KeyPrefix {
 }
 
 shows_text!(KeyPrefix);
+
+/// That a key's secret was made elsewhere, and brought here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brought;
 
 /// How a key came to be. The server alone sets it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -134,6 +140,8 @@ pub struct ApiKey {
     pub project_id: Option<ProjectId>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// That its secret was made elsewhere.
+    pub brought: Option<Brought>,
     /// That it is not to be used for now.
     pub disabled: Option<Disabling>,
     /// That it was given another secret, the last time.
@@ -165,6 +173,7 @@ impl ApiKey {
             last_used_at: None,
             project_id: spec.project_id().cloned(),
             revoked_at: None,
+            brought: None,
             disabled: None,
             rotation: None,
         }

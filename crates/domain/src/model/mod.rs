@@ -22,7 +22,7 @@ mod session;
 mod text;
 mod timestamp;
 
-pub use api_key::{ApiKey, Disabling, KeyPrefix, KeySource, KeyState};
+pub use api_key::{ApiKey, Brought, Disabling, KeyPrefix, KeySource, KeyState};
 pub use audit::{Actor, AuditAction, AuditEvent, AuditOutcome, AuditRecord};
 pub use caller::{Caller, Creator, KeyCaller, SessionCaller};
 pub use cluster::{ClusterCaller, ClusterSubject};

@@ -39,6 +39,15 @@ impl Permit<CreateKey> {
     }
 }
 
+impl Permit<CreateKey> {
+    /// An operator imports a key that was issued elsewhere into the organization.
+    #[must_use]
+    pub fn operator_imports_key(organization: &Organization) -> Self {
+        let import = CreateKey { source: KeySource::Import, ..CREATE };
+        Self::new(organization.id, Actor::Operator, import)
+    }
+}
+
 impl Permit<RevokeKey> {
     /// An operator revokes a key of the organization.
     #[must_use]

@@ -35,6 +35,11 @@ pub enum Change {
     /// only a newer server knows. Whoever remembers any of its keys, or the organization itself, forgets
     /// them.
     Organization(OrganizationId),
+    /// A key of this organization was stored whose secret was [made elsewhere](crate::model::Brought): somebody may
+    /// have asked for it before. Whoever remembers that there is no key of some secret forgets it, and from now on looks
+    /// for keys that have another form than those that are made here. A reader that knows nothing of them takes it for
+    /// a change of the organization.
+    Brought(OrganizationId),
 }
 
 /// What a reader asks for.
@@ -61,6 +66,8 @@ pub struct FeedHead {
     /// Whether the reader is registered as a replica, in the same state of the store, and not
     /// retired. Only then may it take a lease.
     pub registered: bool,
+    /// Whether a key was ever stored whose secret was [made elsewhere](crate::model::Brought).
+    pub brought: bool,
 }
 
 /// What a reader is told.

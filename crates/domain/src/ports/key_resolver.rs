@@ -33,6 +33,11 @@ pub trait KeyResolver: Send + Sync {
     /// # Errors
     /// [`Unavailable`] where the store had to be asked and did not answer in time.
     async fn resolve(&self, digests: &[KeyDigest], keep: Duration) -> Result<ResolvedKey, Unavailable>;
+
+    /// Whether keys may be there whose secrets were [made elsewhere](crate::model::Brought). As long as there are none, a
+    /// text of another form than that of the keys that are made here is not asked for. Where one was stored, that is
+    /// known when [`Replicas::until_obeyed`](super::Replicas::until_obeyed) came back for it.
+    fn may_know_brought(&self) -> bool;
 }
 
 /// Asks the store each time, and vouches for no longer than the moment.
@@ -43,5 +48,10 @@ impl KeyResolver for Unremembered {
     async fn resolve(&self, digests: &[KeyDigest], _: Duration) -> Result<ResolvedKey, Unavailable> {
         let found = self.0.find_key_by_digest(digests).await?.map(Arc::new);
         Ok(ResolvedKey { found, reliable_for: Duration::ZERO })
+    }
+
+    /// Nobody presents credentials to a command.
+    fn may_know_brought(&self) -> bool {
+        false
     }
 }

@@ -13,7 +13,7 @@ use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 pub use self::recorded::{PepperCheck, RecordedPepper};
-use super::PlaintextKey;
+use super::{BroughtDigest, PlaintextKey};
 use crate::model::{Invalid, shows_text};
 
 /// What a pepper's check value is made of. No key is hashed to the same: none looks like this.
@@ -63,11 +63,8 @@ impl Pepper {
         PepperCheck { id: self.id.clone(), value }
     }
 
-    fn digest(&self, key: &PlaintextKey) -> KeyDigest {
-        KeyDigest {
-            pepper_id: self.id.clone(),
-            bytes: *blake3::keyed_hash(&self.secret, key.expose().as_bytes()).as_bytes(),
-        }
+    fn digest(&self, hashed: &[u8]) -> KeyDigest {
+        KeyDigest { pepper_id: self.id.clone(), bytes: *blake3::keyed_hash(&self.secret, hashed).as_bytes() }
     }
 }
 
@@ -192,13 +189,25 @@ impl Peppers {
     /// The digest that a new key is stored under; `None` where it is not known which pepper is to be used.
     #[must_use]
     pub fn digest(&self, key: &PlaintextKey) -> Option<KeyDigest> {
-        self.in_use().map(|(_, pepper)| pepper.digest(key))
+        self.in_use().map(|(_, pepper)| pepper.digest(key.hashed()))
+    }
+
+    /// The same of a key whose secret was made elsewhere.
+    #[must_use]
+    pub fn digest_of_brought(&self, brought: &BroughtDigest) -> Option<KeyDigest> {
+        self.in_use().map(|(_, pepper)| pepper.digest(brought.as_bytes()))
     }
 
     /// Every digest that the key may be stored under.
     #[must_use]
     pub fn candidates(&self, key: &PlaintextKey) -> Vec<KeyDigest> {
-        self.peppers.iter().map(|pepper| pepper.digest(key)).collect()
+        self.peppers.iter().map(|pepper| pepper.digest(key.hashed())).collect()
+    }
+
+    /// The same of a key whose secret was made elsewhere.
+    #[must_use]
+    pub fn candidates_of_brought(&self, brought: &BroughtDigest) -> Vec<KeyDigest> {
+        self.peppers.iter().map(|pepper| pepper.digest(brought.as_bytes())).collect()
     }
 
     /// The one of a key's [`candidates`](Self::candidates) that it would be stored under today, where

@@ -1,10 +1,12 @@
 //! Minting, parsing and hashing of API keys: the only code that handles their plaintext.
 
+mod brought;
 mod credential;
 mod digest;
 mod format;
 mod plaintext;
 
+pub use brought::{BroughtDigest, BroughtSecret, KeyTexts};
 pub use credential::{BearerToken, Credential};
 pub use digest::{KeyDigest, Pepper, PepperCheck, PepperFault, PepperId, Peppers, RecordedPepper};
 pub use format::KeyFormat;

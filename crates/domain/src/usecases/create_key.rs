@@ -2,10 +2,12 @@
 
 use super::{Management, done};
 use crate::{
-    model::{ApiKey, AuditAction, AuditEvent, EventDetails, KeyId, KeySpec, RequestContext, Timestamp},
+    model::{
+        ApiKey, AuditAction, AuditEvent, Brought, EventDetails, KeyId, KeyPrefix, KeySpec, RequestContext,
+    },
     policy::{CreateKey, Denial, Permit},
     ports::{Insertion, NewKey, Unavailable},
-    secret::PlaintextKey,
+    secret::{KeyDigest, PlaintextKey},
 };
 
 /// A key that was created, with its secret: the only place where the two are together.
@@ -27,6 +29,9 @@ pub enum CreateKeyError {
     /// The key that it was to be created with was revoked, or expired, after it was authenticated.
     #[error("The creating key is no longer active.")]
     CreatorInactive,
+    /// There is a key with this secret already; whose it is is not said.
+    #[error("There is an API key with this secret already.")]
+    Taken,
     /// The store did not do its work.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -36,29 +41,60 @@ impl Management {
     /// Creates a key, within the permit's ceiling.
     ///
     /// # Errors
-    /// [`CreateKeyError`].
+    /// [`CreateKeyError`], but for [`CreateKeyError::Taken`].
     pub async fn create_key(
         &self,
         permit: &Permit<CreateKey>,
         spec: KeySpec,
         context: &RequestContext,
     ) -> Result<CreatedKey, CreateKeyError> {
-        let created = self.create(permit, &spec, context).await;
-        if let Err(CreateKeyError::Denied(denial)) = &created {
-            self.refused(permit, None, denial, context).await?;
+        let plaintext = self.environment.mint()?;
+        let secret = StoredSecret {
+            prefix: self.environment.format().shown(&plaintext),
+            digest: self.environment.digest(&plaintext)?,
+            brought: None,
+        };
+        match self.store_key(permit, &spec, secret, context).await {
+            Ok(key) => Ok(CreatedKey { key, plaintext }),
+            // With 190 random bits this is a broken random source, not a coincidence.
+            Err(CreateKeyError::Taken) => Err(Unavailable::new("entropy", "minted a key that exists").into()),
+            Err(error) => Err(error),
         }
-        created
     }
 
-    async fn create(
+    /// Stores a key with this secret; a refusal is recorded first.
+    pub(super) async fn store_key(
         &self,
         permit: &Permit<CreateKey>,
         spec: &KeySpec,
+        secret: StoredSecret,
         context: &RequestContext,
-    ) -> Result<CreatedKey, CreateKeyError> {
+    ) -> Result<ApiKey, CreateKeyError> {
+        let stored = self.insert(permit, spec, secret, context).await;
+        if let Err(CreateKeyError::Denied(denial)) = &stored {
+            self.refused(permit, None, denial, context).await?;
+        }
+        stored
+    }
+
+    async fn insert(
+        &self,
+        permit: &Permit<CreateKey>,
+        spec: &KeySpec,
+        secret: StoredSecret,
+        context: &RequestContext,
+    ) -> Result<ApiKey, CreateKeyError> {
         let expires_at = permit.action().ceiling.check(spec)?;
-        let (new, plaintext) = self.new_key(permit, spec, expires_at)?;
-        let key = &new.key;
+        let StoredSecret { prefix, digest, brought } = secret;
+        let now = self.environment.now();
+        let id = KeyId::new(self.environment.time_of_making(now), self.environment.random()?);
+        let CreateKey { source, created_by, creator, .. } = permit.action();
+        let key = ApiKey {
+            created_by_user_id: created_by.clone(),
+            expires_at,
+            brought,
+            ..ApiKey::new(id, permit.organization_id(), prefix, spec, source.clone(), now)
+        };
         let event = done(
             AuditAction::CreateKey,
             key.created_at,
@@ -67,35 +103,21 @@ impl Management {
             Some(key.id),
             context,
         );
-        let event = AuditEvent { details: EventDetails::of_key(key), ..event };
-        let key = key.clone();
+        let event = AuditEvent { details: EventDetails::of_key(&key), ..event };
+        let new = NewKey { key: key.clone(), digest, creator: creator.clone() };
         match self.keys.insert_key(new, event).await? {
-            Insertion::Inserted => Ok(CreatedKey { key, plaintext }),
+            Insertion::Inserted => Ok(key),
             Insertion::Denied(denial) => Err(denial.into()),
             Insertion::CreatorInactive => Err(CreateKeyError::CreatorInactive),
-            // With 190 random bits this is a broken random source, not a coincidence.
-            Insertion::Duplicate => Err(Unavailable::new("entropy", "minted a key that exists").into()),
+            Insertion::Duplicate => Err(CreateKeyError::Taken),
             Insertion::NoOrganization => Err(Unavailable::new("store", "lost the organization").into()),
         }
     }
+}
 
-    fn new_key(
-        &self,
-        permit: &Permit<CreateKey>,
-        spec: &KeySpec,
-        expires_at: Option<Timestamp>,
-    ) -> Result<(NewKey, PlaintextKey), Unavailable> {
-        let plaintext = self.environment.mint()?;
-        let now = self.environment.now();
-        let id = KeyId::new(self.environment.time_of_making(now), self.environment.random()?);
-        let key_prefix = self.environment.format().shown(&plaintext);
-        let CreateKey { source, created_by, creator, .. } = permit.action();
-        let key = ApiKey {
-            created_by_user_id: created_by.clone(),
-            expires_at,
-            ..ApiKey::new(id, permit.organization_id(), key_prefix, spec, source.clone(), now)
-        };
-        let digest = self.environment.digest(&plaintext)?;
-        Ok((NewKey { key, digest, creator: creator.clone() }, plaintext))
-    }
+/// What is stored of a new key's secret.
+pub(super) struct StoredSecret {
+    pub(super) prefix: KeyPrefix,
+    pub(super) digest: KeyDigest,
+    pub(super) brought: Option<Brought>,
 }

@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicI64, Ordering};
 use crate::{
     model::{RequestId, ScopeCatalogue, Timestamp},
     ports::{Clock, Entropy, Unavailable},
-    secret::{KeyDigest, KeyFormat, Peppers, PlaintextKey},
+    secret::{BroughtDigest, KeyDigest, KeyFormat, Peppers, PlaintextKey},
 };
 
 /// Time, randomness, how keys look and are hashed, and which scopes there are.
@@ -89,6 +89,14 @@ impl Environment {
     /// The digest that a new key is stored under.
     pub(super) fn digest(&self, key: &PlaintextKey) -> Result<KeyDigest, Unavailable> {
         self.peppers.digest(key).ok_or_else(unknown_peppers)
+    }
+
+    /// The same of one whose secret was made elsewhere.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where it is not known which pepper is to be used.
+    pub fn digest_of_brought(&self, secret: &BroughtDigest) -> Result<KeyDigest, Unavailable> {
+        self.peppers.digest_of_brought(secret).ok_or_else(unknown_peppers)
     }
 
     /// Whether the peppers are known to be those that the store's keys need: with others, every key

@@ -8,6 +8,7 @@
 
 mod access;
 mod authenticate;
+mod bring_key;
 mod change_key;
 mod create_key;
 mod environment;

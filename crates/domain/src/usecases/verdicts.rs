@@ -7,7 +7,7 @@ use super::{Environment, Sessions};
 use crate::{
     policy::{Rejection, Requirement},
     ports::{FoundKey, KeyResolver, Readiness, Unavailable, Uses},
-    secret::PlaintextKey,
+    secret::{KeyTexts, PlaintextKey},
 };
 
 /// Verdicts on credentials: nothing here changes a key.
@@ -37,6 +37,12 @@ impl Verdicts {
     #[must_use]
     pub fn environment(&self) -> &Environment {
         &self.environment
+    }
+
+    /// Which texts can be keys right now.
+    #[must_use]
+    pub fn texts(&self) -> KeyTexts<'_> {
+        KeyTexts { format: self.environment.format(), brought: self.keys.may_know_brought() }
     }
 
     /// Whether verdicts can be given right now.
@@ -72,7 +78,10 @@ impl Verdicts {
         });
         let expiry = verdict.as_ref().ok().and_then(|found| found.key.expires_at);
         let until_expiry = expiry.map_or(Duration::MAX, |expiry| expiry.since(now));
-        Ok(Verification { verdict, reliable_for: resolved.reliable_for.min(until_expiry) })
+        // A key that is made here cannot be asked for before it is there; one of elsewhere can.
+        let may_come = key.is_brought() && matches!(verdict, Err(Rejection::NotFound));
+        let reliable_for = if may_come { Duration::ZERO } else { resolved.reliable_for.min(until_expiry) };
+        Ok(Verification { verdict, reliable_for })
     }
 
     /// The key with this secret, whatever its state, and whether that is the secret before its present one: then it ends

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod authenticate;
+mod bring_key;
 mod change_key;
 mod create_key;
 mod list_keys;

@@ -42,7 +42,8 @@ pub struct ApiKeyView<'a> {
     organization_id: Shown<OrganizationId>,
     /// What a person calls it, byte for byte as it was given.
     name: &'a str,
-    /// The start of the secret, by which a person recognises it.
+    /// The start of the secret, by which a person recognises it; `-` where that was made elsewhere and nobody has said how
+    /// it begins.
     key_prefix: &'a str,
     /// What it may be used for, in the order in which it was given.
     #[schema(value_type = Vec<String>, min_items = 1)]
@@ -182,15 +183,25 @@ pub(crate) struct ApiKeyList<'a> {
 pub struct CreatedApiKey<'a> {
     /// The key.
     api_key: ApiKeyView<'a>,
-    /// Its secret, which is shown this once and stored nowhere.
-    plaintext_api_key: &'a str,
+    /// Its secret, which is shown this once and stored nowhere. Left out where it was made elsewhere: of a key that was
+    /// created without a `key_digest` it is always there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    plaintext_api_key: Option<&'a str>,
 }
 
 impl<'a> CreatedApiKey<'a> {
     /// For the one answer that the secret goes into.
     #[must_use]
     pub fn new(created: &'a CreatedKey, now: Timestamp) -> Self {
-        Self { api_key: ApiKeyView::new(&created.key, now), plaintext_api_key: created.plaintext.expose() }
+        let plaintext_api_key = Some(created.plaintext.expose());
+        Self { api_key: ApiKeyView::new(&created.key, now), plaintext_api_key }
+    }
+
+    /// Of a key whose secret was made elsewhere.
+    #[must_use]
+    pub fn brought(key: &'a ApiKey, now: Timestamp) -> Self {
+        Self { api_key: ApiKeyView::new(key, now), plaintext_api_key: None }
     }
 }
 

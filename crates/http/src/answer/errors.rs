@@ -40,7 +40,7 @@ const ALL: [ErrorAnswer; 15] = [
         example: "The method is not allowed here.", header: ALLOW },
     ErrorAnswer { status: 408, name: "RequestTimeout", description: "The request took too long to arrive.",
         example: "The request took too long to arrive.", header: None },
-    ErrorAnswer { status: 409, name: "Conflict", description: "Reserved: a request with this idempotency key is still running.",
+    ErrorAnswer { status: 409, name: "Conflict", description: "There is a key with the secret that is brought; or, reserved: a request with this idempotency key is still running.",
         example: "A request with this idempotency key is still running.", header: None },
     ErrorAnswer { status: 412, name: "PreconditionFailed", description: "The key is not as `If-Match` knows it: somebody has changed it.",
         example: "The API key is not as `If-Match` knows it.", header: None },

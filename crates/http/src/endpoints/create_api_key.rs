@@ -18,6 +18,8 @@ pub(crate) struct Operation;
 /// The answer holds the secret, which is shown this once. A key never hands on more than it has
 /// itself: neither scopes nor life. Created with an API key that expires, a key without `expires_at`
 /// expires when that one does: look at the answer's `expires_at`.
+///
+/// With `key_digest` the secret is the caller's own, and stays with it: when this is answered, every server takes it.
 #[utoipa::path(
     post, path = "/v1/organizations/{orgID}/api-keys", impl_for = Operation, operation_id = "createApiKey", tag = "api-keys",
     params(
@@ -39,7 +41,12 @@ pub(crate) async fn create_api_key(mut call: Call) -> Result<HttpResponse, ApiEr
     let permit = call.permit().await?;
     let body = call.body().await?;
     let environment = call.exchange.environment();
-    let spec = key_spec(&body, environment.format(), environment.scopes(), environment.now())?;
-    let created = call.management()?.create_key(&permit, spec, &call.exchange.context).await?;
+    let (spec, secret) = key_spec(&body, environment.format(), environment.scopes(), environment.now())?;
+    let (management, context) = (call.management()?, &call.exchange.context);
+    if let Some(secret) = secret {
+        let key = management.bring_key(&permit, &spec, &secret, call.exchange.verdicts(), context).await?;
+        return answer::json(StatusCode::CREATED, &CreatedApiKey::brought(&key, environment.now()));
+    }
+    let created = management.create_key(&permit, spec, context).await?;
     answer::json(StatusCode::CREATED, &CreatedApiKey::new(&created, environment.now()))
 }

@@ -32,7 +32,7 @@ pub(crate) async fn verify_api_key(mut call: Call) -> Result<HttpResponse, ApiEr
     let body = call.body().await?;
     let environment = call.exchange.environment();
     let KeyCheck { key, requirement, keep } =
-        KeyCheck::parse(&body, environment.format(), environment.scopes())?;
+        KeyCheck::parse(&body, call.exchange.verdicts().texts(), environment.scopes())?;
     let verification = verify(call.exchange.verdicts(), key.as_ref(), &requirement, keep).await?;
     let view = VerificationView::new(&verification, environment.now());
     let mut answer = answer::json(StatusCode::OK, &view)?;

@@ -32,8 +32,8 @@ pub(crate) async fn verify_api_keys(mut call: Call) -> Result<HttpResponse, ApiE
     cluster::prove(&call, TokenHeader::Authorization).await?;
     let body = call.body().await?;
     let environment = call.exchange.environment();
-    let questions = KeyCheck::parse_batch(&body, environment.format(), environment.scopes())?;
     let verdicts = call.exchange.verdicts();
+    let questions = KeyCheck::parse_batch(&body, verdicts.texts(), environment.scopes())?;
     let verifying = questions
         .iter()
         .map(|KeyCheck { key, requirement, keep }| verify(verdicts, key.as_ref(), requirement, *keep));

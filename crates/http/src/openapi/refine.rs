@@ -55,7 +55,10 @@ fn complete(name: &str, schema: &mut Value, catalogue: &ScopeCatalogue) {
     }
     match name {
         "Scope" => return list_scopes(schema, catalogue),
-        "CreateApiKeyRequest" => return add_project_rule(schema, catalogue),
+        "CreateApiKeyRequest" => {
+            secrets::mark(&mut schema["properties"]);
+            return add_project_rule(schema, catalogue);
+        }
         _ => {}
     }
     let Some(properties) = schema.get_mut("properties") else { return };

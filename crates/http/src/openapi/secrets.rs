@@ -10,7 +10,7 @@ use crate::base_path::BasePath;
 
 /// The names of all members that hold a secret, in any body. A text of such a name is marked in the documents, and the
 /// log of the service shows no field that is called so.
-pub const SECRET_MEMBERS: [&str; 2] = ["api_key", "plaintext_api_key"];
+pub const SECRET_MEMBERS: [&str; 3] = ["api_key", "key_digest", "plaintext_api_key"];
 
 /// What the name of a secret has in it, or at its end, however its words are joined.
 const TELLING: [&str; 8] =

@@ -45,7 +45,7 @@ impl Call {
     /// 503 where that cannot be known right now.
     pub(crate) async fn authenticate(&self) -> Result<Caller, ApiError> {
         let Self { exchange, request, .. } = self;
-        let credential = read_credential(exchange.environment().format(), &Sent(request.headers()))?;
+        let credential = read_credential(exchange.verdicts().texts(), &Sent(request.headers()))?;
         let credential = credential.ok_or(ApiError::no_credential())?;
         let caller = exchange.verdicts().authenticate(&credential, &exchange.context).await?;
         exchange.identify(caller.actor(), caller.organization_id());

@@ -2,7 +2,7 @@
 
 use capykeys_domain::{
     model::{DeviceName, KeyName, KeySpec, ProjectId, ScopeCatalogue, Timestamp},
-    secret::KeyFormat,
+    secret::{BroughtDigest, BroughtSecret, KeyFormat},
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -39,9 +39,23 @@ pub(crate) struct CreateApiKeyRequest {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, min_length = 1, max_length = 200)]
     device_name: Option<String>,
+    /// Brings a secret of one's own, of which the service never learns more than this: `sha256:` and the SHA-256 of the
+    /// secret, in hexadecimal digits or in Base64. The secret must be 16 to 512 visible ASCII characters without blanks
+    /// from a random source of at least 128 bits, not begin as keys do that are made here, and not be three parts with
+    /// dots between them. The answer then has no `plaintext_api_key`.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(
+        nullable = false,
+        pattern = "^sha256:([0-9A-Fa-f]{64}|([A-Za-z0-9+/]{42}|[A-Za-z0-9_-]{42})[AEIMQUYcgkosw048]=?)$"
+    )]
+    key_digest: Option<String>,
+    /// Beside `key_digest`: how that secret begins, for people to recognise it. Visible ASCII characters without blanks.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, pattern = "^[!-~]{1,12}$")]
+    key_prefix: Option<String>,
 }
 
-/// The key that the body asks for.
+/// The key that the body asks for, and the secret that it brings.
 ///
 /// # Errors
 /// 400 with a sentence that names the member and the rule.
@@ -50,7 +64,7 @@ pub(crate) fn key_spec(
     format: &KeyFormat,
     catalogue: &ScopeCatalogue,
     now: Timestamp,
-) -> Result<KeySpec, ApiError> {
+) -> Result<(KeySpec, Option<BroughtSecret>), ApiError> {
     let asked: CreateApiKeyRequest = Members::parse(body)?.read()?;
     format.must_not_occur_in("name", Some(&asked.name))?;
     format.must_not_occur_in("device_name", asked.device_name.as_deref())?;
@@ -66,7 +80,21 @@ pub(crate) fn key_spec(
     if let Some(device_name) = &asked.device_name {
         spec = spec.on_device(DeviceName::parse(device_name)?);
     }
-    Ok(spec)
+    Ok((spec, brought(&asked, format)?))
+}
+
+fn brought(asked: &CreateApiKeyRequest, format: &KeyFormat) -> Result<Option<BroughtSecret>, ApiError> {
+    let CreateApiKeyRequest { key_digest, key_prefix, .. } = asked;
+    match key_digest {
+        None if key_prefix.is_some() => {
+            Err(ApiError::invalid("`key_prefix` must not be given without `key_digest`."))
+        }
+        None => Ok(None),
+        Some(digest) => {
+            let digest = BroughtDigest::parse("key_digest", digest)?;
+            Ok(Some(BroughtSecret::new(format, digest, key_prefix.as_deref())?))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +106,7 @@ mod tests {
     fn parse(body: &str) -> Result<KeySpec, String> {
         let now = Timestamp::parse("t", "2026-01-01T00:00:00Z").unwrap();
         key_spec(body.as_bytes(), &KeyFormat::default(), &ScopeCatalogue::default(), now)
+            .map(|(spec, _)| spec)
             .map_err(|error| error.to_string())
     }
 
@@ -122,7 +151,7 @@ mod tests {
     #[test]
     fn a_wrong_type_is_named_whatever_the_member() {
         for wrong in ["null", "1", "true", "{}", "[\"x\"]"] {
-            for name in ["project_id", "expires_at", "device_name"] {
+            for name in ["project_id", "expires_at", "device_name", "key_digest", "key_prefix"] {
                 let body = format!(r#"{{"name":"a","scopes":["jobs:read"],"{name}":{wrong}}}"#);
                 assert_eq!(parse(&body).unwrap_err(), format!("`{name}` must be a string."), "{wrong}");
             }
@@ -149,6 +178,15 @@ mod tests {
             ("expires_at", format!(r#"{{"name":"a","scopes":["*"],"expires_at":"{secret}"}}"#)),
             ("expires_at", r#"{"name":"a","scopes":["*"],"expires_at":"2025-01-01T00:00:00Z"}"#.to_owned()),
             ("device_name", r#"{"name":"a","scopes":["*"],"device_name":""}"#.to_owned()),
+            ("key_digest", format!(r#"{{"name":"a","scopes":["*"],"key_digest":"sha256:{secret}"}}"#)),
+            ("key_prefix", r#"{"name":"a","scopes":["*"],"key_prefix":"sk_"}"#.to_owned()),
+            (
+                "key_prefix",
+                format!(
+                    r#"{{"name":"a","scopes":["*"],"key_digest":"sha256:{}","key_prefix":"{secret}"}}"#,
+                    "0".repeat(64)
+                ),
+            ),
         ] {
             let sentence = parse(&body).unwrap_err();
             assert!(sentence.starts_with(&format!("`{field}` ")), "{sentence}");

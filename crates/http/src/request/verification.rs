@@ -5,7 +5,7 @@ use std::time::Duration;
 use capykeys_domain::{
     model::{ProjectId, ScopeCatalogue},
     policy::Requirement,
-    secret::{KeyFormat, PlaintextKey},
+    secret::{KeyTexts, PlaintextKey},
 };
 use serde::{
     Deserialize, Deserializer,
@@ -100,17 +100,17 @@ impl KeyCheck {
     /// 400 with a sentence that names the member and the rule.
     pub(crate) fn parse(
         body: &[u8],
-        format: &KeyFormat,
+        texts: KeyTexts<'_>,
         catalogue: &ScopeCatalogue,
     ) -> Result<Self, ApiError> {
         // An array would be taken for the members in their order.
         let is_object = body.first() == Some(&b'{');
         match serde_json::from_slice::<PlainRequest<'_>>(body) {
             Ok(PlainRequest { api_key, scopes, project_id, max_age_ms }) if is_object => {
-                Self::of(api_key, scopes.into_iter(), project_id, max_age_ms, format, catalogue)
+                Self::of(api_key, scopes.into_iter(), project_id, max_age_ms, texts, catalogue)
             }
             // What is wrong with it, if anything is, the other reading says.
-            _ => Self::read(Members::parse(body)?, format, catalogue),
+            _ => Self::read(Members::parse(body)?, texts, catalogue),
         }
     }
 
@@ -120,7 +120,7 @@ impl KeyCheck {
     /// The same, with the member's place.
     pub(crate) fn parse_batch(
         body: &[u8],
-        format: &KeyFormat,
+        texts: KeyTexts<'_>,
         catalogue: &ScopeCatalogue,
     ) -> Result<Vec<Self>, ApiError> {
         let otherwise = "`verifications` is required, and must be an array of objects.";
@@ -132,16 +132,16 @@ impl KeyCheck {
         let read = |(index, members): (usize, Members)| {
             members
                 .unique()
-                .and_then(|members| Self::read(members, format, catalogue))
+                .and_then(|members| Self::read(members, texts, catalogue))
                 .map_err(|error| error.within(format_args!("verifications[{index}]")))
         };
         verifications.into_iter().enumerate().map(read).collect()
     }
 
-    fn read(members: Members, format: &KeyFormat, catalogue: &ScopeCatalogue) -> Result<Self, ApiError> {
+    fn read(members: Members, texts: KeyTexts<'_>, catalogue: &ScopeCatalogue) -> Result<Self, ApiError> {
         let VerifyApiKeyRequest { api_key, scopes, project_id, max_age_ms } = members.read()?;
         let scopes = scopes.iter().flatten().map(String::as_str);
-        Self::of(&api_key, scopes, project_id.as_deref(), max_age_ms, format, catalogue)
+        Self::of(&api_key, scopes, project_id.as_deref(), max_age_ms, texts, catalogue)
     }
 
     fn of<'a>(
@@ -149,7 +149,7 @@ impl KeyCheck {
         scopes: impl Iterator<Item = &'a str>,
         project_id: Option<&str>,
         max_age_ms: Option<u32>,
-        format: &KeyFormat,
+        texts: KeyTexts<'_>,
         catalogue: &ScopeCatalogue,
     ) -> Result<Self, ApiError> {
         let mut scopes = scopes.peekable();
@@ -159,22 +159,23 @@ impl KeyCheck {
             project_id: project_id.map(ProjectId::parse).transpose()?,
         };
         let keep = Duration::from_millis(max_age_ms.unwrap_or(0).into());
-        Ok(Self { key: format.parse(api_key), requirement, keep })
+        Ok(Self { key: texts.parse(api_key), requirement, keep })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use capykeys_domain::secret::KeyFormat;
     use proptest::prelude::*;
 
     use super::*;
 
     fn parsed(body: &[u8]) -> Result<KeyCheck, ApiError> {
-        KeyCheck::parse(body, &KeyFormat::default(), &ScopeCatalogue::default())
+        KeyCheck::parse(body, (&KeyFormat::default()).into(), &ScopeCatalogue::default())
     }
 
     fn parsed_batch(body: &[u8]) -> Result<Vec<KeyCheck>, ApiError> {
-        KeyCheck::parse_batch(body, &KeyFormat::default(), &ScopeCatalogue::default())
+        KeyCheck::parse_batch(body, (&KeyFormat::default()).into(), &ScopeCatalogue::default())
     }
 
     fn refusal(body: &str) -> String {

@@ -100,6 +100,30 @@ async fn many_keys_of_an_organization_changed_at_once_are_one_event_of_it() {
     }
 }
 
+/// However many they are, and beside those that were made here.
+#[tokio::test]
+async fn keys_that_are_brought_at_once_are_one_event_of_each_organization() {
+    let scene = scene().await;
+    scene.many_keys(20).await;
+    let other = scene.another_organization().await;
+    let copy = |organization: &str, brought: &str| {
+        format!(
+            "INSERT INTO api_keys (id, organization_id, name, key_prefix, scopes, source, created_at, pepper_id, digest, \
+                 brought) \
+             SELECT gen_random_uuid(), {organization}, name, key_prefix, scopes, source, created_at, pepper_id, \
+                 sha256(uuid_send(gen_random_uuid())), {brought} FROM api_keys WHERE brought IS NULL"
+        )
+    };
+    let own = "organization_id";
+    let others = format!("'{}'", other.uuid());
+    assert_eq!(scene.told_of(&copy(own, "true")).await, [Change::Brought(scene.organization.id)]);
+    assert_eq!(scene.told_of(&copy(&others, "true")).await, [Change::Brought(other)]);
+    assert_eq!(scene.told_of(&copy(&others, "NULL")).await, []);
+    let both: HashSet<_> = [scene.organization.id, other].map(Change::Brought).into();
+    let told = scene.told_of(&copy(own, "true")).await;
+    assert_eq!((told.len(), HashSet::from_iter(told)), (2, both));
+}
+
 /// Also where the same statement leaves others as they are, or the rows take each other's ids.
 #[tokio::test]
 async fn no_way_to_change_a_key_is_left_out() {

@@ -2,6 +2,7 @@
 
 use capykeys_domain::{
     model::{DeviceName, Invalid, KeyName, KeySpec, OrganizationId, ProjectId, Timestamp},
+    secret::{BroughtDigest, BroughtSecret},
     usecases::Environment,
 };
 use clap::Args;
@@ -28,9 +29,27 @@ pub(crate) struct CreateKey {
     /// The device that it is for.
     #[arg(long, value_parser = parse_text(DeviceName::parse))]
     pub(crate) device_name: Option<DeviceName>,
+    /// The SHA-256 of a secret that was made elsewhere: `sha256:` and hexadecimal digits or Base64. The key then has that
+    /// secret, which must be random, and none is printed.
+    #[arg(long, value_name = "DIGEST", value_parser = parse_text(|text| BroughtDigest::parse("digest", text)))]
+    pub(crate) digest: Option<BroughtDigest>,
+    /// How that secret begins, for people to recognise it: up to 12 characters.
+    #[arg(long, value_name = "TEXT", requires = "digest")]
+    pub(crate) key_prefix: Option<String>,
 }
 
 impl CreateKey {
+    /// The secret that is brought.
+    ///
+    /// # Errors
+    /// [`Invalid`] where what it begins with breaks a rule.
+    pub(crate) fn secret(&self, environment: &Environment) -> Result<Option<BroughtSecret>, Invalid> {
+        let new = |digest: &BroughtDigest| {
+            BroughtSecret::new(environment.format(), digest.clone(), self.key_prefix.as_deref())
+        };
+        self.digest.as_ref().map(new).transpose()
+    }
+
     /// The key that is asked for.
     ///
     /// # Errors

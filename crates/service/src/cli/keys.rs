@@ -5,13 +5,18 @@ use std::time::Duration;
 use capykeys_domain::model::{DisablingReason, KeyId, OrganizationId};
 use clap::{Args, Subcommand};
 
-use super::{CreateKey, ListKeys, ReportKeys, UpdateKey, key_id, organization_id, parse_text};
+use super::{CreateKey, ImportKeys, ListKeys, ReportKeys, UpdateKey, key_id, organization_id, parse_text};
 use crate::config::Period;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
     /// Create a key and print it, with its secret, as JSON. The secret is shown this once.
     Create(CreateKey),
+    /// Import keys that another service has issued, by the hashes of their secrets, and print what became of them.
+    ///
+    /// A line that cannot be imported is named on standard error and passed over; the exit code is then 1. The same command goes
+    /// on where it was stopped, and imports nothing twice.
+    Import(ImportKeys),
     /// Print the keys of an organization as JSON, newest first: all, or those that have all that is said of them.
     List(ListKeys),
     /// Find a key by its secret, the first line of standard input: whose it is, its state, and when it was last used.

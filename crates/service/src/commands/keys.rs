@@ -1,6 +1,7 @@
 //! `capykeys keys`: an operator works directly on the store.
 
 mod find;
+mod import;
 mod report;
 
 use capykeys_domain::{
@@ -19,6 +20,7 @@ use crate::{adapters::command_context, app::App, cli, cli::KeyOf, error::Error, 
 pub(crate) async fn run(app: &App, command: cli::Keys) -> Result<(), Error> {
     match command {
         cli::Keys::Create(command) => create(app, command).await,
+        cli::Keys::Import(command) => import::run(app, command).await,
         cli::Keys::List(command) => list(app, command).await,
         cli::Keys::Find => find::run(app).await,
         cli::Keys::Report(command) => report::run(app, command).await,
@@ -43,8 +45,13 @@ async fn create(app: &App, command: cli::CreateKey) -> Result<(), Error> {
     app.environment
         .format()
         .must_not_occur_in("project_id", command.project_id.as_ref().map(ProjectId::as_str))?;
+    let (secret, context) = (command.secret(&app.environment)?, command_context()?);
     let spec = command.spec(&app.environment)?;
-    let created = app.management.create_key(&permit, spec, &command_context()?).await?;
+    if let Some(secret) = secret {
+        let key = app.management.bring_key(&permit, &spec, &secret, &app.verdicts, &context).await?;
+        return output::json(&CreatedApiKey::brought(&key, app.environment.now()));
+    }
+    let created = app.management.create_key(&permit, spec, &context).await?;
     output::json(&CreatedApiKey::new(&created, app.environment.now()))
 }
 

@@ -65,7 +65,7 @@ func main() {
 			Name: "Schlüssel", Scopes: []capykeys.Scope{capykeys.PROJECTSREAD}, ProjectId: &project, ExpiresAt: &Expiry,
 		}))
 		Check(answer.JSON201 != nil, answer.Status(), string(answer.Body))
-		key, secret = answer.JSON201.ApiKey, answer.JSON201.PlaintextApiKey
+		key, secret = answer.JSON201.ApiKey, *answer.JSON201.PlaintextApiKey
 		Check(key.Name == "Schlüssel" && *key.ProjectId == project, key)
 		Check(key.ExpiresAt.Equal(Expiry), key.ExpiresAt, " is not ", Expiry)
 		Check(key.RevokedAt == nil && key.LastUsedAt == nil, "it was neither revoked nor used")

@@ -79,7 +79,7 @@ func main() {
 			Name: "Schlüssel", Scopes: []capykeys.Scope{capykeys.Scope_projectsread},
 			ProjectID: capykeys.NewOptString("prj_1"), ExpiresAt: capykeys.NewOptDateTime(Expiry),
 		}, capykeys.CreateApiKeyParams{OrgID: Organization})).Response
-		key, secret = created.APIKey, created.PlaintextAPIKey
+		key, secret = created.APIKey, created.PlaintextAPIKey.Value
 		Check(key.Name == "Schlüssel" && key.ProjectID.Value == "prj_1", key)
 		// ogen sends whole seconds.
 		Check(key.ExpiresAt.Value.Equal(Expiry.Truncate(time.Second)), key.ExpiresAt.Value, " is not ", Expiry)

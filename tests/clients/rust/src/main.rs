@@ -99,13 +99,15 @@ impl Scenario {
                 project_id: Some("prj_1".parse()?),
                 expires_at: Some(expiry),
                 device_name: None,
+                key_digest: None,
+                key_prefix: None,
             };
             let created = self.admin.create_api_key(organization, &body).await?.into_inner();
             let key = created.api_key;
             check(key.name == "Schlüssel" && key.expires_at == Some(expiry), "not what was asked for")?;
             check(key.revoked_at.is_none() && key.last_used_at.is_none(), "it was neither revoked nor used")?;
             let done = format!("{} for {:?} until {:?}", key.id, key.project_id, key.expires_at);
-            Ok((done, (key, created.plaintext_api_key)))
+            Ok((done, (key, created.plaintext_api_key.ok_or("a key without its secret")?)))
         })
         .await;
 

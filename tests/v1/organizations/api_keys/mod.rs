@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bad_paths;
+mod brought;
 mod create;
 mod disable;
 mod filters;

@@ -75,7 +75,8 @@ impl Server {
     pub(super) fn head(&self, reader: u8, bug: Option<ShellBug>) -> FeedHead {
         let retired_too = bug == Some(ShellBug::RetiredStillRegistered);
         let registered = self.replicas.get(&reader).is_some_and(|one| !one.retired || retired_too);
-        FeedHead { position: self.position(self.revoked.len()), store_time: fixtures::at(0), registered }
+        let position = self.position(self.revoked.len());
+        FeedHead { position, store_time: fixtures::at(0), registered, brought: false }
     }
 
     pub(super) fn poll(&self, keys: &Keys, reader: u8, from: &FeedPosition, bug: Option<ShellBug>) -> Poll {

@@ -93,6 +93,7 @@ impl Store {
                 let resumed = state.key.organization.suspension.take().is_some();
                 state.key.organization.suspension = (!resumed).then_some(Suspension { at, reason: None });
             }
+            Change::Brought(_) => {}
         }
         state.changes.push(change);
     }
@@ -102,7 +103,7 @@ impl State {
     fn head(&self) -> FeedHead {
         let sequence = fixtures::sequence(i64::try_from(self.changes.len()).unwrap());
         let position = FeedPosition { sequence, mark: [0; 16], epoch: [0; 16] };
-        FeedHead { position, store_time: fixtures::at(0), registered: self.registered }
+        FeedHead { position, store_time: fixtures::at(0), registered: self.registered, brought: false }
     }
 }
 
@@ -133,7 +134,7 @@ impl ChangeFeed for Store {
             (state.head(), state.changes[usize::try_from(query.after.sequence.get()).unwrap()..].to_vec())
         };
         pause().await;
-        let FeedHead { position, store_time, registered } = head;
+        let FeedHead { position, store_time, registered, .. } = head;
         Ok(Poll::Changes { changes, position, complete: true, store_time, registered })
     }
 }

@@ -283,6 +283,7 @@ impl Store {
             position: self.position(server, last),
             store_time: self.time(now),
             registered: server.replicas.is_registered(reader),
+            brought: false,
         }
     }
 }

@@ -2,7 +2,11 @@
 
 use std::io::{self, BufRead as _, Read as _};
 
-use capykeys_domain::{policy::Permit, ports::FoundKey, secret::PlaintextKey};
+use capykeys_domain::{
+    policy::Permit,
+    ports::FoundKey,
+    secret::{KeyTexts, PlaintextKey},
+};
 use capykeys_http::{ApiKeyView, OrganizationView};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -21,7 +25,7 @@ pub(crate) struct NoSuchKey;
 pub(crate) async fn run(app: &App) -> Result<(), Error> {
     let secret = read(app)?;
     let Some((found, is_previous)) = app.verdicts.find(&secret).await? else {
-        return Err(absence(app).await?);
+        return Err(absence(app, &secret).await?);
     };
     let FoundKey { key: held, organization, .. } = &*found;
     // As it is stored, with scopes that are in force no more.
@@ -40,18 +44,25 @@ fn read(app: &App) -> Result<PlaintextKey, Error> {
     // The whole length at once: a string that grew would leave copies behind in memory.
     let mut line = Zeroizing::new(String::with_capacity(1 + usize::try_from(LONGEST_LINE)?));
     io::stdin().lock().take(LONGEST_LINE).read_line(&mut line)?;
+    let texts = KeyTexts { format: app.environment.format(), brought: true };
+    texts.parse(line.trim()).ok_or_else(|| no_key(app))
+}
+
+fn no_key(app: &App) -> Error {
     let format = app.environment.format();
-    format.parse(line.trim()).ok_or_else(|| {
-        format!("the first line of standard input is no key of this service ({format}, with a checksum at its end)")
-            .into()
-    })
+    format!(
+        "the first line of standard input is no key of this service ({format}, with a checksum at its end)"
+    )
+    .into()
 }
 
 /// A key of a pepper that is not configured looks like none.
-async fn absence(app: &App) -> Result<Error, Error> {
+async fn absence(app: &App, secret: &PlaintextKey) -> Result<Error, Error> {
     let peppers = app.peppers.list(app.environment.now()).await?;
     let missing = peppers.iter().find(|(_, one)| !one.configured && one.active_keys > 0);
     Ok(match missing {
+        // Nothing tells a secret of elsewhere from any other text.
+        None if secret.is_brought() => no_key(app),
         None => NoSuchKey.into(),
         Some((id, one)) => format!(
             "no key with this secret was found, but {} keys need the pepper {id}, which is not configured here",
