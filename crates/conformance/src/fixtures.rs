@@ -164,6 +164,7 @@ pub fn key(organization: OrganizationId, created_at: Timestamp) -> NewKey {
         },
         digest: digest(bytes),
         creator: Creator::Operator,
+        idempotency: None,
     }
 }
 

@@ -22,7 +22,7 @@ struct ModelSnapshot {
 }
 
 impl State {
-    fn stored(&self, new: &NewKey) -> Result<StoredKey, Unavailable> {
+    pub(super) fn stored(&self, new: &NewKey) -> Result<StoredKey, Unavailable> {
         Ok(StoredKey { key: self.read(new)?, digest: new.digest.clone() })
     }
 
@@ -158,7 +158,7 @@ impl State {
         }
         let new = |row: &StoredKey| {
             let StoredKey { key, digest } = row.clone();
-            (key.id, NewKey { key, digest, creator: Creator::Operator })
+            (key.id, NewKey { key, digest, creator: Creator::Operator, idempotency: None })
         };
         self.keys.extend(missing.into_iter().map(new));
         Ok(true)

@@ -1,11 +1,13 @@
 //! Creating a key.
 
-use super::{Management, done};
+use alloc::{string::ToString, vec};
+
+use super::{Management, NotRepeated, done};
 use crate::{
     model::{ApiKey, AuditAction, AuditEvent, EventDetails, KeyId, KeySpec, RequestContext, Timestamp},
     policy::{CreateKey, Denial, Permit},
     ports::{Insertion, NewKey, Unavailable},
-    secret::PlaintextKey,
+    secret::{IdempotencyKey, IdempotentRequest, PlaintextKey},
 };
 
 /// A key that was created, with its secret: the only place where the two are together.
@@ -27,6 +29,9 @@ pub enum CreateKeyError {
     /// The key that it was to be created with was revoked, or expired, after it was authenticated.
     #[error("The creating key is no longer active.")]
     CreatorInactive,
+    /// The request was sent before, and is not answered as it was then.
+    #[error(transparent)]
+    NotRepeated(#[from] NotRepeated),
     /// The store did not do its work.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -43,7 +48,23 @@ impl Management {
         spec: KeySpec,
         context: &RequestContext,
     ) -> Result<CreatedKey, CreateKeyError> {
-        let created = self.create(permit, &spec, context).await;
+        self.create_key_once(permit, spec, None, context).await
+    }
+
+    /// The same. Where the client has given the request a name, and the same caller sends it again under that, it is told what
+    /// it was told the first time, for as long as that is remembered.
+    ///
+    /// # Errors
+    /// [`CreateKeyError`].
+    pub async fn create_key_once(
+        &self,
+        permit: &Permit<CreateKey>,
+        spec: KeySpec,
+        idempotency_key: Option<&IdempotencyKey>,
+        context: &RequestContext,
+    ) -> Result<CreatedKey, CreateKeyError> {
+        let request = idempotency_key.map(|key| creation(key, permit, &spec));
+        let created = self.create(permit, &spec, request.as_ref(), context).await;
         if let Err(CreateKeyError::Denied(denial)) = &created {
             self.refused(permit, None, denial, context).await?;
         }
@@ -54,10 +75,11 @@ impl Management {
         &self,
         permit: &Permit<CreateKey>,
         spec: &KeySpec,
+        request: Option<&IdempotentRequest<'_>>,
         context: &RequestContext,
     ) -> Result<CreatedKey, CreateKeyError> {
         let expires_at = permit.action().ceiling.check(spec)?;
-        let (new, plaintext) = self.new_key(permit, spec, expires_at)?;
+        let (new, plaintext) = self.new_key(permit, spec, expires_at, request)?;
         let key = &new.key;
         let event = done(
             AuditAction::CreateKey,
@@ -76,6 +98,8 @@ impl Management {
             // With 190 random bits this is a broken random source, not a coincidence.
             Insertion::Duplicate => Err(Unavailable::new("entropy", "minted a key that exists").into()),
             Insertion::NoOrganization => Err(Unavailable::new("store", "lost the organization").into()),
+            Insertion::Repeated(before) => Ok(self.repeat(request, *before)?),
+            Insertion::Running => Err(NotRepeated::Running.into()),
         }
     }
 
@@ -84,8 +108,9 @@ impl Management {
         permit: &Permit<CreateKey>,
         spec: &KeySpec,
         expires_at: Option<Timestamp>,
+        request: Option<&IdempotentRequest<'_>>,
     ) -> Result<(NewKey, PlaintextKey), Unavailable> {
-        let plaintext = self.environment.mint()?;
+        let (plaintext, idempotency) = self.environment.secret_for(request)?;
         let now = self.environment.now();
         let id = KeyId::new(self.environment.time_of_making(now), self.environment.random()?);
         let key_prefix = self.environment.format().shown(&plaintext);
@@ -96,6 +121,23 @@ impl Management {
             ..ApiKey::new(id, permit.organization_id(), key_prefix, spec, source.clone(), now)
         };
         let digest = self.environment.digest(&plaintext)?;
-        Ok((NewKey { key, digest, creator: creator.clone() }, plaintext))
+        Ok((NewKey { key, digest, creator: creator.clone(), idempotency }, plaintext))
     }
+}
+
+/// The request for such a key.
+fn creation<'r>(
+    key: &'r IdempotencyKey,
+    permit: &'r Permit<CreateKey>,
+    spec: &KeySpec,
+) -> IdempotentRequest<'r> {
+    let members = vec![
+        Some(spec.name().to_string()),
+        Some(spec.scopes().to_string()),
+        spec.project_id().map(ToString::to_string),
+        spec.expires_at().map(|end| end.to_string()),
+        spec.device_name().map(ToString::to_string),
+    ];
+    let organization = permit.organization_id();
+    IdempotentRequest { key, operation: "create", organization, actor: permit.actor(), members }
 }

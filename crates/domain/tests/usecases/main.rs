@@ -4,6 +4,7 @@
 mod authenticate;
 mod change_key;
 mod create_key;
+mod create_key_once;
 mod list_keys;
 mod provision;
 mod scopes;

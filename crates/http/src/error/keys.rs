@@ -11,6 +11,7 @@ impl From<CreateKeyError> for ApiError {
             CreateKeyError::CreatorInactive => {
                 Self::Unauthenticated { credential_given: true, reason: "no longer active key" }
             }
+            CreateKeyError::NotRepeated(reason) => Self::NotRepeated(reason),
             CreateKeyError::Unavailable(unavailable) => Self::Unavailable(unavailable),
         }
     }
