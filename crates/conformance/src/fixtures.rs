@@ -21,7 +21,7 @@ use capykeys_domain::{
         EventQuery, KeyChange, KeyQuery, KeyUse, Limit, NewKey, RenameOrganization, RevokeKey, SetSuspension,
         Uses,
     },
-    secret::{KeyDigest, PepperId},
+    secret::{IdempotencyRecord, KeyDigest, PepperId},
 };
 
 use self::host::START_MICROS;
@@ -166,6 +166,25 @@ pub fn key(organization: OrganizationId, created_at: Timestamp) -> NewKey {
         creator: Creator::Operator,
         idempotency: None,
     }
+}
+
+/// The same, made by a request that is to be done once, of this id among those of its organization.
+///
+/// # Panics
+/// Never: the id is valid.
+#[must_use]
+pub fn requested(id: u8, new: NewKey) -> NewKey {
+    let mut of_request = [id; 32];
+    of_request[..16].copy_from_slice(new.key.organization_id.uuid().as_bytes());
+    // The start of it alone tells requests of one millisecond not apart.
+    of_request[..16].reverse();
+    let record = IdempotencyRecord {
+        id: of_request,
+        asked: [id ^ 0x55; 32],
+        nonce: *new.digest.as_bytes(),
+        pepper_id: PepperId::parse("2").expect("valid"),
+    };
+    NewKey { idempotency: Some(record), ..new }
 }
 
 /// A digest under pepper `1`.

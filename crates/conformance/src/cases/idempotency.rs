@@ -4,27 +4,14 @@ use capykeys_domain::{
     model::{ApiKey, AuditAction, Creator, DeviceName, Organization, ProjectId, Suspension, UserId},
     policy::Forbidden,
     ports::{Insertion, KeyUse, NewKey, Repeated, StoredKey},
-    secret::{IdempotencyRecord, PepperId},
 };
 use futures_util::future::join_all;
 
 use super::cancel::drop_after;
 use crate::{Store, fixtures};
 
-/// A request to make this key, of an id that no other has; the rest of its record is that of the key.
-fn request(id: u8, key: NewKey) -> NewKey {
-    let mut of_request = *key.key.organization_id.uuid().as_bytes();
-    of_request.rotate_left(1);
-    let mut bytes = [id; 32];
-    bytes[..16].copy_from_slice(&of_request);
-    let pepper_id = PepperId::parse("2").unwrap();
-    let nonce = *key.digest.as_bytes();
-    let record = IdempotencyRecord { id: bytes, asked: [id ^ 0x55; 32], nonce, pepper_id };
-    NewKey { idempotency: Some(record), ..key }
-}
-
 fn new(organization: &Organization, id: u8, micros: i64) -> NewKey {
-    request(id, fixtures::key(organization.id, fixtures::at(micros)))
+    fixtures::requested(id, fixtures::key(organization.id, fixtures::at(micros)))
 }
 
 async fn insert(store: &Store, new: &NewKey) -> Insertion {
@@ -74,7 +61,8 @@ pub async fn a_repeated_request_is_told_the_key_as_it_was_and_as_it_is(store: &S
         created_by_user_id: UserId::parse("user_2a"),
         ..full.key
     };
-    let first = request(1, NewKey { key: full, ..fixtures::key(organization.id, fixtures::at(1)) });
+    let first =
+        fixtures::requested(1, NewKey { key: full, ..fixtures::key(organization.id, fixtures::at(1)) });
     assert_eq!(insert(store, &first).await, Insertion::Inserted);
     let used = KeyUse { key: first.key.id, at: fixtures::at(2) };
     store.keys.record_uses(vec![used]).await.unwrap();
