@@ -68,22 +68,27 @@ fn a_kill_between_the_commit_and_the_answer_leaves_one_usable_key() {
     let acme = Tenant::new(&b);
     let by_proxy = format!("postgres://postgres@{}/{database}", proxy.address());
     let installation = Arc::new(b.installation().beside().by_way_of(&by_proxy));
-    for round in 0..settings::kill_rounds() {
+    let (mut unanswered, mut round) = (0, 0);
+    while unanswered < settings::kill_rounds() {
         let a = Server::start(&installation);
-        let through_a = at(&acme, &a);
+        let (through_a, name) = (at(&acme, &a), format!("round-{round}"));
         assert!(through_a.accepts(&acme.admin));
         let before = installation.rows("idempotency_keys").len();
         proxy.delay_answers(Duration::from_millis(350), "");
-        let answer = killed(&through_a, &format!("round-{round}"), || {
+        let answer = killed(&through_a, &name, || {
             wait::until("the key is there", LIMIT, || {
                 (installation.rows("idempotency_keys").len() > before).then_some(())
             });
         });
-        assert!(answer.is_none(), "{answer:?}");
         proxy.heal();
-        sends_again(&acme, &format!("round-{round}"), None);
+        // A busy machine is late to see the key, and the server has given up waiting.
+        assert!(answer.as_ref().is_none_or(|answer| answer.status == 503), "{answer:?}");
+        unanswered += usize::from(answer.is_none());
+        sends_again(&acme, &name, None);
+        round += 1;
+        assert!(round < 10 * settings::kill_rounds(), "{unanswered} answers of {round} were lost");
     }
-    assert_eq!(acme.list().len(), settings::kill_rounds() + 1);
+    assert_eq!(acme.list().len(), round + 1);
 }
 
 /// Somebody else who reads the file sees the key before the server can have answered much.

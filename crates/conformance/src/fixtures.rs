@@ -175,9 +175,9 @@ pub fn key(organization: OrganizationId, created_at: Timestamp) -> NewKey {
 #[must_use]
 pub fn requested(id: u8, new: NewKey) -> NewKey {
     let mut of_request = [id; 32];
-    of_request[..16].copy_from_slice(new.key.organization_id.uuid().as_bytes());
-    // The start of it alone tells requests of one millisecond not apart.
-    of_request[..16].reverse();
+    of_request[1..17].copy_from_slice(new.key.organization_id.uuid().as_bytes());
+    // What tells organizations apart before what they have in common, as all bytes of a digest do.
+    of_request[1..17].reverse();
     let record = IdempotencyRecord {
         id: of_request,
         asked: [id ^ 0x55; 32],

@@ -106,8 +106,7 @@ impl Once<'_> {
 
 /// What the lock of a request is called: some of the bits of its id.
 fn turn(record: &IdempotencyRecord) -> i64 {
-    let [a, b, c, d, e, f, g, h, ..] = record.id;
-    i64::from_be_bytes([a, b, c, d, e, f, g, h])
+    record.id.first_chunk().map_or(0, |start| i64::from_be_bytes(*start))
 }
 
 fn is_repeated(rows: &[Row]) -> Result<bool, Failure> {

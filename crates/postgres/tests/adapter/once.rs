@@ -17,7 +17,7 @@ impl Scene {
 
     /// A request that waits for another transaction, which is about to store a key with its digest.
     async fn under_way(&self, new: &NewKey) -> JoinHandle<Result<Insertion, ()>> {
-        let digest = new.digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let digest = hex(new.digest.as_bytes());
         self.run(&format!(
             "BEGIN; INSERT INTO api_keys (id, organization_id, name, key_prefix, scopes, source, created_at, pepper_id, \
              digest) SELECT gen_random_uuid(), organization_id, name, key_prefix, scopes, source, created_at, \
@@ -36,6 +36,10 @@ impl Scene {
         let count = "SELECT count(*) FROM idempotency_keys";
         self.other.query_one(count, &[]).await.unwrap().get(0)
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 fn is_repeated(outcome: &Insertion, first: &NewKey) -> bool {
@@ -96,7 +100,7 @@ async fn what_was_committed_since_a_statement_began_is_found() {
     assert_eq!(scene.insert(&first).await, Insertion::Inserted);
     let second = scene.requested(2, 3);
     let id = second.idempotency.as_ref().unwrap().id;
-    let id = id.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let id = hex(&id);
     scene
         .run(&format!(
             "BEGIN; UPDATE organizations SET slug = 'another'; \

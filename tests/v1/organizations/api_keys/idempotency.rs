@@ -292,5 +292,5 @@ fn nothing_of_a_name_or_a_secret_is_stored(store: Store) {
 }
 
 fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    text.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
