@@ -1,6 +1,7 @@
 //! Things to test with: a clock and a random source that a test sets, and rows.
 
 mod host;
+pub mod request;
 
 use std::{
     num::NonZeroU32,
@@ -13,15 +14,15 @@ use std::{
 use capykeys_domain::{
     model::{
         Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkLink, Creator, Disabling, DisablingReason,
-        EventDetails, ExternalOrganizationId, KeyFilter, KeyId, KeyName, KeyPrefix, KeySource, Organization,
-        OrganizationId, OrganizationName, Renaming, RequestContext, RequestId, Scope, ScopeSet, Sequence,
-        Slug, Suspension, Timestamp,
+        EventDetails, ExternalOrganizationId, HeldSecret, KeyFilter, KeyId, KeyName, KeyPrefix, KeySource,
+        Organization, OrganizationId, OrganizationName, Renaming, RequestContext, RequestId, Rotation, Scope,
+        ScopeSet, Sequence, Slug, Suspension, Timestamp,
     },
     ports::{
-        EventQuery, KeyChange, KeyQuery, KeyUse, Limit, NewKey, RenameOrganization, RevokeKey, SetSuspension,
-        Uses,
+        EventQuery, KeyChange, KeyQuery, KeyUse, Limit, NewKey, NewSecret, RenameOrganization, RevokeKey,
+        SetSuspension, Uses,
     },
-    secret::{IdempotencyRecord, KeyDigest, PepperId},
+    secret::{KeyDigest, PepperId},
 };
 
 use self::host::START_MICROS;
@@ -41,7 +42,12 @@ impl ToldUses {
 
 impl Uses for ToldUses {
     fn used(&self, key: KeyId, at: Timestamp) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(KeyUse { key, at });
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(KeyUse { key, at, with_previous: false });
+    }
+
+    fn used_with_previous(&self, key: KeyId, at: Timestamp) {
+        let used = KeyUse { key, at, with_previous: true };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(used);
     }
 }
 
@@ -161,30 +167,12 @@ pub fn key(organization: OrganizationId, created_at: Timestamp) -> NewKey {
             project_id: None,
             revoked_at: None,
             disabled: None,
+            rotation: None,
         },
         digest: digest(bytes),
         creator: Creator::Operator,
         idempotency: None,
     }
-}
-
-/// The same, made by a request that is to be done once, of this id among those of its organization.
-///
-/// # Panics
-/// Never: the id is valid.
-#[must_use]
-pub fn requested(id: u8, new: NewKey) -> NewKey {
-    let mut of_request = [id; 32];
-    of_request[1..17].copy_from_slice(new.key.organization_id.uuid().as_bytes());
-    // What tells organizations apart before what they have in common, as all bytes of a digest do.
-    of_request[1..17].reverse();
-    let record = IdempotencyRecord {
-        id: of_request,
-        asked: [id ^ 0x55; 32],
-        nonce: *new.digest.as_bytes(),
-        pepper_id: PepperId::parse("2").expect("valid"),
-    };
-    NewKey { idempotency: Some(record), ..new }
 }
 
 /// A digest under pepper `1`.
@@ -241,6 +229,12 @@ pub fn disabled(key: &ApiKey, at: Timestamp) -> ApiKey {
     ApiKey { disabled: Some(disabling), ..key.clone() }
 }
 
+/// By the right of this key, whose caller has come with its first secret.
+#[must_use]
+pub const fn by_key(id: KeyId) -> Creator {
+    Creator::Key(id, HeldSecret::Since(None))
+}
+
 /// Changing a key, with the event, by nobody whose right is judged.
 #[must_use]
 pub fn change(before: &ApiKey, after: &ApiKey, at: Timestamp) -> KeyChange {
@@ -250,7 +244,24 @@ pub fn change(before: &ApiKey, after: &ApiKey, at: Timestamp) -> KeyChange {
         _ => AuditAction::UpdateKey,
     };
     let event = event(action, at, after.organization_id, Some(after.id));
-    KeyChange { before: before.clone(), after: after.clone(), by: None, event }
+    KeyChange { before: before.clone(), after: after.clone(), secret: None, by: None, event }
+}
+
+/// Rotating a key, which gets the secret of `digest`, with the event. The one before is good until `until`.
+#[must_use]
+pub fn rotate(before: &ApiKey, digest: &KeyDigest, at: Timestamp, until: Timestamp) -> KeyChange {
+    let rotation = Rotation {
+        at,
+        previous_key_prefix: before.key_prefix.clone(),
+        previous_expires_at: until,
+        previous_last_used_at: before.last_used_at,
+        finish_when_idle: None,
+    };
+    let key_prefix = KeyPrefix::from_stored("capy_live_9Zz0");
+    let after = ApiKey { key_prefix, rotation: Some(Box::new(rotation)), ..before.clone() };
+    let event = event(AuditAction::RotateKey, at, before.organization_id, Some(before.id));
+    let secret = Some(NewSecret { digest: digest.clone(), keeps_previous: false });
+    KeyChange { secret, event, ..change(before, &after, at) }
 }
 
 /// Suspending this organization or ending its suspension, with the event.

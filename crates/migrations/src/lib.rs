@@ -44,7 +44,8 @@ macro_rules! migrations {
             8 "events",
             9 "disabled_keys",
             10 "filtered_lists",
-            11 "idempotency_keys",
+            11 "rotation",
+            12 "idempotency_keys",
         ]
     };
     ($($version:literal $name:literal,)+) => {

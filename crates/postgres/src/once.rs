@@ -48,7 +48,8 @@ pub(crate) fn remember() -> String {
              WHERE r.id = $request_id AND r.at > $forgotten AND is_free FOR NO KEY UPDATE OF r\
          ), free AS (\
              SELECT NOT EXISTS (SELECT FROM api_keys WHERE id = $id) \
-                 AND NOT EXISTS (SELECT FROM api_keys WHERE digest IN ($digest, $aside)) AS is_new \
+                 AND NOT EXISTS (SELECT FROM api_keys WHERE digest IN ($digest, $aside)) \
+                 AND NOT EXISTS (SELECT FROM api_keys WHERE previous_digest = $digest) AS is_new \
              FROM turn WHERE is_free AND NOT EXISTS (SELECT FROM known)\
          ), old AS (\
              SELECT r.id FROM idempotency_keys r, free \

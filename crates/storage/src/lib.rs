@@ -31,5 +31,5 @@ pub use idempotency::{Answered, OF_REQUEST, columns_of_repeated, repeated, selec
 pub use key_page::KeyPage;
 pub use operation::{Operation, count_event};
 pub use record::{Columns, Corrupt, Record, Row};
-pub use records::{BESIDE, CHANGING, found_key, set_aside, wherever_stored};
+pub use records::{BESIDE, CHANGING, DIGESTS, found_key, set_aside, wherever_stored};
 pub use values::Values;

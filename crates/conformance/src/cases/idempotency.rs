@@ -1,7 +1,7 @@
 //! Requests that are done once, however often they are sent.
 
 use capykeys_domain::{
-    model::{ApiKey, AuditAction, Creator, DeviceName, Organization, ProjectId, Suspension, UserId},
+    model::{ApiKey, AuditAction, DeviceName, Organization, ProjectId, Suspension, UserId},
     policy::Forbidden,
     ports::{Insertion, KeyUse, NewKey, Repeated, StoredKey},
 };
@@ -11,7 +11,7 @@ use super::cancel::drop_after;
 use crate::{Store, fixtures};
 
 fn new(organization: &Organization, id: u8, micros: i64) -> NewKey {
-    fixtures::requested(id, fixtures::key(organization.id, fixtures::at(micros)))
+    fixtures::request::requested(id, fixtures::key(organization.id, fixtures::at(micros)))
 }
 
 async fn insert(store: &Store, new: &NewKey) -> Insertion {
@@ -20,7 +20,7 @@ async fn insert(store: &Store, new: &NewKey) -> Insertion {
 
 /// What is told of a request that was done with this key, which is as it was.
 fn repeated(first: &NewKey, present: ApiKey) -> Insertion {
-    let present = StoredKey { key: present, digest: first.digest.clone() };
+    let present = StoredKey { key: present, digest: first.digest.clone(), previous_digest: None };
     let record = first.idempotency.clone().unwrap();
     Insertion::Repeated(Box::new(Repeated { record, answered: first.key.clone(), present }))
 }
@@ -61,10 +61,12 @@ pub async fn a_repeated_request_is_told_the_key_as_it_was_and_as_it_is(store: &S
         created_by_user_id: UserId::parse("user_2a"),
         ..full.key
     };
-    let first =
-        fixtures::requested(1, NewKey { key: full, ..fixtures::key(organization.id, fixtures::at(1)) });
+    let first = fixtures::request::requested(
+        1,
+        NewKey { key: full, ..fixtures::key(organization.id, fixtures::at(1)) },
+    );
     assert_eq!(insert(store, &first).await, Insertion::Inserted);
-    let used = KeyUse { key: first.key.id, at: fixtures::at(2) };
+    let used = KeyUse { key: first.key.id, at: fixtures::at(2), with_previous: false };
     store.keys.record_uses(vec![used]).await.unwrap();
     let present = ApiKey { last_used_at: Some(fixtures::at(2)), ..first.key.clone() };
     assert_eq!(insert(store, &new(&organization, 1, 3)).await, repeated(&first, present.clone()));
@@ -129,7 +131,7 @@ pub async fn a_request_that_was_not_done_is_not_remembered(store: &Store) {
     let organization = store.organization().await;
     let taken = store.key(&organization, 1).await;
     let good = new(&organization, 1, 2);
-    let unknown = Creator::Key(fixtures::key(organization.id, fixtures::at(0)).key.id);
+    let unknown = fixtures::by_key(fixtures::key(organization.id, fixtures::at(0)).key.id);
     let nobody = fixtures::organization(fixtures::at(0));
     for (refused, expected) in [
         (NewKey { digest: taken.digest, ..good.clone() }, Insertion::Duplicate),
@@ -163,7 +165,7 @@ pub async fn what_bounds_a_key_is_looked_at_before_a_repetition(store: &Store) {
     creator.key.scopes = fixtures::scopes(&["*"]);
     store.add_key(&creator).await;
     let of_creator =
-        |micros| NewKey { creator: Creator::Key(creator.key.id), ..new(&organization, 1, micros) };
+        |micros| NewKey { creator: fixtures::by_key(creator.key.id), ..new(&organization, 1, micros) };
     let first = of_creator(2);
     assert_eq!(insert(store, &first).await, Insertion::Inserted);
     assert_eq!(insert(store, &of_creator(3)).await, repeated(&first, first.key.clone()));

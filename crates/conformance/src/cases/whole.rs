@@ -161,3 +161,8 @@ pub async fn a_renaming_is_seen_as_a_whole(store: &Store) {
 pub async fn a_disabling_is_seen_as_a_whole(store: &Store) {
     is_seen_as_a_whole(store, Deed::Disable).await;
 }
+
+/// Or a cache goes on to take the old secret for the present one.
+pub async fn a_rotation_is_seen_as_a_whole(store: &Store) {
+    is_seen_as_a_whole(store, Deed::Rotate).await;
+}

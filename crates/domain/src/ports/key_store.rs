@@ -59,10 +59,14 @@ fn obstacle(
     if organization.is_suspended() {
         return Some(Insertion::Denied(Forbidden::OrganizationSuspended.into()));
     }
-    let Creator::Key(_) = creator else {
+    let Creator::Key(_, secret) = creator else {
         return None;
     };
-    let active = |one: &&ApiKey| one.organization_id == organization.id && one.state(now) == KeyState::Active;
+    let active = |one: &&ApiKey| {
+        one.organization_id == organization.id
+            && one.state(now) == KeyState::Active
+            && one.holds(*secret, now)
+    };
     let Some(creator) = created_with.filter(active) else {
         return Some(Insertion::CreatorInactive);
     };
@@ -81,7 +85,7 @@ pub enum Insertion {
     /// Nothing was written: there is no such organization.
     NoOrganization,
     /// Nothing was written: the key that it was to be created with is revoked or disabled, or has expired by
-    /// the new key's `created_at`, or is not there.
+    /// the new key's `created_at`, or is not there, or has another secret by then.
     CreatorInactive,
     /// Nothing was written: by now the policy says no, since the organization was suspended or is no
     /// longer the session's, or since the creating key has become a project's, may no longer create
@@ -110,6 +114,8 @@ pub struct KeyUse {
     pub key: KeyId,
     /// When.
     pub at: Timestamp,
+    /// Whether it was with the secret before its present one.
+    pub with_previous: bool,
 }
 
 /// Which keys of an organization are asked for.
@@ -121,6 +127,15 @@ pub struct KeyQuery {
     pub filter: KeyFilter,
     /// Those that are older than this one; `None` for all.
     pub before: Option<KeyId>,
+    /// How many at most.
+    pub limit: Limit,
+}
+
+/// Which keys have a secret to be ended because it is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdleRotations {
+    /// By when it was not used for long enough.
+    pub at: Timestamp,
     /// How many at most.
     pub limit: Limit,
 }
@@ -138,13 +153,27 @@ pub struct RevokeKey {
     pub event: AuditEvent,
 }
 
-/// A change of a key that was read before: of its name, scopes, device and end, and whether it is disabled.
+/// Another secret for a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSecret {
+    /// What is stored in its place.
+    pub digest: KeyDigest,
+    /// Whether the secret before the present one stays what it is, and the present one is forgotten. Else the present
+    /// one becomes the one before.
+    pub keeps_previous: bool,
+}
+
+/// A change of a key that was read before: of its name, scopes, device and end, whether it is disabled, and of its
+/// secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyChange {
     /// As it was read.
     pub before: ApiKey,
     /// As it is to be; the same where it is only to be made sure that it is so.
     pub after: ApiKey,
+    /// The secret that it is given, with its prefix and rotation as they are to be in `after`. When the secret before was
+    /// last used is for the store to say.
+    pub secret: Option<NewSecret>,
     /// By whose right, where it is to reach further than it did. Judged as that of a new key.
     pub by: Option<Creator>,
     /// What is stored with it, with the key's project in its place. Its time is that of the change.
@@ -152,10 +181,17 @@ pub struct KeyChange {
 }
 
 impl KeyChange {
+    /// Whether the secret before the present one is good no more once it is made. Then its digest is forgotten, so that
+    /// nobody's clock decides about it.
+    #[must_use]
+    pub fn ends_previous(&self) -> bool {
+        !self.after.has_two_secrets(self.event.at)
+    }
+
     /// Whether anything is to be changed.
     #[must_use]
     pub fn is_any(&self) -> bool {
-        !self.after.is_as(&self.before)
+        self.secret.is_some() || !self.after.is_as(&self.before)
     }
 
     /// As [`NewKey::obstacle`], of the key as it is to be.
@@ -177,7 +213,8 @@ pub enum KeyChanged {
     Done,
     /// Nothing was written: the key is not, or not any more, as it was read. A later use makes no difference.
     Stale,
-    /// Nothing was written: by now, such a key could not be created, for this reason.
+    /// Nothing was written: by now, such a key could not be created, for this reason. [`Insertion::Duplicate`] where
+    /// a key has the new secret, or had it before.
     Refused(Insertion),
 }
 
@@ -193,11 +230,10 @@ pub trait KeyStore: Send + Sync {
     /// ago its caller was authenticated, keeps it from storing anything. Where several outcomes apply, the first that
     /// [`NewKey::obstacle`] comes to is given, and a duplicate last.
     ///
-    /// Where it has an [`IdempotencyRecord`], that is stored together with the key, with the time and the key as they are in
-    /// `new`, or neither is; and of all requests of one id that are not [forgotten](IdempotencyRecord::forgotten), one is done,
-    /// however many there are at once. That is looked at after all that bounds the key. The others are told of it, once it is
-    /// as durable as an answer has to be, or that it is still running; where the process that was at it is gone, nothing is
-    /// running. Each that is stored takes up to [`FORGOTTEN_AT_ONCE`](super::FORGOTTEN_AT_ONCE) of the forgotten ones out.
+    /// An [`IdempotencyRecord`] is stored together with the key, with the time and the key as they are in `new`, or neither is;
+    /// and of all requests of one id that are not [forgotten](IdempotencyRecord::forgotten), one is done. That is looked at after
+    /// all that bounds the key. The others are told of it, once it is durable, or that it is still running, which nothing is
+    /// whose process is gone. Each that is stored takes up to [`FORGOTTEN_AT_ONCE`](super::FORGOTTEN_AT_ONCE) of the forgotten out.
     ///
     /// # Errors
     /// [`Unavailable`]; then the key may be stored or not, and nobody ever learns its plaintext.
@@ -239,12 +275,20 @@ pub trait KeyStore: Send + Sync {
     /// [`Unavailable`]; then the key may be changed or not.
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable>;
 
+    /// Keys of all organizations, in any order, of which [`ApiKey::has_an_idle_secret`] by then. Its cost does not grow
+    /// with the number of other keys.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable>;
+
     /// Stores when keys were last used, however many they are, and without a transaction for each. A later time is
-    /// never replaced by an earlier one, so the order and the number of calls make no difference; a
+    /// never replaced by an earlier one, so the order and the number of calls make no difference. Of a key that was
+    /// rotated, a use with the secret before is stored for that as well, and so is every use from before the rotation. A
     /// key may be named more than once, and one that is not there is ignored. Keys of any state have
     /// uses: they were good when they were used.
     ///
-    /// The one method here without an organization: nobody can ask for a key through it, and the
+    /// Without an organization, like the method before it: nobody can ask for a key through it, and the
     /// ids do not come from a request, but from keys that were found by their digests, of many
     /// organizations at once. A use changes no verdict: it is not in the change feed, and there is no
     /// event of it.

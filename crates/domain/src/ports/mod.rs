@@ -55,6 +55,7 @@ mod readiness;
 mod replica_registry;
 mod replicas;
 mod session_verifier;
+mod stored_key;
 mod unavailable;
 mod uses;
 mod whole_store;
@@ -73,7 +74,8 @@ pub use idempotency::{FORGOTTEN_AT_ONCE, Repeated};
 pub use key_lookup::{FoundKey, KeyLookup};
 pub use key_resolver::{KeyResolver, ResolvedKey, Unremembered};
 pub use key_store::{
-    Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey,
+    IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, NewSecret,
+    Revocation, RevokeKey,
 };
 pub use organization_resolver::OrganizationResolver;
 pub use organizations::{OrganizationInsertion, Organizations, RenameOrganization, SetSuspension};
@@ -82,9 +84,10 @@ pub use readiness::Readiness;
 pub use replica_registry::{FeedProgress, RegisteredReplica, Registry, ReplicaId, ReplicaRegistry};
 pub use replicas::{NoReplicas, Replicas};
 pub use session_verifier::{IssuerVerifier, SessionVerifier};
+pub use stored_key::StoredKey;
 pub use unavailable::Unavailable;
 pub use uses::Uses;
 pub use whole_store::{
-    Import, Imported, RowCounts, Snapshot, SnapshotPlace, SnapshotReader, StoreHead, StoredKey, StoredRows,
-    WholeStore, missing,
+    Import, Imported, RowCounts, Snapshot, SnapshotPlace, SnapshotReader, StoreHead, StoredRows, WholeStore,
+    missing,
 };

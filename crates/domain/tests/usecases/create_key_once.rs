@@ -10,7 +10,7 @@ use capykeys_domain::{
     policy::{CreateKey, Permit, Target},
     ports::{KeyStore as _, PepperRegistry as _, Rehash},
     secret::IdempotencyKey,
-    usecases::{CreateKeyError, CreatedKey, NotRepeated},
+    usecases::{CreateKeyError, CreatedKey, NotRepeated, RotateKeyRequest},
 };
 
 const DAY: i64 = 24 * 3_600 * 1_000_000;
@@ -154,6 +154,19 @@ async fn of_a_key_that_is_over_no_secret_is_told_again() {
     once(&service, &permit, ending.clone(), "b").await.unwrap();
     service.clock.advance(60_000_000);
     assert_eq!(reason(once(&service, &permit, ending, "b").await), NotRepeated::Expired);
+}
+
+/// Not while it is still good either: it will not be for long.
+#[tokio::test]
+async fn of_a_key_that_was_rotated_the_secret_before_is_not_told_again() {
+    let (service, organization, permit) = scene().await;
+    let first = once(&service, &permit, jobs(), "a").await.unwrap();
+    let rotation = Permit::operator_rotates_key(&organization, first.key.id);
+    let (request, context) = (RotateKeyRequest::default(), fixtures::context());
+    let rotated = service.management.rotate_key(&rotation, request, &context).await.unwrap();
+    assert!(service.sign_in(first.plaintext.expose()).await.is_ok());
+    assert_eq!(reason(once(&service, &permit, jobs(), "a").await), NotRepeated::Replaced);
+    assert!(service.sign_in(rotated.plaintext.expose()).await.is_ok());
 }
 
 /// A key whose caller is no more, or may no more, is as if it had never asked.

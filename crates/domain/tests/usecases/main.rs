@@ -7,6 +7,7 @@ mod create_key;
 mod create_key_once;
 mod list_keys;
 mod provision;
+mod rotate_key;
 mod scopes;
 mod uses;
 mod verify_key;

@@ -84,6 +84,7 @@ fn operations_have_the_names_of_the_contract() {
             "createApiKey",
             "disableApiKey",
             "enableApiKey",
+            "finishApiKeyRotation",
             "getApiKey",
             "getLivez",
             "getOpenApi",
@@ -93,6 +94,7 @@ fn operations_have_the_names_of_the_contract() {
             "getViewer",
             "listApiKeys",
             "revokeApiKey",
+            "rotateApiKey",
             "updateApiKey",
         ]
     );

@@ -8,7 +8,7 @@ use crate::scene::{Scene, scene};
 
 impl Scene {
     fn requested(&self, id: u8, micros: i64) -> NewKey {
-        fixtures::requested(id, fixtures::key(self.organization.id, fixtures::at(micros)))
+        fixtures::request::requested(id, fixtures::key(self.organization.id, fixtures::at(micros)))
     }
 
     async fn insert(&self, new: &NewKey) -> Insertion {

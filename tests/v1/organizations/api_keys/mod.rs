@@ -12,4 +12,6 @@ mod last_used;
 mod list;
 mod paging;
 mod revoke;
+mod rotate;
+mod rotated;
 mod update;
