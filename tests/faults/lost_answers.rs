@@ -1,10 +1,6 @@
 //! A key is made and its answer lost: whoever sends the request again gets the key, and there is one.
 
-use std::{
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, thread, time::Duration};
 
 use capykeys_testkit::{Proxy, shared};
 use capykeys_tests::{
@@ -36,11 +32,12 @@ fn at<'s>(acme: &Tenant<'_>, server: &'s Server) -> Tenant<'s> {
     Tenant { server, id, admin, admin_id }
 }
 
-/// Sends the request, kills its server at the moment that `strike` waits for, and gives back the answer, if there was one.
-fn killed(acme: &Tenant<'_>, name: &str, strike: impl FnOnce()) -> Option<Answer> {
+/// Sends the request, kills its server as soon as the key is there, and gives back the answer, if there was one.
+fn killed(acme: &Tenant<'_>, name: &str, is_there: impl Fn() -> bool) -> Option<Answer> {
     thread::scope(|scope| {
         let client = scope.spawn(|| creation(acme, name).try_send().ok());
-        strike();
+        // It may be answered on a busy machine that the store is not there.
+        while !is_there() && !client.is_finished() {}
         acme.server.kill();
         client.join().unwrap()
     })
@@ -61,7 +58,7 @@ fn sends_again(acme: &Tenant<'_>, name: &str, lost: Option<&Answer>) {
     let me = answered(|| acme.server.get("/v1/me").bearer(&created.plaintext));
     assert_eq!(me.status, 200, "the secret of {name} is no good");
     assert_eq!(answered(|| creation(acme, name)).body, again.body);
-    assert!(lost.is_none_or(|lost| lost.body == again.body));
+    assert!(lost.is_none_or(|lost| lost.status == 503 || lost.body == again.body));
     let query = format!("{}?name={name}", acme.keys_path());
     let listed = answered(|| acme.server.get(&query).bearer(&acme.admin)).expect(200);
     let ids: Vec<&Value> = listed["api_keys"].as_array().unwrap().iter().map(|key| &key["id"]).collect();
@@ -84,11 +81,7 @@ fn a_kill_between_the_commit_and_the_answer_leaves_one_usable_key() {
         assert!(through_a.accepts(&acme.admin));
         let before = installation.rows("idempotency_keys").len();
         proxy.delay_answers(Duration::from_millis(350), "");
-        let answer = killed(&through_a, &name, || {
-            wait::until("the key is there", LIMIT, || {
-                (installation.rows("idempotency_keys").len() > before).then_some(())
-            });
-        });
+        let answer = killed(&through_a, &name, || installation.rows("idempotency_keys").len() > before);
         proxy.heal();
         // A busy machine is late to see the key, and the server has given up waiting.
         assert!(answer.as_ref().is_none_or(|answer| answer.status == 503), "{answer:?}");
@@ -117,8 +110,8 @@ fn a_kill_as_soon_as_the_key_is_there_leaves_one_usable_key() {
             let mut statement = database.prepare_cached("SELECT count(*) FROM idempotency_keys").unwrap();
             statement.query_row([], |row| row.get(0)).unwrap()
         };
-        let (before, end) = (count(&database), Instant::now() + LIMIT);
-        let answer = killed(&acme, &name, || while count(&database) == before && Instant::now() < end {});
+        let before = count(&database);
+        let answer = killed(&acme, &name, || count(&database) > before);
         drop(database);
         let next = Server::start(&installation);
         unanswered += usize::from(answer.is_none());

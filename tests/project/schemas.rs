@@ -35,6 +35,7 @@ fn both_stores_have_the_same_tables_columns_and_keys() {
         "audit_retention",
         "capykeys_schema",
         "changes",
+        "idempotency_keys",
         "organizations",
         "peppers",
         "replicas",

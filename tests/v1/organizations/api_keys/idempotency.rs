@@ -21,6 +21,7 @@ on_every_store![
     another_caller_and_another_organization_have_names_of_their_own,
     a_changed_or_disabled_key_is_shown_as_it_was_created,
     of_a_revoked_key_nothing_is_told_again,
+    of_a_rotated_key_the_secret_before_is_not_told_again,
     a_caller_that_is_no_more_is_told_nothing_again,
     a_session_sends_again_with_another_token,
     a_name_that_cannot_be_read_is_refused,
@@ -147,6 +148,19 @@ fn of_a_revoked_key_nothing_is_told_again(store: Store) {
     assert_eq!(refused.error(409), "The API key that was made with this idempotency key is revoked.");
     assert_eq!(refused.header("retry-after"), None, "it stays so");
     assert_eq!(count(&acme), 1);
+}
+
+fn of_a_rotated_key_the_secret_before_is_not_told_again(store: Store) {
+    let acme = store.tenant();
+    let created = Created::from_body(&creation(&acme, "a").send().expect(201));
+    let rotated = Created::from_body(&acme.rotation(&acme.admin, created.id()).send().expect(200));
+    assert!(acme.accepts(&created.plaintext) && acme.accepts(&rotated.plaintext));
+    let refused = creation(&acme, "a").send();
+    assert_eq!(
+        refused.error(409),
+        "The API key that was made with this idempotency key has another secret by now."
+    );
+    assert_eq!((refused.header("retry-after"), count(&acme)), (None, 1));
 }
 
 /// As every request of a key that is revoked.
