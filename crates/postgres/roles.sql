@@ -76,6 +76,11 @@ BEGIN
             finish_when_idle, previous_pepper_id, previous_digest) ON api_keys TO capykeys_service;
     END IF;
 
+    IF to_regclass('idempotency_keys') IS NOT NULL THEN
+        REVOKE ALL ON idempotency_keys FROM capykeys_service;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO capykeys_service;
+    END IF;
+
     IF to_regclass('audit_retention') IS NOT NULL THEN
         -- Both are written by triggers.
         REVOKE ALL ON audit_retention, audit_lines FROM capykeys_service;

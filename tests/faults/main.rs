@@ -14,6 +14,7 @@
 //! | a PostgreSQL that is away, stands still or comes late; a network that is cut | [`postgres`] |
 //! | an issuer that is away, or says nothing | [`sessions`] |
 //! | processes that are killed; a store that is set back | [`durability`], [`restores`], [`rotations`] |
+//! | a process that is killed between a commit and its answer; another pepper before the request is sent again | [`lost_answers`] |
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod backups;
@@ -21,6 +22,7 @@ mod clock;
 mod copies;
 mod disk;
 mod durability;
+mod lost_answers;
 mod machine;
 mod postgres;
 mod restores;

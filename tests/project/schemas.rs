@@ -36,6 +36,7 @@ fn both_stores_have_the_same_tables_columns_and_keys() {
         "brought_secrets",
         "capykeys_schema",
         "changes",
+        "idempotency_keys",
         "organizations",
         "peppers",
         "replicas",

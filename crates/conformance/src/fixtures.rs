@@ -1,6 +1,7 @@
 //! Things to test with: a clock and a random source that a test sets, and rows.
 
 mod host;
+pub mod request;
 mod uses;
 
 use std::{
@@ -149,6 +150,7 @@ pub fn key(organization: OrganizationId, created_at: Timestamp) -> NewKey {
         },
         digest: digest(bytes),
         creator: Creator::Operator,
+        idempotency: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod audit;
 mod feed;
+mod once;
 mod peppers;
 mod registry;
 mod whole;
@@ -40,6 +41,7 @@ struct State {
     replicas: HashMap<ReplicaId, registry::Replica>,
     registrations: i64,
     peppers: BTreeMap<PepperId, RecordedPepper>,
+    requests: Vec<once::Request>,
 }
 
 impl ModelStore {
@@ -102,9 +104,15 @@ impl KeyStore for ModelStore {
         {
             return Ok(obstacle);
         }
+        if let Some(before) = new.idempotency.as_ref().and_then(|it| state.repeated(it, event.at)) {
+            return Ok(Insertion::Repeated(Box::new(before)));
+        }
         let taken = |old: &StoredKey| old.key.id == new.key.id || old.has(new.digest.as_bytes());
         if state.keys.values().any(taken) {
             return Ok(Insertion::Duplicate);
+        }
+        if let Some(record) = new.idempotency.clone() {
+            state.remember(record, new.key.clone(), event.at);
         }
         state.log.push(AuditEvent { project_id: new.key.project_id.clone(), ..event });
         let NewKey { key, digest, .. } = new;

@@ -22,6 +22,13 @@ macro_rules! for_each_case {
             insert: of_a_suspension_and_creations_at_once_none_is_created_after_it;
             insert: a_key_is_there_if_and_only_if_its_event_is;
             insert: of_many_inserts_of_one_digest_at_once_one_succeeds;
+            idempotency: a_request_is_done_once;
+            idempotency: a_repeated_request_is_told_the_key_as_it_was_and_as_it_is;
+            idempotency: of_many_requests_of_one_id_at_once_one_is_done;
+            idempotency: a_dropped_request_is_whole_or_absent;
+            idempotency: a_request_that_was_not_done_is_not_remembered;
+            idempotency: what_bounds_a_key_is_looked_at_before_a_repetition;
+            idempotency: a_request_is_forgotten_after_a_day;
             exact: names_are_kept_byte_for_byte;
             exact: texts_that_show_as_nothing_are_read_back;
             exact: scopes_are_kept_in_their_order;

@@ -10,6 +10,7 @@ use capykeys_testkit::mutants::{Caught, DIFFERS};
 const MODEL: &str = "src/model.rs";
 const FEED: &str = "src/model/feed.rs";
 const LOG: &str = "src/model/audit.rs";
+const ONCE: &str = "src/model/once.rs";
 const WHOLE: &str = "src/model/whole.rs";
 
 /// A case, and what it says.
@@ -182,6 +183,32 @@ capykeys_testkit::mutants! {
     names_that_are_trimmed_are_caught: [case("names_are_kept_byte_for_byte", DIFFERS)], [
         (MODEL, "        let NewKey { key, digest, .. } = new;", "        let NewKey { mut key, digest, .. } = new;
         key.name = capykeys_domain::model::KeyName::parse(key.name.as_str().trim()).unwrap_or(key.name);"),
+    ];
+
+    // Requests that are done once.
+    a_request_that_is_remembered_for_too_long_is_caught: [case("a_request_is_forgotten_after_a_day", DIFFERS)], [
+        (ONCE, "one.record.id == record.id && one.at > forgotten", "one.record.id == record.id && one.at >= forgotten"),
+    ];
+    a_request_that_was_not_done_and_is_remembered_is_caught:
+        [case("a_request_that_was_not_done_is_not_remembered", DIFFERS)], [
+        (MODEL, "            return Ok(Insertion::Duplicate);", "            if let Some(record) = new.idempotency.clone() {
+                state.remember(record, new.key.clone(), event.at);
+            }
+            return Ok(Insertion::Duplicate);"),
+    ];
+    a_repetition_that_is_answered_with_the_key_as_it_is_now_is_caught:
+        [case("a_repeated_request_is_told_the_key_as_it_was_and_as_it_is", DIFFERS)], [
+        (ONCE, "answered: answered.clone(), present", "answered: present.key.clone(), present"),
+    ];
+    a_request_that_is_looked_for_in_an_earlier_transaction_is_caught:
+        [case("of_many_requests_of_one_id_at_once_one_is_done", "requests were done")], [
+        (MODEL, "        let created_with = match &new.creator {", "        let before = new.idempotency.as_ref().and_then(|it| state.repeated(it, event.at));
+        drop(state);
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        let mut state = self.state();
+        let created_with = match &new.creator {"),
+        (MODEL, "        if let Some(before) = new.idempotency.as_ref().and_then(|it| state.repeated(it, event.at)) {",
+            "        if let Some(before) = before {"),
     ];
 
     // A whole store.

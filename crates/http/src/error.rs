@@ -12,7 +12,7 @@ use capykeys_domain::{
     model::Invalid,
     policy::Denial,
     ports::Unavailable,
-    usecases::{AccessError, AuthenticateError},
+    usecases::{AccessError, AuthenticateError, NotRepeated},
 };
 use capykeys_gateway::{
     CredentialError, Refusal,
@@ -53,6 +53,8 @@ pub(crate) enum ApiError {
     KeyOver(&'static str),
     /// 409: there is a key with the secret that is brought.
     SecretTaken,
+    /// 409 or 422: the request was sent before, and is not answered as it was then.
+    NotRepeated(NotRepeated),
     /// 412: the key is not as the caller knows it.
     KeyChanged,
     /// 405: the path is served, with other methods.
@@ -125,6 +127,7 @@ impl ApiError {
             // None of these sentences repeats anything of the input.
             Self::Invalid(sentence) => Some(sentence.clone()),
             Self::Denied(denial) => Some(Cow::Owned(denial.to_string())),
+            Self::NotRepeated(reason) => Some(Cow::Owned(reason.to_string())),
             Self::NotLetThrough(sentence) => Some(Cow::Borrowed(sentence)),
             _ => None,
         }
@@ -153,7 +156,10 @@ impl ApiError {
             Self::Unavailable(unavailable) if unavailable.is_read_only() => {
                 answer.insert_header((header::RETRY_AFTER, "10"));
             }
-            Self::Unavailable(_) | Self::Overdue | Self::Draining => {
+            Self::Unavailable(_)
+            | Self::Overdue
+            | Self::Draining
+            | Self::NotRepeated(NotRepeated::Running) => {
                 answer.insert_header((header::RETRY_AFTER, "1"));
             }
             // What is left of the request is not worth reading.
@@ -176,6 +182,7 @@ impl fmt::Display for ApiError {
             Self::Unauthenticated { .. } => UNAUTHENTICATED,
             Self::Unproven { .. } => "A valid token of the cluster is required.",
             Self::Denied(denial) => return denial.fmt(f),
+            Self::NotRepeated(reason) => return reason.fmt(f),
             Self::NoSuchRoute => "There is nothing at this path.",
             Self::NoSuchKey => "There is no such API key.",
             Self::SecretTaken => "There is an API key with this secret already.",
@@ -201,7 +208,8 @@ impl ResponseError for ApiError {
             Self::Unauthenticated { .. } | Self::Unproven { .. } => StatusCode::UNAUTHORIZED,
             Self::Denied(_) | Self::NotLetThrough(_) => StatusCode::FORBIDDEN,
             Self::NoSuchRoute | Self::NoSuchKey => StatusCode::NOT_FOUND,
-            Self::KeyOver(_) | Self::SecretTaken => StatusCode::CONFLICT,
+            Self::NotRepeated(NotRepeated::AnotherRequest) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::KeyOver(_) | Self::SecretTaken | Self::NotRepeated(_) => StatusCode::CONFLICT,
             Self::KeyChanged => StatusCode::PRECONDITION_FAILED,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,

@@ -47,6 +47,7 @@ macro_rules! migrations {
             11 "rotation",
             12 "rotation_indexes",
             13 "brought_secrets",
+            14 "idempotency_keys",
         ]
     };
     ($($version:literal $name:literal,)+) => {

@@ -86,6 +86,7 @@ pub(crate) fn read_obstacle(row: &Answer<'_>) -> Result<Option<Insertion>, Failu
         "no organization" => return Ok(Some(Insertion::NoOrganization)),
         "not its own" => return Ok(Some(Insertion::Denied(Denial::AnotherOrganization))),
         "inactive" => return Ok(Some(Insertion::CreatorInactive)),
+        "running" => return Ok(Some(Insertion::Running)),
         "suspended" => Forbidden::OrganizationSuspended,
         "project" => Forbidden::ProjectKey,
         "no right" => Forbidden::MissingScope(Scope::API_KEYS_WRITE),

@@ -92,6 +92,7 @@ const IN_SERVICE: [Fault; 10] = [
          AND has_column_privilege('api_keys', 'last_used_at', 'UPDATE') \
          AND has_column_privilege('api_keys', 'digest', 'UPDATE') \
          AND has_column_privilege('api_keys', 'disabled_at', 'UPDATE') \
+         AND has_table_privilege('idempotency_keys', 'DELETE') \
          AND has_column_privilege('audit_events', 'details', 'INSERT') AND has_table_privilege('changes', 'SELECT') \
          AND has_table_privilege('brought_secrets', 'SELECT') \
          AND has_table_privilege('history_lines', 'INSERT') AND has_table_privilege('replicas', 'UPDATE') \
@@ -160,7 +161,8 @@ pub(crate) async fn lacking(client: &Client) -> Result<Option<String>, Failure> 
         ('audit_retention', 'SELECT'), ('audit_lines', 'SELECT'), ('changes', 'SELECT'), \
         ('brought_secrets', 'SELECT'), \
         ('history_lines', 'SELECT'), ('history_lines', 'INSERT'), ('replicas', 'SELECT'), ('replicas', 'INSERT'), \
-        ('replicas', 'UPDATE'), ('peppers', 'SELECT'), ('peppers', 'INSERT'), ('peppers', 'UPDATE')\
+        ('replicas', 'UPDATE'), ('peppers', 'SELECT'), ('peppers', 'INSERT'), ('peppers', 'UPDATE'), \
+        ('idempotency_keys', 'SELECT'), ('idempotency_keys', 'INSERT'), ('idempotency_keys', 'UPDATE')\
         ) AS needed (relation, privilege) \
         WHERE NOT has_any_column_privilege(to_regclass(needed.relation), needed.privilege)";
     let row = client.query_typed_one(LACKING, &[]).await?;

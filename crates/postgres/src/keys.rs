@@ -21,6 +21,7 @@ use crate::{
     creator::{By, read_obstacle, verdict},
     failure::Failure,
     line::answer,
+    once::{self, Once},
     rows,
     statement::Statement,
     store::PostgresStore,
@@ -28,28 +29,37 @@ use crate::{
 
 /// What stood in the way, if anything did, and whether the key was stored. A conflict is not made an error:
 /// the server would log the error with the digest in it.
-static INSERT: LazyLock<Statement> = LazyLock::new(|| {
+static INSERT: LazyLock<Statement> =
+    LazyLock::new(|| insert("", "verdict WHERE obstacle IS NULL", "obstacle"));
+
+/// The same of a request that is to be done once.
+static INSERT_ONCE: LazyLock<Statement> =
+    LazyLock::new(|| insert(&once::remember(), "remembered WHERE true", once::OBSTACLE));
+
+fn insert(remember: &str, admitted: &str, obstacle: &str) -> Statement {
     let key = Columns::of::<ApiKey>("").with(Columns::of::<KeyDigest>(""));
     let (names, parameters) = (key.names(), key.parameters());
     let insert_event = insert_event("$project_id", GIVEN_DETAILS);
     let verdict = verdict("NULL");
     let answer = answer(
         &Columns::named(&["obstacle", WRITTEN, "scope"]),
-        "SELECT true AS found, obstacle, EXISTS (SELECT FROM inserted) AS written, \
-             (SELECT scope FROM refused_scope) AS scope FROM verdict",
+        &format!(
+            "SELECT true AS found, {obstacle} AS obstacle, EXISTS (SELECT FROM inserted) AS written, \
+                 (SELECT scope FROM refused_scope) AS scope FROM verdict"
+        ),
     );
     Statement::new(
         operation::INSERT_KEY,
         &format!(
-            "{verdict}, inserted AS (\
-                 INSERT INTO api_keys ({names}) SELECT {parameters} FROM verdict WHERE obstacle IS NULL \
+            "{verdict}{remember}, inserted AS (\
+                 INSERT INTO api_keys ({names}) SELECT {parameters} FROM {admitted} \
                      AND NOT EXISTS (SELECT FROM api_keys WHERE previous_digest = $digest OR digest = $aside) \
                  ON CONFLICT DO NOTHING RETURNING id\
              ), logged AS ({insert_event} FROM inserted){answer}"
         ),
     )
     .kept()
-});
+}
 
 static FIND: LazyLock<Statement> = LazyLock::new(|| {
     let key = Columns::of::<ApiKey>("");
@@ -196,7 +206,13 @@ impl KeyStore for PostgresStore {
             .record("", &new.key)
             .record("", &new.digest)
             .record("event_", &event);
-        self.pool.run(&INSERT, values, read_insertion).await
+        match &new.idempotency {
+            None => self.pool.run(&INSERT, values, read_insertion).await,
+            Some(record) => {
+                let once = Once { record, key: &new.key, at: event.at };
+                once.run(&self.pool, &INSERT_ONCE, values, read_insertion).await
+            }
+        }
     }
 
     async fn find_key(&self, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {

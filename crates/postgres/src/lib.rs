@@ -30,6 +30,7 @@ mod line;
 mod lookup;
 mod measures;
 mod migrate;
+mod once;
 mod organizations;
 mod peppers;
 mod pool;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ApiKey, AuditEvent, Creator, KeyId, Organization, OrganizationId},
+    model::{ApiKey, AuditEvent, Creator, KeyId, Organization, OrganizationId, Timestamp},
     ports::{
         Change, FoundKey, IdleRotations, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore,
         KeyUse, NewKey, Revocation, RevokeKey, StoredKey, Unavailable,
@@ -19,6 +19,7 @@ use crate::{
     audit_log::record,
     change_feed::tell,
     error::Failure,
+    once::{find_request, store_request},
     tables::{
         BROUGHT, FINISHING, KEYS, KEYS_BY_DIGEST, KEYS_OF_ORGANIZATION, NUMBERS, ORGANIZATIONS, Reads,
         expect, find, get, put,
@@ -31,9 +32,9 @@ impl KeyStore for RedbStore {
         let host = self.host().clone();
         self.write(operation::INSERT_KEY, move |transaction| {
             // Judged in the transaction that stores it: nobody else can write before its end.
-            let insertion = match obstacle(transaction, &new)? {
+            let insertion = match obstacle(transaction, &new, event.at)? {
                 Some(obstacle) => obstacle,
-                None => insert(transaction, &new)?,
+                None => insert(transaction, &new, event.at)?,
             };
             if insertion == Insertion::Inserted {
                 record(transaction, AuditEvent { project_id: new.key.project_id, ..event })?;
@@ -185,9 +186,16 @@ impl KeyLookup for RedbStore {
 }
 
 /// What keeps the key from being stored.
-fn obstacle(transaction: &WriteTransaction, new: &NewKey) -> Result<Option<Insertion>, Failure> {
+fn obstacle(
+    transaction: &WriteTransaction,
+    new: &NewKey,
+    now: Timestamp,
+) -> Result<Option<Insertion>, Failure> {
     let (organization, created_with) = judges(transaction, new.key.organization_id, &new.creator)?;
-    Ok(new.obstacle(organization.as_ref(), created_with.as_ref()))
+    let obstacle = new.obstacle(organization.as_ref(), created_with.as_ref());
+    let Some(record) = new.idempotency.as_ref().filter(|_| obstacle.is_none()) else { return Ok(obstacle) };
+    let before = find_request(transaction, record, now)?;
+    Ok(before.map(|before| Insertion::Repeated(Box::new(before))))
 }
 
 /// By what it is judged: the organization, and the key whose right it is.
@@ -203,9 +211,15 @@ fn judges(
     Ok((find(&transaction.table(ORGANIZATIONS)?, id.uuid().as_u128())?, created_with))
 }
 
-fn insert(transaction: &WriteTransaction, new: &NewKey) -> Result<Insertion, Failure> {
+fn insert(transaction: &WriteTransaction, new: &NewKey, now: Timestamp) -> Result<Insertion, Failure> {
     let stored = StoredKey { key: new.key.clone(), digest: new.digest.clone(), previous_digest: None };
-    Ok(if add(transaction, &stored)? { Insertion::Inserted } else { Insertion::Duplicate })
+    if !add(transaction, &stored)? {
+        return Ok(Insertion::Duplicate);
+    }
+    if let Some(record) = &new.idempotency {
+        store_request(transaction, record, &new.key, now)?;
+    }
+    Ok(Insertion::Inserted)
 }
 
 /// Stores a key, unless its id or a digest of its is there.

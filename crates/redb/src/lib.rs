@@ -15,6 +15,7 @@ mod directory;
 mod error;
 mod import;
 mod keys;
+mod once;
 mod organizations;
 mod peppers;
 mod replicas;

@@ -26,6 +26,11 @@ pub(crate) const KEYS_OF_ORGANIZATION: TableDefinition<'static, (u128, u128), ()
 pub(crate) const FINISHING: TableDefinition<'static, u128, ()> = TableDefinition::new("finishing");
 pub(crate) const KEYS_BY_DIGEST: TableDefinition<'static, &[u8; 32], u128> =
     TableDefinition::new("keys_by_digest");
+/// Requests that are done once, by their ids, with the ids of their keys.
+pub(crate) const REQUESTS: Documents<&[u8; 32]> = TableDefinition::new("requests");
+/// When they were done before them.
+pub(crate) const REQUESTS_BY_TIME: TableDefinition<'static, (i64, &[u8; 32]), ()> =
+    TableDefinition::new("requests_by_time");
 pub(crate) const EVENTS: Documents<i64> = TableDefinition::new("events");
 /// Their organization before them.
 pub(crate) const EVENTS_OF_ORGANIZATION: TableDefinition<'static, (u128, i64), ()> =
@@ -55,6 +60,8 @@ pub(crate) fn make(transaction: &WriteTransaction) -> Result<(), TableError> {
     transaction.open_table(KEYS_OF_ORGANIZATION)?;
     transaction.open_table(FINISHING)?;
     transaction.open_table(KEYS_BY_DIGEST)?;
+    transaction.open_table(REQUESTS)?;
+    transaction.open_table(REQUESTS_BY_TIME)?;
     transaction.open_table(EVENTS)?;
     transaction.open_table(EVENTS_OF_ORGANIZATION)?;
     transaction.open_table(CHANGES)?;

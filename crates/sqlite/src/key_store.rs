@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ApiKey, AuditEvent, Creator, KeyId, Organization, OrganizationId},
+    model::{ApiKey, AuditEvent, Creator, KeyId, Organization, OrganizationId, Timestamp},
     ports::{
         IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Revocation,
         RevokeKey, StoredKey, Unavailable,
@@ -14,7 +14,7 @@ use capykeys_domain::{
 use capykeys_storage::{CHANGING, Columns, DIGESTS, KeyPage, Record, Row as _, Values, operation, set_aside};
 use rusqlite::Connection;
 
-use crate::{SqliteStore, audit_log::record, error::Failure, organizations, sql};
+use crate::{SqliteStore, audit_log::record, error::Failure, once, organizations, sql};
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
     let key = Columns::of::<ApiKey>("").with(Columns::of::<KeyDigest>(""));
@@ -75,7 +75,7 @@ fn page(query: &KeyQuery) -> (String, Values<'_>) {
 impl KeyStore for SqliteStore {
     async fn insert_key(&self, new: NewKey, event: AuditEvent) -> Result<Insertion, Unavailable> {
         self.write(operation::INSERT_KEY, move |connection| {
-            let insertion = insert(connection, &new)?;
+            let insertion = insert(connection, &new, event.at)?;
             if insertion == Insertion::Inserted {
                 record(connection, &AuditEvent { project_id: new.key.project_id, ..event })?;
             }
@@ -190,20 +190,29 @@ fn judges(
     Ok((organizations::find(connection, id)?, created_with))
 }
 
-fn insert(connection: &Connection, new: &NewKey) -> Result<Insertion, Failure> {
+fn insert(connection: &Connection, new: &NewKey, now: Timestamp) -> Result<Insertion, Failure> {
     if let Some(obstacle) = obstacle(connection, new)? {
         return Ok(obstacle);
     }
+    let record = new.idempotency.as_ref();
+    if let Some(before) = record.map(|it| once::find(connection, it, &new.key, now)).transpose()?.flatten() {
+        return Ok(Insertion::Repeated(Box::new(before)));
+    }
     let aside = *set_aside(&new.digest).as_bytes();
     let values = Values::of("aside", &aside).record("", &new.key).record("", &new.digest);
-    let inserted = sql::execute(connection, &INSERT, &values)?;
-    Ok(if inserted == 0 { Insertion::Duplicate } else { Insertion::Inserted })
+    if sql::execute(connection, &INSERT, &values)? == 0 {
+        return Ok(Insertion::Duplicate);
+    }
+    if let Some(record) = record {
+        once::store(connection, record, &new.key, now)?;
+    }
+    Ok(Insertion::Inserted)
 }
 
 #[cfg(test)]
 mod tests {
     use capykeys_domain::{
-        model::{KeyFilter, KeyState, ProjectId, Timestamp, UserId},
+        model::{KeyFilter, KeyState, ProjectId, UserId},
         ports::Limit,
     };
 

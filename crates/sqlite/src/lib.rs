@@ -22,6 +22,7 @@ mod import;
 mod key_lookup;
 mod key_store;
 mod leftover;
+mod once;
 mod organizations;
 mod peppers;
 mod readers;

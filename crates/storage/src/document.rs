@@ -42,10 +42,16 @@ impl Document {
         };
     }
 
+    /// As text.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        Json::Object(self.0.clone()).to_string()
+    }
+
     /// As it is stored.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        Json::Object(self.0.clone()).to_string().into_bytes()
+        self.to_text().into_bytes()
     }
 
     /// From what was stored.

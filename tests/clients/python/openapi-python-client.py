@@ -1,6 +1,7 @@
 """openapi-python-client: a function for each operation, which gives either the answer or an ErrorResponse."""
 
 from typing import TypeVar
+from uuid import uuid4
 
 from generated.openapi_python_client.capykeys import AuthenticatedClient
 from generated.openapi_python_client.capykeys.api.api_keys import (
@@ -73,7 +74,8 @@ def _() -> str:
 
 
 body = CreateApiKeyRequest(name="Schlüssel", scopes=[Scope.PROJECTS_READ], project_id="prj_1", expires_at=EXPIRY)
-created = expect(CreatedApiKey, create_api_key.sync(ORGANIZATION, client=admin, body=body))
+once = {"client": admin, "body": body, "idempotency_key": f'"{uuid4()}"'}
+created = expect(CreatedApiKey, create_api_key.sync(ORGANIZATION, **once))
 key, secret = created.api_key, expect(str, created.plaintext_api_key)
 
 
@@ -82,6 +84,13 @@ def _() -> str:
     check(key.name == "Schlüssel" and key.expires_at == EXPIRY, key)
     check(key.revoked_at is UNSET and key.last_used_at is UNSET, key)
     return f"{key.id} for {key.project_id} until {key.expires_at}"
+
+
+@step("send it again")
+def _() -> str:
+    check(create_api_key.sync(ORGANIZATION, **once) == created, "another key was made")
+    body.name = "another"
+    return refused(422, create_api_key.sync_detailed(ORGANIZATION, **once))
 
 
 @step("list and find it")

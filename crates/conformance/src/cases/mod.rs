@@ -9,6 +9,7 @@ pub mod exact;
 pub mod feed;
 pub mod filters;
 pub mod follow;
+pub mod idempotency;
 pub mod import;
 pub mod insert;
 pub mod list;

@@ -22,7 +22,7 @@ struct ModelSnapshot {
 }
 
 impl State {
-    fn stored(&self, stored: &StoredKey) -> Result<StoredKey, Unavailable> {
+    pub(super) fn stored(&self, stored: &StoredKey) -> Result<StoredKey, Unavailable> {
         Ok(StoredKey { key: self.read(stored)?, ..stored.clone() })
     }
 

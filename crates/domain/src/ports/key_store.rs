@@ -4,13 +4,13 @@ use alloc::{boxed::Box, vec::Vec};
 
 use async_trait::async_trait;
 
-use super::{Limit, Unavailable};
+use super::{Limit, Repeated, Unavailable};
 use crate::{
     model::{
         ApiKey, AuditEvent, Creator, KeyFilter, KeyId, KeyState, Organization, OrganizationId, Timestamp,
     },
     policy::{self, Denial, Forbidden},
-    secret::KeyDigest,
+    secret::{IdempotencyRecord, KeyDigest},
 };
 
 /// A key to be stored: what is shown of it, and the digest in its secret's place.
@@ -22,6 +22,8 @@ pub struct NewKey {
     pub digest: KeyDigest,
     /// By whose right it is created. It is judged and not stored: the event says who did it.
     pub creator: Creator,
+    /// What is stored besides where the request is to be done once.
+    pub idempotency: Option<IdempotencyRecord>,
 }
 
 impl NewKey {
@@ -89,6 +91,10 @@ pub enum Insertion {
     /// longer the session's, or since the creating key has become a project's, may no longer create
     /// keys, or holds or lives less than the new key would.
     Denied(Denial),
+    /// Nothing was written: a request of this [`IdempotencyRecord::id`] was done before, and is not forgotten.
+    Repeated(Box<Repeated>),
+    /// Nothing was written: such a request is being done right now.
+    Running,
 }
 
 /// What came of a revocation.
@@ -223,6 +229,11 @@ pub trait KeyStore: Send + Sync {
     /// nobody else can change before its end: a change that was committed before this call, however long
     /// ago its caller was authenticated, keeps it from storing anything. Where several outcomes apply, the first that
     /// [`NewKey::obstacle`] comes to is given, and a duplicate last.
+    ///
+    /// An [`IdempotencyRecord`] is stored together with the key, with the time and the key as they are in `new`, or neither is;
+    /// and of all requests of one id that are not [forgotten](IdempotencyRecord::forgotten), one is done. That is looked at after
+    /// all that bounds the key. The others are told of it, once it is durable, or that it is still running, which nothing is
+    /// whose process is gone. Each that is stored takes up to [`FORGOTTEN_AT_ONCE`](super::FORGOTTEN_AT_ONCE) of the forgotten out.
     ///
     /// # Errors
     /// [`Unavailable`]; then the key may be stored or not, and nobody ever learns its plaintext.

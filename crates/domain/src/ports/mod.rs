@@ -44,6 +44,7 @@ mod entropy;
 mod epoch;
 mod event_log;
 mod host;
+mod idempotency;
 mod key_lookup;
 mod key_resolver;
 mod key_store;
@@ -69,6 +70,7 @@ pub use entropy::Entropy;
 pub use epoch::{Epoch, NewestEpoch};
 pub use event_log::{EventLag, EventLog, EventPosition, Followed};
 pub use host::Host;
+pub use idempotency::{FORGOTTEN_AT_ONCE, Repeated};
 pub use key_lookup::{FoundKey, KeyLookup};
 pub use key_resolver::{KeyResolver, ResolvedKey, Unremembered};
 pub use key_store::{

@@ -58,6 +58,10 @@ impl Pepper {
         &self.id
     }
 
+    pub(super) fn secret(&self) -> &[u8; blake3::KEY_LEN] {
+        &self.secret
+    }
+
     fn check(&self) -> PepperCheck {
         let value = *blake3::keyed_hash(&self.secret, CHECKED_TEXT).as_bytes();
         PepperCheck { id: self.id.clone(), value }
@@ -181,7 +185,12 @@ impl Peppers {
         self.in_use().map(|(_, pepper)| &pepper.id)
     }
 
-    fn in_use(&self) -> Option<(usize, &Pepper)> {
+    /// The active one of this name.
+    pub(super) fn of_id(&self, id: &PepperId) -> Option<&Pepper> {
+        self.peppers.iter().find(|pepper| pepper.id == *id)
+    }
+
+    pub(super) fn in_use(&self) -> Option<(usize, &Pepper)> {
         let place = self.minting.load(Ordering::Acquire);
         self.peppers.get(place).map(|pepper| (place, pepper))
     }

@@ -3,7 +3,10 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use super::{CreateKeyError, Management, Verdicts, create_key::StoredSecret};
+use super::{
+    CreateKeyError, Management, Verdicts,
+    create_key::{Stored, StoredSecret},
+};
 use crate::{
     model::{ApiKey, Brought, KeySpec, OrganizationId, RequestContext},
     policy::{CreateKey, Permit},
@@ -50,8 +53,13 @@ impl Management {
             prefix: secret.prefix.clone(),
             digest: self.environment.digest_of_brought(&secret.digest)?,
             brought: Some(Brought),
+            // Whoever sends it again is told that the secret is taken.
+            idempotency: None,
         };
-        self.store_key(permit, spec, stored, context).await
+        match self.store_key(permit, spec, stored, context).await? {
+            Stored::Now(key) => Ok(key),
+            Stored::Before(before) => Ok(before.answered),
+        }
     }
 
     /// Comes back when every replica takes the keys that were brought before this was called, of whichever organizations.

@@ -1,13 +1,15 @@
 //! Creating a key.
 
-use super::{Management, done};
+use alloc::{boxed::Box, string::ToString, vec};
+
+use super::{Management, NotRepeated, done};
 use crate::{
     model::{
         ApiKey, AuditAction, AuditEvent, Brought, EventDetails, KeyId, KeyPrefix, KeySpec, RequestContext,
     },
     policy::{CreateKey, Denial, Permit},
-    ports::{Insertion, NewKey, Unavailable},
-    secret::{KeyDigest, PlaintextKey},
+    ports::{Insertion, NewKey, Repeated, Unavailable},
+    secret::{IdempotencyKey, IdempotencyRecord, IdempotentRequest, KeyDigest, PlaintextKey},
 };
 
 /// A key that was created, with its secret: the only place where the two are together.
@@ -32,6 +34,9 @@ pub enum CreateKeyError {
     /// There is a key with this secret already; whose it is is not said.
     #[error("There is an API key with this secret already.")]
     Taken,
+    /// The request was sent before, and is not answered as it was then.
+    #[error(transparent)]
+    NotRepeated(#[from] NotRepeated),
     /// The store did not do its work.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -41,21 +46,39 @@ impl Management {
     /// Creates a key, within the permit's ceiling.
     ///
     /// # Errors
-    /// [`CreateKeyError`], but for [`CreateKeyError::Taken`].
+    /// [`CreateKeyError`].
     pub async fn create_key(
         &self,
         permit: &Permit<CreateKey>,
         spec: KeySpec,
         context: &RequestContext,
     ) -> Result<CreatedKey, CreateKeyError> {
-        let plaintext = self.environment.mint()?;
+        self.create_key_once(permit, spec, None, context).await
+    }
+
+    /// The same. Where the client has given the request a name, and the same caller sends it again under that, it is told what
+    /// it was told the first time, for as long as that is remembered.
+    ///
+    /// # Errors
+    /// [`CreateKeyError`].
+    pub async fn create_key_once(
+        &self,
+        permit: &Permit<CreateKey>,
+        spec: KeySpec,
+        idempotency_key: Option<&IdempotencyKey>,
+        context: &RequestContext,
+    ) -> Result<CreatedKey, CreateKeyError> {
+        let request = idempotency_key.map(|key| creation(key, permit, &spec));
+        let (plaintext, idempotency) = self.environment.secret_for(request.as_ref())?;
         let secret = StoredSecret {
             prefix: self.environment.format().shown(&plaintext),
             digest: self.environment.digest(&plaintext)?,
             brought: None,
+            idempotency,
         };
         match self.store_key(permit, &spec, secret, context).await {
-            Ok(key) => Ok(CreatedKey { key, plaintext }),
+            Ok(Stored::Now(key)) => Ok(CreatedKey { key, plaintext }),
+            Ok(Stored::Before(before)) => Ok(self.repeat(request.as_ref(), *before)?),
             // With 190 random bits this is a broken random source, not a coincidence.
             Err(CreateKeyError::Taken) => Err(Unavailable::new("entropy", "minted a key that exists").into()),
             Err(error) => Err(error),
@@ -69,7 +92,7 @@ impl Management {
         spec: &KeySpec,
         secret: StoredSecret,
         context: &RequestContext,
-    ) -> Result<ApiKey, CreateKeyError> {
+    ) -> Result<Stored, CreateKeyError> {
         let stored = self.insert(permit, spec, secret, context).await;
         if let Err(CreateKeyError::Denied(denial)) = &stored {
             self.refused(permit, None, denial, context).await?;
@@ -83,9 +106,9 @@ impl Management {
         spec: &KeySpec,
         secret: StoredSecret,
         context: &RequestContext,
-    ) -> Result<ApiKey, CreateKeyError> {
+    ) -> Result<Stored, CreateKeyError> {
         let expires_at = permit.action().ceiling.check(spec)?;
-        let StoredSecret { prefix, digest, brought } = secret;
+        let StoredSecret { prefix, digest, brought, idempotency } = secret;
         let now = self.environment.now();
         let id = KeyId::new(self.environment.time_of_making(now), self.environment.random()?);
         let CreateKey { source, created_by, creator, .. } = permit.action();
@@ -104,13 +127,15 @@ impl Management {
             context,
         );
         let event = AuditEvent { details: EventDetails::of_key(&key), ..event };
-        let new = NewKey { key: key.clone(), digest, creator: creator.clone() };
+        let new = NewKey { key: key.clone(), digest, creator: creator.clone(), idempotency };
         match self.keys.insert_key(new, event).await? {
-            Insertion::Inserted => Ok(key),
+            Insertion::Inserted => Ok(Stored::Now(key)),
             Insertion::Denied(denial) => Err(denial.into()),
             Insertion::CreatorInactive => Err(CreateKeyError::CreatorInactive),
             Insertion::Duplicate => Err(CreateKeyError::Taken),
             Insertion::NoOrganization => Err(Unavailable::new("store", "lost the organization").into()),
+            Insertion::Repeated(before) => Ok(Stored::Before(before)),
+            Insertion::Running => Err(NotRepeated::Running.into()),
         }
     }
 }
@@ -120,4 +145,30 @@ pub(super) struct StoredSecret {
     pub(super) prefix: KeyPrefix,
     pub(super) digest: KeyDigest,
     pub(super) brought: Option<Brought>,
+    pub(super) idempotency: Option<IdempotencyRecord>,
+}
+
+/// What came of storing a key.
+pub(super) enum Stored {
+    /// It was stored.
+    Now(ApiKey),
+    /// The request was done before.
+    Before(Box<Repeated>),
+}
+
+/// The request for such a key.
+fn creation<'r>(
+    key: &'r IdempotencyKey,
+    permit: &'r Permit<CreateKey>,
+    spec: &KeySpec,
+) -> IdempotentRequest<'r> {
+    let members = vec![
+        Some(spec.name().to_string()),
+        Some(spec.scopes().to_string()),
+        spec.project_id().map(ToString::to_string),
+        spec.expires_at().map(|end| end.to_string()),
+        spec.device_name().map(ToString::to_string),
+    ];
+    let organization = permit.organization_id();
+    IdempotentRequest { key, operation: "create", organization, actor: permit.actor(), members }
 }

@@ -106,6 +106,6 @@ impl Environment {
     }
 }
 
-fn unknown_peppers() -> Unavailable {
+pub(super) fn unknown_peppers() -> Unavailable {
     Unavailable::new("peppers", "not known to be those that the store's keys need")
 }

@@ -72,7 +72,7 @@ async fn a_project_key_with_a_scope_beyond_its_project_is_refused_at_use() {
         key.organization_id = owner.id;
         key.project_id = ProjectId::parse("p1").ok();
         key.scopes = fixtures::scopes(&[scope]);
-        let new = NewKey { key, digest: digest.clone(), creator: Creator::Operator };
+        let new = NewKey { key, digest: digest.clone(), creator: Creator::Operator, idempotency: None };
         let _ = planted.store.insert_key(new.clone(), fixtures::created(&new)).await.unwrap();
         assert_eq!(planted.sign_in(created.plaintext.expose()).await.is_ok(), good, "{scope:?}");
     }

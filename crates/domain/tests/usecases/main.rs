@@ -5,6 +5,7 @@ mod authenticate;
 mod bring_key;
 mod change_key;
 mod create_key;
+mod create_key_once;
 mod list_keys;
 mod provision;
 mod rotate_key;

@@ -12,6 +12,7 @@ impl From<CreateKeyError> for ApiError {
                 Self::Unauthenticated { credential_given: true, reason: "no longer active key" }
             }
             CreateKeyError::Taken => Self::SecretTaken,
+            CreateKeyError::NotRepeated(reason) => Self::NotRepeated(reason),
             CreateKeyError::Unavailable(unavailable) => Self::Unavailable(unavailable),
         }
     }

@@ -20,7 +20,7 @@ pub(super) fn refine(document: &mut Value, catalogue: &ScopeCatalogue) {
         }
         add_examples(schemas);
     }
-    for response in ["ServiceUnavailable", "TooManyRequests"] {
+    for response in ["ServiceUnavailable", "TooManyRequests", "Conflict"] {
         if let Some(header) =
             document.pointer_mut(&format!("/components/responses/{response}/headers/Retry-After"))
         {

@@ -5,6 +5,7 @@ pub(crate) mod call;
 pub(crate) mod create_key;
 pub(crate) mod disable_key;
 pub(crate) mod headers;
+pub(crate) mod idempotency;
 pub(crate) mod key_filter;
 pub(crate) mod members;
 pub(crate) mod page;

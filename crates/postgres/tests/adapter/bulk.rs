@@ -156,7 +156,7 @@ async fn no_way_to_change_a_key_is_left_out() {
             both.clone(),
         ),
         // With the constraint, the one would take its id while the other still has it.
-        (&format!("ALTER TABLE api_keys DROP CONSTRAINT api_keys_pkey; {swap}"), both.clone()),
+        (&format!("ALTER TABLE api_keys DROP CONSTRAINT api_keys_pkey CASCADE; {swap}"), both.clone()),
         (shift, both),
     ] {
         // A time that is the same in the second statement of its kind.

@@ -17,6 +17,7 @@ mod fitness;
 mod follow;
 mod line;
 mod migrations;
+mod once;
 mod plans;
 mod prepared;
 mod rows;

@@ -8,6 +8,7 @@ mod disable;
 mod filters;
 mod get;
 mod held;
+mod idempotency;
 mod last_used;
 mod list;
 mod paging;
