@@ -8,16 +8,18 @@ use serde_json::{Value, json};
 const KEYS: &str = "/v1/organizations/{orgID}/api-keys";
 const KEY: &str = "/v1/organizations/{orgID}/api-keys/{keyID}";
 const DISABLE: &str = "/v1/organizations/{orgID}/api-keys/{keyID}/disable";
+const REVOKE: &str = "/v1/organizations/{orgID}/api-keys/revoke";
 const ENABLE: &str = "/v1/organizations/{orgID}/api-keys/{keyID}/enable";
 
 /// Path, method, operation id, statuses.
-const OPERATIONS: [(&str, &str, &str, &[&str]); 9] = [
+const OPERATIONS: [(&str, &str, &str, &[&str]); 10] = [
     (KEYS, "get", "listApiKeys", &["200", "400", "401", "403", "404", "503"]),
     (KEYS, "post", "createApiKey", &["201", "400", "401", "403", "404", "413", "415", "503"]),
     (KEY, "get", "getApiKey", &["200", "304", "400", "401", "403", "404", "503"]),
     (KEY, "patch", "updateApiKey", &["200", "400", "401", "403", "404", "409", "412", "413", "415", "503"]),
     (DISABLE, "post", "disableApiKey", &["200", "400", "401", "403", "404", "409", "413", "415", "503"]),
     (ENABLE, "post", "enableApiKey", &["200", "400", "401", "403", "404", "409", "503"]),
+    (REVOKE, "post", "revokeApiKeys", &["200", "400", "401", "403", "404", "413", "415", "503"]),
     (KEY, "delete", "revokeApiKey", &["200", "400", "401", "403", "404", "503"]),
     ("/v1/organizations/{orgID}", "get", "getOrganization", &["200", "400", "401", "403", "503"]),
     ("/v1/me", "get", "getViewer", &["200", "400", "401", "503"]),

@@ -18,8 +18,8 @@ use capykeys_domain::{
         Slug, Suspension, Timestamp,
     },
     ports::{
-        EventQuery, KeyChange, KeyQuery, KeyUse, Limit, NewKey, RenameOrganization, RevokeKey, SetSuspension,
-        Uses,
+        EventQuery, KeyChange, KeyQuery, KeyUse, Limit, NewKey, RenameOrganization, RevokeKey, RevokeKeys,
+        SetSuspension, Uses,
     },
     secret::{KeyDigest, PepperId},
 };
@@ -212,6 +212,19 @@ pub fn created(new: &NewKey) -> AuditEvent {
 pub fn revoke(key: &ApiKey, at: Timestamp) -> RevokeKey {
     let (organization, id) = (key.organization_id, key.id);
     RevokeKey { organization, id, at, event: event(AuditAction::RevokeKey, at, organization, Some(id)) }
+}
+
+/// Revoking those of the organization's keys that are among these, with the events.
+#[must_use]
+pub fn revoke_many(
+    organization: OrganizationId,
+    ids: impl IntoIterator<Item = KeyId>,
+    at: Timestamp,
+) -> RevokeKeys {
+    let ids = Some(ids.into_iter().collect());
+    let filter = KeyFilter { ids, unrevoked: true, ..KeyFilter::default() };
+    let query = KeyQuery { filter, ..all_keys(organization) };
+    RevokeKeys { query, at, event: event(AuditAction::RevokeKey, at, organization, None) }
 }
 
 /// This key, disabled.

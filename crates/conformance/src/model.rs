@@ -2,6 +2,7 @@
 
 mod audit;
 mod feed;
+mod many;
 mod peppers;
 mod registry;
 mod whole;
@@ -21,7 +22,7 @@ use capykeys_domain::{
     ports::{
         Change, FoundKey, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore, KeyUse, Limit,
         NewKey, OrganizationInsertion, Organizations, Readiness, RenameOrganization, ReplicaId, Revocation,
-        RevokeKey, SetSuspension, Unavailable,
+        RevokeKey, RevokeKeys, SetSuspension, Unavailable,
     },
     secret::{KeyDigest, PepperId, RecordedPepper},
 };
@@ -78,6 +79,14 @@ impl State {
         Ok(stored.key.clone())
     }
 
+    fn page(&self, query: &KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
+        let end = query.before.map_or(Bound::Unbounded, Bound::Excluded);
+        let newest_first = self.keys.range((Bound::Unbounded, end)).rev().map(|(_, stored)| stored);
+        let newest_first = newest_first.filter(|stored| query.filter.admits(&stored.key));
+        let own = newest_first.filter(|stored| stored.key.organization_id == query.organization);
+        own.take(query.limit.get().into()).map(|stored| self.read(stored)).collect()
+    }
+
     fn at_clerk(&self, id: &ExternalOrganizationId) -> Option<Organization> {
         let same = |one: &&Organization| one.clerk.as_ref().is_some_and(|clerk| clerk.id == *id);
         self.organizations.values().find(same).cloned()
@@ -112,12 +121,7 @@ impl KeyStore for ModelStore {
     }
 
     async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
-        let state = self.state();
-        let end = query.before.map_or(Bound::Unbounded, Bound::Excluded);
-        let newest_first = state.keys.range((Bound::Unbounded, end)).rev().map(|(_, stored)| stored);
-        let newest_first = newest_first.filter(|stored| query.filter.admits(&stored.key));
-        let own = newest_first.filter(|stored| stored.key.organization_id == query.organization);
-        own.take(query.limit.get().into()).map(|stored| state.read(stored)).collect()
+        self.state().page(&query)
     }
 
     async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable> {
@@ -135,6 +139,10 @@ impl KeyStore for ModelStore {
         state.log.push(AuditEvent { project_id, ..event });
         state.feed.tell(Change::Key(id));
         Ok(Some(Revocation { revoked_at: at, newly: true }))
+    }
+
+    async fn revoke_keys(&self, revoke: RevokeKeys) -> Result<Vec<ApiKey>, Unavailable> {
+        self.state().revoke_all(revoke)
     }
 
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {

@@ -33,6 +33,10 @@ macro_rules! for_each_case {
             revoke: of_many_revocations_at_once_one_wins;
             revoke: an_unknown_key_cannot_be_revoked;
             revoke: a_revoked_key_is_seen_as_revoked_at_once;
+            many: keys_are_revoked_in_batches_of_the_newest_each_with_its_event;
+            many: keys_are_revoked_by_their_ids_and_none_of_another_organization;
+            many: of_revocations_of_the_same_keys_at_once_each_key_is_revoked_once;
+            many: a_key_that_is_not_asked_for_any_more_is_not_revoked;
             change: a_key_is_changed_where_it_is_as_it_was_read;
             change: what_is_so_already_stays_and_adds_no_event;
             change: of_many_changes_at_once_of_what_was_read_once_one_is_done;
@@ -65,12 +69,14 @@ macro_rules! for_each_case {
             follow: a_reader_of_another_history_is_told_where_to_go_on;
             cancel: a_dropped_insert_is_whole_or_absent;
             cancel: a_dropped_revocation_is_whole_or_absent;
+            cancel: a_dropped_revocation_of_many_is_whole_or_absent;
             cancel: a_dropped_disabling_is_whole_or_absent;
             cancel: a_dropped_rehash_is_whole_or_absent;
             cancel: a_dropped_suspension_is_whole_or_absent;
             cancel: a_dropped_renaming_is_whole_or_absent;
             whole: a_creation_is_seen_as_a_whole;
             whole: a_revocation_is_seen_as_a_whole;
+            whole: a_revocation_of_many_is_seen_as_a_whole;
             whole: a_disabling_is_seen_as_a_whole;
             whole: a_rehash_is_seen_as_a_whole;
             whole: a_suspension_is_seen_as_a_whole;

@@ -1,14 +1,16 @@
 //! The keys of an organization.
 
+mod many;
+
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ApiKey, AuditEvent, Creator, ExternalOrganizationId, KeyFilter, KeyId, OrganizationId, Scope},
+    model::{ApiKey, AuditEvent, Creator, ExternalOrganizationId, KeyId, OrganizationId, Scope},
     policy::{Denial, Forbidden},
     ports::{
         Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey,
-        Unavailable,
+        RevokeKeys, Unavailable,
     },
     secret::KeyDigest,
 };
@@ -199,11 +201,8 @@ impl KeyStore for PostgresStore {
     }
 
     async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
-        let searching = (query.filter != KeyFilter::default()).then(|| self.searches.acquire());
-        // No longer than for a connection.
-        let place = timeout(self.pool.deadline() / 3, OptionFuture::from(searching)).await;
-        let _place = place.map_err(|_| Failure::Timeout.during(operation::LIST_KEYS))?;
-        let page = KeyPage::of(&query, "$scope = ANY (k.scopes)");
+        let _place = place_to_search(self, &query, operation::LIST_KEYS).await?;
+        let page = page(&query);
         self.pool.run(&list(&page.text), page.values, rows::all).await
     }
 
@@ -211,6 +210,10 @@ impl KeyStore for PostgresStore {
         let RevokeKey { organization, id, at, event } = &revoke;
         let values = Values::of("organization_id", organization).and("id", id).and("at", at);
         self.pool.run(&REVOKE, values.record("event_", event), rows::first).await
+    }
+
+    async fn revoke_keys(&self, revoke: RevokeKeys) -> Result<Vec<ApiKey>, Unavailable> {
+        many::revoke(self, revoke).await
     }
 
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {
@@ -239,6 +242,23 @@ impl KeyStore for PostgresStore {
             }
         }
     }
+}
+
+/// A page of a list.
+fn page(query: &KeyQuery) -> KeyPage<'_> {
+    KeyPage::of(query, "$scope = ANY (k.scopes)", "k.id = ANY ($ids)")
+}
+
+/// Where others' searches are waited for, who searches has this for as long as it does.
+async fn place_to_search<'s>(
+    store: &'s PostgresStore,
+    query: &KeyQuery,
+    operation: &'static str,
+) -> Result<impl Sized + use<'s>, Unavailable> {
+    let searching = query.filter.is_a_search().then(|| store.searches.acquire());
+    // No longer than for a connection.
+    let place = timeout(store.pool.deadline() / 3, OptionFuture::from(searching)).await;
+    place.map_err(|_| Failure::Timeout.during(operation))
 }
 
 /// The key or the session that it is.

@@ -1,5 +1,7 @@
 //! The keys of an organization.
 
+mod many;
+
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
@@ -7,7 +9,7 @@ use capykeys_domain::{
     model::{ApiKey, AuditEvent, Creator, KeyId, Organization, OrganizationId},
     ports::{
         Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey,
-        StoredKey, Unavailable,
+        RevokeKeys, StoredKey, Unavailable,
     },
     secret::KeyDigest,
 };
@@ -50,7 +52,11 @@ fn from<R: Record>() -> String {
 
 /// A page of keys. The scopes are one text, with a space between each two.
 fn page(query: &KeyQuery) -> (String, Values<'_>) {
-    let page = KeyPage::of(query, "instr(' ' || k.scopes || ' ', ' ' || $scope || ' ') > 0");
+    let page = KeyPage::of(
+        query,
+        "instr(' ' || k.scopes || ' ', ' ' || $scope || ' ') > 0",
+        "k.id IN (SELECT unhex(value) FROM json_each(nullif($ids, '')))",
+    );
     (format!("{} {}", from::<ApiKey>(), page.text), page.values)
 }
 
@@ -91,6 +97,10 @@ impl KeyStore for SqliteStore {
             sql::first(connection, REVOKED, &values)
         })
         .await
+    }
+
+    async fn revoke_keys(&self, revoke: RevokeKeys) -> Result<Vec<ApiKey>, Unavailable> {
+        self.write(operation::REVOKE_KEYS, move |connection| many::revoke(connection, &revoke)).await
     }
 
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {

@@ -14,9 +14,10 @@ pub struct KeyPage<'q> {
 }
 
 impl<'q> KeyPage<'q> {
-    /// The page that is asked for; `has_scope` is true of `k` where it carries `$scope`, and differs as the columns do.
+    /// The page that is asked for; `has_scope` is true of `k` where it carries `$scope` and `is_named` where it is one of
+    /// `$ids`, and both differ as the columns do.
     #[must_use]
-    pub fn of(query: &'q KeyQuery, has_scope: &'static str) -> Self {
+    pub fn of(query: &'q KeyQuery, has_scope: &'static str, is_named: &'static str) -> Self {
         let KeyQuery { organization, filter, before, limit } = query;
         let values = Values::of("organization_id", organization).and("limit", limit);
         let page = Self { text: "WHERE k.organization_id = $organization_id".to_owned(), values };
@@ -32,7 +33,12 @@ impl<'q> KeyPage<'q> {
                 "coalesce(k.last_used_at, k.created_at) < $unused_since",
             )
             .and(filter.name.as_ref(), "name", "substr(k.name, 1, length($name)) = $name")
+            .and(filter.ids.as_ref(), "ids", is_named)
+            .and(filter.except.as_ref(), "except", "k.id <> $except")
             .and(before.as_ref(), "before", "k.id < $before");
+        if filter.unrevoked {
+            page.text.push_str(" AND k.revoked_at IS NULL");
+        }
         if let Some((state, now)) = &filter.state {
             page = page.and(Some(now), "now", &is_in(*state, filter.expires_before.is_some()));
         }

@@ -23,6 +23,7 @@ methods! {
     LIST_KEYS = list_keys,
     CHANGE_KEY = change_key,
     REVOKE_KEY = revoke_key,
+    REVOKE_KEYS = revoke_keys,
     RECORD_USES = record_uses,
     FIND_KEY_BY_DIGEST = find_key_by_digest,
     FIND_ORGANIZATION = find_organization,

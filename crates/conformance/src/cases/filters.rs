@@ -2,8 +2,8 @@
 
 use capykeys_domain::{
     model::{
-        ApiKey, AuditAction, Disabling, KeyFilter, KeyName, KeySource, KeyState, OrganizationId, ProjectId,
-        UserId,
+        ApiKey, AuditAction, Disabling, KeyFilter, KeyId, KeyName, KeySource, KeyState, OrganizationId,
+        ProjectId, UserId,
     },
     ports::{Insertion, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey, Organizations},
 };
@@ -96,6 +96,7 @@ fn filter() -> impl Strategy<Value = KeyFilter> {
             expires_before: expires.map(fixtures::at),
             unused_since: unused.map(fixtures::at),
             name,
+            ..KeyFilter::default()
         })
 }
 
@@ -129,7 +130,15 @@ async fn compare(store: &Store, keys: Vec<NewKey>, questions: &[Question]) -> Re
         make(store.keys.as_ref(), &new).await;
         make(&model, &new).await;
     }
-    for (limit, filter) in questions {
+    let known: Vec<_> = model.list_keys(fixtures::all_keys(own.id)).await.unwrap();
+    let single = known.iter().enumerate().map(|(place, key)| {
+        let named = known.iter().skip(place).step_by(3).map(|key| key.id);
+        let unknown = KeyId::new(fixtures::at(0), [0xff; 8]);
+        let ids = (place % 2 == 0).then(|| named.chain([unknown]).collect());
+        (3, KeyFilter { ids, except: Some(key.id), unrevoked: place % 4 < 2, ..KeyFilter::default() })
+    });
+    let questions: Vec<Question> = questions.iter().cloned().chain(single).collect();
+    for (limit, filter) in &questions {
         let all = KeyQuery { filter: filter.clone(), ..fixtures::all_keys(own.id) };
         let expected = model.list_keys(all.clone()).await.unwrap();
         prop_assert_eq!(&store.keys.list_keys(all.clone()).await.unwrap(), &expected, "{:?}", filter);

@@ -12,6 +12,7 @@ pub mod import;
 pub mod insert;
 pub mod list;
 pub mod lookup;
+pub mod many;
 pub mod organizations;
 pub mod peppers;
 pub mod random;

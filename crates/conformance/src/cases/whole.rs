@@ -161,3 +161,8 @@ pub async fn a_renaming_is_seen_as_a_whole(store: &Store) {
 pub async fn a_disabling_is_seen_as_a_whole(store: &Store) {
     is_seen_as_a_whole(store, Deed::Disable).await;
 }
+
+/// Each of them alone here, by the statement that is of many.
+pub async fn a_revocation_of_many_is_seen_as_a_whole(store: &Store) {
+    is_seen_as_a_whole(store, Deed::RevokeMany).await;
+}

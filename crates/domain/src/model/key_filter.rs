@@ -1,8 +1,8 @@
 //! Which keys of an organization are asked for.
 
-use alloc::format;
+use alloc::{collections::BTreeSet, format};
 
-use super::{ApiKey, Invalid, KeyName, KeySource, KeyState, ProjectId, Scope, Timestamp, UserId};
+use super::{ApiKey, Invalid, KeyId, KeyName, KeySource, KeyState, ProjectId, Scope, Timestamp, UserId};
 
 /// What a key has to be like to be listed. What is not said makes no difference, and all that is said holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,12 @@ pub struct KeyFilter {
     pub unused_since: Option<Timestamp>,
     /// Its name begins so, byte for byte.
     pub name: Option<KeyName>,
+    /// It is one of these.
+    pub ids: Option<BTreeSet<KeyId>>,
+    /// It is not this one.
+    pub except: Option<KeyId>,
+    /// It is not revoked.
+    pub unrevoked: bool,
 }
 
 impl KeyFilter {
@@ -40,6 +46,15 @@ impl KeyFilter {
             && self.expires_before.is_none_or(|time| key.expires_at.is_some_and(|end| end < time))
             && self.unused_since.is_none_or(|time| key.last_used_at.unwrap_or(key.created_at) < time)
             && self.name.as_ref().is_none_or(|start| key.name.as_str().starts_with(start.as_str()))
+            && self.ids.as_ref().is_none_or(|ids| ids.contains(&key.id))
+            && self.except != Some(key.id)
+            && !(self.unrevoked && key.revoked_at.is_some())
+    }
+
+    /// Whether any number of keys may have to be looked at for each that it admits.
+    #[must_use]
+    pub fn is_a_search(&self) -> bool {
+        self.ids.is_none() && *self != Self::default()
     }
 
     /// A state by its name.
@@ -185,6 +200,22 @@ mod tests {
         assert!(user.admits(&ApiKey { created_by_user_id: UserId::parse("user_1"), ..key() }));
         let source = |name| filter(|filter| filter.source = KeyFilter::parse_source(name).ok());
         assert!(source("api").admits(&key()) && !source("cli").admits(&key()));
+    }
+
+    #[test]
+    fn single_keys_are_asked_for_and_left_out_by_their_ids() {
+        let (own, other) = (key().id, KeyId::new(at(11), [1; 8]));
+        let among = |ids: &[KeyId]| filter(|filter| filter.ids = Some(ids.iter().copied().collect()));
+        assert!(among(&[other, own]).admits(&key()) && !among(&[other]).admits(&key()));
+        assert!(!among(&[]).admits(&key()));
+        assert!(!filter(|filter| filter.except = Some(own)).admits(&key()));
+        assert!(filter(|filter| filter.except = Some(other)).admits(&key()));
+        let unrevoked = filter(|filter| filter.unrevoked = true);
+        let revoked = ApiKey { revoked_at: Some(at(12)), ..key() };
+        assert!(unrevoked.admits(&key()) && !unrevoked.admits(&revoked));
+        assert!(
+            unrevoked.is_a_search() && !among(&[own]).is_a_search() && !KeyFilter::default().is_a_search()
+        );
     }
 
     #[test]

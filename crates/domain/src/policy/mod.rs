@@ -13,7 +13,7 @@ mod roles;
 pub use denial::{Denial, Forbidden};
 pub use permit::{
     Action, Ceiling, ChangeKey, CreateKey, DisableKey, EnableKey, GetKey, GetOrganization, ListKeys,
-    ManageOrganizations, Permit, RevokeKey, UpdateKey,
+    ManageOrganizations, Permit, RevokeKey, RevokeKeys, UpdateKey,
 };
 pub use requirement::{Rejection, Requirement};
 pub use roles::RoleTable;
@@ -119,6 +119,15 @@ impl Action for RevokeKey {
             }
         }
         Ok(Self(key))
+    }
+}
+
+/// Whoever may revoke each of them: not who may revoke none but itself.
+impl Action for RevokeKeys {
+    const AUDITED_AS: AuditAction = AuditAction::RevokeKey;
+
+    fn judge(caller: &Caller, _: Option<KeyId>) -> Result<Self, Denial> {
+        RevokeKey::judge(caller, None).map(|RevokeKey(_)| Self)
     }
 }
 

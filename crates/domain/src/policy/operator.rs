@@ -2,7 +2,9 @@
 //!
 //! These permits are for the command line alone. No credential of the API leads to them.
 
-use super::{Ceiling, ChangeKey, CreateKey, GetKey, ListKeys, ManageOrganizations, Permit, RevokeKey};
+use super::{
+    Ceiling, ChangeKey, CreateKey, GetKey, ListKeys, ManageOrganizations, Permit, RevokeKey, RevokeKeys,
+};
 use crate::model::{Actor, Creator, KeyId, KeySource, Organization, OrganizationId};
 
 const CREATE: CreateKey = CreateKey {
@@ -41,6 +43,14 @@ impl Permit<RevokeKey> {
     #[must_use]
     pub const fn operator_revokes_key(organization: &Organization, key: KeyId) -> Self {
         Self::new(organization.id, Actor::Operator, RevokeKey(Some(key)))
+    }
+}
+
+impl Permit<RevokeKeys> {
+    /// An operator revokes keys of the organization.
+    #[must_use]
+    pub const fn operator_revokes_keys(organization: &Organization) -> Self {
+        Self::new(organization.id, Actor::Operator, RevokeKeys)
     }
 }
 

@@ -71,6 +71,10 @@ pub struct ManageOrganizations;
 #[derive(Debug, PartialEq, Eq)]
 pub struct RevokeKey(pub Option<KeyId>);
 
+/// Revoking any of the organization's keys.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RevokeKeys;
+
 /// Changing this key.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ChangeKey {

@@ -132,6 +132,17 @@ pub struct RevokeKey {
     pub event: AuditEvent,
 }
 
+/// Which keys are to be revoked at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevokeKeys {
+    /// Those of a list that are not revoked; as many as its limit at most.
+    pub query: KeyQuery,
+    /// When.
+    pub at: Timestamp,
+    /// What is stored with each, with the key and its project in their places.
+    pub event: AuditEvent,
+}
+
 /// A change of a key that was read before: of its name, scopes, device and end, and whether it is disabled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyChange {
@@ -214,6 +225,15 @@ pub trait KeyStore: Send + Sync {
     /// # Errors
     /// [`Unavailable`]; then the key may be revoked or not.
     async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable>;
+
+    /// Revokes those of the organization's keys that [`list_keys`](Self::list_keys) would give and that are not revoked,
+    /// as many as the limit says at most: all of them or none, each with an event of its own. They come back as they are
+    /// then, newest first. Whether a key is one of them is judged in the same transaction. The feed may tell of them at once,
+    /// as of their organization.
+    ///
+    /// # Errors
+    /// [`Unavailable`]; then they may be revoked or not.
+    async fn revoke_keys(&self, revoke: RevokeKeys) -> Result<Vec<ApiKey>, Unavailable>;
 
     /// Changes the key and stores the event with it, where the key is as `change` has read it. Where both are the
     /// same, nothing is stored, but it was durably so when this returns. Of several different changes of what was

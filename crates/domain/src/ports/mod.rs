@@ -71,7 +71,7 @@ pub use host::Host;
 pub use key_lookup::{FoundKey, KeyLookup};
 pub use key_resolver::{KeyResolver, ResolvedKey, Unremembered};
 pub use key_store::{
-    Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey,
+    Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey, RevokeKeys,
 };
 pub use organization_resolver::OrganizationResolver;
 pub use organizations::{OrganizationInsertion, Organizations, RenameOrganization, SetSuspension};

@@ -93,6 +93,7 @@ fn operations_have_the_names_of_the_contract() {
             "getViewer",
             "listApiKeys",
             "revokeApiKey",
+            "revokeApiKeys",
             "updateApiKey",
         ]
     );

@@ -3,7 +3,7 @@
 use capykeys_domain::model::{DisablingReason, KeyId, OrganizationId};
 use clap::{Args, Subcommand};
 
-use super::{CreateKey, ListKeys, ReportKeys, UpdateKey, key_id, organization_id, parse_text};
+use super::{CreateKey, ListKeys, ReportKeys, RevokeKeys, UpdateKey, key_id, organization_id, parse_text};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
@@ -31,8 +31,9 @@ pub(crate) enum Keys {
     },
     /// Enable a key that is disabled.
     Enable(KeyOf),
-    /// Revoke a key. It is refused from then on, for good.
-    Revoke(KeyOf),
+    /// Revoke a key, or many at once: those that are named, or those that have all that is said of them. They are refused
+    /// from then on, for good.
+    Revoke(RevokeKeys),
 }
 
 /// A key of an organization.

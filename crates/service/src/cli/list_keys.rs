@@ -12,6 +12,13 @@ pub(crate) struct ListKeys {
     /// The organization's id.
     #[arg(long, value_parser = organization_id, value_name = "ORGANIZATION_ID")]
     pub(crate) organization: OrganizationId,
+    #[command(flatten)]
+    pub(crate) filters: Filters,
+}
+
+/// What keys are like; all that is given holds.
+#[derive(Debug, Args)]
+pub(crate) struct Filters {
     /// Those that are active (they can be used), disabled, expired or revoked.
     #[arg(long, value_parser = parse_text(KeyFilter::parse_status))]
     status: Option<KeyState>,
@@ -38,7 +45,7 @@ pub(crate) struct ListKeys {
     name: Option<KeyName>,
 }
 
-impl ListKeys {
+impl Filters {
     /// What the keys are like; they are in a state as of `now`.
     pub(crate) fn filter(self, now: Timestamp) -> KeyFilter {
         KeyFilter {
@@ -50,6 +57,7 @@ impl ListKeys {
             expires_before: self.expires_before,
             unused_since: self.unused_since,
             name: self.name,
+            ..KeyFilter::default()
         }
     }
 }

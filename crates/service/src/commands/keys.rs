@@ -2,12 +2,13 @@
 
 mod find;
 mod report;
+mod revoke;
 
 use capykeys_domain::{
     model::{ApiKey, DeviceName, DisablingReason, KeyName, Organization, OrganizationId},
     policy::{ChangeKey, Permit},
 };
-use capykeys_http::{ApiKeyEnvelope, ApiKeyView, CreatedApiKey, RevokedApiKey};
+use capykeys_http::{ApiKeyEnvelope, ApiKeyView, CreatedApiKey};
 use futures_util::TryStreamExt;
 use serde_json::json;
 
@@ -25,7 +26,7 @@ pub(crate) async fn run(app: &App, command: cli::Keys) -> Result<(), Error> {
         cli::Keys::Update(command) => update(app, command).await,
         cli::Keys::Disable { key, reason } => disable(app, key, reason).await,
         cli::Keys::Enable(key) => enable(app, key).await,
-        cli::Keys::Revoke(key) => revoke(app, key).await,
+        cli::Keys::Revoke(command) => revoke::run(app, command).await,
     }
 }
 
@@ -42,7 +43,7 @@ async fn create(app: &App, command: cli::CreateKey) -> Result<(), Error> {
 
 async fn list(app: &App, command: cli::ListKeys) -> Result<(), Error> {
     let permit = Permit::operator_lists_keys(&organization(app, command.organization).await?);
-    let filter = command.filter(app.environment.now());
+    let filter = command.filters.filter(app.environment.now());
     app.environment.format().must_not_occur_in("name", filter.name.as_ref().map(KeyName::as_str))?;
     let pages = app.management.list_keys(&permit, filter, None).await?;
     let keys: Vec<ApiKey> = pages.try_concat().await?;
@@ -83,12 +84,6 @@ async fn changing<A: From<ChangeKey>>(app: &App, of: &KeyOf) -> Result<Permit<A>
 
 fn print(app: &App, key: &ApiKey) -> Result<(), Error> {
     output::json(&ApiKeyEnvelope::new(key, app.environment.now()))
-}
-
-async fn revoke(app: &App, KeyOf { organization: id, key }: KeyOf) -> Result<(), Error> {
-    let permit = Permit::operator_revokes_key(&organization(app, id).await?, key);
-    let _ = app.management.revoke_key(&permit, &command_context()?).await?;
-    output::json(&RevokedApiKey { revoked: true })
 }
 
 async fn organization(app: &App, id: OrganizationId) -> Result<Organization, Error> {

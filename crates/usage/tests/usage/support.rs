@@ -12,7 +12,7 @@ use capykeys_domain::{
     model::{ApiKey, AuditAction, AuditEvent, KeyId, OrganizationId, Timestamp},
     ports::{
         Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Organizations, Revocation,
-        RevokeKey, Unavailable,
+        RevokeKey, RevokeKeys, Unavailable,
     },
 };
 use tokio::time::sleep;
@@ -130,6 +130,10 @@ impl KeyStore for FakeStore {
 
     async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
         self.model.list_keys(query).await
+    }
+
+    async fn revoke_keys(&self, revoke: RevokeKeys) -> Result<Vec<ApiKey>, Unavailable> {
+        self.model.revoke_keys(revoke).await
     }
 
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {

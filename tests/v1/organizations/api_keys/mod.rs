@@ -11,4 +11,5 @@ mod last_used;
 mod list;
 mod paging;
 mod revoke;
+mod revoke_many;
 mod update;
