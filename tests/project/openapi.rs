@@ -169,6 +169,7 @@ fn an_api_key_requires_what_is_always_there_and_nothing_in_it_is_null() {
         ["created_at", "id", "is_active", "key_prefix", "name", "organization_id", "scopes", "source"];
     assert_eq!(required, always);
     let optional = [
+        "created_by_key_id",
         "created_by_user_id",
         "device_name",
         "disabled_at",

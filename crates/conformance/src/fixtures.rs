@@ -155,6 +155,7 @@ pub fn key(organization: OrganizationId, created_at: Timestamp) -> NewKey {
             source: KeySource::Api,
             created_at,
             created_by_user_id: None,
+            created_by_key_id: None,
             device_name: None,
             expires_at: None,
             last_used_at: None,

@@ -145,6 +145,14 @@ impl KeyStore for ModelStore {
         self.state().revoke_all(revoke)
     }
 
+    async fn revoke_lineage(
+        &self,
+        revoke: RevokeKey,
+        limit: Limit,
+    ) -> Result<Option<Vec<ApiKey>>, Unavailable> {
+        Ok(self.state().revoke_lineage(&revoke, limit))
+    }
+
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {
         let mut state = self.state();
         let created_with = match &change.by {

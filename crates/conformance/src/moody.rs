@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, KeyId, OrganizationId},
     ports::{
-        FoundKey, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore, KeyUse, NewKey, Readiness,
-        Revocation, RevokeKey, RevokeKeys, Unavailable,
+        FoundKey, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore, KeyUse, Limit, NewKey,
+        Readiness, Revocation, RevokeKey, RevokeKeys, Unavailable,
     },
     secret::KeyDigest,
 };
@@ -73,6 +73,14 @@ impl KeyStore for MoodyStore {
 
     async fn revoke_keys(&self, revoke: RevokeKeys) -> Result<Vec<ApiKey>, Unavailable> {
         self.model.revoke_keys(revoke).await
+    }
+
+    async fn revoke_lineage(
+        &self,
+        revoke: RevokeKey,
+        limit: Limit,
+    ) -> Result<Option<Vec<ApiKey>>, Unavailable> {
+        self.model.revoke_lineage(revoke, limit).await
     }
 
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {

@@ -37,6 +37,9 @@ macro_rules! for_each_case {
             many: keys_are_revoked_by_their_ids_and_none_of_another_organization;
             many: of_revocations_of_the_same_keys_at_once_each_key_is_revoked_once;
             many: a_key_that_is_not_asked_for_any_more_is_not_revoked;
+            lineage: a_key_falls_with_all_that_were_made_with_it;
+            lineage: a_large_lineage_falls_in_batches;
+            lineage: no_key_that_is_made_meanwhile_slips_through;
             change: a_key_is_changed_where_it_is_as_it_was_read;
             change: what_is_so_already_stays_and_adds_no_event;
             change: of_many_changes_at_once_of_what_was_read_once_one_is_done;

@@ -11,7 +11,7 @@ use capykeys_domain::{
     },
     policy::{
         self, CreateKey, Denial, DisableKey, EnableKey, Forbidden, GetKey, GetOrganization, ListKeys, Permit,
-        RevokeKey, RevokeKeys, Target, UpdateKey,
+        RevokeKey, RevokeKeys, RevokeLineage, Target, UpdateKey,
     },
 };
 
@@ -98,10 +98,11 @@ fn to_create(caller: &Caller, organization: OrganizationId) -> Permit<CreateKey>
     policy::permit(caller, Target { organization: Some(organization), key: None }).unwrap()
 }
 
-type Answers = [Result<(), Denial>; 15];
+type Answers = [Result<(), Denial>; 17];
 
 /// What the policy says to get the organization, list, get itself, get a malformed id, create, revoke itself, revoke
-/// another key, revoke a malformed id, revoke many, and of the ways to change a key each with itself and another or a malformed one.
+/// another key, revoke a malformed id, revoke many, revoke
+/// itself and another with what they have made, and of the ways to change a key each with itself and another or a malformed one.
 fn answers(caller: &Caller, target: Option<OrganizationId>) -> Answers {
     let another = KeyId::new(at(2), [2; 8]);
     let to = |key| Target { organization: target, key };
@@ -116,6 +117,8 @@ fn answers(caller: &Caller, target: Option<OrganizationId>) -> Answers {
         revoke(Some(another)),
         revoke(None),
         policy::permit::<RevokeKeys>(caller, to(None)).map(drop),
+        policy::permit::<RevokeLineage>(caller, to(Some(own_key(caller)))).map(drop),
+        policy::permit::<RevokeLineage>(caller, to(Some(another))).map(drop),
         policy::permit::<UpdateKey>(caller, to(Some(own_key(caller)))).map(drop),
         policy::permit::<UpdateKey>(caller, to(Some(another))).map(drop),
         policy::permit::<DisableKey>(caller, to(Some(own_key(caller)))).map(drop),
@@ -132,8 +135,8 @@ fn in_its_own_organization_a_caller_may_do_what_the_table_says() {
         let Row { list, create, revoke_itself, revoke_another } = row;
         let (itself, others) = (revoke_itself, revoke_another);
         let expected = [
-            true, list, list, list, create, itself, others, others, others, itself, others, itself, others,
-            itself, others,
+            true, list, list, list, create, itself, others, others, others, others, others, itself, others,
+            itself, others, itself, others,
         ];
         for (answer, expected) in answers(&caller, Some(own.id)).into_iter().zip(expected) {
             match answer {

@@ -44,6 +44,8 @@ macro_rules! migrations {
             8 "events",
             9 "disabled_keys",
             10 "filtered_lists",
+            13 "lineage",
+            16 "lists_by_maker",
         ]
     };
     ($($version:literal $name:literal,)+) => {

@@ -9,7 +9,7 @@ use capykeys_domain::{
     model::{ApiKey, AuditEvent, Creator, ExternalOrganizationId, KeyId, OrganizationId, Scope},
     policy::{Denial, Forbidden},
     ports::{
-        Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey,
+        Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey, Revocation, RevokeKey,
         RevokeKeys, Unavailable,
     },
     secret::KeyDigest,
@@ -214,6 +214,14 @@ impl KeyStore for PostgresStore {
 
     async fn revoke_keys(&self, revoke: RevokeKeys) -> Result<Vec<ApiKey>, Unavailable> {
         many::revoke(self, revoke).await
+    }
+
+    async fn revoke_lineage(
+        &self,
+        revoke: RevokeKey,
+        limit: Limit,
+    ) -> Result<Option<Vec<ApiKey>>, Unavailable> {
+        many::revoke_lineage(self, &revoke, limit).await
     }
 
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {

@@ -8,6 +8,7 @@ use capykeys_testkit::mutants::{Caught, DIFFERS, FALSE, in_suite};
 const KEYS: &str = "src/keys.rs";
 const FEED: &str = "src/feed.rs";
 const ORGANIZATIONS: &str = "src/organizations.rs";
+const LINEAGE: &str = "migrations/V13__lineage.sql";
 const TRIGGERS: &str = "migrations/V3__changes_by_statement.sql";
 
 /// A test of the adapter's own.
@@ -27,6 +28,10 @@ capykeys_testkit::mutants! {
     ];
     a_revocation_that_is_made_by_two_is_caught: [in_suite("of_many_revocations_at_once_one_wins", DIFFERS)], [
         (KEYS, "WHERE k.organization_id = $organization_id AND k.id = $id FOR NO KEY UPDATE OF k", "WHERE k.organization_id = $organization_id AND k.id = $id"),
+    ];
+    a_lineage_that_is_looked_for_beside_creations_is_caught:
+        [in_suite("no_key_that_is_made_meanwhile_slips_through", "a key slipped through")], [
+        (LINEAGE, "    PERFORM FROM organizations WHERE id = of_organization FOR NO KEY UPDATE;\n", ""),
     ];
     a_number_in_the_feed_without_a_lock_is_caught: [in_suite("what_was_committed_before_a_poll_is_in_it", "SQLSTATE 23505")], [
         (TRIGGERS, "    PERFORM pg_advisory_xact_lock(x'006368616e676573'::bigint);\n", ""),

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, Creator, KeyId, Organization, OrganizationId},
     ports::{
-        Change, FoundKey, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore, KeyUse, NewKey,
-        Revocation, RevokeKey, RevokeKeys, StoredKey, Unavailable,
+        Change, FoundKey, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore, KeyUse, Limit,
+        NewKey, Revocation, RevokeKey, RevokeKeys, StoredKey, Unavailable,
     },
     secret::KeyDigest,
 };
@@ -78,6 +78,18 @@ impl KeyStore for RedbStore {
         let (host, overdue) = (self.host().clone(), self.end());
         self.write(operation::REVOKE_KEYS, move |transaction| {
             many::revoke(transaction, &host, &revoke, overdue)
+        })
+        .await
+    }
+
+    async fn revoke_lineage(
+        &self,
+        revoke: RevokeKey,
+        limit: Limit,
+    ) -> Result<Option<Vec<ApiKey>>, Unavailable> {
+        let (host, overdue) = (self.host().clone(), self.end());
+        self.write(operation::REVOKE_LINEAGE, move |transaction| {
+            many::revoke_lineage(transaction, &host, &revoke, limit, overdue)
         })
         .await
     }

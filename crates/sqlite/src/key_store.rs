@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, Creator, KeyId, Organization, OrganizationId},
     ports::{
-        Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey,
+        Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey, Revocation, RevokeKey,
         RevokeKeys, StoredKey, Unavailable,
     },
     secret::KeyDigest,
@@ -103,6 +103,17 @@ impl KeyStore for SqliteStore {
         self.write(operation::REVOKE_KEYS, move |connection| many::revoke(connection, &revoke)).await
     }
 
+    async fn revoke_lineage(
+        &self,
+        revoke: RevokeKey,
+        limit: Limit,
+    ) -> Result<Option<Vec<ApiKey>>, Unavailable> {
+        self.write(operation::REVOKE_LINEAGE, move |connection| {
+            many::revoke_lineage(connection, &revoke, limit)
+        })
+        .await
+    }
+
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {
         self.write(operation::CHANGE_KEY, move |connection| {
             let KeyChange { before, after, event, .. } = &change;
@@ -173,10 +184,7 @@ fn insert(connection: &Connection, new: &NewKey) -> Result<Insertion, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use capykeys_domain::{
-        model::{KeyFilter, KeyState, ProjectId, Timestamp, UserId},
-        ports::Limit,
-    };
+    use capykeys_domain::model::{CreatedBy, KeyFilter, KeyState, ProjectId, Timestamp, UserId};
 
     use super::*;
 
@@ -204,8 +212,13 @@ mod tests {
             plan(|filter| filter.project_id = ProjectId::parse("p1").ok()),
             read_off("api_keys_of_project (organization_id=? AND project_id=? AND id<?)")
         );
+        let maker = KeyId::new(Timestamp::MIN, [1; 8]);
         assert_eq!(
-            plan(|filter| filter.created_by = UserId::parse("user_1")),
+            plan(|filter| filter.created_by = Some(CreatedBy::Key(maker))),
+            read_off("api_keys_of_maker (created_by_key_id=? AND organization_id=? AND id<?)")
+        );
+        assert_eq!(
+            plan(|filter| filter.created_by = UserId::parse("user_1").map(CreatedBy::User)),
             read_off("api_keys_of_creator (organization_id=? AND created_by_user_id=? AND id<?)")
         );
         assert_eq!(

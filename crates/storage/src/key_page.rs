@@ -1,6 +1,9 @@
 //! The statement that reads a page of keys, as two databases write it.
 
-use capykeys_domain::{model::KeyState, ports::KeyQuery};
+use capykeys_domain::{
+    model::{CreatedBy, KeyState},
+    ports::KeyQuery,
+};
 
 use crate::{Field, Values};
 
@@ -23,7 +26,6 @@ impl<'q> KeyPage<'q> {
         let page = Self { text: "WHERE k.organization_id = $organization_id".to_owned(), values };
         let mut page = page
             .and(filter.project_id.as_ref(), "project_id", "k.project_id = $project_id")
-            .and(filter.created_by.as_ref(), "created_by", "k.created_by_user_id = $created_by")
             .and(filter.source.as_ref(), "source", "k.source = $source")
             .and(filter.scope.as_ref(), "scope", has_scope)
             .and(filter.expires_before.as_ref(), "expires_before", "k.expires_at < $expires_before")
@@ -36,6 +38,15 @@ impl<'q> KeyPage<'q> {
             .and(filter.ids.as_ref(), "ids", is_named)
             .and(filter.except.as_ref(), "except", "k.id <> $except")
             .and(before.as_ref(), "before", "k.id < $before");
+        page = match &filter.created_by {
+            None => page,
+            Some(CreatedBy::User(user)) => {
+                page.and(Some(user), "created_by", "k.created_by_user_id = $created_by")
+            }
+            Some(CreatedBy::Key(maker)) => {
+                page.and(Some(maker), "created_by", "k.created_by_key_id = $created_by")
+            }
+        };
         if filter.unrevoked {
             page.text.push_str(" AND k.revoked_at IS NULL");
         }

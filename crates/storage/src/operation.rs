@@ -24,6 +24,7 @@ methods! {
     CHANGE_KEY = change_key,
     REVOKE_KEY = revoke_key,
     REVOKE_KEYS = revoke_keys,
+    REVOKE_LINEAGE = revoke_lineage,
     RECORD_USES = record_uses,
     FIND_KEY_BY_DIGEST = find_key_by_digest,
     FIND_ORGANIZATION = find_organization,

@@ -15,8 +15,8 @@ use crate::{Corrupt, Field, Kind, Record, Row, Value, record::records};
 
 records! {
     ApiKey {
-        id, organization_id, name, key_prefix, scopes, source, created_at, created_by_user_id, device_name,
-        expires_at, last_used_at, project_id, revoked_at
+        id, organization_id, name, key_prefix, scopes, source, created_at, created_by_user_id, created_by_key_id,
+        device_name, expires_at, last_used_at, project_id, revoked_at
     } + { disabled }
     Disabling { at in disabled_at, reason in disabled_reason }
     Organization { id, name, slug, created_at, updated_at } + { clerk, suspension }

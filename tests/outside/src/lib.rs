@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use capykeys_conformance::model::ModelStore;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, KeyId, OrganizationId},
-    ports::{Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey, RevokeKeys, Unavailable},
+    ports::{Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey, Revocation, RevokeKey, RevokeKeys, Unavailable},
 };
 
 /// Keys, with a number of writes beside them.
@@ -59,6 +59,11 @@ impl KeyStore for CountingKeys {
     async fn revoke_keys(&self, revoke: RevokeKeys) -> Result<Vec<ApiKey>, Unavailable> {
         self.count();
         self.engine.revoke_keys(revoke).await
+    }
+
+    async fn revoke_lineage(&self, revoke: RevokeKey, limit: Limit) -> Result<Option<Vec<ApiKey>>, Unavailable> {
+        self.count();
+        self.engine.revoke_lineage(revoke, limit).await
     }
 
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {

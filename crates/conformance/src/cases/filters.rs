@@ -2,8 +2,8 @@
 
 use capykeys_domain::{
     model::{
-        ApiKey, AuditAction, Disabling, KeyFilter, KeyId, KeyName, KeySource, KeyState, OrganizationId,
-        ProjectId, UserId,
+        ApiKey, AuditAction, CreatedBy, Disabling, KeyFilter, KeyId, KeyName, KeySource, KeyState,
+        OrganizationId, ProjectId, UserId,
     },
     ports::{Insertion, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey, Organizations},
 };
@@ -65,6 +65,7 @@ fn key() -> impl Strategy<Value = NewKey> {
             let key = &mut new.key;
             (key.name, key.scopes, key.source) = (name, fixtures::scopes(scopes), source);
             (key.project_id, key.created_by_user_id) = (project_id, user);
+            key.created_by_key_id = key.project_id.as_ref().map(|_| maker());
             key.expires_at = ends.map(fixtures::at);
             key.last_used_at = used.map(fixtures::at);
             key.revoked_at = revoked.map(fixtures::at);
@@ -72,6 +73,11 @@ fn key() -> impl Strategy<Value = NewKey> {
             new
         },
     )
+}
+
+/// A key that others were made with.
+fn maker() -> KeyId {
+    KeyId::new(fixtures::at(0), [7; 8])
 }
 
 fn filter() -> impl Strategy<Value = KeyFilter> {
@@ -82,7 +88,7 @@ fn filter() -> impl Strategy<Value = KeyFilter> {
         weighted(0.2, project()),
         weighted(0.2, select(KeySource::ALL)),
         weighted(0.2, scope),
-        weighted(0.2, user()),
+        weighted(0.2, prop_oneof![user().prop_map(CreatedBy::User), Just(CreatedBy::Key(maker()))]),
         weighted(0.2, time()),
         weighted(0.2, time()),
         weighted(0.2, name()),

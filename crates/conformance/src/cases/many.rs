@@ -20,7 +20,7 @@ fn batch(organization: &Organization, filter: KeyFilter, micros: i64) -> RevokeK
 }
 
 /// What is told of them is told of each or of their organization.
-async fn told(store: &Store, changes: Vec<Change>, of: &Organization, keys: &[ApiKey]) {
+pub(super) async fn told(store: &Store, changes: Vec<Change>, of: &Organization, keys: &[ApiKey]) {
     let (told, ids): (HashSet<Change>, HashSet<KeyId>) =
         (changes.into_iter().collect(), keys.iter().map(|key| key.id).collect());
     let own = Change::Organization(of.id);

@@ -10,6 +10,7 @@ pub mod filters;
 pub mod follow;
 pub mod import;
 pub mod insert;
+pub mod lineage;
 pub mod list;
 pub mod lookup;
 pub mod many;

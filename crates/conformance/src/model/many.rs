@@ -1,8 +1,8 @@
 //! Many keys at once.
 
 use capykeys_domain::{
-    model::{ApiKey, AuditEvent, Timestamp},
-    ports::{Change, RevokeKeys, Unavailable},
+    model::{ApiKey, AuditEvent, OrganizationId, Timestamp, lineage},
+    ports::{Change, Limit, RevokeKey, RevokeKeys, Unavailable},
 };
 
 use super::State;
@@ -12,15 +12,41 @@ impl State {
         let RevokeKeys { query, at, event } = revoke;
         let mut revoked = self.page(&query)?;
         revoked.retain(|key| key.revoked_at.is_none());
-        for key in &mut revoked {
-            self.revoke_one(key, at, &event);
+        self.revoke_these(query.organization, &mut revoked, at, &event);
+        Ok(revoked)
+    }
+
+    pub(super) fn revoke_lineage(&mut self, revoke: &RevokeKey, limit: Limit) -> Option<Vec<ApiKey>> {
+        let RevokeKey { organization, id, at, event } = revoke;
+        let all = self.keys.values().map(|stored| &stored.key);
+        let own: Vec<ApiKey> = all.filter(|key| key.organization_id == *organization).cloned().collect();
+        if own.iter().all(|key| key.id != *id) {
+            return None;
         }
-        match revoked.as_slice() {
+        let made = lineage(&own, *id);
+        let unrevoked = own.into_iter().filter(|key| key.revoked_at.is_none());
+        let mut revoked: Vec<_> = unrevoked.filter(|key| made.contains(&key.id)).collect();
+        revoked.sort_by_key(|key| (key.id != *id, key.id));
+        revoked.truncate(limit.get().into());
+        self.revoke_these(*organization, &mut revoked, *at, event);
+        Some(revoked)
+    }
+
+    fn revoke_these(
+        &mut self,
+        organization: OrganizationId,
+        keys: &mut [ApiKey],
+        at: Timestamp,
+        event: &AuditEvent,
+    ) {
+        for key in &mut *keys {
+            self.revoke_one(key, at, event);
+        }
+        match keys {
             [] => {}
             [one] => self.feed.tell(Change::Key(one.id)),
-            _ => self.feed.tell(Change::Organization(query.organization)),
+            _ => self.feed.tell(Change::Organization(organization)),
         }
-        Ok(revoked)
     }
 
     fn revoke_one(&mut self, key: &mut ApiKey, at: Timestamp, event: &AuditEvent) {

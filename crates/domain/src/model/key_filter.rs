@@ -4,6 +4,15 @@ use alloc::{collections::BTreeSet, format};
 
 use super::{ApiKey, Invalid, KeyId, KeyName, KeySource, KeyState, ProjectId, Scope, Timestamp, UserId};
 
+/// Who created a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CreatedBy {
+    /// This user, or the user behind a key.
+    User(UserId),
+    /// A program with this key.
+    Key(KeyId),
+}
+
 /// What a key has to be like to be listed. What is not said makes no difference, and all that is said holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyFilter {
@@ -15,8 +24,8 @@ pub struct KeyFilter {
     pub source: Option<KeySource>,
     /// With this scope by its name: `*` is another one.
     pub scope: Option<Scope>,
-    /// This user created it.
-    pub created_by: Option<UserId>,
+    /// Who created it.
+    pub created_by: Option<CreatedBy>,
     /// It has an end, and that lies before this time.
     pub expires_before: Option<Timestamp>,
     /// It was last used before this time; one that never was, was created before it.
@@ -42,7 +51,10 @@ impl KeyFilter {
             && is(self.project_id.as_ref(), key.project_id.as_ref())
             && is(self.source.as_ref(), Some(&key.source))
             && self.scope.as_ref().is_none_or(|scope| key.scopes.iter().any(|own| own == scope))
-            && is(self.created_by.as_ref(), key.created_by_user_id.as_ref())
+            && self.created_by.as_ref().is_none_or(|by| match by {
+                CreatedBy::User(user) => key.created_by_user_id.as_ref() == Some(user),
+                CreatedBy::Key(maker) => key.created_by_key_id == Some(*maker),
+            })
             && self.expires_before.is_none_or(|time| key.expires_at.is_some_and(|end| end < time))
             && self.unused_since.is_none_or(|time| key.last_used_at.unwrap_or(key.created_at) < time)
             && self.name.as_ref().is_none_or(|start| key.name.as_str().starts_with(start.as_str()))
@@ -81,13 +93,17 @@ impl KeyFilter {
         Scope::parse(text).ok_or_else(|| Invalid::new("scope", "must be the name of a scope"))
     }
 
-    /// The user who created a key.
+    /// The user who created a key, or the key that it was created with.
     ///
     /// # Errors
-    /// [`Invalid`] where that is no id of a user.
-    pub fn parse_created_by(text: &str) -> Result<UserId, Invalid> {
-        UserId::parse(text)
-            .ok_or_else(|| Invalid::new("created_by", "must be the id of a user, which begins with user_"))
+    /// [`Invalid`] where that is no id of either.
+    pub fn parse_created_by(text: &str) -> Result<CreatedBy, Invalid> {
+        let user = UserId::parse(text).map(CreatedBy::User);
+        user.or_else(|| KeyId::parse(text).map(CreatedBy::Key)).ok_or_else(|| {
+            let rule =
+                "must be the id of a user, which begins with user_, or of a key, which begins with key_";
+            Invalid::new("created_by", rule)
+        })
     }
 
     /// What lies behind the end of a key.
@@ -198,6 +214,11 @@ mod tests {
         let user = filter(|filter| filter.created_by = KeyFilter::parse_created_by("user_1").ok());
         assert!(!user.admits(&key()));
         assert!(user.admits(&ApiKey { created_by_user_id: UserId::parse("user_1"), ..key() }));
+        let maker = KeyId::new(at(9), [9; 8]);
+        let made = filter(|filter| filter.created_by = Some(CreatedBy::Key(maker)));
+        assert!(!made.admits(&key()));
+        assert!(made.admits(&ApiKey { created_by_key_id: Some(maker), ..key() }));
+        assert_eq!(KeyFilter::parse_created_by(&maker.to_string()), Ok(CreatedBy::Key(maker)));
         let source = |name| filter(|filter| filter.source = KeyFilter::parse_source(name).ok());
         assert!(source("api").admits(&key()) && !source("cli").admits(&key()));
     }

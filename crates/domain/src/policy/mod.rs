@@ -13,7 +13,7 @@ mod roles;
 pub use denial::{Denial, Forbidden};
 pub use permit::{
     Action, Ceiling, ChangeKey, CreateKey, DisableKey, EnableKey, GetKey, GetOrganization, ListKeys,
-    ManageOrganizations, Permit, RevokeKey, RevokeKeys, UpdateKey,
+    ManageOrganizations, Permit, RevokeKey, RevokeKeys, RevokeLineage, UpdateKey,
 };
 pub use requirement::{Rejection, Requirement};
 pub use roles::RoleTable;
@@ -128,6 +128,15 @@ impl Action for RevokeKeys {
 
     fn judge(caller: &Caller, _: Option<KeyId>) -> Result<Self, Denial> {
         RevokeKey::judge(caller, None).map(|RevokeKey(_)| Self)
+    }
+}
+
+/// Whoever may revoke any of them: they are other keys than that of who may revoke itself.
+impl Action for RevokeLineage {
+    const AUDITED_AS: AuditAction = AuditAction::RevokeKey;
+
+    fn judge(caller: &Caller, key: Option<KeyId>) -> Result<Self, Denial> {
+        RevokeKeys::judge(caller, None).map(|RevokeKeys| Self(key))
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::{
     Ceiling, ChangeKey, CreateKey, GetKey, ListKeys, ManageOrganizations, Permit, RevokeKey, RevokeKeys,
+    RevokeLineage,
 };
 use crate::model::{Actor, Creator, KeyId, KeySource, Organization, OrganizationId};
 
@@ -43,6 +44,14 @@ impl Permit<RevokeKey> {
     #[must_use]
     pub const fn operator_revokes_key(organization: &Organization, key: KeyId) -> Self {
         Self::new(organization.id, Actor::Operator, RevokeKey(Some(key)))
+    }
+}
+
+impl Permit<RevokeLineage> {
+    /// An operator revokes a key of the organization and all that were made with it.
+    #[must_use]
+    pub const fn operator_revokes_lineage(organization: &Organization, key: KeyId) -> Self {
+        Self::new(organization.id, Actor::Operator, RevokeLineage(Some(key)))
     }
 }
 

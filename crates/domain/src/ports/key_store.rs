@@ -235,6 +235,22 @@ pub trait KeyStore: Send + Sync {
     /// [`Unavailable`]; then they may be revoked or not.
     async fn revoke_keys(&self, revoke: RevokeKeys) -> Result<Vec<ApiKey>, Unavailable>;
 
+    /// Revokes the organization's key as [`revoke_key`](Self::revoke_key) does, and with it all keys that were made with it,
+    /// directly or with one that was: all of them in one transaction, each with an event of its own. Those that are revoked
+    /// already stay as they are. As many as `limit` says at most, itself first and then the oldest. They come back as they
+    /// are then; `None` where the organization has no such key.
+    ///
+    /// Nor is a key left out that is made at the same time: its insertion is committed before and it is revoked too, or it
+    /// comes after and is refused, since what it was to be made with is revoked.
+    ///
+    /// # Errors
+    /// [`Unavailable`]; then they may be revoked or not.
+    async fn revoke_lineage(
+        &self,
+        revoke: RevokeKey,
+        limit: Limit,
+    ) -> Result<Option<Vec<ApiKey>>, Unavailable>;
+
     /// Changes the key and stores the event with it, where the key is as `change` has read it. Where both are the
     /// same, nothing is stored, but it was durably so when this returns. Of several different changes of what was
     /// read once, one is done. What bounds it is judged as it is by [`insert_key`](Self::insert_key), and before

@@ -2,7 +2,9 @@
 
 use super::{Management, done};
 use crate::{
-    model::{ApiKey, AuditAction, AuditEvent, EventDetails, KeyId, KeySpec, RequestContext, Timestamp},
+    model::{
+        ApiKey, AuditAction, AuditEvent, Creator, EventDetails, KeyId, KeySpec, RequestContext, Timestamp,
+    },
     policy::{CreateKey, Denial, Permit},
     ports::{Insertion, NewKey, Unavailable},
     secret::PlaintextKey,
@@ -92,6 +94,7 @@ impl Management {
         let CreateKey { source, created_by, creator, .. } = permit.action();
         let key = ApiKey {
             created_by_user_id: created_by.clone(),
+            created_by_key_id: if let Creator::Key(maker) = creator { Some(*maker) } else { None },
             expires_at,
             ..ApiKey::new(id, permit.organization_id(), key_prefix, spec, source.clone(), now)
         };

@@ -31,7 +31,7 @@ pub use get_key::KeyError;
 pub use list_keys::{KeyPage, PAGE_SIZE};
 pub use management::Management;
 pub use operators::{NewOrganization, Operators};
-pub use revoke_keys::{Chosen, MOST_REVOKED, RevokedKeys};
+pub use revoke_keys::{Chosen, MOST_REVOKED, RevokedKeys, RevokedLineage};
 pub use sessions::{Provisioning, Sessions};
 pub use verdicts::{Verdicts, Verification};
 pub use viewer::{AuthSource, Principal, Viewer};

@@ -2,10 +2,10 @@
 
 use alloc::{collections::BTreeSet, vec::Vec};
 
-use super::{Management, done};
+use super::{KeyError, Management, done};
 use crate::{
     model::{Actor, ApiKey, AuditAction, KeyFilter, KeyId, RequestContext},
-    policy::{Permit, RevokeKeys},
+    policy::{Permit, RevokeKeys, RevokeLineage},
     ports::{self, Change, KeyQuery, Limit, Unavailable},
 };
 
@@ -32,7 +32,36 @@ pub struct RevokedKeys {
     pub unknown: Vec<KeyId>,
 }
 
+/// A key that was revoked with all that were made with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RevokedLineage {
+    /// How many were revoked beside it.
+    pub descendants: usize,
+    /// Whether there may be more, so that the same is to be asked for again.
+    pub more: bool,
+}
+
 impl Management {
+    /// Revokes the permit's key and all that were made with it, directly or with one that was, and comes back when no replica
+    /// accepts any of them any more.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn revoke_lineage(
+        &self,
+        permit: &Permit<RevokeLineage>,
+        context: &RequestContext,
+    ) -> Result<RevokedLineage, KeyError> {
+        let id = permit.action().0.ok_or(KeyError::NoSuchKey)?;
+        let (organization, at) = (permit.organization_id(), self.environment.now());
+        let event = done(AuditAction::RevokeKey, at, permit.actor(), organization, Some(id), context);
+        let revoke = ports::RevokeKey { organization, id, at, event };
+        let revoked = self.keys.revoke_lineage(revoke, MOST_REVOKED).await?.ok_or(KeyError::NoSuchKey)?;
+        self.replicas.until_obeyed(Change::Organization(organization)).await;
+        let descendants = revoked.iter().filter(|key| key.id != id).count();
+        Ok(RevokedLineage { descendants, more: revoked.len() == usize::from(MOST_REVOKED.get()) })
+    }
+
     /// Revokes the keys, all of them or none, and comes back when no replica accepts any of them any more. Without `revokes`
     /// it only says which they would be. Where nothing was left to be revoked an earlier call may still be waiting, so
     /// this one waits too.
@@ -65,9 +94,9 @@ impl Management {
         let query = of(KeyFilter { unrevoked: true, ..filter });
         let keys = if revokes {
             let event = done(AuditAction::RevokeKey, at, permit.actor(), organization, None, context);
-            let revoked = self.keys.revoke_keys(ports::RevokeKeys { query, at, event }).await?;
+            let keys = self.keys.revoke_keys(ports::RevokeKeys { query, at, event }).await?;
             self.replicas.until_obeyed(Change::Organization(organization)).await;
-            revoked
+            keys
         } else {
             self.keys.list_keys(query).await?
         };

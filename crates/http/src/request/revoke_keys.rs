@@ -73,9 +73,9 @@ pub(crate) struct ApiKeyFilter {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, pattern = r"^(\*|[a-z][a-z0-9_.:-]{0,63})$")]
     scope: Option<String>,
-    /// This user created them.
+    /// This user created them, or they were made with this key.
     #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false, pattern = "^user_[A-Za-z0-9_]{1,100}$")]
+    #[schema(nullable = false, pattern = "^(user_[A-Za-z0-9_]{1,100}|key_[0-7][0-9a-hjkmnp-tv-z]{25})$")]
     created_by: Option<String>,
     /// They have an end, which lies before this time.
     #[serde(default, deserialize_with = "present")]

@@ -1,16 +1,19 @@
 //! Many keys at once.
 
+use std::sync::LazyLock;
+
 use capykeys_domain::{
     model::ApiKey,
-    ports::{RevokeKeys, Unavailable},
+    ports::{Limit, RevokeKey, RevokeKeys, Unavailable},
 };
-use capykeys_storage::{Columns, operation};
+use capykeys_storage::{Columns, Row as _, Values, operation};
+use tokio_postgres::Row;
 
 use super::{page, place_to_search};
 use crate::{
     audit::{GIVEN_DETAILS, WRITTEN, insert_event_of},
     line::answer,
-    rows,
+    rows::{self, Answer},
     statement::Statement,
     store::PostgresStore,
 };
@@ -50,4 +53,45 @@ pub(super) async fn revoke(store: &PostgresStore, revoke: RevokeKeys) -> Result<
     let page = page(query);
     let values = page.values.and("at", at).record("event_", event);
     store.pool.run(&revoke_all(&page.text), values, rows::all).await
+}
+
+/// The key, with nothing in its columns where it was revoked already, and what was revoked. The function is called with what
+/// only the right server has.
+static REVOKE_LINEAGE: LazyLock<Statement> = LazyLock::new(|| {
+    let key = Columns::of::<ApiKey>("");
+    let insert_event = insert_event_of("id", "project_id", GIVEN_DETAILS);
+    let answer = answer(
+        &key.clone().with(Columns::named(&[WRITTEN])),
+        &format!(
+            "SELECT true AS found, {}, revoked.id IS NOT NULL AS {WRITTEN} FROM api_keys root \
+             LEFT JOIN revoked ON true WHERE root.organization_id = $organization_id AND root.id = $id",
+            key.from("revoked")
+        ),
+    );
+    Statement::new(
+        operation::REVOKE_LINEAGE,
+        &format!(
+            ", revoked AS (\
+                 SELECT {} FROM line, revoke_lineage(\
+                     CASE WHEN line.id IS NOT NULL THEN $organization_id END, $id, $at, $limit\
+                 ) made\
+             ), logged AS ({insert_event} FROM revoked){answer}",
+            key.from("made"),
+        ),
+    )
+    .kept()
+});
+
+pub(super) async fn revoke_lineage(
+    store: &PostgresStore,
+    revoke: &RevokeKey,
+    limit: Limit,
+) -> Result<Option<Vec<ApiKey>>, Unavailable> {
+    let RevokeKey { organization, id, at, event } = revoke;
+    let values = Values::of("organization_id", organization).and("id", id).and("at", at).and("limit", &limit);
+    let read = |rows: &[Row]| {
+        let revoked: Result<Vec<Option<ApiKey>>, _> = rows.iter().map(|row| Answer(row).record("")).collect();
+        Ok((!rows.is_empty()).then_some(revoked?.into_iter().flatten().collect()))
+    };
+    store.pool.run(&REVOKE_LINEAGE, values.record("event_", event), read).await
 }

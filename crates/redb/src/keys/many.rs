@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use capykeys_domain::{
-    model::{ApiKey, AuditEvent},
-    ports::{Change, Host, RevokeKeys},
+    model::{ApiKey, AuditEvent, KeyFilter, Timestamp, lineage},
+    ports::{Change, Host, KeyQuery, Limit, RevokeKey, RevokeKeys},
 };
 use redb::WriteTransaction;
 
@@ -17,16 +17,51 @@ pub(super) fn revoke(
     revoke: &RevokeKeys,
     overdue: Instant,
 ) -> Result<Vec<ApiKey>, Failure> {
-    let keys = page(transaction, &revoke.query, overdue)?;
-    let unrevoked = keys.into_iter().filter(|key| key.revoked_at.is_none());
-    let revoked: Result<Vec<ApiKey>, Failure> = unrevoked
-        .map(|key| {
-            let revoked = ApiKey { revoked_at: Some(revoke.at), ..key };
-            store_revoked(transaction, &revoked, &revoke.event)?;
-            Ok(revoked)
-        })
-        .collect();
-    let revoked = revoked?;
+    let mut keys = page(transaction, &revoke.query, overdue)?;
+    keys.retain(|key| key.revoked_at.is_none());
+    revoke_all(transaction, host, keys, revoke.at, &revoke.event)
+}
+
+/// There is no index for it: all keys of the organization are read, as for a filter.
+pub(super) fn revoke_lineage(
+    transaction: &WriteTransaction,
+    host: &Host,
+    revoke: &RevokeKey,
+    limit: Limit,
+    overdue: Instant,
+) -> Result<Option<Vec<ApiKey>>, Failure> {
+    let RevokeKey { organization, id, at, event } = revoke;
+    if stored(transaction, *id)?.is_none_or(|(_, key)| key.organization_id != *organization) {
+        return Ok(None);
+    }
+    let mut all: Vec<ApiKey> = Vec::new();
+    loop {
+        let (before, filter) = (all.last().map(|key| key.id), KeyFilter::default());
+        let query = KeyQuery { organization: *organization, filter, before, limit: Limit::MAX };
+        let more = page(transaction, &query, overdue)?;
+        if more.is_empty() {
+            break;
+        }
+        all.extend(more);
+    }
+    let made = lineage(&all, *id);
+    all.retain(|key| key.revoked_at.is_none() && made.contains(&key.id));
+    all.sort_by_key(|key| (key.id != *id, key.id));
+    all.truncate(limit.get().into());
+    revoke_all(transaction, host, all, *at, event).map(Some)
+}
+
+fn revoke_all(
+    transaction: &WriteTransaction,
+    host: &Host,
+    mut revoked: Vec<ApiKey>,
+    at: Timestamp,
+    event: &AuditEvent,
+) -> Result<Vec<ApiKey>, Failure> {
+    for key in &mut revoked {
+        key.revoked_at = Some(at);
+        store_revoked(transaction, key, event)?;
+    }
     // Of many it is one change.
     match revoked.as_slice() {
         [] => {}

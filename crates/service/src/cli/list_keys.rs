@@ -1,7 +1,7 @@
 //! `capykeys keys list`.
 
 use capykeys_domain::model::{
-    KeyFilter, KeyName, KeySource, KeyState, OrganizationId, ProjectId, Scope, Timestamp, UserId,
+    CreatedBy, KeyFilter, KeyName, KeySource, KeyState, OrganizationId, ProjectId, Scope, Timestamp,
 };
 use clap::Args;
 
@@ -31,9 +31,9 @@ pub(crate) struct Filters {
     /// Those that carry this scope by its name; `*` is another one.
     #[arg(long, value_parser = parse_text(KeyFilter::parse_scope))]
     scope: Option<Scope>,
-    /// Those that this user created.
-    #[arg(long, value_parser = parse_text(KeyFilter::parse_created_by), value_name = "USER_ID")]
-    created_by: Option<UserId>,
+    /// Those that this user created, or that were made with this key.
+    #[arg(long, value_parser = parse_text(KeyFilter::parse_created_by), value_name = "ID")]
+    created_by: Option<CreatedBy>,
     /// Those that have an end, which lies before this time, such as 2027-01-31T12:00:00Z.
     #[arg(long, value_parser = parse_text(KeyFilter::parse_expires_before), value_name = "TIME")]
     expires_before: Option<Timestamp>,

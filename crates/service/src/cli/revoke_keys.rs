@@ -22,6 +22,9 @@ pub(crate) struct RevokeKeys {
     keys: Vec<KeyId>,
     #[command(flatten)]
     filters: Filters,
+    /// Revoke with the key all that were made with it, and with those: 1,000 at most, the oldest first.
+    #[arg(long, conflicts_with = "dry_run")]
+    descendants: bool,
     /// Print which keys would be revoked, and revoke none.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -31,8 +34,10 @@ pub(crate) struct RevokeKeys {
 pub(crate) enum Revoked {
     /// One key, which there has to be.
     One(KeyId),
+    /// The same, with all that were made with it.
+    Lineage(KeyId),
     /// Any number.
-    Many(Chosen),
+    Many(Box<Chosen>),
 }
 
 impl RevokeKeys {
@@ -41,11 +46,13 @@ impl RevokeKeys {
         let filter = self.filters.filter(now);
         format.must_not_occur_in("name", filter.name.as_ref().map(KeyName::as_str))?;
         match (self.keys.as_slice(), filter == KeyFilter::default()) {
+            ([one], true) if self.descendants => Ok(Revoked::Lineage(*one)),
+            _ if self.descendants => Err("--descendants is for one key".into()),
             ([], true) => Err("say which keys, by their ids or by what they are like".into()),
-            ([], false) => Ok(Revoked::Many(Chosen::Filter(filter))),
+            ([], false) => Ok(Revoked::Many(Box::new(Chosen::Filter(filter)))),
             ([one], true) if !self.dry_run => Ok(Revoked::One(*one)),
             (ids, true) if ids.len() <= usize::from(MOST_REVOKED.get()) => {
-                Ok(Revoked::Many(Chosen::Ids(BTreeSet::from_iter(self.keys))))
+                Ok(Revoked::Many(Box::new(Chosen::Ids(BTreeSet::from_iter(self.keys)))))
             }
             (_, true) => Err(format!("name {MOST_REVOKED} keys at most").into()),
             (_, false) => Err("say which keys by their ids or by what they are like, not by both".into()),

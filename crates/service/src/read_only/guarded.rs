@@ -52,6 +52,15 @@ impl KeyStore for Guarded<dyn KeyStore> {
         self.port.revoke_keys(revoke).await
     }
 
+    async fn revoke_lineage(
+        &self,
+        revoke: RevokeKey,
+        limit: Limit,
+    ) -> Result<Option<Vec<ApiKey>>, Unavailable> {
+        let _writing = self.read_only.writing().await?;
+        self.port.revoke_lineage(revoke, limit).await
+    }
+
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {
         let _writing = self.read_only.writing().await?;
         self.port.change_key(change).await

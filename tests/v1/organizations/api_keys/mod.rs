@@ -8,6 +8,7 @@ mod filters;
 mod get;
 mod held;
 mod last_used;
+mod lineage;
 mod list;
 mod paging;
 mod revoke;

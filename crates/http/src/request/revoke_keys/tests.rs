@@ -80,7 +80,7 @@ fn a_broken_rule_is_named_without_the_value() {
         (json!({ "filter": { "name": key } }), "`filter.name` must not contain an API key."),
         (
             json!({ "filter": { "created_by": "hush" } }),
-            "`filter.created_by` must be the id of a user, which begins with user_.",
+            "`filter.created_by` must be the id of a user, which begins with user_, or of a key, which begins with key_.",
         ),
     ] {
         assert_eq!(refusal(&body), sentence, "{body}");

@@ -19,11 +19,16 @@ pub(super) async fn run(app: &App, command: RevokeKeys) -> Result<(), Error> {
         Revoked::One(key) => {
             let permit = Permit::operator_revokes_key(&organization, key);
             let _ = app.management.revoke_key(&permit, &command_context()?).await?;
-            output::json(&RevokedApiKey { revoked: true })
+            output::json(&RevokedApiKey::alone())
+        }
+        Revoked::Lineage(key) => {
+            let permit = Permit::operator_revokes_lineage(&organization, key);
+            let revoked = app.management.revoke_lineage(&permit, &command_context()?).await?;
+            output::json(&RevokedApiKey::from(revoked))
         }
         Revoked::Many(chosen) => {
             let permit = Permit::operator_revokes_keys(&organization);
-            let revoked = app.management.revoke_keys(&permit, chosen, !dry_run, &command_context()?).await?;
+            let revoked = app.management.revoke_keys(&permit, *chosen, !dry_run, &command_context()?).await?;
             output::json(&RevokedApiKeys::new(&revoked, dry_run, app.environment.now()))
         }
     }
