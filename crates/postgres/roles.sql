@@ -71,6 +71,11 @@ BEGIN
         GRANT UPDATE (disabled_at, disabled_reason) ON api_keys TO capykeys_service;
     END IF;
 
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('api_keys') AND attname = 'rotated_at') THEN
+        GRANT UPDATE (key_prefix, rotated_at, previous_key_prefix, previous_expires_at, previous_last_used_at,
+            finish_when_idle, previous_pepper_id, previous_digest) ON api_keys TO capykeys_service;
+    END IF;
+
     IF to_regclass('audit_retention') IS NOT NULL THEN
         -- Both are written by triggers.
         REVOKE ALL ON audit_retention, audit_lines FROM capykeys_service;

@@ -6,12 +6,13 @@ use std::{
     time::Duration,
 };
 
-use capykeys_tests::{Created, Installation, Store, clock, on_every_store, secrets};
+use capykeys_tests::{Created, Installation, Store, clock, on_every_store, secrets, wait};
 use serde_json::{Value, json};
 
 on_every_store![
     the_list_is_filtered_as_the_api_does,
     a_key_is_found_by_its_secret_in_whichever_state,
+    a_secret_that_was_replaced_is_found_and_called_so,
     a_secret_of_no_key_ends_with_a_code_of_its_own_and_is_not_repeated,
     a_key_of_a_pepper_that_is_not_configured_is_not_called_unknown,
     the_report_names_unused_and_endless_keys_of_one_organization_and_of_all,
@@ -99,6 +100,31 @@ fn a_key_is_found_by_its_secret_in_whichever_state(store: Store) {
     let revoked = found(installation, &one.plaintext);
     assert_eq!(revoked["state"], "revoked");
     assert!(revoked["api_key"]["revoked_at"].is_string());
+}
+
+fn a_secret_that_was_replaced_is_found_and_called_so(store: Store) {
+    let acme = store.tenant();
+    let installation = acme.server.installation();
+    let old = acme.key_with(&["jobs:read"]);
+    assert_eq!(found(installation, &old.plaintext)["secret"], "present");
+    let rotate = |grace: u64| {
+        let body = json!({"grace_seconds": grace});
+        Created::from_body(&acme.rotation(&acme.admin, old.id()).json(&body).send().expect(200))
+    };
+    let new = rotate(1);
+    for (secret, called) in [(&old, "previous"), (&new, "present")] {
+        let found = found(installation, &secret.plaintext);
+        assert_eq!((&found["secret"], &found["api_key"]), (&json!(called), &new.key));
+    }
+    // Whoever has found it wants to know whether it is good, and not whether the key is.
+    wait::until("the grace is over", Duration::from_mins(1), || {
+        (found(installation, &old.plaintext)["state"] == "expired").then_some(())
+    });
+    assert_eq!(found(installation, &new.plaintext)["state"], "active");
+    rotate(0);
+    for gone in [&old, &new] {
+        assert_eq!(find(installation, &gone.plaintext).status.code(), Some(3));
+    }
 }
 
 fn a_secret_of_no_key_ends_with_a_code_of_its_own_and_is_not_repeated(store: Store) {

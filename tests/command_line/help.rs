@@ -2,7 +2,7 @@
 
 use capykeys_tests::{Installation, installation::binary};
 
-const COMMANDS: [&[&str]; 26] = [
+const COMMANDS: [&[&str]; 28] = [
     &[],
     &["serve"],
     &["migrate"],
@@ -17,6 +17,8 @@ const COMMANDS: [&[&str]; 26] = [
     &["keys", "update"],
     &["keys", "disable"],
     &["keys", "enable"],
+    &["keys", "rotate"],
+    &["keys", "finish"],
     &["keys", "revoke"],
     &["organizations"],
     &["organizations", "create"],

@@ -11,7 +11,7 @@ on_every_store![
     many_keys_are_revoked_at_once_and_a_dry_run_revokes_none,
     every_option_of_creating_a_key_is_heeded,
     what_cannot_be_done_fails_with_one_line,
-    no_text_of_a_key_takes_a_secret,
+    no_text_of_a_key_or_organization_takes_a_secret,
 ];
 
 fn organization(installation: &Installation) -> String {
@@ -38,6 +38,17 @@ fn keys_are_created_listed_and_revoked_without_a_server(store: Store) {
     let disabled = on_key(&["disable", "--reason", "found"]);
     assert_eq!((&disabled["disabled_reason"], &disabled["is_active"]), (&json!("found"), &json!(true)));
     assert_eq!(on_key(&["enable"]), created.key);
+    let rotate =
+        ["keys", "rotate", "--organization", &id, created.id(), "--grace", "1h", "--finish-when-idle", "10m"];
+    let rotated = Created::from_body(&installation.json(&rotate));
+    assert_eq!(rotated.key["previous_key_prefix"], created.key["key_prefix"]);
+    assert_eq!(rotated.key["key_prefix"], rotated.plaintext[..14]);
+    installation.run(&rotate).expect_failure();
+    let discarding = ["keys", "rotate", "--organization", &id, created.id(), "--discard-newest"];
+    let newest = Created::from_body(&installation.json(&discarding));
+    assert_eq!(newest.key["previous_expires_at"], rotated.key["previous_expires_at"]);
+    let finished = on_key(&["finish"]);
+    assert!(finished["previous_expires_at"].as_str() < newest.key["previous_expires_at"].as_str());
     let updated = on_key(&["update", "--name", "Other", "--scope", "schema:read", "--device-name", "laptop"]);
     assert_eq!((&updated["name"], &updated["scopes"]), (&json!("Other"), &json!(["schema:read"])));
     assert_eq!(updated["device_name"], "laptop");
@@ -134,6 +145,8 @@ fn what_cannot_be_done_fails_with_one_line(store: Store) {
         &["keys", "show", "--organization", &id, key],
         &["keys", "disable", "--organization", &id, key],
         &["keys", "enable", "--organization", &id, key],
+        &["keys", "rotate", "--organization", &id, key],
+        &["keys", "finish", "--organization", &id, key],
         &["keys", "update", "--organization", &id, key, "--name", "n"],
         &["keys", "revoke", "--organization", nobody, key],
         &["keys", "revoke", "--organization", &id, key],
@@ -148,7 +161,7 @@ fn what_cannot_be_done_fails_with_one_line(store: Store) {
 }
 
 /// "Found: " and the secret is what whoever disables a key would write, and everybody who may list keys could read it.
-fn no_text_of_a_key_takes_a_secret(store: Store) {
+fn no_text_of_a_key_or_organization_takes_a_secret(store: Store) {
     let installation = Installation::new(store);
     let id = organization(&installation);
     let create = ["keys", "create", "--organization", &id, "--scope", "jobs:read"];
@@ -158,9 +171,13 @@ fn no_text_of_a_key_takes_a_secret(store: Store) {
     for command in [
         [&create[..], &["--name", &found]].concat(),
         [&create[..], &["--name", "n", "--device-name", &found]].concat(),
+        [&create[..], &["--name", "n", "--project-id", &created.plaintext]].concat(),
         [&on_key("update")[..], &["--name", &found]].concat(),
         [&on_key("update")[..], &["--device-name", &found]].concat(),
         [&on_key("disable")[..], &["--reason", &found]].concat(),
+        vec!["organizations", "create", "--name", &found],
+        vec!["organizations", "rename", &id, "--name", &found],
+        vec!["organizations", "suspend", &id, "--reason", &found],
     ] {
         let output = installation.run(&command);
         assert!(output.expect_failure().contains("must not contain an API key"), "{}", output.stderr);

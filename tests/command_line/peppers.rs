@@ -2,7 +2,7 @@
 
 use std::{os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
 
-use capykeys_tests::{Installation, Server, Store, Tenant, on_every_store, secrets, wait};
+use capykeys_tests::{Created, Installation, Server, Store, Tenant, on_every_store, secrets, wait};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -13,6 +13,7 @@ on_every_store! {
     a_pepper_of_a_known_name_with_other_bytes_makes_nobody_ready,
     a_server_without_the_pepper_that_makes_the_keys_calls_none_of_them_unknown,
     a_key_is_rehashed_when_it_is_used_and_its_old_pepper_can_be_dropped,
+    a_secret_that_was_replaced_needs_its_pepper_until_its_grace_ends,
     keys_of_a_pepper_that_is_dropped_too_early_are_told_of;
     replicas: a_new_pepper_is_rolled_out_server_by_server_and_no_key_is_refused_meanwhile,
 }
@@ -137,6 +138,36 @@ fn a_key_is_rehashed_when_it_is_used_and_its_old_pepper_can_be_dropped(store: St
     let server = start(shared.dropped());
     server.get("/readyz").send().expect(200);
     server.get("/v1/me").bearer(&acme.admin).send().expect(200);
+}
+
+fn a_secret_that_was_replaced_needs_its_pepper_until_its_grace_ends(store: Store) {
+    let shared = Shared::new(store);
+    let server = Server::start(&shared.first);
+    let acme = Tenant::new(&server);
+    let old = acme.key_with(&["jobs:read"]);
+    stop(&server);
+    let rotated = Arc::new(shared.rotated());
+    let server = Server::start(&rotated);
+    server.says(LIMIT, r#""pepper":"2""#);
+    let acme = Tenant { server: &server, ..acme };
+    let needing =
+        |pepper: &str| listed(&rotated).iter().find(|(id, ..)| id == pepper).map_or(0, |&(.., keys)| keys);
+    let new = Created::from_body(&acme.rotation(&acme.admin, old.id()).send().expect(200));
+    wait::until("the other key is rehashed", LIMIT, || {
+        server.get("/v1/me").bearer(&acme.admin).send().expect(200);
+        (needing("2") == 2).then_some(())
+    });
+    // That of the secret before is not moved to the other, however often it is used.
+    for secret in [&old.plaintext, &new.plaintext, &old.plaintext] {
+        server.get("/v1/me").bearer(secret).send().expect(200);
+    }
+    let needing_it = needing("1");
+    acme.finishing(&acme.admin, old.id()).send().expect(200);
+    assert_eq!((needing("1") + 1, needing("2")), (needing_it, 2));
+    stop(&server);
+    let server = start(shared.dropped());
+    server.get("/v1/me").bearer(&new.plaintext).send().expect(200);
+    server.get("/v1/me").bearer(&old.plaintext).send().error(401);
 }
 
 fn keys_of_a_pepper_that_is_dropped_too_early_are_told_of(store: Store) {

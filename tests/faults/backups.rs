@@ -14,7 +14,7 @@ use std::{
 
 use capykeys_testkit::shared;
 use capykeys_tests::{
-    Created, Installation, Output, Server, Store, Tables, Tenant, on_every_store, on_one_store, wait,
+    Created, Installation, Output, Server, Store, Tables, Tenant, clock, on_every_store, on_one_store, wait,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -75,6 +75,8 @@ struct Used {
     organization: String,
     admin: Created,
     revoked: Created,
+    /// Both of its secrets are good.
+    rotated: [Created; 2],
 }
 
 impl Used {
@@ -84,8 +86,11 @@ impl Used {
         let acme = Tenant::new(&server);
         let (admin, revoked) = (acme.key_with(&["*"]), acme.key_with(&["jobs:read"]));
         acme.revoke(revoked.id());
+        let old = acme.key_with(&["jobs:read"]);
+        let new = acme.rotation(&acme.admin, old.id()).send().expect(200);
+        let rotated = [old, Created::from_body(&new)];
         let organization = acme.id.clone();
-        Self { installation, organization, admin, revoked }
+        Self { installation, organization, admin, revoked, rotated }
     }
 
     /// Its organization, as `server` knows it.
@@ -102,6 +107,10 @@ impl Used {
         wait::until("it is ready", LIMIT, ready);
         let acme = self.on(&server);
         assert!(acme.accepts(&self.admin.plaintext) && !acme.accepts(&self.revoked.plaintext));
+        let [old, new] = &self.rotated;
+        assert!(acme.accepts(&old.plaintext) && acme.accepts(&new.plaintext));
+        acme.finishing(&acme.admin, old.id()).send().expect(200);
+        assert!(!acme.accepts(&old.plaintext) && acme.accepts(&new.plaintext));
         let created = acme.key_with(&["jobs:read"]);
         assert!(acme.accepts(&created.plaintext));
         acme.revoke(created.id());
@@ -180,11 +189,13 @@ fn a_store_that_holds_a_row_is_refused_and_left_as_it_is(store: Store) {
 fn what_was_revoked_since_is_told_or_never_good_again(store: Store) {
     let used = Used::new(store);
     let server = Server::start(&used.installation);
-    let disabled = used.on(&server).key_with(&["jobs:read"]);
+    let [disabled, leaked] = [(); 2].map(|()| used.on(&server).key_with(&["jobs:read"]));
     drop(server);
     let backup = back_up(&used.installation, "backup");
     let server = Server::start(&used.installation);
     used.on(&server).disabling(&used.admin.plaintext, disabled.id()).send().expect(200);
+    used.on(&server).finishing(&used.admin.plaintext, used.rotated[0].id()).send().expect(200);
+    used.on(&server).rotation(&used.admin.plaintext, leaked.id()).send().expect(200);
     used.on(&server).revoke(used.admin.id());
     drop(server);
     let newer = back_up(&used.installation, "newer.backup");
@@ -198,21 +209,31 @@ fn what_was_revoked_since_is_told_or_never_good_again(store: Store) {
     fs::write(&list, format!("# since\n{}\n", used.admin.id())).unwrap();
     let event = file(&used.installation, "events");
     let id = used.admin.id();
-    let events = [("revoked", id), ("disabled", disabled.id())].map(|(action, id)| {
-        format!(r#"{{"action":"api_key.{action}","key_id":"{id}","at":"2026-01-01T00:00:00Z"}}"#)
-    });
+    let now = clock::ahead(Duration::ZERO);
+    let finished = used.rotated[0].id();
+    let since = [
+        ("revoked", id),
+        ("disabled", disabled.id()),
+        ("rotation_finished", finished),
+        ("rotated", leaked.id()),
+    ];
+    let events =
+        since.map(|(action, id)| format!(r#"{{"action":"api_key.{action}","key_id":"{id}","at":"{now}"}}"#));
     fs::write(&event, events.join("\n")).unwrap();
-    for (since, stricter) in [(list, 0), (event, 1), (newer, 1)] {
+    for (since, revoked, stricter) in [(list, 1, 0), (event, 2, 2), (newer, 2, 2)] {
         let target = Installation::new(store);
         let arguments = ["restore", backup.to_str().unwrap(), "--revoke-from", since.to_str().unwrap()];
         let restored: Value = target.json(&arguments);
         assert_eq!(
             (&restored["revoked_since"], &restored["made_stricter_since"]),
-            (&1.into(), &stricter.into())
+            (&revoked.into(), &stricter.into())
         );
         let server = Server::start(&Arc::new(target));
         assert!(!used.on(&server).accepts(&used.admin.plaintext));
-        assert_eq!(used.on(&server).accepts(&disabled.plaintext), stricter == 0);
+        for one in [&disabled, &leaked, &used.rotated[0]] {
+            assert_eq!(used.on(&server).accepts(&one.plaintext), stricter == 0);
+        }
+        assert!(used.on(&server).accepts(&used.rotated[1].plaintext));
     }
 }
 

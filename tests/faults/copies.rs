@@ -14,7 +14,7 @@ use std::{
 };
 
 use capykeys_tests::{
-    Installation, Output, Server, Tenant, on_one_store, postgres, secrets, settings, sqlite, wait,
+    Created, Installation, Output, Server, Tenant, on_one_store, postgres, secrets, settings, sqlite, wait,
 };
 use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
@@ -43,6 +43,8 @@ struct Source {
     admin: String,
     admin_id: String,
     revoked: String,
+    /// Both are good.
+    rotated: [String; 2],
 }
 
 impl Source {
@@ -53,12 +55,15 @@ impl Source {
         let acme = Tenant::new(&server);
         let revoked = acme.key_with(&["*"]);
         acme.revoke(revoked.id());
-        acme.listing(&acme.key_with(&["jobs:read"]).plaintext).send().error(403);
+        let old = acme.key_with(&["jobs:read"]);
+        acme.listing(&old.plaintext).send().error(403);
+        let new = Created::from_body(&acme.rotation(&acme.admin, old.id()).send().expect(200));
         stop(&server);
         let database = Connection::open(file(&installation, "source")).unwrap();
         database.execute_batch(&MORE.replace("{more}", &more.to_string())).unwrap();
         let (organization, admin, admin_id) = (acme.id.clone(), acme.admin.clone(), acme.admin_id.clone());
-        Self { installation, organization, admin, admin_id, revoked: revoked.plaintext }
+        let rotated = [old.plaintext, new.plaintext];
+        Self { installation, organization, admin, admin_id, revoked: revoked.plaintext, rotated }
     }
 
     fn place(&self) -> String {
@@ -87,11 +92,16 @@ const MORE: &str = "
         SELECT i FROM n WHERE {more} > 0;
     CREATE TEMP TABLE one AS SELECT * FROM api_keys ORDER BY id DESC LIMIT 1;
     INSERT INTO api_keys (id, organization_id, name, key_prefix, scopes, source, created_at, created_by_user_id,
-            device_name, expires_at, last_used_at, project_id, revoked_at, pepper_id, digest)
+            device_name, expires_at, last_used_at, project_id, revoked_at, pepper_id, digest, rotated_at,
+            previous_key_prefix, previous_expires_at, previous_last_used_at, finish_when_idle, previous_pepper_id,
+            previous_digest)
         SELECT unhex(hex(substr(id, 1, 12)) || printf('%08x', i)), organization_id, 'Schlüssel ' || i, key_prefix,
             'jobs:read schema:read', 'import', created_at + i, 'user_' || i, iif(i % 2, NULL, ' dev ' || i),
             iif(i % 3, NULL, created_at + 1000000 * i), iif(i % 5, NULL, created_at + i), iif(i % 4, NULL, 'p-' || i),
-            iif(i % 7, NULL, created_at + 2 * i), pepper_id, randomblob(32)
+            iif(i % 7, NULL, created_at + 2 * i), pepper_id, randomblob(32),
+            iif(i % 3, NULL, created_at + 3 * i), iif(i % 3, NULL, 'capy_live_' || i), iif(i % 3, NULL, created_at + 4 * i),
+            iif(i % 6, NULL, created_at + i), iif(i % 6, NULL, i), iif(i % 9, NULL, pepper_id),
+            iif(i % 9, NULL, randomblob(32))
         FROM n, one;
     INSERT INTO audit_events (sequence, at, action, outcome, actor_kind, actor_id, organization_id, key_id, request_id,
             peer, occurrences, project_id, details)
@@ -179,6 +189,7 @@ fn keys_are_used_made_and_revoked_on_a_copy_as_before() {
         server.get("/readyz").send().expect(200);
         let acme = source.at(&server);
         assert!(acme.accepts(&acme.admin) && !acme.accepts(&source.revoked));
+        assert!(source.rotated.iter().all(|secret| acme.accepts(secret)));
         assert_eq!(acme.list().len(), 13);
         let created = acme.key_with(&["jobs:read"]);
         assert!(acme.accepts(&created.plaintext));

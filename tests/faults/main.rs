@@ -13,7 +13,7 @@
 //! | a PostgreSQL that refuses logins, at the start and later | `command_line/surroundings.rs`, [`postgres`] |
 //! | a PostgreSQL that is away, stands still or comes late; a network that is cut | [`postgres`] |
 //! | an issuer that is away, or says nothing | [`sessions`] |
-//! | processes that are killed; a store that is set back | [`durability`], [`restores`] |
+//! | processes that are killed; a store that is set back | [`durability`], [`restores`], [`rotations`] |
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod backups;
@@ -24,4 +24,5 @@ mod durability;
 mod machine;
 mod postgres;
 mod restores;
+mod rotations;
 mod sessions;

@@ -75,6 +75,13 @@ async function filtering({ page, service, keys, made }) {
   await page.focus("#state");
   await press(page, "Home");
   await text(page, "#said", /^9 keys\.$/);
+  await call(service, "POST", `${paused}/rotate`);
+  await tabTo(page, "#refresh");
+  await press(page, "Enter");
+  await text(page, "#rows", /Rotated: capy_live_\w{4}… is good until .*, last used/s);
+  await call(service, "POST", `${paused}/rotate/finish`);
+  await press(page, "Enter");
+  await text(page, "#rows", /^(?!.*Rotated)/s);
 }
 
 /// Refused with the server's sentence first, then for good; gives the secret.

@@ -9,10 +9,12 @@ const KEYS: &str = "/v1/organizations/{orgID}/api-keys";
 const KEY: &str = "/v1/organizations/{orgID}/api-keys/{keyID}";
 const DISABLE: &str = "/v1/organizations/{orgID}/api-keys/{keyID}/disable";
 const REVOKE: &str = "/v1/organizations/{orgID}/api-keys/revoke";
+const ROTATE: &str = "/v1/organizations/{orgID}/api-keys/{keyID}/rotate";
+const FINISH: &str = "/v1/organizations/{orgID}/api-keys/{keyID}/rotate/finish";
 const ENABLE: &str = "/v1/organizations/{orgID}/api-keys/{keyID}/enable";
 
 /// Path, method, operation id, statuses.
-const OPERATIONS: [(&str, &str, &str, &[&str]); 10] = [
+const OPERATIONS: [(&str, &str, &str, &[&str]); 12] = [
     (KEYS, "get", "listApiKeys", &["200", "400", "401", "403", "404", "503"]),
     (KEYS, "post", "createApiKey", &["201", "400", "401", "403", "404", "413", "415", "503"]),
     (KEY, "get", "getApiKey", &["200", "304", "400", "401", "403", "404", "503"]),
@@ -20,6 +22,8 @@ const OPERATIONS: [(&str, &str, &str, &[&str]); 10] = [
     (DISABLE, "post", "disableApiKey", &["200", "400", "401", "403", "404", "409", "413", "415", "503"]),
     (ENABLE, "post", "enableApiKey", &["200", "400", "401", "403", "404", "409", "503"]),
     (REVOKE, "post", "revokeApiKeys", &["200", "400", "401", "403", "404", "413", "415", "503"]),
+    (ROTATE, "post", "rotateApiKey", &["200", "400", "401", "403", "404", "409", "413", "415", "503"]),
+    (FINISH, "post", "finishApiKeyRotation", &["200", "400", "401", "403", "404", "409", "503"]),
     (KEY, "delete", "revokeApiKey", &["200", "400", "401", "403", "404", "503"]),
     ("/v1/organizations/{orgID}", "get", "getOrganization", &["200", "400", "401", "403", "503"]),
     ("/v1/me", "get", "getViewer", &["200", "400", "401", "503"]),
@@ -176,8 +180,12 @@ fn an_api_key_requires_what_is_always_there_and_nothing_in_it_is_null() {
         "disabled_reason",
         "expires_at",
         "last_used_at",
+        "previous_expires_at",
+        "previous_key_prefix",
+        "previous_last_used_at",
         "project_id",
         "revoked_at",
+        "rotated_at",
     ];
     let properties = schema["properties"].as_object().unwrap();
     assert_eq!(properties.len(), always.len() + optional.len());
@@ -185,7 +193,16 @@ fn an_api_key_requires_what_is_always_there_and_nothing_in_it_is_null() {
         let property = properties.get(name).unwrap_or_else(|| panic!("{name} is missing"));
         assert!(!property.to_string().contains("null"), "{name} is nullable: {property}");
     }
-    for time in ["created_at", "disabled_at", "expires_at", "last_used_at", "revoked_at"] {
+    for time in [
+        "created_at",
+        "disabled_at",
+        "expires_at",
+        "last_used_at",
+        "previous_expires_at",
+        "previous_last_used_at",
+        "revoked_at",
+        "rotated_at",
+    ] {
         assert_eq!(resolved(&properties[time])["format"], "date-time", "{time}");
     }
 }

@@ -17,7 +17,7 @@ use capykeys_tests::{
 };
 use reqwest::Method;
 
-use crate::kept::{SCOPES, Way, question};
+use crate::kept::{Way, question};
 
 on_every_store![
     a_change_holds_over_every_interface_once_it_is_answered;
@@ -27,7 +27,7 @@ on_every_store![
 
 const LIMIT: Duration = Duration::from_mins(1);
 const RULES: &str = "[[rules]]\npath = '/**'\nscopes = ['jobs:read']\n";
-const WAYS: [Way; 3] = [Way::Delete, Way::Disable, Way::Narrow];
+const WAYS: [Way; 5] = [Way::Delete, Way::Disable, Way::Narrow, Way::Replace, Way::Finish];
 /// How often each interface is asked before the change, where it is, and after it.
 const ENOUGH: usize = 5;
 
@@ -40,21 +40,21 @@ enum First {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Interface {
+pub(crate) enum Interface {
     Verify,
     ForwardAuth,
     ExtAuthz,
     Grpc,
 }
 
-const INTERFACES: [Interface; 4] =
+pub(crate) const INTERFACES: [Interface; 4] =
     [Interface::Verify, Interface::ForwardAuth, Interface::ExtAuthz, Interface::Grpc];
 
 /// What a client with this key is answered, who needs the scope that every key begins with.
-type Asker<'a> = Box<dyn Fn(&str) -> u16 + Send + 'a>;
+pub(crate) type Asker<'a> = Box<dyn Fn(&str) -> u16 + Send + 'a>;
 
 impl Interface {
-    fn of(self, server: &Server) -> Asker<'_> {
+    pub(crate) fn of(self, server: &Server) -> Asker<'_> {
         let get = |path| server.call_internal(Method::GET, path);
         let status = |call: Call<'_>| call.try_send().expect("an answer").status;
         match self {
@@ -65,7 +65,7 @@ impl Interface {
                     None if answer.status == 200 => 200,
                     None => answer.status,
                     Some("insufficient_scope") => 403,
-                    Some("revoked" | "disabled") => 401,
+                    Some("revoked" | "disabled" | "not_found" | "expired") => 401,
                     Some(code) => panic!("the key is {code}"),
                 }
             }),
@@ -85,7 +85,7 @@ impl Interface {
     }
 }
 
-fn server(installation: Installation) -> Server {
+pub(crate) fn server(installation: Installation) -> Server {
     // Thousands of questions are not worth a line each.
     let installation = installation.set("LOG__LEVEL", "info,capykeys::access=warn");
     Server::start(&Arc::new(installation.with_rules(RULES)))
@@ -112,7 +112,7 @@ fn holds(servers: &[Server]) {
 }
 
 fn changed(acme: &Tenant<'_>, servers: &[Server], way: Way, first: First) {
-    let key = acme.key_with(SCOPES);
+    let key = way.prepared(acme);
     let askers: Vec<_> = servers
         .iter()
         .flat_map(|server| INTERFACES.map(|interface| (interface, interface.of(server))))

@@ -40,11 +40,25 @@ pub(crate) enum Way {
     Disable,
     /// Of what is asked for.
     Narrow,
+    /// Its secret, by another one at once.
+    Replace,
+    /// Its secret, which was replaced before.
+    Finish,
 }
 
-const WAYS: [Way; 5] = [Way::Delete, Way::Revoke, Way::Suspend, Way::Disable, Way::Narrow];
+const WAYS: [Way; 7] =
+    [Way::Delete, Way::Revoke, Way::Suspend, Way::Disable, Way::Narrow, Way::Replace, Way::Finish];
 
 impl Way {
+    /// A key that can be made worthless so.
+    pub(crate) fn prepared(self, tenant: &Tenant<'_>) -> Created {
+        let key = tenant.key_with(SCOPES);
+        if self == Self::Finish {
+            tenant.rotation(&tenant.admin, key.id()).send().expect(200);
+        }
+        key
+    }
+
     /// Comes back when it is acknowledged.
     pub(crate) fn go(self, tenant: &Tenant<'_>, key: &Created) {
         let commands = tenant.server.installation();
@@ -59,6 +73,11 @@ impl Way {
                 let fewer = json!({"scopes": ["schema:read"]});
                 drop(tenant.update(&tenant.admin, key.id(), &fewer).send().expect(200));
             }
+            Self::Replace => {
+                let at_once = json!({"grace_seconds": 0});
+                drop(tenant.rotation(&tenant.admin, key.id()).json(&at_once).send().expect(200));
+            }
+            Self::Finish => drop(tenant.finishing(&tenant.admin, key.id()).send().expect(200)),
         }
     }
 }
@@ -100,7 +119,7 @@ fn a_change_is_acknowledged_when_nobody_may_act_any_more_on_what_was_before_it(s
     let server = Server::start(&Arc::new(installation(store, "1500ms")));
     for way in WAYS {
         let acme = Tenant::new(&server);
-        let key = acme.key_with(SCOPES);
+        let key = way.prepared(&acme);
         let grant = Grant::ask(&server, &key, Duration::from_millis(800));
         way.go(&acme, &key);
         assert!(grant.is_over(), "{way:?}: {grant:?} was not waited for");
@@ -112,7 +131,7 @@ fn a_change_waits_for_nobody_who_keeps_a_verdict_on_another_key(store: Store) {
     let server = Server::start(&Arc::new(installation(store, "5000ms")));
     for way in WAYS {
         let (acme, other) = (Tenant::new(&server), Tenant::new(&server));
-        let (key, kept) = (acme.key_with(SCOPES), other.key_with(SCOPES));
+        let (key, kept) = (way.prepared(&acme), other.key_with(SCOPES));
         // Asked for, and not kept.
         assert_eq!(server.verify(&question(&key.plaintext, 0))["valid"], true);
         let grant = Grant::ask(&server, &kept, Duration::from_millis(3_900));
@@ -129,7 +148,7 @@ fn a_server_that_was_killed_is_waited_for_with_what_it_has_granted(store: Store)
         let shared = Arc::new(installation);
         let server = Server::start(&shared);
         let acme = Tenant::new(&server);
-        let (key, Tenant { id, admin, admin_id, .. }) = (acme.key_with(SCOPES), acme);
+        let (key, Tenant { id, admin, admin_id, .. }) = (way.prepared(&acme), acme);
         let grant = Grant::ask(&server, &key, Duration::from_secs(2));
         server.kill();
         drop(server);
@@ -152,7 +171,7 @@ fn what_another_replica_has_granted_is_waited_for() {
     let scene = Scene::with(Route::Direct, On::Shared, &[], LONG);
     for way in WAYS {
         let acme = Tenant::new(&scene.a);
-        let key = acme.key_with(SCOPES);
+        let key = way.prepared(&acme);
         let grant = Grant::ask(&scene.b, &key, Duration::from_millis(1_500));
         way.go(&acme, &key);
         assert!(grant.is_over(), "{way:?}: {grant:?} was not waited for");
@@ -163,7 +182,7 @@ fn what_a_replica_has_granted_that_ends_is_waited_for(end: impl Fn(&Server)) {
     let mut scene = Scene::with(Route::Direct, On::Shared, &[], LONG);
     for way in WAYS {
         let acme = Tenant::new(&scene.a);
-        let key = acme.key_with(SCOPES);
+        let key = way.prepared(&acme);
         let grant = Grant::ask(&scene.b, &key, Duration::from_secs(2));
         end(&scene.b);
         way.go(&acme, &key);
@@ -185,7 +204,7 @@ fn what_another_replica_has_granted_for_another_key_is_not_waited_for() {
     let scene = Scene::with(Route::Direct, On::Shared, &[], &[(LEASE, "5000ms")]);
     for way in WAYS {
         let (acme, other) = (Tenant::new(&scene.a), Tenant::new(&scene.a));
-        let (key, kept) = (acme.key_with(SCOPES), other.key_with(SCOPES));
+        let (key, kept) = (way.prepared(&acme), other.key_with(SCOPES));
         let grant = Grant::ask(&scene.b, &kept, Duration::from_millis(3_900));
         way.go(&acme, &key);
         assert!(!grant.is_over(), "{way:?}: {grant:?} was waited for");

@@ -25,6 +25,7 @@ mod kept;
 mod postgres;
 mod random;
 mod revoker;
+mod rotation;
 mod scenarios;
 mod scene;
 mod settings;

@@ -53,6 +53,8 @@ def _drop_repeated_scopes(body):
         body["scopes"] = list(dict.fromkeys(scopes))
 
 
+LONGEST_GRACE = 30 * 24 * 3600
+MOST_SECONDS = 2**31 - 1
 EMPTY = ("", [], {}, [""], [None])
 
 
@@ -83,13 +85,17 @@ def before_call(context, case, kwargs):
     if case.headers and case.headers.get("If-Match") == "":
         case.headers["If-Match"] = "*"
     path = case.path_parameters or {}
-    # The key that everything is signed in with is not revoked: all that follows would be 401.
-    if path.get("keyID") == os.environ["CAPYKEYS_SCHEMATHESIS_KEY_ID"]:
+    # The key that everything is signed in with is not revoked or rotated: all that follows would be 401.
+    if path.get("keyID") in ("self", os.environ["CAPYKEYS_SCHEMATHESIS_KEY_ID"]):
         path["keyID"] = "key_00000000000000000000000000"
     _name_keys_once_over(case)
     verifications = case.body.get("verifications") if isinstance(case.body, dict) else None
     for part in [case.body, *(verifications if isinstance(verifications, list) else [])]:
         _drop_repeated_scopes(part)
+    # How long a grace may be is a setting, which the document says in words only.
+    grace = case.body.get("grace_seconds") if isinstance(case.body, dict) else None
+    if isinstance(grace, (int, float)) and LONGEST_GRACE < grace <= MOST_SECONDS:
+        case.body["grace_seconds"] = LONGEST_GRACE
     # A `created_at` is a valid time by the document, and no valid `expires_at`.
     if isinstance(case.body, dict) and _is_past(case.body.get("expires_at")):
         case.body["expires_at"] = "2030-01-01T00:00:00Z"

@@ -122,6 +122,16 @@ impl<'a> Tenant<'a> {
         self.server.post(&format!("{}/enable", self.key_path(id))).bearer(credential)
     }
 
+    /// A request to give a key another secret.
+    pub fn rotation(&self, credential: &str, id: &str) -> Call<'a> {
+        self.server.post(&format!("{}/rotate", self.key_path(id))).bearer(credential)
+    }
+
+    /// A request to end the secret before.
+    pub fn finishing(&self, credential: &str, id: &str) -> Call<'a> {
+        self.server.post(&format!("{}/rotate/finish", self.key_path(id))).bearer(credential)
+    }
+
     /// A request to revoke a key.
     pub fn revocation(&self, credential: &str, id: &str) -> Call<'a> {
         self.server.delete(&self.key_path(id)).bearer(credential)
@@ -162,6 +172,7 @@ impl<'a> Tenant<'a> {
         let mut keys = self.list();
         for key in keys.iter_mut().filter_map(Value::as_object_mut) {
             key.remove("last_used_at");
+            key.remove("previous_last_used_at");
         }
         keys
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use capykeys_testkit::shared;
-use capykeys_tests::{Tenant, wait};
+use capykeys_tests::{Created, Server, Tenant, wait};
 use serde_json::json;
 
 use crate::{
@@ -36,7 +36,14 @@ fn programs_are_replaced_and_replaced_back_under_load_and_no_request_fails() {
     stand.replace(0, &new);
     load.go_on();
     keys_are_disabled_beside_the_last_release(&stand);
+    let rotated = a_key_is_rotated_beside_the_last_release(&stand);
     stand.replace(1, &new);
+    for secret in &rotated {
+        assert!(
+            stand.servers.iter().all(|server| is_good(server, secret)),
+            "a rotation did not outlive an upgrade"
+        );
+    }
     load.go_on();
     shared().execute(&database, LATER);
     load.go_on();
@@ -80,6 +87,40 @@ fn keys_are_disabled_beside_the_last_release(stand: &Stand) {
     let acme = Tenant { server: &stand.servers[0], ..there };
     acme.enabling(&acme.admin, key.id()).send().error(409);
     assert!(are(false), "a revoked key is good");
+}
+
+/// By the first server: the other refuses the secret that it does not know, and neither takes one that is ended. Gives the two
+/// secrets of a key whose grace goes on.
+fn a_key_is_rotated_beside_the_last_release(stand: &Stand) -> [String; 2] {
+    let acme = Tenant::new(&stand.servers[0]);
+    let [today, before] = &stand.servers;
+    let rotate = |key: &Created| {
+        wait::until("the key is good", Duration::from_mins(1), || {
+            stand.servers.iter().all(|server| is_good(server, &key.plaintext)).then_some(())
+        });
+        Created::from_body(&acme.rotation(&acme.admin, key.id()).send().expect(200))
+    };
+    let (old, goes_on) = (acme.key_with(&["jobs:read"]), acme.key_with(&["jobs:read"]));
+    let new = rotate(&old);
+    assert!(is_good(today, &old.plaintext) && !is_good(before, &old.plaintext));
+    assert!(stand.servers.iter().all(|server| is_good(server, &new.plaintext)));
+    acme.finishing(&acme.admin, old.id()).send().expect(200);
+    assert!(!stand.servers.iter().any(|server| is_good(server, &old.plaintext)));
+    let newest = rotate(&new);
+    // It does not know of the second secret, which goes with the key all the same.
+    Tenant { server: before, ..acme.clone() }.revoke(old.id());
+    for secret in [&new, &newest] {
+        assert!(
+            !stand.servers.iter().any(|server| is_good(server, &secret.plaintext)),
+            "a revoked key is good"
+        );
+    }
+    let rotated = rotate(&goes_on);
+    [goes_on.plaintext, rotated.plaintext]
+}
+
+fn is_good(server: &Server, secret: &str) -> bool {
+    server.verify(&json!({"api_key": secret}))["valid"] == true
 }
 
 #[test]

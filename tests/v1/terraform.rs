@@ -118,6 +118,10 @@ fn ends_in(acme: &Tenant<'_>, id: &str, hours: u64) {
     update(acme, id, &json!({"expires_at": clock::ahead(Duration::from_hours(hours))}));
 }
 
+fn rotate(acme: &Tenant<'_>, id: &str, grace_seconds: u64) {
+    acme.rotation(&acme.admin, id).json(&json!({"grace_seconds": grace_seconds})).send().expect(200);
+}
+
 /// A key goes through all of it in this order, twice.
 const SURVIVED: &[(&str, Step)] = &[
     ("disabled", disable),
@@ -128,6 +132,11 @@ const SURVIVED: &[(&str, Step)] = &[
     ("given an earlier end", |acme, id| ends_in(acme, id, 1)),
     ("without an end", |acme, id| update(acme, id, &json!({"expires_at": null}))),
     ("on a device", |acme, id| update(acme, id, &json!({"device_name": "laptop"}))),
+    ("rotated", |acme, id| rotate(acme, id, 99)),
+    ("of one secret again", |acme, id| {
+        acme.finishing(&acme.admin, id).send().expect(200);
+    }),
+    ("rotated at once", |acme, id| rotate(acme, id, 0)),
     ("changed by nothing", |acme, id| update(acme, id, &json!({}))),
 ];
 

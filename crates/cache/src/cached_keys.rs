@@ -17,7 +17,7 @@ use capykeys_domain::{
 
 use crate::BootTime;
 
-/// A bounded map from digest to key, which evicts with the CLOCK algorithm: a hand goes round and
+/// A bounded map from digests to key, which evicts with the CLOCK algorithm: a hand goes round and
 /// takes the first entry that was not used since it last came by.
 #[derive(Debug)]
 pub(crate) struct CachedKeys {
@@ -56,7 +56,7 @@ impl CachedKeys {
     pub(crate) fn get(&self, digests: &[KeyDigest], kept_until: Option<BootTime>) -> Option<&Arc<FoundKey>> {
         let slot = digests.iter().find_map(|digest| {
             let place = self.by_digest.get(digest.as_bytes())?;
-            self.slots.get(*place).filter(|slot| slot.found.digest == *digest)
+            self.slots.get(*place).filter(|slot| digests_of(&slot.found).any(|own| own == digest))
         })?;
         // Written only when it changes: the line is shared by all cores.
         if !slot.used.load(Ordering::Relaxed) {
@@ -73,14 +73,16 @@ impl CachedKeys {
     /// act on one that goes.
     pub(crate) fn insert(&mut self, found: Arc<FoundKey>) -> BootTime {
         let mut kept_until = self.remove_key(found.key.id);
-        if let Some(&place) = self.by_digest.get(found.digest.as_bytes()) {
-            kept_until = kept_until.max(self.remove_at(place));
+        for digest in digests_of(&found) {
+            if let Some(&place) = self.by_digest.get(digest.as_bytes()) {
+                kept_until = kept_until.max(self.remove_at(place));
+            }
         }
         if self.slots.len() >= self.capacity {
             kept_until = kept_until.max(self.evict());
         }
         let place = self.slots.len();
-        self.by_digest.insert(*found.digest.as_bytes(), place);
+        self.by_digest.extend(digests_of(&found).map(|digest| (*digest.as_bytes(), place)));
         self.by_key.insert(found.key.id, place);
         let organization = found.key.organization_id;
         let (used, nobody) = (AtomicBool::new(false), AtomicU64::new(0));
@@ -136,14 +138,21 @@ impl CachedKeys {
 
     fn remove_at(&mut self, place: usize) -> BootTime {
         let gone = self.slots.swap_remove(place);
-        self.by_digest.remove(gone.found.digest.as_bytes());
+        for digest in digests_of(&gone.found) {
+            self.by_digest.remove(digest.as_bytes());
+        }
         self.by_key.remove(&gone.found.key.id);
         if let Some(moved) = self.slots.get(place) {
-            self.by_digest.insert(*moved.found.digest.as_bytes(), place);
+            self.by_digest.extend(digests_of(&moved.found).map(|digest| (*digest.as_bytes(), place)));
             self.by_key.insert(moved.found.key.id, place);
         }
         gone.kept_until()
     }
+}
+
+/// That of the key's secret, and that of the one before: both are verdicts on the same key, and go together.
+fn digests_of(found: &FoundKey) -> impl Iterator<Item = &KeyDigest> {
+    [&found.digest].into_iter().chain(found.previous_digest.as_deref())
 }
 
 impl Slot {
@@ -202,7 +211,7 @@ mod tests {
     fn found() -> Arc<FoundKey> {
         let organization = fixtures::organization(fixtures::at(0));
         let new = fixtures::key(organization.id, fixtures::at(0));
-        Arc::new(FoundKey { digest: new.digest, key: new.key, organization })
+        Arc::new(FoundKey { digest: new.digest, previous_digest: None, key: new.key, organization })
     }
 
     fn keys(capacity: usize) -> CachedKeys {

@@ -37,7 +37,7 @@ fn full(number: u64) -> FoundKey {
     key.project_id = ProjectId::parse("prj_1234567890abcdef").ok();
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
-    FoundKey { digest: fixtures::digest(bytes), key, organization }
+    FoundKey { digest: fixtures::digest(bytes), previous_digest: None, key, organization }
 }
 
 /// Makes up each key as it is asked for, so that only the cache keeps it.

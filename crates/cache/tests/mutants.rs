@@ -8,6 +8,11 @@ const SIMULATED: Caught = in_library(
     "tests::simulation::no_replica_accepts_a_revoked_key_later_than_promised",
     "CAPYKEYS_TEST_SEED=",
 );
+/// Where nobody registers nobody has a verdict either.
+const SIMULATED_IDLE: Caught = in_library(
+    "tests::simulation::no_replica_accepts_a_revoked_key_later_than_promised",
+    "hits has happened too seldom",
+);
 const FOUND: Caught = in_library("tests::exhaustive::no_order_of_events_breaks_the_promise", "Accepted");
 const FOUND_IF_KEPT: Caught =
     in_library("tests::exhaustive::no_order_of_events_breaks_it_where_verdicts_are_kept", "KeptAfterDelete");
@@ -86,7 +91,7 @@ capykeys_testkit::mutants! {
             "self.by_digest.get(digest.as_bytes())?",
             "self.by_key.get(self.ids.get(digest.as_bytes())?)?",
         ),
-        ("src/cached_keys.rs", ".filter(|slot| slot.found.digest == *digest)", ""),
+        ("src/cached_keys.rs", ".filter(|slot| digests_of(&slot.found).any(|own| own == digest))", ""),
         (
             "src/cached_keys.rs",
             "self.by_key.insert(found.key.id, place);",
@@ -97,7 +102,7 @@ capykeys_testkit::mutants! {
     a_cache_without_a_lease_is_caught: [SIMULATED, FOUND], [
         ("src/machine.rs", "let until = self.lease_until;", "let until = BootTime::new(Duration::MAX);"),
     ];
-    a_lease_before_registration_is_caught: [SIMULATED, FOUND], [
+    a_registration_that_is_never_asked_for_is_caught: [SIMULATED_IDLE], [
         ("src/machine/apply.rs", "if !registered {", "if false {"),
     ];
     a_verdict_without_a_registration_is_caught: [SIMULATED, FOUND_AFTER_A_FAILOVER], [

@@ -14,7 +14,7 @@ pub enum Told {
 const SHOWN: Told = Never("shown to people alone, and may be as old as the cache");
 
 /// Every column that keys and organizations may have, by table, with a text that one of text may hold.
-const COLUMNS: [(&str, &str, &str, Told); 27] = [
+const COLUMNS: [(&str, &str, &str, Told); 34] = [
     ("api_keys", "id", "", OnChange),
     ("api_keys", "organization_id", "", OnChange),
     ("api_keys", "name", "Other", SHOWN),
@@ -34,6 +34,13 @@ const COLUMNS: [(&str, &str, &str, Told); 27] = [
     ("api_keys", "digest", "", OnChange),
     ("api_keys", "disabled_at", "", Never("the digest changes with it")),
     ("api_keys", "disabled_reason", "other", SHOWN),
+    ("api_keys", "rotated_at", "", Never("the digest changes with it")),
+    ("api_keys", "previous_key_prefix", "capy_live_Othr", SHOWN),
+    ("api_keys", "previous_expires_at", "", OnChange),
+    ("api_keys", "previous_last_used_at", "", Never("a trace of verdicts, on which none depends")),
+    ("api_keys", "finish_when_idle", "1", Never("no verdict depends on it")),
+    ("api_keys", "previous_pepper_id", "2", OnChange),
+    ("api_keys", "previous_digest", "", OnChange),
     ("organizations", "id", "", OnChange),
     ("organizations", "name", "Other", SHOWN),
     ("organizations", "slug", "other", SHOWN),

@@ -1,6 +1,7 @@
 //! Things to test with: a clock and a random source that a test sets, and rows.
 
 mod host;
+mod revocations;
 
 use std::{
     num::NonZeroU32,
@@ -13,19 +14,20 @@ use std::{
 use capykeys_domain::{
     model::{
         Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkLink, Creator, Disabling, DisablingReason,
-        EventDetails, ExternalOrganizationId, KeyFilter, KeyId, KeyName, KeyPrefix, KeySource, Organization,
-        OrganizationId, OrganizationName, Renaming, RequestContext, RequestId, Scope, ScopeSet, Sequence,
-        Slug, Suspension, Timestamp,
+        EventDetails, ExternalOrganizationId, HeldSecret, KeyFilter, KeyId, KeyName, KeyPrefix, KeySource,
+        Organization, OrganizationId, OrganizationName, Renaming, RequestContext, RequestId, Rotation, Scope,
+        ScopeSet, Sequence, Slug, Suspension, Timestamp,
     },
     ports::{
-        EventQuery, KeyChange, KeyQuery, KeyUse, Limit, NewKey, RenameOrganization, RevokeKey, RevokeKeys,
-        SetSuspension, Uses,
+        EventQuery, KeyChange, KeyQuery, KeyUse, Limit, NewKey, NewSecret, RenameOrganization, SetSuspension,
+        Uses,
     },
     secret::{KeyDigest, PepperId},
 };
 
 use self::host::START_MICROS;
 pub use self::host::{ManualClock, SeededEntropy, host, machine};
+pub use self::revocations::{revoke, revoke_many};
 
 /// Remembers every use that it was told of.
 #[derive(Default)]
@@ -41,7 +43,12 @@ impl ToldUses {
 
 impl Uses for ToldUses {
     fn used(&self, key: KeyId, at: Timestamp) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(KeyUse { key, at });
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(KeyUse { key, at, with_previous: false });
+    }
+
+    fn used_with_previous(&self, key: KeyId, at: Timestamp) {
+        let used = KeyUse { key, at, with_previous: true };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(used);
     }
 }
 
@@ -162,6 +169,7 @@ pub fn key(organization: OrganizationId, created_at: Timestamp) -> NewKey {
             project_id: None,
             revoked_at: None,
             disabled: None,
+            rotation: None,
         },
         digest: digest(bytes),
         creator: Creator::Operator,
@@ -208,31 +216,17 @@ pub fn created(new: &NewKey) -> AuditEvent {
     AuditEvent { details: EventDetails::of_key(key), ..event }
 }
 
-/// Revoking this key, with its event.
-#[must_use]
-pub fn revoke(key: &ApiKey, at: Timestamp) -> RevokeKey {
-    let (organization, id) = (key.organization_id, key.id);
-    RevokeKey { organization, id, at, event: event(AuditAction::RevokeKey, at, organization, Some(id)) }
-}
-
-/// Revoking those of the organization's keys that are among these, with the events.
-#[must_use]
-pub fn revoke_many(
-    organization: OrganizationId,
-    ids: impl IntoIterator<Item = KeyId>,
-    at: Timestamp,
-) -> RevokeKeys {
-    let ids = Some(ids.into_iter().collect());
-    let filter = KeyFilter { ids, unrevoked: true, ..KeyFilter::default() };
-    let query = KeyQuery { filter, ..all_keys(organization) };
-    RevokeKeys { query, at, event: event(AuditAction::RevokeKey, at, organization, None) }
-}
-
 /// This key, disabled.
 #[must_use]
 pub fn disabled(key: &ApiKey, at: Timestamp) -> ApiKey {
     let disabling = Disabling { at, reason: DisablingReason::parse(" found ").ok() };
     ApiKey { disabled: Some(disabling), ..key.clone() }
+}
+
+/// By the right of this key, whose caller has come with its first secret.
+#[must_use]
+pub const fn by_key(id: KeyId) -> Creator {
+    Creator::Key(id, HeldSecret::Since(None))
 }
 
 /// Changing a key, with the event, by nobody whose right is judged.
@@ -244,7 +238,24 @@ pub fn change(before: &ApiKey, after: &ApiKey, at: Timestamp) -> KeyChange {
         _ => AuditAction::UpdateKey,
     };
     let event = event(action, at, after.organization_id, Some(after.id));
-    KeyChange { before: before.clone(), after: after.clone(), by: None, event }
+    KeyChange { before: before.clone(), after: after.clone(), secret: None, by: None, event }
+}
+
+/// Rotating a key, which gets the secret of `digest`, with the event. The one before is good until `until`.
+#[must_use]
+pub fn rotate(before: &ApiKey, digest: &KeyDigest, at: Timestamp, until: Timestamp) -> KeyChange {
+    let rotation = Rotation {
+        at,
+        previous_key_prefix: before.key_prefix.clone(),
+        previous_expires_at: until,
+        previous_last_used_at: before.last_used_at,
+        finish_when_idle: None,
+    };
+    let key_prefix = KeyPrefix::from_stored("capy_live_9Zz0");
+    let after = ApiKey { key_prefix, rotation: Some(Box::new(rotation)), ..before.clone() };
+    let event = event(AuditAction::RotateKey, at, before.organization_id, Some(before.id));
+    let secret = Some(NewSecret { digest: digest.clone(), keeps_previous: false });
+    KeyChange { secret, event, ..change(before, &after, at) }
 }
 
 /// Suspending this organization or ending its suspension, with the event.

@@ -20,9 +20,10 @@ use capykeys_domain::{
         OrganizationId,
     },
     ports::{
-        Change, FoundKey, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore, KeyUse, Limit,
-        NewKey, OrganizationInsertion, Organizations, Readiness, RenameOrganization, ReplicaId, Revocation,
-        RevokeKey, RevokeKeys, SetSuspension, Unavailable,
+        Change, FoundKey, IdleRotations, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore,
+        KeyUse, Limit, NewKey, NewSecret, OrganizationInsertion, Organizations, Readiness,
+        RenameOrganization, ReplicaId, Revocation, RevokeKey, RevokeKeys, SetSuspension, StoredKey,
+        Unavailable,
     },
     secret::{KeyDigest, PepperId, RecordedPepper},
 };
@@ -34,7 +35,7 @@ pub struct ModelStore(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     organizations: BTreeMap<OrganizationId, Organization>,
-    keys: BTreeMap<KeyId, NewKey>,
+    keys: BTreeMap<KeyId, StoredKey>,
     unreadable: HashSet<KeyId>,
     log: audit::Log,
     feed: feed::Feed,
@@ -72,19 +73,11 @@ impl ModelStore {
 }
 
 impl State {
-    fn read(&self, stored: &NewKey) -> Result<ApiKey, Unavailable> {
+    fn read(&self, stored: &StoredKey) -> Result<ApiKey, Unavailable> {
         if self.unreadable.contains(&stored.key.id) {
             return Err(Unavailable::new("model", "a key that cannot be read"));
         }
         Ok(stored.key.clone())
-    }
-
-    fn page(&self, query: &KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
-        let end = query.before.map_or(Bound::Unbounded, Bound::Excluded);
-        let newest_first = self.keys.range((Bound::Unbounded, end)).rev().map(|(_, stored)| stored);
-        let newest_first = newest_first.filter(|stored| query.filter.admits(&stored.key));
-        let own = newest_first.filter(|stored| stored.key.organization_id == query.organization);
-        own.take(query.limit.get().into()).map(|stored| self.read(stored)).collect()
     }
 
     fn at_clerk(&self, id: &ExternalOrganizationId) -> Option<Organization> {
@@ -98,19 +91,20 @@ impl KeyStore for ModelStore {
     async fn insert_key(&self, new: NewKey, event: AuditEvent) -> Result<Insertion, Unavailable> {
         let mut state = self.state();
         let created_with = match &new.creator {
-            Creator::Key(id) => state.keys.get(id).map(|stored| &stored.key),
+            Creator::Key(id, _) => state.keys.get(id).map(|stored| &stored.key),
             Creator::Session(_) | Creator::Operator => None,
         };
         if let Some(obstacle) = new.obstacle(state.organizations.get(&new.key.organization_id), created_with)
         {
             return Ok(obstacle);
         }
-        let taken = |old: &NewKey| old.key.id == new.key.id || old.digest.as_bytes() == new.digest.as_bytes();
+        let taken = |old: &StoredKey| old.key.id == new.key.id || old.has(new.digest.as_bytes());
         if state.keys.values().any(taken) {
             return Ok(Insertion::Duplicate);
         }
         state.log.push(AuditEvent { project_id: new.key.project_id.clone(), ..event });
-        state.keys.insert(new.key.id, new);
+        let NewKey { key, digest, .. } = new;
+        state.keys.insert(key.id, StoredKey { key, digest, previous_digest: None });
         Ok(Insertion::Inserted)
     }
 
@@ -156,32 +150,41 @@ impl KeyStore for ModelStore {
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {
         let mut state = self.state();
         let created_with = match &change.by {
-            Some(Creator::Key(id)) => state.keys.get(id).map(|stored| &stored.key),
+            Some(Creator::Key(id, _)) => state.keys.get(id).map(|stored| &stored.key),
             _ => None,
         };
         let organization = state.organizations.get(&change.after.organization_id);
         if let Some(obstacle) = change.obstacle(organization, created_with) {
             return Ok(KeyChanged::Refused(obstacle));
         }
-        let is_any = change.is_any();
-        let KeyChange { before, after, event, .. } = change;
-        let Some(stored) = state.keys.get_mut(&after.id).filter(|stored| stored.key.is_as(&before)) else {
+        let id = change.after.id;
+        let Some(stored) = state.keys.get(&id).filter(|stored| stored.key.is_as(&change.before)) else {
             return Ok(KeyChanged::Stale);
         };
-        if is_any {
-            let (id, project_id) = (after.id, after.project_id.clone());
-            stored.key = ApiKey { last_used_at: stored.key.last_used_at, ..after };
-            state.log.push(AuditEvent { project_id, ..event });
+        let taken = |new: &NewSecret| state.keys.values().any(|old| old.has(new.digest.as_bytes()));
+        if change.secret.as_ref().is_some_and(taken) {
+            return Ok(KeyChanged::Refused(Insertion::Duplicate));
+        }
+        if change.is_any() {
+            let changed = stored.clone().changed(&change);
+            state.log.push(AuditEvent { project_id: changed.key.project_id.clone(), ..change.event });
+            state.keys.insert(id, changed);
             state.feed.tell(Change::Key(id));
         }
         Ok(KeyChanged::Done)
+    }
+
+    async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable> {
+        let state = self.state();
+        let idle = state.keys.values().filter(|stored| stored.key.has_an_idle_secret(query.at));
+        idle.take(query.limit.get().into()).map(|stored| state.read(stored)).collect()
     }
 
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
         let mut state = self.state();
         for one in uses {
             if let Some(stored) = state.keys.get_mut(&one.key) {
-                stored.key.last_used_at = stored.key.last_used_at.max(Some(one.at));
+                stored.used(one);
             }
         }
         Ok(())
@@ -192,14 +195,16 @@ impl KeyStore for ModelStore {
 impl KeyLookup for ModelStore {
     async fn find_key_by_digest(&self, digests: &[KeyDigest]) -> Result<Option<FoundKey>, Unavailable> {
         let state = self.state();
-        let Some(stored) = state.keys.values().find(|stored| digests.contains(&stored.digest)) else {
+        let is_asked_for = |stored: &&StoredKey| stored.digests().any(|digest| digests.contains(digest));
+        let Some(stored) = state.keys.values().find(is_asked_for) else {
             return Ok(None);
         };
-        let (digest, key) = (stored.digest.clone(), state.read(stored)?);
+        let (StoredKey { digest, previous_digest, .. }, key) = (stored.clone(), state.read(stored)?);
+        let previous_digest = previous_digest.map(Box::new);
         let organization = state.organizations.get(&key.organization_id).cloned();
         let organization =
             organization.ok_or_else(|| Unavailable::new("model", "a key without organization"))?;
-        Ok(Some(FoundKey { digest, key, organization }))
+        Ok(Some(FoundKey { digest, previous_digest, key, organization }))
     }
 }
 

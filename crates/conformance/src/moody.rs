@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, KeyId, OrganizationId},
     ports::{
-        FoundKey, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore, KeyUse, Limit, NewKey,
-        Readiness, Revocation, RevokeKey, RevokeKeys, Unavailable,
+        FoundKey, IdleRotations, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore, KeyUse,
+        Limit, NewKey, Readiness, Revocation, RevokeKey, RevokeKeys, Unavailable,
     },
     secret::KeyDigest,
 };
@@ -85,6 +85,10 @@ impl KeyStore for MoodyStore {
 
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {
         self.model.change_key(change).await
+    }
+
+    async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable> {
+        self.model.find_idle_rotations(query).await
     }
 
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {

@@ -13,7 +13,7 @@ pub(crate) enum Step {
     Insert(Insert),
     Revoke { organization: usize, key: usize, micros: i64 },
     Change(Change),
-    Use { uses: Vec<(usize, i64)> },
+    Use { uses: Vec<(usize, i64, bool)> },
     Find { organization: usize, key: usize },
     List { organization: usize, before: Option<usize>, limit: Limit },
     Lookup { digests: Vec<usize> },
@@ -43,7 +43,16 @@ pub(crate) struct Change {
     pub(crate) expires: Option<i64>,
     pub(crate) disable: bool,
     pub(crate) by: Option<By>,
+    pub(crate) rotation: Option<Rotate>,
     pub(crate) micros: i64,
+}
+
+/// Another secret for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Rotate {
+    pub(crate) digest: usize,
+    pub(crate) until: i64,
+    pub(crate) keeps_previous: bool,
 }
 
 /// By whose right.
@@ -81,6 +90,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         proptest::option::of(micros()),
         proptest::bool::ANY,
         proptest::option::of(by()),
+        proptest::option::of((0..DIGESTS, micros(), proptest::bool::ANY)),
         micros(),
     );
     let insert = (
@@ -107,10 +117,11 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         }),
         3 => (organization(), 0..KEYS, micros())
             .prop_map(|(organization, key, micros)| Step::Revoke { organization, key, micros }),
-        4 => change.prop_map(|(organization, key, scopes, expires, disable, by, micros)| {
-            Step::Change(Change { organization, key, scopes, expires, disable, by, micros })
+        4 => change.prop_map(|(organization, key, scopes, expires, disable, by, rotation, micros)| {
+            let rotation = rotation.map(|(digest, until, keeps_previous)| Rotate { digest, until, keeps_previous });
+            Step::Change(Change { organization, key, scopes, expires, disable, by, rotation, micros })
         }),
-        2 => proptest::collection::vec((0..KEYS, micros()), 0..6).prop_map(|uses| Step::Use { uses }),
+        2 => proptest::collection::vec((0..KEYS, micros(), proptest::bool::ANY), 0..6).prop_map(|uses| Step::Use { uses }),
         2 => (organization(), 0..KEYS).prop_map(|(organization, key)| Step::Find { organization, key }),
         3 => (organization(), proptest::option::of(0..KEYS), limit())
             .prop_map(|(organization, before, limit)| Step::List { organization, before, limit }),

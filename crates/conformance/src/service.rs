@@ -16,7 +16,7 @@ use capykeys_domain::{
     ports::{BearerTokenError, Change, Organizations, Replicas, SessionVerifier, Unavailable, Unremembered},
     secret::{BearerToken, Credential, KeyFormat, Pepper, PepperId, Peppers},
     usecases::{
-        AuthenticateError, CreatedKey, Environment, Management, Operators, Provisioning,
+        AuthenticateError, CreatedKey, Environment, Management, Operators, Provisioning, RotationSettings,
         Sessions as SigningIn, Verdicts, Viewer,
     },
 };
@@ -69,6 +69,8 @@ pub struct Setup {
     pub provisioning: Provisioning,
     /// What sessions are granted.
     pub roles: RoleTable,
+    /// How keys are rotated.
+    pub rotations: RotationSettings,
 }
 
 impl Default for Setup {
@@ -78,6 +80,7 @@ impl Default for Setup {
             scopes: ScopeCatalogue::default(),
             provisioning: Provisioning::Auto,
             roles: RoleTable::default(),
+            rotations: RotationSettings::default(),
         }
     }
 }
@@ -123,7 +126,7 @@ impl Service {
     /// With this store, which an earlier one may have worked on.
     #[must_use]
     pub fn over(store: &ModelStore, setup: Setup) -> Self {
-        let Setup { peppers, scopes, provisioning, roles } = setup;
+        let Setup { peppers, scopes, provisioning, roles, rotations } = setup;
         let (clock, uses) = (Arc::new(ManualClock::default()), Arc::new(ToldUses::default()));
         let (sessions, replicas) = (Arc::new(KnownSessions::default()), Arc::new(Obedience::default()));
         let (mood, receiver) = watch::channel(Mood::Good);
@@ -147,6 +150,7 @@ impl Service {
             model.clone(),
             model.clone(),
             replicas.clone(),
+            rotations,
         ));
         let operators = Operators::new(environment.clone(), model.clone(), model, replicas.clone());
         let store = store.clone();

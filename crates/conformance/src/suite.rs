@@ -50,6 +50,17 @@ macro_rules! for_each_case {
             change: a_disabled_key_is_seen_as_disabled_at_once;
             change: a_change_that_reaches_further_is_judged_as_a_creation;
             change: another_organizations_key_cannot_be_changed;
+            rotate: a_rotated_key_is_found_by_both_of_its_secrets;
+            rotate: a_secret_that_was_ended_is_unknown;
+            rotate: the_newest_secret_can_be_replaced_and_the_one_before_stays;
+            rotate: uses_of_the_secret_before_are_stored_apart;
+            rotate: a_secret_that_a_key_has_or_had_before_is_refused;
+            rotate: of_many_rotations_at_once_of_what_was_read_once_one_is_done;
+            rotate: both_secrets_of_a_disabled_key_are_found_as_disabled;
+            secrets: the_pepper_of_the_secret_before_is_needed_while_that_is_good;
+            secrets: a_secret_that_was_replaced_creates_no_key;
+            secrets: secrets_that_were_not_used_for_as_long_as_was_asked_are_found;
+            secrets: exactly_the_secrets_that_should_be_good_are;
             list: keys_come_newest_first_and_complete;
             list: paging_is_stable_under_inserts;
             list: an_empty_organization_has_an_empty_list;
@@ -74,6 +85,7 @@ macro_rules! for_each_case {
             cancel: a_dropped_revocation_is_whole_or_absent;
             cancel: a_dropped_revocation_of_many_is_whole_or_absent;
             cancel: a_dropped_disabling_is_whole_or_absent;
+            cancel: a_dropped_rotation_is_whole_or_absent;
             cancel: a_dropped_rehash_is_whole_or_absent;
             cancel: a_dropped_suspension_is_whole_or_absent;
             cancel: a_dropped_renaming_is_whole_or_absent;
@@ -81,6 +93,7 @@ macro_rules! for_each_case {
             whole: a_revocation_is_seen_as_a_whole;
             whole: a_revocation_of_many_is_seen_as_a_whole;
             whole: a_disabling_is_seen_as_a_whole;
+            whole: a_rotation_is_seen_as_a_whole;
             whole: a_rehash_is_seen_as_a_whole;
             whole: a_suspension_is_seen_as_a_whole;
             whole: a_renaming_is_seen_as_a_whole;

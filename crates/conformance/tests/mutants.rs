@@ -94,10 +94,10 @@ capykeys_testkit::mutants! {
         case("of_a_revocation_and_creations_at_once_none_is_created_after_it", "a key was created after"),
         case("of_a_suspension_and_creations_at_once_none_is_created_after_it", "a key was created after"),
     ], [
-        (MODEL, "        let taken = |old: &NewKey|", "        drop(state);
+        (MODEL, "        let taken = |old: &StoredKey|", "        drop(state);
         std::thread::sleep(std::time::Duration::from_millis(1));
         let mut state = self.state();
-        let taken = |old: &NewKey|"),
+        let taken = |old: &StoredKey|"),
     ];
     an_organization_that_is_looked_for_in_an_earlier_transaction_is_caught:
         [case("ten_creations_at_once_for_one_at_clerk_make_one", "org_2same")], [
@@ -120,8 +120,8 @@ capykeys_testkit::mutants! {
         Ok(())"),
     ];
     a_revocation_that_is_undone_by_a_use_is_caught: [case("revoked_expired_and_suspended_keys_are_recorded_too", DIFFERS)], [
-        (MODEL, "stored.key.last_used_at = stored.key.last_used_at.max(Some(one.at));", "stored.key.revoked_at = None;
-                stored.key.last_used_at = stored.key.last_used_at.max(Some(one.at));"),
+        (MODEL, "stored.used(one);", "stored.key.revoked_at = None;
+                stored.used(one);"),
     ];
     uses_beyond_256_that_are_ignored_are_caught: [case("many_keys_are_recorded_at_once", DIFFERS)], [
         (MODEL, "for one in uses {", "for one in uses.into_iter().take(256) {"),
@@ -133,9 +133,9 @@ capykeys_testkit::mutants! {
     ];
     a_key_that_cannot_be_read_and_is_unknown_is_caught:
         [case("a_row_that_cannot_be_read_is_an_error_and_not_shown", "find_key_by_digest has not noticed a row")], [
-        (MODEL, "let (digest, key) = (stored.digest.clone(), state.read(stored)?);",
+        (MODEL, "let (StoredKey { digest, previous_digest, .. }, key) = (stored.clone(), state.read(stored)?);",
             "let Ok(key) = state.read(stored) else { return Ok(None) };
-        let digest = stored.digest.clone();"),
+        let StoredKey { digest, previous_digest, .. } = stored.clone();"),
     ];
     a_time_that_stands_still_is_caught: [
         case("the_stores_time_goes_on_and_never_back", "its time stands still"),
@@ -167,12 +167,11 @@ capykeys_testkit::mutants! {
         (MODEL, SUSPENDED, "            state.log.push(event);"),
     ];
     a_store_that_sees_nothing_new_is_caught: [case("a_revoked_key_is_seen_as_revoked_at_once", DIFFERS)], [
-        (MODEL, "Ok(Some(FoundKey { digest, key, organization }))", "Ok(Some(FoundKey { digest, key: ApiKey { revoked_at: None, ..key }, organization }))"),
+        (MODEL, "Ok(Some(FoundKey { digest, previous_digest, key, organization }))", "Ok(Some(FoundKey { digest, previous_digest, key: ApiKey { revoked_at: None, ..key }, organization }))"),
     ];
     names_that_are_trimmed_are_caught: [case("names_are_kept_byte_for_byte", DIFFERS)], [
-        (MODEL, "        state.keys.insert(new.key.id, new);", "        let mut new = new;
-        new.key.name = capykeys_domain::model::KeyName::parse(new.key.name.as_str().trim()).unwrap_or(new.key.name);
-        state.keys.insert(new.key.id, new);"),
+        (MODEL, "        let NewKey { key, digest, .. } = new;", "        let NewKey { mut key, digest, .. } = new;
+        key.name = capykeys_domain::model::KeyName::parse(key.name.as_str().trim()).unwrap_or(key.name);"),
     ];
 
     // A whole store.

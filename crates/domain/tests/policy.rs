@@ -10,8 +10,8 @@ use capykeys_domain::{
         UserId,
     },
     policy::{
-        self, CreateKey, Denial, DisableKey, EnableKey, Forbidden, GetKey, GetOrganization, ListKeys, Permit,
-        RevokeKey, RevokeKeys, RevokeLineage, Target, UpdateKey,
+        self, CreateKey, Denial, DisableKey, EnableKey, FinishRotation, Forbidden, GetKey, GetOrganization,
+        ListKeys, Permit, RevokeKey, RevokeKeys, RevokeLineage, RotateKey, Target, UpdateKey,
     },
 };
 
@@ -70,7 +70,10 @@ fn callers(organization: &Organization) -> Vec<(Caller, Row)> {
         let of_a_project = Row { revoke_itself: true, ..NOTHING };
         for (project, row) in [(false, whole), (true, of_a_project)] {
             let key = api_key(organization, &held, project);
-            callers.push((Caller::Key(KeyCaller { key, organization: organization.clone() }), row));
+            for with_previous in [false, true] {
+                let (key, organization) = (key.clone(), organization.clone());
+                callers.push((Caller::Key(KeyCaller { key, organization, with_previous }), row));
+            }
         }
     }
     let reader = Row { list: true, ..NOTHING };
@@ -98,11 +101,11 @@ fn to_create(caller: &Caller, organization: OrganizationId) -> Permit<CreateKey>
     policy::permit(caller, Target { organization: Some(organization), key: None }).unwrap()
 }
 
-type Answers = [Result<(), Denial>; 17];
+type Answers = [Result<(), Denial>; 22];
 
 /// What the policy says to get the organization, list, get itself, get a malformed id, create, revoke itself, revoke
-/// another key, revoke a malformed id, revoke many, revoke
-/// itself and another with what they have made, and of the ways to change a key each with itself and another or a malformed one.
+/// another key, revoke a malformed id, revoke many, revoke itself and another with what they have made, and of the ways to
+/// change a key each with itself and another or a malformed one, and to rotate and finish.
 fn answers(caller: &Caller, target: Option<OrganizationId>) -> Answers {
     let another = KeyId::new(at(2), [2; 8]);
     let to = |key| Target { organization: target, key };
@@ -125,6 +128,11 @@ fn answers(caller: &Caller, target: Option<OrganizationId>) -> Answers {
         policy::permit::<DisableKey>(caller, to(None)).map(drop),
         policy::permit::<EnableKey>(caller, to(Some(own_key(caller)))).map(drop),
         policy::permit::<EnableKey>(caller, to(Some(another))).map(drop),
+        policy::permit::<RotateKey>(caller, to(Some(own_key(caller)))).map(drop),
+        policy::permit::<RotateKey>(caller, to(Some(another))).map(drop),
+        policy::permit::<RotateKey>(caller, to(None)).map(drop),
+        policy::permit::<FinishRotation>(caller, to(Some(own_key(caller)))).map(drop),
+        policy::permit::<FinishRotation>(caller, to(Some(another))).map(drop),
     ]
 }
 
@@ -134,9 +142,31 @@ fn in_its_own_organization_a_caller_may_do_what_the_table_says() {
     for (caller, row) in callers(&own) {
         let Row { list, create, revoke_itself, revoke_another } = row;
         let (itself, others) = (revoke_itself, revoke_another);
+        let with_previous = matches!(&caller, Caller::Key(caller) if caller.with_previous);
+        let rotate_itself = itself && !with_previous;
         let expected = [
-            true, list, list, list, create, itself, others, others, others, others, others, itself, others,
-            itself, others, itself, others,
+            true,
+            list,
+            list,
+            list,
+            create,
+            itself,
+            others,
+            others,
+            others,
+            others,
+            others,
+            itself,
+            others,
+            itself,
+            others,
+            itself,
+            others,
+            rotate_itself,
+            create,
+            create,
+            itself,
+            others,
         ];
         for (answer, expected) in answers(&caller, Some(own.id)).into_iter().zip(expected) {
             match answer {
@@ -193,7 +223,7 @@ fn a_key_hands_on_no_scope_that_it_does_not_hold() {
     let own = organization(at(0));
     for held in scope_sets().into_iter().filter(|set| set.contains(&"api_keys:write") || set.contains(&"*")) {
         let creator = api_key(&own, &held, false);
-        let caller = Caller::Key(KeyCaller { key: creator, organization: own.clone() });
+        let caller = Caller::Key(KeyCaller { key: creator, organization: own.clone(), with_previous: false });
         let permit = to_create(&caller, own.id);
         for asked in SCOPES {
             let checked = permit.action().ceiling.check(&spec(&[asked]));
@@ -217,7 +247,7 @@ fn a_key_hands_on_no_life_beyond_its_own() {
     ] {
         let mut creator = api_key(&own, &["*"], false);
         creator.expires_at = creators;
-        let caller = Caller::Key(KeyCaller { key: creator, organization: own.clone() });
+        let caller = Caller::Key(KeyCaller { key: creator, organization: own.clone(), with_previous: false });
         let permit = to_create(&caller, own.id);
         let mut spec = spec(&["jobs:read"]);
         if let Some(asked) = asked {
@@ -235,7 +265,7 @@ fn a_new_key_says_how_it_came_to_be_and_who_is_behind_it() {
     assert_eq!(permit.action().created_by, UserId::parse("user_2abc"));
     let mut creator = api_key(&own, &["*"], false);
     creator.created_by_user_id = UserId::parse("user_behind");
-    let caller = Caller::Key(KeyCaller { key: creator, organization: own.clone() });
+    let caller = Caller::Key(KeyCaller { key: creator, organization: own.clone(), with_previous: false });
     let permit = to_create(&caller, own.id);
     assert_eq!(permit.action().source, KeySource::Api);
     assert_eq!(permit.action().created_by, UserId::parse("user_behind"));

@@ -44,6 +44,7 @@ macro_rules! migrations {
             8 "events",
             9 "disabled_keys",
             10 "filtered_lists",
+            11 "rotation",
             13 "lineage",
             16 "lists_by_maker",
         ]

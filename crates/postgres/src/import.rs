@@ -9,7 +9,7 @@ use capykeys_domain::{
     secret::RecordedPepper,
 };
 use capykeys_storage::{Columns, Field, Record, Values, operation};
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use tokio_postgres::{
     Client,
     error::SqlState,
@@ -200,7 +200,9 @@ async fn insert_all<R: Record>(client: &Client, insert: &Statement, rows: &[&R])
             client.execute(prepared, &params).await.map_err(Failure::from)
         }
     };
-    try_join_all(rows.iter().map(|row| one(*row))).await.map(drop)
+    let outcomes = join_all(rows.iter().map(|row| one(*row))).await;
+    // The first of them says why; those after it fail because of it.
+    outcomes.into_iter().try_for_each(|outcome| outcome.map(drop))
 }
 
 async fn finish_with(client: &Client, head: &StoreHead) -> Result<Imported, Failure> {

@@ -6,62 +6,25 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ApiKey, AuditEvent, Creator, ExternalOrganizationId, KeyId, OrganizationId, Scope},
-    policy::{Denial, Forbidden},
+    model::{ApiKey, AuditEvent, KeyId, OrganizationId},
     ports::{
-        Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey, Revocation, RevokeKey,
-        RevokeKeys, Unavailable,
+        IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey,
+        NewSecret, Revocation, RevokeKey, RevokeKeys, Unavailable,
     },
     secret::KeyDigest,
 };
-use capykeys_storage::{CHANGING, Columns, KeyPage, Row as _, Values, operation, set_aside};
-use futures_util::future::OptionFuture;
-use tokio::time::timeout;
+use capykeys_storage::{CHANGING, Columns, Row as _, Values, operation, set_aside, wherever_stored};
 use tokio_postgres::Row;
 
 use crate::{
     audit::{GIVEN_DETAILS, WRITTEN, insert_event},
+    creator::{By, read_obstacle, verdict},
     failure::Failure,
     line::answer,
-    rows::{self, Answer},
+    rows,
     statement::Statement,
     store::PostgresStore,
 };
-
-/// `verdict`: what stands in the way of such a key, as [`NewKey::obstacle`] says it, with `$created_with` for the key and
-/// `$signed_in_to` for the session by whose right it is to be, unless it is `unjudged`.
-///
-/// The rows of the organization and of the creating key are locked before they are looked at, as
-/// in [`REVOKE`]: a change of either comes before this or after it.
-fn verdict(unjudged: &str) -> String {
-    format!(
-        ", organization AS (\
-                 SELECT clerk_organization_id, suspended_at FROM organizations, line \
-                 WHERE organizations.id = $organization_id FOR SHARE OF organizations\
-             ), creator AS (\
-                 SELECT scopes, expires_at, project_id, revoked_at, disabled_at FROM api_keys \
-                 WHERE organization_id = $organization_id AND id = $created_with FOR SHARE\
-             ), refused_scope AS (\
-                 SELECT scope FROM creator, unnest($scopes) WITH ORDINALITY AS asked (scope, place) \
-                 WHERE NOT scopes && ARRAY[scope, '*'] ORDER BY place LIMIT 1\
-             ), verdict AS (\
-                 SELECT CASE \
-                     WHEN {unjudged} THEN NULL \
-                     WHEN NOT EXISTS (SELECT FROM organization) THEN 'no organization' \
-                     WHEN $signed_in_to <> COALESCE((SELECT clerk_organization_id FROM organization), '') \
-                         THEN 'not its own' \
-                     WHEN (SELECT suspended_at FROM organization) IS NOT NULL THEN 'suspended' \
-                     WHEN $created_with IS NULL THEN NULL \
-                     WHEN NOT EXISTS (SELECT FROM creator WHERE revoked_at IS NULL AND disabled_at IS NULL \
-                         AND (expires_at IS NULL OR expires_at > $event_at)) THEN 'inactive' \
-                     WHEN (SELECT project_id FROM creator) IS NOT NULL THEN 'project' \
-                     WHEN (SELECT NOT scopes && ARRAY['api_keys:write', '*'] FROM creator) THEN 'no right' \
-                     WHEN EXISTS (SELECT FROM refused_scope) THEN 'scope' \
-                     WHEN (SELECT expires_at < COALESCE($expires_at, 'infinity') FROM creator) THEN 'outlives' \
-                 END AS obstacle FROM line\
-             )"
-    )
-}
 
 /// What stood in the way, if anything did, and whether the key was stored. A conflict is not made an error:
 /// the server would log the error with the digest in it.
@@ -80,7 +43,7 @@ static INSERT: LazyLock<Statement> = LazyLock::new(|| {
         &format!(
             "{verdict}, inserted AS (\
                  INSERT INTO api_keys ({names}) SELECT {parameters} FROM verdict WHERE obstacle IS NULL \
-                     AND NOT EXISTS (SELECT FROM api_keys WHERE digest = $aside) \
+                     AND NOT EXISTS (SELECT FROM api_keys WHERE previous_digest = $digest OR digest = $aside) \
                  ON CONFLICT DO NOTHING RETURNING id\
              ), logged AS ({insert_event} FROM inserted){answer}"
         ),
@@ -128,36 +91,67 @@ static REVOKE: LazyLock<Statement> = LazyLock::new(|| {
     .kept()
 });
 
+/// [`capykeys_storage::set_aside`].
+const ASIDE: &str = "set_byte(k.digest, 0, 255 - get_byte(k.digest, 0))";
+
 /// Changes a row that is as it was read. It is locked where nothing is to be changed, too: the lock makes the
 /// commit wait as a change's does, and thereby for that of whoever has changed it before. The digest of a key that
-/// is disabled or enabled is [`capykeys_storage::set_aside`].
+/// is disabled or enabled is [`capykeys_storage::set_aside`]. As [`StoredKey::changed`].
+///
+/// [`StoredKey::changed`]: capykeys_domain::ports::StoredKey::changed
 static CHANGE: LazyLock<Statement> = LazyLock::new(|| {
     let [changing, before] = ["", "before_"].map(|prefix| Columns::of::<ApiKey>(prefix).only(&CHANGING));
     let (names, values) = (changing.names(), changing.parameters());
     let (verdict, insert_event) = (verdict("$unjudged"), insert_event("project_id", GIVEN_DETAILS));
     let answer = answer(
-        &Columns::named(&["obstacle", WRITTEN, "scope", "is_as_before"]),
+        &Columns::named(&["obstacle", WRITTEN, "scope", "is_as_before", "is_taken"]),
         "SELECT true AS found, obstacle, EXISTS (SELECT FROM changed) AS written, \
              (SELECT scope FROM refused_scope) AS scope, \
-             COALESCE((SELECT is_as_before FROM target), false) AS is_as_before FROM verdict",
+             COALESCE((SELECT is_as_before FROM target), false) AS is_as_before, is_taken FROM verdict, taken",
     );
     Statement::new(
         operation::CHANGE_KEY,
         &format!(
-            "{verdict}, target AS (\
+            "{verdict}, taken AS (\
+                 SELECT $rotates AND EXISTS (\
+                     SELECT FROM api_keys WHERE digest = ANY ($taken) OR previous_digest = ANY ($taken)\
+                 ) AS is_taken FROM line\
+             ), target AS (\
                  SELECT k.id, ({now}, k.revoked_at) IS NOT DISTINCT FROM ({before}, $before_revoked_at) AS is_as_before \
                  FROM api_keys k, verdict \
                  WHERE k.organization_id = $organization_id AND k.id = $id AND obstacle IS NULL FOR UPDATE OF k\
              ), changed AS (\
-                 UPDATE api_keys k SET ({names}) = ROW ({values}), digest = CASE WHEN $toggles \
-                     THEN set_byte(k.digest, 0, 255 - get_byte(k.digest, 0)) ELSE k.digest END \
-                 FROM target WHERE k.id = target.id AND is_as_before AND $is_any RETURNING k.project_id\
+                 UPDATE api_keys k SET ({names}) = ROW ({values}), \
+                     pepper_id = COALESCE($pepper_id, k.pepper_id), \
+                     digest = CASE WHEN $rotates THEN $digest WHEN $toggles THEN {ASIDE} ELSE k.digest END, \
+                     previous_pepper_id = CASE WHEN $ends_previous THEN NULL \
+                         WHEN $replaces_previous THEN k.pepper_id ELSE k.previous_pepper_id END, \
+                     previous_digest = CASE WHEN $ends_previous THEN NULL \
+                         WHEN NOT $replaces_previous THEN k.previous_digest \
+                         WHEN k.disabled_at IS NULL THEN k.digest ELSE {ASIDE} END, \
+                     previous_last_used_at = CASE WHEN $replaces_previous THEN k.last_used_at \
+                         ELSE k.previous_last_used_at END \
+                 FROM target, taken WHERE k.id = target.id AND is_as_before AND $is_any AND NOT is_taken \
+                 RETURNING k.project_id\
              ), logged AS ({insert_event} FROM changed){answer}",
             now = changing.again("k"),
             before = before.parameters(),
         ),
     )
     .kept()
+});
+
+static IDLE: LazyLock<Statement> = LazyLock::new(|| {
+    let key = Columns::of::<ApiKey>("");
+    let query = format!(
+        "SELECT true AS found, {} FROM api_keys k \
+         WHERE k.finish_when_idle IS NOT NULL AND k.previous_digest IS NOT NULL AND k.previous_expires_at > $at \
+             AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $at) \
+             AND GREATEST(k.rotated_at, k.previous_last_used_at) + k.finish_when_idle * interval '1 microsecond' <= $at \
+         LIMIT $limit",
+        key.from("k")
+    );
+    Statement::new(operation::FIND_IDLE_ROTATIONS, &answer(&key, &query))
 });
 
 /// How many of the keys are left because somebody else has locked them.
@@ -168,17 +162,24 @@ static CHANGE: LazyLock<Statement> = LazyLock::new(|| {
 static RECORD_USES: LazyLock<Statement> = LazyLock::new(|| {
     Statement::of_value(
         operation::RECORD_USES,
-        ", used AS (\
-             SELECT used.id, max(at) AS at FROM line, unnest($ids, $times) AS used (id, at) GROUP BY used.id\
-         ), late AS (\
-             SELECT k.id, used.at FROM api_keys k JOIN used USING (id) \
-             WHERE k.last_used_at IS NULL OR k.last_used_at < used.at\
+        ", late AS (\
+             SELECT k.id, max(used.at) AS at, max(used.at) FILTER (\
+                 WHERE k.rotated_at IS NOT NULL AND (with_previous OR used.at <= k.rotated_at)\
+             ) AS previous_at \
+             FROM line, unnest($ids, $times, $with_previous) AS used (id, at, with_previous) \
+             JOIN api_keys k USING (id) GROUP BY k.id \
+             HAVING k.last_used_at IS NULL OR k.last_used_at < max(used.at) OR max(used.at) FILTER (\
+                 WHERE k.rotated_at IS NOT NULL AND (with_previous OR used.at <= k.rotated_at)\
+             ) > COALESCE(k.previous_last_used_at, '-infinity')\
          ), target AS (\
-             SELECT k.id, late.at FROM api_keys k JOIN late USING (id) \
+             SELECT k.id, late.at, late.previous_at FROM api_keys k JOIN late USING (id) \
              WHERE k.last_used_at IS NULL OR k.last_used_at < late.at \
+                 OR late.previous_at > COALESCE(k.previous_last_used_at, '-infinity') \
              ORDER BY k.id FOR NO KEY UPDATE OF k SKIP LOCKED\
          ), recorded AS (\
-             UPDATE api_keys k SET last_used_at = target.at FROM target WHERE k.id = target.id RETURNING k.id\
+             UPDATE api_keys k SET last_used_at = GREATEST(k.last_used_at, target.at), \
+                 previous_last_used_at = GREATEST(k.previous_last_used_at, target.previous_at) \
+             FROM target WHERE k.id = target.id RETURNING k.id\
          )",
         "(SELECT count(*) FROM late) - (SELECT count(*) FROM recorded)",
     )
@@ -187,11 +188,14 @@ static RECORD_USES: LazyLock<Statement> = LazyLock::new(|| {
 #[async_trait]
 impl KeyStore for PostgresStore {
     async fn insert_key(&self, new: NewKey, event: AuditEvent) -> Result<Insertion, Unavailable> {
-        let (created_with, signed_in_to) = parts(&new.creator);
-        let by = Values::of("created_with", &created_with).and("signed_in_to", &signed_in_to);
+        let by = By::of(Some(&new.creator));
         let aside = *set_aside(&new.digest).as_bytes();
-        let values =
-            by.and("aside", &aside).record("", &new.key).record("", &new.digest).record("event_", &event);
+        let values = by
+            .values()
+            .and("aside", &aside)
+            .record("", &new.key)
+            .record("", &new.digest)
+            .record("event_", &event);
         self.pool.run(&INSERT, values, read_insertion).await
     }
 
@@ -201,8 +205,8 @@ impl KeyStore for PostgresStore {
     }
 
     async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
-        let _place = place_to_search(self, &query, operation::LIST_KEYS).await?;
-        let page = page(&query);
+        let _place = many::place_to_search(self, &query, operation::LIST_KEYS).await?;
+        let page = many::page(&query);
         self.pool.run(&list(&page.text), page.values, rows::all).await
     }
 
@@ -225,11 +229,24 @@ impl KeyStore for PostgresStore {
     }
 
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {
-        let (created_with, signed_in_to) = change.by.as_ref().map_or((None, None), parts);
+        let by = By::of(change.by.as_ref());
         let (is_any, unjudged) = (change.is_any(), change.by.is_none());
         let toggles = change.before.disabled.is_some() != change.after.disabled.is_some();
-        let values = Values::of("created_with", &created_with)
-            .and("signed_in_to", &signed_in_to)
+        let (rotates, ends_previous) = (change.secret.is_some(), change.ends_previous());
+        let replaces_previous = change.secret.as_ref().is_some_and(|secret| !secret.keeps_previous);
+        let stored_as = |secret: &NewSecret| match change.after.disabled {
+            Some(_) => set_aside(&secret.digest),
+            None => secret.digest.clone(),
+        };
+        let stored_as = change.secret.as_ref().map(stored_as);
+        let taken = wherever_stored(stored_as.as_slice());
+        let values = by
+            .values()
+            .and("rotates", &rotates)
+            .and("ends_previous", &ends_previous)
+            .and("replaces_previous", &replaces_previous)
+            .and("taken", &taken)
+            .record("", &stored_as)
             .and("is_any", &is_any)
             .and("unjudged", &unjudged)
             .and("toggles", &toggles)
@@ -239,9 +256,15 @@ impl KeyStore for PostgresStore {
         self.pool.run(&CHANGE, values, read_change).await
     }
 
+    async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable> {
+        let IdleRotations { at, limit } = query;
+        self.pool.run(&IDLE, Values::of("at", &at).and("limit", &limit), rows::all).await
+    }
+
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
         let (ids, times): (Vec<_>, Vec<_>) = uses.iter().map(|one| (one.key, one.at)).unzip();
-        let values = Values::of("ids", &ids).and("times", &times);
+        let with_previous: Vec<_> = uses.iter().map(|one| one.with_previous).collect();
+        let values = Values::of("ids", &ids).and("times", &times).and("with_previous", &with_previous);
         match self.pool.run(&RECORD_USES, values, rows::value::<i64>).await? {
             0 => Ok(()),
             left => {
@@ -249,32 +272,6 @@ impl KeyStore for PostgresStore {
                 Err(Unavailable::new("postgres", format_args!("{operation}: {left} of the keys are locked")))
             }
         }
-    }
-}
-
-/// A page of a list.
-fn page(query: &KeyQuery) -> KeyPage<'_> {
-    KeyPage::of(query, "$scope = ANY (k.scopes)", "k.id = ANY ($ids)")
-}
-
-/// Where others' searches are waited for, who searches has this for as long as it does.
-async fn place_to_search<'s>(
-    store: &'s PostgresStore,
-    query: &KeyQuery,
-    operation: &'static str,
-) -> Result<impl Sized + use<'s>, Unavailable> {
-    let searching = query.filter.is_a_search().then(|| store.searches.acquire());
-    // No longer than for a connection.
-    let place = timeout(store.pool.deadline() / 3, OptionFuture::from(searching)).await;
-    place.map_err(|_| Failure::Timeout.during(operation))
-}
-
-/// The key or the session that it is.
-fn parts(creator: &Creator) -> (Option<KeyId>, Option<ExternalOrganizationId>) {
-    match creator {
-        Creator::Key(id) => (Some(*id), None),
-        Creator::Session(organization) => (None, Some(organization.clone())),
-        Creator::Operator => (None, None),
     }
 }
 
@@ -286,22 +283,10 @@ fn read_insertion(rows: &[Row]) -> Result<Insertion, Failure> {
 
 fn read_change(rows: &[Row]) -> Result<KeyChanged, Failure> {
     let row = rows::only(rows)?;
-    let found = if row.field("is_as_before")? { KeyChanged::Done } else { KeyChanged::Stale };
-    Ok(read_obstacle(&row)?.map_or(found, KeyChanged::Refused))
-}
-
-fn read_obstacle(row: &Answer<'_>) -> Result<Option<Insertion>, Failure> {
-    let Some(obstacle) = row.field::<Option<String>>("obstacle")? else { return Ok(None) };
-    let forbidden = match obstacle.as_str() {
-        "no organization" => return Ok(Some(Insertion::NoOrganization)),
-        "not its own" => return Ok(Some(Insertion::Denied(Denial::AnotherOrganization))),
-        "inactive" => return Ok(Some(Insertion::CreatorInactive)),
-        "suspended" => Forbidden::OrganizationSuspended,
-        "project" => Forbidden::ProjectKey,
-        "no right" => Forbidden::MissingScope(Scope::API_KEYS_WRITE),
-        "scope" => Forbidden::ScopeNotHeld(row.field("scope")?),
-        "outlives" => Forbidden::OutlivesCreator,
-        _ => return Err(Failure::UnreadableRow),
+    let found = match (row.field("is_as_before")?, row.field("is_taken")?) {
+        (false, _) => KeyChanged::Stale,
+        (true, true) => KeyChanged::Refused(Insertion::Duplicate),
+        (true, false) => KeyChanged::Done,
     };
-    Ok(Some(Insertion::Denied(forbidden.into())))
+    Ok(read_obstacle(&row)?.map_or(found, KeyChanged::Refused))
 }

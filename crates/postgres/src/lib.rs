@@ -18,6 +18,7 @@
 mod audit;
 mod connections;
 mod connector;
+mod creator;
 mod driver;
 mod event_log;
 mod failure;

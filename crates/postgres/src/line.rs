@@ -101,14 +101,17 @@ impl Line {
         mut rows: Vec<Row>,
     ) -> Result<Vec<Row>, Failure> {
         let first = rows.first().ok_or(Failure::NoLine)?;
-        let line = Epoch {
-            number: first.try_get(0).map_err(|_| Failure::UnreadableRow)?,
-            id: first.try_get::<_, Uuid>(1).map_err(|_| Failure::UnreadableRow)?.into_bytes(),
-        };
-        self.follow(asking.newest, is_kept, line)?;
+        self.follow(asking.newest, is_kept, line_of(first)?)?;
         rows.retain(|row| matches!(row.try_get(2), Ok(Some(true))));
         Ok(rows)
     }
+}
+
+fn line_of(row: &Row) -> Result<Epoch, Failure> {
+    Ok(Epoch {
+        number: row.try_get(0).map_err(|_| Failure::UnreadableRow)?,
+        id: row.try_get::<_, Uuid>(1).map_err(|_| Failure::UnreadableRow)?.into_bytes(),
+    })
 }
 
 impl Asking {
@@ -155,6 +158,11 @@ impl Asking {
 
     fn with_line(&self, statement: &Statement) -> &str {
         if statement.is_kept { &self.with_line_kept } else { &self.with_line }
+    }
+
+    /// Whether the answer is of the line that was asked with.
+    pub(crate) fn is_told_by(&self, row: &Row) -> bool {
+        line_of(row).is_ok_and(|told| Some(told) == self.newest)
     }
 
     /// Whether this is asked with the same line as the other.

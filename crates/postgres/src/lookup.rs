@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ApiKey, Organization},
-    ports::{FoundKey, KeyLookup, Unavailable},
+    model::Organization,
+    ports::{FoundKey, KeyLookup, StoredKey, Unavailable},
     secret::KeyDigest,
 };
 use capykeys_storage::{BESIDE, Columns, Values, found_key, operation, wherever_stored};
@@ -15,11 +15,11 @@ use crate::{line::answer, rows::Answer, statement::Statement, store::PostgresSto
 
 /// A key whose organization is missing is found and cannot be read: it is not an unknown one.
 static FIND: LazyLock<Statement> = LazyLock::new(|| {
-    let key = Columns::of::<KeyDigest>("").with(Columns::of::<ApiKey>(""));
+    let key = Columns::of::<StoredKey>("");
     let organization = Columns::of::<Organization>(BESIDE);
     let query = format!(
         "SELECT true AS found, {}, {} FROM api_keys k LEFT JOIN organizations o ON o.id = k.organization_id \
-         WHERE k.digest = ANY($digests)",
+         WHERE k.digest = ANY($digests) OR k.previous_digest = ANY($digests)",
         key.from("k"),
         organization.from("o")
     );
@@ -33,6 +33,6 @@ impl KeyLookup for PostgresStore {
         let read = |rows: &[Row]| rows.iter().map(|row| Ok(found_key(&Answer(row))?)).collect();
         let found: Vec<FoundKey> = self.pool.run(&FIND, Values::of("digests", &bytes), read).await?;
         // The bytes are found by the index; that the pepper is the same too is looked at here.
-        Ok(found.into_iter().find(|key| digests.contains(&key.digest)))
+        Ok(found.into_iter().find(|key| key.is_under(digests) || key.was_under(digests)))
     }
 }

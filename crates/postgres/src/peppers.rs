@@ -64,7 +64,11 @@ static TAKE_TURN: LazyLock<Statement> = LazyLock::new(|| {
 });
 
 static USES: LazyLock<Statement> = LazyLock::new(|| {
-    let query = "SELECT true AS found, pepper_id, count(*) AS active_keys FROM api_keys \
+    let query = "SELECT true AS found, pepper_id, count(*) AS active_keys FROM (\
+            SELECT pepper_id, revoked_at, expires_at FROM api_keys UNION ALL \
+            SELECT previous_pepper_id, revoked_at, LEAST(expires_at, previous_expires_at) FROM api_keys \
+            WHERE previous_pepper_id <> pepper_id\
+        ) AS needed \
         WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $at) GROUP BY pepper_id";
     Statement::new(operation::COUNT_PEPPER_USES, &answer(&Columns::of::<PepperUse>(""), query))
 });

@@ -96,12 +96,14 @@ impl Prepared {
             outcome => outcome?,
         };
         let was_prepared = prepared.is_some();
+        let is_asked = |row| asked.parts.is_some_and(|(asking, _)| asking.is_told_by(row));
         match prepared {
             Some(rows) if !rows.is_empty() => return Ok(rows),
             _ => drop(self.0.get_mut(&asked.text).and_then(Option::take)),
         }
         let rows = client.query_typed(&asked.text, params).await?;
-        if was_prepared && !rows.is_empty() {
+        // Where the line is another by now, it was not there yet for the prepared statement either: a failover.
+        if was_prepared && rows.first().is_some_and(is_asked) {
             asked.preparing.give_up(asked.setting);
         }
         Ok(rows)

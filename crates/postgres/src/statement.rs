@@ -126,6 +126,7 @@ fn sql_type(kind: Kind) -> Type {
         Kind::Address => Type::INET,
         Kind::Json => Type::JSONB,
         Kind::Many(Kind::Id) => Type::UUID_ARRAY,
+        Kind::Many(Kind::Flag) => Type::BOOL_ARRAY,
         Kind::Many(Kind::Time) => Type::TIMESTAMPTZ_ARRAY,
         Kind::Many(Kind::Bytes) => Type::BYTEA_ARRAY,
         Kind::Many(_) => Type::TEXT_ARRAY,

@@ -119,16 +119,18 @@ fn import_keys(transaction: &WriteTransaction, rows: &[StoredKey]) -> Result<boo
         let mut own = HashSet::new();
         for row in &missing {
             let organization = row.key.organization_id.uuid().as_u128();
-            if !own.insert(row.digest.as_bytes())
-                || by_digest.get(row.digest.as_bytes())?.is_some()
-                || organizations.get(organization)?.is_none()
-            {
+            for digest in row.digests() {
+                if !own.insert(digest.as_bytes()) || by_digest.get(digest.as_bytes())?.is_some() {
+                    return Ok(false);
+                }
+            }
+            if organizations.get(organization)?.is_none() {
                 return Ok(false);
             }
         }
     }
     for row in missing {
-        keys::add(transaction, &row.key, &row.digest)?;
+        keys::add(transaction, row)?;
     }
     Ok(true)
 }

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, Creator, KeyId, Organization, OrganizationId},
     ports::{
-        Change, FoundKey, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore, KeyUse, Limit,
-        NewKey, Revocation, RevokeKey, RevokeKeys, StoredKey, Unavailable,
+        Change, FoundKey, IdleRotations, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore,
+        KeyUse, Limit, NewKey, Revocation, RevokeKey, RevokeKeys, StoredKey, Unavailable,
     },
     secret::KeyDigest,
 };
@@ -21,7 +21,9 @@ use crate::{
     audit_log::record,
     change_feed::tell,
     error::Failure,
-    tables::{KEYS, KEYS_BY_DIGEST, KEYS_OF_ORGANIZATION, ORGANIZATIONS, Reads, expect, find, get, put},
+    tables::{
+        FINISHING, KEYS, KEYS_BY_DIGEST, KEYS_OF_ORGANIZATION, ORGANIZATIONS, Reads, expect, find, get, put,
+    },
 };
 
 #[async_trait]
@@ -109,10 +111,15 @@ impl KeyStore for RedbStore {
                 return Ok(KeyChanged::Stale);
             };
             if change.is_any() {
-                // With the last use as it is by now.
-                let after = ApiKey { last_used_at: key.last_used_at, ..after.clone() };
-                let digest = document.record::<StoredKey>("")?.digest;
-                store(transaction, after.id, &document.with(&StoredKey { key: after, digest }))?;
+                let stored: StoredKey = document.record("")?;
+                let changed = stored.clone().changed(&change);
+                if let Some(secret) = &change.secret
+                    && transaction.open_table(KEYS_BY_DIGEST)?.get(secret.digest.as_bytes())?.is_some()
+                {
+                    return Ok(KeyChanged::Refused(Insertion::Duplicate));
+                }
+                move_digests(transaction, &stored, &changed)?;
+                store(transaction, after.id, &document.with(&changed))?;
                 record(transaction, AuditEvent { project_id: key.project_id, ..event.clone() })?;
                 tell(transaction, &host, Change::Key(key.id))?;
             }
@@ -121,13 +128,25 @@ impl KeyStore for RedbStore {
         .await
     }
 
+    async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable> {
+        self.read(operation::FIND_IDLE_ROTATIONS, move |transaction| {
+            let (finishing, keys) = (transaction.table(FINISHING)?, transaction.table(KEYS)?);
+            let all = finishing.iter()?.map(|entry| expect::<_, ApiKey>(&keys, entry?.0.value(), "id"));
+            let idle = all.filter(|key| key.as_ref().map_or(true, |key| key.has_an_idle_secret(query.at)));
+            idle.take(query.limit.get().into()).collect()
+        })
+        .await
+    }
+
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
         self.write(operation::RECORD_USES, move |transaction| {
-            for KeyUse { key: id, at } in uses {
-                if let Some((document, key)) = stored(transaction, id)?
-                    && key.last_used_at.is_none_or(|last| last < at)
-                {
-                    store(transaction, id, &document.and("last_used_at", &at))?;
+            for one in uses {
+                let Some((document, _)) = stored(transaction, one.key)? else { continue };
+                let mut noted: StoredKey = document.record("")?;
+                let before = noted.clone();
+                noted.used(one);
+                if noted != before {
+                    store(transaction, one.key, &document.with(&noted))?;
                 }
             }
             Ok(())
@@ -146,12 +165,15 @@ impl KeyLookup for RedbStore {
             for digest in &digests {
                 let Some(id) = by_digest.get(digest.as_bytes())? else { continue };
                 let document = get(&keys, id.value())?.ok_or(Failure::Corrupt("id"))?;
-                let StoredKey { key, digest: stored } = document.record("")?;
+                let StoredKey { key, digest, previous_digest } = document.record("")?;
                 // The bytes alone are found; the pepper that they were made with must be the same too.
-                if digests.contains(&stored) {
+                if digests.contains(&digest)
+                    || previous_digest.as_ref().is_some_and(|own| digests.contains(own))
+                {
                     let organization = key.organization_id.uuid().as_u128();
                     let organization = expect(&organizations, organization, "organization_id")?;
-                    return Ok(Some(FoundKey { digest: stored, key, organization }));
+                    let previous_digest = previous_digest.map(Box::new);
+                    return Ok(Some(FoundKey { digest, previous_digest, key, organization }));
                 }
             }
             Ok(None)
@@ -194,29 +216,65 @@ fn judges(
     creator: &Creator,
 ) -> Result<(Option<Organization>, Option<ApiKey>), Failure> {
     let created_with = match creator {
-        Creator::Key(key) => find(&transaction.table(KEYS)?, key.uuid().as_u128())?,
+        Creator::Key(key, _) => find(&transaction.table(KEYS)?, key.uuid().as_u128())?,
         Creator::Session(_) | Creator::Operator => None,
     };
     Ok((find(&transaction.table(ORGANIZATIONS)?, id.uuid().as_u128())?, created_with))
 }
 
 fn insert(transaction: &WriteTransaction, new: &NewKey) -> Result<Insertion, Failure> {
-    Ok(if add(transaction, &new.key, &new.digest)? { Insertion::Inserted } else { Insertion::Duplicate })
+    let stored = StoredKey { key: new.key.clone(), digest: new.digest.clone(), previous_digest: None };
+    Ok(if add(transaction, &stored)? { Insertion::Inserted } else { Insertion::Duplicate })
 }
 
-/// Stores a key, unless its id or its digest is there.
-pub(crate) fn add(transaction: &WriteTransaction, key: &ApiKey, digest: &KeyDigest) -> Result<bool, Failure> {
-    let id = key.id.uuid().as_u128();
+/// Stores a key, unless its id or a digest of its is there.
+pub(crate) fn add(transaction: &WriteTransaction, stored: &StoredKey) -> Result<bool, Failure> {
+    let id = stored.key.id.uuid().as_u128();
     let mut keys = transaction.open_table(KEYS)?;
     let mut by_digest = transaction.open_table(KEYS_BY_DIGEST)?;
-    if keys.get(id)?.is_some() || by_digest.get(digest.as_bytes())?.is_some() {
+    if keys.get(id)?.is_some() {
         return Ok(false);
     }
-    put(&mut keys, id, &Document::of(&StoredKey { key: key.clone(), digest: digest.clone() }))?;
-    by_digest.insert(digest.as_bytes(), id)?;
-    let organization = key.organization_id.uuid().as_u128();
+    for digest in stored.digests() {
+        if by_digest.get(digest.as_bytes())?.is_some() {
+            return Ok(false);
+        }
+    }
+    put(&mut keys, id, &Document::of(stored))?;
+    for digest in stored.digests() {
+        by_digest.insert(digest.as_bytes(), id)?;
+    }
+    let organization = stored.key.organization_id.uuid().as_u128();
     transaction.open_table(KEYS_OF_ORGANIZATION)?.insert((organization, id), ())?;
+    note_finishing(transaction, stored)?;
     Ok(true)
+}
+
+fn note_finishing(transaction: &WriteTransaction, stored: &StoredKey) -> Result<(), Failure> {
+    let mut finishing = transaction.open_table(FINISHING)?;
+    let (id, rotation) = (stored.key.id.uuid().as_u128(), stored.key.rotation.as_ref());
+    if rotation.is_some_and(|it| it.finish_when_idle.is_some()) && stored.previous_digest.is_some() {
+        finishing.insert(id, ())?;
+    } else {
+        finishing.remove(id)?;
+    }
+    Ok(())
+}
+
+/// Has the key found by what it is to be found by, and by nothing else.
+fn move_digests(
+    transaction: &WriteTransaction,
+    before: &StoredKey,
+    after: &StoredKey,
+) -> Result<(), Failure> {
+    let mut by_digest = transaction.open_table(KEYS_BY_DIGEST)?;
+    for digest in before.digests() {
+        by_digest.remove(digest.as_bytes())?;
+    }
+    for digest in after.digests() {
+        by_digest.insert(digest.as_bytes(), after.key.id.uuid().as_u128())?;
+    }
+    note_finishing(transaction, after)
 }
 
 /// The key of this id, and its document, which whoever changes the key puts the change into.

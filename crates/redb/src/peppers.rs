@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ApiKey, Timestamp},
-    ports::{Change, Host, PepperRegistry, PepperUse, Rehash, ReplicaId, Unavailable},
+    model::Timestamp,
+    ports::{Change, Host, PepperRegistry, PepperUse, Rehash, ReplicaId, StoredKey, Unavailable},
     secret::{KeyDigest, PepperCheck, PepperId, RecordedPepper},
 };
 use capykeys_storage::{Document, Row as _, operation};
@@ -95,9 +95,8 @@ fn others_have(transaction: &impl Reads, replica: ReplicaId, pepper: &PepperId) 
 fn count(transaction: &ReadTransaction, at: Timestamp) -> Result<Vec<PepperUse>, Failure> {
     let (keys, mut counts) = (transaction.table(KEYS)?, BTreeMap::new());
     for entry in keys.iter()? {
-        let document = Document::from_bytes(entry?.1.value())?;
-        if !document.record::<ApiKey>("")?.is_over(at) {
-            *counts.entry(document.field::<PepperId>("pepper_id")?).or_insert(0) += 1;
+        for pepper in read::<StoredKey>(entry?.1.value())?.peppers(at) {
+            *counts.entry(pepper.clone()).or_insert(0) += 1;
         }
     }
     Ok(counts.into_iter().map(|(id, active_keys)| PepperUse { id, active_keys }).collect())

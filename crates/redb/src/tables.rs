@@ -22,6 +22,8 @@ pub(crate) const KEYS: Documents<u128> = TableDefinition::new("keys");
 /// Their organization before them: a page of a list is a range.
 pub(crate) const KEYS_OF_ORGANIZATION: TableDefinition<'static, (u128, u128), ()> =
     TableDefinition::new("keys_of_organization");
+/// Those of which the secret before ends when it is not used.
+pub(crate) const FINISHING: TableDefinition<'static, u128, ()> = TableDefinition::new("finishing");
 pub(crate) const KEYS_BY_DIGEST: TableDefinition<'static, &[u8; 32], u128> =
     TableDefinition::new("keys_by_digest");
 pub(crate) const EVENTS: Documents<i64> = TableDefinition::new("events");
@@ -49,6 +51,7 @@ pub(crate) fn make(transaction: &WriteTransaction) -> Result<(), TableError> {
     transaction.open_table(ORGANIZATIONS_AT_CLERK)?;
     transaction.open_table(KEYS)?;
     transaction.open_table(KEYS_OF_ORGANIZATION)?;
+    transaction.open_table(FINISHING)?;
     transaction.open_table(KEYS_BY_DIGEST)?;
     transaction.open_table(EVENTS)?;
     transaction.open_table(EVENTS_OF_ORGANIZATION)?;

@@ -77,7 +77,7 @@ async fn what_is_opened_twice_is_one_store() {
     let (one, other) = (open(folder.path()).unwrap(), open(folder.path()).unwrap());
     let new = key(&one).await;
     assert_eq!(list(&other, new.key.organization_id).await, Ok(1));
-    let uses = vec![KeyUse { key: new.key.id, at: at(5) }];
+    let uses = vec![KeyUse { key: new.key.id, at: at(5), with_previous: false }];
     other.record_uses(uses).await.unwrap();
     let found = one.find_key(new.key.organization_id, new.key.id).await.unwrap().unwrap();
     assert_eq!(found.last_used_at, Some(at(5)));
@@ -164,7 +164,7 @@ async fn what_only_a_newer_server_knows_of_a_key_is_kept() {
     let store = open(folder.path()).unwrap();
     let new = key(&store).await;
     overwrite(folder.path(), &new, |text| text.replacen('{', r#"{"networks":"192.0.2.0/24","#, 1));
-    store.record_uses(vec![KeyUse { key: new.key.id, at: at(5) }]).await.unwrap();
+    store.record_uses(vec![KeyUse { key: new.key.id, at: at(5), with_previous: false }]).await.unwrap();
     overwrite(folder.path(), &new, |text| {
         assert!(text.contains(r#""networks":"192.0.2.0/24""#), "it is lost: {text}");
         text

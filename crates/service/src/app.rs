@@ -107,6 +107,7 @@ pub(crate) async fn build(
         Arc::clone(&organizations),
         refused,
         Arc::clone(&replicas),
+        (&config.keys).into(),
     );
     let operators = Operators::new(Arc::clone(&environment), organizations, audit, replicas);
     Ok(App {

@@ -13,6 +13,7 @@ mod config;
 mod error;
 mod first_run;
 mod grpc;
+mod idle_secrets;
 mod internal;
 mod listeners;
 mod memory;

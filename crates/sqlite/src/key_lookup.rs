@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ApiKey, Organization},
-    ports::{FoundKey, KeyLookup, Unavailable},
+    model::Organization,
+    ports::{FoundKey, KeyLookup, StoredKey, Unavailable},
     secret::KeyDigest,
 };
 use capykeys_storage::{BESIDE, Columns, Values, found_key, operation, wherever_stored};
@@ -25,7 +25,7 @@ impl KeyLookup for SqliteStore {
             sql::each(connection, &find_any_of(stored.len()), &values, |row| found_key(row))
         })?;
         // The index knows the bytes alone; the pepper they were made with must be the same too.
-        Ok(found.into_iter().find(|found| digests.contains(&found.digest)))
+        Ok(found.into_iter().find(|found| found.is_under(digests) || found.was_under(digests)))
     }
 }
 
@@ -35,11 +35,11 @@ fn parameter(number: usize) -> String {
 
 /// A key whose organization is missing is found and cannot be read: it is not an unknown one.
 static FIND: LazyLock<String> = LazyLock::new(|| {
-    let key = Columns::of::<KeyDigest>("").with(Columns::of::<ApiKey>("")).from("k");
+    let key = Columns::of::<StoredKey>("").from("k");
     let organization = Columns::of::<Organization>(BESIDE).from("o");
     format!(
         "SELECT {key}, {organization} FROM api_keys AS k LEFT JOIN organizations AS o ON o.id = k.organization_id \
-         WHERE k.digest IN ("
+         WHERE "
     )
 });
 
@@ -47,7 +47,8 @@ static FIND: LazyLock<String> = LazyLock::new(|| {
 /// that moves from one pepper to another meanwhile is found under either.
 fn find_any_of(count: usize) -> String {
     let digests: Vec<_> = (1..=count).map(|number| format!("${}", parameter(number))).collect();
-    [FIND.as_str(), &digests.join(", "), ")"].concat()
+    let any = digests.join(", ");
+    format!("{}k.digest IN ({any}) OR k.previous_digest IN ({any})", *FIND)
 }
 
 #[cfg(test)]
@@ -55,11 +56,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lookup_reads_two_indexes() {
+    fn a_lookup_reads_three_indexes() {
         assert_eq!(
             crate::schema::plan(&find_any_of(2)),
             [
+                "MULTI-INDEX OR",
+                "INDEX 1",
                 "SEARCH k USING INDEX sqlite_autoindex_api_keys_2 (digest=?)",
+                "INDEX 2",
+                "SEARCH k USING INDEX api_keys_previous_digest (previous_digest=?)",
                 "SEARCH o USING INDEX sqlite_autoindex_organizations_1 (id=?) LEFT-JOIN",
             ]
         );

@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, Creator, KeyId, Organization, OrganizationId},
     ports::{
-        Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey, Revocation, RevokeKey,
-        RevokeKeys, StoredKey, Unavailable,
+        IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey,
+        Revocation, RevokeKey, RevokeKeys, StoredKey, Unavailable,
     },
     secret::KeyDigest,
 };
-use capykeys_storage::{CHANGING, Columns, KeyPage, Record, Row as _, Values, operation, set_aside};
+use capykeys_storage::{CHANGING, Columns, DIGESTS, KeyPage, Record, Row as _, Values, operation, set_aside};
 use rusqlite::Connection;
 
 use crate::{SqliteStore, audit_log::record, error::Failure, organizations, sql};
@@ -21,7 +21,8 @@ use crate::{SqliteStore, audit_log::record, error::Failure, organizations, sql};
 static INSERT: LazyLock<String> = LazyLock::new(|| {
     let key = Columns::of::<ApiKey>("").with(Columns::of::<KeyDigest>(""));
     format!(
-        "INSERT INTO api_keys ({}) SELECT {} WHERE NOT EXISTS (SELECT 1 FROM api_keys WHERE digest = $aside) \
+        "INSERT INTO api_keys ({}) SELECT {} \
+         WHERE NOT EXISTS (SELECT 1 FROM api_keys WHERE previous_digest = $digest OR digest = $aside) \
          ON CONFLICT DO NOTHING",
         key.names(),
         key.parameters()
@@ -29,15 +30,31 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
 });
 static FIND: LazyLock<String> = LazyLock::new(|| select::<ApiKey>("k.id = $id"));
 static FIND_STORED: LazyLock<String> = LazyLock::new(|| select::<StoredKey>("k.id = $id"));
+static IDLE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "{} WHERE k.finish_when_idle IS NOT NULL AND k.previous_digest IS NOT NULL AND k.previous_expires_at > $at \
+             AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $at) \
+             AND max(k.rotated_at, coalesce(k.previous_last_used_at, k.rotated_at)) + k.finish_when_idle <= $at \
+         LIMIT $limit",
+        from::<ApiKey>()
+    )
+});
 const REVOKE: &str = "UPDATE api_keys SET revoked_at = $at \
      WHERE id = $id AND organization_id = $organization_id AND revoked_at IS NULL RETURNING project_id";
 static CHANGE: LazyLock<String> = LazyLock::new(|| {
-    let columns = Columns::of::<StoredKey>("").only(&[&CHANGING[..], &["digest"]].concat());
+    let columns =
+        Columns::of::<StoredKey>("").only(&[&CHANGING[..], &DIGESTS, &["previous_last_used_at"]].concat());
     format!("UPDATE api_keys SET ({}) = ({}) WHERE id = $id", columns.names(), columns.parameters())
 });
+const TAKEN: &str =
+    "SELECT true AS taken FROM api_keys WHERE digest IN ($digest, $aside) OR previous_digest = $digest";
 /// Writes only where there is something to write.
-const USED: &str = "UPDATE api_keys SET last_used_at = $at \
-     WHERE id = $id AND (last_used_at IS NULL OR last_used_at < $at)";
+const USED: &str = "UPDATE api_keys SET last_used_at = max($at, coalesce(last_used_at, $at)), \
+         previous_last_used_at = CASE WHEN rotated_at IS NOT NULL AND ($with_previous OR $at <= rotated_at) \
+             THEN max($at, coalesce(previous_last_used_at, $at)) ELSE previous_last_used_at END \
+     WHERE id = $id AND (last_used_at IS NULL OR last_used_at < $at \
+         OR rotated_at IS NOT NULL AND ($with_previous OR $at <= rotated_at) \
+             AND (previous_last_used_at IS NULL OR previous_last_used_at < $at))";
 const REVOKED: &str = "SELECT revoked_at, 0 AS newly FROM api_keys \
      WHERE id = $id AND organization_id = $organization_id";
 
@@ -129,19 +146,34 @@ impl KeyStore for SqliteStore {
                 return Ok(KeyChanged::Stale);
             };
             if change.is_any() {
-                let changed = StoredKey { key: after.clone(), digest: stored.digest };
+                if let Some(secret) = &change.secret
+                    && is_taken(connection, &secret.digest)?
+                {
+                    return Ok(KeyChanged::Refused(Insertion::Duplicate));
+                }
+                let project_id = stored.key.project_id.clone();
+                let changed = stored.changed(&change);
                 sql::execute(connection, &CHANGE, &Values::default().record("", &changed))?;
-                record(connection, &AuditEvent { project_id: stored.key.project_id, ..event.clone() })?;
+                record(connection, &AuditEvent { project_id, ..event.clone() })?;
             }
             Ok(KeyChanged::Done)
         })
         .await
     }
 
+    async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable> {
+        self.read_many(operation::FIND_IDLE_ROTATIONS, move |connection| {
+            let IdleRotations { at, limit } = &query;
+            sql::all(connection, &IDLE, &Values::of("at", at).and("limit", limit))
+        })
+        .await
+    }
+
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
         self.write(operation::RECORD_USES, move |connection| {
-            for KeyUse { key, at } in &uses {
-                sql::execute(connection, USED, &Values::of("id", key).and("at", at))?;
+            for KeyUse { key, at, with_previous } in &uses {
+                let values = Values::of("id", key).and("at", at).and("with_previous", with_previous);
+                sql::execute(connection, USED, &values)?;
             }
             Ok(())
         })
@@ -151,6 +183,13 @@ impl KeyStore for SqliteStore {
 
 fn find(connection: &Connection, organization: OrganizationId, id: KeyId) -> Result<Option<ApiKey>, Failure> {
     sql::first(connection, &FIND, &Values::of("organization_id", &organization).and("id", &id))
+}
+
+/// Whether a key has the secret, or had it before.
+fn is_taken(connection: &Connection, digest: &KeyDigest) -> Result<bool, Failure> {
+    let (own, aside) = (digest.as_bytes(), set_aside(digest));
+    let values = Values::of("digest", own).and("aside", aside.as_bytes());
+    Ok(!sql::each(connection, TAKEN, &values, |_| Ok(()))?.is_empty())
 }
 
 /// What keeps the key from being stored. The writer's transaction holds everybody else off meanwhile.
@@ -166,7 +205,7 @@ fn judges(
     creator: &Creator,
 ) -> Result<(Option<Organization>, Option<ApiKey>), Failure> {
     let created_with = match creator {
-        Creator::Key(key) => find(connection, id, *key)?,
+        Creator::Key(key, _) => find(connection, id, *key)?,
         Creator::Session(_) | Creator::Operator => None,
     };
     Ok((organizations::find(connection, id)?, created_with))
@@ -225,6 +264,11 @@ mod tests {
             plan(|filter| filter.state = Some((KeyState::Disabled, Timestamp::MIN))),
             read_off("api_keys_disabled (organization_id=? AND id<?)")
         );
+    }
+
+    #[test]
+    fn idle_secrets_are_read_off_an_index_of_their_own() {
+        assert_eq!(crate::schema::plan(&IDLE), read_off("api_keys_finishing (previous_expires_at>?)"));
     }
 
     /// However many keys are active, or expired: to read all of them for each page would take longer with each.

@@ -18,7 +18,11 @@ const TAKE_TURN: &str = "UPDATE peppers SET turn = (SELECT coalesce(max(turn), 0
      WHERE id = $pepper AND NOT EXISTS (\
          SELECT 1 FROM replicas WHERE id <> $replica AND instr(' ' || peppers || ' ', ' ' || $pepper || ' ') = 0\
      )";
-const USES: &str = "SELECT pepper_id, count(*) AS active_keys FROM api_keys \
+const USES: &str = "SELECT pepper_id, count(*) AS active_keys FROM (\
+         SELECT pepper_id, revoked_at, expires_at FROM api_keys UNION ALL \
+         SELECT previous_pepper_id, revoked_at, min(coalesce(expires_at, previous_expires_at), previous_expires_at) \
+         FROM api_keys WHERE previous_pepper_id <> pepper_id\
+     ) \
      WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $at) GROUP BY pepper_id";
 const REHASH: &str = "UPDATE api_keys SET pepper_id = $pepper_id, digest = $digest \
      WHERE id = $id AND digest = $from AND revoked_at IS NULL";

@@ -102,8 +102,11 @@ async fn each_column_is_told_of_or_no_verdict_depends_on_it() {
     const OTHERS: &str = "INSERT INTO organizations \
         (id, name, slug, created_at, updated_at, clerk_organization_id, suspended_at) \
         VALUES (randomblob(16), 'It', 'it', 0, 0, 'org_2it', 0), (randomblob(16), 'To', 'to', 0, 0, NULL, 0)";
+    const ROTATED: &str = "UPDATE api_keys SET rotated_at = 2, previous_key_prefix = 'x', previous_expires_at = 2, \
+        previous_pepper_id = '1', previous_digest = randomblob(32)";
     let scene = Scene::new().await;
     scene.run(OTHERS);
+    scene.run(ROTATED);
     let schema = "SELECT t.name, c.name, c.type FROM sqlite_schema t, pragma_table_info(t.name) c
         WHERE t.name IN ('api_keys', 'organizations')";
     let mut schema = scene.beside.prepare(schema).unwrap();
@@ -114,7 +117,7 @@ async fn each_column_is_told_of_or_no_verdict_depends_on_it() {
         let (text, is_told) = columns::told(&table, &column);
         let value = match (column.as_str(), kind.as_str()) {
             ("organization_id", _) => "(SELECT id FROM organizations WHERE slug = 'to')".to_owned(),
-            ("digest", _) => "randomblob(32)".to_owned(),
+            ("digest" | "previous_digest", _) => "randomblob(32)".to_owned(),
             (_, "BLOB") => "randomblob(16)".to_owned(),
             (_, "INTEGER") => "1".to_owned(),
             _ => format!("'{text}'"),

@@ -12,13 +12,15 @@ const ORGANIZATIONS: &str = "src/organizations.rs";
 const REGISTRY: &str = "src/registry.rs";
 const PEPPERS: &str = "src/peppers.rs";
 const TRIGGERS: &str = "migrations/V3__changes_by_statement.sql";
+/// The last one that tells of keys.
+const KEY_TRIGGER: &str = "migrations/V11__rotation.sql";
 /// The one that numbers what is told.
 const NUMBERS: &str = "migrations/V6__operators.sql";
 
 /// Revocations are not told by the triggers.
 const UNTOLD: [Edit; 2] = [
-    (TRIGGERS, "OLD.project_id,\n    OLD.revoked_at, OLD.pepper_id", "OLD.project_id,\n    OLD.pepper_id"),
-    (TRIGGERS, "NEW.project_id,\n    NEW.revoked_at, NEW.pepper_id", "NEW.project_id,\n    NEW.pepper_id"),
+    (KEY_TRIGGER, "OLD.project_id,\n    OLD.revoked_at, OLD.pepper_id", "OLD.project_id,\n    OLD.pepper_id"),
+    (KEY_TRIGGER, "NEW.project_id,\n    NEW.revoked_at, NEW.pepper_id", "NEW.project_id,\n    NEW.pepper_id"),
 ];
 const REVOKES: &str = "self.write(operation::REVOKE_KEY, move |connection| {";
 const REVOKED: &str = "sql::first(connection, REVOKED, &values)\n        })\n        .await";
@@ -29,20 +31,20 @@ capykeys_testkit::mutants! {
         [in_suite("a_revocation_is_seen_as_a_whole", "a change can be seen before it is told"),
          in_suite("a_dropped_revocation_is_whole_or_absent", "a change is told if and only if it was made"),
          in_embedded_suite("what_was_acknowledged_survives_a_kill", "and what is told of it")], [
-        (TRIGGERS, "OLD.project_id,\n    OLD.revoked_at, OLD.pepper_id", "OLD.project_id,\n    OLD.pepper_id"),
-        (TRIGGERS, "NEW.project_id,\n    NEW.revoked_at, NEW.pepper_id", "NEW.project_id,\n    NEW.pepper_id"),
+        (KEY_TRIGGER, "OLD.project_id,\n    OLD.revoked_at, OLD.pepper_id", "OLD.project_id,\n    OLD.pepper_id"),
+        (KEY_TRIGGER, "NEW.project_id,\n    NEW.revoked_at, NEW.pepper_id", "NEW.project_id,\n    NEW.pepper_id"),
     ];
     a_rehash_that_is_not_told_is_caught: [in_suite("a_rehash_is_seen_as_a_whole", "a change can be seen before it is told")], [
-        (TRIGGERS, "OLD.revoked_at, OLD.pepper_id, OLD.digest)", "OLD.revoked_at)"),
-        (TRIGGERS, "NEW.revoked_at, NEW.pepper_id, NEW.digest)", "NEW.revoked_at)"),
+        (KEY_TRIGGER, "OLD.pepper_id, OLD.digest, ", ""),
+        (KEY_TRIGGER, "NEW.pepper_id, NEW.digest, ", ""),
     ];
     a_suspension_that_is_not_told_is_caught: [in_suite("a_suspension_is_seen_as_a_whole", "a change can be seen before it is told")], [
         (TRIGGERS, "WHEN (OLD.id, OLD.clerk_organization_id, OLD.suspended_at)", "WHEN (OLD.id, OLD.clerk_organization_id)"),
         (TRIGGERS, "IS NOT (NEW.id, NEW.clerk_organization_id, NEW.suspended_at)", "IS NOT (NEW.id, NEW.clerk_organization_id)"),
     ];
     a_change_that_is_told_and_was_not_made_is_caught: [in_suite("a_use_is_neither_in_the_feed_nor_in_the_audit_log", DIFFERS)], [
-        (TRIGGERS, "AFTER UPDATE ON api_keys\nWHEN (OLD.id,", "AFTER UPDATE ON api_keys\nWHEN (OLD.id, random(),"),
-        (TRIGGERS, "IS NOT (NEW.id, NEW.organization_id, NEW.scopes,", "IS NOT (NEW.id, random(), NEW.organization_id, NEW.scopes,"),
+        (KEY_TRIGGER, "AFTER UPDATE ON api_keys\nWHEN (OLD.id,", "AFTER UPDATE ON api_keys\nWHEN (OLD.id, random(),"),
+        (KEY_TRIGGER, "IS NOT (NEW.id, NEW.organization_id, NEW.scopes,", "IS NOT (NEW.id, random(), NEW.organization_id, NEW.scopes,"),
     ];
     a_number_that_is_left_out_of_the_feed_is_caught: [in_suite("every_change_is_told_once_and_in_its_order", "the numbers have no gaps")], [
         (NUMBERS, "SELECT max(sequence) + 1, randomblob(16), iif", "SELECT max(sequence) + 2, randomblob(16), iif"),
@@ -217,13 +219,14 @@ capykeys_testkit::mutants! {
         ("src/error.rs", "            Self::CorruptValue => f.", "            Self::Shown(row) => f.write_str(row),\n            Self::CorruptValue => f."),
     ];
     a_lookup_that_does_not_look_at_the_pepper_is_caught: [in_suite("a_key_is_found_under_any_of_several_digests", DIFFERS)], [
-        (LOOKUP, ".find(|found| digests.contains(&found.digest))", ".next()"),
+        (LOOKUP, ".find(|found| found.is_under(digests) || found.was_under(digests))", ".next()"),
     ];
     an_earlier_use_that_replaces_a_later_one_is_caught: [in_suite("the_latest_use_stays_whatever_the_order", DIFFERS)], [
-        (KEYS, "AND (last_used_at IS NULL OR last_used_at < $at)", ""),
+        (KEYS, "WHERE id = $id AND (last_used_at IS NULL OR last_used_at < $at", "WHERE id = $id AND (true"),
+        (KEYS, "last_used_at = max($at, coalesce(last_used_at, $at))", "last_used_at = $at"),
     ];
     uses_beyond_256_that_are_ignored_are_caught: [in_suite("many_keys_are_recorded_at_once", DIFFERS)], [
-        (KEYS, "for KeyUse { key, at } in &uses {", "for KeyUse { key, at } in uses.iter().take(256) {"),
+        (KEYS, "for KeyUse { key, at, with_previous } in &uses {", "for KeyUse { key, at, with_previous } in uses.iter().take(256) {"),
     ];
     names_that_are_trimmed_are_caught: [in_suite("names_are_kept_byte_for_byte", DIFFERS)], [
         ("src/sql.rs", "ValueRef::Text(text.as_bytes())", "ValueRef::Text(text.trim().as_bytes())"),

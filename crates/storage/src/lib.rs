@@ -29,5 +29,5 @@ pub use field::{Field, Kind, Value};
 pub use key_page::KeyPage;
 pub use operation::{Operation, count_event};
 pub use record::{Columns, Corrupt, Record, Row};
-pub use records::{BESIDE, CHANGING, found_key, set_aside, wherever_stored};
+pub use records::{BESIDE, CHANGING, DIGESTS, found_key, set_aside, wherever_stored};
 pub use values::Values;

@@ -25,6 +25,7 @@ methods! {
     REVOKE_KEY = revoke_key,
     REVOKE_KEYS = revoke_keys,
     REVOKE_LINEAGE = revoke_lineage,
+    FIND_IDLE_ROTATIONS = find_idle_rotations,
     RECORD_USES = record_uses,
     FIND_KEY_BY_DIGEST = find_key_by_digest,
     FIND_ORGANIZATION = find_organization,

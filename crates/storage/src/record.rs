@@ -81,6 +81,20 @@ impl<R: Record> Record for Option<R> {
     }
 }
 
+impl<R: Record> Record for Box<R> {
+    fn columns() -> Vec<(&'static str, Kind)> {
+        R::columns()
+    }
+
+    fn values(&self) -> Vec<Value<'_>> {
+        R::values(self)
+    }
+
+    fn read(row: &impl Row) -> Result<Self, Corrupt> {
+        R::read(row).map(Self::new)
+    }
+}
+
 /// Describes structs: their fields, of which each has a column of the same name or `in` another, and
 /// after the `+` those that are records themselves.
 macro_rules! records {

@@ -5,7 +5,8 @@ use std::num::NonZeroU32;
 use capykeys_domain::{
     model::{
         Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, AuditRecord, ClerkLink, Disabling,
-        EventDetails, KeyId, Organization, OrganizationId, ProjectId, RequestContext, Suspension, Timestamp,
+        EventDetails, KeyId, Organization, OrganizationId, ProjectId, RequestContext, Rotation, Suspension,
+        Timestamp,
     },
     ports::{FeedProgress, FoundKey, PepperUse, RegisteredReplica, Revocation, RowCounts, StoredKey},
     secret::{KeyDigest, PepperCheck, PepperId, RecordedPepper},
@@ -17,8 +18,9 @@ records! {
     ApiKey {
         id, organization_id, name, key_prefix, scopes, source, created_at, created_by_user_id, created_by_key_id,
         device_name, expires_at, last_used_at, project_id, revoked_at
-    } + { disabled }
+    } + { disabled, rotation }
     Disabling { at in disabled_at, reason in disabled_reason }
+    Rotation { at in rotated_at, previous_key_prefix, previous_expires_at, previous_last_used_at, finish_when_idle }
     Organization { id, name, slug, created_at, updated_at } + { clerk, suspension }
     ClerkLink { id in clerk_organization_id, slug in clerk_organization_slug }
     Suspension { at in suspended_at, reason in suspended_reason }
@@ -44,13 +46,29 @@ pub const BESIDE: &str = "organization_of_key_";
 /// # Errors
 /// [`Corrupt`] where one of them cannot be read.
 pub fn found_key(row: &impl Row) -> Result<FoundKey, Corrupt> {
-    let StoredKey { key, digest } = Record::read(row)?;
-    Ok(FoundKey { digest, key, organization: row.record(BESIDE)? })
+    let StoredKey { key, digest, previous_digest } = Record::read(row)?;
+    let previous_digest = previous_digest.map(Box::new);
+    Ok(FoundKey { digest, previous_digest, key, organization: row.record(BESIDE)? })
 }
 
-/// The columns of a key that change in its life, besides its digest, when it was last used and whether it was revoked.
-pub const CHANGING: [&str; 6] =
-    ["name", "scopes", "device_name", "expires_at", "disabled_at", "disabled_reason"];
+/// The columns of a key that change in its life, besides its digests, when it was last used and whether it was revoked.
+pub const CHANGING: [&str; 11] = [
+    "name",
+    "scopes",
+    "device_name",
+    "expires_at",
+    "disabled_at",
+    "disabled_reason",
+    "key_prefix",
+    "rotated_at",
+    "previous_key_prefix",
+    "previous_expires_at",
+    "finish_when_idle",
+];
+/// Those of its digests.
+pub const DIGESTS: [&str; 4] = ["pepper_id", "digest", "previous_pepper_id", "previous_digest"];
+/// What the columns of the digest of a key's secret before its present one begin with.
+const PREVIOUS: &str = "previous_";
 
 /// What is stored in the place of a disabled key's digest: no secret has it, so that programs that know nothing of
 /// disabled keys find none. The same again is the digest itself.
@@ -67,10 +85,12 @@ pub fn wherever_stored(digests: &[KeyDigest]) -> Vec<[u8; 32]> {
     digests.iter().flat_map(|digest| [*digest.as_bytes(), *set_aside(digest).as_bytes()]).collect()
 }
 
-/// Where the key is disabled, its digest is [`set_aside`].
+/// Where the key is disabled, its digest is [`set_aside`]; the one of the secret before is known only to programs that know
+/// of disabled keys.
 impl Record for StoredKey {
     fn columns() -> Vec<(&'static str, Kind)> {
-        [ApiKey::columns(), KeyDigest::columns()].concat()
+        let previous = [("previous_pepper_id", PepperId::KIND), ("previous_digest", Kind::Bytes)];
+        [ApiKey::columns(), KeyDigest::columns(), previous.to_vec()].concat()
     }
 
     fn values(&self) -> Vec<Value<'_>> {
@@ -78,13 +98,13 @@ impl Record for StoredKey {
         let digest =
             aside.map_or(self.digest.as_bytes().value(), |bytes| Value::Bytes(bytes.to_vec().into()));
         let own = [self.digest.pepper_id().value(), digest];
-        self.key.values().into_iter().chain(own).collect()
+        self.key.values().into_iter().chain(own).chain(self.previous_digest.values()).collect()
     }
 
     fn read(row: &impl Row) -> Result<Self, Corrupt> {
         let (key, stored): (ApiKey, KeyDigest) = (Record::read(row)?, Record::read(row)?);
         let digest = if key.disabled.is_some() { set_aside(&stored) } else { stored };
-        Ok(Self { key, digest })
+        Ok(Self { key, digest, previous_digest: row.record(PREVIOUS)? })
     }
 }
 

@@ -10,11 +10,11 @@ use capykeys_domain::{
     ports::KeyUse,
 };
 
-/// The latest use of each key, of a bounded number of keys.
+/// The latest use of each key, with either of its secrets, of a bounded number of keys.
 #[derive(Debug)]
 pub(crate) struct PendingUses {
     capacity: usize,
-    latest: HashMap<KeyId, Timestamp>,
+    latest: HashMap<(KeyId, bool), Timestamp>,
     dropped: u64,
 }
 
@@ -25,7 +25,7 @@ impl PendingUses {
 
     pub(crate) fn add(&mut self, one: KeyUse) {
         let full = self.latest.len() >= self.capacity;
-        match self.latest.entry(one.key) {
+        match self.latest.entry((one.key, one.with_previous)) {
             Entry::Occupied(mut known) => *known.get_mut() = one.at.max(*known.get()),
             Entry::Vacant(_) if full => self.dropped += 1,
             Entry::Vacant(place) => drop(place.insert(one.at)),
@@ -34,14 +34,15 @@ impl PendingUses {
 
     /// All of them. They stay here until they are [recorded](Self::recorded).
     pub(crate) fn all(&self) -> Vec<KeyUse> {
-        self.latest.iter().map(|(&key, &at)| KeyUse { key, at }).collect()
+        self.latest.iter().map(|(&(key, with_previous), &at)| KeyUse { key, at, with_previous }).collect()
     }
 
     /// These are stored. What came in since they were read stays.
     pub(crate) fn recorded(&mut self, uses: &[KeyUse]) {
         for one in uses {
-            if self.latest.get(&one.key) == Some(&one.at) {
-                self.latest.remove(&one.key);
+            let secret = (one.key, one.with_previous);
+            if self.latest.get(&secret) == Some(&one.at) {
+                self.latest.remove(&secret);
             }
         }
     }

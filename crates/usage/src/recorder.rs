@@ -90,7 +90,11 @@ impl UseRecorder {
 
 impl Uses for UseRecorder {
     fn used(&self, key: KeyId, at: Timestamp) {
-        self.0.pending().add(KeyUse { key, at });
+        self.0.pending().add(KeyUse { key, at, with_previous: false });
+    }
+
+    fn used_with_previous(&self, key: KeyId, at: Timestamp) {
+        self.0.pending().add(KeyUse { key, at, with_previous: true });
     }
 
     fn outdated(&self, key: Rehash) {

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use capykeys_conformance::model::ModelStore;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, KeyId, OrganizationId},
-    ports::{Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey, Revocation, RevokeKey, RevokeKeys, Unavailable},
+    ports::{IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey, Revocation, RevokeKey, RevokeKeys, Unavailable},
 };
 
 /// Keys, with a number of writes beside them.
@@ -69,6 +69,10 @@ impl KeyStore for CountingKeys {
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {
         self.count();
         self.engine.change_key(change).await
+    }
+
+    async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable> {
+        self.engine.find_idle_rotations(query).await
     }
 
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {

@@ -96,7 +96,8 @@ impl FakeStore {
 
     fn add(&self, organization: Organization) -> KeyDigest {
         let new = fixtures::key(organization.id, fixtures::at(0));
-        let found = FoundKey { digest: new.digest.clone(), key: new.key, organization };
+        let found =
+            FoundKey { digest: new.digest.clone(), previous_digest: None, key: new.key, organization };
         self.state().keys.insert(*new.digest.as_bytes(), found);
         new.digest
     }

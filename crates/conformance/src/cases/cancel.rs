@@ -83,3 +83,8 @@ pub async fn a_dropped_renaming_is_whole_or_absent(store: &Store) {
 pub async fn a_dropped_disabling_is_whole_or_absent(store: &Store) {
     is_whole_when_dropped(store, Deed::Disable).await;
 }
+
+/// With its event, and told.
+pub async fn a_dropped_rotation_is_whole_or_absent(store: &Store) {
+    is_whole_when_dropped(store, Deed::Rotate).await;
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use capykeys_domain::{
-    model::{ApiKey, AuditAction, Creator, DeviceName, KeyName, ProjectId, Suspension},
+    model::{ApiKey, AuditAction, DeviceName, KeyName, ProjectId, Suspension},
     policy::Forbidden,
     ports::{Change, Insertion, KeyChange, KeyChanged, KeyUse, NewKey},
 };
@@ -37,7 +37,7 @@ pub async fn a_key_is_changed_where_it_is_as_it_was_read(store: &Store) {
     after.scopes = fixtures::scopes(&["schema:read", "jobs:read"]);
     after.device_name = DeviceName::parse("laptop").ok();
     after.expires_at = Some(fixtures::at(123_456));
-    let used = KeyUse { key: new.key.id, at: fixtures::at(5) };
+    let used = KeyUse { key: new.key.id, at: fixtures::at(5), with_previous: false };
     store.keys.record_uses(vec![used]).await.unwrap();
     assert_eq!(change(store, &new.key, &after).await, KeyChanged::Done);
     let used = ApiKey { last_used_at: Some(used.at), ..after.clone() };
@@ -199,12 +199,12 @@ pub async fn a_change_that_reaches_further_is_judged_as_a_creation(store: &Store
         (&good, &beyond, denied(Forbidden::ScopeNotHeld(fixtures::scope("backups:read")))),
         (&ending, &after, denied(Forbidden::OutlivesCreator)),
     ] {
-        let by = Some(Creator::Key(creator.id));
+        let by = Some(fixtures::by_key(creator.id));
         let change = KeyChange { by, ..fixtures::change(&new.key, after, fixtures::at(9)) };
         assert_eq!(store.keys.change_key(change).await.unwrap(), KeyChanged::Refused(expected));
         assert_eq!(store.stored(&new.key).await, new.key);
     }
-    let by = Some(Creator::Key(good.id));
+    let by = Some(fixtures::by_key(good.id));
     let change = KeyChange { by, ..fixtures::change(&new.key, &after, fixtures::at(9)) };
     let suspension = Some(Suspension { at: fixtures::at(7), reason: None });
     for (suspension, expected) in [

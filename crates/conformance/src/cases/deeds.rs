@@ -17,6 +17,7 @@ pub(super) enum Deed {
     Revoke,
     RevokeMany,
     Disable,
+    Rotate,
     Rehash,
     Suspend,
     Rename,
@@ -27,7 +28,7 @@ pub(super) struct Subject {
     deed: Deed,
     organization: Organization,
     key: NewKey,
-    /// Where the key is to be moved to.
+    /// Where the key is to be moved to, or that of its new secret.
     digest: KeyDigest,
 }
 
@@ -58,6 +59,10 @@ impl Subject {
             Deed::Disable => {
                 let change = fixtures::change(&self.key.key, &fixtures::disabled(&self.key.key, at), at);
                 store.keys.change_key(change).await.map(drop)
+            }
+            Deed::Rotate => {
+                let rotation = fixtures::rotate(&self.key.key, &self.digest, at, fixtures::at(90));
+                store.keys.change_key(rotation).await.map(drop)
             }
             Deed::Rehash => {
                 let (from, to) = (self.key.digest.clone(), self.digest.clone());
@@ -92,7 +97,7 @@ impl Subject {
                 let found = store.lookup.find_key_by_digest(digests).await.unwrap().expect("it was created");
                 found.key.revoked_at.is_some() || found.key.disabled.is_some()
             }
-            Deed::Rehash => {
+            Deed::Rotate | Deed::Rehash => {
                 let digests = std::slice::from_ref(&self.digest);
                 store.lookup.find_key_by_digest(digests).await.unwrap().is_some()
             }
@@ -104,7 +109,7 @@ impl Subject {
     /// What the feed tells of it.
     pub(super) const fn change(&self) -> Option<Change> {
         match self.deed {
-            Deed::Revoke | Deed::RevokeMany | Deed::Disable | Deed::Rehash => {
+            Deed::Revoke | Deed::RevokeMany | Deed::Disable | Deed::Rotate | Deed::Rehash => {
                 Some(Change::Key(self.key.key.id))
             }
             Deed::Suspend => Some(Change::Organization(self.organization.id)),
@@ -118,6 +123,7 @@ impl Subject {
             Deed::Create => Some(AuditAction::CreateKey),
             Deed::Revoke | Deed::RevokeMany => Some(AuditAction::RevokeKey),
             Deed::Disable => Some(AuditAction::DisableKey),
+            Deed::Rotate => Some(AuditAction::RotateKey),
             Deed::Rehash => None,
             Deed::Suspend => Some(AuditAction::SuspendOrganization),
             Deed::Rename => Some(AuditAction::RenameOrganization),

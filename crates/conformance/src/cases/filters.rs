@@ -162,7 +162,7 @@ async fn make(store: &dyn KeyStore, new: &NewKey) {
     let insertion = store.insert_key(plain.clone(), fixtures::created(&plain)).await.unwrap();
     assert_eq!(insertion, Insertion::Inserted);
     if let Some(at) = key.last_used_at {
-        store.record_uses(vec![KeyUse { key: key.id, at }]).await.unwrap();
+        store.record_uses(vec![KeyUse { key: key.id, at, with_previous: false }]).await.unwrap();
     }
     if let Some(Disabling { at, .. }) = key.disabled {
         let disabled = ApiKey { disabled: key.disabled.clone(), ..plain.key.clone() };

@@ -87,7 +87,7 @@ pub async fn a_key_creates_none_once_it_is_revoked_or_expired(store: &Store) {
     let child = |organization: &Organization, micros| {
         let mut new = fixtures::key(organization.id, fixtures::at(micros));
         new.key.expires_at = end;
-        NewKey { creator: Creator::Key(creator.key.id), ..new }
+        NewKey { creator: fixtures::by_key(creator.key.id), ..new }
     };
     store.add_key(&child(&organization, 99)).await;
     refused(store, &child(&organization, 100), Insertion::CreatorInactive).await;
@@ -97,7 +97,7 @@ pub async fn a_key_creates_none_once_it_is_revoked_or_expired(store: &Store) {
     refused(store, &child(&organization, 50), Insertion::CreatorInactive).await;
     let unknown = KeyId::new(fixtures::at(9), [9; 8]);
     let orphan =
-        NewKey { creator: Creator::Key(unknown), ..fixtures::key(organization.id, fixtures::at(70)) };
+        NewKey { creator: fixtures::by_key(unknown), ..fixtures::key(organization.id, fixtures::at(70)) };
     refused(store, &orphan, Insertion::CreatorInactive).await;
 }
 
@@ -144,7 +144,7 @@ pub async fn a_key_creates_none_that_reaches_further_than_itself(store: &Store) 
         (key(&["jobs:read"], Some(1)), key(&["*"], None), Insertion::CreatorInactive),
     ] {
         store.add_key(&creator).await;
-        let child = NewKey { creator: Creator::Key(creator.key.id), ..child };
+        let child = NewKey { creator: fixtures::by_key(creator.key.id), ..child };
         if expected == Insertion::Inserted {
             store.add_key(&child).await;
         } else {
@@ -179,10 +179,12 @@ pub async fn of_a_revocation_and_creations_at_once_none_is_created_after_it(stor
         let creator = creator_of(&organization, round);
         store.add_key(&creator).await;
         let creator = creator.key;
-        let creations = creations(store, &organization, round, &Creator::Key(creator.id)).await;
+        let creations = creations(store, &organization, round, &fixtures::by_key(creator.id)).await;
         let _ = store.keys.revoke_key(fixtures::revoke(&creator, fixtures::at(9))).await.unwrap().unwrap();
-        let late =
-            NewKey { creator: Creator::Key(creator.id), ..fixtures::key(organization.id, fixtures::at(8)) };
+        let late = NewKey {
+            creator: fixtures::by_key(creator.id),
+            ..fixtures::key(organization.id, fixtures::at(8))
+        };
         none_is_created_any_more(store, &late, creations, Insertion::CreatorInactive).await;
     }
 }

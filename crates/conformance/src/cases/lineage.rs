@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use capykeys_domain::{
-    model::{ApiKey, AuditAction, Creator, KeyId, Organization},
+    model::{ApiKey, AuditAction, Creator, HeldSecret, KeyId, Organization},
     ports::{Insertion, Limit, NewKey},
 };
 use futures_util::future::join_all;
@@ -16,7 +16,8 @@ fn made_with(maker: Option<&ApiKey>, organization: &Organization, micros: i64) -
     let mut new = fixtures::key(organization.id, fixtures::at(micros));
     new.key.scopes = fixtures::scopes(&["*"]);
     if let Some(maker) = maker {
-        (new.creator, new.key.created_by_key_id) = (Creator::Key(maker.id), Some(maker.id));
+        (new.creator, new.key.created_by_key_id) =
+            (Creator::Key(maker.id, HeldSecret::Since(None)), Some(maker.id));
     }
     new
 }

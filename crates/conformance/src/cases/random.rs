@@ -71,7 +71,7 @@ impl World {
 
     fn creator(&self, by: &By) -> Creator {
         match by {
-            By::Key(creator) => Creator::Key(self.keys[*creator].key.id),
+            By::Key(creator) => fixtures::by_key(self.keys[*creator].key.id),
             By::Session(clerk) => Creator::Session(self.clerk_ids[*clerk].clone()),
             By::Operator => Creator::Operator,
         }
@@ -84,7 +84,13 @@ impl World {
         let at = fixtures::at(change.micros);
         after.disabled = fixtures::disabled(key, at).disabled.filter(|_| change.disable);
         let by = change.by.as_ref().map(|by| self.creator(by));
-        KeyChange { by, ..fixtures::change(key, &after, at) }
+        let Some(rotation) = &change.rotation else {
+            return KeyChange { by, ..fixtures::change(key, &after, at) };
+        };
+        let digest = &self.keys[rotation.digest].digest;
+        let mut rotate = fixtures::rotate(&after, digest, at, fixtures::at(rotation.until));
+        rotate.secret.iter_mut().for_each(|secret| secret.keeps_previous = rotation.keeps_previous);
+        KeyChange { by, before: key.clone(), ..rotate }
     }
 
     fn new_key(&self, insert: &Insert) -> NewKey {
@@ -177,10 +183,14 @@ async fn suspension(store: &impl Sides, id: OrganizationId, to: Option<Suspensio
     Answer::Organization(store.organizations().set_suspension(set).await.unwrap())
 }
 
-async fn record(store: &impl Sides, world: &World, uses: &[(usize, i64)]) -> Answer {
-    let times = uses.iter().map(|&(key, micros)| (world.keys[key].key.id, fixtures::at(micros)));
-    let uses: Vec<_> = times.map(|(key, at)| KeyUse { key, at }).collect();
-    store.keys().record_uses(uses.clone()).await.map_or(Answer::Failed, |()| Answer::Recorded)
+async fn record(store: &impl Sides, world: &World, uses: &[(usize, i64, bool)]) -> Answer {
+    let one = |&(key, micros, with_previous): &(usize, i64, bool)| KeyUse {
+        key: world.keys[key].key.id,
+        at: fixtures::at(micros),
+        with_previous,
+    };
+    let uses: Vec<_> = uses.iter().map(one).collect();
+    store.keys().record_uses(uses).await.map_or(Answer::Failed, |()| Answer::Recorded)
 }
 
 /// Of several keys under the digests any may be found, so only one digest's key is compared.

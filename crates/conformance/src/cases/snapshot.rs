@@ -3,8 +3,8 @@
 use capykeys_domain::{
     model::{DeviceName, Organization, ProjectId, Suspension, SuspensionReason, UserId},
     ports::{
-        KeyChanged, KeyUse, Limit, Rehash, ReplicaId, RowCounts, SnapshotReader, StoreHead, StoredKey,
-        StoredRows,
+        KeyChanged, KeyUse, Limit, NewKey, Rehash, ReplicaId, RowCounts, SnapshotReader, StoreHead,
+        StoredKey, StoredRows,
     },
     secret::{KeyDigest, PepperCheck, PepperId, RecordedPepper},
 };
@@ -75,15 +75,27 @@ impl Store {
         let disabling = fixtures::change(&keys[3].key, &disabled, fixtures::at(9));
         assert_eq!(self.keys.change_key(disabling).await.unwrap(), KeyChanged::Done);
         keys[3].key = disabled;
-        let used = KeyUse { key: keys[2].key.id, at: fixtures::at(8) };
+        let rotation =
+            fixtures::rotate(&keys[4].key, &to(&keys[4].digest), fixtures::at(9), fixtures::at(99));
+        let (rotated, previous_digest) = (rotation.after.clone(), Some(keys[4].digest.clone()));
+        assert_eq!(self.keys.change_key(rotation).await.unwrap(), KeyChanged::Done);
+        keys[4] = NewKey { key: rotated, digest: to(&keys[4].digest), ..keys[4].clone() };
+        let rotated = keys[4].key.id;
+        let used = KeyUse { key: keys[2].key.id, at: fixtures::at(8), with_previous: false };
         keys[2].key.last_used_at = Some(used.at);
         self.keys.record_uses(vec![used]).await.unwrap();
 
         self.peppers.announce_peppers(REPLICA, vec![check("1", 1), check("2", 2)]).await.unwrap();
         assert!(self.peppers.take_turn(REPLICA, PepperId::parse("2").unwrap()).await.unwrap());
         assert_eq!(self.audit.expire_events(fixtures::at(1), Limit::of::<1>()).await.unwrap(), 1);
-        let mut stored: Vec<_> =
-            keys.into_iter().map(|new| StoredKey { key: new.key, digest: new.digest }).collect();
+        let mut stored: Vec<_> = keys
+            .into_iter()
+            .map(|new| StoredKey { key: new.key, digest: new.digest, previous_digest: None })
+            .collect();
+        stored
+            .iter_mut()
+            .filter(|row| row.key.id == rotated)
+            .for_each(|row| row.previous_digest.clone_from(&previous_digest));
         stored.sort_by_key(|row| row.key.id);
         (organizations, stored)
     }
@@ -127,8 +139,8 @@ pub async fn a_snapshot_is_all_that_the_store_holds(store: &Store) {
         events.extend(store.events(organization.id).await);
     }
     events.sort_by_key(|one| one.sequence);
-    let counts = RowCounts { organizations: 2, keys: 6, events: 10 };
-    assert_eq!(events.len(), 10);
+    let counts = RowCounts { organizations: 2, keys: 6, events: 11 };
+    assert_eq!(events.len(), 11);
     let peppers = vec![
         RecordedPepper { check: check("1", 1), turn: None },
         RecordedPepper { check: check("2", 2), turn: Some(1) },
@@ -139,7 +151,7 @@ pub async fn a_snapshot_is_all_that_the_store_holds(store: &Store) {
     assert_eq!(read_whole.rows, rows);
 
     let by_one = read(store.snapshot().await, Vec::new(), Limit::ONE).await;
-    assert_eq!((by_one.head, by_one.rows.len()), (read_whole.head, 2 + 6 + 10));
+    assert_eq!((by_one.head, by_one.rows.len()), (read_whole.head, 2 + 6 + 11));
 }
 
 /// Whoever reads it may take long, and the store is used meanwhile.

@@ -25,7 +25,7 @@ async fn record(keys: &dyn KeyStore, uses: &[KeyUse]) {
 }
 
 fn used(key: KeyId, micros: i64) -> KeyUse {
-    KeyUse { key, at: fixtures::at(micros) }
+    KeyUse { key, at: fixtures::at(micros), with_previous: false }
 }
 
 impl Store {
@@ -74,7 +74,7 @@ pub async fn times_of_use_are_kept_to_the_microsecond(store: &Store) {
     let before_1970 = Timestamp::parse("t", "1969-12-31T23:59:59.999999Z").unwrap();
     for at in [Timestamp::MIN, before_1970, fixtures::at(999_999), fixtures::at(1), Timestamp::MAX] {
         let key = store.key(&organization, 1).await.key;
-        store.keys.record_uses(vec![KeyUse { key: key.id, at }]).await.unwrap();
+        store.keys.record_uses(vec![KeyUse { key: key.id, at, with_previous: false }]).await.unwrap();
         assert_eq!(store.last_used_at(&key).await, Some(at));
     }
 }

@@ -166,3 +166,8 @@ pub async fn a_disabling_is_seen_as_a_whole(store: &Store) {
 pub async fn a_revocation_of_many_is_seen_as_a_whole(store: &Store) {
     is_seen_as_a_whole(store, Deed::RevokeMany).await;
 }
+
+/// Or a cache goes on to take the old secret for the present one.
+pub async fn a_rotation_is_seen_as_a_whole(store: &Store) {
+    is_seen_as_a_whole(store, Deed::Rotate).await;
+}

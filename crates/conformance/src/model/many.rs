@@ -1,13 +1,23 @@
 //! Many keys at once.
 
+use std::ops::Bound;
+
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, OrganizationId, Timestamp, lineage},
-    ports::{Change, Limit, RevokeKey, RevokeKeys, Unavailable},
+    ports::{Change, KeyQuery, Limit, RevokeKey, RevokeKeys, Unavailable},
 };
 
 use super::State;
 
 impl State {
+    pub(super) fn page(&self, query: &KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
+        let end = query.before.map_or(Bound::Unbounded, Bound::Excluded);
+        let newest_first = self.keys.range((Bound::Unbounded, end)).rev().map(|(_, stored)| stored);
+        let newest_first = newest_first.filter(|stored| query.filter.admits(&stored.key));
+        let own = newest_first.filter(|stored| stored.key.organization_id == query.organization);
+        own.take(query.limit.get().into()).map(|stored| self.read(stored)).collect()
+    }
+
     pub(super) fn revoke_all(&mut self, revoke: RevokeKeys) -> Result<Vec<ApiKey>, Unavailable> {
         let RevokeKeys { query, at, event } = revoke;
         let mut revoked = self.page(&query)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use capykeys_domain::{
     model::Timestamp,
-    ports::{Change, NewKey, PepperRegistry, PepperUse, Rehash, ReplicaId, Unavailable},
+    ports::{Change, PepperRegistry, PepperUse, Rehash, ReplicaId, StoredKey, Unavailable},
     secret::{PepperCheck, PepperId, RecordedPepper},
 };
 
@@ -44,8 +44,8 @@ impl PepperRegistry for ModelStore {
     async fn count_pepper_uses(&self, at: Timestamp) -> Result<Vec<PepperUse>, Unavailable> {
         let state = self.state();
         let mut counts = BTreeMap::new();
-        for stored in state.keys.values().filter(|stored| !stored.key.is_over(at)) {
-            *counts.entry(stored.digest.pepper_id().clone()).or_insert(0) += 1;
+        for pepper in state.keys.values().flat_map(|stored| stored.peppers(at)) {
+            *counts.entry(pepper.clone()).or_insert(0) += 1;
         }
         Ok(counts.into_iter().map(|(id, active_keys)| PepperUse { id, active_keys }).collect())
     }
@@ -55,7 +55,7 @@ impl PepperRegistry for ModelStore {
         for Rehash { key, from, to } in keys {
             let as_it_was = state.keys.get_mut(&key).filter(|stored| stored.digest == from);
             let usable =
-                |stored: &&mut NewKey| stored.key.revoked_at.is_none() && stored.key.disabled.is_none();
+                |stored: &&mut StoredKey| stored.key.revoked_at.is_none() && stored.key.disabled.is_none();
             if let Some(stored) = as_it_was.filter(usable) {
                 stored.digest = to;
                 state.feed.tell(Change::Key(key));

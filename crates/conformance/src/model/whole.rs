@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{AuditRecord, Creator, KeyId, Organization, OrganizationId, Sequence},
+    model::{AuditRecord, KeyId, Organization, OrganizationId, Sequence},
     ports::{
-        Import, Imported, Limit, NewKey, RowCounts, Snapshot, SnapshotPlace, StoreHead, StoredKey,
-        StoredRows, Unavailable, WholeStore, missing,
+        Import, Imported, Limit, RowCounts, Snapshot, SnapshotPlace, StoreHead, StoredKey, StoredRows,
+        Unavailable, WholeStore, missing,
     },
     secret::RecordedPepper,
 };
@@ -22,8 +22,8 @@ struct ModelSnapshot {
 }
 
 impl State {
-    fn stored(&self, new: &NewKey) -> Result<StoredKey, Unavailable> {
-        Ok(StoredKey { key: self.read(new)?, digest: new.digest.clone() })
+    fn stored(&self, stored: &StoredKey) -> Result<StoredKey, Unavailable> {
+        Ok(StoredKey { key: self.read(stored)?, ..stored.clone() })
     }
 
     fn store_head(&self) -> StoreHead {
@@ -151,16 +151,12 @@ impl State {
         let Some(missing) = missing(rows, &found) else { return Ok(false) };
         let refused = |row: &StoredKey| {
             !self.organizations.contains_key(&row.key.organization_id)
-                || self.keys.values().any(|old| old.digest.as_bytes() == row.digest.as_bytes())
+                || self.keys.values().any(|old| row.digests().any(|digest| old.has(digest.as_bytes())))
         };
         if missing.iter().any(|row| refused(row)) {
             return Ok(false);
         }
-        let new = |row: &StoredKey| {
-            let StoredKey { key, digest } = row.clone();
-            (key.id, NewKey { key, digest, creator: Creator::Operator })
-        };
-        self.keys.extend(missing.into_iter().map(new));
+        self.keys.extend(missing.into_iter().map(|row| (row.key.id, row.clone())));
         Ok(true)
     }
 }

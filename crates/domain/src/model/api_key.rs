@@ -1,21 +1,21 @@
 //! API keys as they are stored and shown: everything but the secret.
 
-use alloc::{borrow::ToOwned, string::String};
+use alloc::{borrow::ToOwned, boxed::Box, string::String};
 
 use super::{
-    DeviceName, DisablingReason, KeyId, KeyName, KeySpec, OrganizationId, ProjectId, ScopeCatalogue,
-    ScopeSet, Timestamp, UserId, text::shows_text,
+    DeviceName, DisablingReason, KeyId, KeyName, KeySpec, OrganizationId, ProjectId, Rotation,
+    ScopeCatalogue, ScopeSet, Timestamp, UserId, text::shows_text,
 };
 
 /// The start of a key's plaintext, by which a person recognises it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyPrefix(String);
+pub struct KeyPrefix(Box<str>);
 
 impl KeyPrefix {
     /// From what was stored.
     #[must_use]
     pub fn from_stored(text: &str) -> Self {
-        Self(text.to_owned())
+        Self(text.into())
     }
 }
 
@@ -138,6 +138,8 @@ pub struct ApiKey {
     pub revoked_at: Option<Timestamp>,
     /// That it is not to be used for now.
     pub disabled: Option<Disabling>,
+    /// That it was given another secret, the last time.
+    pub rotation: Option<Box<Rotation>>,
 }
 
 impl ApiKey {
@@ -167,6 +169,7 @@ impl ApiKey {
             project_id: spec.project_id().cloned(),
             revoked_at: None,
             disabled: None,
+            rotation: None,
         }
     }
 
@@ -193,8 +196,11 @@ impl ApiKey {
     /// Whether `other` is the same in everything that somebody decided: when it was last used may differ.
     #[must_use]
     pub fn is_as(&self, other: &Self) -> bool {
-        let last_used_at = self.last_used_at;
-        *self == Self { last_used_at, ..other.clone() }
+        let mut other = Self { last_used_at: self.last_used_at, ..other.clone() };
+        if let (Some(own), Some(other)) = (&self.rotation, &mut other.rotation) {
+            other.previous_last_used_at = own.previous_last_used_at;
+        }
+        *self == other
     }
 
     /// Whether it can do something, or lasts for longer, than it did `before` it was changed.
@@ -204,6 +210,7 @@ impl ApiKey {
         before.scopes.first_not_granted(&self.scopes).is_some()
             || !self.expires_at.map_or(before.expires_at.is_none(), ends_earlier)
             || self.disabled.is_none() && before.disabled.is_some()
+            || self.grace_ends_at() > before.grace_ends_at()
     }
 
     /// Whether a person would call it something else.

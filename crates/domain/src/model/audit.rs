@@ -150,6 +150,10 @@ actions! {
     DisableKey = "api_key.disabled", "api_key.disable";
     /// Ending that.
     EnableKey = "api_key.enabled", "api_key.enable";
+    /// Giving a key another secret.
+    RotateKey = "api_key.rotated", "api_key.rotate";
+    /// Ending the secret before.
+    FinishRotation = "api_key.rotation_finished", "api_key.finish_rotation";
     /// Seeing an organization; recorded when it is refused.
     GetOrganization = "organization.retrieved", "organization.get", "organizations.get";
     /// Creating an organization.

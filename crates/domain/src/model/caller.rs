@@ -1,6 +1,8 @@
 //! Who asks: the result of authentication.
 
-use super::{Actor, ApiKey, ExternalOrganizationId, KeyId, Organization, OrganizationId, ScopeSet, Session};
+use super::{
+    Actor, ApiKey, ExternalOrganizationId, HeldSecret, KeyId, Organization, OrganizationId, ScopeSet, Session,
+};
 
 /// A caller with an API key that was good when it was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +11,16 @@ pub struct KeyCaller {
     pub key: ApiKey,
     /// Its organization.
     pub organization: Organization,
+    /// Whether it came with the secret before its present one.
+    pub with_previous: bool,
+}
+
+impl KeyCaller {
+    /// With which of the key's secrets it has come.
+    #[must_use]
+    pub fn held(&self) -> HeldSecret {
+        if self.with_previous { HeldSecret::Previous } else { HeldSecret::Since(self.key.rotated_at()) }
+    }
 }
 
 /// A caller signed in with Clerk or another OpenID provider.
@@ -25,8 +37,8 @@ pub struct SessionCaller {
 /// By whose right a key is created, as far as the store can judge it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Creator {
-    /// By that of a key of the same organization.
-    Key(KeyId),
+    /// By that of a key of the same organization, whose caller has come with this secret.
+    Key(KeyId, HeldSecret),
     /// By that of an administrator, signed in to this organization at Clerk or another issuer.
     Session(ExternalOrganizationId),
     /// By that of somebody with access to the store itself, who may do everything.

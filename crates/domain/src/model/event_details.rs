@@ -63,6 +63,8 @@ impl EventDetails {
                 ("scopes", Some(of.scopes.to_string())),
                 ("expires_at", of.expires_at.map(|time| time.to_string())),
                 ("device_name", of.device_name.as_ref().map(ToString::to_string)),
+                ("key_prefix", Some(of.key_prefix.to_string())),
+                ("grace_ends_at", of.grace_ends_at().map(|time| time.to_string())),
                 ("reason", of.disabled.as_ref().and_then(|it| it.reason.as_ref()).map(ToString::to_string)),
             ]
         };
@@ -86,6 +88,13 @@ impl EventDetails {
     #[must_use]
     pub fn because(reason: &dyn Display) -> Self {
         Self::new([("reason", Some(reason))])
+    }
+
+    /// The same with why it was done, where there is something to say.
+    #[must_use]
+    pub fn and_because(mut self, reason: Option<&str>) -> Self {
+        self.0.extend(reason.map(|reason| ("reason".to_owned(), reason.to_owned())));
+        self
     }
 
     /// The names with their texts, in ascending order.

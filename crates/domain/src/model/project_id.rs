@@ -1,12 +1,12 @@
 //! Ids of projects, which belong to another service.
 
-use alloc::{borrow::ToOwned, string::String};
+use alloc::boxed::Box;
 
 use super::{Invalid, text::shows_text};
 
 /// The id of a project: 1 to 64 characters from `[A-Za-z0-9_-]`, without a meaning here.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProjectId(String);
+pub struct ProjectId(Box<str>);
 
 impl ProjectId {
     /// Accepts the text as it stands.
@@ -18,7 +18,7 @@ impl ProjectId {
         if !(1..=64).contains(&text.len()) || !text.bytes().all(allowed) {
             return Err(Invalid::new("project_id", "must be 1 to 64 characters from A-Z, a-z, 0-9, _ and -"));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A signed-in person, as the session verifier saw them.
 
-use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
 use core::fmt;
 
 use super::issued_id::{self, MAX_SUFFIX, OF_ANOTHER_ISSUER};
@@ -9,7 +9,7 @@ macro_rules! issued_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        pub struct $name(Box<str>);
 
         impl $name {
             /// Accepts the prefix and 1 to 100 ASCII letters, digits and `_`; `None` for all else.
@@ -18,7 +18,7 @@ macro_rules! issued_id {
                 let suffix = text.strip_prefix($prefix)?;
                 let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
                 ((1..=MAX_SUFFIX).contains(&suffix.len()) && suffix.bytes().all(allowed))
-                    .then(|| Self(text.to_owned()))
+                    .then(|| Self(text.into()))
             }
 
             /// One that Clerk has issued: as [`parse`](Self::parse), and `None` for what could be of
@@ -32,7 +32,7 @@ macro_rules! issued_id {
             /// kept: some 74 letters and digits, of which other characters take three each.
             #[must_use]
             pub fn of_issuer(issuer: &str, id: &str) -> Option<Self> {
-                issued_id::suffix(issuer, id).map(|suffix| Self(format!("{}{suffix}", $prefix)))
+                issued_id::suffix(issuer, id).map(|suffix| Self(format!("{}{suffix}", $prefix).into()))
             }
 
             /// Whether Clerk has issued it, and no other.

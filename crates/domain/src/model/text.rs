@@ -1,6 +1,6 @@
 //! Texts that people give: kept byte for byte, or refused.
 
-use alloc::{borrow::ToOwned, string::String};
+use alloc::{boxed::Box, string::String};
 
 use super::Invalid;
 
@@ -68,7 +68,7 @@ macro_rules! text {
         /// 1 to 200 characters (Unicode scalar values), not all of them white space or invisible, no
         /// control characters. Never trimmed nor normalised: Terraform compares it byte for byte.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        pub struct $name(String);
+        pub struct $name(Box<str>);
 
         impl $name {
             /// Accepts the text as it stands.
@@ -77,7 +77,7 @@ macro_rules! text {
             /// [`Invalid`] where it breaks a rule.
             pub fn parse(text: &str) -> Result<Self, Invalid> {
                 check($field, text)?;
-                Ok(Self(text.to_owned()))
+                Ok(Self(text.into()))
             }
 
             /// Accepts what a store holds: it may have been accepted before texts that show as nothing
@@ -87,7 +87,7 @@ macro_rules! text {
             /// [`Invalid`] where it breaks another rule.
             pub fn from_stored(text: &str) -> Result<Self, Invalid> {
                 check_stored($field, text)?;
-                Ok(Self(text.to_owned()))
+                Ok(Self(text.into()))
             }
         }
 
@@ -119,7 +119,7 @@ text! {
 
 /// An organization's name in addresses: 1 to 200 of `a-z`, `0-9` and `-`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Slug(String);
+pub struct Slug(Box<str>);
 
 impl Slug {
     /// Accepts the text as it stands.
@@ -131,7 +131,7 @@ impl Slug {
         if text.is_empty() || text.len() > MAX_CHARS || !text.bytes().all(allowed) {
             return Err(Invalid::new("slug", "must be 1 to 200 characters from a-z, 0-9 and -"));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 
     /// A slug made of any text: what does not fit becomes `-`.
@@ -142,7 +142,7 @@ impl Slug {
             _ => '-',
         };
         let slug: String = text.chars().take(MAX_CHARS).map(fit).collect();
-        Self(if slug.is_empty() { "-".to_owned() } else { slug })
+        Self(if slug.is_empty() { "-".into() } else { slug.into() })
     }
 }
 

@@ -35,6 +35,9 @@ pub enum Forbidden {
     /// A member who is no administrator.
     #[error("Only an administrator of the organization may do this.")]
     NotAnAdmin,
+    /// A key that comes with the secret that another one has replaced.
+    #[error("An API key cannot be rotated with its previous secret.")]
+    PreviousSecret,
     /// Somebody who acts as another user.
     #[error("An impersonated session cannot change API keys.")]
     Impersonated,

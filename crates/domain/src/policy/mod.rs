@@ -12,8 +12,8 @@ mod roles;
 
 pub use denial::{Denial, Forbidden};
 pub use permit::{
-    Action, Ceiling, ChangeKey, CreateKey, DisableKey, EnableKey, GetKey, GetOrganization, ListKeys,
-    ManageOrganizations, Permit, RevokeKey, RevokeKeys, RevokeLineage, UpdateKey,
+    Action, Ceiling, ChangeKey, CreateKey, DisableKey, EnableKey, FinishRotation, GetKey, GetOrganization,
+    ListKeys, ManageOrganizations, Permit, RevokeKey, RevokeKeys, RevokeLineage, RotateKey, UpdateKey,
 };
 pub use requirement::{Rejection, Requirement};
 pub use roles::RoleTable;
@@ -77,10 +77,10 @@ impl Action for CreateKey {
 
     fn judge(caller: &Caller, _: Option<KeyId>) -> Result<Self, Denial> {
         Ok(match caller {
-            Caller::Key(KeyCaller { key, .. }) => Self {
+            Caller::Key(caller @ KeyCaller { key, .. }) => Self {
                 ceiling: key_ceiling(key)?,
                 source: KeySource::Api,
-                creator: Creator::Key(key.id),
+                creator: Creator::Key(key.id, caller.held()),
                 created_by: key.created_by_user_id.clone(),
             },
             Caller::Session(caller) => Self {
@@ -145,6 +145,27 @@ impl ChangeKey {
     fn judge(caller: &Caller, key: Option<KeyId>) -> Result<Self, Denial> {
         let RevokeKey(key) = RevokeKey::judge(caller, key)?;
         Ok(Self { key, creating: CreateKey::judge(caller, None) })
+    }
+}
+
+/// Whoever could create a key as it is may be told another secret for it, and the key itself may. Not with the secret before
+/// its present one: whoever has that is to be rid of it.
+impl Action for RotateKey {
+    const AUDITED_AS: AuditAction = AuditAction::RotateKey;
+
+    fn judge(caller: &Caller, key: Option<KeyId>) -> Result<Self, Denial> {
+        let creating = CreateKey::judge(caller, None);
+        let itself = match caller {
+            Caller::Key(caller) if key == Some(caller.key.id) && caller.with_previous => {
+                return Err(Denial::Forbidden(Forbidden::PreviousSecret));
+            }
+            Caller::Key(caller) if key == Some(caller.key.id) => Some(caller.key.rotated_at()),
+            _ => None,
+        };
+        if let (Err(denial), None) = (&creating, itself) {
+            return Err(denial.clone());
+        }
+        Ok(Self { key, creating, itself })
     }
 }
 

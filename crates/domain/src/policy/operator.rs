@@ -3,10 +3,10 @@
 //! These permits are for the command line alone. No credential of the API leads to them.
 
 use super::{
-    Ceiling, ChangeKey, CreateKey, GetKey, ListKeys, ManageOrganizations, Permit, RevokeKey, RevokeKeys,
-    RevokeLineage,
+    Ceiling, ChangeKey, CreateKey, FinishRotation, GetKey, ListKeys, ManageOrganizations, Permit, RevokeKey,
+    RevokeKeys, RevokeLineage, RotateKey,
 };
-use crate::model::{Actor, Creator, KeyId, KeySource, Organization, OrganizationId};
+use crate::model::{Actor, ApiKey, Creator, KeyId, KeySource, Organization, OrganizationId};
 
 const CREATE: CreateKey = CreateKey {
     ceiling: Ceiling::Unlimited,
@@ -69,6 +69,23 @@ impl<A: From<ChangeKey>> Permit<A> {
     pub fn operator_changes_key(organization: &Organization, key: KeyId) -> Self {
         let change = ChangeKey { key: Some(key), creating: Ok(CREATE) };
         Self::new(organization.id, Actor::Operator, change.into())
+    }
+}
+
+impl Permit<RotateKey> {
+    /// An operator gives a key of the organization another secret.
+    #[must_use]
+    pub const fn operator_rotates_key(organization: &Organization, key: KeyId) -> Self {
+        let rotate = RotateKey { key: Some(key), creating: Ok(CREATE), itself: None };
+        Self::new(organization.id, Actor::Operator, rotate)
+    }
+}
+
+impl Permit<FinishRotation> {
+    /// The service does what was asked of it when this key was rotated.
+    pub(crate) fn to_finish_an_idle_rotation(key: &ApiKey) -> Self {
+        let change = ChangeKey { key: Some(key.id), creating: Ok(CREATE) };
+        Self::new(key.organization_id, Actor::Operator, change.into())
     }
 }
 

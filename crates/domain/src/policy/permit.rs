@@ -118,6 +118,19 @@ changes! {
     DisableKey: DisableKey;
     /// Ending that.
     EnableKey: EnableKey;
+    /// Ending the secret before a key's present one.
+    FinishRotation: FinishRotation;
+}
+
+/// Giving this key another secret, which the caller is told.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RotateKey {
+    /// The key; `None` stands for an id that no key can have.
+    pub key: Option<KeyId>,
+    /// By whose right: it is told to whoever could create the key as it is.
+    pub creating: Result<CreateKey, Denial>,
+    /// Where the caller is the key itself, with its present secret: since when it has that, where it has had another.
+    pub itself: Option<Option<Timestamp>>,
 }
 
 /// Creating keys up to a ceiling.

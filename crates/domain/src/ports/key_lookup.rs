@@ -15,10 +15,27 @@ use crate::{
 pub struct FoundKey {
     /// The digest that is stored for it.
     pub digest: KeyDigest,
+    /// That of the secret before its present one, where that was not ended by somebody. Its grace may be over.
+    pub previous_digest: Option<Box<KeyDigest>>,
     /// The key, whatever its state.
     pub key: ApiKey,
     /// Its organization, suspended or not.
     pub organization: Organization,
+}
+
+impl FoundKey {
+    /// Whether one of `digests` is that of its secret.
+    #[must_use]
+    pub fn is_under(&self, digests: &[KeyDigest]) -> bool {
+        digests.contains(&self.digest)
+    }
+
+    /// Whether one of them is that of the secret before.
+    #[must_use]
+    pub fn was_under(&self, digests: &[KeyDigest]) -> bool {
+        self.key.rotation.is_some()
+            && self.previous_digest.as_deref().is_some_and(|own| digests.contains(own))
+    }
 }
 
 /// The authoritative read behind every authentication. The only lookup without an organization:
@@ -26,7 +43,8 @@ pub struct FoundKey {
 #[async_trait]
 pub trait KeyLookup: Send + Sync {
     /// The key stored under one of `digests`, with its organization, in one read. Revoked and
-    /// expired keys are found too: the verdict is the caller's.
+    /// expired keys are found too: the verdict is the caller's. So it is where the digest is that of the secret before
+    /// the key's present one, whose grace may be over.
     ///
     /// A digest is its bytes and its pepper: the same bytes under another pepper are another digest. The cost does
     /// not grow with the number of keys stored. A key that cannot be read, or whose organization is missing, fails

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, vec::Vec};
 
 use async_trait::async_trait;
 
-use super::{Limit, Unavailable};
+use super::{Limit, Revocation, RevokeKey, RevokeKeys, Unavailable};
 use crate::{
     model::{
         ApiKey, AuditEvent, Creator, KeyFilter, KeyId, KeyState, Organization, OrganizationId, Timestamp,
@@ -57,10 +57,14 @@ fn obstacle(
     if organization.is_suspended() {
         return Some(Insertion::Denied(Forbidden::OrganizationSuspended.into()));
     }
-    let Creator::Key(_) = creator else {
+    let Creator::Key(_, secret) = creator else {
         return None;
     };
-    let active = |one: &&ApiKey| one.organization_id == organization.id && one.state(now) == KeyState::Active;
+    let active = |one: &&ApiKey| {
+        one.organization_id == organization.id
+            && one.state(now) == KeyState::Active
+            && one.holds(*secret, now)
+    };
     let Some(creator) = created_with.filter(active) else {
         return Some(Insertion::CreatorInactive);
     };
@@ -79,22 +83,12 @@ pub enum Insertion {
     /// Nothing was written: there is no such organization.
     NoOrganization,
     /// Nothing was written: the key that it was to be created with is revoked or disabled, or has expired by
-    /// the new key's `created_at`, or is not there.
+    /// the new key's `created_at`, or is not there, or has another secret by then.
     CreatorInactive,
     /// Nothing was written: by now the policy says no, since the organization was suspended or is no
     /// longer the session's, or since the creating key has become a project's, may no longer create
     /// keys, or holds or lives less than the new key would.
     Denied(Denial),
-}
-
-/// What came of a revocation.
-#[must_use]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Revocation {
-    /// When the key was first revoked.
-    pub revoked_at: Timestamp,
-    /// Whether this call did it.
-    pub newly: bool,
 }
 
 /// That a key was used.
@@ -104,6 +98,8 @@ pub struct KeyUse {
     pub key: KeyId,
     /// When.
     pub at: Timestamp,
+    /// Whether it was with the secret before its present one.
+    pub with_previous: bool,
 }
 
 /// Which keys of an organization are asked for.
@@ -119,37 +115,36 @@ pub struct KeyQuery {
     pub limit: Limit,
 }
 
-/// Which key is to be revoked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RevokeKey {
-    /// Whose.
-    pub organization: OrganizationId,
-    /// Which.
-    pub id: KeyId,
-    /// When.
+/// Which keys have a secret to be ended because it is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdleRotations {
+    /// By when it was not used for long enough.
     pub at: Timestamp,
-    /// What is stored with it, with the key's project in its place.
-    pub event: AuditEvent,
+    /// How many at most.
+    pub limit: Limit,
 }
 
-/// Which keys are to be revoked at once.
+/// Another secret for a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RevokeKeys {
-    /// Those of a list that are not revoked; as many as its limit at most.
-    pub query: KeyQuery,
-    /// When.
-    pub at: Timestamp,
-    /// What is stored with each, with the key and its project in their places.
-    pub event: AuditEvent,
+pub struct NewSecret {
+    /// What is stored in its place.
+    pub digest: KeyDigest,
+    /// Whether the secret before the present one stays what it is, and the present one is forgotten. Else the present
+    /// one becomes the one before.
+    pub keeps_previous: bool,
 }
 
-/// A change of a key that was read before: of its name, scopes, device and end, and whether it is disabled.
+/// A change of a key that was read before: of its name, scopes, device and end, whether it is disabled, and of its
+/// secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyChange {
     /// As it was read.
     pub before: ApiKey,
     /// As it is to be; the same where it is only to be made sure that it is so.
     pub after: ApiKey,
+    /// The secret that it is given, with its prefix and rotation as they are to be in `after`. When the secret before was
+    /// last used is for the store to say.
+    pub secret: Option<NewSecret>,
     /// By whose right, where it is to reach further than it did. Judged as that of a new key.
     pub by: Option<Creator>,
     /// What is stored with it, with the key's project in its place. Its time is that of the change.
@@ -157,10 +152,17 @@ pub struct KeyChange {
 }
 
 impl KeyChange {
+    /// Whether the secret before the present one is good no more once it is made. Then its digest is forgotten, so that
+    /// nobody's clock decides about it.
+    #[must_use]
+    pub fn ends_previous(&self) -> bool {
+        !self.after.has_two_secrets(self.event.at)
+    }
+
     /// Whether anything is to be changed.
     #[must_use]
     pub fn is_any(&self) -> bool {
-        !self.after.is_as(&self.before)
+        self.secret.is_some() || !self.after.is_as(&self.before)
     }
 
     /// As [`NewKey::obstacle`], of the key as it is to be.
@@ -182,7 +184,8 @@ pub enum KeyChanged {
     Done,
     /// Nothing was written: the key is not, or not any more, as it was read. A later use makes no difference.
     Stale,
-    /// Nothing was written: by now, such a key could not be created, for this reason.
+    /// Nothing was written: by now, such a key could not be created, for this reason. [`Insertion::Duplicate`] where
+    /// a key has the new secret, or had it before.
     Refused(Insertion),
 }
 
@@ -263,12 +266,20 @@ pub trait KeyStore: Send + Sync {
     /// [`Unavailable`]; then the key may be changed or not.
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable>;
 
+    /// Keys of all organizations, in any order, of which [`ApiKey::has_an_idle_secret`] by then. Its cost does not grow
+    /// with the number of other keys.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable>;
+
     /// Stores when keys were last used, however many they are, and without a transaction for each. A later time is
-    /// never replaced by an earlier one, so the order and the number of calls make no difference; a
+    /// never replaced by an earlier one, so the order and the number of calls make no difference. Of a key that was
+    /// rotated, a use with the secret before is stored for that as well, and so is every use from before the rotation. A
     /// key may be named more than once, and one that is not there is ignored. Keys of any state have
     /// uses: they were good when they were used.
     ///
-    /// The one method here without an organization: nobody can ask for a key through it, and the
+    /// Without an organization, like the method before it: nobody can ask for a key through it, and the
     /// ids do not come from a request, but from keys that were found by their digests, of many
     /// organizations at once. A use changes no verdict: it is not in the change feed, and there is no
     /// event of it.

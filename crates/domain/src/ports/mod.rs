@@ -53,7 +53,9 @@ mod pepper_registry;
 mod readiness;
 mod replica_registry;
 mod replicas;
+mod revocation;
 mod session_verifier;
+mod stored_key;
 mod unavailable;
 mod uses;
 mod whole_store;
@@ -71,7 +73,7 @@ pub use host::Host;
 pub use key_lookup::{FoundKey, KeyLookup};
 pub use key_resolver::{KeyResolver, ResolvedKey, Unremembered};
 pub use key_store::{
-    Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey, RevokeKeys,
+    IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, NewSecret,
 };
 pub use organization_resolver::OrganizationResolver;
 pub use organizations::{OrganizationInsertion, Organizations, RenameOrganization, SetSuspension};
@@ -79,10 +81,12 @@ pub use pepper_registry::{PepperRegistry, PepperUse, Rehash};
 pub use readiness::Readiness;
 pub use replica_registry::{FeedProgress, RegisteredReplica, Registry, ReplicaId, ReplicaRegistry};
 pub use replicas::{NoReplicas, Replicas};
+pub use revocation::{Revocation, RevokeKey, RevokeKeys};
 pub use session_verifier::{IssuerVerifier, SessionVerifier};
+pub use stored_key::StoredKey;
 pub use unavailable::Unavailable;
 pub use uses::Uses;
 pub use whole_store::{
-    Import, Imported, RowCounts, Snapshot, SnapshotPlace, SnapshotReader, StoreHead, StoredKey, StoredRows,
-    WholeStore, missing,
+    Import, Imported, RowCounts, Snapshot, SnapshotPlace, SnapshotReader, StoreHead, StoredRows, WholeStore,
+    missing,
 };

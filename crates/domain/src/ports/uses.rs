@@ -13,6 +13,9 @@ pub trait Uses: Send + Sync {
     /// The key was used at `at`.
     fn used(&self, key: KeyId, at: Timestamp);
 
+    /// The same, with the secret before its present one.
+    fn used_with_previous(&self, key: KeyId, at: Timestamp);
+
     /// The key was found under the digest of a pepper that new keys are not made with any more.
     /// By default nothing comes of it.
     fn outdated(&self, _key: Rehash) {}

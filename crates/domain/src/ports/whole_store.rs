@@ -4,20 +4,11 @@ use alloc::{boxed::Box, vec::Vec};
 
 use async_trait::async_trait;
 
-use super::{Limit, Unavailable};
+use super::{Limit, StoredKey, Unavailable};
 use crate::{
-    model::{ApiKey, AuditRecord, KeyId, Organization, OrganizationId, Sequence},
-    secret::{KeyDigest, RecordedPepper},
+    model::{AuditRecord, KeyId, Organization, OrganizationId, Sequence},
+    secret::RecordedPepper,
 };
-
-/// A key with what is stored in its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredKey {
-    /// The key.
-    pub key: ApiKey,
-    /// Its digest.
-    pub digest: KeyDigest,
-}
 
 /// Rows of one kind, in ascending order of their ids or numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::Verdicts;
 use crate::{
-    model::{Caller, KeyCaller, KeyState, RequestContext, SessionCaller},
+    model::{Caller, KeyCaller, KeyId, KeyState, RequestContext, SessionCaller, Timestamp},
     ports::{FoundKey, Rehash, ResolvedKey, Unavailable},
     secret::{BearerToken, Credential, KeyDigest, PlaintextKey},
 };
@@ -28,7 +28,10 @@ impl Verdicts {
         match credential {
             Credential::ApiKey(key) => {
                 let good = self.authenticate_key(key).await;
-                good.inspect(|caller| self.uses.used(caller.key.id, self.environment.now())).map(Caller::Key)
+                good.inspect(|caller| {
+                    self.note_use(caller.key.id, caller.with_previous, self.environment.now());
+                })
+                .map(Caller::Key)
             }
             Credential::Session(token) => {
                 self.authenticate_session(token, context).await.map(Caller::Session)
@@ -37,15 +40,15 @@ impl Verdicts {
     }
 
     async fn authenticate_key(&self, plaintext: &PlaintextKey) -> Result<KeyCaller, AuthenticateError> {
-        let found = self.resolve(plaintext, Duration::ZERO).await?.found;
-        let found = found.ok_or(AuthenticateError::Refused("unknown key"))?;
+        let (resolved, with_previous) = self.resolve(plaintext, Duration::ZERO).await?;
+        let found = resolved.found.ok_or(AuthenticateError::Refused("unknown key"))?;
         match found.key.state(self.environment.now()) {
             KeyState::Active if found.key.reaches_beyond_its_project(self.environment.scopes()) => {
                 Err(AuthenticateError::Refused("project key with a scope beyond its project"))
             }
             KeyState::Active => {
                 let FoundKey { key, organization, .. } = Arc::unwrap_or_clone(found);
-                Ok(KeyCaller { key, organization })
+                Ok(KeyCaller { key, organization, with_previous })
             }
             KeyState::Expired => Err(AuthenticateError::Refused("expired key")),
             KeyState::Disabled => Err(AuthenticateError::Refused("disabled key")),
@@ -53,18 +56,29 @@ impl Verdicts {
         }
     }
 
+    pub(super) fn note_use(&self, key: KeyId, with_previous: bool, at: Timestamp) {
+        if with_previous { self.uses.used_with_previous(key, at) } else { self.uses.used(key, at) }
+    }
+
     /// What is known of the key, for a caller that may go on acting on it for as long as `keep`. Of its
     /// scopes, those that were removed from the catalogue are left out: whoever is told of it is to grant
-    /// nothing for them.
+    /// nothing for them. Also whether it was asked for with the secret before its present one; then it ends with the
+    /// grace of that, so that nothing that goes by its end can be good for longer.
     pub(super) async fn resolve(
         &self,
         plaintext: &PlaintextKey,
         keep: Duration,
-    ) -> Result<ResolvedKey, Unavailable> {
+    ) -> Result<(ResolvedKey, bool), Unavailable> {
         let candidates = self.environment.peppers.candidates(plaintext);
         let mut resolved = self.keys.resolve(&candidates, keep).await?;
         // Compared once more, in constant time: the index that found it gives no such promise.
-        resolved.found = resolved.found.filter(|found| candidates.contains(&found.digest));
+        resolved.found =
+            resolved.found.filter(|found| found.is_under(&candidates) || found.was_under(&candidates));
+        let with_previous = resolved.found.as_ref().is_some_and(|found| !found.is_under(&candidates));
+        if let (Some(found), true) = (&mut resolved.found, with_previous) {
+            let end = found.key.previous_ends_at();
+            Arc::make_mut(found).key.expires_at = end;
+        }
         let catalogue = self.environment.scopes();
         if let Some(found) = &mut resolved.found
             && !catalogue.has_all(&found.key.scopes)
@@ -73,10 +87,11 @@ impl Verdicts {
             Arc::make_mut(found).key.scopes = scopes;
         }
         match &resolved.found {
-            Some(found) => self.note_outdated(found, &candidates),
+            Some(found) if !with_previous => self.note_outdated(found, &candidates),
+            Some(_) => {}
             None => self.environment.peppers_are_right()?,
         }
-        Ok(resolved)
+        Ok((resolved, with_previous))
     }
 
     fn note_outdated(&self, found: &FoundKey, candidates: &[KeyDigest]) {

@@ -1,17 +1,17 @@
-//! Changing, disabling and enabling a key.
+//! Changing, disabling and enabling a key, and ending the secret before its present one.
 
 use super::{KeyError, Management, access::DeniedAttempt, done};
 use crate::{
     model::{
-        ApiKey, AuditEvent, Disabling, DisablingReason, EventDetails, KeyEdit, KeyId, KeyState,
-        RequestContext, Timestamp,
+        ApiKey, AuditEvent, Creator, Disabling, DisablingReason, EventDetails, KeyEdit, KeyId, KeyState,
+        OrganizationId, RequestContext, Timestamp,
     },
-    policy::{Action, ChangeKey, Denial, DisableKey, EnableKey, Permit, Target, UpdateKey},
-    ports::{Change, Insertion, KeyChange, KeyChanged, Unavailable},
+    policy::{Action, ChangeKey, Denial, DisableKey, EnableKey, FinishRotation, Permit, Target, UpdateKey},
+    ports::{Change, Insertion, KeyChange, KeyChanged, NewSecret, Unavailable},
 };
 
 /// How often a change is tried anew where somebody else changes the key at the same time.
-const ATTEMPTS: usize = 16;
+pub(super) const ATTEMPTS: usize = 16;
 
 impl Management {
     /// Changes the permit's key, where it is as the caller expects by the time of the change, and comes back when no
@@ -66,6 +66,19 @@ impl Management {
         self.change(permit, &permit.action().0, change, context).await
     }
 
+    /// Ends the secret before the key's present one, and comes back when no replica accepts that any more. Where there is
+    /// none, or it has ended, nothing changes.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn finish_rotation(
+        &self,
+        permit: &Permit<FinishRotation>,
+        context: &RequestContext,
+    ) -> Result<ApiKey, KeyError> {
+        self.change(permit, &permit.action().0, |key: &ApiKey, now| Ok(key.finished(now)), context).await
+    }
+
     async fn change<A: Action + Sync>(
         &self,
         permit: &Permit<A>,
@@ -75,13 +88,7 @@ impl Management {
     ) -> Result<ApiKey, KeyError> {
         let (id, organization) = (key.ok_or(KeyError::NoSuchKey)?, permit.organization_id());
         for _ in 0..ATTEMPTS {
-            let before = self.keys.find_key(organization, id).await?.ok_or(KeyError::NoSuchKey)?;
-            let now = self.environment.now();
-            match before.state(now) {
-                KeyState::Revoked => return Err(KeyError::Revoked),
-                KeyState::Expired => return Err(KeyError::Expired),
-                KeyState::Active | KeyState::Disabled => {}
-            }
+            let (before, now) = self.changeable(organization, id).await?;
             let after = change(&before, now)?;
             let further = after.reaches_further_than(&before);
             let by = match creating {
@@ -94,34 +101,65 @@ impl Management {
                 }
                 _ => None,
             };
-            let event = done(A::AUDITED_AS, now, permit.actor(), organization, Some(id), context);
-            let event = AuditEvent { details: EventDetails::of_key_change(&before, &after), ..event };
-            let changed = KeyChange { before, after: after.clone(), by, event };
-            match self.keys.change_key(changed).await? {
-                KeyChanged::Done => {
-                    self.replicas.until_obeyed(Change::Key(id)).await;
-                    return Ok(after);
-                }
-                KeyChanged::Stale => {}
-                KeyChanged::Refused(Insertion::Denied(denial)) => {
-                    return self.deny(permit, id, denial, context).await;
-                }
-                KeyChanged::Refused(Insertion::CreatorInactive) => return Err(KeyError::CallerInactive),
-                KeyChanged::Refused(_) => {
-                    return Err(Unavailable::new("store", "lost the organization").into());
-                }
+            let asked = Asked { before, now, by, secret: None, because: None };
+            if let Some(changed) = self.store(permit, asked, after, context).await? {
+                return Ok(changed);
             }
         }
-        Err(Unavailable::new("store", "the key is being changed by many at once").into())
+        Err(contended())
     }
 
-    async fn deny<A: Action + Sync>(
+    /// The key and the time, where it is not over.
+    pub(super) async fn changeable(
+        &self,
+        organization: OrganizationId,
+        id: KeyId,
+    ) -> Result<(ApiKey, Timestamp), KeyError> {
+        let before = self.keys.find_key(organization, id).await?.ok_or(KeyError::NoSuchKey)?;
+        let now = self.environment.now();
+        match before.state(now) {
+            KeyState::Revoked => Err(KeyError::Revoked),
+            KeyState::Expired => Err(KeyError::Expired),
+            KeyState::Active | KeyState::Disabled => Ok((before, now)),
+        }
+    }
+
+    /// Stores the change, and comes back when no replica takes the key for what it was. `None` where the key is not as it
+    /// was read.
+    pub(super) async fn store<A: Action + Sync>(
+        &self,
+        permit: &Permit<A>,
+        Asked { before, now, by, secret, because }: Asked,
+        after: ApiKey,
+        context: &RequestContext,
+    ) -> Result<Option<ApiKey>, KeyError> {
+        let id = after.id;
+        let event = done(A::AUDITED_AS, now, permit.actor(), permit.organization_id(), Some(id), context);
+        let details = EventDetails::of_key_change(&before, &after);
+        let event = AuditEvent { details: details.and_because(because), ..event };
+        match self.keys.change_key(KeyChange { before, after: after.clone(), secret, by, event }).await? {
+            KeyChanged::Done => {
+                self.replicas.until_obeyed(Change::Key(id)).await;
+                Ok(Some(after))
+            }
+            KeyChanged::Stale => Ok(None),
+            KeyChanged::Refused(Insertion::Denied(denial)) => self.deny(permit, id, denial, context).await,
+            KeyChanged::Refused(Insertion::CreatorInactive) => Err(KeyError::CallerInactive),
+            // With 190 random bits this is a broken random source, not a coincidence.
+            KeyChanged::Refused(Insertion::Duplicate) => {
+                Err(Unavailable::new("entropy", "minted a key that exists").into())
+            }
+            KeyChanged::Refused(_) => Err(Unavailable::new("store", "lost the organization").into()),
+        }
+    }
+
+    pub(super) async fn deny<A: Action + Sync, T>(
         &self,
         permit: &Permit<A>,
         key: KeyId,
         denial: Denial,
         context: &RequestContext,
-    ) -> Result<ApiKey, KeyError> {
+    ) -> Result<T, KeyError> {
         self.refused(permit, Some(key), &denial, context).await?;
         Err(denial.into())
     }
@@ -144,4 +182,22 @@ impl Management {
         };
         self.record(refusal, context).await
     }
+}
+
+/// A change that is to be stored.
+pub(super) struct Asked {
+    /// The key as it was read.
+    pub(super) before: ApiKey,
+    /// When.
+    pub(super) now: Timestamp,
+    /// By whose right, where that is to be judged.
+    pub(super) by: Option<Creator>,
+    /// The secret that the key is given.
+    pub(super) secret: Option<NewSecret>,
+    /// Why, where nobody has asked for it.
+    pub(super) because: Option<&'static str>,
+}
+
+pub(super) fn contended() -> KeyError {
+    Unavailable::new("store", "the key is being changed by many at once").into()
 }

@@ -94,7 +94,7 @@ impl Management {
         let CreateKey { source, created_by, creator, .. } = permit.action();
         let key = ApiKey {
             created_by_user_id: created_by.clone(),
-            created_by_key_id: if let Creator::Key(maker) = creator { Some(*maker) } else { None },
+            created_by_key_id: if let Creator::Key(maker, _) = creator { Some(*maker) } else { None },
             expires_at,
             ..ApiKey::new(id, permit.organization_id(), key_prefix, spec, source.clone(), now)
         };

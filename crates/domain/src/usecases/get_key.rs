@@ -28,6 +28,9 @@ pub enum KeyError {
     /// The key has expired: nothing of it changes any more.
     #[error("The API key has expired.")]
     Expired,
+    /// The key is to be given a third secret while two are good: which of them is to go is not for the service to guess.
+    #[error("The API key is being rotated: its previous secret is still good. Finish that rotation first.")]
+    Rotating,
     /// The key is not as the caller knows it.
     #[error("The API key was changed meanwhile.")]
     Changed,

@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use super::{Environment, Viewer};
+use super::{Environment, RotationSettings, Viewer};
 use crate::{
     model::{Caller, KeyCaller, Organization, OrganizationId, SessionCaller},
     policy::{GetOrganization, Permit},
@@ -16,6 +16,7 @@ pub struct Management {
     pub(super) organizations: Arc<dyn Organizations>,
     pub(super) audit: Arc<dyn AuditLog>,
     pub(super) replicas: Arc<dyn Replicas>,
+    pub(super) rotations: RotationSettings,
 }
 
 impl Management {
@@ -27,8 +28,9 @@ impl Management {
         organizations: Arc<dyn Organizations>,
         audit: Arc<dyn AuditLog>,
         replicas: Arc<dyn Replicas>,
+        rotations: RotationSettings,
     ) -> Self {
-        Self { environment, keys, organizations, audit, replicas }
+        Self { environment, keys, organizations, audit, replicas, rotations }
     }
 
     /// The permit's organization as it is stored now: what is remembered of it may still be called as

@@ -63,11 +63,11 @@ impl Verdicts {
         let Some(key) = key else {
             return Ok(Verification { verdict: Err(Rejection::NotFound), reliable_for: Duration::ZERO });
         };
-        let resolved = self.resolve(key, keep).await?;
+        let (resolved, with_previous) = self.resolve(key, keep).await?;
         let now = self.environment.now();
         let verdict = resolved.found.ok_or(Rejection::NotFound).and_then(|found| {
             requirement.check(&found.key, &found.organization, self.environment.scopes(), now)?;
-            self.uses.used(found.key.id, now);
+            self.note_use(found.key.id, with_previous, now);
             Ok(found)
         });
         let expiry = verdict.as_ref().ok().and_then(|found| found.key.expires_at);
@@ -75,13 +75,15 @@ impl Verdicts {
         Ok(Verification { verdict, reliable_for: resolved.reliable_for.min(until_expiry) })
     }
 
-    /// The key with this secret, whatever its state. It is no use of it.
+    /// The key with this secret, whatever its state, and whether that is the secret before its present one: then it ends
+    /// with the grace of that. It is no use of it.
     ///
     /// # Errors
     /// [`Unavailable`] where the store had to be asked and did not answer, or where the peppers are not known to be
     /// those that its keys need.
-    pub async fn find(&self, secret: &PlaintextKey) -> Result<Option<Arc<FoundKey>>, Unavailable> {
-        Ok(self.resolve(secret, Duration::ZERO).await?.found)
+    pub async fn find(&self, secret: &PlaintextKey) -> Result<Option<(Arc<FoundKey>, bool)>, Unavailable> {
+        let (resolved, with_previous) = self.resolve(secret, Duration::ZERO).await?;
+        Ok(resolved.found.map(|found| (found, with_previous)))
     }
 }
 

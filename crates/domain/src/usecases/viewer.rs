@@ -70,7 +70,7 @@ pub struct Viewer {
 impl From<Caller> for Viewer {
     fn from(caller: Caller) -> Self {
         match caller {
-            Caller::Key(KeyCaller { key, organization }) => {
+            Caller::Key(KeyCaller { key, organization, .. }) => {
                 let at_clerk = organization.at_clerk();
                 let principal = Principal {
                     auth_source: AuthSource::ApiKey,

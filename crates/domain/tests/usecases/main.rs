@@ -6,6 +6,7 @@ mod change_key;
 mod create_key;
 mod list_keys;
 mod provision;
+mod rotate_key;
 mod scopes;
 mod uses;
 mod verify_key;

@@ -21,7 +21,7 @@ async fn every_authentication_with_a_good_key_is_a_use_of_it_at_that_time() {
     for (key, micros) in [(&one, 5), (&other, 6), (&one, 6), (&one, 7)] {
         service.clock.set(at(micros));
         service.sign_in(key.plaintext.expose()).await.unwrap();
-        expected.push(KeyUse { key: key.key.id, at: at(micros) });
+        expected.push(KeyUse { key: key.key.id, at: at(micros), with_previous: false });
     }
     assert_eq!(service.uses.told(), expected);
 }

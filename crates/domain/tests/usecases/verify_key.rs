@@ -125,5 +125,5 @@ async fn a_good_verdict_is_a_use_of_the_key_and_a_bad_one_is_none() {
     verdict(&service, key.plaintext.expose(), &needs(&["*"], None)).await.unwrap_err();
     assert_eq!(service.uses.told(), []);
     verdict(&service, key.plaintext.expose(), &needs(&["jobs:read"], None)).await.unwrap();
-    assert_eq!(service.uses.told(), [KeyUse { key: key.key.id, at: at(7) }]);
+    assert_eq!(service.uses.told(), [KeyUse { key: key.key.id, at: at(7), with_previous: false }]);
 }

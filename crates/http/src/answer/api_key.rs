@@ -90,12 +90,29 @@ pub struct ApiKeyView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     disabled_reason: Option<&'a str>,
+    /// When it was given its present secret, where it has had another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false, format = DateTime)]
+    rotated_at: Option<Shown<Timestamp>>,
+    /// The start of the secret before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    previous_key_prefix: Option<&'a str>,
+    /// From when on the secret before is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false, format = DateTime)]
+    previous_expires_at: Option<Shown<Timestamp>>,
+    /// When the key was last used with the secret before, give or take some seconds: whether that is still in use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false, format = DateTime)]
+    previous_last_used_at: Option<Shown<Timestamp>>,
 }
 
 impl<'a> ApiKeyView<'a> {
     /// The key as it is at `now`.
     #[must_use]
     pub fn new(key: &'a ApiKey, now: Timestamp) -> Self {
+        let rotation = key.rotation.as_ref();
         Self {
             id: Shown(key.id),
             organization_id: Shown(key.organization_id),
@@ -118,6 +135,10 @@ impl<'a> ApiKeyView<'a> {
                 .as_ref()
                 .and_then(|it| it.reason.as_ref())
                 .map(DisablingReason::as_str),
+            rotated_at: key.rotated_at().map(Shown),
+            previous_key_prefix: rotation.map(|it| it.previous_key_prefix.as_str()),
+            previous_expires_at: rotation.map(|it| Shown(it.previous_expires_at)),
+            previous_last_used_at: rotation.and_then(|it| it.previous_last_used_at).map(Shown),
         }
     }
 }
@@ -139,7 +160,7 @@ impl<'a> ApiKeyEnvelope<'a> {
     /// What is another where the key is another, but for its last use: whoever changes a key would
     /// otherwise be held up by each of its uses.
     pub(crate) fn tag(&self) -> Result<ETag, ApiError> {
-        let unused = ApiKeyView { last_used_at: None, ..self.api_key.clone() };
+        let unused = ApiKeyView { last_used_at: None, previous_last_used_at: None, ..self.api_key.clone() };
         let text = serde_json::to_vec(&unused).map_err(|_| ApiError::Internal)?;
         Ok(ETag(EntityTag::new_strong(blake3::hash(&text).to_hex()[..32].to_owned())))
     }

@@ -129,6 +129,26 @@ impl IntoResponses for ChangeErrors {
     }
 }
 
+/// A 409 of a rotation, besides those.
+const ROTATING: ErrorAnswer = ErrorAnswer {
+    status: 409,
+    name: "KeyRotating",
+    description: "The key is revoked or has expired; or its previous secret is still good, and which of the two is to go was not said.",
+    example: "The API key is being rotated: its previous secret is still good. Finish that rotation first.",
+    header: None,
+};
+
+/// What a caller may be answered who rotates a key.
+pub(crate) struct RotationErrors;
+
+impl IntoResponses for RotationErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut responses = OrganizationErrors::responses();
+        responses.insert(ROTATING.status.to_string(), Ref::from_response_name(ROTATING.name).into());
+        responses
+    }
+}
+
 /// The same of one who says what the key is like before.
 pub(crate) struct UpdateErrors;
 
@@ -161,7 +181,7 @@ fn references(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
 
 /// All of them, for the document's components.
 pub(crate) fn all() -> impl Iterator<Item = (String, RefOr<Response>)> {
-    let named = ALL.iter().chain([&UNPROVEN, &KEY_OVER]).map(|one| (one.name, error(one)));
+    let named = ALL.iter().chain([&UNPROVEN, &KEY_OVER, &ROTATING]).map(|one| (one.name, error(one)));
     let others =
         OTHERS.iter().map(|&(_, name, description)| (name, body(description, "Something is wrong.").build()));
     named.chain(others).map(|(name, response)| (name.to_owned(), RefOr::T(response)))

@@ -4,6 +4,7 @@ pub(crate) mod authorize;
 pub(crate) mod create_api_key;
 pub(crate) mod disable_api_key;
 pub(crate) mod enable_api_key;
+pub(crate) mod finish_rotation;
 pub(crate) mod get_api_key;
 pub(crate) mod get_livez;
 pub(crate) mod get_metrics;
@@ -16,6 +17,7 @@ pub(crate) mod get_viewer;
 pub(crate) mod list_api_keys;
 pub(crate) mod revoke_api_key;
 pub(crate) mod revoke_api_keys;
+pub(crate) mod rotate_api_key;
 pub(crate) mod update_api_key;
 pub(crate) mod verify_api_key;
 pub(crate) mod verify_api_keys;
@@ -44,6 +46,8 @@ pub(crate) fn api() -> Vec<Endpoint> {
         Endpoint::of(update_api_key::Operation, update_api_key::update_api_key),
         Endpoint::of(disable_api_key::Operation, disable_api_key::disable_api_key),
         Endpoint::of(enable_api_key::Operation, enable_api_key::enable_api_key),
+        Endpoint::of(rotate_api_key::Operation, rotate_api_key::rotate_api_key),
+        Endpoint::of(finish_rotation::Operation, finish_rotation::finish_rotation),
         Endpoint::of(create_api_key::Operation, create_api_key::create_api_key),
         Endpoint::of(get_openapi::Operation, get_openapi::get_openapi),
         Endpoint::of(get_status::Operation, get_status::get_status),

@@ -25,6 +25,9 @@ impl From<KeyError> for ApiError {
             KeyError::Invalid(invalid) => invalid.into(),
             KeyError::Revoked => Self::KeyOver("The API key is revoked."),
             KeyError::Expired => Self::KeyOver("The API key has expired."),
+            KeyError::Rotating => Self::KeyOver(
+                "The API key is being rotated: its previous secret is still good. Finish that rotation first.",
+            ),
             KeyError::Changed => Self::KeyChanged,
             KeyError::Unavailable(unavailable) => Self::Unavailable(unavailable),
         }

@@ -28,7 +28,9 @@ pub(super) fn refine(document: &mut Value, catalogue: &ScopeCatalogue) {
         }
     }
     for item in document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut) {
-        if let Some(post) = item.get_mut("post").filter(|it| it["operationId"] == "disableApiKey") {
+        let has_optional_body =
+            |it: &&mut Value| it["operationId"] == "disableApiKey" || it["operationId"] == "rotateApiKey";
+        if let Some(post) = item.get_mut("post").filter(has_optional_body) {
             post["requestBody"]["required"] = false.into();
         }
     }

@@ -66,12 +66,26 @@ impl Call {
     /// Those of [`authenticate`](Self::authenticate), and 403 where the caller may not.
     pub(crate) async fn permit<A: Action>(&self) -> Result<Permit<A>, ApiError> {
         let caller = self.authenticate().await?;
-        let path = self.request.match_info();
-        let target = Target {
-            organization: path.get("orgID").and_then(OrganizationId::parse),
-            key: path.get("keyID").and_then(KeyId::parse),
+        self.permit_to(&caller, self.request.match_info().get("keyID").and_then(KeyId::parse)).await
+    }
+
+    /// The same, where the path may say `self` for the key that calls.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) async fn permit_for_own<A: Action>(&self) -> Result<Permit<A>, ApiError> {
+        let caller = self.authenticate().await?;
+        let key = match (&caller, self.request.match_info().get("keyID")) {
+            (Caller::Key(caller), Some("self")) => Some(caller.key.id),
+            (_, id) => id.and_then(KeyId::parse),
         };
-        Ok(self.management()?.permit(&caller, target, &self.exchange.context).await?)
+        self.permit_to(&caller, key).await
+    }
+
+    async fn permit_to<A: Action>(&self, caller: &Caller, key: Option<KeyId>) -> Result<Permit<A>, ApiError> {
+        let organization = self.request.match_info().get("orgID").and_then(OrganizationId::parse);
+        let target = Target { organization, key };
+        Ok(self.management()?.permit(caller, target, &self.exchange.context).await?)
     }
 
     /// The same where there is one.

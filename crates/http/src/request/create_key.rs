@@ -54,6 +54,7 @@ pub(crate) fn key_spec(
     let asked: CreateApiKeyRequest = Members::parse(body)?.read()?;
     format.must_not_occur_in("name", Some(&asked.name))?;
     format.must_not_occur_in("device_name", asked.device_name.as_deref())?;
+    format.must_not_occur_in("project_id", asked.project_id.as_deref())?;
     let name = KeyName::parse(&asked.name)?;
     let mut spec = KeySpec::new(name, catalogue.parse(asked.scopes.iter().map(String::as_str))?);
     if let Some(project_id) = &asked.project_id {
@@ -100,11 +101,11 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_not_kept_as_a_name() {
+    fn a_key_is_not_kept_as_a_name_or_project() {
         let key = "capy_live_000000000000000000000000000000003UFVO5";
-        for field in ["name", "device_name"] {
-            let mut body = serde_json::json!({"name": "a", "scopes": ["*"]});
-            body[field] = format!("my {key}").into();
+        for (field, text) in [("name", "my "), ("device_name", "my "), ("project_id", "my-")] {
+            let mut body = serde_json::json!({"name": "a", "scopes": ["jobs:read"]});
+            body[field] = format!("{text}{key}").into();
             assert_eq!(
                 parse(&body.to_string()).unwrap_err(),
                 format!("`{field}` must not contain an API key.")

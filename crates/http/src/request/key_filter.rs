@@ -61,7 +61,7 @@ mod tests {
                 &["hush", "0", "2026-01-01", "2026-01-01T02:00:00+02:00", "2026-02-30T00:00:00Z"],
             ),
             ("unused_since", &["hush", "90d"]),
-            ("name", &["hush%00", "%0A"]),
+            ("name", &["hush%00", "%0A", "hush%E9", "%EF%BF%BD%FF"]),
         ] {
             for value in values {
                 let sentence = parse(&format!("{name}={value}")).unwrap_err().to_string();
@@ -71,6 +71,8 @@ mod tests {
             let twice = parse(&format!("{name}=&{name}=")).unwrap_err().to_string();
             assert_eq!(twice, format!("`{name}` must be given only once."));
         }
+        // It was written so, or stands beside a parameter that nobody reads.
+        assert!(parse("name=%EF%BF%BD").is_ok() && parse("name=x&other=%FF").is_ok());
         assert!(parse(&format!("name={}", "é".repeat(200))).is_ok());
         assert!(parse(&format!("name={}", "é".repeat(201))).is_err());
     }

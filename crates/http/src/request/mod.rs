@@ -11,5 +11,6 @@ pub(crate) mod page;
 pub(crate) mod parameters;
 pub(crate) mod precondition;
 pub(crate) mod revoke_keys;
+pub(crate) mod rotate_key;
 pub(crate) mod update_key;
 pub(crate) mod verification;

@@ -84,6 +84,7 @@ fn operations_have_the_names_of_the_contract() {
             "createApiKey",
             "disableApiKey",
             "enableApiKey",
+            "finishApiKeyRotation",
             "getApiKey",
             "getLivez",
             "getOpenApi",
@@ -94,6 +95,7 @@ fn operations_have_the_names_of_the_contract() {
             "listApiKeys",
             "revokeApiKey",
             "revokeApiKeys",
+            "rotateApiKey",
             "updateApiKey",
         ]
     );

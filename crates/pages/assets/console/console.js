@@ -54,7 +54,7 @@ async function signIn(key) {
     organization,
     scopes: principal.scopes,
     keys: [],
-    isOwn: (one) => key.startsWith(one.key_prefix),
+    isOwn: (one) => [one.key_prefix, one.previous_key_prefix].some((prefix) => prefix && key.startsWith(prefix)),
     async ask(method, path, body) {
       try {
         return await ask(method, path, { key, body });

@@ -32,10 +32,16 @@ export function stateOf(key) {
   return key.disabled_at ? "disabled" : "active";
 }
 
+/// Whether the secret before the key's present one is good yet.
+export function hasTwoSecrets(key) {
+  return Boolean(key.is_active && key.previous_expires_at) && new Date(key.previous_expires_at) > Date.now();
+}
+
 /// Whether the key is in this state and has all words in what is shown of it.
 export function matches(key, words, state) {
-  const { name, id, key_prefix, project_id, device_name, source, scopes } = key;
-  const text = [name, id, key_prefix, project_id, device_name, source, ...scopes].join(" ").toLowerCase();
+  const { name, id, key_prefix, previous_key_prefix, project_id, device_name, source, scopes } = key;
+  const prefixes = [key_prefix, previous_key_prefix];
+  const text = [name, id, ...prefixes, project_id, device_name, source, ...scopes].join(" ").toLowerCase();
   return (!state || stateOf(key) === state) && words.every((word) => text.includes(word));
 }
 

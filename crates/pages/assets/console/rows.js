@@ -1,7 +1,7 @@
 // How a key looks in the table.
 
 import { element } from "./element.js";
-import { stateOf } from "./keys.js";
+import { hasTwoSecrets, stateOf } from "./keys.js";
 import { exact, relative } from "./times.js";
 
 const STATES = { active: "Active", disabled: "Disabled", expired: "Expired", revoked: "Revoked" };
@@ -27,6 +27,7 @@ export function row(key, revoke) {
       element("code", { class: "quiet" }, `${key.key_prefix}…`),
       key.project_id && element("div", { class: "quiet small" }, "Project ", element("code", {}, key.project_id)),
       key.device_name && element("div", { class: "quiet small" }, `On ${key.device_name}`),
+      hasTwoSecrets(key) && previous(key),
     ),
     cell("State", element("span", { class: `state ${state}` }, STATES[state]), when(since), reason),
     cell("Scopes", element("ul", { class: "scopes" }, scopes)),
@@ -35,6 +36,13 @@ export function row(key, revoke) {
     cell("Created", when(key.created_at), element("span", { class: "quiet small" }, `by ${key.source}`)),
     element("td", { role: "cell" }, state !== "revoked" && revoke && button),
   );
+}
+
+/// The secret that a rotated key had before, which may still be in use.
+function previous({ previous_key_prefix: prefix, previous_expires_at: end, previous_last_used_at: used }) {
+  const last = used ? `last used ${relative(used)}` : "never used";
+  const facts = ["Rotated: ", element("code", {}, `${prefix}…`), ` is good until ${exact(end)}, ${last}`];
+  return element("div", { class: "quiet small" }, facts);
 }
 
 /// How long ago or how soon, and when exactly.

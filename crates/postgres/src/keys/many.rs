@@ -4,19 +4,38 @@ use std::sync::LazyLock;
 
 use capykeys_domain::{
     model::ApiKey,
-    ports::{Limit, RevokeKey, RevokeKeys, Unavailable},
+    ports::{KeyQuery, Limit, RevokeKey, RevokeKeys, Unavailable},
 };
-use capykeys_storage::{Columns, Row as _, Values, operation};
+use capykeys_storage::{Columns, KeyPage, Row as _, Values, operation};
+use futures_util::future::OptionFuture;
+use tokio::time::timeout;
 use tokio_postgres::Row;
 
-use super::{page, place_to_search};
 use crate::{
     audit::{GIVEN_DETAILS, WRITTEN, insert_event_of},
+    failure::Failure,
     line::answer,
     rows::{self, Answer},
     statement::Statement,
     store::PostgresStore,
 };
+
+/// A page of a list.
+pub(super) fn page(query: &KeyQuery) -> KeyPage<'_> {
+    KeyPage::of(query, "$scope = ANY (k.scopes)", "k.id = ANY ($ids)")
+}
+
+/// Where others' searches are waited for, who searches has this for as long as it does.
+pub(super) async fn place_to_search<'s>(
+    store: &'s PostgresStore,
+    query: &KeyQuery,
+    operation: &'static str,
+) -> Result<impl Sized + use<'s>, Unavailable> {
+    let searching = query.filter.is_a_search().then(|| store.searches.acquire());
+    // No longer than for a connection.
+    let place = timeout(store.pool.deadline() / 3, OptionFuture::from(searching)).await;
+    place.map_err(|_| Failure::Timeout.during(operation))
+}
 
 /// Made for each question, as a list is.
 ///

@@ -44,6 +44,12 @@ async fn each_column_is_told_of_or_no_verdict_depends_on_it() {
         .run("UPDATE organizations SET clerk_organization_id = 'org_2it', suspended_at = now() WHERE slug = 'other'")
         .await;
     scene.another_organization().await;
+    scene
+        .run(
+            "UPDATE api_keys SET rotated_at = to_timestamp(0), previous_key_prefix = 'x', previous_expires_at = to_timestamp(0), \
+             previous_pepper_id = '1', previous_digest = sha256('previous')",
+        )
+        .await;
     let schema = "SELECT table_name::text, column_name::text, data_type::text FROM information_schema.columns \
         WHERE table_schema = current_schema() AND table_name IN ('api_keys', 'organizations')";
     let columns = scene.other.query(schema, &[]).await.unwrap();

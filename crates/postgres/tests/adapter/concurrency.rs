@@ -93,7 +93,7 @@ async fn a_key_waits_for_whatever_is_about_to_bound_it_and_is_refused() {
         let scene = scene().await;
         scene.run("UPDATE api_keys SET scopes = ARRAY['*']").await;
         scene.run(&format!("BEGIN; {change}")).await;
-        let creator = Creator::Key(scene.key.key.id);
+        let creator = fixtures::by_key(scene.key.key.id);
         let mut key = NewKey { creator, ..fixtures::key(scene.organization.id, fixtures::at(4)) };
         key.key.scopes = fixtures::scopes(&["jobs:read"]);
         assert_eq!(scene.insert_while_waiting(key).await, expected, "{change}");

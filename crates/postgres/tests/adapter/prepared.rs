@@ -92,3 +92,23 @@ async fn another_clients_statement_under_the_same_name_does_nothing() {
     assert_eq!(ask(&scene, &database, 1).await, "<unnamed>");
     assert_eq!(ask(&scene, &database, 3).await, "<unnamed>");
 }
+
+/// A standby that is promoted just between the two statements, and another server that begins the line there.
+#[tokio::test]
+async fn a_failover_is_no_pooler() {
+    let (scene, database) = scene(server(), PreparedStatements::Auto).await;
+    let before = ask(&scene, &database, 3).await;
+    scene
+        .run(
+            "CREATE SEQUENCE calls; \
+             INSERT INTO history_lines (number, id, server_started, feed_file) \
+             SELECT number + 1, gen_random_uuid(), server_started, feed_file FROM history_lines; \
+             CREATE OR REPLACE FUNCTION current_line(seen_number bigint, seen_id uuid) \
+             RETURNS TABLE (number bigint, id uuid) LANGUAGE sql AS \
+             'SELECT number, id FROM history_lines WHERE (SELECT nextval(''calls'')) > 1 ORDER BY number DESC LIMIT 1'",
+        )
+        .await;
+    ask(&scene, &database, 1).await;
+    let after = ask(&scene, &database, 2).await;
+    assert!(after != before && after != "<unnamed>", "{before} {after}");
+}

@@ -69,7 +69,11 @@ async fn every_operation_is_one_statement() {
     takes_one!(database, store.find_key_by_digest(std::slice::from_ref(&new.digest))).unwrap();
     let another = fixtures::key(id, at);
     let _ = store.insert_key(another.clone(), fixtures::created(&another)).await.unwrap();
-    let uses = vec![new.key.id, another.key.id, new.key.id].into_iter().map(|key| KeyUse { key, at });
+    let uses = vec![new.key.id, another.key.id, new.key.id].into_iter().map(|key| KeyUse {
+        key,
+        at,
+        with_previous: false,
+    });
     takes_one!(database, store.record_uses(uses.collect()));
     let _ = takes_one!(database, store.revoke_key(fixtures::revoke(&new.key, at))).unwrap();
     let _ = takes_one!(database, store.revoke_key(fixtures::revoke(&new.key, at))).unwrap();

@@ -30,7 +30,7 @@ impl Scene {
 }
 
 fn used(ids: &[KeyId], micros: i64) -> Vec<KeyUse> {
-    ids.iter().map(|&key| KeyUse { key, at: fixtures::at(micros) }).collect()
+    ids.iter().map(|&key| KeyUse { key, at: fixtures::at(micros), with_previous: false }).collect()
 }
 
 /// Whoever waited here would keep the other keys locked meanwhile, and their revocations waiting.

@@ -17,13 +17,24 @@ use super::{BackupError, BackupReader, SeekableFile, format::Row};
 pub(crate) struct Revocations {
     /// Since when; `None` where nothing is said of it.
     pub(super) keys: BTreeMap<KeyId, Option<Timestamp>>,
+    /// When they were last given another secret, which only a later backup has.
+    pub(super) rotations: BTreeMap<KeyId, Timestamp>,
     /// In the order in which they were made.
     pub(super) changes: BTreeMap<KeyId, Vec<(Timestamp, KeyChange)>>,
-    /// What a newer backup says that keys may do, and until when. Its events do not go back for ever.
-    pub(super) limits: BTreeMap<KeyId, (Arc<ScopeSet>, Option<Timestamp>)>,
+    /// What a newer backup says of keys. Its events do not go back for ever.
+    pub(super) limits: BTreeMap<KeyId, Limits>,
     /// As of when.
     pub(super) taken_at: Option<Timestamp>,
     pub(super) organizations: BTreeMap<OrganizationId, Suspension>,
+}
+
+/// What a key may do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Limits {
+    scopes: Arc<ScopeSet>,
+    end: Option<Timestamp>,
+    /// Of the secret before its present one.
+    previous_end: Option<Timestamp>,
 }
 
 /// What was changed of what a key can do.
@@ -32,6 +43,8 @@ pub(super) enum KeyChange {
     Disabled(Option<Disabling>),
     Scopes(ScopeSet),
     End(Option<Timestamp>),
+    /// Of the secret before the key's present one.
+    PreviousEnd(Timestamp),
 }
 
 impl KeyChange {
@@ -54,6 +67,10 @@ impl KeyChange {
             Self::Disabled(disabled) => key.disabled = disabled,
             Self::Scopes(scopes) => key.scopes = scopes,
             Self::End(end) => key.expires_at = end,
+            Self::PreviousEnd(end) => {
+                let rotation = key.rotation.iter_mut();
+                rotation.for_each(|it| it.previous_expires_at = it.previous_expires_at.min(end));
+            }
         }
     }
 }
@@ -63,9 +80,12 @@ impl Revocations {
     /// that the key has: of what happened between, something may be missing here.
     pub(super) fn stricter(&self, key: &ApiKey) -> Option<(Timestamp, ApiKey)> {
         let mut left = key.clone();
-        if let Some((scopes, end)) = self.limits.get(&key.id) {
+        if let Some(Limits { scopes, end, previous_end }) = self.limits.get(&key.id) {
             left.scopes = ScopeSet::clone(scopes);
             left.expires_at = *end;
+            if let Some(end) = *previous_end {
+                KeyChange::PreviousEnd(end).apply(&mut left);
+            }
         }
         let changes = self.changes.get(&key.id).map_or(&[][..], Vec::as_slice);
         for (_, change) in changes {
@@ -75,6 +95,16 @@ impl Revocations {
         left.expires_at = left.expires_at.into_iter().chain(key.expires_at).min();
         let at = changes.last().map(|(at, _)| *at).or(self.taken_at)?;
         key.reaches_further_than(&left).then_some((at, left))
+    }
+
+    /// When the key was given a secret that is another than the one it has here.
+    pub(super) fn rotated(&self, key: &ApiKey) -> Option<Timestamp> {
+        self.rotations.get(&key.id).copied().filter(|at| key.rotated_at().is_none_or(|known| known < *at))
+    }
+
+    fn rotate(&mut self, key: KeyId, at: Timestamp) {
+        let last = self.rotations.entry(key).or_insert(at);
+        *last = at.max(*last);
     }
 
     fn change(&mut self, key: KeyId, at: Timestamp, changes: impl IntoIterator<Item = KeyChange>) {
@@ -117,7 +147,11 @@ impl Revocations {
                     all.keys.extend(row.key.revoked_at.map(|at| (row.key.id, Some(at))));
                     let text = row.key.scopes.to_string();
                     let scopes = scopes.entry(text).or_insert_with(|| Arc::new(row.key.scopes.clone()));
-                    all.limits.insert(row.key.id, (Arc::clone(scopes), row.key.expires_at));
+                    let (end, previous_end) = (row.key.expires_at, row.key.grace_ends_at());
+                    all.limits.insert(row.key.id, Limits { scopes: Arc::clone(scopes), end, previous_end });
+                    if let Some(at) = row.key.rotated_at() {
+                        all.rotate(row.key.id, at);
+                    }
                     if let Some(disabled) = row.key.disabled {
                         all.change(row.key.id, disabled.at, [KeyChange::Disabled(Some(disabled))]);
                     }
@@ -190,6 +224,8 @@ impl Lines {
                 self.all.change(key()?, at?, [KeyChange::Disabled(disabled)]);
             }
             AuditAction::EnableKey => self.all.change(key()?, at?, [KeyChange::Disabled(None)]),
+            AuditAction::RotateKey => self.all.rotate(key()?, at?),
+            AuditAction::FinishRotation => self.all.change(key()?, at?, [KeyChange::PreviousEnd(at?)]),
             AuditAction::UpdateKey => {
                 let details = event.get("details")?;
                 let changes = KeyChange::all(|name| details.get(name)?.as_str())?;

@@ -68,8 +68,10 @@ impl Scan {
         if row.key.revoked_at.is_some() {
             return;
         }
-        let Some(at) = since.keys.get(&row.key.id) else {
-            self.peppers.insert(row.digest.pepper_id().clone());
+        // Of a secret that was replaced since, nobody has said that it is still good; and the new one is not here.
+        let rotated = since.rotated(&row.key).map(Some);
+        let Some(at) = since.keys.get(&row.key.id).copied().or(rotated) else {
+            self.peppers.extend(row.digests().map(|digest| digest.pepper_id().clone()));
             if let Some((at, left)) = since.stricter(&row.key) {
                 self.change(&row.key, at, left);
             }
@@ -85,8 +87,12 @@ impl Scan {
     fn change(&mut self, key: &ApiKey, at: Timestamp, left: ApiKey) {
         let is_disabled = left.disabled != key.disabled;
         let is_other = (&left.scopes, left.expires_at) != (&key.scopes, key.expires_at);
-        for (action, is_done) in [(AuditAction::DisableKey, is_disabled), (AuditAction::UpdateKey, is_other)]
-        {
+        let is_finished = left.rotation != key.rotation;
+        for (action, is_done) in [
+            (AuditAction::DisableKey, is_disabled),
+            (AuditAction::UpdateKey, is_other),
+            (AuditAction::FinishRotation, is_finished),
+        ] {
             if is_done {
                 // A later restore may learn it from this event.
                 let details = EventDetails::of_key_change(key, &left);

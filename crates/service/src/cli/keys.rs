@@ -1,9 +1,12 @@
 //! `capykeys keys`.
 
+use std::time::Duration;
+
 use capykeys_domain::model::{DisablingReason, KeyId, OrganizationId};
 use clap::{Args, Subcommand};
 
 use super::{CreateKey, ListKeys, ReportKeys, RevokeKeys, UpdateKey, key_id, organization_id, parse_text};
+use crate::config::Period;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
@@ -31,6 +34,22 @@ pub(crate) enum Keys {
     },
     /// Enable a key that is disabled.
     Enable(KeyOf),
+    /// Give a key another secret and print it, with that, as JSON. The secret is shown this once.
+    Rotate {
+        #[command(flatten)]
+        key: KeyOf,
+        /// How long the secret before is good beside it, such as 1h; 0s ends it at once.
+        #[arg(long, value_parser = grace)]
+        grace: Option<Duration>,
+        /// End the secret before once it was not used for so long, such as 1h.
+        #[arg(long, value_parser = idle)]
+        finish_when_idle: Option<Duration>,
+        /// Where two secrets are good already, replace the newer one, which nobody has got.
+        #[arg(long)]
+        discard_newest: bool,
+    },
+    /// End the secret that a key had before it was rotated.
+    Finish(KeyOf),
     /// Revoke a key, or many at once: those that are named, or those that have all that is said of them. They are refused
     /// from then on, for good.
     Revoke(RevokeKeys),
@@ -45,4 +64,14 @@ pub(crate) struct KeyOf {
     /// The key's id.
     #[arg(value_parser = key_id, value_name = "KEY_ID")]
     pub(crate) key: KeyId,
+}
+
+fn grace(text: &str) -> Result<Duration, &'static str> {
+    text.parse()
+        .map(Period::duration)
+        .map_err(|()| "must be a whole number and its unit, such as 0s, 10m, 1h or 1d")
+}
+
+fn idle(text: &str) -> Result<Duration, &'static str> {
+    grace(text).and_then(|idle| if idle.is_zero() { Err("must be longer than nothing") } else { Ok(idle) })
 }

@@ -5,8 +5,9 @@ mod report;
 mod revoke;
 
 use capykeys_domain::{
-    model::{ApiKey, DeviceName, DisablingReason, KeyName, Organization, OrganizationId},
+    model::{ApiKey, DeviceName, DisablingReason, KeyName, Organization, OrganizationId, ProjectId},
     policy::{ChangeKey, Permit},
+    usecases::RotateKeyRequest,
 };
 use capykeys_http::{ApiKeyEnvelope, ApiKeyView, CreatedApiKey};
 use futures_util::TryStreamExt;
@@ -26,6 +27,10 @@ pub(crate) async fn run(app: &App, command: cli::Keys) -> Result<(), Error> {
         cli::Keys::Update(command) => update(app, command).await,
         cli::Keys::Disable { key, reason } => disable(app, key, reason).await,
         cli::Keys::Enable(key) => enable(app, key).await,
+        cli::Keys::Rotate { key, grace, finish_when_idle, discard_newest } => {
+            rotate(app, key, RotateKeyRequest { grace, finish_when_idle, discard_newest }).await
+        }
+        cli::Keys::Finish(key) => finish(app, key).await,
         cli::Keys::Revoke(command) => revoke::run(app, command).await,
     }
 }
@@ -36,6 +41,9 @@ async fn create(app: &App, command: cli::CreateKey) -> Result<(), Error> {
     app.environment
         .format()
         .must_not_occur_in("device_name", command.device_name.as_ref().map(DeviceName::as_str))?;
+    app.environment
+        .format()
+        .must_not_occur_in("project_id", command.project_id.as_ref().map(ProjectId::as_str))?;
     let spec = command.spec(&app.environment)?;
     let created = app.management.create_key(&permit, spec, &command_context()?).await?;
     output::json(&CreatedApiKey::new(&created, app.environment.now()))
@@ -76,6 +84,21 @@ async fn disable(app: &App, key: KeyOf, reason: Option<DisablingReason>) -> Resu
 async fn enable(app: &App, key: KeyOf) -> Result<(), Error> {
     let permit = changing(app, &key).await?;
     print(app, &app.management.enable_key(&permit, &command_context()?).await?)
+}
+
+async fn rotate(
+    app: &App,
+    KeyOf { organization: id, key }: KeyOf,
+    request: RotateKeyRequest,
+) -> Result<(), Error> {
+    let permit = Permit::operator_rotates_key(&organization(app, id).await?, key);
+    let rotated = app.management.rotate_key(&permit, request, &command_context()?).await?;
+    output::json(&CreatedApiKey::new(&rotated, app.environment.now()))
+}
+
+async fn finish(app: &App, key: KeyOf) -> Result<(), Error> {
+    let permit = changing(app, &key).await?;
+    print(app, &app.management.finish_rotation(&permit, &command_context()?).await?)
 }
 
 async fn changing<A: From<ChangeKey>>(app: &App, of: &KeyOf) -> Result<Permit<A>, Error> {

@@ -1,7 +1,10 @@
 //! `capykeys organizations`: an operator works directly on the store.
 
 use capykeys_domain::{
-    model::{ClerkLink, ExternalOrganizationId, Organization, OrganizationId, Renaming, Slug},
+    model::{
+        ClerkLink, ExternalOrganizationId, Organization, OrganizationId, OrganizationName, Renaming, Slug,
+        SuspensionReason,
+    },
     policy::Permit,
     ports::Limit,
     usecases::{NewOrganization, Operators},
@@ -16,6 +19,9 @@ const PAGE_SIZE: Limit = Limit::of::<500>();
 /// Creates, lists, renames, suspends or resumes organizations.
 pub(crate) async fn run(app: &App, command: cli::Organizations) -> Result<(), Error> {
     let (operators, context) = (&app.operators, command_context()?);
+    for (field, text) in texts(&command) {
+        app.environment.format().must_not_occur_in(field, text)?;
+    }
     match command {
         cli::Organizations::Create {
             name,
@@ -50,6 +56,17 @@ pub(crate) async fn run(app: &App, command: cli::Organizations) -> Result<(), Er
             changed(organization, operators.resume_organization(&permit, &context).await?)
         }
     }
+}
+
+/// What is stored and shown of what people write.
+fn texts(command: &cli::Organizations) -> [(&'static str, Option<&str>); 2] {
+    let (name, reason) = match command {
+        cli::Organizations::Create { name, .. } => (Some(name), None),
+        cli::Organizations::Rename(renaming) => (renaming.name.as_ref(), None),
+        cli::Organizations::Suspend { reason, .. } => (None, reason.as_ref()),
+        cli::Organizations::List | cli::Organizations::Resume { .. } => (None, None),
+    };
+    [("name", name.map(OrganizationName::as_str)), ("reason", reason.map(SuspensionReason::as_str))]
 }
 
 async fn list(operators: &Operators) -> Result<(), Error> {

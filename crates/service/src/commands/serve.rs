@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use capykeys_cache::LONGEST_LEASE;
 use capykeys_http::{Internal, Metrics, Public, SecretsCovered};
 use capykeys_storage::{Backend, OpenedFor};
+use capykeys_usage::UsageSettings;
 use tokio::{
     runtime::Handle,
     signal::unix::{Signal, SignalKind, signal},
@@ -17,7 +18,7 @@ use crate::{
     app::{self, App},
     config::Config,
     error::Error,
-    first_run,
+    first_run, idle_secrets,
     internal::{self, Proof},
     listeners::Listeners,
     metrics,
@@ -71,6 +72,9 @@ pub(crate) async fn run(
     let recording = uses.spawn(&Handle::current());
     let counting = refusals.spawn(config.audit.refusal_interval(), &Handle::current());
     let retention = config.audit.retention().map(|keep| tokio::spawn(retention::run(operators, keep)));
+    let every = UsageSettings::from(&config.usage).interval;
+    let finishing = idle_secrets::run(Arc::clone(&management), every, read_only.clone());
+    let finishing = Some(tokio::spawn(finishing));
     let of_sessions = sessions.as_ref().map(|sessions| sessions.watched(config));
     let watched: Vec<_> = watched
         .into_iter()
@@ -104,8 +108,8 @@ pub(crate) async fn run(
         watching.abort();
         rereading.abort();
         turning.abort();
-        if let Some(retention) = retention {
-            retention.abort();
+        for task in [retention, finishing].into_iter().flatten() {
+            task.abort();
         }
         // What is not to be written is not waited for.
         let limit = if read_only.is_on() { Duration::ZERO } else { FLUSH_LIMIT };

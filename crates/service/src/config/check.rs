@@ -54,6 +54,9 @@ impl Config {
         within("cache.absent", cache.absent, 0..=REMEMBERED)?;
         within("usage.flush_interval", self.usage.flush_interval, Period::millis(10)..=Period::HOUR)?;
         within("audit.refusal_interval", self.audit.refusal_interval, Period::millis(100)..=Period::HOUR)?;
+        let year = || Period::ZERO..=Period::days(366);
+        within("keys.rotation_grace", self.keys.rotation_grace, year())?;
+        within("keys.longest_rotation_grace", self.keys.longest_rotation_grace, year())?;
         // A century: more is for ever, which is said by leaving it out.
         let century = Period::days(1)..=Period::days(36_500);
         self.audit.keep.map_or(Ok(()), |keep| within("audit.keep", keep, century))

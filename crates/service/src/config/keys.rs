@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use capykeys_domain::secret::KeyFormat;
+use capykeys_domain::{secret::KeyFormat, usecases::RotationSettings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Secret;
+use super::{Period, Secret};
 
 /// For the example: nobody has this one.
 const EXAMPLE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -32,16 +32,36 @@ pub(crate) struct Keys {
     /// `CAPYKEYS__KEYS__OLDER_PEPPERS__v1__SECRET`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) older_peppers: BTreeMap<String, OlderPepper>,
+    /// How long the secret before is good where a rotation does not say.
+    pub(crate) rotation_grace: Period,
+    /// How long a rotation may leave the secret before good at most.
+    pub(crate) longest_rotation_grace: Period,
+    /// Whether a key may rotate itself without `api_keys:write`.
+    pub(crate) rotate_themselves: bool,
 }
 
 impl Default for Keys {
     fn default() -> Self {
+        let RotationSettings { grace, longest_grace, by_itself } = RotationSettings::default();
         Self {
             prefix: KeyFormat::default().prefix().to_owned(),
             pepper_id: "1".to_owned(),
             pepper: None,
             pepper_file: None,
             older_peppers: BTreeMap::new(),
+            rotation_grace: grace.into(),
+            longest_rotation_grace: longest_grace.into(),
+            rotate_themselves: by_itself,
+        }
+    }
+}
+
+impl From<&Keys> for RotationSettings {
+    fn from(keys: &Keys) -> Self {
+        Self {
+            grace: keys.rotation_grace.duration(),
+            longest_grace: keys.longest_rotation_grace.duration(),
+            by_itself: keys.rotate_themselves,
         }
     }
 }

@@ -9,9 +9,9 @@ use capykeys_domain::{
         Timestamp,
     },
     ports::{
-        AuditLog, EventQuery, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey,
-        OrganizationInsertion, Organizations, PepperRegistry, PepperUse, Rehash, RenameOrganization,
-        ReplicaId, Revocation, RevokeKey, RevokeKeys, SetSuspension, Unavailable,
+        AuditLog, EventQuery, IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse,
+        Limit, NewKey, OrganizationInsertion, Organizations, PepperRegistry, PepperUse, Rehash,
+        RenameOrganization, ReplicaId, Revocation, RevokeKey, RevokeKeys, SetSuspension, Unavailable,
     },
     secret::{PepperCheck, PepperId, RecordedPepper},
 };
@@ -64,6 +64,10 @@ impl KeyStore for Guarded<dyn KeyStore> {
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {
         let _writing = self.read_only.writing().await?;
         self.port.change_key(change).await
+    }
+
+    async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable> {
+        self.port.find_idle_rotations(query).await
     }
 
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {

@@ -42,6 +42,8 @@ impl Member {
         command
             .args([format!("--name={number}"), format!("--data-dir=etcd{number}")])
             .arg("--unsafe-no-fsync")
+            // As from 3.5 on: else one that was cut off deposes the leader when it comes back.
+            .arg("--pre-vote=true")
             .arg(format!("--listen-client-urls=http://{client}"))
             .arg(format!("--advertise-client-urls=http://{client}"))
             .arg(format!("--listen-peer-urls=http://{peer}"))

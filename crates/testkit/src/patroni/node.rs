@@ -106,8 +106,11 @@ impl Node {
 
     /// Kills PostgreSQL, all processes at once.
     pub(super) fn kill_server(&self) {
-        self.signal_server(Signal::STOP);
-        let processes = self.signal_server(Signal::KILL);
+        let processes = self.signal_server(Signal::STOP);
+        // Not by asking for them again: once the first is gone, its children are nobody's, and would stand still for ever.
+        for &process in &processes {
+            send(process, Signal::KILL);
+        }
         wait_until("killing PostgreSQL", LIMIT, || !processes.iter().any(|&process| is_alive(process)));
     }
 

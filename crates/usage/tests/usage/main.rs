@@ -42,7 +42,7 @@ impl World {
     }
 
     fn used(&self, number: usize, micros: i64) -> KeyUse {
-        KeyUse { key: self.key(number), at: at(micros) }
+        KeyUse { key: self.key(number), at: at(micros), with_previous: false }
     }
 }
 

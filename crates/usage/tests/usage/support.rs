@@ -11,8 +11,8 @@ use capykeys_conformance::{fixtures, model::ModelStore};
 use capykeys_domain::{
     model::{ApiKey, AuditAction, AuditEvent, KeyId, OrganizationId, Timestamp},
     ports::{
-        Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey, Organizations,
-        Revocation, RevokeKey, RevokeKeys, Unavailable,
+        IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey,
+        Organizations, Revocation, RevokeKey, RevokeKeys, Unavailable,
     },
 };
 use tokio::time::sleep;
@@ -101,6 +101,10 @@ impl FakeStore {
 
 #[async_trait]
 impl KeyStore for FakeStore {
+    async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable> {
+        self.model.find_idle_rotations(query).await
+    }
+
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
         let (fate, delay) = {
             let mut state = self.state();

@@ -13,4 +13,6 @@ mod list;
 mod paging;
 mod revoke;
 mod revoke_many;
+mod rotate;
+mod rotated;
 mod update;

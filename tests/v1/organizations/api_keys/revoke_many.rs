@@ -32,7 +32,7 @@ fn ids(keys: &Value) -> Vec<&str> {
 fn revoke(acme: &Tenant<'_>, body: &Value) -> Value {
     let answer = acme.revoking(&acme.admin, body).send().expect(200);
     assert_eq!(answer["revoked"], answer["api_keys"].as_array().unwrap().len());
-    assert_eq!(answer["dry_run"], body.get("dry_run").cloned().unwrap_or_else(|| json!(false)));
+    assert_eq!(answer["dry_run"], body.get("dry_run").cloned().unwrap_or(json!(false)));
     answer
 }
 

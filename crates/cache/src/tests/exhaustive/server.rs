@@ -18,7 +18,12 @@ impl Keys {
         let organization = fixtures::organization(fixtures::at(0));
         let key = |_| {
             let new = fixtures::key(organization.id, fixtures::at(0));
-            FoundKey { digest: new.digest, key: new.key, organization: organization.clone() }
+            FoundKey {
+                digest: new.digest,
+                previous_digest: None,
+                key: new.key,
+                organization: organization.clone(),
+            }
         };
         Self((0..count).map(key).collect())
     }

@@ -62,7 +62,7 @@ impl Store {
     pub(super) fn new() -> Self {
         let organization = fixtures::organization(fixtures::at(0));
         let new = fixtures::key(organization.id, fixtures::at(0));
-        let key = FoundKey { digest: new.digest, key: new.key, organization };
+        let key = FoundKey { digest: new.digest, previous_digest: None, key: new.key, organization };
         Self(Mutex::new(State { key, changes: Vec::new(), reads: 0, registered: false }))
     }
 

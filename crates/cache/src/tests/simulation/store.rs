@@ -261,7 +261,7 @@ impl Store {
         if server.state.suspended[owner(secret.key)] {
             organization.suspension = Some(Suspension { at, reason: None });
         }
-        Some(FoundKey { digest: self.digest(secret).clone(), key, organization })
+        Some(FoundKey { digest: self.digest(secret).clone(), previous_digest: None, key, organization })
     }
 
     pub(super) fn position(&self, server: &Server, event: Option<&Event>) -> FeedPosition {

@@ -188,3 +188,49 @@ async fn a_newer_backup_tells_which_keys_were_disabled_or_made_stricter_since() 
     let told: Vec<_> = told.iter().map(|one| one.event.action.clone()).rev().take(2).collect();
     assert_eq!(told, [AuditAction::UpdateKey, AuditAction::DisableKey]);
 }
+
+/// Nobody has said of a secret that was replaced that it is still good, and the one that is has come after the backup.
+#[tokio::test]
+async fn a_key_that_was_rotated_since_is_restored_as_revoked() {
+    let (_folder, path, _) = written(&rows());
+    let since =
+        revocations(&[event_of("rotated", 299, "{}"), event_of("rotated", 300, "{}")].join("\n")).unwrap();
+    let scan = Scan::of(BackupReader::open(&path).unwrap(), &since).unwrap();
+    assert_eq!(scan.counts(), (1, 0, 0));
+    let restored = all(BackupSource::new(BackupReader::open(&path).unwrap(), &scan), 100).await;
+    let StoredRows::Keys(keys) = &restored[1] else { panic!("{restored:?}") };
+    assert_eq!(keys[2].key.revoked_at, Some(at(300)));
+    let rotated = fixtures::rotate(&key(3).key, &key(9).digest, at(300), at(400)).after;
+    assert_eq!(since.rotated(&rotated), None, "what is in the backup has its newest secret");
+}
+
+#[test]
+fn a_secret_that_was_ended_since_is_restored_as_ended() {
+    let rotated = fixtures::rotate(&key(3).key, &key(9).digest, at(300), at(400)).after;
+    let since = revocations(&event_of("rotation_finished", 350, "{}")).unwrap();
+    let (time, left) = since.stricter(&rotated).unwrap();
+    assert_eq!((time, left.grace_ends_at()), (at(350), Some(at(350))));
+    assert_eq!(since.stricter(&key(3).key), None);
+}
+
+/// Of its events none says so.
+#[tokio::test]
+async fn a_newer_backup_tells_which_secrets_were_ended_since() {
+    let [organizations, keys, events] = rows();
+    let StoredRows::Keys(mut keys) = keys else { panic!("{keys:?}") };
+    keys[2].key = fixtures::rotate(&keys[2].key, &key(9).digest, at(300), at(400)).after;
+    keys[2].previous_digest = Some(key(9).digest);
+    let of = |keys: &Vec<StoredKey>| {
+        written(&[organizations.clone(), StoredRows::Keys(keys.clone()), events.clone()])
+    };
+    let (_folder, path, _) = of(&keys);
+    keys[2].key = keys[2].key.finished(at(350));
+    let (_newer_folder, newer, _) = of(&keys);
+    let since = Revocations::read(&newer, &KeyFormat::default()).unwrap();
+    let scan = Scan::of(BackupReader::open(&path).unwrap(), &since).unwrap();
+    assert_eq!(scan.counts(), (0, 0, 1));
+    let restored = all(BackupSource::new(BackupReader::open(&path).unwrap(), &scan), 100).await;
+    assert_eq!(restored[1], StoredRows::Keys(keys));
+    let StoredRows::Events(told) = &restored[2] else { panic!("{restored:?}") };
+    assert_eq!(told.last().unwrap().event.action, AuditAction::FinishRotation);
+}

@@ -20,15 +20,17 @@ pub(crate) struct NoSuchKey;
 /// Prints the key whose secret is on standard input. It is no use of it.
 pub(crate) async fn run(app: &App) -> Result<(), Error> {
     let secret = read(app)?;
-    let Some(found) = app.verdicts.find(&secret).await? else {
+    let Some((found, is_previous)) = app.verdicts.find(&secret).await? else {
         return Err(absence(app).await?);
     };
-    let FoundKey { key, organization, .. } = &*found;
+    let FoundKey { key: held, organization, .. } = &*found;
     // As it is stored, with scopes that are in force no more.
-    let key = app.management.get_key(&Permit::operator_gets_key(organization, key.id)).await?;
+    let key = app.management.get_key(&Permit::operator_gets_key(organization, held.id)).await?;
     let now = app.environment.now();
     output::json(&json!({
-        "state": key.state(now).as_str(),
+        // To whoever holds this secret.
+        "state": held.state(now).as_str(),
+        "secret": if is_previous { "previous" } else { "present" },
         "api_key": ApiKeyView::new(&key, now),
         "organization": OrganizationView::from(organization),
     }))

@@ -1,6 +1,6 @@
 //! `capykeys keys report`: keys that can be used and should perhaps not be there.
 
-use std::{fmt, fmt::Write as _, pin::pin};
+use std::{fmt::Write as _, pin::pin};
 
 use capykeys_domain::{
     model::{ApiKey, KeyFilter, KeyState, Organization, Timestamp},
@@ -33,7 +33,7 @@ struct ReportedKey<'a> {
 pub(crate) async fn run(app: &App, command: ReportKeys) -> Result<(), Error> {
     if command.format == ReportFormat::Table {
         let names = ["ORGANIZATION", "KEY", "CREATED", "LAST USED", "EXPIRES", "FINDINGS"];
-        output::text(&row(names.map(str::to_owned), &"NAME"))?;
+        output::text(&row(names.map(str::to_owned), "NAME"))?;
     }
     if let Some(id) = command.organization {
         return report(app, &command, &organization(app, id).await?).await;
@@ -97,15 +97,32 @@ fn table_row(key: &ApiKey, findings: &[&str]) -> String {
         date(key.expires_at),
         findings.join(","),
     ];
-    row(columns, &key.name)
+    row(columns, &shown(key.name.as_str()))
+}
+
+/// Terminals act on some characters: what follows them is read backwards, or on another line.
+fn shown(name: &str) -> String {
+    name.escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\"")
 }
 
 /// The name is last: it may have any width.
-fn row(
-    [organization, key, created, used, expires, findings]: [String; 6],
-    name: &dyn fmt::Display,
-) -> String {
+fn row([organization, key, created, used, expires, findings]: [String; 6], name: &str) -> String {
     format!(
         "{organization:<30}  {key:<30}  {created:<10}  {used:<10}  {expires:<10}  {findings:<20}  {name}\n"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn a_name_is_shown_without_what_a_terminal_would_act_on() {
+        assert_eq!(shown("Bob's \"é\""), "Bob's \"é\"");
+        for (name, text) in
+            [("a\u{202e}b", "a\\u{202e}b"), ("a\u{2028}b", "a\\u{2028}b"), ("a\\u{202e}", "a\\\\u{202e}")]
+        {
+            assert_eq!(shown(name), text);
+        }
+    }
 }
