@@ -15,7 +15,7 @@ use crate::{
     audit::{GIVEN_DETAILS, WRITTEN, insert_event_of},
     failure::Failure,
     line::answer,
-    rows::{self, Answer},
+    rows::Answer,
     statement::Statement,
     store::PostgresStore,
 };
@@ -49,7 +49,12 @@ fn revoke_all(page: &str) -> Statement {
     let insert_event = insert_event_of("id", "project_id", GIVEN_DETAILS);
     let answer = answer(
         &key.clone().with(Columns::named(&[WRITTEN])),
-        &format!("SELECT true AS found, {}, true AS {WRITTEN} FROM revoked", key.names()),
+        // From the lock, so that it is taken where there is nothing to revoke.
+        &format!(
+            "SELECT true AS found, {}, revoked.id IS NOT NULL AS {WRITTEN} \
+             FROM locked LEFT JOIN revoked ON true",
+            key.from("revoked")
+        ),
     );
     Statement::new(
         operation::REVOKE_KEYS,
@@ -71,7 +76,7 @@ pub(super) async fn revoke(store: &PostgresStore, revoke: RevokeKeys) -> Result<
     let _place = place_to_search(store, query, operation::REVOKE_KEYS).await?;
     let page = page(query);
     let values = page.values.and("at", at).record("event_", event);
-    store.pool.run(&revoke_all(&page.text), values, rows::all).await
+    store.pool.run(&revoke_all(&page.text), values, read_revoked).await
 }
 
 /// The key, with nothing in its columns where it was revoked already, and what was revoked. The function is called with what
@@ -108,9 +113,12 @@ pub(super) async fn revoke_lineage(
 ) -> Result<Option<Vec<ApiKey>>, Unavailable> {
     let RevokeKey { organization, id, at, event } = revoke;
     let values = Values::of("organization_id", organization).and("id", id).and("at", at).and("limit", &limit);
-    let read = |rows: &[Row]| {
-        let revoked: Result<Vec<Option<ApiKey>>, _> = rows.iter().map(|row| Answer(row).record("")).collect();
-        Ok((!rows.is_empty()).then_some(revoked?.into_iter().flatten().collect()))
-    };
+    let read = |rows: &[Row]| if rows.is_empty() { Ok(None) } else { read_revoked(rows).map(Some) };
     store.pool.run(&REVOKE_LINEAGE, values.record("event_", event), read).await
+}
+
+/// What was revoked: where nothing was, there is a row with nothing in it.
+fn read_revoked(rows: &[Row]) -> Result<Vec<ApiKey>, Failure> {
+    let revoked = rows.iter().map(|row| Ok(Answer(row).record::<Option<ApiKey>>("")?));
+    revoked.filter_map(Result::transpose).collect()
 }

@@ -130,7 +130,8 @@ async fn a_change_whose_wait_for_a_standby_is_cancelled_has_failed_and_so_has_th
             ("announce", asked(async move { announcing.announce_peppers(REPLICA, vec![pepper]).await })),
         ];
         for (operation, asked) in asked {
-            let failed = pair.cancelled(asked).await.unwrap_err().to_string();
+            let Err(failed) = pair.cancelled(asked).await else { panic!("{operation} {round}: done") };
+            let failed = failed.to_string();
             assert!(
                 failed.contains("the wait for its standby was cancelled"),
                 "{operation} {round}: {failed}"
