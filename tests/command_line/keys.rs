@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 on_every_store![
     keys_are_created_listed_and_revoked_without_a_server,
     what_an_operator_does_holds_on_the_running_server_at_once,
+    many_keys_are_revoked_at_once_and_a_dry_run_revokes_none,
     every_option_of_creating_a_key_is_heeded,
     what_cannot_be_done_fails_with_one_line,
     no_text_of_a_key_or_organization_takes_a_secret,
@@ -70,6 +71,28 @@ fn what_an_operator_does_holds_on_the_running_server_at_once(store: Store) {
         assert!(acme.accepts(&created.plaintext));
         commands.json(&["keys", "revoke", "--organization", &acme.id, created.id()]);
         assert!(!acme.accepts(&created.plaintext));
+    }
+}
+
+fn many_keys_are_revoked_at_once_and_a_dry_run_revokes_none(store: Store) {
+    let acme = store.tenant();
+    let commands = acme.server.installation();
+    let keys: Vec<Created> = (0..4).map(|_| acme.key_with(&["jobs:read"])).collect();
+    let run =
+        |words: &[&str]| commands.json(&[&["keys", "revoke", "--organization", &acme.id], words].concat());
+    let rehearsed = run(&["--name", "key", "--status", "active", "--dry-run"]);
+    assert_eq!((&rehearsed["revoked"], &rehearsed["dry_run"]), (&json!(4), &json!(true)));
+    assert_eq!(run(&[keys[0].id(), "--dry-run"])["revoked"], 1);
+    assert!(keys.iter().all(|key| acme.accepts(&key.plaintext)));
+    let nobody = "key_01h455vb4pex5vsknk084sn02q";
+    let named = run(&[keys[0].id(), keys[1].id(), nobody]);
+    assert_eq!((&named["revoked"], &named["not_found"]), (&json!(2), &json!([nobody])));
+    assert_eq!(run(&["--scope", "jobs:read"])["revoked"], 2);
+    assert!(!keys.iter().any(|key| acme.accepts(&key.plaintext)));
+    assert!(acme.accepts(&acme.admin));
+    for wrong in [&[][..], &["--dry-run"], &[keys[0].id(), "--name", "key"]] {
+        let command = [&["keys", "revoke", "--organization", &acme.id], wrong].concat();
+        commands.run(&command).expect_failure();
     }
 }
 

@@ -8,18 +8,20 @@ use serde_json::{Value, json};
 const KEYS: &str = "/v1/organizations/{orgID}/api-keys";
 const KEY: &str = "/v1/organizations/{orgID}/api-keys/{keyID}";
 const DISABLE: &str = "/v1/organizations/{orgID}/api-keys/{keyID}/disable";
+const REVOKE: &str = "/v1/organizations/{orgID}/api-keys/revoke";
 const ROTATE: &str = "/v1/organizations/{orgID}/api-keys/{keyID}/rotate";
 const FINISH: &str = "/v1/organizations/{orgID}/api-keys/{keyID}/rotate/finish";
 const ENABLE: &str = "/v1/organizations/{orgID}/api-keys/{keyID}/enable";
 
 /// Path, method, operation id, statuses.
-const OPERATIONS: [(&str, &str, &str, &[&str]); 11] = [
+const OPERATIONS: [(&str, &str, &str, &[&str]); 12] = [
     (KEYS, "get", "listApiKeys", &["200", "400", "401", "403", "404", "503"]),
     (KEYS, "post", "createApiKey", &["201", "400", "401", "403", "404", "413", "415", "503"]),
     (KEY, "get", "getApiKey", &["200", "304", "400", "401", "403", "404", "503"]),
     (KEY, "patch", "updateApiKey", &["200", "400", "401", "403", "404", "409", "412", "413", "415", "503"]),
     (DISABLE, "post", "disableApiKey", &["200", "400", "401", "403", "404", "409", "413", "415", "503"]),
     (ENABLE, "post", "enableApiKey", &["200", "400", "401", "403", "404", "409", "503"]),
+    (REVOKE, "post", "revokeApiKeys", &["200", "400", "401", "403", "404", "413", "415", "503"]),
     (ROTATE, "post", "rotateApiKey", &["200", "400", "401", "403", "404", "409", "413", "415", "503"]),
     (FINISH, "post", "finishApiKeyRotation", &["200", "400", "401", "403", "404", "409", "503"]),
     (KEY, "delete", "revokeApiKey", &["200", "400", "401", "403", "404", "503"]),
@@ -171,6 +173,7 @@ fn an_api_key_requires_what_is_always_there_and_nothing_in_it_is_null() {
         ["created_at", "id", "is_active", "key_prefix", "name", "organization_id", "scopes", "source"];
     assert_eq!(required, always);
     let optional = [
+        "created_by_key_id",
         "created_by_user_id",
         "device_name",
         "disabled_at",

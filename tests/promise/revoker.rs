@@ -30,24 +30,27 @@ pub(crate) enum Means {
     Disable,
     /// It keeps other scopes.
     Narrow,
+    /// By the call that revokes many.
+    Many,
 }
 
 impl Means {
     /// The code of the verdict from then on.
     pub(crate) const fn code(self) -> &'static str {
         match self {
-            Self::Delete => "revoked",
+            Self::Delete | Self::Many => "revoked",
             Self::Disable => "disabled",
             Self::Narrow => "insufficient_scope",
         }
     }
 
-    /// The method, what follows the path of the key, and the body.
-    const fn request(self) -> (&'static str, &'static str, &'static str) {
+    /// The method, what follows the path of the keys, and the body.
+    fn request(self, id: &str) -> (&'static str, String, String) {
         match self {
-            Self::Delete => ("DELETE", "", ""),
-            Self::Disable => ("POST", "/disable", r#"{"reason":"promised"}"#),
-            Self::Narrow => ("PATCH", "", r#"{"scopes":["schema:read"]}"#),
+            Self::Delete => ("DELETE", id.to_owned(), String::new()),
+            Self::Disable => ("POST", format!("{id}/disable"), r#"{"reason":"promised"}"#.to_owned()),
+            Self::Narrow => ("PATCH", id.to_owned(), r#"{"scopes":["schema:read"]}"#.to_owned()),
+            Self::Many => ("POST", "revoke".to_owned(), format!(r#"{{"ids":["{id}"]}}"#)),
         }
     }
 }
@@ -106,10 +109,10 @@ impl Revoker {
     fn delete(&self, id: &str) -> io::Result<(u16, Instant)> {
         let mut stream = TcpStream::connect(*locked(&self.replica))?;
         stream.set_read_timeout(Some(LIMIT))?;
-        let (path, admin, (method, rest, body)) = (&self.path, &self.admin, self.means.request());
+        let (path, admin, (method, rest, body)) = (&self.path, &self.admin, self.means.request(id));
         let length = body.len();
         let request = format!(
-            "{method} {path}/{id}{rest} HTTP/1.1\r\nHost: replica\r\nAuthorization: Bearer {admin}\r\n\
+            "{method} {path}/{rest} HTTP/1.1\r\nHost: replica\r\nAuthorization: Bearer {admin}\r\n\
              Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
         );
         stream.write_all(request.as_bytes())?;

@@ -61,6 +61,22 @@ MOST_SECONDS = 2**31 - 1
 EMPTY = ("", [], {}, [""], [None])
 
 
+def _name_keys_once_over(case):
+    """Of the body that revokes many keys: either ids or a filter, which the document says in words only, and not the key that
+    everything is signed in with. A dry run, or the keys that other calls need would be gone."""
+    if case.operation.path.endswith("/api-keys/revoke") and isinstance(case.body, dict):
+        ids = case.body.get("ids")
+        if ids is not None and "filter" in case.body:
+            del case.body["filter"]
+        if isinstance(ids, list):
+            own = os.environ["CAPYKEYS_SCHEMATHESIS_KEY_ID"]
+            case.body["ids"] = ["key_00000000000000000000000000" if one == own else one for one in ids]
+        if ids is None and "filter" not in case.body:
+            case.body["ids"] = ["key_00000000000000000000000000"]
+        if isinstance(case.body.get("dry_run", False), bool):
+            case.body["dry_run"] = True
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     """Corrects what the stateful phase takes over from earlier answers, and what the coverage phase leaves empty."""
@@ -80,6 +96,7 @@ def before_call(context, case, kwargs):
     # The key that everything is signed in with is not revoked or rotated: all that follows would be 401.
     if path.get("keyID") in ("self", os.environ["CAPYKEYS_SCHEMATHESIS_KEY_ID"]):
         path["keyID"] = "key_00000000000000000000000000"
+    _name_keys_once_over(case)
     verifications = case.body.get("verifications") if isinstance(case.body, dict) else None
     for part in [case.body, *(verifications if isinstance(verifications, list) else [])]:
         _drop_repeated_scopes(part)

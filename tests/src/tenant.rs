@@ -137,6 +137,11 @@ impl<'a> Tenant<'a> {
         self.server.delete(&self.key_path(id)).bearer(credential)
     }
 
+    /// A request to revoke many keys.
+    pub fn revoking(&self, credential: &str, body: &Value) -> Call<'a> {
+        self.server.post(&format!("{}/revoke", self.keys_path())).bearer(credential).json(body)
+    }
+
     /// Creates a key.
     ///
     /// # Panics

@@ -14,7 +14,7 @@ pub enum Told {
 const SHOWN: Told = Never("shown to people alone, and may be as old as the cache");
 
 /// Every column that keys and organizations may have, by table, with a text that one of text may hold.
-const COLUMNS: [(&str, &str, &str, Told); 34] = [
+const COLUMNS: [(&str, &str, &str, Told); 35] = [
     ("api_keys", "id", "", OnChange),
     ("api_keys", "organization_id", "", OnChange),
     ("api_keys", "name", "Other", SHOWN),
@@ -24,6 +24,7 @@ const COLUMNS: [(&str, &str, &str, Told); 34] = [
     ("api_keys", "created_at", "", SHOWN),
     // Gateways name it to the services behind them.
     ("api_keys", "created_by_user_id", "user_2other", OnChange),
+    ("api_keys", "created_by_key_id", "", SHOWN),
     ("api_keys", "device_name", "Other", SHOWN),
     ("api_keys", "expires_at", "", OnChange),
     ("api_keys", "last_used_at", "", Never("a trace of verdicts, on which none depends")),

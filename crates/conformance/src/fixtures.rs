@@ -2,6 +2,7 @@
 
 mod host;
 pub mod request;
+mod revocations;
 mod uses;
 
 use std::{
@@ -16,16 +17,14 @@ use capykeys_domain::{
         Organization, OrganizationId, OrganizationName, Renaming, RequestContext, RequestId, Rotation, Scope,
         ScopeSet, Sequence, Slug, Suspension, Timestamp,
     },
-    ports::{
-        EventQuery, KeyChange, KeyQuery, Limit, NewKey, NewSecret, RenameOrganization, RevokeKey,
-        SetSuspension,
-    },
+    ports::{EventQuery, KeyChange, KeyQuery, Limit, NewKey, NewSecret, RenameOrganization, SetSuspension},
     secret::{KeyDigest, PepperId},
 };
 
 use self::host::START_MICROS;
 pub use self::{
     host::{ManualClock, SeededEntropy, host, machine},
+    revocations::{revoke, revoke_many},
     uses::ToldUses,
 };
 
@@ -139,6 +138,7 @@ pub fn key(organization: OrganizationId, created_at: Timestamp) -> NewKey {
             source: KeySource::Api,
             created_at,
             created_by_user_id: None,
+            created_by_key_id: None,
             device_name: None,
             expires_at: None,
             last_used_at: None,
@@ -192,13 +192,6 @@ pub fn created(new: &NewKey) -> AuditEvent {
     let key = &new.key;
     let event = event(AuditAction::CreateKey, key.created_at, key.organization_id, Some(key.id));
     AuditEvent { details: EventDetails::of_key(key), ..event }
-}
-
-/// Revoking this key, with its event.
-#[must_use]
-pub fn revoke(key: &ApiKey, at: Timestamp) -> RevokeKey {
-    let (organization, id) = (key.organization_id, key.id);
-    RevokeKey { organization, id, at, event: event(AuditAction::RevokeKey, at, organization, Some(id)) }
 }
 
 /// This key, disabled.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod feed;
+mod many;
 mod once;
 mod peppers;
 mod registry;
@@ -22,7 +23,8 @@ use capykeys_domain::{
     ports::{
         Change, FoundKey, IdleRotations, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore,
         KeyUse, Limit, NewKey, NewSecret, OrganizationInsertion, Organizations, Readiness,
-        RenameOrganization, ReplicaId, Revocation, RevokeKey, SetSuspension, StoredKey, Unavailable,
+        RenameOrganization, ReplicaId, Revocation, RevokeKey, RevokeKeys, SetSuspension, StoredKey,
+        Unavailable,
     },
     secret::{KeyDigest, PepperId, RecordedPepper},
 };
@@ -131,12 +133,7 @@ impl KeyStore for ModelStore {
     }
 
     async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
-        let state = self.state();
-        let end = query.before.map_or(Bound::Unbounded, Bound::Excluded);
-        let newest_first = state.keys.range((Bound::Unbounded, end)).rev().map(|(_, stored)| stored);
-        let newest_first = newest_first.filter(|stored| query.filter.admits(&stored.key));
-        let own = newest_first.filter(|stored| stored.key.organization_id == query.organization);
-        own.take(query.limit.get().into()).map(|stored| state.read(stored)).collect()
+        self.state().page(&query)
     }
 
     async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable> {
@@ -154,6 +151,18 @@ impl KeyStore for ModelStore {
         state.log.push(AuditEvent { project_id, ..event });
         state.feed.tell(Change::Key(id));
         Ok(Some(Revocation { revoked_at: at, newly: true }))
+    }
+
+    async fn revoke_keys(&self, revoke: RevokeKeys) -> Result<Vec<ApiKey>, Unavailable> {
+        self.state().revoke_all(revoke)
+    }
+
+    async fn revoke_lineage(
+        &self,
+        revoke: RevokeKey,
+        limit: Limit,
+    ) -> Result<Option<Vec<ApiKey>>, Unavailable> {
+        Ok(self.state().revoke_lineage(&revoke, limit))
     }
 
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {

@@ -5,7 +5,7 @@ use capykeys_domain::{
     model::{ApiKey, AuditEvent, KeyId, OrganizationId},
     ports::{
         FoundKey, IdleRotations, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore, KeyUse,
-        NewKey, Readiness, Revocation, RevokeKey, Unavailable,
+        Limit, NewKey, Readiness, Revocation, RevokeKey, RevokeKeys, Unavailable,
     },
     secret::KeyDigest,
 };
@@ -69,6 +69,18 @@ impl KeyStore for MoodyStore {
 
     async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable> {
         self.model.revoke_key(revoke).await
+    }
+
+    async fn revoke_keys(&self, revoke: RevokeKeys) -> Result<Vec<ApiKey>, Unavailable> {
+        self.model.revoke_keys(revoke).await
+    }
+
+    async fn revoke_lineage(
+        &self,
+        revoke: RevokeKey,
+        limit: Limit,
+    ) -> Result<Option<Vec<ApiKey>>, Unavailable> {
+        self.model.revoke_lineage(revoke, limit).await
     }
 
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {

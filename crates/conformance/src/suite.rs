@@ -40,6 +40,13 @@ macro_rules! for_each_case {
             revoke: of_many_revocations_at_once_one_wins;
             revoke: an_unknown_key_cannot_be_revoked;
             revoke: a_revoked_key_is_seen_as_revoked_at_once;
+            many: keys_are_revoked_in_batches_of_the_newest_each_with_its_event;
+            many: keys_are_revoked_by_their_ids_and_none_of_another_organization;
+            many: of_revocations_of_the_same_keys_at_once_each_key_is_revoked_once;
+            many: a_key_that_is_not_asked_for_any_more_is_not_revoked;
+            lineage: a_key_falls_with_all_that_were_made_with_it;
+            lineage: a_large_lineage_falls_in_batches;
+            lineage: no_key_that_is_made_meanwhile_slips_through;
             change: a_key_is_changed_where_it_is_as_it_was_read;
             change: what_is_so_already_stays_and_adds_no_event;
             change: of_many_changes_at_once_of_what_was_read_once_one_is_done;
@@ -88,6 +95,7 @@ macro_rules! for_each_case {
             follow: a_reader_of_another_history_is_told_where_to_go_on;
             cancel: a_dropped_insert_is_whole_or_absent;
             cancel: a_dropped_revocation_is_whole_or_absent;
+            cancel: a_dropped_revocation_of_many_is_whole_or_absent;
             cancel: a_dropped_disabling_is_whole_or_absent;
             cancel: a_dropped_rotation_is_whole_or_absent;
             cancel: a_dropped_rehash_is_whole_or_absent;
@@ -95,6 +103,7 @@ macro_rules! for_each_case {
             cancel: a_dropped_renaming_is_whole_or_absent;
             whole: a_creation_is_seen_as_a_whole;
             whole: a_revocation_is_seen_as_a_whole;
+            whole: a_revocation_of_many_is_seen_as_a_whole;
             whole: a_disabling_is_seen_as_a_whole;
             whole: a_rotation_is_seen_as_a_whole;
             whole: a_rehash_is_seen_as_a_whole;

@@ -139,8 +139,8 @@ capykeys_testkit::mutants! {
     ];
     keys_that_cannot_be_read_and_are_left_out_are_caught:
         [case("a_row_that_cannot_be_read_is_an_error_and_not_shown", "list_keys has not noticed a row")], [
-        (MODEL, "own.take(query.limit.get().into()).map(|stored| state.read(stored)).collect()",
-            "Ok(own.filter_map(|stored| state.read(stored).ok()).take(query.limit.get().into()).collect())"),
+        ("src/model/many.rs", "own.take(query.limit.get().into()).map(|stored| self.read(stored)).collect()",
+            "Ok(own.filter_map(|stored| self.read(stored).ok()).take(query.limit.get().into()).collect())"),
     ];
     a_key_that_cannot_be_read_and_is_unknown_is_caught:
         [case("a_row_that_cannot_be_read_is_an_error_and_not_shown", "find_key_by_digest has not noticed a row")], [

@@ -11,7 +11,7 @@ use capykeys_domain::{
     },
     policy::{
         self, CreateKey, Denial, DisableKey, EnableKey, FinishRotation, Forbidden, GetKey, GetOrganization,
-        ListKeys, Permit, RevokeKey, RotateKey, Target, UpdateKey,
+        ListKeys, Permit, RevokeKey, RevokeKeys, RevokeLineage, RotateKey, Target, UpdateKey,
     },
 };
 
@@ -101,10 +101,11 @@ fn to_create(caller: &Caller, organization: OrganizationId) -> Permit<CreateKey>
     policy::permit(caller, Target { organization: Some(organization), key: None }).unwrap()
 }
 
-type Answers = [Result<(), Denial>; 19];
+type Answers = [Result<(), Denial>; 22];
 
 /// What the policy says to get the organization, list, get itself, get a malformed id, create, revoke itself, revoke
-/// another key, revoke a malformed id, and of the ways to change a key each with itself and another or a malformed one, and to rotate and finish.
+/// another key, revoke a malformed id, revoke many, revoke itself and another with what they have made, and of the ways to
+/// change a key each with itself and another or a malformed one, and to rotate and finish.
 fn answers(caller: &Caller, target: Option<OrganizationId>) -> Answers {
     let another = KeyId::new(at(2), [2; 8]);
     let to = |key| Target { organization: target, key };
@@ -118,6 +119,9 @@ fn answers(caller: &Caller, target: Option<OrganizationId>) -> Answers {
         revoke(Some(own_key(caller))),
         revoke(Some(another)),
         revoke(None),
+        policy::permit::<RevokeKeys>(caller, to(None)).map(drop),
+        policy::permit::<RevokeLineage>(caller, to(Some(own_key(caller)))).map(drop),
+        policy::permit::<RevokeLineage>(caller, to(Some(another))).map(drop),
         policy::permit::<UpdateKey>(caller, to(Some(own_key(caller)))).map(drop),
         policy::permit::<UpdateKey>(caller, to(Some(another))).map(drop),
         policy::permit::<DisableKey>(caller, to(Some(own_key(caller)))).map(drop),
@@ -147,6 +151,9 @@ fn in_its_own_organization_a_caller_may_do_what_the_table_says() {
             list,
             create,
             itself,
+            others,
+            others,
+            others,
             others,
             others,
             itself,

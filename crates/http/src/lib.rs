@@ -26,7 +26,9 @@ mod status;
 mod surface;
 
 pub use actix_web::dev::{Server, ServerHandle};
-pub use answer::{ApiKeyEnvelope, ApiKeyView, CreatedApiKey, OrganizationView, RevokedApiKey};
+pub use answer::{
+    ApiKeyEnvelope, ApiKeyView, CreatedApiKey, OrganizationView, RevokedApiKey, RevokedApiKeys,
+};
 pub use base_path::BasePath;
 pub use cluster::ClusterAuthentication;
 pub use drain::Drain;

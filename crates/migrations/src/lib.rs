@@ -48,6 +48,8 @@ macro_rules! migrations {
             12 "rotation_indexes",
             13 "brought_secrets",
             14 "idempotency_keys",
+            15 "lineage",
+            16 "lists_by_maker",
         ]
     };
     ($($version:literal $name:literal,)+) => {

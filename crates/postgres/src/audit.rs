@@ -15,9 +15,14 @@ use crate::{line::answer, rows, statement::Statement, store::PostgresStore};
 /// follows says where from, and thereby whether: ` FROM …`. The project and the details may be expressions
 /// over that.
 pub(crate) fn insert_event(project_id: &str, details: &str) -> String {
-    let event = Columns::of::<AuditEvent>("event_").without(&["project_id", "details"]);
+    insert_event_of("$event_key_id", project_id, details)
+}
+
+/// The same, of the key that an expression names as well.
+pub(crate) fn insert_event_of(key_id: &str, project_id: &str, details: &str) -> String {
+    let event = Columns::of::<AuditEvent>("event_").without(&["key_id", "project_id", "details"]);
     format!(
-        "INSERT INTO audit_events ({}, project_id, details) SELECT {}, {project_id}, {details}",
+        "INSERT INTO audit_events ({}, key_id, project_id, details) SELECT {}, {key_id}, {project_id}, {details}",
         event.names(),
         event.parameters()
     )

@@ -1,19 +1,19 @@
 //! The keys of an organization.
 
+mod many;
+
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ApiKey, AuditEvent, KeyFilter, KeyId, OrganizationId},
+    model::{ApiKey, AuditEvent, KeyId, OrganizationId},
     ports::{
-        IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, NewSecret,
-        Revocation, RevokeKey, Unavailable,
+        IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey,
+        NewSecret, Revocation, RevokeKey, RevokeKeys, Unavailable,
     },
     secret::KeyDigest,
 };
-use capykeys_storage::{CHANGING, Columns, KeyPage, Row as _, Values, operation, set_aside, wherever_stored};
-use futures_util::future::OptionFuture;
-use tokio::time::timeout;
+use capykeys_storage::{CHANGING, Columns, Row as _, Values, operation, set_aside, wherever_stored};
 use tokio_postgres::Row;
 
 use crate::{
@@ -221,11 +221,8 @@ impl KeyStore for PostgresStore {
     }
 
     async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
-        let searching = (query.filter != KeyFilter::default()).then(|| self.searches.acquire());
-        // No longer than for a connection.
-        let place = timeout(self.pool.deadline() / 3, OptionFuture::from(searching)).await;
-        let _place = place.map_err(|_| Failure::Timeout.during(operation::LIST_KEYS))?;
-        let page = KeyPage::of(&query, "$scope = ANY (k.scopes)");
+        let _place = many::place_to_search(self, &query, operation::LIST_KEYS).await?;
+        let page = many::page(&query);
         self.pool.run(&list(&page.text), page.values, rows::all).await
     }
 
@@ -233,6 +230,18 @@ impl KeyStore for PostgresStore {
         let RevokeKey { organization, id, at, event } = &revoke;
         let values = Values::of("organization_id", organization).and("id", id).and("at", at);
         self.pool.run(&REVOKE, values.record("event_", event), rows::first).await
+    }
+
+    async fn revoke_keys(&self, revoke: RevokeKeys) -> Result<Vec<ApiKey>, Unavailable> {
+        many::revoke(self, revoke).await
+    }
+
+    async fn revoke_lineage(
+        &self,
+        revoke: RevokeKey,
+        limit: Limit,
+    ) -> Result<Option<Vec<ApiKey>>, Unavailable> {
+        many::revoke_lineage(self, &revoke, limit).await
     }
 
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {

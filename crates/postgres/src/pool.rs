@@ -129,8 +129,10 @@ impl Pool {
         let rows = operation.complete(Failure::kind, self.rows_in_time(statement, values)).await?;
         // No other answer has the column, and a lookup need not look for it.
         let stores_event = values.get("event_action").is_some();
-        if stores_event && rows.first().is_some_and(|row| row.try_get(WRITTEN).unwrap_or(false)) {
-            count_event();
+        if stores_event {
+            // A row for each, where there are several.
+            let written = rows.iter().take_while(|row| row.try_get(WRITTEN).unwrap_or(false));
+            written.for_each(|_| count_event());
         }
         Ok(rows)
     }

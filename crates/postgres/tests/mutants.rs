@@ -9,6 +9,7 @@ const KEYS: &str = "src/keys.rs";
 const CREATOR: &str = "src/creator.rs";
 const FEED: &str = "src/feed.rs";
 const ORGANIZATIONS: &str = "src/organizations.rs";
+const LINEAGE: &str = "migrations/V15__lineage.sql";
 const TRIGGERS: &str = "migrations/V3__changes_by_statement.sql";
 
 /// A test of the adapter's own.
@@ -28,6 +29,10 @@ capykeys_testkit::mutants! {
     ];
     a_revocation_that_is_made_by_two_is_caught: [in_suite("of_many_revocations_at_once_one_wins", DIFFERS)], [
         (KEYS, "WHERE k.organization_id = $organization_id AND k.id = $id FOR NO KEY UPDATE OF k", "WHERE k.organization_id = $organization_id AND k.id = $id"),
+    ];
+    a_lineage_that_is_looked_for_beside_creations_is_caught:
+        [in_suite("no_key_that_is_made_meanwhile_slips_through", "a key slipped through")], [
+        (LINEAGE, "    PERFORM FROM organizations WHERE id = of_organization FOR NO KEY UPDATE;\n", ""),
     ];
     a_number_in_the_feed_without_a_lock_is_caught: [in_suite("what_was_committed_before_a_poll_is_in_it", "SQLSTATE 23505")], [
         (TRIGGERS, "    PERFORM pg_advisory_xact_lock(x'006368616e676573'::bigint);\n", ""),
@@ -109,7 +114,7 @@ capykeys_testkit::mutants! {
         (KEYS, "last_used_at = GREATEST(k.last_used_at, target.at)", "last_used_at = target.at"),
     ];
     a_scope_that_is_found_in_the_name_of_another_is_caught: [in_suite("whatever_is_asked_for_the_pages_are_those_of_the_model", "jobs:rea")], [
-        (KEYS, "$scope = ANY (k.scopes)", "array_to_string(k.scopes, ' ') LIKE '%' || $scope || '%'"),
+        ("src/keys/many.rs", "$scope = ANY (k.scopes)", "array_to_string(k.scopes, ' ') LIKE '%' || $scope || '%'"),
     ];
     a_digest_that_two_keys_have_is_caught: [in_suite("a_digest_is_unique_over_all_organizations", DIFFERS)], [
         ("migrations/V1__initial.sql", "digest bytea NOT NULL UNIQUE", "digest bytea NOT NULL"),

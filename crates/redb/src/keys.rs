@@ -1,5 +1,7 @@
 //! The keys of organizations.
 
+mod many;
+
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -7,7 +9,7 @@ use capykeys_domain::{
     model::{ApiKey, AuditEvent, Creator, KeyId, Organization, OrganizationId, Timestamp},
     ports::{
         Change, FoundKey, IdleRotations, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore,
-        KeyUse, NewKey, Revocation, RevokeKey, StoredKey, Unavailable,
+        KeyUse, Limit, NewKey, Revocation, RevokeKey, RevokeKeys, StoredKey, Unavailable,
     },
     secret::KeyDigest,
 };
@@ -57,26 +59,7 @@ impl KeyStore for RedbStore {
 
     async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
         let overdue = self.end();
-        self.read(operation::LIST_KEYS, move |transaction| {
-            let own = transaction.table(KEYS_OF_ORGANIZATION)?;
-            let keys = transaction.table(KEYS)?;
-            let organization = query.organization.uuid().as_u128();
-            let end = query.before.map_or(u128::MAX, |before| before.uuid().as_u128());
-            let mut page = Vec::new();
-            for entry in own.range((organization, 0)..(organization, end))?.rev() {
-                // A filter may choose few of many, and nobody waits for the rest.
-                if Instant::now() >= overdue {
-                    return Err(Failure::Overdue);
-                }
-                let key: ApiKey = expect(&keys, entry?.0.value().1, "id")?;
-                page.extend(Some(key).filter(|key| query.filter.admits(key)));
-                if page.len() == usize::from(query.limit.get()) {
-                    break;
-                }
-            }
-            Ok(page)
-        })
-        .await
+        self.read(operation::LIST_KEYS, move |transaction| page(transaction, &query, overdue)).await
     }
 
     async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable> {
@@ -95,6 +78,26 @@ impl KeyStore for RedbStore {
             record(transaction, AuditEvent { project_id: revoked.project_id, ..event })?;
             tell(transaction, &host, Change::Key(id))?;
             Ok(Some(Revocation { revoked_at: at, newly: true }))
+        })
+        .await
+    }
+
+    async fn revoke_keys(&self, revoke: RevokeKeys) -> Result<Vec<ApiKey>, Unavailable> {
+        let (host, overdue) = (self.host().clone(), self.end());
+        self.write(operation::REVOKE_KEYS, move |transaction| {
+            many::revoke(transaction, &host, &revoke, overdue)
+        })
+        .await
+    }
+
+    async fn revoke_lineage(
+        &self,
+        revoke: RevokeKey,
+        limit: Limit,
+    ) -> Result<Option<Vec<ApiKey>>, Unavailable> {
+        let (host, overdue) = (self.host().clone(), self.end());
+        self.write(operation::REVOKE_LINEAGE, move |transaction| {
+            many::revoke_lineage(transaction, &host, &revoke, limit, overdue)
         })
         .await
     }
@@ -183,6 +186,27 @@ impl KeyLookup for RedbStore {
         })
         .await
     }
+}
+
+/// A page of a list.
+fn page(transaction: &impl Reads, query: &KeyQuery, overdue: Instant) -> Result<Vec<ApiKey>, Failure> {
+    let own = transaction.table(KEYS_OF_ORGANIZATION)?;
+    let keys = transaction.table(KEYS)?;
+    let organization = query.organization.uuid().as_u128();
+    let end = query.before.map_or(u128::MAX, |before| before.uuid().as_u128());
+    let mut page = Vec::new();
+    for entry in own.range((organization, 0)..(organization, end))?.rev() {
+        // A filter may choose few of many, and nobody waits for the rest.
+        if Instant::now() >= overdue {
+            return Err(Failure::Overdue);
+        }
+        let key: ApiKey = expect(&keys, entry?.0.value().1, "id")?;
+        page.extend(Some(key).filter(|key| query.filter.admits(key)));
+        if page.len() == usize::from(query.limit.get()) {
+            break;
+        }
+    }
+    Ok(page)
 }
 
 /// What keeps the key from being stored.

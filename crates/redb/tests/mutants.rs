@@ -151,7 +151,7 @@ capykeys_testkit::mutants! {
     ];
     a_filter_that_is_applied_to_what_was_read_already_is_caught: [in_suite("whatever_is_asked_for_the_pages_are_those_of_the_model", "pages of")], [
         (KEYS, "page.extend(Some(key).filter(|key| query.filter.admits(key)));", "page.push(key);"),
-        (KEYS, "            Ok(page)\n", "            page.retain(|key: &ApiKey| query.filter.admits(key));\n            Ok(page)\n"),
+        (KEYS, "    Ok(page)\n", "    page.retain(|key: &ApiKey| query.filter.admits(key));\n    Ok(page)\n"),
     ];
     uses_beyond_256_that_are_ignored_are_caught: [in_suite("many_keys_are_recorded_at_once", DIFFERS)], [
         (KEYS, "for one in uses {", "for one in uses.into_iter().take(256) {"),

@@ -7,6 +7,7 @@ mod keys;
 mod list_keys;
 mod openapi;
 mod report_keys;
+mod revoke_keys;
 mod update_key;
 
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub(crate) use keys::{KeyOf, Keys};
 pub(crate) use list_keys::ListKeys;
 pub(crate) use openapi::Openapi;
 pub(crate) use report_keys::{ReportFormat, ReportKeys};
+pub(crate) use revoke_keys::{RevokeKeys, Revoked};
 pub(crate) use update_key::UpdateKey;
 use url::Url;
 

@@ -1,13 +1,15 @@
 //! The keys of an organization.
 
+mod many;
+
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, Creator, KeyId, Organization, OrganizationId, Timestamp},
     ports::{
-        IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Revocation,
-        RevokeKey, StoredKey, Unavailable,
+        IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey,
+        Revocation, RevokeKey, RevokeKeys, StoredKey, Unavailable,
     },
     secret::KeyDigest,
 };
@@ -67,7 +69,11 @@ fn from<R: Record>() -> String {
 
 /// A page of keys. The scopes are one text, with a space between each two.
 fn page(query: &KeyQuery) -> (String, Values<'_>) {
-    let page = KeyPage::of(query, "instr(' ' || k.scopes || ' ', ' ' || $scope || ' ') > 0");
+    let page = KeyPage::of(
+        query,
+        "instr(' ' || k.scopes || ' ', ' ' || $scope || ' ') > 0",
+        "k.id IN (SELECT unhex(value) FROM json_each(nullif($ids, '')))",
+    );
     (format!("{} {}", from::<ApiKey>(), page.text), page.values)
 }
 
@@ -106,6 +112,21 @@ impl KeyStore for SqliteStore {
                 return Ok(Some(Revocation { revoked_at: at, newly: true }));
             }
             sql::first(connection, REVOKED, &values)
+        })
+        .await
+    }
+
+    async fn revoke_keys(&self, revoke: RevokeKeys) -> Result<Vec<ApiKey>, Unavailable> {
+        self.write(operation::REVOKE_KEYS, move |connection| many::revoke(connection, &revoke)).await
+    }
+
+    async fn revoke_lineage(
+        &self,
+        revoke: RevokeKey,
+        limit: Limit,
+    ) -> Result<Option<Vec<ApiKey>>, Unavailable> {
+        self.write(operation::REVOKE_LINEAGE, move |connection| {
+            many::revoke_lineage(connection, &revoke, limit)
         })
         .await
     }
@@ -212,7 +233,7 @@ fn insert(connection: &Connection, new: &NewKey, now: Timestamp) -> Result<Inser
 #[cfg(test)]
 mod tests {
     use capykeys_domain::{
-        model::{KeyFilter, KeyState, ProjectId, UserId},
+        model::{CreatedBy, KeyFilter, KeyState, ProjectId, Timestamp, UserId},
         ports::Limit,
     };
 
@@ -242,8 +263,13 @@ mod tests {
             plan(|filter| filter.project_id = ProjectId::parse("p1").ok()),
             read_off("api_keys_of_project (organization_id=? AND project_id=? AND id<?)")
         );
+        let maker = KeyId::new(Timestamp::MIN, [1; 8]);
         assert_eq!(
-            plan(|filter| filter.created_by = UserId::parse("user_1")),
+            plan(|filter| filter.created_by = Some(CreatedBy::Key(maker))),
+            read_off("api_keys_of_maker (created_by_key_id=? AND organization_id=? AND id<?)")
+        );
+        assert_eq!(
+            plan(|filter| filter.created_by = UserId::parse("user_1").map(CreatedBy::User)),
             read_off("api_keys_of_creator (organization_id=? AND created_by_user_id=? AND id<?)")
         );
         assert_eq!(

@@ -79,6 +79,14 @@ impl ToSql for Bound<'_> {
             Value::Number(number) => ValueRef::Integer(*number),
             Value::Flag(flag) => ValueRef::Integer((*flag).into()),
             Value::Address(address) => return Ok(address.to_string().into()),
+            // A JSON array of their hexadecimal digits, for `json_each`.
+            Value::Many(values) if matches!(values.first(), Some(Value::Id(_))) => {
+                let ids = values.iter().filter_map(|value| match value {
+                    Value::Id(id) => Some(format!("\"{}\"", id.simple())),
+                    _ => None,
+                });
+                return Ok(format!("[{}]", ids.collect::<Vec<_>>().join(",")).into());
+            }
             // One space between each two.
             Value::Many(values) => {
                 let texts = values.iter().map(|value| match value {

@@ -1,6 +1,6 @@
 //! What is in one column.
 
-use std::{borrow::Cow, net::IpAddr, num::NonZeroU32, time::Duration};
+use std::{borrow::Cow, collections::BTreeSet, net::IpAddr, num::NonZeroU32, time::Duration};
 
 use capykeys_domain::{
     model::{
@@ -88,6 +88,18 @@ impl<T: Field> Field for Vec<T> {
     fn read(value: Value<'_>) -> Option<Self> {
         let Value::Many(values) = value else { return None };
         values.into_iter().map(T::read).collect()
+    }
+}
+
+impl<T: Field + Ord> Field for BTreeSet<T> {
+    const KIND: Kind = Kind::Many(&T::KIND);
+
+    fn value(&self) -> Value<'_> {
+        Value::Many(self.iter().map(T::value).collect())
+    }
+
+    fn read(value: Value<'_>) -> Option<Self> {
+        Vec::read(value).map(Self::from_iter)
     }
 }
 

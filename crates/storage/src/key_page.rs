@@ -1,6 +1,9 @@
 //! The statement that reads a page of keys, as two databases write it.
 
-use capykeys_domain::{model::KeyState, ports::KeyQuery};
+use capykeys_domain::{
+    model::{CreatedBy, KeyState},
+    ports::KeyQuery,
+};
 
 use crate::{Field, Values};
 
@@ -14,15 +17,15 @@ pub struct KeyPage<'q> {
 }
 
 impl<'q> KeyPage<'q> {
-    /// The page that is asked for; `has_scope` is true of `k` where it carries `$scope`, and differs as the columns do.
+    /// The page that is asked for; `has_scope` is true of `k` where it carries `$scope` and `is_named` where it is one of
+    /// `$ids`, and both differ as the columns do.
     #[must_use]
-    pub fn of(query: &'q KeyQuery, has_scope: &'static str) -> Self {
+    pub fn of(query: &'q KeyQuery, has_scope: &'static str, is_named: &'static str) -> Self {
         let KeyQuery { organization, filter, before, limit } = query;
         let values = Values::of("organization_id", organization).and("limit", limit);
         let page = Self { text: "WHERE k.organization_id = $organization_id".to_owned(), values };
         let mut page = page
             .and(filter.project_id.as_ref(), "project_id", "k.project_id = $project_id")
-            .and(filter.created_by.as_ref(), "created_by", "k.created_by_user_id = $created_by")
             .and(filter.source.as_ref(), "source", "k.source = $source")
             .and(filter.scope.as_ref(), "scope", has_scope)
             .and(filter.expires_before.as_ref(), "expires_before", "k.expires_at < $expires_before")
@@ -32,7 +35,21 @@ impl<'q> KeyPage<'q> {
                 "coalesce(k.last_used_at, k.created_at) < $unused_since",
             )
             .and(filter.name.as_ref(), "name", "substr(k.name, 1, length($name)) = $name")
+            .and(filter.ids.as_ref(), "ids", is_named)
+            .and(filter.except.as_ref(), "except", "k.id <> $except")
             .and(before.as_ref(), "before", "k.id < $before");
+        page = match &filter.created_by {
+            None => page,
+            Some(CreatedBy::User(user)) => {
+                page.and(Some(user), "created_by", "k.created_by_user_id = $created_by")
+            }
+            Some(CreatedBy::Key(maker)) => {
+                page.and(Some(maker), "created_by", "k.created_by_key_id = $created_by")
+            }
+        };
+        if filter.unrevoked {
+            page.text.push_str(" AND k.revoked_at IS NULL");
+        }
         if let Some((state, now)) = &filter.state {
             page = page.and(Some(now), "now", &is_in(*state, filter.expires_before.is_some()));
         }

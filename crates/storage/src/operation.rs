@@ -23,6 +23,8 @@ methods! {
     LIST_KEYS = list_keys,
     CHANGE_KEY = change_key,
     REVOKE_KEY = revoke_key,
+    REVOKE_KEYS = revoke_keys,
+    REVOKE_LINEAGE = revoke_lineage,
     FIND_IDLE_ROTATIONS = find_idle_rotations,
     RECORD_USES = record_uses,
     FIND_KEY_BY_DIGEST = find_key_by_digest,

@@ -16,8 +16,8 @@ use crate::{Corrupt, Field, Kind, Record, Row, Value, record::records};
 
 records! {
     ApiKey {
-        id, organization_id, name, key_prefix, scopes, source, created_at, created_by_user_id, device_name,
-        expires_at, last_used_at, project_id, revoked_at, brought
+        id, organization_id, name, key_prefix, scopes, source, created_at, created_by_user_id, created_by_key_id,
+        device_name, expires_at, last_used_at, project_id, revoked_at, brought
     } + { disabled, rotation }
     Disabling { at in disabled_at, reason in disabled_reason }
     Rotation { at in rotated_at, previous_key_prefix, previous_expires_at, previous_last_used_at, finish_when_idle }

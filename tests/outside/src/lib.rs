@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use capykeys_conformance::model::ModelStore;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, KeyId, OrganizationId},
-    ports::{IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey, Unavailable},
+    ports::{IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey, Revocation, RevokeKey, RevokeKeys, Unavailable},
 };
 
 /// Keys, with a number of writes beside them.
@@ -54,6 +54,16 @@ impl KeyStore for CountingKeys {
     async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable> {
         self.count();
         self.engine.revoke_key(revoke).await
+    }
+
+    async fn revoke_keys(&self, revoke: RevokeKeys) -> Result<Vec<ApiKey>, Unavailable> {
+        self.count();
+        self.engine.revoke_keys(revoke).await
+    }
+
+    async fn revoke_lineage(&self, revoke: RevokeKey, limit: Limit) -> Result<Option<Vec<ApiKey>>, Unavailable> {
+        self.count();
+        self.engine.revoke_lineage(revoke, limit).await
     }
 
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {

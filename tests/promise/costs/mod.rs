@@ -3,6 +3,7 @@
 mod feed;
 mod flood;
 mod herd;
+mod many;
 mod overload;
 mod statements;
 mod suspension;

@@ -18,8 +18,8 @@ on_one_store![postgresql: a_suspension_is_one_event_that_all_keys_obey];
 
 const KEYS: i32 = 100_000;
 /// How many of them are verified.
-const VERIFIED: usize = 300;
-const LIMIT: Duration = Duration::from_mins(1);
+pub(super) const VERIFIED: usize = 300;
+pub(super) const LIMIT: Duration = Duration::from_mins(1);
 
 /// Copies of the organization's first key, under the digests that are given and so many others.
 const INSERT: &str = "INSERT INTO api_keys \
@@ -30,17 +30,17 @@ const INSERT: &str = "INSERT INTO api_keys \
          SELECT sha256(convert_to(n::text, 'UTF8')) FROM generate_series(1, $3) n) new (digest) \
      WHERE k.digest = $1";
 
-const OF_ORGANIZATION: &str =
+pub(super) const OF_ORGANIZATION: &str =
     "kind = 'organization' AND organization_id = (SELECT organization_id FROM api_keys WHERE digest = $1)";
 
-const HEAD: &str = "SELECT max(sequence) FROM changes";
+pub(super) const HEAD: &str = "SELECT max(sequence) FROM changes";
 
 /// Gives the organization its keys, and those that can be verified.
-fn fill(scene: &Scene, session: &Session) -> Vec<String> {
+pub(super) fn fill(scene: &Scene, session: &Session, count: i32) -> Vec<String> {
     let mut random = Random::new(settings::seed());
     let keys: Vec<String> = (0..VERIFIED).map(|_| random.key()).collect();
     let digests: Vec<Vec<u8>> = keys.iter().map(|key| bytes(&secrets::digest(key))).collect();
-    let others = KEYS - i32::try_from(VERIFIED).expect("few");
+    let others = count - i32::try_from(VERIFIED).expect("few");
     let first = bytes(&secrets::digest(&scene.tenant().admin));
     session.try_query(INSERT, &[&first, &digests, &others]).expect("the keys");
     keys
@@ -63,7 +63,7 @@ fn suspend(scene: &Scene) -> Revocation {
 fn a_suspension_is_one_event_that_all_keys_obey() {
     let scene = Scene::new(Route::Direct, On::Shared);
     let session = Session::open(&scene.database_url()).expect("a connection");
-    let keys = fill(&scene, &session);
+    let keys = fill(&scene, &session, KEYS);
     let head: i64 = session.row(HEAD, &[]).get(0);
 
     // After the suspension all of them are looked up again.

@@ -16,6 +16,7 @@ on_one_store![
     a_revoked_key_is_refused_by_the_other_replica,
     a_disabled_key_is_refused_by_the_other_replica,
     a_key_that_has_lost_a_scope_is_refused_by_the_other_replica,
+    a_key_that_was_revoked_with_others_is_refused_by_the_other_replica,
 ];
 
 /// What is aimed at where nothing is broken and the machine has nothing else to do.
@@ -45,4 +46,8 @@ fn a_disabled_key_is_refused_by_the_other_replica() {
 
 fn a_key_that_has_lost_a_scope_is_refused_by_the_other_replica() {
     is_kept("fewer scopes", Means::Narrow);
+}
+
+fn a_key_that_was_revoked_with_others_is_refused_by_the_other_replica() {
+    is_kept("many at once", Means::Many);
 }

@@ -59,6 +59,11 @@ pub async fn a_dropped_revocation_is_whole_or_absent(store: &Store) {
     is_whole_when_dropped(store, Deed::Revoke).await;
 }
 
+/// Likewise.
+pub async fn a_dropped_revocation_of_many_is_whole_or_absent(store: &Store) {
+    is_whole_when_dropped(store, Deed::RevokeMany).await;
+}
+
 /// It is under the one digest, or the feed has told that it is under the other.
 pub async fn a_dropped_rehash_is_whole_or_absent(store: &Store) {
     is_whole_when_dropped(store, Deed::Rehash).await;

@@ -15,6 +15,7 @@ use crate::{Store, fixtures};
 pub(super) enum Deed {
     Create,
     Revoke,
+    RevokeMany,
     Disable,
     Rotate,
     Rehash,
@@ -51,6 +52,10 @@ impl Subject {
                 store.keys.insert_key(self.key.clone(), fixtures::created(&self.key)).await.map(drop)
             }
             Deed::Revoke => store.keys.revoke_key(fixtures::revoke(&self.key.key, at)).await.map(drop),
+            Deed::RevokeMany => {
+                let revoke = fixtures::revoke_many(id, [self.key.key.id], at);
+                store.keys.revoke_keys(revoke).await.map(drop)
+            }
             Deed::Disable => {
                 let change = fixtures::change(&self.key.key, &fixtures::disabled(&self.key.key, at), at);
                 store.keys.change_key(change).await.map(drop)
@@ -87,7 +92,7 @@ impl Subject {
                 let found = store.keys.find_key(self.organization.id, self.key.key.id).await;
                 found.unwrap().is_some()
             }
-            Deed::Revoke | Deed::Disable => {
+            Deed::Revoke | Deed::RevokeMany | Deed::Disable => {
                 let digests = std::slice::from_ref(&self.key.digest);
                 let found = store.lookup.find_key_by_digest(digests).await.unwrap().expect("it was created");
                 found.key.revoked_at.is_some() || found.key.disabled.is_some()
@@ -104,7 +109,9 @@ impl Subject {
     /// What the feed tells of it.
     pub(super) const fn change(&self) -> Option<Change> {
         match self.deed {
-            Deed::Revoke | Deed::Disable | Deed::Rotate | Deed::Rehash => Some(Change::Key(self.key.key.id)),
+            Deed::Revoke | Deed::RevokeMany | Deed::Disable | Deed::Rotate | Deed::Rehash => {
+                Some(Change::Key(self.key.key.id))
+            }
             Deed::Suspend => Some(Change::Organization(self.organization.id)),
             Deed::Create | Deed::Rename => None,
         }
@@ -114,7 +121,7 @@ impl Subject {
     pub(super) const fn action(&self) -> Option<AuditAction> {
         match self.deed {
             Deed::Create => Some(AuditAction::CreateKey),
-            Deed::Revoke => Some(AuditAction::RevokeKey),
+            Deed::Revoke | Deed::RevokeMany => Some(AuditAction::RevokeKey),
             Deed::Disable => Some(AuditAction::DisableKey),
             Deed::Rotate => Some(AuditAction::RotateKey),
             Deed::Rehash => None,

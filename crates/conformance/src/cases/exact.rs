@@ -100,6 +100,7 @@ pub async fn every_optional_field_is_kept_or_absent(store: &Store) {
         let mut new = fixtures::key(organization.id, fixtures::at(index));
         new.key.source = source.clone();
         new.key.created_by_user_id = UserId::parse("user_2abcDEF");
+        new.key.created_by_key_id = Some(new.key.id);
         new.key.device_name = Some(DeviceName::parse("laptop").unwrap());
         new.key.expires_at = Some(fixtures::at(1_000_000));
         new.key.last_used_at = Some(fixtures::at(500));

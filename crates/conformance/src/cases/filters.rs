@@ -2,8 +2,8 @@
 
 use capykeys_domain::{
     model::{
-        ApiKey, AuditAction, Disabling, KeyFilter, KeyName, KeySource, KeyState, OrganizationId, ProjectId,
-        UserId,
+        ApiKey, AuditAction, CreatedBy, Disabling, KeyFilter, KeyId, KeyName, KeySource, KeyState,
+        OrganizationId, ProjectId, UserId,
     },
     ports::{Insertion, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey, Organizations},
 };
@@ -65,6 +65,7 @@ fn key() -> impl Strategy<Value = NewKey> {
             let key = &mut new.key;
             (key.name, key.scopes, key.source) = (name, fixtures::scopes(scopes), source);
             (key.project_id, key.created_by_user_id) = (project_id, user);
+            key.created_by_key_id = key.project_id.as_ref().map(|_| maker());
             key.expires_at = ends.map(fixtures::at);
             key.last_used_at = used.map(fixtures::at);
             key.revoked_at = revoked.map(fixtures::at);
@@ -72,6 +73,11 @@ fn key() -> impl Strategy<Value = NewKey> {
             new
         },
     )
+}
+
+/// A key that others were made with.
+fn maker() -> KeyId {
+    KeyId::new(fixtures::at(0), [7; 8])
 }
 
 fn filter() -> impl Strategy<Value = KeyFilter> {
@@ -82,7 +88,7 @@ fn filter() -> impl Strategy<Value = KeyFilter> {
         weighted(0.2, project()),
         weighted(0.2, select(KeySource::ALL)),
         weighted(0.2, scope),
-        weighted(0.2, user()),
+        weighted(0.2, prop_oneof![user().prop_map(CreatedBy::User), Just(CreatedBy::Key(maker()))]),
         weighted(0.2, time()),
         weighted(0.2, time()),
         weighted(0.2, name()),
@@ -96,6 +102,7 @@ fn filter() -> impl Strategy<Value = KeyFilter> {
             expires_before: expires.map(fixtures::at),
             unused_since: unused.map(fixtures::at),
             name,
+            ..KeyFilter::default()
         })
 }
 
@@ -129,7 +136,15 @@ async fn compare(store: &Store, keys: Vec<NewKey>, questions: &[Question]) -> Re
         make(store.keys.as_ref(), &new).await;
         make(&model, &new).await;
     }
-    for (limit, filter) in questions {
+    let known: Vec<_> = model.list_keys(fixtures::all_keys(own.id)).await.unwrap();
+    let single = known.iter().enumerate().map(|(place, key)| {
+        let named = known.iter().skip(place).step_by(3).map(|key| key.id);
+        let unknown = KeyId::new(fixtures::at(0), [0xff; 8]);
+        let ids = (place % 2 == 0).then(|| named.chain([unknown]).collect());
+        (3, KeyFilter { ids, except: Some(key.id), unrevoked: place % 4 < 2, ..KeyFilter::default() })
+    });
+    let questions: Vec<Question> = questions.iter().cloned().chain(single).collect();
+    for (limit, filter) in &questions {
         let all = KeyQuery { filter: filter.clone(), ..fixtures::all_keys(own.id) };
         let expected = model.list_keys(all.clone()).await.unwrap();
         prop_assert_eq!(&store.keys.list_keys(all.clone()).await.unwrap(), &expected, "{:?}", filter);

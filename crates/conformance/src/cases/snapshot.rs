@@ -55,6 +55,7 @@ impl Store {
         }
         let mut full = fixtures::key(owner.id, fixtures::at(6));
         full.key.created_by_user_id = UserId::parse("user_2abcDEF");
+        full.key.created_by_key_id = Some(full.key.id);
         full.key.device_name = DeviceName::parse(" laptop ").ok();
         full.key.expires_at = Some(fixtures::at(1_000_000));
         full.key.project_id = ProjectId::parse("Prod_1-x").ok();

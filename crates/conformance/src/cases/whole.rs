@@ -162,6 +162,11 @@ pub async fn a_disabling_is_seen_as_a_whole(store: &Store) {
     is_seen_as_a_whole(store, Deed::Disable).await;
 }
 
+/// Each of them alone here, by the statement that is of many.
+pub async fn a_revocation_of_many_is_seen_as_a_whole(store: &Store) {
+    is_seen_as_a_whole(store, Deed::RevokeMany).await;
+}
+
 /// Or a cache goes on to take the old secret for the present one.
 pub async fn a_rotation_is_seen_as_a_whole(store: &Store) {
     is_seen_as_a_whole(store, Deed::Rotate).await;

@@ -130,6 +130,8 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     /// Who created it, where a person did.
     pub created_by_user_id: Option<UserId>,
+    /// The key that it was created with, where that is known.
+    pub created_by_key_id: Option<KeyId>,
     /// The device that it was made on.
     pub device_name: Option<DeviceName>,
     /// From when on it is refused.
@@ -168,6 +170,7 @@ impl ApiKey {
             source,
             created_at,
             created_by_user_id: None,
+            created_by_key_id: None,
             device_name: spec.device_name().cloned(),
             expires_at: spec.expires_at(),
             last_used_at: None,

@@ -1,8 +1,17 @@
 //! Which keys of an organization are asked for.
 
-use alloc::format;
+use alloc::{collections::BTreeSet, format};
 
-use super::{ApiKey, Invalid, KeyName, KeySource, KeyState, ProjectId, Scope, Timestamp, UserId};
+use super::{ApiKey, Invalid, KeyId, KeyName, KeySource, KeyState, ProjectId, Scope, Timestamp, UserId};
+
+/// Who created a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CreatedBy {
+    /// This user, or the user behind a key.
+    User(UserId),
+    /// A program with this key.
+    Key(KeyId),
+}
 
 /// What a key has to be like to be listed. What is not said makes no difference, and all that is said holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,14 +24,20 @@ pub struct KeyFilter {
     pub source: Option<KeySource>,
     /// With this scope by its name: `*` is another one.
     pub scope: Option<Scope>,
-    /// This user created it.
-    pub created_by: Option<UserId>,
+    /// Who created it.
+    pub created_by: Option<CreatedBy>,
     /// It has an end, and that lies before this time.
     pub expires_before: Option<Timestamp>,
     /// It was last used before this time; one that never was, was created before it.
     pub unused_since: Option<Timestamp>,
     /// Its name begins so, byte for byte.
     pub name: Option<KeyName>,
+    /// It is one of these.
+    pub ids: Option<BTreeSet<KeyId>>,
+    /// It is not this one.
+    pub except: Option<KeyId>,
+    /// It is not revoked.
+    pub unrevoked: bool,
 }
 
 impl KeyFilter {
@@ -36,10 +51,22 @@ impl KeyFilter {
             && is(self.project_id.as_ref(), key.project_id.as_ref())
             && is(self.source.as_ref(), Some(&key.source))
             && self.scope.as_ref().is_none_or(|scope| key.scopes.iter().any(|own| own == scope))
-            && is(self.created_by.as_ref(), key.created_by_user_id.as_ref())
+            && self.created_by.as_ref().is_none_or(|by| match by {
+                CreatedBy::User(user) => key.created_by_user_id.as_ref() == Some(user),
+                CreatedBy::Key(maker) => key.created_by_key_id == Some(*maker),
+            })
             && self.expires_before.is_none_or(|time| key.expires_at.is_some_and(|end| end < time))
             && self.unused_since.is_none_or(|time| key.last_used_at.unwrap_or(key.created_at) < time)
             && self.name.as_ref().is_none_or(|start| key.name.as_str().starts_with(start.as_str()))
+            && self.ids.as_ref().is_none_or(|ids| ids.contains(&key.id))
+            && self.except != Some(key.id)
+            && !(self.unrevoked && key.revoked_at.is_some())
+    }
+
+    /// Whether any number of keys may have to be looked at for each that it admits.
+    #[must_use]
+    pub fn is_a_search(&self) -> bool {
+        self.ids.is_none() && *self != Self::default()
     }
 
     /// A state by its name.
@@ -66,13 +93,17 @@ impl KeyFilter {
         Scope::parse(text).ok_or_else(|| Invalid::new("scope", "must be the name of a scope"))
     }
 
-    /// The user who created a key.
+    /// The user who created a key, or the key that it was created with.
     ///
     /// # Errors
-    /// [`Invalid`] where that is no id of a user.
-    pub fn parse_created_by(text: &str) -> Result<UserId, Invalid> {
-        UserId::parse(text)
-            .ok_or_else(|| Invalid::new("created_by", "must be the id of a user, which begins with user_"))
+    /// [`Invalid`] where that is no id of either.
+    pub fn parse_created_by(text: &str) -> Result<CreatedBy, Invalid> {
+        let user = UserId::parse(text).map(CreatedBy::User);
+        user.or_else(|| KeyId::parse(text).map(CreatedBy::Key)).ok_or_else(|| {
+            let rule =
+                "must be the id of a user, which begins with user_, or of a key, which begins with key_";
+            Invalid::new("created_by", rule)
+        })
     }
 
     /// What lies behind the end of a key.
@@ -183,8 +214,29 @@ mod tests {
         let user = filter(|filter| filter.created_by = KeyFilter::parse_created_by("user_1").ok());
         assert!(!user.admits(&key()));
         assert!(user.admits(&ApiKey { created_by_user_id: UserId::parse("user_1"), ..key() }));
+        let maker = KeyId::new(at(9), [9; 8]);
+        let made = filter(|filter| filter.created_by = Some(CreatedBy::Key(maker)));
+        assert!(!made.admits(&key()));
+        assert!(made.admits(&ApiKey { created_by_key_id: Some(maker), ..key() }));
+        assert_eq!(KeyFilter::parse_created_by(&maker.to_string()), Ok(CreatedBy::Key(maker)));
         let source = |name| filter(|filter| filter.source = KeyFilter::parse_source(name).ok());
         assert!(source("api").admits(&key()) && !source("cli").admits(&key()));
+    }
+
+    #[test]
+    fn single_keys_are_asked_for_and_left_out_by_their_ids() {
+        let (own, other) = (key().id, KeyId::new(at(11), [1; 8]));
+        let among = |ids: &[KeyId]| filter(|filter| filter.ids = Some(ids.iter().copied().collect()));
+        assert!(among(&[other, own]).admits(&key()) && !among(&[other]).admits(&key()));
+        assert!(!among(&[]).admits(&key()));
+        assert!(!filter(|filter| filter.except = Some(own)).admits(&key()));
+        assert!(filter(|filter| filter.except = Some(other)).admits(&key()));
+        let unrevoked = filter(|filter| filter.unrevoked = true);
+        let revoked = ApiKey { revoked_at: Some(at(12)), ..key() };
+        assert!(unrevoked.admits(&key()) && !unrevoked.admits(&revoked));
+        assert!(
+            unrevoked.is_a_search() && !among(&[own]).is_a_search() && !KeyFilter::default().is_a_search()
+        );
     }
 
     #[test]

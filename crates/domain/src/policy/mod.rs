@@ -13,7 +13,7 @@ mod roles;
 pub use denial::{Denial, Forbidden};
 pub use permit::{
     Action, Ceiling, ChangeKey, CreateKey, DisableKey, EnableKey, FinishRotation, GetKey, GetOrganization,
-    ListKeys, ManageOrganizations, Permit, RevokeKey, RotateKey, UpdateKey,
+    ListKeys, ManageOrganizations, Permit, RevokeKey, RevokeKeys, RevokeLineage, RotateKey, UpdateKey,
 };
 pub use requirement::{Rejection, Requirement};
 pub use roles::RoleTable;
@@ -119,6 +119,24 @@ impl Action for RevokeKey {
             }
         }
         Ok(Self(key))
+    }
+}
+
+/// Whoever may revoke each of them: not who may revoke none but itself.
+impl Action for RevokeKeys {
+    const AUDITED_AS: AuditAction = AuditAction::RevokeKey;
+
+    fn judge(caller: &Caller, _: Option<KeyId>) -> Result<Self, Denial> {
+        RevokeKey::judge(caller, None).map(|RevokeKey(_)| Self)
+    }
+}
+
+/// Whoever may revoke any of them: they are other keys than that of who may revoke itself.
+impl Action for RevokeLineage {
+    const AUDITED_AS: AuditAction = AuditAction::RevokeKey;
+
+    fn judge(caller: &Caller, key: Option<KeyId>) -> Result<Self, Denial> {
+        RevokeKeys::judge(caller, None).map(|RevokeKeys| Self(key))
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::{
     Ceiling, ChangeKey, CreateKey, FinishRotation, GetKey, ListKeys, ManageOrganizations, Permit, RevokeKey,
-    RotateKey,
+    RevokeKeys, RevokeLineage, RotateKey,
 };
 use crate::model::{Actor, ApiKey, Creator, KeyId, KeySource, Organization, OrganizationId};
 
@@ -53,6 +53,22 @@ impl Permit<RevokeKey> {
     #[must_use]
     pub const fn operator_revokes_key(organization: &Organization, key: KeyId) -> Self {
         Self::new(organization.id, Actor::Operator, RevokeKey(Some(key)))
+    }
+}
+
+impl Permit<RevokeLineage> {
+    /// An operator revokes a key of the organization and all that were made with it.
+    #[must_use]
+    pub const fn operator_revokes_lineage(organization: &Organization, key: KeyId) -> Self {
+        Self::new(organization.id, Actor::Operator, RevokeLineage(Some(key)))
+    }
+}
+
+impl Permit<RevokeKeys> {
+    /// An operator revokes keys of the organization.
+    #[must_use]
+    pub const fn operator_revokes_keys(organization: &Organization) -> Self {
+        Self::new(organization.id, Actor::Operator, RevokeKeys)
     }
 }
 

@@ -71,6 +71,14 @@ pub struct ManageOrganizations;
 #[derive(Debug, PartialEq, Eq)]
 pub struct RevokeKey(pub Option<KeyId>);
 
+/// Revoking any of the organization's keys.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RevokeKeys;
+
+/// Revoking this key and all that were made with it; `None` stands for an id that no key can have.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RevokeLineage(pub Option<KeyId>);
+
 /// Changing this key.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ChangeKey {

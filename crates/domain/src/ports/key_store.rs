@@ -4,7 +4,7 @@ use alloc::{boxed::Box, vec::Vec};
 
 use async_trait::async_trait;
 
-use super::{Limit, Repeated, Unavailable};
+use super::{Limit, Repeated, Revocation, RevokeKey, RevokeKeys, Unavailable};
 use crate::{
     model::{
         ApiKey, AuditEvent, Creator, KeyFilter, KeyId, KeyState, Organization, OrganizationId, Timestamp,
@@ -97,16 +97,6 @@ pub enum Insertion {
     Running,
 }
 
-/// What came of a revocation.
-#[must_use]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Revocation {
-    /// When the key was first revoked.
-    pub revoked_at: Timestamp,
-    /// Whether this call did it.
-    pub newly: bool,
-}
-
 /// That a key was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyUse {
@@ -138,19 +128,6 @@ pub struct IdleRotations {
     pub at: Timestamp,
     /// How many at most.
     pub limit: Limit,
-}
-
-/// Which key is to be revoked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RevokeKey {
-    /// Whose.
-    pub organization: OrganizationId,
-    /// Which.
-    pub id: KeyId,
-    /// When.
-    pub at: Timestamp,
-    /// What is stored with it, with the key's project in its place.
-    pub event: AuditEvent,
 }
 
 /// Another secret for a key.
@@ -262,6 +239,31 @@ pub trait KeyStore: Send + Sync {
     /// # Errors
     /// [`Unavailable`]; then the key may be revoked or not.
     async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable>;
+
+    /// Revokes those of the organization's keys that [`list_keys`](Self::list_keys) would give and that are not revoked,
+    /// as many as the limit says at most: all of them or none, each with an event of its own. They come back as they are
+    /// then, newest first. Whether a key is one of them is judged in the same transaction. The feed may tell of them at once,
+    /// as of their organization.
+    ///
+    /// # Errors
+    /// [`Unavailable`]; then they may be revoked or not.
+    async fn revoke_keys(&self, revoke: RevokeKeys) -> Result<Vec<ApiKey>, Unavailable>;
+
+    /// Revokes the organization's key as [`revoke_key`](Self::revoke_key) does, and with it all keys that were made with it,
+    /// directly or with one that was: all of them in one transaction, each with an event of its own. Those that are revoked
+    /// already stay as they are. As many as `limit` says at most, itself first and then the oldest. They come back as they
+    /// are then; `None` where the organization has no such key.
+    ///
+    /// Nor is a key left out that is made at the same time: its insertion is committed before and it is revoked too, or it
+    /// comes after and is refused, since what it was to be made with is revoked.
+    ///
+    /// # Errors
+    /// [`Unavailable`]; then they may be revoked or not.
+    async fn revoke_lineage(
+        &self,
+        revoke: RevokeKey,
+        limit: Limit,
+    ) -> Result<Option<Vec<ApiKey>>, Unavailable>;
 
     /// Changes the key and stores the event with it, where the key is as `change` has read it. Where both are the
     /// same, nothing is stored, but it was durably so when this returns. Of several different changes of what was

@@ -54,6 +54,7 @@ mod pepper_registry;
 mod readiness;
 mod replica_registry;
 mod replicas;
+mod revocation;
 mod session_verifier;
 mod stored_key;
 mod unavailable;
@@ -75,7 +76,6 @@ pub use key_lookup::{FoundKey, KeyLookup};
 pub use key_resolver::{KeyResolver, ResolvedKey, Unremembered};
 pub use key_store::{
     IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, NewSecret,
-    Revocation, RevokeKey,
 };
 pub use organization_resolver::OrganizationResolver;
 pub use organizations::{OrganizationInsertion, Organizations, RenameOrganization, SetSuspension};
@@ -83,6 +83,7 @@ pub use pepper_registry::{PepperRegistry, PepperUse, Rehash};
 pub use readiness::Readiness;
 pub use replica_registry::{FeedProgress, RegisteredReplica, Registry, ReplicaId, ReplicaRegistry};
 pub use replicas::{NoReplicas, Replicas};
+pub use revocation::{Revocation, RevokeKey, RevokeKeys};
 pub use session_verifier::{IssuerVerifier, SessionVerifier};
 pub use stored_key::StoredKey;
 pub use unavailable::Unavailable;

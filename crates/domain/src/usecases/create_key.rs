@@ -5,7 +5,8 @@ use alloc::{boxed::Box, string::ToString, vec};
 use super::{Management, NotRepeated, done};
 use crate::{
     model::{
-        ApiKey, AuditAction, AuditEvent, Brought, EventDetails, KeyId, KeyPrefix, KeySpec, RequestContext,
+        ApiKey, AuditAction, AuditEvent, Brought, Creator, EventDetails, KeyId, KeyPrefix, KeySpec,
+        RequestContext,
     },
     policy::{CreateKey, Denial, Permit},
     ports::{Insertion, NewKey, Repeated, Unavailable},
@@ -114,6 +115,7 @@ impl Management {
         let CreateKey { source, created_by, creator, .. } = permit.action();
         let key = ApiKey {
             created_by_user_id: created_by.clone(),
+            created_by_key_id: if let Creator::Key(maker, _) = creator { Some(*maker) } else { None },
             expires_at,
             brought,
             ..ApiKey::new(id, permit.organization_id(), prefix, spec, source.clone(), now)

@@ -9,7 +9,7 @@ use actix_web::{
 };
 use capykeys_domain::{
     model::{ApiKey, DeviceName, DisablingReason, KeyId, OrganizationId, ProjectId, Timestamp, UserId},
-    usecases::CreatedKey,
+    usecases::{CreatedKey, RevokedLineage},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -59,6 +59,10 @@ pub struct ApiKeyView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     created_by_user_id: Option<&'a str>,
+    /// The key that it was created with. Not of keys from before this was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    created_by_key_id: Option<Shown<KeyId>>,
     /// The device that it was made on.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -120,6 +124,7 @@ impl<'a> ApiKeyView<'a> {
             is_active: !key.is_over(now),
             created_at: Shown(key.created_at),
             created_by_user_id: key.created_by_user_id.as_ref().map(UserId::as_str),
+            created_by_key_id: key.created_by_key_id.map(Shown),
             device_name: key.device_name.as_ref().map(DeviceName::as_str),
             expires_at: key.expires_at.map(Shown),
             last_used_at: key.last_used_at.map(Shown),
@@ -209,5 +214,28 @@ impl<'a> CreatedApiKey<'a> {
 #[derive(Serialize, ToSchema)]
 pub struct RevokedApiKey {
     /// Always true.
-    pub revoked: bool,
+    revoked: bool,
+    /// How many keys that were made with it were revoked by this call; only where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 0, maximum = 1000)]
+    revoked_descendants: Option<usize>,
+    /// Whether there may be more of them, so that the same call goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    more: Option<bool>,
+}
+
+impl RevokedApiKey {
+    /// The key alone.
+    #[must_use]
+    pub const fn alone() -> Self {
+        Self { revoked: true, revoked_descendants: None, more: None }
+    }
+}
+
+/// With what was made with it.
+impl From<RevokedLineage> for RevokedApiKey {
+    fn from(RevokedLineage { descendants, more }: RevokedLineage) -> Self {
+        Self { revoked: true, revoked_descendants: Some(descendants), more: Some(more) }
+    }
 }

@@ -32,7 +32,7 @@ pub(crate) struct Operation;
         ("project_id" = Option<String>, Query, description = "Keys for this project.", pattern = "^[A-Za-z0-9_-]{0,64}$", nullable = false),
         ("source" = Option<String>, Query, description = "Keys that came to be so.", pattern = "^(dashboard|api|cli|agent|operator|import)?$", nullable = false),
         ("scope" = Option<String>, Query, description = "Keys that carry this scope by its name; `*` is another one.", pattern = r"^(\*|[a-z][a-z0-9_.:-]{0,63})?$", nullable = false),
-        ("created_by" = Option<String>, Query, description = "Keys that this user created.", pattern = "^(user_[A-Za-z0-9_]{1,100})?$", nullable = false),
+        ("created_by" = Option<String>, Query, description = "Keys that this user created, or that were made with this key.", pattern = "^(user_[A-Za-z0-9_]{1,100}|key_[0-7][0-9a-hjkmnp-tv-z]{25})?$", nullable = false),
         ("expires_before" = Option<String>, Query, description = "Keys that have an end, which lies before this time.", format = DateTime, nullable = false),
         ("unused_since" = Option<String>, Query, description = "Keys that were last used before this time, or never and were created before it.", format = DateTime, nullable = false),
         ("name" = Option<String>, Query, description = "Keys whose name begins so, byte for byte.", max_length = 200, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$", nullable = false),

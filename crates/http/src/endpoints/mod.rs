@@ -16,6 +16,7 @@ pub(crate) mod get_status;
 pub(crate) mod get_viewer;
 pub(crate) mod list_api_keys;
 pub(crate) mod revoke_api_key;
+pub(crate) mod revoke_api_keys;
 pub(crate) mod rotate_api_key;
 pub(crate) mod update_api_key;
 pub(crate) mod verify_api_key;
@@ -38,6 +39,8 @@ pub(crate) fn api() -> Vec<Endpoint> {
         Endpoint::of(get_viewer::Operation, get_viewer::get_viewer),
         Endpoint::of(get_organization::Operation, get_organization::get_organization),
         Endpoint::of(list_api_keys::Operation, list_api_keys::list_api_keys),
+        // Before the paths with the id of a key, which it is none of.
+        Endpoint::of(revoke_api_keys::Operation, revoke_api_keys::revoke_api_keys),
         Endpoint::of(revoke_api_key::Operation, revoke_api_key::revoke_api_key),
         Endpoint::of(get_api_key::Operation, get_api_key::get_api_key),
         Endpoint::of(update_api_key::Operation, update_api_key::update_api_key),

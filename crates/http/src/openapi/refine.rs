@@ -174,6 +174,7 @@ fn add_examples(schemas: &mut Map<String, Value>) {
     let examples = [
         ("ApiKeyEnvelope", json!({ "api_key": key })),
         ("ApiKeyList", json!({ "api_keys": [key] })),
+        ("RevokedApiKeys", json!({ "revoked": 1, "api_keys": [key], "more": false, "dry_run": true })),
         ("CreatedApiKey", json!({ "api_key": key, "plaintext_api_key": plaintext })),
         ("Verdict", good.clone()),
         ("VerdictList", json!({ "results": [good, bad] })),

@@ -23,6 +23,7 @@ pub(crate) fn read(parameters: &Parameters, now: Timestamp) -> Result<KeyFilter,
         expires_before: parameters.one("expires_before", KeyFilter::parse_expires_before)?,
         unused_since: parameters.one("unused_since", KeyFilter::parse_unused_since)?,
         name: parameters.one("name", KeyFilter::parse_name)?,
+        ..KeyFilter::default()
     })
 }
 

@@ -42,6 +42,11 @@ impl Members {
         Ok(self)
     }
 
+    /// Whether they have no other names than these.
+    pub(crate) fn are_among(&self, names: &[&str]) -> bool {
+        self.0.iter().all(|(name, _)| names.contains(&name.as_str()))
+    }
+
     /// What the members mean.
     ///
     /// # Errors

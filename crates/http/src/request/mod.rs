@@ -11,6 +11,7 @@ pub(crate) mod members;
 pub(crate) mod page;
 pub(crate) mod parameters;
 pub(crate) mod precondition;
+pub(crate) mod revoke_keys;
 pub(crate) mod rotate_key;
 pub(crate) mod update_key;
 pub(crate) mod verification;

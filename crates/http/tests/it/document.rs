@@ -94,6 +94,7 @@ fn operations_have_the_names_of_the_contract() {
             "getViewer",
             "listApiKeys",
             "revokeApiKey",
+            "revokeApiKeys",
             "rotateApiKey",
             "updateApiKey",
         ]

@@ -37,6 +37,8 @@ async fn believes_nothing(store: &PostgresStore, scene: &Scene, reason: &str) {
         ("list keys", store.list_keys(fixtures::all_keys(id)).await.err()),
         ("insert", store.insert_key(new.clone(), fixtures::created(&new)).await.err()),
         ("revoke", store.revoke_key(fixtures::revoke(&key.key, at)).await.err()),
+        ("revoke many", store.revoke_keys(fixtures::revoke_many(id, [key.key.id], at)).await.err()),
+        ("revoke a lineage", store.revoke_lineage(fixtures::revoke(&key.key, at), limit).await.err()),
         (
             "record_uses",
             store.record_uses(vec![KeyUse { key: key.key.id, at, with_previous: false }]).await.err(),

@@ -6,7 +6,7 @@ use capykeys_conformance::fixtures;
 use capykeys_domain::{
     model::{AuditAction, Sequence, Suspension},
     ports::{
-        AuditLog, FeedPosition, FeedProgress, Import, KeyStore, OrganizationInsertion, Organizations,
+        AuditLog, FeedPosition, FeedProgress, Import, KeyStore, Limit, OrganizationInsertion, Organizations,
         PepperRegistry, Readiness, ReplicaId, ReplicaRegistry, StoredRows, Unavailable, WholeStore,
     },
     secret::{PepperCheck, PepperId},
@@ -88,16 +88,28 @@ async fn a_change_whose_wait_for_a_standby_is_cancelled_has_failed_and_so_has_th
     let suspension = Suspension { at, reason: None };
     pair.standby.pause();
     for round in 0..2 {
-        let store = [(); 8].map(|()| pair.scene.store.clone());
-        let [revoking, inserting, changing, confirming, creating, suspending, registering, announcing] =
-            store;
+        let store = [(); 10].map(|()| pair.scene.store.clone());
+        let [
+            many,
+            lineage,
+            revoking,
+            inserting,
+            changing,
+            confirming,
+            creating,
+            suspending,
+            registering,
+            announcing,
+        ] = store;
         let pepper = PepperCheck { id: PepperId::parse("2").unwrap(), value: [2; 32] };
         let (key, new, other, event) = (key.clone(), new.clone(), other.clone(), event.clone());
         let (id, suspension) = (organization.id, suspension.clone());
         let disabled = fixtures::disabled(&new.key, at);
         let change = fixtures::change(&new.key, &disabled, at);
         let same = fixtures::change(&disabled, &disabled, at);
-        let asked: [(&str, Asked); 8] = [
+        let (revocation, of_many) =
+            (fixtures::revoke(&key.key, at), fixtures::revoke_many(id, [new.key.id], at));
+        let asked: [(&str, Asked); 10] = [
             ("revoke", asked(async move { revoking.revoke_key(fixtures::revoke(&key.key, at)).await })),
             (
                 "insert",
@@ -112,11 +124,14 @@ async fn a_change_whose_wait_for_a_standby_is_cancelled_has_failed_and_so_has_th
                     suspending.set_suspension(fixtures::set_suspension(id, Some(suspension), at)).await
                 }),
             ),
+            ("many", asked(async move { many.revoke_keys(of_many).await })),
+            ("lineage", asked(async move { lineage.revoke_lineage(revocation, Limit::MAX).await })),
             ("register", asked(async move { registering.register_replica(REPLICA, LEASE).await })),
             ("announce", asked(async move { announcing.announce_peppers(REPLICA, vec![pepper]).await })),
         ];
         for (operation, asked) in asked {
-            let failed = pair.cancelled(asked).await.unwrap_err().to_string();
+            let Err(failed) = pair.cancelled(asked).await else { panic!("{operation} {round}: done") };
+            let failed = failed.to_string();
             assert!(
                 failed.contains("the wait for its standby was cancelled"),
                 "{operation} {round}: {failed}"
@@ -184,6 +199,11 @@ async fn what_has_to_stay_waits_for_a_standby_whatever_the_database_is_set_to() 
         let told = [
             ("register", store.register_replica(REPLICA, LEASE).await.is_ok()),
             ("revoke", store.revoke_key(fixtures::revoke(&pair.scene.key.key, at)).await.is_ok()),
+            ("many", store.revoke_keys(fixtures::revoke_many(id, [pair.scene.key.key.id], at)).await.is_ok()),
+            (
+                "lineage",
+                store.revoke_lineage(fixtures::revoke(&pair.scene.key.key, at), Limit::MAX).await.is_ok(),
+            ),
             ("insert", store.insert_key(new.clone(), fixtures::created(&new)).await.is_ok()),
             ("confirm", store.change_key(fixtures::change(&same.key, &same.key, at)).await.is_ok()),
             ("create", store.create_organization(other, event.clone()).await.is_ok()),

@@ -89,6 +89,11 @@ async fn every_operation_is_one_statement() {
         takes_one!(database, store.poll_changes(FeedQuery { reader: READER, after: head.position, limit }));
     assert!(matches!(told, Poll::Changes { changes, .. } if changes.len() == 2));
 
+    for _ in 0..2 {
+        takes_one!(database, store.revoke_keys(fixtures::revoke_many(id, [another.key.id], at)));
+        takes_one!(database, store.revoke_lineage(fixtures::revoke(&another.key, at), limit)).unwrap();
+    }
+
     takes_one!(database, store.register_replica(READER, Duration::from_secs(1)));
     takes_one!(database, store.confirm_progress(READER, head.position.into()));
     let renewals = takes_one!(database, store.read_registry()).replicas[0].renewals;

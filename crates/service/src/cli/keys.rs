@@ -5,7 +5,9 @@ use std::time::Duration;
 use capykeys_domain::model::{DisablingReason, KeyId, OrganizationId};
 use clap::{Args, Subcommand};
 
-use super::{CreateKey, ImportKeys, ListKeys, ReportKeys, UpdateKey, key_id, organization_id, parse_text};
+use super::{
+    CreateKey, ImportKeys, ListKeys, ReportKeys, RevokeKeys, UpdateKey, key_id, organization_id, parse_text,
+};
 use crate::config::Period;
 
 #[derive(Debug, Subcommand)]
@@ -55,8 +57,9 @@ pub(crate) enum Keys {
     },
     /// End the secret that a key had before it was rotated.
     Finish(KeyOf),
-    /// Revoke a key. It is refused from then on, for good.
-    Revoke(KeyOf),
+    /// Revoke a key, or many at once: those that are named, or those that have all that is said of them. They are refused
+    /// from then on, for good.
+    Revoke(RevokeKeys),
 }
 
 /// A key of an organization.

@@ -1,7 +1,7 @@
 //! `capykeys keys list`.
 
 use capykeys_domain::model::{
-    KeyFilter, KeyName, KeySource, KeyState, OrganizationId, ProjectId, Scope, Timestamp, UserId,
+    CreatedBy, KeyFilter, KeyName, KeySource, KeyState, OrganizationId, ProjectId, Scope, Timestamp,
 };
 use clap::Args;
 
@@ -12,6 +12,13 @@ pub(crate) struct ListKeys {
     /// The organization's id.
     #[arg(long, value_parser = organization_id, value_name = "ORGANIZATION_ID")]
     pub(crate) organization: OrganizationId,
+    #[command(flatten)]
+    pub(crate) filters: Filters,
+}
+
+/// What keys are like; all that is given holds.
+#[derive(Debug, Args)]
+pub(crate) struct Filters {
     /// Those that are active (they can be used), disabled, expired or revoked.
     #[arg(long, value_parser = parse_text(KeyFilter::parse_status))]
     status: Option<KeyState>,
@@ -24,9 +31,9 @@ pub(crate) struct ListKeys {
     /// Those that carry this scope by its name; `*` is another one.
     #[arg(long, value_parser = parse_text(KeyFilter::parse_scope))]
     scope: Option<Scope>,
-    /// Those that this user created.
-    #[arg(long, value_parser = parse_text(KeyFilter::parse_created_by), value_name = "USER_ID")]
-    created_by: Option<UserId>,
+    /// Those that this user created, or that were made with this key.
+    #[arg(long, value_parser = parse_text(KeyFilter::parse_created_by), value_name = "ID")]
+    created_by: Option<CreatedBy>,
     /// Those that have an end, which lies before this time, such as 2027-01-31T12:00:00Z.
     #[arg(long, value_parser = parse_text(KeyFilter::parse_expires_before), value_name = "TIME")]
     expires_before: Option<Timestamp>,
@@ -38,7 +45,7 @@ pub(crate) struct ListKeys {
     name: Option<KeyName>,
 }
 
-impl ListKeys {
+impl Filters {
     /// What the keys are like; they are in a state as of `now`.
     pub(crate) fn filter(self, now: Timestamp) -> KeyFilter {
         KeyFilter {
@@ -50,6 +57,7 @@ impl ListKeys {
             expires_before: self.expires_before,
             unused_since: self.unused_since,
             name: self.name,
+            ..KeyFilter::default()
         }
     }
 }

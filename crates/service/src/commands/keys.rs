@@ -3,13 +3,14 @@
 mod find;
 mod import;
 mod report;
+mod revoke;
 
 use capykeys_domain::{
     model::{ApiKey, DeviceName, DisablingReason, KeyName, Organization, OrganizationId, ProjectId},
     policy::{ChangeKey, Permit},
     usecases::RotateKeyRequest,
 };
-use capykeys_http::{ApiKeyEnvelope, ApiKeyView, CreatedApiKey, RevokedApiKey};
+use capykeys_http::{ApiKeyEnvelope, ApiKeyView, CreatedApiKey};
 use futures_util::TryStreamExt;
 use serde_json::json;
 
@@ -32,7 +33,7 @@ pub(crate) async fn run(app: &App, command: cli::Keys) -> Result<(), Error> {
             rotate(app, key, RotateKeyRequest { grace, finish_when_idle, discard_newest }).await
         }
         cli::Keys::Finish(key) => finish(app, key).await,
-        cli::Keys::Revoke(key) => revoke(app, key).await,
+        cli::Keys::Revoke(command) => revoke::run(app, command).await,
     }
 }
 
@@ -57,7 +58,7 @@ async fn create(app: &App, command: cli::CreateKey) -> Result<(), Error> {
 
 async fn list(app: &App, command: cli::ListKeys) -> Result<(), Error> {
     let permit = Permit::operator_lists_keys(&organization(app, command.organization).await?);
-    let filter = command.filter(app.environment.now());
+    let filter = command.filters.filter(app.environment.now());
     app.environment.format().must_not_occur_in("name", filter.name.as_ref().map(KeyName::as_str))?;
     let pages = app.management.list_keys(&permit, filter, None).await?;
     let keys: Vec<ApiKey> = pages.try_concat().await?;
@@ -113,12 +114,6 @@ async fn changing<A: From<ChangeKey>>(app: &App, of: &KeyOf) -> Result<Permit<A>
 
 fn print(app: &App, key: &ApiKey) -> Result<(), Error> {
     output::json(&ApiKeyEnvelope::new(key, app.environment.now()))
-}
-
-async fn revoke(app: &App, KeyOf { organization: id, key }: KeyOf) -> Result<(), Error> {
-    let permit = Permit::operator_revokes_key(&organization(app, id).await?, key);
-    let _ = app.management.revoke_key(&permit, &command_context()?).await?;
-    output::json(&RevokedApiKey { revoked: true })
 }
 
 async fn organization(app: &App, id: OrganizationId) -> Result<Organization, Error> {

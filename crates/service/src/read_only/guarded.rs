@@ -11,7 +11,7 @@ use capykeys_domain::{
     ports::{
         AuditLog, EventQuery, IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse,
         Limit, NewKey, OrganizationInsertion, Organizations, PepperRegistry, PepperUse, Rehash,
-        RenameOrganization, ReplicaId, Revocation, RevokeKey, SetSuspension, Unavailable,
+        RenameOrganization, ReplicaId, Revocation, RevokeKey, RevokeKeys, SetSuspension, Unavailable,
     },
     secret::{PepperCheck, PepperId, RecordedPepper},
 };
@@ -45,6 +45,20 @@ impl KeyStore for Guarded<dyn KeyStore> {
     async fn revoke_key(&self, revoke: RevokeKey) -> Result<Option<Revocation>, Unavailable> {
         let _writing = self.read_only.writing().await?;
         self.port.revoke_key(revoke).await
+    }
+
+    async fn revoke_keys(&self, revoke: RevokeKeys) -> Result<Vec<ApiKey>, Unavailable> {
+        let _writing = self.read_only.writing().await?;
+        self.port.revoke_keys(revoke).await
+    }
+
+    async fn revoke_lineage(
+        &self,
+        revoke: RevokeKey,
+        limit: Limit,
+    ) -> Result<Option<Vec<ApiKey>>, Unavailable> {
+        let _writing = self.read_only.writing().await?;
+        self.port.revoke_lineage(revoke, limit).await
     }
 
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {

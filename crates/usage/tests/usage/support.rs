@@ -11,8 +11,8 @@ use capykeys_conformance::{fixtures, model::ModelStore};
 use capykeys_domain::{
     model::{ApiKey, AuditAction, AuditEvent, KeyId, OrganizationId, Timestamp},
     ports::{
-        IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, Organizations,
-        Revocation, RevokeKey, Unavailable,
+        IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey,
+        Organizations, Revocation, RevokeKey, RevokeKeys, Unavailable,
     },
 };
 use tokio::time::sleep;
@@ -134,6 +134,18 @@ impl KeyStore for FakeStore {
 
     async fn list_keys(&self, query: KeyQuery) -> Result<Vec<ApiKey>, Unavailable> {
         self.model.list_keys(query).await
+    }
+
+    async fn revoke_keys(&self, revoke: RevokeKeys) -> Result<Vec<ApiKey>, Unavailable> {
+        self.model.revoke_keys(revoke).await
+    }
+
+    async fn revoke_lineage(
+        &self,
+        revoke: RevokeKey,
+        limit: Limit,
+    ) -> Result<Option<Vec<ApiKey>>, Unavailable> {
+        self.model.revoke_lineage(revoke, limit).await
     }
 
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable> {

@@ -1,0 +1,35 @@
+//! `capykeys keys revoke`.
+
+use capykeys_domain::policy::Permit;
+use capykeys_http::{RevokedApiKey, RevokedApiKeys};
+
+use super::organization;
+use crate::{
+    adapters::command_context,
+    app::App,
+    cli::{RevokeKeys, Revoked},
+    error::Error,
+    output,
+};
+
+pub(super) async fn run(app: &App, command: RevokeKeys) -> Result<(), Error> {
+    let (organization, now) = (organization(app, command.organization).await?, app.environment.now());
+    let dry_run = command.dry_run;
+    match command.chosen(app.environment.format(), now)? {
+        Revoked::One(key) => {
+            let permit = Permit::operator_revokes_key(&organization, key);
+            let _ = app.management.revoke_key(&permit, &command_context()?).await?;
+            output::json(&RevokedApiKey::alone())
+        }
+        Revoked::Lineage(key) => {
+            let permit = Permit::operator_revokes_lineage(&organization, key);
+            let revoked = app.management.revoke_lineage(&permit, &command_context()?).await?;
+            output::json(&RevokedApiKey::from(revoked))
+        }
+        Revoked::Many(chosen) => {
+            let permit = Permit::operator_revokes_keys(&organization);
+            let revoked = app.management.revoke_keys(&permit, *chosen, !dry_run, &command_context()?).await?;
+            output::json(&RevokedApiKeys::new(&revoked, dry_run, app.environment.now()))
+        }
+    }
+}
