@@ -83,10 +83,9 @@ fn a_kill_between_the_commit_and_the_answer_leaves_one_usable_key() {
         proxy.delay_answers(Duration::from_millis(350), "");
         let answer = killed(&through_a, &name, || installation.rows("idempotency_keys").len() > before);
         proxy.heal();
-        // A busy machine is late to see the key, and the server has given up waiting.
-        assert!(answer.as_ref().is_none_or(|answer| answer.status == 503), "{answer:?}");
+        // A busy machine may be late to see the key: such a round does not count.
         unanswered += usize::from(answer.is_none());
-        sends_again(&acme, &name, None);
+        sends_again(&acme, &name, answer.as_ref());
         round += 1;
         assert!(round < 10 * settings::kill_rounds(), "{unanswered} answers of {round} were lost");
     }

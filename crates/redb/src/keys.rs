@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use capykeys_domain::{
-    model::{ApiKey, AuditEvent, Creator, KeyId, Organization, OrganizationId, Timestamp},
+    model::{ApiKey, AuditEvent, Creator, KeyId, Organization, OrganizationId},
     ports::{
         Change, FoundKey, IdleRotations, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore,
         KeyUse, Limit, NewKey, Revocation, RevokeKey, RevokeKeys, StoredKey, Unavailable,
@@ -34,9 +34,9 @@ impl KeyStore for RedbStore {
         let host = self.host().clone();
         self.write(operation::INSERT_KEY, move |transaction| {
             // Judged in the transaction that stores it: nobody else can write before its end.
-            let insertion = match obstacle(transaction, &new, event.at)? {
+            let insertion = match obstacle(transaction, &new)? {
                 Some(obstacle) => obstacle,
-                None => insert(transaction, &new, event.at)?,
+                None => insert(transaction, &new)?,
             };
             if insertion == Insertion::Inserted {
                 record(transaction, AuditEvent { project_id: new.key.project_id, ..event })?;
@@ -210,15 +210,11 @@ fn page(transaction: &impl Reads, query: &KeyQuery, overdue: Instant) -> Result<
 }
 
 /// What keeps the key from being stored.
-fn obstacle(
-    transaction: &WriteTransaction,
-    new: &NewKey,
-    now: Timestamp,
-) -> Result<Option<Insertion>, Failure> {
+fn obstacle(transaction: &WriteTransaction, new: &NewKey) -> Result<Option<Insertion>, Failure> {
     let (organization, created_with) = judges(transaction, new.key.organization_id, &new.creator)?;
     let obstacle = new.obstacle(organization.as_ref(), created_with.as_ref());
     let Some(record) = new.idempotency.as_ref().filter(|_| obstacle.is_none()) else { return Ok(obstacle) };
-    let before = find_request(transaction, record, now)?;
+    let before = find_request(transaction, record, new.key.created_at)?;
     Ok(before.map(|before| Insertion::Repeated(Box::new(before))))
 }
 
@@ -235,13 +231,13 @@ fn judges(
     Ok((find(&transaction.table(ORGANIZATIONS)?, id.uuid().as_u128())?, created_with))
 }
 
-fn insert(transaction: &WriteTransaction, new: &NewKey, now: Timestamp) -> Result<Insertion, Failure> {
+fn insert(transaction: &WriteTransaction, new: &NewKey) -> Result<Insertion, Failure> {
     let stored = StoredKey { key: new.key.clone(), digest: new.digest.clone(), previous_digest: None };
     if !add(transaction, &stored)? {
         return Ok(Insertion::Duplicate);
     }
     if let Some(record) = &new.idempotency {
-        store_request(transaction, record, &new.key, now)?;
+        store_request(transaction, record, &new.key, new.key.created_at)?;
     }
     Ok(Insertion::Inserted)
 }

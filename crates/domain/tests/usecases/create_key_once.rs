@@ -33,11 +33,11 @@ fn jobs() -> KeySpec {
 }
 
 fn reason(outcome: Result<CreatedKey, CreateKeyError>) -> NotRepeated {
-    match outcome {
-        Err(CreateKeyError::NotRepeated(reason)) => reason,
-        Err(error) => panic!("{error}"),
-        Ok(_) => panic!("repeated"),
-    }
+    let reason = match outcome.err() {
+        Some(CreateKeyError::NotRepeated(reason)) => Some(reason),
+        _ => None,
+    };
+    reason.unwrap()
 }
 
 /// The service, an organization and a caller that may create keys there.
