@@ -14,7 +14,9 @@ on_every_store![
     a_key_that_is_revoked_while_its_request_is_held_creates_nothing,
     a_key_that_is_disabled_while_its_request_is_held_creates_nothing_and_widens_nothing,
     a_key_that_has_lost_a_scope_while_its_request_is_held_hands_it_on_to_no_key,
-    an_organization_that_is_suspended_while_a_request_is_held_gets_no_key;
+    an_organization_that_is_suspended_while_a_request_is_held_gets_no_key,
+    a_key_that_is_disabled_while_its_request_is_held_is_told_no_other_secret_for_itself,
+    a_key_whose_organization_is_suspended_while_its_request_is_held_is_told_no_other_secret;
     tables:
     a_key_that_loses_something_while_its_request_is_held_does_not_hand_it_on,
     a_session_whose_organization_is_linked_to_another_while_a_request_is_held_creates_nothing,
@@ -94,6 +96,29 @@ fn an_organization_that_is_suspended_while_a_request_is_held_gets_no_key(store: 
     hold(&acme, &acme.admin, suspend).error(403);
     let _ = installation.run(&["organizations", "resume", &acme.id]).expect_success();
     assert_eq!(acme.list().len(), before);
+}
+
+/// Else whoever enables it would enable a secret that the one before has fetched meanwhile.
+fn a_key_that_is_disabled_while_its_request_is_held_is_told_no_other_secret_for_itself(store: Store) {
+    let acme = store.tenant();
+    let key = acme.key_with(&["jobs:read"]);
+    let path = format!("{}/rotate", acme.key_path("self"));
+    let disable = || drop(acme.disabling(&acme.admin, key.id()).send().expect(200));
+    hold_request(&acme, &key.plaintext, ("POST", &path, "{}"), disable).error(401);
+    acme.enabling(&acme.admin, key.id()).send().expect(200);
+    assert_eq!(acme.stored()[0], key.key);
+    assert_eq!(hold_request(&acme, &key.plaintext, ("POST", &path, "{}"), || {}).status, 200);
+}
+
+fn a_key_whose_organization_is_suspended_while_its_request_is_held_is_told_no_other_secret(store: Store) {
+    let acme = store.tenant();
+    let installation = acme.server.installation();
+    let key = acme.key_with(&["jobs:read"]);
+    let path = format!("{}/rotate", acme.key_path("self"));
+    let suspend = || drop(installation.run(&["organizations", "suspend", &acme.id]).expect_success());
+    hold_request(&acme, &key.plaintext, ("POST", &path, "{}"), suspend).error(403);
+    let _ = installation.run(&["organizations", "resume", &acme.id]).expect_success();
+    assert_eq!(acme.stored()[0], key.key);
 }
 
 fn a_key_that_loses_something_while_its_request_is_held_does_not_hand_it_on(store: Store) {
