@@ -35,7 +35,7 @@ pub use key_spec::{KeySpec, MAX_LIFETIME_DAYS};
 pub use organization::{ClerkLink, Organization, Renaming, Suspension};
 pub use project_id::ProjectId;
 pub use request::{RequestContext, RequestId};
-pub use rotation::{HeldSecret, Rotation};
+pub use rotation::Rotation;
 pub use scope::{Scope, ScopeSet};
 pub use scope_catalogue::{ScopeCatalogue, ScopeDefinition};
 pub use sequence::Sequence;
