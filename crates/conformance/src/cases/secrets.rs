@@ -124,8 +124,8 @@ pub async fn a_secret_that_was_replaced_creates_no_key(store: &Store) {
     store.finish(&creator.key, 20).await;
     let other = store.key(&organization, 3).await.key;
     for (secret, expected) in [(first, false), (discarded, false), (second, true)] {
-        let created = creates(secret, 30, None).await;
-        assert_eq!(created == Insertion::Inserted, expected, "{secret:?}");
+        let is_created = creates(secret, 30, None).await == Insertion::Inserted;
+        assert_eq!(is_created, expected, "{secret:?}");
         let change = fixtures::change(&other, &other, at(30));
         let changed = store.change(KeyChange { by: Some(by(secret)), ..change }).await;
         let refused = KeyChanged::Refused(Insertion::CreatorInactive);
