@@ -13,9 +13,9 @@ use std::{
 use capykeys_domain::{
     model::{
         Actor, ApiKey, AuditAction, AuditEvent, AuditOutcome, ClerkLink, Creator, Disabling, DisablingReason,
-        EventDetails, ExternalOrganizationId, HeldSecret, KeyFilter, KeyId, KeyName, KeyPrefix, KeySource,
-        Organization, OrganizationId, OrganizationName, Renaming, RequestContext, RequestId, Rotation, Scope,
-        ScopeSet, Sequence, Slug, Suspension, Timestamp,
+        EventDetails, ExternalOrganizationId, KeyFilter, KeyId, KeyName, KeyPrefix, KeySource, Organization,
+        OrganizationId, OrganizationName, Renaming, RequestContext, RequestId, Rotation, Scope, ScopeSet,
+        Sequence, Slug, Suspension, Timestamp,
     },
     ports::{EventQuery, KeyChange, KeyQuery, Limit, NewKey, NewSecret, RenameOrganization, SetSuspension},
     secret::{KeyDigest, PepperId},
@@ -133,7 +133,7 @@ pub fn key(organization: OrganizationId, created_at: Timestamp) -> NewKey {
             id: KeyId::new(created_at, unique),
             organization_id: organization,
             name: KeyName::parse("CI").expect("valid"),
-            key_prefix: KeyPrefix::from_stored("capy_live_0aZ9"),
+            key_prefix: KeyPrefix::from_stored(FIRST_PREFIX),
             scopes: scopes(&["projects:read"]),
             source: KeySource::Api,
             created_at,
@@ -201,10 +201,13 @@ pub fn disabled(key: &ApiKey, at: Timestamp) -> ApiKey {
     ApiKey { disabled: Some(disabling), ..key.clone() }
 }
 
+/// How the first secret of a key begins.
+const FIRST_PREFIX: &str = "capy_live_0aZ9";
+
 /// By the right of this key, whose caller has come with its first secret.
 #[must_use]
-pub const fn by_key(id: KeyId) -> Creator {
-    Creator::Key(id, HeldSecret::Since(None))
+pub fn by_key(id: KeyId) -> Creator {
+    Creator::Key(id, KeyPrefix::from_stored(FIRST_PREFIX))
 }
 
 /// Changing a key, with the event, by nobody whose right is judged.

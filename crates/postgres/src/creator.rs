@@ -1,7 +1,7 @@
 //! By whose right a key is created, or changed so that it reaches further.
 
 use capykeys_domain::{
-    model::{Creator, ExternalOrganizationId, HeldSecret, KeyId, Scope, Timestamp},
+    model::{Creator, ExternalOrganizationId, KeyId, KeyPrefix, Scope},
     policy::{Denial, Forbidden},
     ports::Insertion,
 };
@@ -20,9 +20,11 @@ pub(crate) fn verdict(unjudged: &str) -> String {
                  SELECT clerk_organization_id, suspended_at FROM organizations, line \
                  WHERE organizations.id = $organization_id FOR SHARE OF organizations\
              ), creator AS (\
-                 SELECT scopes, expires_at, project_id, revoked_at, disabled_at, rotated_at, previous_expires_at \
+                 SELECT scopes, project_id, revoked_at, disabled_at, CASE WHEN key_prefix = $held THEN expires_at \
+                     ELSE LEAST(expires_at, previous_expires_at) END AS expires_at \
                  FROM api_keys \
-                 WHERE organization_id = $organization_id AND id = $created_with FOR SHARE\
+                 WHERE organization_id = $organization_id AND id = $created_with AND (key_prefix = $held \
+                     OR previous_key_prefix = $held AND previous_expires_at > $event_at) FOR SHARE\
              ), refused_scope AS (\
                  SELECT scope FROM creator, unnest($scopes) WITH ORDINALITY AS asked (scope, place) \
                  WHERE NOT scopes && ARRAY[scope, '*'] ORDER BY place LIMIT 1\
@@ -35,9 +37,7 @@ pub(crate) fn verdict(unjudged: &str) -> String {
                      WHEN (SELECT suspended_at FROM organization) IS NOT NULL THEN 'suspended' \
                      WHEN $created_with IS NULL THEN NULL \
                      WHEN NOT EXISTS (SELECT FROM creator WHERE revoked_at IS NULL AND disabled_at IS NULL \
-                         AND (expires_at IS NULL OR expires_at > $event_at) \
-                         AND ($holds_present AND rotated_at IS NOT DISTINCT FROM $held_since \
-                             OR previous_expires_at > $event_at)) THEN 'inactive' \
+                         AND (expires_at IS NULL OR expires_at > $event_at)) THEN 'inactive' \
                      WHEN (SELECT project_id FROM creator) IS NOT NULL THEN 'project' \
                      WHEN (SELECT NOT scopes && ARRAY['api_keys:write', '*'] FROM creator) THEN 'no right' \
                      WHEN EXISTS (SELECT FROM refused_scope) THEN 'scope' \
@@ -47,22 +47,19 @@ pub(crate) fn verdict(unjudged: &str) -> String {
     )
 }
 
-/// The key or the session that it is, and with which secret the key has come.
+/// The key or the session that it is, and how the secret begins that the key has come with.
 #[derive(Default)]
 pub(crate) struct By {
     created_with: Option<KeyId>,
     signed_in_to: Option<ExternalOrganizationId>,
-    holds_present: bool,
-    held_since: Option<Timestamp>,
+    held: Option<KeyPrefix>,
 }
 
 impl By {
     pub(crate) fn of(creator: Option<&Creator>) -> Self {
         match creator {
             Some(Creator::Key(id, secret)) => {
-                let since = if let HeldSecret::Since(since) = secret { Some(*since) } else { None };
-                let (holds_present, held_since) = (since.is_some(), since.flatten());
-                Self { created_with: Some(*id), holds_present, held_since, ..Self::default() }
+                Self { created_with: Some(*id), held: Some(secret.clone()), ..Self::default() }
             }
             Some(Creator::Session(organization)) => {
                 Self { signed_in_to: Some(organization.clone()), ..Self::default() }
@@ -74,8 +71,7 @@ impl By {
     pub(crate) fn values(&self) -> Values<'_> {
         Values::of("created_with", &self.created_with)
             .and("signed_in_to", &self.signed_in_to)
-            .and("holds_present", &self.holds_present)
-            .and("held_since", &self.held_since)
+            .and("held", &self.held)
     }
 }
 

@@ -25,7 +25,7 @@ capykeys_testkit::mutants! {
     ];
     a_creator_that_is_judged_without_a_lock_is_caught:
         [in_suite("of_a_revocation_and_creations_at_once_none_is_created_after_it", "a key was created after")], [
-        (CREATOR, "WHERE organization_id = $organization_id AND id = $created_with FOR SHARE", "WHERE organization_id = $organization_id AND id = $created_with AND pg_sleep(0.002) IS NOT NULL"),
+        (CREATOR, "previous_expires_at > $event_at) FOR SHARE", "previous_expires_at > $event_at) AND pg_sleep(0.002) IS NOT NULL"),
     ];
     a_revocation_that_is_made_by_two_is_caught: [in_suite("of_many_revocations_at_once_one_wins", DIFFERS)], [
         (KEYS, "WHERE k.organization_id = $organization_id AND k.id = $id FOR NO KEY UPDATE OF k", "WHERE k.organization_id = $organization_id AND k.id = $id"),

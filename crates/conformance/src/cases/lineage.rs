@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use capykeys_domain::{
-    model::{ApiKey, AuditAction, Creator, HeldSecret, KeyId, Organization},
+    model::{ApiKey, AuditAction, Creator, KeyId, Organization},
     ports::{Insertion, Limit, NewKey},
 };
 use futures_util::future::join_all;
@@ -17,7 +17,7 @@ fn made_with(maker: Option<&ApiKey>, organization: &Organization, micros: i64) -
     new.key.scopes = fixtures::scopes(&["*"]);
     if let Some(maker) = maker {
         (new.creator, new.key.created_by_key_id) =
-            (Creator::Key(maker.id, HeldSecret::Since(None)), Some(maker.id));
+            (Creator::Key(maker.id, maker.key_prefix.clone()), Some(maker.id));
     }
     new
 }

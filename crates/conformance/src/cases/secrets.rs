@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use capykeys_domain::{
-    model::{ApiKey, Creator, HeldSecret, KeyState, Rotation},
+    model::{ApiKey, Creator, KeyPrefix, KeyState, Rotation},
+    policy::Forbidden,
     ports::{
         IdleRotations, Insertion, KeyChange, KeyChanged, KeyUse, Limit, NewKey, NewSecret, PepperUse, Rehash,
     },
@@ -97,36 +98,36 @@ pub async fn a_secret_that_was_replaced_creates_no_key(store: &Store) {
     let mut creator = fixtures::key(organization.id, at(1));
     creator.key.scopes = fixtures::scopes(&["*"]);
     store.add_key(&creator).await;
-    let creates = async |secret, micros| {
-        let by = Creator::Key(creator.key.id, secret);
-        let new = NewKey { creator: by, ..fixtures::key(organization.id, at(micros)) };
-        match store.keys.insert_key(new.clone(), fixtures::created(&new)).await.unwrap() {
-            Insertion::Inserted => true,
-            Insertion::CreatorInactive => false,
-            other => panic!("{other:?}"),
-        }
+    let by = |secret: &KeyPrefix| Creator::Key(creator.key.id, secret.clone());
+    let creates = async |secret: &KeyPrefix, micros, end: Option<i64>| {
+        let mut new = NewKey { creator: by(secret), ..fixtures::key(organization.id, at(micros)) };
+        new.key.expires_at = end.map(at);
+        store.keys.insert_key(new.clone(), fixtures::created(&new)).await.unwrap()
     };
-    let (first, second) = (HeldSecret::Since(None), HeldSecret::Since(Some(at(10))));
-    assert!(creates(first, 9).await);
-    assert!(!creates(second, 9).await);
+    let outlives = Insertion::Denied(Forbidden::OutlivesCreator.into());
+    let first = &creator.key.key_prefix;
+    assert_eq!(creates(first, 9, None).await, Insertion::Inserted);
     store.rotate(&creator.key, 10, 50).await;
-    for (secret, micros, expected) in [
-        (first, 49, true),
-        (HeldSecret::Previous, 49, true),
-        (second, 49, true),
-        (first, 50, false),
-        (HeldSecret::Previous, 50, false),
-        (second, 50, true),
+    let second = &store.key_now(&creator.key).await.key_prefix;
+    let discarded = &KeyPrefix::from_stored("capy_live_0000");
+    for (secret, micros, end, expected) in [
+        (first, 49, Some(50), Insertion::Inserted),
+        (first, 49, Some(51), outlives.clone()),
+        (first, 49, None, outlives),
+        (first, 50, Some(50), Insertion::CreatorInactive),
+        (second, 49, None, Insertion::Inserted),
+        (second, 50, None, Insertion::Inserted),
+        (discarded, 49, Some(50), Insertion::CreatorInactive),
     ] {
-        assert_eq!(creates(secret, micros).await, expected, "{secret:?} at {micros}");
+        assert_eq!(creates(secret, micros, end).await, expected, "{secret:?} at {micros} until {end:?}");
     }
     store.finish(&creator.key, 20).await;
     let other = store.key(&organization, 3).await.key;
-    for (secret, expected) in [(first, false), (HeldSecret::Previous, false), (second, true)] {
-        assert_eq!(creates(secret, 30).await, expected, "{secret:?}");
+    for (secret, expected) in [(first, false), (discarded, false), (second, true)] {
+        let is_created = creates(secret, 30, None).await == Insertion::Inserted;
+        assert_eq!(is_created, expected, "{secret:?}");
         let change = fixtures::change(&other, &other, at(30));
-        let changed =
-            store.change(KeyChange { by: Some(Creator::Key(creator.key.id, secret)), ..change }).await;
+        let changed = store.change(KeyChange { by: Some(by(secret)), ..change }).await;
         let refused = KeyChanged::Refused(Insertion::CreatorInactive);
         assert_eq!(changed, if expected { KeyChanged::Done } else { refused });
     }

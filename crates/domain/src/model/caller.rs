@@ -1,7 +1,7 @@
 //! Who asks: the result of authentication.
 
 use super::{
-    Actor, ApiKey, ExternalOrganizationId, HeldSecret, KeyId, Organization, OrganizationId, ScopeSet, Session,
+    Actor, ApiKey, ExternalOrganizationId, KeyId, KeyPrefix, Organization, OrganizationId, ScopeSet, Session,
 };
 
 /// A caller with an API key that was good when it was looked up.
@@ -16,10 +16,11 @@ pub struct KeyCaller {
 }
 
 impl KeyCaller {
-    /// With which of the key's secrets it has come.
+    /// The start of the secret that it has come with.
     #[must_use]
-    pub fn held(&self) -> HeldSecret {
-        if self.with_previous { HeldSecret::Previous } else { HeldSecret::Since(self.key.rotated_at()) }
+    pub fn held(&self) -> &KeyPrefix {
+        let previous = self.key.rotation.as_ref().filter(|_| self.with_previous);
+        previous.map_or(&self.key.key_prefix, |rotation| &rotation.previous_key_prefix)
     }
 }
 
@@ -37,8 +38,8 @@ pub struct SessionCaller {
 /// By whose right a key is created, as far as the store can judge it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Creator {
-    /// By that of a key of the same organization, whose caller has come with this secret.
-    Key(KeyId, HeldSecret),
+    /// By that of a key of the same organization, whose caller has come with its secret that begins so.
+    Key(KeyId, KeyPrefix),
     /// By that of an administrator, signed in to this organization at Clerk or another issuer.
     Session(ExternalOrganizationId),
     /// By that of somebody with access to the store itself, who may do everything.

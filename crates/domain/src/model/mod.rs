@@ -37,7 +37,7 @@ pub use lineage::lineage;
 pub use organization::{ClerkLink, Organization, Renaming, Suspension};
 pub use project_id::ProjectId;
 pub use request::{RequestContext, RequestId};
-pub use rotation::{HeldSecret, Rotation};
+pub use rotation::Rotation;
 pub use scope::{Scope, ScopeSet};
 pub use scope_catalogue::{ScopeCatalogue, ScopeDefinition};
 pub use sequence::Sequence;

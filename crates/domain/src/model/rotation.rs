@@ -19,21 +19,17 @@ pub struct Rotation {
     pub finish_when_idle: Option<Duration>,
 }
 
-/// With which of a key's secrets a caller has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HeldSecret {
-    /// With the one that the key was given at this time, or with its first.
-    Since(Option<Timestamp>),
-    /// With the one before.
-    Previous,
-}
-
 impl ApiKey {
-    /// Whether a caller that has come with this secret is good at `now`, as far as the secret goes: it may have been
-    /// replaced since.
+    /// The key as it is at `now` to whoever holds its secret that begins so: it ends with that one. `None` where the key
+    /// has no such secret any more.
     #[must_use]
-    pub fn holds(&self, secret: HeldSecret, now: Timestamp) -> bool {
-        secret == HeldSecret::Since(self.rotated_at()) || self.has_two_secrets(now)
+    pub fn held_with(&self, secret: &KeyPrefix, now: Timestamp) -> Option<Self> {
+        if *secret == self.key_prefix {
+            return Some(self.clone());
+        }
+        let is_previous = |rotation: &Rotation| rotation.previous_key_prefix == *secret;
+        (self.has_two_secrets(now) && self.rotation.as_deref().is_some_and(is_previous))
+            .then(|| Self { expires_at: self.previous_ends_at(), ..self.clone() })
     }
 
     /// When the key ends for whoever holds the secret before its present one: with the grace of that, or before.

@@ -80,7 +80,7 @@ impl Action for CreateKey {
             Caller::Key(caller @ KeyCaller { key, .. }) => Self {
                 ceiling: key_ceiling(key)?,
                 source: KeySource::Api,
-                creator: Creator::Key(key.id, caller.held()),
+                creator: Creator::Key(key.id, caller.held().clone()),
                 created_by: key.created_by_user_id.clone(),
             },
             Caller::Session(caller) => Self {

@@ -62,15 +62,12 @@ fn obstacle(
     let Creator::Key(_, secret) = creator else {
         return None;
     };
-    let active = |one: &&ApiKey| {
-        one.organization_id == organization.id
-            && one.state(now) == KeyState::Active
-            && one.holds(*secret, now)
-    };
-    let Some(creator) = created_with.filter(active) else {
+    let active = |one: &&ApiKey| one.organization_id == organization.id && one.state(now) == KeyState::Active;
+    // As it is to the caller by now: its secret may have been replaced since.
+    let Some(creator) = created_with.filter(active).and_then(|one| one.held_with(secret, now)) else {
         return Some(Insertion::CreatorInactive);
     };
-    let ceiling = policy::key_ceiling(creator);
+    let ceiling = policy::key_ceiling(&creator);
     ceiling.and_then(|ceiling| ceiling.admit(&key.scopes, key.expires_at)).err().map(Insertion::Denied)
 }
 

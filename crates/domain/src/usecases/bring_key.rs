@@ -57,7 +57,7 @@ impl Management {
             idempotency: None,
         };
         match self.store_key(permit, spec, stored, context).await? {
-            Stored::Now(key) => Ok(key),
+            Stored::Now(key) => Ok(*key),
             Stored::Before(before) => Ok(before.answered),
         }
     }

@@ -78,7 +78,7 @@ impl Management {
             idempotency,
         };
         match self.store_key(permit, &spec, secret, context).await {
-            Ok(Stored::Now(key)) => Ok(CreatedKey { key, plaintext }),
+            Ok(Stored::Now(key)) => Ok(CreatedKey { key: *key, plaintext }),
             Ok(Stored::Before(before)) => Ok(self.repeat(request.as_ref(), *before)?),
             // With 190 random bits this is a broken random source, not a coincidence.
             Err(CreateKeyError::Taken) => Err(Unavailable::new("entropy", "minted a key that exists").into()),
@@ -131,7 +131,7 @@ impl Management {
         let event = AuditEvent { details: EventDetails::of_key(&key), ..event };
         let new = NewKey { key: key.clone(), digest, creator: creator.clone(), idempotency };
         match self.keys.insert_key(new, event).await? {
-            Insertion::Inserted => Ok(Stored::Now(key)),
+            Insertion::Inserted => Ok(Stored::Now(Box::new(key))),
             Insertion::Denied(denial) => Err(denial.into()),
             Insertion::CreatorInactive => Err(CreateKeyError::CreatorInactive),
             Insertion::Duplicate => Err(CreateKeyError::Taken),
@@ -153,7 +153,7 @@ pub(super) struct StoredSecret {
 /// What came of storing a key.
 pub(super) enum Stored {
     /// It was stored.
-    Now(ApiKey),
+    Now(Box<ApiKey>),
     /// The request was done before.
     Before(Box<Repeated>),
 }

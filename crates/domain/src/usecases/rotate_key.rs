@@ -61,17 +61,22 @@ impl Management {
         let plaintext = self.environment.mint()?;
         for _ in 0..ATTEMPTS {
             let (before, now) = self.changeable(organization, id).await?;
-            // Somebody has rotated it meanwhile: by now, this is not its secret any more, or will not be.
-            if itself.is_some_and(|since| since != before.rotated_at()) {
+            // Meanwhile somebody has rotated it, so that this is not its secret any more or will not be, or has disabled it:
+            // whoever enables it does not enable a secret that was handed out since.
+            if itself.is_some_and(|since| since != before.rotated_at() || before.disabled.is_some()) {
                 return Err(KeyError::CallerInactive);
             }
+            // Nothing uses a disabled key, so there is nothing to bridge, and either secret may be why it was disabled.
+            let (grace, is_to_end) = match &before.disabled {
+                Some(_) => (Duration::ZERO, true),
+                None => (grace, request.grace.is_some_and(|grace| grace.is_zero())),
+            };
             let by = match self.judge_rotation(permit.action(), &before) {
                 Ok(by) => by,
                 Err(denial) => return self.deny(permit, id, denial, context).await,
             };
-            let is_to_end = request.grace.is_some_and(|grace| grace.is_zero());
-            let keeps_previous = request.discard_newest && before.has_two_secrets(now) && !is_to_end;
-            if before.has_two_secrets(now) && !keeps_previous && !grace.is_zero() {
+            let keeps_previous = before.has_two_secrets(now) && !is_to_end;
+            if keeps_previous && !request.discard_newest {
                 return Err(KeyError::Rotating);
             }
             let rotation = match before.rotation.as_deref() {
@@ -83,7 +88,7 @@ impl Management {
             let key_prefix = self.environment.format().shown(&plaintext);
             let after = ApiKey { key_prefix, rotation: Some(Box::new(rotation)), ..before.clone() };
             let secret = NewSecret { digest: self.environment.digest(&plaintext)?, keeps_previous };
-            let asked = Asked { before, now, by, secret: Some(secret), because: None };
+            let asked = Asked { before, now, by: Some(by), secret: Some(secret), because: None };
             if let Some(key) = self.store(permit, asked, after, context).await? {
                 return Ok(CreatedKey { key, plaintext });
             }
@@ -100,21 +105,20 @@ impl Management {
         }
     }
 
-    /// By whose right it is done, where the store is to judge that once more.
-    fn judge_rotation(&self, action: &RotateKey, key: &ApiKey) -> Result<Option<Creator>, Denial> {
+    /// By whose right it is done, which the store judges once more.
+    fn judge_rotation(&self, action: &RotateKey, key: &ApiKey) -> Result<Creator, Denial> {
         if action.itself.is_some() && self.rotations.by_itself {
-            return Ok(None);
+            // It needs no right of its own, but an organization that is not suspended, as an operator does.
+            return Ok(Creator::Operator);
         }
         let creating = action.creating.as_ref().map_err(Clone::clone)?;
         creating.ceiling.admit(&key.scopes, key.expires_at)?;
-        Ok(Some(creating.creator.clone()))
+        Ok(creating.creator.clone())
     }
 }
 
-/// Of a key that is rotated at `now`: the grace ends with the key. Nothing uses a disabled one, so there is nothing to
-/// bridge, and its secret may be why it was disabled.
+/// Of a key that is rotated at `now`: the grace ends with the key.
 fn rotation(before: &ApiKey, now: Timestamp, grace: Duration) -> Rotation {
-    let grace = if before.disabled.is_some() { Duration::ZERO } else { grace };
     let end = now.saturating_add(grace);
     Rotation {
         at: now,

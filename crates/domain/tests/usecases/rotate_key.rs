@@ -232,6 +232,39 @@ async fn a_key_that_is_over_is_not_rotated_and_a_disabled_one_has_no_grace() {
     assert_eq!(scene.verdict(&disabled.plaintext).await, Err(Rejection::NotFound));
 }
 
+/// What the service is set to is not what the caller has said.
+#[tokio::test]
+async fn a_second_rotation_is_refused_where_there_is_no_grace_unless_it_is_asked_for() {
+    let settings = RotationSettings { grace: Duration::ZERO, ..RotationSettings::default() };
+    let scene = Scene::with(settings).await;
+    let (old, new) = scene.rotated(&["jobs:read"]).await;
+    let refused = scene.rotate(new.key.id, RotateKeyRequest::default()).await.unwrap_err();
+    assert!(matches!(refused, KeyError::Rotating), "{refused}");
+    for good in [&old, &new] {
+        assert_eq!(scene.verdict(&good.plaintext).await, Ok(()));
+    }
+}
+
+/// Either of its two secrets may be why it was disabled.
+#[tokio::test]
+async fn a_key_that_is_disabled_in_a_grace_is_rotated_without_either_of_its_secrets() {
+    for discard_newest in [false, true] {
+        let scene = Scene::new().await;
+        let (old, new) = scene.rotated(&["jobs:read"]).await;
+        let id = new.key.id;
+        let permit = Permit::operator_changes_key(&scene.organization, id);
+        scene.service.management.disable_key(&permit, None, &context()).await.unwrap();
+        let request = RotateKeyRequest { discard_newest, ..RotateKeyRequest::default() };
+        let newest = scene.rotate(id, request).await.unwrap();
+        let permit = Permit::operator_changes_key(&scene.organization, id);
+        scene.service.management.enable_key(&permit, &context()).await.unwrap();
+        assert_eq!(scene.verdict(&newest.plaintext).await, Ok(()));
+        for gone in [&old, &new] {
+            assert_eq!(scene.verdict(&gone.plaintext).await, Err(Rejection::NotFound));
+        }
+    }
+}
+
 /// Its secret is told to the caller, so that it is as if the caller had created it.
 #[tokio::test]
 async fn whoever_could_not_create_a_key_as_it_is_does_not_rotate_it() {

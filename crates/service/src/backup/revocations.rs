@@ -43,8 +43,8 @@ pub(super) enum KeyChange {
     Disabled(Option<Disabling>),
     Scopes(ScopeSet),
     End(Option<Timestamp>),
-    /// Of the secret before the key's present one.
-    PreviousEnd(Timestamp),
+    /// Of the secret before the key's present one, and when that was to end before, where it is said.
+    PreviousEnd(Timestamp, Option<Timestamp>),
 }
 
 impl KeyChange {
@@ -67,8 +67,10 @@ impl KeyChange {
             Self::Disabled(disabled) => key.disabled = disabled,
             Self::Scopes(scopes) => key.scopes = scopes,
             Self::End(end) => key.expires_at = end,
-            Self::PreviousEnd(end) => {
-                let rotation = key.rotation.iter_mut();
+            // A log goes back to before the backup, and to rotations before the one that is there.
+            Self::PreviousEnd(end, of) => {
+                let is_meant = |end: Timestamp| of.is_none_or(|of| of == end);
+                let rotation = key.rotation.iter_mut().filter(|it| is_meant(it.previous_expires_at));
                 rotation.for_each(|it| it.previous_expires_at = it.previous_expires_at.min(end));
             }
         }
@@ -84,7 +86,7 @@ impl Revocations {
             left.scopes = ScopeSet::clone(scopes);
             left.expires_at = *end;
             if let Some(end) = *previous_end {
-                KeyChange::PreviousEnd(end).apply(&mut left);
+                KeyChange::PreviousEnd(end, None).apply(&mut left);
             }
         }
         let changes = self.changes.get(&key.id).map_or(&[][..], Vec::as_slice);
@@ -225,7 +227,12 @@ impl Lines {
             }
             AuditAction::EnableKey => self.all.change(key()?, at?, [KeyChange::Disabled(None)]),
             AuditAction::RotateKey => self.all.rotate(key()?, at?),
-            AuditAction::FinishRotation => self.all.change(key()?, at?, [KeyChange::PreviousEnd(at?)]),
+            AuditAction::FinishRotation => {
+                let of =
+                    event.get("details").and_then(|details| details.get("previous_grace_ends_at")?.as_str());
+                let of = of.and_then(|of| Timestamp::parse("at", of).ok());
+                self.all.change(key()?, at?, [KeyChange::PreviousEnd(at?, of)]);
+            }
             AuditAction::UpdateKey => {
                 let details = event.get("details")?;
                 let changes = KeyChange::all(|name| details.get(name)?.as_str())?;

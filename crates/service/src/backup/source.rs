@@ -29,7 +29,7 @@ pub(crate) struct Scan {
     /// What is told of it, after the last event of the backup.
     events: Vec<AuditEvent>,
     last: Sequence,
-    /// The peppers that keys need which are not revoked, as of the backup.
+    /// The peppers that keys need by which somebody could come in yet when the backup was taken.
     pub(crate) peppers: BTreeSet<PepperId>,
 }
 
@@ -71,7 +71,7 @@ impl Scan {
         // Of a secret that was replaced since, nobody has said that it is still good; and the new one is not here.
         let rotated = since.rotated(&row.key).map(Some);
         let Some(at) = since.keys.get(&row.key.id).copied().or(rotated) else {
-            self.peppers.extend(row.digests().map(|digest| digest.pepper_id().clone()));
+            self.peppers.extend(row.peppers(taken_at).cloned());
             if let Some((at, left)) = since.stricter(&row.key) {
                 self.change(&row.key, at, left);
             }

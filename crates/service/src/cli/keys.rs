@@ -79,6 +79,22 @@ fn grace(text: &str) -> Result<Duration, &'static str> {
         .map_err(|()| "must be a whole number and its unit, such as 0s, 10m, 1h or 1d")
 }
 
+/// No grace is longer than the bound. A store could not even add to a time what is much longer.
 fn idle(text: &str) -> Result<Duration, &'static str> {
-    grace(text).and_then(|idle| if idle.is_zero() { Err("must be longer than nothing") } else { Ok(idle) })
+    let idle = grace(text)?;
+    let is_within = !idle.is_zero() && idle <= Period::days(366).duration();
+    if is_within { Ok(idle) } else { Err("must be longer than nothing, and at most 366d") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::idle;
+
+    #[test]
+    fn a_secret_is_to_be_unused_for_no_longer_than_a_store_can_add_to_a_time() {
+        assert!(idle("366d").is_ok());
+        for text in ["0s", "367d", "400000000d"] {
+            assert!(idle(text).is_err(), "{text}");
+        }
+    }
 }

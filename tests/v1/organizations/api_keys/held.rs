@@ -3,9 +3,9 @@
 use std::{thread, time::Duration};
 
 use capykeys_tests::{
-    Answer, Store, Tables, Tenant,
+    Answer, Created, Store, Tables, Tenant,
     clerk::{self, Session},
-    on_every_store,
+    clock, on_every_store,
     raw::Raw,
 };
 use serde_json::json;
@@ -14,7 +14,11 @@ on_every_store![
     a_key_that_is_revoked_while_its_request_is_held_creates_nothing,
     a_key_that_is_disabled_while_its_request_is_held_creates_nothing_and_widens_nothing,
     a_key_that_has_lost_a_scope_while_its_request_is_held_hands_it_on_to_no_key,
-    an_organization_that_is_suspended_while_a_request_is_held_gets_no_key;
+    an_organization_that_is_suspended_while_a_request_is_held_gets_no_key,
+    a_key_that_is_disabled_while_its_request_is_held_is_told_no_other_secret_for_itself,
+    a_key_whose_organization_is_suspended_while_its_request_is_held_is_told_no_other_secret,
+    a_secret_that_is_replaced_while_its_request_is_held_hands_on_no_more_than_its_grace,
+    a_secret_that_is_discarded_while_its_request_is_held_creates_nothing;
     tables:
     a_key_that_loses_something_while_its_request_is_held_does_not_hand_it_on,
     a_session_whose_organization_is_linked_to_another_while_a_request_is_held_creates_nothing,
@@ -93,6 +97,60 @@ fn an_organization_that_is_suspended_while_a_request_is_held_gets_no_key(store: 
     let suspend = || drop(installation.run(&["organizations", "suspend", &acme.id]).expect_success());
     hold(&acme, &acme.admin, suspend).error(403);
     let _ = installation.run(&["organizations", "resume", &acme.id]).expect_success();
+    assert_eq!(acme.list().len(), before);
+}
+
+/// Else whoever enables it would enable a secret that the one before has fetched meanwhile.
+fn a_key_that_is_disabled_while_its_request_is_held_is_told_no_other_secret_for_itself(store: Store) {
+    let acme = store.tenant();
+    let key = acme.key_with(&["jobs:read"]);
+    let path = format!("{}/rotate", acme.key_path("self"));
+    let disable = || drop(acme.disabling(&acme.admin, key.id()).send().expect(200));
+    hold_request(&acme, &key.plaintext, ("POST", &path, "{}"), disable).error(401);
+    acme.enabling(&acme.admin, key.id()).send().expect(200);
+    assert_eq!(acme.stored()[0], key.key);
+    assert_eq!(hold_request(&acme, &key.plaintext, ("POST", &path, "{}"), || {}).status, 200);
+}
+
+fn a_key_whose_organization_is_suspended_while_its_request_is_held_is_told_no_other_secret(store: Store) {
+    let acme = store.tenant();
+    let installation = acme.server.installation();
+    let key = acme.key_with(&["jobs:read"]);
+    let path = format!("{}/rotate", acme.key_path("self"));
+    let suspend = || drop(installation.run(&["organizations", "suspend", &acme.id]).expect_success());
+    hold_request(&acme, &key.plaintext, ("POST", &path, "{}"), suspend).error(403);
+    let _ = installation.run(&["organizations", "resume", &acme.id]).expect_success();
+    assert_eq!(acme.stored()[0], key.key);
+}
+
+/// It was the present one when it was let through, and ends with its grace by now.
+fn a_secret_that_is_replaced_while_its_request_is_held_hands_on_no_more_than_its_grace(store: Store) {
+    let acme = store.tenant();
+    let (managers, other) = ([acme.key_with(&["*"]), acme.key_with(&["*"])], acme.key_with(&["jobs:read"]));
+    let (before, keys) = (acme.list().len(), acme.keys_path());
+    let rotation = format!("{}/rotate", acme.key_path(other.id()));
+    for (manager, (path, body)) in managers.iter().zip([(&keys, BODY), (&rotation, "{}")]) {
+        let rotate = || drop(acme.rotation(&acme.admin, manager.id()).send().expect(200));
+        hold_request(&acme, &manager.plaintext, ("POST", path, body), rotate).error(403);
+        assert!(acme.accepts(&manager.plaintext));
+    }
+    assert_eq!(acme.list().len(), before);
+    assert_eq!(acme.stored()[0], other.key);
+}
+
+fn a_secret_that_is_discarded_while_its_request_is_held_creates_nothing(store: Store) {
+    let acme = store.tenant();
+    let old = acme.key_with(&["*"]);
+    let lost = Created::from_body(&acme.rotation(&acme.admin, old.id()).send().expect(200));
+    let before = acme.list().len();
+    let discard = || {
+        let body = json!({"discard_newest": true});
+        acme.rotation(&acme.admin, old.id()).json(&body).send().expect(200);
+    };
+    let ending =
+        json!({"name": "e", "scopes": ["jobs:read"], "expires_at": clock::ahead(Duration::from_hours(1))});
+    let path = acme.keys_path();
+    hold_request(&acme, &lost.plaintext, ("POST", &path, &ending.to_string()), discard).error(401);
     assert_eq!(acme.list().len(), before);
 }
 

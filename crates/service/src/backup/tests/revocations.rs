@@ -1,6 +1,9 @@
 //! What was locked out since.
 
-use capykeys_domain::model::{ApiKey, Disabling};
+use capykeys_domain::{
+    model::{ApiKey, Disabling},
+    secret::{KeyDigest, PepperId},
+};
 
 use super::*;
 
@@ -211,6 +214,39 @@ fn a_secret_that_was_ended_since_is_restored_as_ended() {
     let (time, left) = since.stricter(&rotated).unwrap();
     assert_eq!((time, left.grace_ends_at()), (at(350), Some(at(350))));
     assert_eq!(since.stricter(&key(3).key), None);
+}
+
+/// A log goes back to before the backup.
+#[test]
+fn a_rotation_goes_on_after_an_earlier_one_was_ended() {
+    let rotated = fixtures::rotate(&key(3).key, &key(9).digest, at(300), at(400)).after;
+    let finished = |micros, end| {
+        event_of("rotation_finished", micros, &format!(r#"{{"previous_grace_ends_at":"{}"}}"#, at(end)))
+    };
+    let events = [finished(250, 280), event_of("rotated", 300, "{}")];
+    let since = revocations(&events.join("\n")).unwrap();
+    assert_eq!((since.rotated(&rotated), since.stricter(&rotated)), (None, None));
+    // Told by a clock that is behind.
+    let since = revocations(&finished(299, 400)).unwrap();
+    assert_eq!(since.stricter(&rotated).unwrap().1.grace_ends_at(), Some(at(299)));
+}
+
+/// A pepper that nobody needs any more may have been thrown away.
+#[test]
+fn a_secret_whose_grace_is_over_needs_no_pepper() {
+    let [organizations, keys, events] = rows();
+    let StoredRows::Keys(mut keys) = keys else { panic!("{keys:?}") };
+    let older = KeyDigest::from_stored(PepperId::parse("older").unwrap(), [9; 32]);
+    let needs_older = |until: i64, keys: &mut Vec<StoredKey>| {
+        keys[2].key = fixtures::rotate(&key(3).key, &key(9).digest, at(1), at(until)).after;
+        keys[2].previous_digest = Some(older.clone());
+        let (_folder, path, _) =
+            written(&[organizations.clone(), StoredRows::Keys(keys.clone()), events.clone()]);
+        let scan = Scan::of(BackupReader::open(&path).unwrap(), &Revocations::default()).unwrap();
+        scan.peppers.contains(older.pepper_id())
+    };
+    assert!(needs_older(i64::from(i32::MAX) * 1_000_000, &mut keys));
+    assert!(!needs_older(2, &mut keys));
 }
 
 /// Of its events none says so.
