@@ -8,6 +8,7 @@
 use capykeys_testkit::mutants::{Caught, DIFFERS};
 
 const MODEL: &str = "src/model.rs";
+const ORGANIZATIONS: &str = "src/model/organizations.rs";
 const FEED: &str = "src/model/feed.rs";
 const LOG: &str = "src/model/audit.rs";
 const ONCE: &str = "src/model/once.rs";
@@ -96,7 +97,7 @@ capykeys_testkit::mutants! {
     a_suspensions_event_in_a_second_transaction_is_caught: [
         case("a_suspension_is_seen_as_a_whole", "a change can be seen before its event is there"),
     ], [
-        (MODEL, SUSPENDED, "            state.feed.tell(Change::Organization(id));
+        (ORGANIZATIONS, SUSPENDED, "            state.feed.tell(Change::Organization(id));
             std::mem::drop(state);
             std::thread::sleep(std::time::Duration::from_millis(1));
             self.state().log.push(event);"),
@@ -112,7 +113,7 @@ capykeys_testkit::mutants! {
     ];
     an_organization_that_is_looked_for_in_an_earlier_transaction_is_caught:
         [case("ten_creations_at_once_for_one_at_clerk_make_one", "org_2same")], [
-        (MODEL, "        if state.organizations.contains_key(&organization.id) {", "        drop(state);
+        (ORGANIZATIONS, "        if state.organizations.contains_key(&organization.id) {", "        drop(state);
         std::thread::sleep(std::time::Duration::from_millis(1));
         let mut state = self.state();
         if state.organizations.contains_key(&organization.id) {"),
@@ -175,7 +176,7 @@ capykeys_testkit::mutants! {
         (FEED, "state.feed.position(read) == query.after", "state.feed.position(read).mark == query.after.mark"),
     ];
     a_change_that_is_left_out_is_caught: [case("every_change_is_told_once_and_in_its_order", DIFFERS)], [
-        (MODEL, SUSPENDED, "            state.log.push(event);"),
+        (ORGANIZATIONS, SUSPENDED, "            state.log.push(event);"),
     ];
     a_store_that_sees_nothing_new_is_caught: [case("a_revoked_key_is_seen_as_revoked_at_once", DIFFERS)], [
         (MODEL, "Ok(Some(FoundKey { digest, previous_digest, key, organization }))", "Ok(Some(FoundKey { digest, previous_digest, key: ApiKey { revoked_at: None, ..key }, organization }))"),

@@ -1,5 +1,6 @@
 //! The keys of an organization.
 
+mod insert;
 mod many;
 
 use std::sync::LazyLock;
@@ -11,55 +12,21 @@ use capykeys_domain::{
         IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey,
         NewSecret, Revocation, RevokeKey, RevokeKeys, Unavailable,
     },
-    secret::KeyDigest,
 };
 use capykeys_storage::{CHANGING, Columns, Row as _, Values, operation, set_aside, wherever_stored};
 use tokio_postgres::Row;
 
+use self::insert::{INSERT, INSERT_ONCE, read_insertion};
 use crate::{
     audit::{GIVEN_DETAILS, WRITTEN, insert_event},
     creator::{By, read_obstacle, verdict},
     failure::Failure,
     line::answer,
-    once::{self, Once},
+    once::Once,
     rows,
     statement::Statement,
     store::PostgresStore,
 };
-
-/// What stood in the way, if anything did, and whether the key was stored. A conflict is not made an error:
-/// the server would log the error with the digest in it.
-static INSERT: LazyLock<Statement> =
-    LazyLock::new(|| insert("", "verdict WHERE obstacle IS NULL", "obstacle"));
-
-/// The same of a request that is to be done once.
-static INSERT_ONCE: LazyLock<Statement> =
-    LazyLock::new(|| insert(&once::remember(), "remembered WHERE true", once::OBSTACLE));
-
-fn insert(remember: &str, admitted: &str, obstacle: &str) -> Statement {
-    let key = Columns::of::<ApiKey>("").with(Columns::of::<KeyDigest>(""));
-    let (names, parameters) = (key.names(), key.parameters());
-    let insert_event = insert_event("$project_id", GIVEN_DETAILS);
-    let verdict = verdict("NULL");
-    let answer = answer(
-        &Columns::named(&["obstacle", WRITTEN, "scope"]),
-        &format!(
-            "SELECT true AS found, {obstacle} AS obstacle, EXISTS (SELECT FROM inserted) AS written, \
-                 (SELECT scope FROM refused_scope) AS scope FROM verdict"
-        ),
-    );
-    Statement::new(
-        operation::INSERT_KEY,
-        &format!(
-            "{verdict}{remember}, inserted AS (\
-                 INSERT INTO api_keys ({names}) SELECT {parameters} FROM {admitted} \
-                     AND NOT EXISTS (SELECT FROM api_keys WHERE previous_digest = $digest OR digest = $aside) \
-                 ON CONFLICT DO NOTHING RETURNING id\
-             ), logged AS ({insert_event} FROM inserted){answer}"
-        ),
-    )
-    .kept()
-}
 
 static FIND: LazyLock<Statement> = LazyLock::new(|| {
     let key = Columns::of::<ApiKey>("");
@@ -289,12 +256,6 @@ impl KeyStore for PostgresStore {
             }
         }
     }
-}
-
-fn read_insertion(rows: &[Row]) -> Result<Insertion, Failure> {
-    let row = rows::only(rows)?;
-    let stored = if row.field(WRITTEN)? { Insertion::Inserted } else { Insertion::Duplicate };
-    Ok(read_obstacle(&row)?.unwrap_or(stored))
 }
 
 fn read_change(rows: &[Row]) -> Result<KeyChanged, Failure> {

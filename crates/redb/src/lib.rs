@@ -14,6 +14,7 @@ mod database;
 mod directory;
 mod error;
 mod import;
+mod key_lookup;
 mod keys;
 mod once;
 mod organizations;
