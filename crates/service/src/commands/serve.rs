@@ -49,7 +49,7 @@ pub(crate) async fn run(
     super::check(config, backend)?;
     let secrets = SecretsCovered::check(&config.catalogue()?, telemetry::HIDDEN)?;
     let proof = internal::proof(&config.internal)?;
-    let gateways = config.internal.authorize.gateways(&config.catalogue()?)?;
+    let gateways = config.internal.authorize.gateways(&config.catalogue()?, (&config.keys).into())?;
     let base_path = config.server.base_path()?;
     let app = app::build(config, backend, OpenedFor::Replica, read_only.clone()).await?;
     let listeners = Listeners::bind(config)?;
