@@ -46,6 +46,8 @@ macro_rules! migrations {
             10 "filtered_lists",
             11 "rotation",
             12 "rotation_indexes",
+            16 "expiry_notices",
+            17 "expiry_notices_index",
         ]
     };
     ($($version:literal $name:literal,)+) => {

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, KeyFilter, KeyId, OrganizationId},
     ports::{
-        IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, NewSecret,
-        Revocation, RevokeKey, Unavailable,
+        EndingKey, EndingKeys, ExpiryNotice, IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery,
+        KeyStore, KeyUse, NewKey, NewSecret, Revocation, RevokeKey, Unavailable,
     },
     secret::KeyDigest,
 };
@@ -250,6 +250,14 @@ impl KeyStore for PostgresStore {
     async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable> {
         let IdleRotations { at, limit } = query;
         self.pool.run(&IDLE, Values::of("at", &at).and("limit", &limit), rows::all).await
+    }
+
+    async fn find_ending_keys(&self, query: EndingKeys) -> Result<Vec<EndingKey>, Unavailable> {
+        self.ending_keys(query).await
+    }
+
+    async fn notice_expiry(&self, notice: ExpiryNotice) -> Result<bool, Unavailable> {
+        self.notice(notice).await
     }
 
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {

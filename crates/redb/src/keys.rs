@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, Creator, KeyId, Organization, OrganizationId},
     ports::{
-        Change, FoundKey, IdleRotations, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore,
-        KeyUse, NewKey, Revocation, RevokeKey, StoredKey, Unavailable,
+        Change, EndingKey, EndingKeys, ExpiryNotice, FoundKey, IdleRotations, Insertion, KeyChange,
+        KeyChanged, KeyLookup, KeyQuery, KeyStore, KeyUse, NewKey, Revocation, RevokeKey, StoredKey,
+        Unavailable,
     },
     secret::KeyDigest,
 };
@@ -19,6 +20,7 @@ use crate::{
     audit_log::record,
     change_feed::tell,
     error::Failure,
+    expiry::note_ending,
     tables::{
         FINISHING, KEYS, KEYS_BY_DIGEST, KEYS_OF_ORGANIZATION, ORGANIZATIONS, Reads, expect, find, get, put,
     },
@@ -135,6 +137,14 @@ impl KeyStore for RedbStore {
         .await
     }
 
+    async fn find_ending_keys(&self, query: EndingKeys) -> Result<Vec<EndingKey>, Unavailable> {
+        self.ending_keys(query).await
+    }
+
+    async fn notice_expiry(&self, notice: ExpiryNotice) -> Result<bool, Unavailable> {
+        self.notice(notice).await
+    }
+
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
         self.write(operation::RECORD_USES, move |transaction| {
             for one in uses {
@@ -162,7 +172,7 @@ impl KeyLookup for RedbStore {
             for digest in &digests {
                 let Some(id) = by_digest.get(digest.as_bytes())? else { continue };
                 let document = get(&keys, id.value())?.ok_or(Failure::Corrupt("id"))?;
-                let StoredKey { key, digest, previous_digest } = document.record("")?;
+                let StoredKey { key, digest, previous_digest, .. } = document.record("")?;
                 // The bytes alone are found; the pepper that they were made with must be the same too.
                 if digests.contains(&digest)
                     || previous_digest.as_ref().is_some_and(|own| digests.contains(own))
@@ -199,7 +209,8 @@ fn judges(
 }
 
 fn insert(transaction: &WriteTransaction, new: &NewKey) -> Result<Insertion, Failure> {
-    let stored = StoredKey { key: new.key.clone(), digest: new.digest.clone(), previous_digest: None };
+    let (key, digest) = (new.key.clone(), new.digest.clone());
+    let stored = StoredKey { key, digest, previous_digest: None, expiry_noticed_until: None };
     Ok(if add(transaction, &stored)? { Insertion::Inserted } else { Insertion::Duplicate })
 }
 
@@ -223,6 +234,7 @@ pub(crate) fn add(transaction: &WriteTransaction, stored: &StoredKey) -> Result<
     let organization = stored.key.organization_id.uuid().as_u128();
     transaction.open_table(KEYS_OF_ORGANIZATION)?.insert((organization, id), ())?;
     note_finishing(transaction, stored)?;
+    note_ending(transaction, None, stored)?;
     Ok(true)
 }
 
@@ -265,5 +277,8 @@ pub(crate) fn stored(
 
 /// Stores the document of a key that is there.
 pub(crate) fn store(transaction: &WriteTransaction, id: KeyId, document: &Document) -> Result<(), Failure> {
-    put(&mut transaction.open_table(KEYS)?, id.uuid().as_u128(), document)
+    let mut keys = transaction.open_table(KEYS)?;
+    let before = get(&keys, id.uuid().as_u128())?.map(|before| before.record("")).transpose()?;
+    note_ending(transaction, before.as_ref(), &document.record("")?)?;
+    put(&mut keys, id.uuid().as_u128(), document)
 }

@@ -24,6 +24,8 @@ methods! {
     CHANGE_KEY = change_key,
     REVOKE_KEY = revoke_key,
     FIND_IDLE_ROTATIONS = find_idle_rotations,
+    FIND_ENDING_KEYS = find_ending_keys,
+    NOTICE_EXPIRY = notice_expiry,
     RECORD_USES = record_uses,
     FIND_KEY_BY_DIGEST = find_key_by_digest,
     FIND_ORGANIZATION = find_organization,

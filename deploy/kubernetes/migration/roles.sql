@@ -76,6 +76,12 @@ BEGIN
             finish_when_idle, previous_pepper_id, previous_digest) ON api_keys TO capykeys_service;
     END IF;
 
+    IF EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = to_regclass('api_keys') AND attname = 'expiry_noticed_until'
+    ) THEN
+        GRANT UPDATE (expiry_noticed_until) ON api_keys TO capykeys_service;
+    END IF;
+
     IF to_regclass('audit_retention') IS NOT NULL THEN
         -- Both are written by triggers.
         REVOKE ALL ON audit_retention, audit_lines FROM capykeys_service;

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod cancel;
 pub mod change;
 pub mod exact;
+pub mod expiry;
 pub mod feed;
 pub mod filters;
 pub mod follow;

@@ -52,6 +52,13 @@ impl Timestamp {
         Self(self.0.saturating_add(micros).min(Self::MAX.0))
     }
 
+    /// This time moved earlier by `duration`; stops at [`Timestamp::MIN`].
+    #[must_use]
+    pub fn saturating_sub(self, duration: Duration) -> Self {
+        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(micros).max(Self::MIN.0))
+    }
+
     /// How much later than `earlier` this is; zero where it is not.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
@@ -128,6 +135,8 @@ mod tests {
     fn adding_stops_at_the_end_of_the_range() {
         assert_eq!(Timestamp::MAX.saturating_add(Duration::from_secs(1)), Timestamp::MAX);
         assert_eq!(Timestamp::MAX.saturating_add(Duration::MAX), Timestamp::MAX);
+        assert_eq!(Timestamp::MIN.saturating_sub(Duration::from_secs(1)), Timestamp::MIN);
+        assert_eq!(Timestamp::MIN.saturating_sub(Duration::MAX), Timestamp::MIN);
     }
 
     proptest! {

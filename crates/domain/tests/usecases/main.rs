@@ -5,6 +5,7 @@ mod authenticate;
 mod change_key;
 mod create_key;
 mod list_keys;
+mod notice_expiry;
 mod provision;
 mod rotate_key;
 mod scopes;
