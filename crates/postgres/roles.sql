@@ -80,6 +80,11 @@ BEGIN
         REVOKE ALL ON idempotency_keys FROM capykeys_service;
         GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO capykeys_service;
     END IF;
+    IF EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = to_regclass('api_keys') AND attname = 'expiry_noticed_until'
+    ) THEN
+        GRANT UPDATE (expiry_noticed_until) ON api_keys TO capykeys_service;
+    END IF;
 
     IF to_regclass('audit_retention') IS NOT NULL THEN
         -- Both are written by triggers.

@@ -115,6 +115,7 @@ const METRICS: &[(&str, &[(&str, Values)])] = &[
     ("db_client_connection_pending_requests", &[("db_client_connection_pool_name", These(POOLS))]),
     ("capykeys_statements_repeated_total", &[]),
     ("capykeys_events_written_total", &[]),
+    ("capykeys_expiry_notices_total", &[("notice", These(&["expires_soon", "expired"]))]),
     ("capykeys_uses_dropped_total", &[]),
     ("capykeys_uses_pending", &[]),
     ("capykeys_keys_of_missing_peppers", &[]),

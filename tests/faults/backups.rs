@@ -246,7 +246,7 @@ fn a_backup_that_is_wrong_is_refused_with_one_sentence_and_nothing_is_stored(sto
     for (wrong, says) in [
         (backup[..backup.len() / 2].to_owned(), "cut short"),
         (altered, "damaged"),
-        (backup.replacen("\"format\":2", "\"format\":3", 1), "newer than this program"),
+        (backup.replacen("\"format\":3", "\"format\":4", 1), "newer than this program"),
         ("capykeys".to_owned(), "is no backup"),
     ] {
         let path = file(&target, "wrong.backup");

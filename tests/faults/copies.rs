@@ -94,14 +94,14 @@ const MORE: &str = "
     INSERT INTO api_keys (id, organization_id, name, key_prefix, scopes, source, created_at, created_by_user_id,
             device_name, expires_at, last_used_at, project_id, revoked_at, pepper_id, digest, rotated_at,
             previous_key_prefix, previous_expires_at, previous_last_used_at, finish_when_idle, previous_pepper_id,
-            previous_digest)
+            previous_digest, expiry_noticed_until)
         SELECT unhex(hex(substr(id, 1, 12)) || printf('%08x', i)), organization_id, 'Schlüssel ' || i, key_prefix,
             'jobs:read schema:read', 'import', created_at + i, 'user_' || i, iif(i % 2, NULL, ' dev ' || i),
             iif(i % 3, NULL, created_at + 1000000 * i), iif(i % 5, NULL, created_at + i), iif(i % 4, NULL, 'p-' || i),
             iif(i % 7, NULL, created_at + 2 * i), pepper_id, randomblob(32),
             iif(i % 3, NULL, created_at + 3 * i), iif(i % 3, NULL, 'capy_live_' || i), iif(i % 3, NULL, created_at + 4 * i),
             iif(i % 6, NULL, created_at + i), iif(i % 6, NULL, i), iif(i % 9, NULL, pepper_id),
-            iif(i % 9, NULL, randomblob(32))
+            iif(i % 9, NULL, randomblob(32)), iif(i % 6, NULL, created_at + i)
         FROM n, one;
     INSERT INTO audit_events (sequence, at, action, outcome, actor_kind, actor_id, organization_id, key_id, request_id,
             peer, occurrences, project_id, details)

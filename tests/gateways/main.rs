@@ -44,6 +44,7 @@ on_every_gateway! {
     [nginx, envoy, envoy_grpc, traefik, caddy, haproxy] [envoy_gateway, nginx_gateway_fabric, traefik_kubernetes] {
         access:
             a_key_of_the_project_passes,
+            a_key_that_ends_soon_passes_with_its_end,
             a_key_of_the_organization_passes,
             a_key_in_x_api_key_passes,
             a_session_passes_and_names_its_user,

@@ -39,6 +39,8 @@ pub(crate) struct World {
     pub(crate) backups: Created,
     /// One that may read the jobs of another project.
     pub(crate) elsewhere: Created,
+    /// One that ends in some days.
+    pub(crate) ending: Created,
     /// One that might, if it had not expired.
     pub(crate) expired: Created,
     clerk_organization: String,
@@ -62,6 +64,10 @@ impl World {
         let expired = tenant.create(&json!({
             "name": "short", "scopes": ["jobs:read"], "project_id": PROJECT, "expires_at": expires_at,
         }));
+        let ending = tenant.create(&json!({
+            "name": "ending", "scopes": ["jobs:read"], "project_id": PROJECT,
+            "expires_at": clock::ahead(Duration::from_hours(24 * 3)),
+        }));
         wait::until("the key expires", LIMIT, || (!tenant.accepts(&expired.plaintext)).then_some(()));
         Self {
             internal: server.internal_address(),
@@ -69,6 +75,7 @@ impl World {
             jobs: key(&tenant, "jobs:read", PROJECT),
             backups: key(&tenant, "backups:read", PROJECT),
             elsewhere: key(&tenant, "jobs:read", "p_2"),
+            ending,
             expired,
             clerk_organization,
             tenant,

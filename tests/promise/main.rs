@@ -18,6 +18,7 @@
 mod acknowledgement;
 mod campaign;
 mod costs;
+mod expiry;
 mod failover;
 mod interfaces;
 mod judge;

@@ -1,19 +1,22 @@
 //! `/authorize/…`, on the listener for the cluster: what gateways are told.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use capykeys_tests::{
-    Call, Installation, Server, Store, Tenant,
+    Call, Created, Installation, Server, Store, Tenant,
     clerk::{self, Session},
+    clock,
     envoy::Check,
     on_every_store,
     raw::Raw,
 };
 use reqwest::Method;
+use serde_json::json;
 
 on_every_store![
     a_session_is_let_through_with_what_it_may_do,
     a_key_is_let_through_until_its_revocation_is_answered,
+    the_end_of_a_key_and_of_the_secret_before_is_said,
     callers_of_a_suspended_organization_are_refused,
 ];
 
@@ -42,6 +45,28 @@ fn a_key_is_let_through_until_its_revocation_is_answered(store: Store) {
     assert_eq!(acme.server.authorize("/jobs", "?scopes=jobs:read", &key.plaintext).status, 200);
     acme.revoke(key.id());
     acme.server.authorize("/jobs", "?scopes=jobs:read", &key.plaintext).error(401);
+}
+
+/// Whether the verdict is read from the store or remembered.
+fn the_end_of_a_key_and_of_the_secret_before_is_said(store: Store) {
+    let acme = store.tenant();
+    let said = |secret: &str| {
+        let [cold, warm] = [(), ()].map(|()| acme.server.authorize("/jobs", "", secret));
+        assert_eq!((cold.status, warm.status), (200, 200));
+        assert_eq!(cold.header("x-capy-key-expires-at"), warm.header("x-capy-key-expires-at"));
+        warm.header("x-capy-key-expires-at").map(str::to_owned)
+    };
+    let ending = |days: u64| {
+        let ends = clock::ahead(Duration::from_hours(24 * days));
+        acme.create(&json!({"name": "ending", "scopes": ["jobs:read"], "expires_at": ends}))
+    };
+    let (soon, later) = (ending(29), ending(31));
+    assert_eq!(said(&soon.plaintext).as_deref(), soon.key["expires_at"].as_str());
+    assert_eq!(said(&later.plaintext).as_deref(), Some(""));
+    let rotation = acme.rotation(&acme.admin, later.id()).json(&json!({"grace_seconds": 3600}));
+    let rotated = Created::from_body(&rotation.send().expect(200));
+    assert_eq!(said(&later.plaintext).as_deref(), rotated.key["previous_expires_at"].as_str());
+    assert_eq!(said(&rotated.plaintext).as_deref(), Some(""));
 }
 
 fn callers_of_a_suspended_organization_are_refused(store: Store) {

@@ -14,7 +14,7 @@ pub enum Told {
 const SHOWN: Told = Never("shown to people alone, and may be as old as the cache");
 
 /// Every column that keys and organizations may have, by table, with a text that one of text may hold.
-const COLUMNS: [(&str, &str, &str, Told); 35] = [
+const COLUMNS: [(&str, &str, &str, Told); 36] = [
     ("api_keys", "id", "", OnChange),
     ("api_keys", "organization_id", "", OnChange),
     ("api_keys", "name", "Other", SHOWN),
@@ -42,6 +42,7 @@ const COLUMNS: [(&str, &str, &str, Told); 35] = [
     ("api_keys", "finish_when_idle", "1", Never("no verdict depends on it")),
     ("api_keys", "previous_pepper_id", "2", OnChange),
     ("api_keys", "previous_digest", "", OnChange),
+    ("api_keys", "expiry_noticed_until", "", Never("no verdict depends on it")),
     ("organizations", "id", "", OnChange),
     ("organizations", "name", "Other", SHOWN),
     ("organizations", "slug", "other", SHOWN),

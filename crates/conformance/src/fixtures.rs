@@ -92,13 +92,14 @@ pub const SCOPES: [&str; 12] = [
 
 /// The headers in which the API behind a gateway is told who was let through, as they are called unless
 /// others are configured.
-pub const IDENTITY_HEADERS: [&str; 6] = [
+pub const IDENTITY_HEADERS: [&str; 7] = [
     "x-capy-organization-id",
     "x-capy-project-id",
     "x-capy-key-id",
     "x-capy-user-id",
     "x-capy-scopes",
     "x-capy-auth-source",
+    "x-capy-key-expires-at",
 ];
 
 /// The scope of this name.

@@ -1,6 +1,7 @@
 //! The reference model: what a store does, as a program small enough to be checked by reading.
 
 mod audit;
+mod expiry;
 mod feed;
 mod many;
 mod once;
@@ -20,9 +21,9 @@ use capykeys_domain::{
         ApiKey, AuditEvent, ClerkLink, Creator, ExternalOrganizationId, KeyId, Organization, OrganizationId,
     },
     ports::{
-        Change, FoundKey, IdleRotations, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore,
-        KeyUse, Limit, NewKey, NewSecret, Readiness, ReplicaId, Revocation, RevokeKey, RevokeKeys, StoredKey,
-        Unavailable,
+        Change, EndingKey, EndingKeys, ExpiryNotice, FoundKey, IdleRotations, Insertion, KeyChange,
+        KeyChanged, KeyLookup, KeyQuery, KeyStore, KeyUse, Limit, NewKey, NewSecret, Readiness, ReplicaId,
+        Revocation, RevokeKey, RevokeKeys, StoredKey, Unavailable,
     },
     secret::{KeyDigest, PepperId, RecordedPepper},
 };
@@ -117,7 +118,9 @@ impl KeyStore for ModelStore {
         state.log.push(AuditEvent { project_id: new.key.project_id.clone(), ..event });
         let NewKey { key, digest, .. } = new;
         let (organization, brought) = (key.organization_id, key.brought);
-        state.keys.insert(key.id, StoredKey { key, digest, previous_digest: None });
+        state
+            .keys
+            .insert(key.id, StoredKey { key, digest, previous_digest: None, expiry_noticed_until: None });
         if brought.is_some() {
             state.feed.tell(Change::Brought(organization));
         }
@@ -194,6 +197,14 @@ impl KeyStore for ModelStore {
         let state = self.state();
         let idle = state.keys.values().filter(|stored| stored.key.has_an_idle_secret(query.at));
         idle.take(query.limit.get().into()).map(|stored| state.read(stored)).collect()
+    }
+
+    async fn find_ending_keys(&self, query: EndingKeys) -> Result<Vec<EndingKey>, Unavailable> {
+        Ok(self.ending_keys(query))
+    }
+
+    async fn notice_expiry(&self, notice: ExpiryNotice) -> Result<bool, Unavailable> {
+        Ok(self.notice(notice))
     }
 
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {

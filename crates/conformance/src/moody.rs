@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, KeyId, OrganizationId},
     ports::{
-        FoundKey, IdleRotations, Insertion, KeyChange, KeyChanged, KeyLookup, KeyQuery, KeyStore, KeyUse,
-        Limit, NewKey, Readiness, Revocation, RevokeKey, RevokeKeys, Unavailable,
+        EndingKey, EndingKeys, ExpiryNotice, FoundKey, IdleRotations, Insertion, KeyChange, KeyChanged,
+        KeyLookup, KeyQuery, KeyStore, KeyUse, Limit, NewKey, Readiness, Revocation, RevokeKey, RevokeKeys,
+        Unavailable,
     },
     secret::KeyDigest,
 };
@@ -89,6 +90,14 @@ impl KeyStore for MoodyStore {
 
     async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable> {
         self.model.find_idle_rotations(query).await
+    }
+
+    async fn find_ending_keys(&self, query: EndingKeys) -> Result<Vec<EndingKey>, Unavailable> {
+        self.model.find_ending_keys(query).await
+    }
+
+    async fn notice_expiry(&self, notice: ExpiryNotice) -> Result<bool, Unavailable> {
+        self.model.notice_expiry(notice).await
     }
 
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {

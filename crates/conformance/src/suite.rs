@@ -73,6 +73,11 @@ macro_rules! for_each_case {
             secrets: a_secret_that_was_replaced_creates_no_key;
             secrets: secrets_that_were_not_used_for_as_long_as_was_asked_are_found;
             secrets: exactly_the_secrets_that_should_be_good_are;
+            expiry: the_end_of_a_key_is_said_once_for_each_time;
+            expiry: of_many_notices_at_once_one_is_stored;
+            expiry: the_end_of_a_revoked_or_disabled_key_is_not_said;
+            expiry: a_key_with_another_end_is_found_by_that;
+            expiry: keys_that_end_come_in_the_order_of_their_ends;
             list: keys_come_newest_first_and_complete;
             list: paging_is_stable_under_inserts;
             list: an_empty_organization_has_an_empty_list;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use capykeys_domain::{
-    model::{RequestContext, SessionCaller},
+    model::{ExpiryNotices, RequestContext, SessionCaller},
     policy::Requirement,
     secret::{BearerToken, Credential},
     usecases::Verdicts,
@@ -25,6 +25,8 @@ pub struct Gateways {
     pub rules: Option<RouteRules>,
     /// What the headers are called that say who was let through.
     pub headers: IdentityHeaders,
+    /// How long before a key ends the headers say so. Of the secret before a key's present one they always do.
+    pub notices: ExpiryNotices,
 }
 
 impl Gateways {
@@ -49,7 +51,9 @@ impl Gateways {
             None => Err(Refusal::NoCredential),
             Some(Credential::ApiKey(key)) => {
                 let verification = verify(verdicts, Some(&key), &needs.requirement, Duration::ZERO).await?;
-                Ok(Authorized::Key(verification.verdict?))
+                let ends_soon = |left| verification.with_previous || self.notices.is_soon(left);
+                let ends_soon = verification.expires_in.is_some_and(ends_soon);
+                Ok(Authorized::Key { found: verification.verdict?, ends_soon })
             }
             Some(Credential::Session(token)) => session(verdicts, &token, &needs.requirement, context).await,
         }

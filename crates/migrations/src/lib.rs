@@ -50,6 +50,8 @@ macro_rules! migrations {
             14 "idempotency_keys",
             15 "lineage",
             16 "lists_by_maker",
+            17 "expiry_notices",
+            18 "expiry_notices_index",
         ]
     };
     ($($version:literal $name:literal,)+) => {

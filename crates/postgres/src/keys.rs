@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, KeyId, OrganizationId},
     ports::{
-        IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey,
-        NewSecret, Revocation, RevokeKey, RevokeKeys, Unavailable,
+        EndingKey, EndingKeys, ExpiryNotice, IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery,
+        KeyStore, KeyUse, Limit, NewKey, NewSecret, Revocation, RevokeKey, RevokeKeys, Unavailable,
     },
 };
 use capykeys_storage::{CHANGING, Columns, Row as _, Values, operation, set_aside, wherever_stored};
@@ -242,6 +242,14 @@ impl KeyStore for PostgresStore {
     async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable> {
         let IdleRotations { at, limit } = query;
         self.pool.run(&IDLE, Values::of("at", &at).and("limit", &limit), rows::all).await
+    }
+
+    async fn find_ending_keys(&self, query: EndingKeys) -> Result<Vec<EndingKey>, Unavailable> {
+        self.ending_keys(query).await
+    }
+
+    async fn notice_expiry(&self, notice: ExpiryNotice) -> Result<bool, Unavailable> {
+        self.notice(notice).await
     }
 
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {

@@ -21,6 +21,7 @@ mod connector;
 mod creator;
 mod driver;
 mod event_log;
+mod expiry;
 mod failure;
 mod feed;
 mod fitness;

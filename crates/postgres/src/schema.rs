@@ -13,7 +13,7 @@ use crate::{failure::Failure, fitness};
 pub const MIGRATIONS: &[Migration] = &migrations!();
 
 /// The last migration without which this program does not work. Those after it may be missing.
-pub const OLDEST_SCHEMA: i32 = 16;
+pub const OLDEST_SCHEMA: i32 = 17;
 
 /// Why the schema cannot be worked with.
 #[derive(Debug, thiserror::Error)]

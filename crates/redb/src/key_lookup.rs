@@ -24,7 +24,7 @@ impl KeyLookup for RedbStore {
             for digest in &digests {
                 let Some(id) = by_digest.get(digest.as_bytes())? else { continue };
                 let document = get(&keys, id.value())?.ok_or(Failure::Corrupt("id"))?;
-                let StoredKey { key, digest, previous_digest } = document.record("")?;
+                let StoredKey { key, digest, previous_digest, .. } = document.record("")?;
                 // The bytes alone are found; the pepper that they were made with must be the same too.
                 if digests.contains(&digest)
                     || previous_digest.as_ref().is_some_and(|own| digests.contains(own))

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, Creator, KeyId, Organization, OrganizationId},
     ports::{
-        Change, IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey,
-        Revocation, RevokeKey, RevokeKeys, StoredKey, Unavailable,
+        Change, EndingKey, EndingKeys, ExpiryNotice, IdleRotations, Insertion, KeyChange, KeyChanged,
+        KeyQuery, KeyStore, KeyUse, Limit, NewKey, Revocation, RevokeKey, RevokeKeys, StoredKey, Unavailable,
     },
 };
 use capykeys_storage::{Document, Row as _, operation};
@@ -20,6 +20,7 @@ use crate::{
     audit_log::record,
     change_feed::tell,
     error::Failure,
+    expiry::note_ending,
     once::{find_request, store_request},
     tables::{
         BROUGHT, FINISHING, KEYS, KEYS_BY_DIGEST, KEYS_OF_ORGANIZATION, NUMBERS, ORGANIZATIONS, Reads,
@@ -143,6 +144,14 @@ impl KeyStore for RedbStore {
         .await
     }
 
+    async fn find_ending_keys(&self, query: EndingKeys) -> Result<Vec<EndingKey>, Unavailable> {
+        self.ending_keys(query).await
+    }
+
+    async fn notice_expiry(&self, notice: ExpiryNotice) -> Result<bool, Unavailable> {
+        self.notice(notice).await
+    }
+
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {
         self.write(operation::RECORD_USES, move |transaction| {
             for one in uses {
@@ -204,7 +213,8 @@ fn judges(
 }
 
 fn insert(transaction: &WriteTransaction, new: &NewKey) -> Result<Insertion, Failure> {
-    let stored = StoredKey { key: new.key.clone(), digest: new.digest.clone(), previous_digest: None };
+    let (key, digest) = (new.key.clone(), new.digest.clone());
+    let stored = StoredKey { key, digest, previous_digest: None, expiry_noticed_until: None };
     if !add(transaction, &stored)? {
         return Ok(Insertion::Duplicate);
     }
@@ -237,6 +247,7 @@ pub(crate) fn add(transaction: &WriteTransaction, stored: &StoredKey) -> Result<
     if stored.key.brought.is_some() {
         transaction.open_table(NUMBERS)?.insert(BROUGHT, 1)?;
     }
+    note_ending(transaction, None, stored)?;
     Ok(true)
 }
 
@@ -279,5 +290,8 @@ pub(crate) fn stored(
 
 /// Stores the document of a key that is there.
 pub(crate) fn store(transaction: &WriteTransaction, id: KeyId, document: &Document) -> Result<(), Failure> {
-    put(&mut transaction.open_table(KEYS)?, id.uuid().as_u128(), document)
+    let mut keys = transaction.open_table(KEYS)?;
+    let before = get(&keys, id.uuid().as_u128())?.map(|before| before.record("")).transpose()?;
+    note_ending(transaction, before.as_ref(), &document.record("")?)?;
+    put(&mut keys, id.uuid().as_u128(), document)
 }

@@ -13,6 +13,7 @@ mod change_feed;
 mod database;
 mod directory;
 mod error;
+mod expiry;
 mod import;
 mod key_lookup;
 mod keys;

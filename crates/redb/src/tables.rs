@@ -24,6 +24,8 @@ pub(crate) const KEYS_OF_ORGANIZATION: TableDefinition<'static, (u128, u128), ()
     TableDefinition::new("keys_of_organization");
 /// Those of which the secret before ends when it is not used.
 pub(crate) const FINISHING: TableDefinition<'static, u128, ()> = TableDefinition::new("finishing");
+/// Those of which it may have to be said that they end, by when that is in microseconds since 1970.
+pub(crate) const ENDING: TableDefinition<'static, (i64, u128), ()> = TableDefinition::new("ending");
 pub(crate) const KEYS_BY_DIGEST: TableDefinition<'static, &[u8; 32], u128> =
     TableDefinition::new("keys_by_digest");
 /// Requests that are done once, by their ids, with the ids of their keys.
@@ -59,6 +61,7 @@ pub(crate) fn make(transaction: &WriteTransaction) -> Result<(), TableError> {
     transaction.open_table(KEYS)?;
     transaction.open_table(KEYS_OF_ORGANIZATION)?;
     transaction.open_table(FINISHING)?;
+    transaction.open_table(ENDING)?;
     transaction.open_table(KEYS_BY_DIGEST)?;
     transaction.open_table(REQUESTS)?;
     transaction.open_table(REQUESTS_BY_TIME)?;

@@ -11,6 +11,7 @@ mod cli;
 mod commands;
 mod config;
 mod error;
+mod expiry_notices;
 mod first_run;
 mod grpc;
 mod idle_secrets;

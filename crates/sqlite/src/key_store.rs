@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, Creator, KeyId, Organization, OrganizationId, Timestamp},
     ports::{
-        IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey,
-        Revocation, RevokeKey, RevokeKeys, StoredKey, Unavailable,
+        EndingKey, EndingKeys, ExpiryNotice, IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery,
+        KeyStore, KeyUse, Limit, NewKey, Revocation, RevokeKey, RevokeKeys, StoredKey, Unavailable,
     },
     secret::KeyDigest,
 };
@@ -167,6 +167,14 @@ impl KeyStore for SqliteStore {
             sql::all(connection, &IDLE, &Values::of("at", at).and("limit", limit))
         })
         .await
+    }
+
+    async fn find_ending_keys(&self, query: EndingKeys) -> Result<Vec<EndingKey>, Unavailable> {
+        self.ending_keys(query).await
+    }
+
+    async fn notice_expiry(&self, notice: ExpiryNotice) -> Result<bool, Unavailable> {
+        self.notice(notice).await
     }
 
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {

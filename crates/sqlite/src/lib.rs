@@ -18,6 +18,7 @@ mod audit_log;
 mod change_feed;
 mod directory;
 mod error;
+mod expiry;
 mod import;
 mod key_lookup;
 mod key_store;

@@ -26,6 +26,8 @@ methods! {
     REVOKE_KEYS = revoke_keys,
     REVOKE_LINEAGE = revoke_lineage,
     FIND_IDLE_ROTATIONS = find_idle_rotations,
+    FIND_ENDING_KEYS = find_ending_keys,
+    NOTICE_EXPIRY = notice_expiry,
     RECORD_USES = record_uses,
     FIND_KEY_BY_DIGEST = find_key_by_digest,
     FIND_ORGANIZATION = find_organization,

@@ -8,7 +8,9 @@ use capykeys_domain::{
         EventDetails, KeyId, Organization, OrganizationId, ProjectId, RequestContext, Rotation, Suspension,
         Timestamp,
     },
-    ports::{FeedProgress, FoundKey, PepperUse, RegisteredReplica, Revocation, RowCounts, StoredKey},
+    ports::{
+        EndingKey, FeedProgress, FoundKey, PepperUse, RegisteredReplica, Revocation, RowCounts, StoredKey,
+    },
     secret::{KeyDigest, PepperCheck, PepperId, RecordedPepper},
 };
 
@@ -25,6 +27,7 @@ records! {
     ClerkLink { id in clerk_organization_id, slug in clerk_organization_slug }
     Suspension { at in suspended_at, reason in suspended_reason }
     Revocation { revoked_at, newly }
+    EndingKey { id, organization_id, expires_at, noticed_until }
     RowCounts { organizations, keys, events }
 
     AuditRecord { sequence } + { event }
@@ -46,7 +49,7 @@ pub const BESIDE: &str = "organization_of_key_";
 /// # Errors
 /// [`Corrupt`] where one of them cannot be read.
 pub fn found_key(row: &impl Row) -> Result<FoundKey, Corrupt> {
-    let StoredKey { key, digest, previous_digest } = Record::read(row)?;
+    let StoredKey { key, digest, previous_digest, .. } = Record::read(row)?;
     let previous_digest = previous_digest.map(Box::new);
     Ok(FoundKey { digest, previous_digest, key, organization: row.record(BESIDE)? })
 }
@@ -89,8 +92,12 @@ pub fn wherever_stored(digests: &[KeyDigest]) -> Vec<[u8; 32]> {
 /// of disabled keys.
 impl Record for StoredKey {
     fn columns() -> Vec<(&'static str, Kind)> {
-        let previous = [("previous_pepper_id", PepperId::KIND), ("previous_digest", Kind::Bytes)];
-        [ApiKey::columns(), KeyDigest::columns(), previous.to_vec()].concat()
+        let more = [
+            ("previous_pepper_id", PepperId::KIND),
+            ("previous_digest", Kind::Bytes),
+            ("expiry_noticed_until", Timestamp::KIND),
+        ];
+        [ApiKey::columns(), KeyDigest::columns(), more.to_vec()].concat()
     }
 
     fn values(&self) -> Vec<Value<'_>> {
@@ -98,13 +105,15 @@ impl Record for StoredKey {
         let digest =
             aside.map_or(self.digest.as_bytes().value(), |bytes| Value::Bytes(bytes.to_vec().into()));
         let own = [self.digest.pepper_id().value(), digest];
-        self.key.values().into_iter().chain(own).chain(self.previous_digest.values()).collect()
+        let more = self.previous_digest.values().into_iter().chain([self.expiry_noticed_until.value()]);
+        self.key.values().into_iter().chain(own).chain(more).collect()
     }
 
     fn read(row: &impl Row) -> Result<Self, Corrupt> {
         let (key, stored): (ApiKey, KeyDigest) = (Record::read(row)?, Record::read(row)?);
         let digest = if key.disabled.is_some() { set_aside(&stored) } else { stored };
-        Ok(Self { key, digest, previous_digest: row.record(PREVIOUS)? })
+        let expiry_noticed_until = row.field("expiry_noticed_until")?;
+        Ok(Self { key, digest, previous_digest: row.record(PREVIOUS)?, expiry_noticed_until })
     }
 }
 

@@ -91,7 +91,8 @@ fn a_disabled_key_is_stored_under_another_digest_and_comes_back_with_its_own() {
     let NewKey { key: good, digest, .. } = fixtures::key(full_key().organization_id, fixtures::at(1));
     let disabled = fixtures::disabled(&good, fixtures::at(2));
     for (key, is_aside) in [(good, false), (disabled, true)] {
-        let stored = StoredKey { key, digest: digest.clone(), previous_digest: None };
+        let stored =
+            StoredKey { key, digest: digest.clone(), previous_digest: None, expiry_noticed_until: None };
         let kept = Kept::of("", &stored);
         let raw: KeyDigest = kept.record("").unwrap();
         assert_eq!(raw != digest, is_aside);

@@ -12,6 +12,7 @@ local address = os.getenv("CAPYKEYS_ADDRESS")
 local identity = {
     "x-capy-organization-id", "x-capy-project-id", "x-capy-key-id",
     "x-capy-user-id", "x-capy-scopes", "x-capy-auth-source",
+    "x-capy-key-expires-at",
 }
 
 -- What a client learns of a refusal.

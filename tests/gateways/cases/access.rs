@@ -11,7 +11,7 @@ use crate::{
 
 /// Fails where the API is told another identity; what is empty need not be told at all.
 #[track_caller]
-pub(crate) fn assert_identity(arrived: &Message, expected: [(&str, &str); 6]) {
+pub(crate) fn assert_identity(arrived: &Message, expected: [(&str, &str); 7]) {
     for (name, value) in expected {
         let name = format!("X-Capy-{name}");
         assert_eq!(arrived.header(&name).unwrap_or_default(), value, "{name}: {arrived:?}");
@@ -19,7 +19,7 @@ pub(crate) fn assert_identity(arrived: &Message, expected: [(&str, &str); 6]) {
 }
 
 /// The identity of the key that may read the jobs of the project.
-pub(crate) fn jobs_key() -> [(&'static str, &'static str); 6] {
+pub(crate) fn jobs_key() -> [(&'static str, &'static str); 7] {
     [
         ("Organization-Id", &WORLD.tenant.id),
         ("Project-Id", PROJECT),
@@ -27,22 +27,32 @@ pub(crate) fn jobs_key() -> [(&'static str, &'static str); 6] {
         ("User-Id", ""),
         ("Scopes", "jobs:read"),
         ("Auth-Source", "api_key"),
+        ("Key-Expires-At", ""),
     ]
 }
 
 /// The identity of nobody.
-pub(crate) const NOBODY: [(&str, &str); 6] = [
+pub(crate) const NOBODY: [(&str, &str); 7] = [
     ("Organization-Id", ""),
     ("Project-Id", ""),
     ("Key-Id", ""),
     ("User-Id", ""),
     ("Scopes", ""),
     ("Auth-Source", ""),
+    ("Key-Expires-At", ""),
 ];
 
 pub(crate) fn a_key_of_the_project_passes(stand: &Stand) {
     let arrived = stand.passes(&Request::get(JOBS).bearer(&WORLD.jobs.plaintext));
     assert_identity(&arrived, jobs_key());
+}
+
+/// In the place of what the client says of it.
+pub(crate) fn a_key_that_ends_soon_passes_with_its_end(stand: &Stand) {
+    let request =
+        Request::get(JOBS).header("X-Capy-Key-Expires-At", "forged").bearer(&WORLD.ending.plaintext);
+    let arrived = stand.passes(&request);
+    assert_eq!(arrived.header("x-capy-key-expires-at"), WORLD.ending.key["expires_at"].as_str());
 }
 
 pub(crate) fn a_key_of_the_organization_passes(stand: &Stand) {
@@ -65,6 +75,7 @@ pub(crate) fn a_session_passes_and_names_its_user(stand: &Stand) {
         ("User-Id", session.user()),
         ("Scopes", "projects:read backups:read jobs:read schema:read organizations:read api_keys:read"),
         ("Auth-Source", "clerk_session"),
+        ("Key-Expires-At", ""),
     ];
     assert_identity(&stand.passes(&Request::get(JOBS).bearer(&session.sign())), identity);
     stand.refuses(&Request::get(JOBS).bearer(&session.sign_with_another_key()), 401);

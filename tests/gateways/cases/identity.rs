@@ -8,7 +8,8 @@ use crate::{
     world::{JOBS, PUBLIC, WORLD},
 };
 
-const NAMES: [&str; 6] = ["organization-id", "project-id", "key-id", "user-id", "scopes", "auth-source"];
+const NAMES: [&str; 7] =
+    ["organization-id", "project-id", "key-id", "user-id", "scopes", "auth-source", "key-expires-at"];
 
 /// Headers from which some frameworks take another method or path than was judged.
 const OVERRIDING: [&str; 5] =

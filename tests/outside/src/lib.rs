@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use capykeys_conformance::model::ModelStore;
 use capykeys_domain::{
     model::{ApiKey, AuditEvent, KeyId, OrganizationId},
-    ports::{IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey, Revocation, RevokeKey, RevokeKeys, Unavailable},
+    ports::{EndingKey, EndingKeys, ExpiryNotice, IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey, Revocation, RevokeKey, RevokeKeys, Unavailable},
 };
 
 /// Keys, with a number of writes beside them.
@@ -73,6 +73,14 @@ impl KeyStore for CountingKeys {
 
     async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable> {
         self.engine.find_idle_rotations(query).await
+    }
+
+    async fn find_ending_keys(&self, query: EndingKeys) -> Result<Vec<EndingKey>, Unavailable> {
+        self.engine.find_ending_keys(query).await
+    }
+
+    async fn notice_expiry(&self, notice: ExpiryNotice) -> Result<bool, Unavailable> {
+        self.engine.notice_expiry(notice).await
     }
 
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {

@@ -20,7 +20,12 @@ async fn insert(store: &Store, new: &NewKey) -> Insertion {
 
 /// What is told of a request that was done with this key, which is as it was.
 fn repeated(first: &NewKey, present: ApiKey) -> Insertion {
-    let present = StoredKey { key: present, digest: first.digest.clone(), previous_digest: None };
+    let present = StoredKey {
+        key: present,
+        digest: first.digest.clone(),
+        previous_digest: None,
+        expiry_noticed_until: None,
+    };
     let record = first.idempotency.clone().unwrap();
     Insertion::Repeated(Box::new(Repeated { record, answered: first.key.clone(), present }))
 }

@@ -6,6 +6,7 @@ pub mod brought;
 pub mod cancel;
 pub mod change;
 pub mod exact;
+pub mod expiry;
 pub mod feed;
 pub mod filters;
 pub mod follow;

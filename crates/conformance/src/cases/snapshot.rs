@@ -86,17 +86,26 @@ impl Store {
         keys[2].key.last_used_at = Some(used.at);
         self.keys.record_uses(vec![used]).await.unwrap();
 
+        let noticed = super::expiry::notice(&keys[5].key, 10);
+        assert!(self.keys.notice_expiry(noticed.clone()).await.unwrap());
         self.peppers.announce_peppers(REPLICA, vec![check("1", 1), check("2", 2)]).await.unwrap();
         assert!(self.peppers.take_turn(REPLICA, PepperId::parse("2").unwrap()).await.unwrap());
         assert_eq!(self.audit.expire_events(fixtures::at(1), Limit::of::<1>()).await.unwrap(), 1);
         let mut stored: Vec<_> = keys
             .into_iter()
-            .map(|new| StoredKey { key: new.key, digest: new.digest, previous_digest: None })
+            .map(|new| StoredKey {
+                key: new.key,
+                digest: new.digest,
+                previous_digest: None,
+                expiry_noticed_until: None,
+            })
             .collect();
         stored
             .iter_mut()
             .filter(|row| row.key.id == rotated)
             .for_each(|row| row.previous_digest.clone_from(&previous_digest));
+        let stored_as = stored.iter_mut().filter(|row| row.key.id == noticed.key.id);
+        stored_as.for_each(|row| row.expiry_noticed_until = Some(noticed.key.noticed_until));
         stored.sort_by_key(|row| row.key.id);
         (organizations, stored)
     }
@@ -140,8 +149,8 @@ pub async fn a_snapshot_is_all_that_the_store_holds(store: &Store) {
         events.extend(store.events(organization.id).await);
     }
     events.sort_by_key(|one| one.sequence);
-    let counts = RowCounts { organizations: 2, keys: 6, events: 11 };
-    assert_eq!(events.len(), 11);
+    let counts = RowCounts { organizations: 2, keys: 6, events: 12 };
+    assert_eq!(events.len(), 12);
     let peppers = vec![
         RecordedPepper { check: check("1", 1), turn: None },
         RecordedPepper { check: check("2", 2), turn: Some(1) },
@@ -152,7 +161,7 @@ pub async fn a_snapshot_is_all_that_the_store_holds(store: &Store) {
     assert_eq!(read_whole.rows, rows);
 
     let by_one = read(store.snapshot().await, Vec::new(), Limit::ONE).await;
-    assert_eq!((by_one.head, by_one.rows.len()), (read_whole.head, 2 + 6 + 11));
+    assert_eq!((by_one.head, by_one.rows.len()), (read_whole.head, 2 + 6 + 12));
 }
 
 /// Whoever reads it may take long, and the store is used meanwhile.

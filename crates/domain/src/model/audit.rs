@@ -154,6 +154,10 @@ actions! {
     RotateKey = "api_key.rotated", "api_key.rotate";
     /// Ending the secret before.
     FinishRotation = "api_key.rotation_finished", "api_key.finish_rotation";
+    /// That a key ends soon.
+    ExpiresSoon = "api_key.expires_soon", "api_key.expire_soon";
+    /// That a key has ended.
+    ExpireKey = "api_key.expired", "api_key.expire";
     /// Seeing an organization; recorded when it is refused.
     GetOrganization = "organization.retrieved", "organization.get", "organizations.get";
     /// Creating an organization.

@@ -9,7 +9,7 @@ use alloc::{
 };
 use core::fmt::Display;
 
-use super::{ApiKey, Organization, Scope};
+use super::{ApiKey, Organization, Scope, Timestamp};
 
 /// What an event says besides: texts by the names that they have in the API. Never a secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,6 +69,13 @@ impl EventDetails {
             ]
         };
         Self::of_change(texts(before), texts(after))
+    }
+
+    /// Of the end of a key that is near, with the days until then, of which one has begun.
+    #[must_use]
+    pub fn of_expiry(expires_at: Timestamp, days_left: Option<u128>) -> Self {
+        let days_left = days_left.as_ref().map(|days| days as &dyn Display);
+        Self::new([("expires_at", Some(&expires_at)), ("days_left", days_left)])
     }
 
     fn of_change<const N: usize>(

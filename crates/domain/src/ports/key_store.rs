@@ -4,7 +4,9 @@ use alloc::{boxed::Box, vec::Vec};
 
 use async_trait::async_trait;
 
-use super::{Limit, Repeated, Revocation, RevokeKey, RevokeKeys, Unavailable};
+use super::{
+    EndingKey, EndingKeys, ExpiryNotice, Limit, Repeated, Revocation, RevokeKey, RevokeKeys, Unavailable,
+};
 use crate::{
     model::{
         ApiKey, AuditEvent, Creator, KeyFilter, KeyId, KeyState, Organization, OrganizationId, Timestamp,
@@ -192,9 +194,7 @@ pub enum KeyChanged {
     Refused(Insertion),
 }
 
-/// Stores the keys of organizations.
-///
-/// Times are kept to the microsecond, texts byte for byte, scopes in their order.
+/// Stores the keys of organizations: times to the microsecond, texts byte for byte, scopes in their order.
 #[async_trait]
 pub trait KeyStore: Send + Sync {
     /// Stores `new` together with `event`, both or neither, with the key's project in the event.
@@ -274,12 +274,24 @@ pub trait KeyStore: Send + Sync {
     /// [`Unavailable`]; then the key may be changed or not.
     async fn change_key(&self, change: KeyChange) -> Result<KeyChanged, Unavailable>;
 
-    /// Keys of all organizations, in any order, of which [`ApiKey::has_an_idle_secret`] by then. Its cost does not grow
-    /// with the number of other keys.
+    /// Keys of all organizations, in any order, of which [`ApiKey::has_an_idle_secret`] by then, at no cost for others.
     ///
     /// # Errors
     /// [`Unavailable`].
     async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable>;
+
+    /// Keys of all organizations, as they end and then by their ids. Its cost depends on the limit alone.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn find_ending_keys(&self, query: EndingKeys) -> Result<Vec<EndingKey>, Unavailable>;
+
+    /// Stores until when the key's end was said, and the event, where it is still one of these, with this end, of which less
+    /// was said. Whether it did: of several calls at once, one. It is not in the feed.
+    ///
+    /// # Errors
+    /// [`Unavailable`]; then it may be stored or not.
+    async fn notice_expiry(&self, notice: ExpiryNotice) -> Result<bool, Unavailable>;
 
     /// Stores when keys were last used, however many they are, and without a transaction for each. A later time is
     /// never replaced by an earlier one, so the order and the number of calls make no difference. Of a key that was
@@ -287,7 +299,7 @@ pub trait KeyStore: Send + Sync {
     /// key may be named more than once, and one that is not there is ignored. Keys of any state have
     /// uses: they were good when they were used.
     ///
-    /// Without an organization, like the method before it: nobody can ask for a key through it, and the
+    /// Without an organization, like the methods before it: nobody can ask for a key through it, and the
     /// ids do not come from a request, but from keys that were found by their digests, of many
     /// organizations at once. A use changes no verdict: it is not in the change feed, and there is no
     /// event of it.

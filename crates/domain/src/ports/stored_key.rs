@@ -1,6 +1,6 @@
 //! A key as a store has it.
 
-use super::{KeyChange, KeyUse, NewSecret};
+use super::{EndingKey, KeyChange, KeyUse, NewSecret};
 use crate::{
     model::{ApiKey, Timestamp},
     secret::{KeyDigest, PepperId},
@@ -15,6 +15,8 @@ pub struct StoredKey {
     pub digest: KeyDigest,
     /// That of the secret before its present one, where that was not ended by somebody.
     pub previous_digest: Option<KeyDigest>,
+    /// Until when its end was said as far as it was to be said, where it was.
+    pub expiry_noticed_until: Option<Timestamp>,
 }
 
 impl StoredKey {
@@ -31,7 +33,29 @@ impl StoredKey {
         if let Some(rotation) = &mut key.rotation {
             rotation.previous_last_used_at = last_used_at;
         }
-        Self { key, digest, previous_digest: previous_digest.filter(|_| !change.ends_previous()) }
+        let previous_digest = previous_digest.filter(|_| !change.ends_previous());
+        Self { key, digest, previous_digest, expiry_noticed_until: self.expiry_noticed_until }
+    }
+
+    /// Its end, where that may have to be said: it is neither revoked nor disabled, and it was not said that it has ended.
+    #[must_use]
+    pub fn ending(&self) -> Option<EndingKey> {
+        let ApiKey { id, organization_id, expires_at, created_at, .. } = self.key;
+        let ends = expires_at.filter(|_| self.key.revoked_at.is_none() && self.key.disabled.is_none())?;
+        let unsaid = self.expiry_noticed_until.is_none_or(|until| until < ends);
+        let noticed_until = self.expiry_noticed_until.unwrap_or(created_at);
+        unsaid.then_some(EndingKey { id, organization_id, expires_at: ends, noticed_until })
+    }
+
+    /// Takes the notice, where it is one of its end and less was said. Whether it did.
+    pub fn noticed(&mut self, notice: &EndingKey) -> bool {
+        let applies = self.ending().is_some_and(|own| {
+            own.expires_at == notice.expires_at && own.noticed_until < notice.noticed_until
+        });
+        if applies {
+            self.expiry_noticed_until = Some(notice.noticed_until);
+        }
+        applies
     }
 
     /// Notes a use of it.

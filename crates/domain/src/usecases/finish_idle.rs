@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::{KeyError, Management, change_key::Asked};
 use crate::{
-    model::{RequestContext, Timestamp},
+    model::RequestContext,
     policy::Permit,
     ports::{IdleRotations, Limit},
 };
@@ -22,10 +22,7 @@ impl Management {
         at_most: Limit,
         context: &RequestContext,
     ) -> Result<(), KeyError> {
-        let margin = i64::try_from(margin.as_micros()).unwrap_or(i64::MAX);
-        let idle_by = self.environment.now().unix_micros().saturating_sub(margin);
-        // Before there were years.
-        let Some(idle_by) = Timestamp::from_unix_micros(idle_by) else { return Ok(()) };
+        let idle_by = self.environment.now().saturating_sub(margin);
         let idle = self.keys.find_idle_rotations(IdleRotations { at: idle_by, limit: at_most }).await?;
         for key in idle {
             let permit = Permit::to_finish_an_idle_rotation(&key);

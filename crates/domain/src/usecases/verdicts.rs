@@ -67,7 +67,13 @@ impl Verdicts {
         keep: Duration,
     ) -> Result<Verification, Unavailable> {
         let Some(key) = key else {
-            return Ok(Verification { verdict: Err(Rejection::NotFound), reliable_for: Duration::ZERO });
+            let verdict = Err(Rejection::NotFound);
+            return Ok(Verification {
+                verdict,
+                with_previous: false,
+                expires_in: None,
+                reliable_for: Duration::ZERO,
+            });
         };
         let (resolved, with_previous) = self.resolve(key, keep).await?;
         let now = self.environment.now();
@@ -77,11 +83,12 @@ impl Verdicts {
             Ok(found)
         });
         let expiry = verdict.as_ref().ok().and_then(|found| found.key.expires_at);
-        let until_expiry = expiry.map_or(Duration::MAX, |expiry| expiry.since(now));
+        let expires_in = expiry.map(|expiry| expiry.since(now));
         // A key that is made here cannot be asked for before it is there; one of elsewhere can.
         let may_come = key.is_brought() && matches!(verdict, Err(Rejection::NotFound));
+        let until_expiry = expires_in.unwrap_or(Duration::MAX);
         let reliable_for = if may_come { Duration::ZERO } else { resolved.reliable_for.min(until_expiry) };
-        Ok(Verification { verdict, reliable_for })
+        Ok(Verification { verdict, with_previous, expires_in, reliable_for })
     }
 
     /// The key with this secret, whatever its state, and whether that is the secret before its present one: then it ends
@@ -101,6 +108,10 @@ impl Verdicts {
 pub struct Verification {
     /// The key where it is good for what is required, else why not.
     pub verdict: Result<Arc<FoundKey>, Rejection>,
+    /// Whether it was asked for with the secret before the key's present one.
+    pub with_previous: bool,
+    /// For how long from now on it is good, where it is and ends.
+    pub expires_in: Option<Duration>,
     /// For this long from now on the verdict may be relied on: no revocation that was acknowledged
     /// can be missing from it, and the key does not expire. Never longer than was asked for.
     pub reliable_for: Duration,

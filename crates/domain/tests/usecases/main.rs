@@ -7,6 +7,7 @@ mod change_key;
 mod create_key;
 mod create_key_once;
 mod list_keys;
+mod notice_expiry;
 mod provision;
 mod rotate_key;
 mod scopes;

@@ -1,6 +1,9 @@
 //! Who is let through.
 
-use capykeys_conformance::fixtures::IDENTITY_HEADERS;
+use capykeys_conformance::{
+    fixtures::{IDENTITY_HEADERS, at},
+    service::spec,
+};
 use capykeys_domain::model::{KeyName, KeySpec, ProjectId, ScopeCatalogue, ScopeSet};
 use capykeys_gateway::{Gateways, PathPattern, RouteRule, RouteRules};
 
@@ -20,12 +23,22 @@ async fn whoever_is_let_through_is_named_in_every_header_and_the_credential_stay
         let ok = let_through(site.check(ask("/any/where?x=y", &headers, &[])).await);
         let values = IDENTITY_HEADERS.map(|name| header(&ok.headers, name).unwrap());
         let (organization, id) = (site.organization.id.to_string(), key.key.id.to_string());
-        assert_eq!(values, [&organization, "p_1", &id, "", "jobs:read backups:read", "api_key"]);
+        assert_eq!(values, [&organization, "p_1", &id, "", "jobs:read backups:read", "api_key", ""]);
         assert_eq!(ok.headers.len(), IDENTITY_HEADERS.len());
         assert_eq!(ok.headers_to_remove, ["authorization", "x-api-key"]);
     }
     let ok = let_through(site.check(ask("/", &[], &[("anonymous", "allow")])).await);
-    assert_eq!(IDENTITY_HEADERS.map(|name| header(&ok.headers, name).unwrap()), [""; 6]);
+    assert_eq!(IDENTITY_HEADERS.map(|name| header(&ok.headers, name).unwrap()), [""; 7]);
+}
+
+#[tokio::test]
+async fn the_end_of_a_key_is_said_when_it_is_near() {
+    let site = Site::new().await;
+    let ends = at(1_000_000);
+    let key = site.key_for(spec(&["jobs:read"]).expiring_at(ends, at(0)).unwrap()).await;
+    let headers = [("x-api-key", key.plaintext.expose()), ("x-capy-key-expires-at", "forged")];
+    let ok = let_through(site.check(ask("/", &headers, &[])).await);
+    assert_eq!(header(&ok.headers, "x-capy-key-expires-at"), Some(ends.to_string().as_str()));
 }
 
 /// The gateway's settings, a credential, and what is answered: status, challenge, sentence.

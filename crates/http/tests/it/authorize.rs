@@ -1,7 +1,9 @@
 //! Verdicts for the cluster, and for gateways.
 
-use capykeys_conformance::fixtures::IDENTITY_HEADERS;
-use capykeys_conformance::service::Mood;
+use capykeys_conformance::{
+    fixtures::{IDENTITY_HEADERS, at},
+    service::{Mood, spec},
+};
 use serde_json::{Value, json};
 
 use crate::support::Site;
@@ -51,9 +53,21 @@ async fn whoever_is_let_through_is_named_in_every_header() {
             assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{method} {path}");
             let values = IDENTITY_HEADERS.map(|name| answer.header(name).unwrap().to_owned());
             let (organization, id) = (site.organization.id.to_string(), key.key.id.to_string());
-            let expected = [&organization, "", &id, "", "jobs:read backups:read", "api_key"];
+            let expected = [&organization, "", &id, "", "jobs:read backups:read", "api_key", ""];
             assert_eq!(values.each_ref().map(String::as_str), expected, "{method} {path}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_key_is_said_when_it_is_near() {
+    let site = Site::internal().await;
+    let ends = at(1_000_000);
+    let key = site.key_for(spec(&["jobs:read"]).expiring_at(ends, at(0)).unwrap()).await;
+    for path in ["/authorize/forward-auth", "/authorize/auth-request", "/authorize/ext-authz/any/where"] {
+        let headers = [("x-api-key", key.plaintext.expose()), ("x-capy-key-expires-at", "forged")];
+        let answer = site.send("GET", path, &headers, "");
+        assert_eq!(answer.header("x-capy-key-expires-at"), Some(ends.to_string().as_str()), "{path}");
     }
 }
 

@@ -14,7 +14,7 @@ use capykeys_storage::{Corrupt, Document, Record, Row as _};
 use crate::VERSION;
 
 /// The format that this program writes, and the newest that it reads.
-pub(super) const FORMAT: i64 = 2;
+pub(super) const FORMAT: i64 = 3;
 
 /// What says which line it is.
 pub(super) const ROW: &str = "row";

@@ -23,7 +23,13 @@ fn organization() -> Organization {
 fn key(number: usize) -> StoredKey {
     static ALL: LazyLock<Vec<StoredKey>> = LazyLock::new(|| {
         let new = (1..10).map(|micros| fixtures::key(organization().id, at(micros)));
-        new.map(|new| StoredKey { key: new.key, digest: new.digest, previous_digest: None }).collect()
+        new.map(|new| StoredKey {
+            key: new.key,
+            digest: new.digest,
+            previous_digest: None,
+            expiry_noticed_until: None,
+        })
+        .collect()
     });
     ALL[number - 1].clone()
 }
@@ -182,5 +188,5 @@ fn the_format_goes_up_with_every_column() {
     ]
     .iter()
     .sum();
-    assert_eq!((FORMAT, columns), (2, 9 + 25 + 14 + 3), "raise FORMAT together with this number");
+    assert_eq!((FORMAT, columns), (3, 9 + 25 + 14 + 3), "raise FORMAT together with this number");
 }

@@ -29,7 +29,7 @@ pub(crate) fn run(config: &Config, backend: &dyn Backend) -> Result<(), Error> {
 /// Checks the files that the configuration names and all else that needs neither the store nor the
 /// network.
 pub(crate) fn check(config: &Config, backend: &dyn Backend) -> Result<(), Error> {
-    config.internal.authorize.gateways(&config.catalogue()?)?;
+    config.internal.authorize.gateways(&config.catalogue()?, (&config.keys).into())?;
     internal::proof(&config.internal)?;
     SessionVerifiers::configured(config)?;
     peppers::check(&config.keys, backend.embedded().map(|embedded| embedded.directory))?;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use self::table::{FORMER, IN_ANY, MISTAKES};
 use super::check;
 use crate::{
-    config::{Config, settings},
+    config::{Config, MAY_BE_EMPTY, settings},
     store,
 };
 
@@ -70,7 +70,7 @@ fn load_with(name: &str, value: &str) -> Result<(), String> {
 #[tokio::test]
 async fn what_cannot_be_meant_is_refused_by_the_name_of_the_setting() {
     let mut wrong = Vec::new();
-    let may_be_empty = |name: &str| name == "clerk.other_roles" || name == "clerk.roles.x";
+    let may_be_empty = |name: &str| MAY_BE_EMPTY.iter().any(|one| name.starts_with(one));
     for (name, mistakes) in MISTAKES.iter().chain(FORMER) {
         let in_any = IN_ANY.iter().filter(|value| !(value.is_empty() && may_be_empty(name)));
         for value in mistakes.iter().chain(in_any) {
@@ -116,6 +116,8 @@ async fn what_can_be_meant_is_accepted() {
             ],
         ),
         ("clerk.roles.x", &["", "jobs:read, schema:read"]),
+        ("keys.expiry_notices", &["", "14d", "1h, 30d, 7d"]),
+        ("internal.authorize.headers.key_expires_at", &["", "X-Key-Ends"]),
         (
             "oidc.x.issuer",
             &["https://tenant.auth0.com/", "https://id.example/realms/acme", "http://127.0.0.1:8080"],

@@ -18,7 +18,7 @@ use crate::{
     app::{self, App},
     config::Config,
     error::Error,
-    first_run, idle_secrets,
+    expiry_notices, first_run, idle_secrets,
     internal::{self, Proof},
     listeners::Listeners,
     metrics,
@@ -49,7 +49,7 @@ pub(crate) async fn run(
     super::check(config, backend)?;
     let secrets = SecretsCovered::check(&config.catalogue()?, telemetry::HIDDEN)?;
     let proof = internal::proof(&config.internal)?;
-    let gateways = config.internal.authorize.gateways(&config.catalogue()?)?;
+    let gateways = config.internal.authorize.gateways(&config.catalogue()?, (&config.keys).into())?;
     let base_path = config.server.base_path()?;
     let app = app::build(config, backend, OpenedFor::Replica, read_only.clone()).await?;
     let listeners = Listeners::bind(config)?;
@@ -75,6 +75,10 @@ pub(crate) async fn run(
     let every = UsageSettings::from(&config.usage).interval;
     let finishing = idle_secrets::run(Arc::clone(&management), every, read_only.clone());
     let finishing = Some(tokio::spawn(finishing));
+    let noticing = (!config.keys.expiry_notices.is_empty()).then(|| {
+        let notices = (&config.keys).into();
+        tokio::spawn(expiry_notices::run(Arc::clone(&management), notices, read_only.clone()))
+    });
     let of_sessions = sessions.as_ref().map(|sessions| sessions.watched(config));
     let watched: Vec<_> = watched
         .into_iter()
@@ -108,7 +112,7 @@ pub(crate) async fn run(
         watching.abort();
         rereading.abort();
         turning.abort();
-        for task in [retention, finishing].into_iter().flatten() {
+        for task in [retention, finishing, noticing].into_iter().flatten() {
             task.abort();
         }
         // What is not to be written is not waited for.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use capykeys_domain::model::ScopeCatalogue;
+use capykeys_domain::model::{ExpiryNotices, ScopeCatalogue};
 use capykeys_gateway::{Gateways, IdentityHeaders};
 use reqwest::header::HeaderName;
 use schemars::JsonSchema;
@@ -27,6 +27,9 @@ const MEANT_OTHERWISE: [&str; 14] = [
     "x-capy-cluster-token",
     "x-request-id",
 ];
+
+/// The one that need not be sent.
+const MAY_BE_EMPTY: &str = "key_expires_at";
 
 /// Authorization of requests behind gateways.
 #[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
@@ -56,29 +59,39 @@ pub(crate) struct Headers {
     pub(crate) scopes: String,
     /// The header that says how the caller has signed in.
     pub(crate) auth_source: String,
+    /// The header that says when the key ends, in its last days (the longest of `keys.expiry_notices`), and when the
+    /// secret before its present one does. Empty to send none.
+    pub(crate) key_expires_at: String,
 }
 
 impl Default for Headers {
     fn default() -> Self {
-        let [organization_id, project_id, key_id, user_id, scopes, auth_source] =
+        let [organization_id, project_id, key_id, user_id, scopes, auth_source, key_expires_at] =
             IdentityHeaders::DEFAULT.map(str::to_owned);
-        Self { organization_id, project_id, key_id, user_id, scopes, auth_source }
+        Self { organization_id, project_id, key_id, user_id, scopes, auth_source, key_expires_at }
     }
 }
 
 impl Authorize {
-    pub(crate) fn gateways(&self, catalogue: &ScopeCatalogue) -> Result<Gateways, ConfigError> {
+    pub(crate) fn gateways(
+        &self,
+        catalogue: &ScopeCatalogue,
+        notices: ExpiryNotices,
+    ) -> Result<Gateways, ConfigError> {
         let headers = IdentityHeaders::new(self.headers.names().map(|(_, name)| name));
         let headers = headers.map_err(|invalid| broken("internal.authorize.headers", invalid.rule()))?;
         let load = |path| load_rules("internal.authorize.rules_file", path, catalogue);
         let rules = self.rules_file.as_deref().map(load).transpose()?;
-        Ok(Gateways { rules, headers })
+        Ok(Gateways { rules, headers, notices })
     }
 
     /// Checks the names of the headers.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let names = self.headers.names();
         for (at, (setting, name)) in names.iter().enumerate() {
+            if *setting == MAY_BE_EMPTY && name.is_empty() {
+                continue;
+            }
             let setting = format!("internal.authorize.headers.{setting}");
             if HeaderName::from_bytes(name.as_bytes()).is_err() {
                 return Err(broken(&setting, "must be the name of a header"));
@@ -99,8 +112,8 @@ impl Authorize {
 
 impl Headers {
     /// In the order of [`IdentityHeaders`], with what the settings are called.
-    fn names(&self) -> [(&'static str, &str); 6] {
-        let Self { organization_id, project_id, key_id, user_id, scopes, auth_source } = self;
+    fn names(&self) -> [(&'static str, &str); 7] {
+        let Self { organization_id, project_id, key_id, user_id, scopes, auth_source, key_expires_at } = self;
         [
             ("organization_id", organization_id),
             ("project_id", project_id),
@@ -108,6 +121,7 @@ impl Headers {
             ("user_id", user_id),
             ("scopes", scopes),
             ("auth_source", auth_source),
+            (MAY_BE_EMPTY, key_expires_at),
         ]
     }
 }

@@ -57,6 +57,12 @@ impl Config {
         let year = || Period::ZERO..=Period::days(366);
         within("keys.rotation_grace", self.keys.rotation_grace, year())?;
         within("keys.longest_rotation_grace", self.keys.longest_rotation_grace, year())?;
+        if self.keys.expiry_notices.len() > 8 {
+            return Err(broken("keys.expiry_notices", "must be eight periods at most"));
+        }
+        for notice in &self.keys.expiry_notices {
+            within("keys.expiry_notices", *notice, Period::millis(1_000)..=Period::days(366))?;
+        }
         // A century: more is for ever, which is said by leaving it out.
         let century = Period::days(1)..=Period::days(36_500);
         self.audit.keep.map_or(Ok(()), |keep| within("audit.keep", keep, century))

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use capykeys_domain::{secret::KeyFormat, usecases::RotationSettings};
+use capykeys_domain::{model::ExpiryNotices, secret::KeyFormat, usecases::RotationSettings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Period, Secret};
+use super::{Period, Secret, forms::periods};
 
 /// For the example: nobody has this one.
 const EXAMPLE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -38,6 +38,9 @@ pub(crate) struct Keys {
     pub(crate) longest_rotation_grace: Period,
     /// Whether a key may rotate itself without `api_keys:write`.
     pub(crate) rotate_themselves: bool,
+    /// How long before its end a key is said to end, up to eight times, `1s` to `366d` each. Empty to say nothing.
+    #[serde(deserialize_with = "periods")]
+    pub(crate) expiry_notices: Vec<Period>,
 }
 
 impl Default for Keys {
@@ -52,6 +55,7 @@ impl Default for Keys {
             rotation_grace: grace.into(),
             longest_rotation_grace: longest_grace.into(),
             rotate_themselves: by_itself,
+            expiry_notices: ExpiryNotices::default().iter().map(Period::from).collect(),
         }
     }
 }
@@ -63,6 +67,12 @@ impl From<&Keys> for RotationSettings {
             longest_grace: keys.longest_rotation_grace.duration(),
             by_itself: keys.rotate_themselves,
         }
+    }
+}
+
+impl From<&Keys> for ExpiryNotices {
+    fn from(keys: &Keys) -> Self {
+        Self::new(keys.expiry_notices.iter().map(|period| period.duration()))
     }
 }
 

@@ -8,8 +8,9 @@ use serde_json::Value as Json;
 
 use super::{ConfigError, name::below};
 
-/// Settings of these names may be empty: a role may be granted nothing.
-pub(crate) const MAY_BE_EMPTY: [&str; 2] = ["clerk.other_roles", "clerk.roles."];
+/// Settings of these names may be empty: a role may be granted nothing, and a key's end need not be said.
+pub(crate) const MAY_BE_EMPTY: [&str; 4] =
+    ["clerk.other_roles", "clerk.roles.", "internal.authorize.headers.key_expires_at", "keys.expiry_notices"];
 /// May hold a password, in which everything can be meant.
 const PASSWORDS: [&str; 1] = ["postgres.url"];
 /// What comes before the id in the name of a variable for an older pepper.

@@ -9,9 +9,10 @@ use capykeys_domain::{
         Timestamp,
     },
     ports::{
-        AuditLog, EventQuery, IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse,
-        Limit, NewKey, OrganizationInsertion, Organizations, PepperRegistry, PepperUse, Rehash,
-        RenameOrganization, ReplicaId, Revocation, RevokeKey, RevokeKeys, SetSuspension, Unavailable,
+        AuditLog, EndingKey, EndingKeys, EventQuery, ExpiryNotice, IdleRotations, Insertion, KeyChange,
+        KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey, OrganizationInsertion, Organizations,
+        PepperRegistry, PepperUse, Rehash, RenameOrganization, ReplicaId, Revocation, RevokeKey, RevokeKeys,
+        SetSuspension, Unavailable,
     },
     secret::{PepperCheck, PepperId, RecordedPepper},
 };
@@ -68,6 +69,15 @@ impl KeyStore for Guarded<dyn KeyStore> {
 
     async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable> {
         self.port.find_idle_rotations(query).await
+    }
+
+    async fn find_ending_keys(&self, query: EndingKeys) -> Result<Vec<EndingKey>, Unavailable> {
+        self.port.find_ending_keys(query).await
+    }
+
+    async fn notice_expiry(&self, notice: ExpiryNotice) -> Result<bool, Unavailable> {
+        let _writing = self.read_only.writing().await?;
+        self.port.notice_expiry(notice).await
     }
 
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {

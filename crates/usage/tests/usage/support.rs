@@ -11,8 +11,8 @@ use capykeys_conformance::{fixtures, model::ModelStore};
 use capykeys_domain::{
     model::{ApiKey, AuditAction, AuditEvent, KeyId, OrganizationId, Timestamp},
     ports::{
-        IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, Limit, NewKey,
-        Organizations, Revocation, RevokeKey, RevokeKeys, Unavailable,
+        EndingKey, EndingKeys, ExpiryNotice, IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery,
+        KeyStore, KeyUse, Limit, NewKey, Organizations, Revocation, RevokeKey, RevokeKeys, Unavailable,
     },
 };
 use tokio::time::sleep;
@@ -103,6 +103,14 @@ impl FakeStore {
 impl KeyStore for FakeStore {
     async fn find_idle_rotations(&self, query: IdleRotations) -> Result<Vec<ApiKey>, Unavailable> {
         self.model.find_idle_rotations(query).await
+    }
+
+    async fn find_ending_keys(&self, query: EndingKeys) -> Result<Vec<EndingKey>, Unavailable> {
+        self.model.find_ending_keys(query).await
+    }
+
+    async fn notice_expiry(&self, notice: ExpiryNotice) -> Result<bool, Unavailable> {
+        self.model.notice_expiry(notice).await
     }
 
     async fn record_uses(&self, uses: Vec<KeyUse>) -> Result<(), Unavailable> {

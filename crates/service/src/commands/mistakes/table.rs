@@ -61,6 +61,7 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
     ("internal.authorize.headers.user_id", &["Cookie"]),
     ("internal.authorize.headers.scopes", &["Transfer-Encoding"]),
     ("internal.authorize.headers.auth_source", &["Content-Length"]),
+    ("internal.authorize.headers.key_expires_at", &["X-Capy-Scopes", "a:", "Cookie"]),
     ("store.kind", &["postgresql", "Sqlite", "memory"]),
     ("store.command_timeout", &["0s", "30", "30ms", "18446744073709551615s"]),
     (
@@ -83,6 +84,7 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
     ("keys.rotation_grace", &["24", "-1h", "367d"]),
     ("keys.longest_rotation_grace", &["30", "367d"]),
     ("keys.rotate_themselves", &["maybe", "2"]),
+    ("keys.expiry_notices", &["30", "30d,7", "30d;7d", "1h30m", "0s", "367d", "9d,8d,7d,6d,5d,4d,3d,2d,1d"]),
     ("keys.older_peppers.x.secret", &["hush"]),
     ("keys.older_peppers.x.secret_file", &["/nowhere/pepper"]),
     ("cache.registration", &["0s", "999ms", "11s", "10", "18446744073709551615s"]),
