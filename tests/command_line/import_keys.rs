@@ -204,6 +204,11 @@ fn lines_that_cannot_be_imported_are_named_and_keep_no_other_from_it(store: Stor
     assert_eq!(output.code, Some(1), "{}", output.stderr);
     assert!(output.stderr.contains("line 1: a secret in plaintext is taken from standard input alone."));
     assert!(acme.accepts(&secret(6)));
+    // One secret for two organizations: the second has no key with it, so it is not as if it were there twice.
+    let other = server.installation().json(&["organizations", "create", "--name", "Other"]);
+    let twice = [line(9).to_string(), with(9, "organization_id", other["id"].clone())].join("\n");
+    let output = import(&acme, &twice, &[]);
+    assert_eq!((output.status.code(), outcome(&output)), (Some(1), counts(2, 1, 0, 0, 1)));
     server.installation().json(&["organizations", "suspend", &acme.id]);
     let output = import(&acme, &lines([8]), &[]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("line 1: the organization is suspended."));

@@ -91,7 +91,9 @@ impl BroughtSecret {
         let is_visible = prefix.bytes().all(|byte| byte.is_ascii_graphic());
         let rule = if !(1..=LONGEST_PREFIX).contains(&prefix.len()) || !is_visible {
             "must be 1 to 12 visible ASCII characters without blanks"
-        } else if prefix.starts_with(format.prefix()) {
+        } else if prefix.starts_with(format.prefix())
+            || (prefix.len() > 3 && format.prefix().starts_with(prefix))
+        {
             "must not be the beginning of a key that is made here"
         } else {
             return Ok(Self { digest, prefix: KeyPrefix::from_stored(prefix) });
@@ -199,7 +201,18 @@ mod tests {
             assert_eq!(of(Some(prefix)).unwrap().prefix.as_str(), prefix);
         }
         assert_eq!(of(None).unwrap().prefix.as_str(), "-");
-        for prefix in ["", " ", "sk live", "sk_live_01234", "é", "a\n", "capy_live_", "capy_live_a"] {
+        for prefix in [
+            "",
+            " ",
+            "sk live",
+            "sk_live_01234",
+            "é",
+            "a\n",
+            "capy",
+            "capy_live",
+            "capy_live_",
+            "capy_live_a",
+        ] {
             assert_eq!(of(Some(prefix)).unwrap_err().field(), "key_prefix", "{prefix:?}");
         }
     }

@@ -58,7 +58,9 @@ impl Management {
         };
         match self.store_key(permit, spec, stored, context).await? {
             Stored::Now(key) => Ok(*key),
-            Stored::Before(before) => Ok(before.answered),
+            Stored::Before(_) => {
+                Err(Unavailable::new("store", "remembers a request that was not named").into())
+            }
         }
     }
 

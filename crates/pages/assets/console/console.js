@@ -54,7 +54,9 @@ async function signIn(key) {
     organization,
     scopes: principal.scopes,
     keys: [],
-    isOwn: (one) => [one.key_prefix, one.previous_key_prefix].some((prefix) => prefix && key.startsWith(prefix)),
+    // What is shown of a secret that was made elsewhere may be the beginning of many: of one made here, four characters more are.
+    isOwn: (one) =>
+      [one.key_prefix, one.previous_key_prefix].some((prefix = "") => /_[0-9A-Za-z]{4}$/.test(prefix) && key.startsWith(prefix)),
     async ask(method, path, body) {
       try {
         return await ask(method, path, { key, body });

@@ -4,7 +4,7 @@ mod line;
 mod lines;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, hash_map::Entry},
     fs::File,
     io,
     path::Path,
@@ -25,14 +25,15 @@ use self::{
 };
 use crate::{adapters::command_context, app::App, cli::ImportKeys, error::Error, output};
 
-/// How many lines are worked on before the servers are waited for, and how many of them at once: the store's pool has few
-/// connections, and servers want some of its time.
+/// How many lines are worked on before the servers are waited for, and how many of them at once: on PostgreSQL changes of keys
+/// commit one after the other, and those of servers, such as a revocation, wait behind these.
 const BATCH: usize = 500;
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 4;
 /// How often it is said how far it has got.
 const SILENCE: Duration = Duration::from_secs(2);
-/// Of how many lines it is said why they are not imported.
+/// Of how many lines it is said why they are not imported, and of how many that they are there twice.
 const TOLD: u64 = 100;
+const TAKEN: &str = "there is an API key with this secret already.";
 
 /// What has become of the lines. Printed at the end.
 #[derive(Clone, Copy, Default, Serialize)]
@@ -71,7 +72,7 @@ pub(crate) async fn run(app: &App, command: ImportKeys) -> Result<(), Error> {
         app,
         context: command_context()?,
         organizations: HashMap::new(),
-        seen: HashSet::new(),
+        seen: HashMap::new(),
         outcome: Outcome { dry_run: command.dry_run, ..Outcome::default() },
         told: Instant::now(),
     };
@@ -98,8 +99,8 @@ struct Import<'a> {
     app: &'a App,
     context: RequestContext,
     organizations: HashMap<OrganizationId, Option<Organization>>,
-    /// What the secrets of the lines so far are stored as.
-    seen: HashSet<[u8; 32]>,
+    /// What the secrets of the lines so far are stored as, and for whom.
+    seen: HashMap<[u8; 32], OrganizationId>,
     outcome: Outcome,
     told: Instant,
 }
@@ -117,11 +118,16 @@ impl Import<'_> {
                 .and_then(|line| reader.read(line).map_err(|why| why.to_string()))
             {
                 Err(why) => self.refuse(number, &why),
-                Ok(asked) if self.is_repeated(&asked)? => {
-                    self.outcome.duplicates += 1;
-                    self.tell(number, "has the secret of a line before it");
-                }
-                Ok(asked) => batch.push((number, asked)),
+                Ok(asked) => match self.before(&asked)? {
+                    None => batch.push((number, asked)),
+                    Some(organization) if organization == asked.organization => {
+                        self.outcome.duplicates += 1;
+                        tell(self.outcome.duplicates, number, "has the secret of a line before it");
+                    }
+                    Some(_) => {
+                        self.refuse(number, "has the secret of a line before it, of another organization.");
+                    }
+                },
             }
         }
         for (_, asked) in &batch {
@@ -147,9 +153,16 @@ impl Import<'_> {
         failed.map_or(Ok(read > 0), Err)
     }
 
-    fn is_repeated(&mut self, asked: &Asked) -> Result<bool, Error> {
+    /// Whose the secret is by a line before this one.
+    fn before(&mut self, asked: &Asked) -> Result<Option<OrganizationId>, Error> {
         let digest = self.app.environment.digest_of_brought(&asked.secret.digest)?;
-        Ok(!self.seen.insert(*digest.as_bytes()))
+        Ok(match self.seen.entry(*digest.as_bytes()) {
+            Entry::Occupied(before) => Some(*before.get()),
+            Entry::Vacant(free) => {
+                free.insert(asked.organization);
+                None
+            }
+        })
     }
 
     async fn look_up(&mut self, id: OrganizationId) -> Result<(), Error> {
@@ -165,13 +178,8 @@ impl Import<'_> {
         let Some(organization) = self.organizations.get(&asked.organization).and_then(Option::as_ref) else {
             return refused("there is no such organization.");
         };
-        if let Some(found) = self.app.verdicts.find_brought(&asked.secret.digest).await? {
-            let is_own = found.organization.id == organization.id && found.key.source == KeySource::Import;
-            return if is_own {
-                Ok(Done::Present)
-            } else {
-                refused("there is an API key with this secret already.")
-            };
+        if let Some(done) = self.look(asked).await? {
+            return Ok(done);
         }
         if organization.is_suspended() {
             return refused("the organization is suspended.");
@@ -183,25 +191,27 @@ impl Import<'_> {
         match self.app.management.store_brought(&permit, &asked.spec, &asked.secret, &self.context).await {
             Ok(_) => Ok(Done::Imported),
             // Another import may be under way.
-            Err(CreateKeyError::Taken) => refused("there is an API key with this secret already."),
+            Err(CreateKeyError::Taken) => match self.look(asked).await? {
+                Some(done) => Ok(done),
+                None => refused(TAKEN),
+            },
             Err(CreateKeyError::Denied(denial)) => refused(&denial.to_string()),
             Err(error) => Err(error.into()),
         }
     }
 
-    fn refuse(&mut self, number: u64, why: &str) {
-        self.outcome.refused += 1;
-        self.tell(number, why);
+    /// What there is to do about a secret that a key has.
+    async fn look(&self, asked: &Asked) -> Result<Option<Done>, Error> {
+        let found = self.app.verdicts.find_brought(&asked.secret.digest).await?;
+        Ok(found.map(|found| {
+            let is_own = found.organization.id == asked.organization && found.key.source == KeySource::Import;
+            if is_own { Done::Present } else { Done::Refused(TAKEN.to_owned()) }
+        }))
     }
 
-    fn tell(&self, number: u64, why: &str) {
-        let told = self.outcome.refused + self.outcome.duplicates;
-        if told <= TOLD {
-            output::note(&format!("line {number}: {why}"));
-        }
-        if told == TOLD {
-            output::note("of the next lines it is not said");
-        }
+    fn refuse(&mut self, number: u64, why: &str) {
+        self.outcome.refused += 1;
+        tell(self.outcome.refused, number, why);
     }
 
     fn tell_progress(&mut self) {
@@ -212,5 +222,15 @@ impl Import<'_> {
                 "{lines} lines: {imported} imported, {present} there already, {duplicates} twice, {refused} refused"
             ));
         }
+    }
+}
+
+/// Says what is wrong with a line, the `count`th of its kind.
+fn tell(count: u64, number: u64, why: &str) {
+    if count <= TOLD {
+        output::note(&format!("line {number}: {why}"));
+    }
+    if count == TOLD {
+        output::note("of the next lines like this one it is not said");
     }
 }

@@ -69,6 +69,10 @@ pub(super) struct Reader<'e> {
 
 impl Reader<'_> {
     pub(super) fn read(&self, line: &[u8]) -> Result<Asked, Refused> {
+        // The parser would take an array of the members in their order as well.
+        if line.first().is_some_and(|byte| *byte == b'[') {
+            return Err(Refused::OtherMembers(1));
+        }
         let members: Members<'_> = serde_json::from_slice(line).map_err(|error| match error.classify() {
             Category::Data => Refused::OtherMembers(error.column()),
             Category::Io | Category::Syntax | Category::Eof => Refused::NoJson(error.column()),
@@ -85,6 +89,15 @@ impl Reader<'_> {
         let name = members.name.as_deref().ok_or(Refused::Rule("`name` is required."))?;
         environment.format().must_not_occur_in("name", Some(name))?;
         environment.format().must_not_occur_in("device_name", members.device_name.as_deref())?;
+        environment.format().must_not_occur_in("project_id", members.project_id.as_deref())?;
+        let texts = [&members.name, &members.device_name, &members.project_id].map(Option::as_deref);
+        if members
+            .secret
+            .as_deref()
+            .is_some_and(|secret| texts.iter().flatten().any(|text| text.contains(secret)))
+        {
+            return Err(Refused::Rule("no other member may hold the secret."));
+        }
         let key = CreateKey {
             organization,
             name: KeyName::parse(name)?,

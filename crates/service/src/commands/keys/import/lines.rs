@@ -11,7 +11,7 @@ const TOO_LONG: &str = "is longer than 64 KiB";
 /// A line and its number, or why it was not read.
 type Numbered<'l> = (u64, Result<&'l [u8], &'static str>);
 
-/// Reads lines. They may hold secrets, so what is read is wiped.
+/// Reads lines. They may hold secrets, so each is wiped before the next is read.
 pub(super) struct Lines {
     input: BufReader<Box<dyn Read>>,
     line: Zeroizing<Vec<u8>>,
@@ -52,7 +52,10 @@ impl Lines {
                 break;
             }
         }
-        Ok(Some((self.number, Ok(self.line.trim_ascii()))))
+        let line = self.line.trim_ascii();
+        // Some programs begin a file of UTF-8 with a byte order mark.
+        let line = if self.number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
+        Ok(Some((self.number, Ok(line))))
     }
 
     fn pass_over(&mut self) -> io::Result<()> {
@@ -90,6 +93,7 @@ mod tests {
         assert_eq!(read(b"a\n\n \r\nb\r\nc"), [line(1, "a"), line(4, "b"), line(5, "c")]);
         assert_eq!(read(b""), []);
         assert_eq!(read(b"\n\n"), []);
+        assert_eq!(read(b"\xef\xbb\xbfa\n\xef\xbb\xbfb"), [line(1, "a"), (2, Ok(b"\xef\xbb\xbfb".to_vec()))]);
     }
 
     #[test]

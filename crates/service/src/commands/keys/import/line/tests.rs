@@ -105,6 +105,9 @@ fn what_breaks_a_rule_is_named_and_nothing_of_it_repeated() {
         (json!({"scopes": ["*", "hush"]}), "`scopes[1]` is not a known scope."),
         (json!({"project_id": "hush!"}), "`project_id` must"),
         (json!({"project_id": "p1"}), "`scopes` must not contain"),
+        (json!({"project_id": own}), "`project_id` must not contain an API key."),
+        (json!({"project_id": SECRET}), "no other member may hold the secret."),
+        (json!({"name": format!("my {SECRET}")}), "no other member may hold the secret."),
         (json!({"expires_at": "hush"}), "`expires_at` must"),
         (json!({"expires_at": "2020-01-01T00:00:00Z"}), "`expires_at` must lie in the future."),
         (json!({"device_name": "\u{0}hush"}), "`device_name` must"),
@@ -129,6 +132,9 @@ fn what_breaks_a_rule_is_named_and_nothing_of_it_repeated() {
         let why = read(&line(&changes)).unwrap_err();
         assert!(why.starts_with(told) && !why.contains("hush"), "{changes}: {why}");
     }
+    let array = json!(["plaintext", null, SECRET, null, ORGANIZATION, "CI", ["*"], null, null, null]);
+    let why = read(&array).unwrap_err();
+    assert!(why.starts_with("is no object of the members that there are"), "{why}");
     for text in
         ["hush", "{\"secret\":\"hush", "[]", "\"hush\"", "null", "{}{}", "{\"name\":\"a\",\"name\":\"hush\"}"]
     {
