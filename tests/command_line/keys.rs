@@ -85,7 +85,11 @@ fn many_keys_are_revoked_at_once_and_a_dry_run_revokes_none(store: Store) {
     assert_eq!(run(&[keys[0].id(), "--dry-run"])["revoked"], 1);
     assert!(keys.iter().all(|key| acme.accepts(&key.plaintext)));
     let nobody = "key_01h455vb4pex5vsknk084sn02q";
-    let named = run(&[keys[0].id(), keys[1].id(), nobody]);
+    let named = [keys[0].id(), keys[1].id(), nobody];
+    let named = [&["keys", "revoke", "--organization", &acme.id], &named[..]].concat();
+    let named = commands.run(&named);
+    assert!(named.expect_failure().contains("no key of 1 of the ids"), "{}", named.stderr);
+    let named: Value = serde_json::from_str(&named.stdout).unwrap();
     assert_eq!((&named["revoked"], &named["not_found"]), (&json!(2), &json!([nobody])));
     assert_eq!(run(&["--scope", "jobs:read"])["revoked"], 2);
     assert!(!keys.iter().any(|key| acme.accepts(&key.plaintext)));

@@ -26,7 +26,8 @@ BEGIN
             WHERE k.created_by_key_id = made.id AND k.organization_id IS NOT DISTINCT FROM of_organization OFFSET 0
         ) child
     ), target AS (
-        SELECT k.id FROM api_keys k WHERE k.id IN (SELECT made.id FROM made) AND k.revoked_at IS NULL
+        -- Not IN, which is a join of all keys with all where nothing is known yet of how many there are.
+        SELECT k.id FROM api_keys k WHERE k.id = ANY (ARRAY (SELECT made.id FROM made)) AND k.revoked_at IS NULL
         ORDER BY k.id <> root, k.id LIMIT at_most FOR NO KEY UPDATE
     )
     UPDATE api_keys k SET revoked_at = since

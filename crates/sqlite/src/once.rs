@@ -63,10 +63,7 @@ mod tests {
     #[test]
     fn what_is_forgotten_is_found_by_its_time() {
         let plan = crate::schema::plan(&FORGET);
-        assert!(
-            plan.iter().any(|step| step.contains("USING COVERING INDEX idempotency_keys_by_time (at<?)")),
-            "{plan:?}"
-        );
+        assert!(plan.iter().any(|step| step.contains("idempotency_keys_by_time (at<?)")), "{plan:?}");
         assert!(!plan.iter().any(|step| step.starts_with("SCAN")), "{plan:?}");
     }
 }

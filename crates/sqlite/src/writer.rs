@@ -106,6 +106,10 @@ fn commit(connection: &mut Connection, batch: &mut Vec<Waiting>) {
 fn run(connection: &mut Connection, batch: &mut [Waiting]) -> rusqlite::Result<()> {
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for job in batch {
+        // The ones before it may have taken long.
+        if job.is_abandoned() {
+            continue;
+        }
         let mut savepoint = transaction.savepoint()?;
         if !job.run(&savepoint) {
             savepoint.rollback()?;

@@ -98,6 +98,10 @@ BEGIN
         GRANT EXECUTE ON FUNCTION expire_audit_events(timestamptz, bigint) TO capykeys_service;
     END IF;
 
+    IF to_regprocedure('revoke_lineage(uuid, uuid, timestamptz, bigint)') IS NOT NULL THEN
+        GRANT EXECUTE ON FUNCTION revoke_lineage(uuid, uuid, timestamptz, bigint) TO capykeys_service;
+    END IF;
+
     IF to_regclass('replicas') IS NOT NULL THEN
         REVOKE ALL ON history_lines, replicas FROM capykeys_service;
         -- Lines are begun and never changed.

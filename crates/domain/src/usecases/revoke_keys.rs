@@ -43,7 +43,7 @@ pub struct RevokedLineage {
 
 impl Management {
     /// Revokes the permit's key and all that were made with it, directly or with one that was, and comes back when no replica
-    /// accepts any of them any more.
+    /// accepts any of them any more. The key itself goes first, whatever becomes of the others: so none is made with it meanwhile.
     ///
     /// # Errors
     /// [`KeyError`].
@@ -56,6 +56,7 @@ impl Management {
         let (organization, at) = (permit.organization_id(), self.environment.now());
         let event = done(AuditAction::RevokeKey, at, permit.actor(), organization, Some(id), context);
         let revoke = ports::RevokeKey { organization, id, at, event };
+        let _ = self.keys.revoke_key(revoke.clone()).await?.ok_or(KeyError::NoSuchKey)?;
         let revoked = self.keys.revoke_lineage(revoke, MOST_REVOKED).await?.ok_or(KeyError::NoSuchKey)?;
         self.replicas.until_obeyed(Change::Organization(organization)).await;
         let descendants = revoked.iter().filter(|key| key.id != id).count();

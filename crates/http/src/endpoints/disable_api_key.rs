@@ -35,6 +35,7 @@ pub(crate) struct Operation;
 pub(crate) async fn disable_api_key(mut call: Call) -> Result<HttpResponse, ApiError> {
     let permit = call.permit().await?;
     let body = call.optional_body().await?;
+    let permit = call.permit_again(permit).await?;
     let environment = call.exchange.environment();
     let reason = body.map_or(Ok(None), |body| reason(&body, environment.format()))?;
     let key = call.management()?.disable_key(&permit, reason, &call.exchange.context).await?;

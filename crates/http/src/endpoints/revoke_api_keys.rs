@@ -1,6 +1,7 @@
 //! `POST /v1/organizations/{orgID}/api-keys/revoke`.
 
 use actix_web::{HttpResponse, http::StatusCode};
+use capykeys_domain::policy::{ListKeys, Permit};
 
 use crate::{
     answer::{self, RevokedApiKeys, errors::OrganizationErrors},
@@ -33,8 +34,13 @@ pub(crate) struct Operation;
 pub(crate) async fn revoke_api_keys(mut call: Call) -> Result<HttpResponse, ApiError> {
     let permit = call.permit().await?;
     let body = call.body().await?;
+    let permit = call.permit_again(permit).await?;
     let environment = call.exchange.environment();
     let Revocations { chosen, dry_run } = Revocations::parse(&body, environment.format(), environment.now())?;
+    if dry_run {
+        // It shows keys, as a list does.
+        let _: Permit<ListKeys> = call.permit().await?;
+    }
     let revoked = call.management()?.revoke_keys(&permit, chosen, !dry_run, &call.exchange.context).await?;
     answer::json(StatusCode::OK, &RevokedApiKeys::new(&revoked, dry_run, environment.now()))
 }

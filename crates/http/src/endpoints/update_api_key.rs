@@ -38,6 +38,7 @@ pub(crate) struct Operation;
 pub(crate) async fn update_api_key(mut call: Call) -> Result<HttpResponse, ApiError> {
     let permit = call.permit().await?;
     let body = call.body().await?;
+    let permit = call.permit_again(permit).await?;
     let environment = call.exchange.environment();
     let edit = key_edit(&body, environment.format(), environment.scopes(), environment.now())?;
     let expected = Expected::of(&call.request)?;

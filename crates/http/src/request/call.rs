@@ -69,6 +69,14 @@ impl Call {
         self.permit_to(&caller, self.request.match_info().get("keyID").and_then(KeyId::parse)).await
     }
 
+    /// The same once more, when the body has come: a caller who was locked out while it was on its way may not any more.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) async fn permit_again<A: Action>(&self, _before: Permit<A>) -> Result<Permit<A>, ApiError> {
+        self.permit().await
+    }
+
     /// The same, where the path may say `self` for the key that calls.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ pub(crate) fn idempotency_key(
     Ok(Some(IdempotencyKey::parse(&key)?))
 }
 
-/// What two fields are joined with, and what begins a parameter, is told from a key.
+/// A bare key has neither `,`, which joins two fields, nor `;`, which begins a parameter.
 const fn is_bare(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b',' | b';' | b'"' | b'\\')
 }

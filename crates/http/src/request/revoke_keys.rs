@@ -120,7 +120,7 @@ impl Revocations {
         let chosen = match (ids, filter) {
             (Some(ids), None) => Chosen::Ids(read_ids(&ids)?),
             (None, Some(_)) => {
-                // Of what was read so far, a name that is given twice is there once.
+                // Read again from the text: `Members` has one of each name, also where it was given twice.
                 let Nested { filter } = deserialize(body, "`filter` must be an object.")?;
                 Chosen::Filter(read_filter(filter, format, now)?)
             }

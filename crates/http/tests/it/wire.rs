@@ -22,9 +22,10 @@ async fn a_key_is_created_used_listed_and_revoked() {
     let (id, plaintext) =
         (answer["api_key"]["id"].as_str().unwrap(), answer["plaintext_api_key"].as_str().unwrap());
     let key = format!(
-        r#"{{"id":"{id}","organization_id":"{}","name":"  CI é","key_prefix":"{}","scopes":["jobs:read","api_keys:read"],"source":"api","is_active":true,"created_at":"2026-01-01T00:00:00.000001Z","device_name":"laptop","expires_at":"2026-06-01T00:00:00Z"}}"#,
+        r#"{{"id":"{id}","organization_id":"{}","name":"  CI é","key_prefix":"{}","scopes":["jobs:read","api_keys:read"],"source":"api","is_active":true,"created_at":"2026-01-01T00:00:00.000001Z","created_by_key_id":"{}","device_name":"laptop","expires_at":"2026-06-01T00:00:00Z"}}"#,
         site.organization.id,
         &plaintext[..14],
+        answer["api_key"]["created_by_key_id"].as_str().unwrap(),
     );
     assert_eq!(created.body, format!(r#"{{"api_key":{key},"plaintext_api_key":"{plaintext}"}}"#));
 

@@ -188,5 +188,5 @@ fn the_format_goes_up_with_every_column() {
     ]
     .iter()
     .sum();
-    assert_eq!((FORMAT, columns), (3, 9 + 25 + 14 + 3), "raise FORMAT together with this number");
+    assert_eq!((FORMAT, columns), (3, 9 + 27 + 14 + 3), "raise FORMAT together with this number");
 }

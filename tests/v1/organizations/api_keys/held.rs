@@ -18,7 +18,8 @@ on_every_store![
     a_key_that_is_disabled_while_its_request_is_held_is_told_no_other_secret_for_itself,
     a_key_whose_organization_is_suspended_while_its_request_is_held_is_told_no_other_secret,
     a_secret_that_is_replaced_while_its_request_is_held_hands_on_no_more_than_its_grace,
-    a_secret_that_is_discarded_while_its_request_is_held_creates_nothing;
+    a_secret_that_is_discarded_while_its_request_is_held_creates_nothing,
+    a_key_that_is_revoked_while_its_request_is_held_changes_and_revokes_no_other;
     tables:
     a_key_that_loses_something_while_its_request_is_held_does_not_hand_it_on,
     a_session_whose_organization_is_linked_to_another_while_a_request_is_held_creates_nothing,
@@ -60,6 +61,22 @@ fn a_key_that_is_revoked_while_its_request_is_held_creates_nothing(store: Store)
     hold(&acme, &creator.plaintext, || acme.revoke(creator.id())).error(401);
     assert_eq!(acme.list().len(), before);
     assert_eq!(hold(&acme, &acme.admin, || {}).status, 201);
+}
+
+fn a_key_that_is_revoked_while_its_request_is_held_changes_and_revokes_no_other(store: Store) {
+    let acme = store.tenant();
+    let other = acme.key_with(&["jobs:read"]);
+    let one = acme.key_path(other.id());
+    let (all, disabling) = (format!("{}/revoke", acme.keys_path()), format!("{one}/disable"));
+    for request in [
+        ("POST", all.as_str(), r#"{"filter":{"scope":"jobs:read"}}"#),
+        ("PATCH", &one, r#"{"name":"held"}"#),
+        ("POST", &disabling, r#"{"reason":"held"}"#),
+    ] {
+        let manager = acme.key_with(&["*"]);
+        hold_request(&acme, &manager.plaintext, request, || acme.revoke(manager.id())).error(401);
+        assert!(acme.stored().contains(&other.key), "{request:?}");
+    }
 }
 
 fn a_key_that_is_disabled_while_its_request_is_held_creates_nothing_and_widens_nothing(store: Store) {

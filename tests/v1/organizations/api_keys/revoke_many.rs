@@ -186,6 +186,9 @@ fn who_may_do_it(store: Store) {
             acme.revoking(credential, &body).send().error(403);
         }
     }
+    // A dry run shows keys, as a list does.
+    let writer = acme.key_with(&["api_keys:write"]);
+    acme.revoking(&writer.plaintext, &json!({ "ids": [victim.id()], "dry_run": true })).send().error(403);
     assert!(acme.accepts(&victim.plaintext) && acme.accepts(&own.plaintext));
     for credential in [Session::admin(&at_clerk).sign(), acme.key_with(&["api_keys:write"]).plaintext] {
         let key = acme.key_with(&["jobs:read"]);

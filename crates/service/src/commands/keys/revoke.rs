@@ -29,7 +29,12 @@ pub(super) async fn run(app: &App, command: RevokeKeys) -> Result<(), Error> {
         Revoked::Many(chosen) => {
             let permit = Permit::operator_revokes_keys(&organization);
             let revoked = app.management.revoke_keys(&permit, *chosen, !dry_run, &command_context()?).await?;
-            output::json(&RevokedApiKeys::new(&revoked, dry_run, app.environment.now()))
+            output::json(&RevokedApiKeys::new(&revoked, dry_run, app.environment.now()))?;
+            match (revoked.unknown.len(), revoked.more) {
+                (0, false) => Ok(()),
+                (0, true) => Err("there may be more: run the command again".into()),
+                (unknown, _) => Err(format!("the organization has no key of {unknown} of the ids").into()),
+            }
         }
     }
 }
