@@ -46,6 +46,7 @@ mod event_log;
 mod expiry;
 mod host;
 mod idempotency;
+mod insertion;
 mod key_lookup;
 mod key_resolver;
 mod key_store;
@@ -74,11 +75,10 @@ pub use event_log::{EventLag, EventLog, EventPosition, Followed};
 pub use expiry::{EndingKey, EndingKeys, ExpiryNotice};
 pub use host::Host;
 pub use idempotency::{FORGOTTEN_AT_ONCE, Repeated};
+pub use insertion::{Insertion, NewKey};
 pub use key_lookup::{FoundKey, KeyLookup};
 pub use key_resolver::{KeyResolver, ResolvedKey, Unremembered};
-pub use key_store::{
-    IdleRotations, Insertion, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewKey, NewSecret,
-};
+pub use key_store::{IdleRotations, KeyChange, KeyChanged, KeyQuery, KeyStore, KeyUse, NewSecret};
 pub use organization_resolver::OrganizationResolver;
 pub use organizations::{OrganizationInsertion, Organizations, RenameOrganization, SetSuspension};
 pub use pepper_registry::{PepperRegistry, PepperUse, Rehash};
