@@ -81,9 +81,9 @@ def _name_keys_once_over(case):
 def before_call(context, case, kwargs):
     """Corrects what the stateful phase takes over from earlier answers, and what the coverage phase leaves empty."""
     # Without a value they count as left out, which the document says in words only, as of `limit` below.
-    for name in ("expires_before", "unused_since"):
+    for name in ("descendants", "expires_before", "unused_since"):
         if (case.query or {}).get(name) in EMPTY:
-            case.query[name] = "no time"
+            case.query[name] = "nothing"
     # Its pattern does not allow for that.
     if case.headers and case.headers.get("If-Match") == "":
         case.headers["If-Match"] = "*"
@@ -104,10 +104,10 @@ def before_call(context, case, kwargs):
     grace = case.body.get("grace_seconds") if isinstance(case.body, dict) else None
     if isinstance(grace, (int, float)) and LONGEST_GRACE < grace <= MOST_SECONDS:
         case.body["grace_seconds"] = LONGEST_GRACE
-    # A `created_at` is a valid time by the document, and no valid `expires_at`.
     if isinstance(case.body, dict) and "key_digest" not in case.body:
         # It is the beginning of that secret, and refused without it.
         case.body.pop("key_prefix", None)
+    # A `created_at` is a valid time by the document, and no valid `expires_at`.
     if isinstance(case.body, dict) and _is_past(case.body.get("expires_at")):
         case.body["expires_at"] = "2030-01-01T00:00:00Z"
 
