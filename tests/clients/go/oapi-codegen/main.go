@@ -61,7 +61,7 @@ func main() {
 
 	Step("create a project's key", func() string {
 		project := "prj_1"
-		answer := Must(admin.CreateApiKeyWithResponse(ctx, Organization, capykeys.CreateApiKeyRequest{
+		answer := Must(admin.CreateApiKeyWithResponse(ctx, Organization, nil, capykeys.CreateApiKeyRequest{
 			Name: "Schlüssel", Scopes: []capykeys.Scope{capykeys.PROJECTSREAD}, ProjectId: &project, ExpiresAt: &Expiry,
 		}))
 		Check(answer.JSON201 != nil, answer.Status(), string(answer.Body))
@@ -94,10 +94,10 @@ func main() {
 	Step("be refused", func() string {
 		project := "prj_1"
 		body := capykeys.CreateApiKeyRequest{Name: "no", Scopes: []capykeys.Scope{capykeys.ALL}, ProjectId: &project}
-		return refused(400, Must(admin.CreateApiKeyWithResponse(ctx, Organization, body)).JSON400) +
+		return refused(400, Must(admin.CreateApiKeyWithResponse(ctx, Organization, nil, body)).JSON400) +
 			" | " + refused(401, Must(signedIn("capy_live_none").GetViewerWithResponse(ctx)).JSON401) +
 			" | " + refused(403, Must(signedIn(secret).ListApiKeysWithResponse(ctx, Organization, nil)).JSON403) +
-			" | " + refused(404, Must(admin.RevokeApiKeyWithResponse(ctx, Organization, Unknown)).JSON404)
+			" | " + refused(404, Must(admin.RevokeApiKeyWithResponse(ctx, Organization, Unknown, nil)).JSON404)
 	})
 
 	Step("page", func() string {
@@ -154,7 +154,7 @@ func main() {
 
 	Step("revoke", func() string {
 		revoke := func() {
-			answer := Must(admin.RevokeApiKeyWithResponse(ctx, Organization, key.Id))
+			answer := Must(admin.RevokeApiKeyWithResponse(ctx, Organization, key.Id, nil))
 			Check(answer.JSON200 != nil && answer.JSON200.Revoked, answer.Status(), string(answer.Body))
 		}
 		revoke()

@@ -102,7 +102,7 @@ impl Scenario {
                 key_digest: None,
                 key_prefix: None,
             };
-            let created = self.admin.create_api_key(organization, &body).await?.into_inner();
+            let created = self.admin.create_api_key(organization, None, &body).await?.into_inner();
             let key = created.api_key;
             check(key.name == "Schlüssel" && key.expires_at == Some(expiry), "not what was asked for")?;
             check(key.revoked_at.is_none() && key.last_used_at.is_none(), "it was neither revoked nor used")?;
@@ -146,10 +146,10 @@ impl Scenario {
             };
             let stranger = signed_in(&self.url, "capy_live_none")?;
             let refusals = [
-                refused(400, self.admin.create_api_key(organization, &impossible).await)?,
+                refused(400, self.admin.create_api_key(organization, None, &impossible).await)?,
                 refused(401, stranger.get_viewer().await)?,
                 refused(403, holder.list_api_keys(organization, None, None).await)?,
-                refused(404, self.admin.revoke_api_key(organization, UNKNOWN).await)?,
+                refused(404, self.admin.revoke_api_key(organization, UNKNOWN, None).await)?,
             ];
             Ok((refusals.join(" | "), ()))
         })
@@ -168,10 +168,10 @@ impl Scenario {
         .await;
 
         step("revoke", async {
-            check(self.admin.revoke_api_key(organization, &key.id).await?.revoked, "it is not revoked")?;
+            check(self.admin.revoke_api_key(organization, &key.id, None).await?.revoked, "it is not revoked")?;
             let once = self.find(&key.id).await?;
             check(!once.is_active && once.revoked_at.is_some(), "it is listed as active")?;
-            check(self.admin.revoke_api_key(organization, &key.id).await?.revoked, "it is not revoked")?;
+            check(self.admin.revoke_api_key(organization, &key.id, None).await?.revoked, "it is not revoked")?;
             check(self.find(&key.id).await?.revoked_at == once.revoked_at, "it was revoked again")?;
             Ok((format!("twice, at {:?}", once.revoked_at), ()))
         })

@@ -88,7 +88,7 @@ public class Scenario {
         step("create a project's key", () -> {
             var expiry = OffsetDateTime.now(ZoneOffset.UTC).plusHours(1).truncatedTo(ChronoUnit.MICROS);
             var created = KEYS.createApiKey(ORGANIZATION, new CreateApiKeyRequest()
-                .name("Schlüssel").addScopesItem(Scope.PROJECTS_READ).projectId("prj_1").expiresAt(expiry));
+                .name("Schlüssel").addScopesItem(Scope.PROJECTS_READ).projectId("prj_1").expiresAt(expiry), null);
             key = created.getApiKey();
             secret = created.getPlaintextApiKey();
             check(key.getName().equals("Schlüssel") && key.getExpiresAt().isEqual(expiry), key);
@@ -116,10 +116,10 @@ public class Scenario {
         step("be refused", () -> {
             var impossible = new CreateApiKeyRequest().name("no").addScopesItem(Scope.ALL).projectId("prj_1");
             return String.join(" | ",
-                refused(400, () -> KEYS.createApiKey(ORGANIZATION, impossible)),
+                refused(400, () -> KEYS.createApiKey(ORGANIZATION, impossible, null)),
                 refused(401, () -> new ViewerApi(signedIn("capy_live_none")).getViewer()),
                 refused(403, () -> new ApiKeysApi(signedIn(secret)).listApiKeys(ORGANIZATION, null, null)),
-                refused(404, () -> KEYS.revokeApiKey(ORGANIZATION, "key_01h455vb4pex5vsknk084sn02q")));
+                refused(404, () -> KEYS.revokeApiKey(ORGANIZATION, "key_01h455vb4pex5vsknk084sn02q", null)));
         });
 
         step("page", () -> {
@@ -147,10 +147,10 @@ public class Scenario {
         });
 
         step("revoke", () -> {
-            check(KEYS.revokeApiKey(ORGANIZATION, key.getId()).getRevoked(), "it is not revoked");
+            check(KEYS.revokeApiKey(ORGANIZATION, key.getId(), null).getRevoked(), "it is not revoked");
             var once = find(key.getId());
             check(!once.getIsActive() && once.getRevokedAt() != null, once);
-            check(KEYS.revokeApiKey(ORGANIZATION, key.getId()).getRevoked(), "it is not revoked");
+            check(KEYS.revokeApiKey(ORGANIZATION, key.getId(), null).getRevoked(), "it is not revoked");
             check(find(key.getId()).getRevokedAt().isEqual(once.getRevokedAt()), "it was revoked again");
             return "twice, at " + once.getRevokedAt();
         });
