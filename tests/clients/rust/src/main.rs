@@ -143,12 +143,31 @@ impl Scenario {
                 project_id: Some("prj_1".parse()?),
                 expires_at: None,
                 device_name: None,
+                key_digest: None,
+                key_prefix: None,
             };
             let stranger = signed_in(&self.url, "capy_live_none")?;
             let refusals = [
                 refused(400, self.admin.create_api_key(organization, None, &impossible).await)?,
                 refused(401, stranger.get_viewer().await)?,
-                refused(403, holder.list_api_keys(organization, None, None).await)?,
+                refused(
+                    403,
+                    holder
+                        .list_api_keys(
+                            organization,
+                            None,
+                            None,
+                            None,
+                            None,
+                            None,
+                            None,
+                            None,
+                            None,
+                            None,
+                            None,
+                        )
+                        .await,
+                )?,
                 refused(404, self.admin.revoke_api_key(organization, UNKNOWN, None).await)?,
             ];
             Ok((refusals.join(" | "), ()))
@@ -168,10 +187,16 @@ impl Scenario {
         .await;
 
         step("revoke", async {
-            check(self.admin.revoke_api_key(organization, &key.id, None).await?.revoked, "it is not revoked")?;
+            check(
+                self.admin.revoke_api_key(organization, &key.id, None).await?.revoked,
+                "it is not revoked",
+            )?;
             let once = self.find(&key.id).await?;
             check(!once.is_active && once.revoked_at.is_some(), "it is listed as active")?;
-            check(self.admin.revoke_api_key(organization, &key.id, None).await?.revoked, "it is not revoked")?;
+            check(
+                self.admin.revoke_api_key(organization, &key.id, None).await?.revoked,
+                "it is not revoked",
+            )?;
             check(self.find(&key.id).await?.revoked_at == once.revoked_at, "it was revoked again")?;
             Ok((format!("twice, at {:?}", once.revoked_at), ()))
         })
@@ -187,7 +212,12 @@ impl Scenario {
     }
 
     async fn list(&self) -> Outcome<Vec<ApiKey>> {
-        Ok(self.admin.list_api_keys(&self.organization, None, None).await?.into_inner().api_keys)
+        Ok(self
+            .admin
+            .list_api_keys(&self.organization, None, None, None, None, None, None, None, None, None, None)
+            .await?
+            .into_inner()
+            .api_keys)
     }
 
     async fn find(&self, id: &str) -> Outcome<ApiKey> {
@@ -199,7 +229,22 @@ impl Scenario {
         let (mut pages, mut cursor) = (0, None);
         loop {
             let limit = NonZeroU32::new(100);
-            let answer = self.admin.list_api_keys(&self.organization, cursor.as_ref(), limit).await?;
+            let answer = self
+                .admin
+                .list_api_keys(
+                    &self.organization,
+                    None,
+                    cursor.as_ref(),
+                    None,
+                    limit,
+                    None,
+                    None,
+                    None,
+                    None,
+                    None,
+                    None,
+                )
+                .await?;
             let link =
                 answer.headers().get("link").map(|link| link.to_str().map(str::to_owned)).transpose()?;
             ids.extend(answer.into_inner().api_keys.into_iter().map(|key| key.id));

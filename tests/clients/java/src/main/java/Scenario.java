@@ -63,7 +63,7 @@ public class Scenario {
     }
 
     static List<ApiKey> list() throws ApiException {
-        return KEYS.listApiKeys(ORGANIZATION, null, null).getApiKeys();
+        return KEYS.listApiKeys(ORGANIZATION, null, null, null, null, null, null, null, null, null, null).getApiKeys();
     }
 
     static ApiKey find(String id) throws ApiException {
@@ -118,7 +118,7 @@ public class Scenario {
             return String.join(" | ",
                 refused(400, () -> KEYS.createApiKey(ORGANIZATION, impossible, null)),
                 refused(401, () -> new ViewerApi(signedIn("capy_live_none")).getViewer()),
-                refused(403, () -> new ApiKeysApi(signedIn(secret)).listApiKeys(ORGANIZATION, null, null)),
+                refused(403, () -> new ApiKeysApi(signedIn(secret)).listApiKeys(ORGANIZATION, null, null, null, null, null, null, null, null, null, null)),
                 refused(404, () -> KEYS.revokeApiKey(ORGANIZATION, "key_01h455vb4pex5vsknk084sn02q", null)));
         });
 
@@ -127,7 +127,7 @@ public class Scenario {
             int pages = 0;
             String cursor = null;
             do {
-                var answer = KEYS.listApiKeysWithHttpInfo(ORGANIZATION, 100, cursor);
+                var answer = KEYS.listApiKeysWithHttpInfo(ORGANIZATION, 100, cursor, null, null, null, null, null, null, null, null);
                 answer.getData().getApiKeys().forEach(one -> ids.add(one.getId()));
                 var link = NEXT.matcher(String.join("", answer.getHeaders().getOrDefault("link", List.of())));
                 cursor = link.matches() ? link.group(1) : null;
