@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -49,6 +49,8 @@ pub struct CachedStore {
 
 pub(crate) struct Inner {
     machine: RwLock<Machine>,
+    /// What the machine says of keys that were brought: asked for each text that comes, and not worth its lock.
+    brought: AtomicBool,
     pub(crate) flights: Arc<SingleFlight>,
     pub(crate) id: ReplicaId,
     pub(crate) store: CachedStore,
@@ -92,6 +94,11 @@ impl Inner {
 
     pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Machine> {
         self.machine.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// While the machine is locked: whoever sees that it was told of such a key sees this too.
+    pub(crate) fn note_brought(&self, machine: &Machine) {
+        self.brought.store(machine.may_know_brought(), Ordering::Release);
     }
 
     /// Why there is no verdict, though the store has answered.
@@ -138,10 +145,24 @@ impl VerificationCache {
         store: CachedStore,
         clock: Arc<dyn BootClock>,
     ) -> Self {
-        let machine = RwLock::new(Machine::new(&settings));
+        let machine = Machine::new(&settings);
+        let brought = AtomicBool::new(machine.may_know_brought());
+        let machine = RwLock::new(machine);
         let (flights, hits, reads) = (Arc::default(), AtomicU64::new(0), AtomicU64::new(0));
         let (replicas, lost) = (AtomicUsize::new(0), AtomicU64::new(0));
-        Self(Arc::new(Inner { machine, flights, id, store, clock, settings, hits, reads, replicas, lost }))
+        Self(Arc::new(Inner {
+            machine,
+            brought,
+            flights,
+            id,
+            store,
+            clock,
+            settings,
+            hits,
+            reads,
+            replicas,
+            lost,
+        }))
     }
 
     /// The key stored under one of `digests`, and until when that may be acted on: from the cache
@@ -221,6 +242,7 @@ impl VerificationCache {
     pub fn invalidate(&self, change: Change) -> BootTime {
         let mut machine = self.0.write();
         machine.apply(&[change]);
+        self.0.note_brought(&machine);
         machine.kept_until()
     }
 
@@ -273,6 +295,6 @@ impl KeyResolver for VerificationCache {
     }
 
     fn may_know_brought(&self) -> bool {
-        self.0.read().may_know_brought()
+        self.0.brought.load(Ordering::Acquire)
     }
 }

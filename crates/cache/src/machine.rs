@@ -84,8 +84,8 @@ pub(crate) struct Machine {
     kept_until: BootTime,
     store_time: StoreTime,
     fence: Fence,
-    /// Whether keys are there whose secrets were made elsewhere; `None` before the first poll.
-    brought: Option<bool>,
+    /// Whether keys may be there whose secrets were made elsewhere. So it is before the first poll.
+    brought: bool,
     keys: CachedKeys,
     negative: NegativeCache,
     organizations: CachedOrganizations,
@@ -106,7 +106,7 @@ impl Machine {
             kept_until: BootTime::START,
             store_time: StoreTime::default(),
             fence: Fence::default(),
-            brought: None,
+            brought: true,
             keys: CachedKeys::new(settings.keys),
             negative: NegativeCache::new(settings),
             organizations: CachedOrganizations::default(),
@@ -142,7 +142,7 @@ impl Machine {
             Poll::Diverged(head) => {
                 self.clear();
                 self.move_to(head.position, now);
-                self.brought = Some(head.brought);
+                self.brought = head.brought;
                 self.store_time.told(head.store_time, sent.sent, now);
                 self.extend(sent, head.registered, Polled::Restarted)
             }
@@ -186,8 +186,8 @@ impl Machine {
     }
 
     /// Whether keys may be there whose secrets were made elsewhere.
-    pub(crate) fn may_know_brought(&self) -> bool {
-        self.brought != Some(false)
+    pub(crate) const fn may_know_brought(&self) -> bool {
+        self.brought
     }
 
     /// A read of the store is about to be sent. `now` must have been read before.

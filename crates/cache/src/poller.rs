@@ -161,7 +161,9 @@ impl Inner {
         let now = self.clock.now();
         let (polled, jump) = {
             let mut machine = self.write();
-            (machine.end_poll(&sent, &answer, now), machine.take_jump())
+            let polled = machine.end_poll(&sent, &answer, now);
+            self.note_brought(&machine);
+            (polled, machine.take_jump())
         };
         if let Poll::Diverged(head) = &answer {
             self.tell_of_restart(sent.position, head);

@@ -86,7 +86,7 @@ impl Machine {
                 }
                 Change::Organization(id) => drop(organizations.insert(*id)),
                 Change::Brought(_) => {
-                    self.brought = Some(true);
+                    self.brought = true;
                     self.negative.clear();
                 }
             }
