@@ -11,7 +11,10 @@ use std::{
 };
 
 use capykeys_conformance::{fixtures, model::ModelStore};
-use capykeys_domain::{model::KeyId, ports::Uses};
+use capykeys_domain::{
+    model::KeyId,
+    ports::{KeyUse, Uses},
+};
 use capykeys_usage::{UsageSettings, UseRecorder};
 use divan::{Bencher, Divan, counter::ItemsCount};
 
@@ -29,7 +32,7 @@ fn used(bencher: Bencher<'_, '_>, keys: i64) {
     bencher.counter(ItemsCount::new(USES)).bench(|| {
         let start = now.fetch_add(USES.into(), Ordering::Relaxed);
         for (id, micros) in ids.iter().cycle().zip(start..start + i64::from(USES)) {
-            recorder.used(black_box(*id), fixtures::at(micros));
+            recorder.used(KeyUse { key: black_box(*id), at: fixtures::at(micros), with_previous: false });
         }
     });
 }

@@ -5,10 +5,7 @@ use std::{
     time::Duration,
 };
 
-use capykeys_domain::{
-    model::{KeyId, Timestamp},
-    ports::{KeyStore, KeyUse, PepperRegistry, Rehash, Unavailable, Uses},
-};
+use capykeys_domain::ports::{KeyStore, KeyUse, PepperRegistry, Rehash, Unavailable, Uses};
 use tokio::time::{sleep, timeout};
 
 use crate::{UsageSettings, pending::PendingUses, rehash::RehashQueue};
@@ -89,12 +86,8 @@ impl UseRecorder {
 }
 
 impl Uses for UseRecorder {
-    fn used(&self, key: KeyId, at: Timestamp) {
-        self.0.pending().add(KeyUse { key, at, with_previous: false });
-    }
-
-    fn used_with_previous(&self, key: KeyId, at: Timestamp) {
-        self.0.pending().add(KeyUse { key, at, with_previous: true });
+    fn used(&self, one: KeyUse) {
+        self.0.pending().add(one);
     }
 
     fn outdated(&self, key: Rehash) {

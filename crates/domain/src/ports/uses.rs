@@ -1,7 +1,6 @@
 //! Noting that keys are used.
 
-use super::Rehash;
-use crate::model::{KeyId, Timestamp};
+use super::{KeyUse, Rehash};
 
 /// Takes note of the uses of keys. It is told on the path of every request, so it does no I/O, waits
 /// for nothing and cannot fail.
@@ -10,11 +9,8 @@ use crate::model::{KeyId, Timestamp};
 ///
 /// [`KeyStore::record_uses`]: super::KeyStore::record_uses
 pub trait Uses: Send + Sync {
-    /// The key was used at `at`.
-    fn used(&self, key: KeyId, at: Timestamp);
-
-    /// The same, with the secret before its present one.
-    fn used_with_previous(&self, key: KeyId, at: Timestamp);
+    /// The key was used.
+    fn used(&self, one: KeyUse);
 
     /// The key was found under the digest of a pepper that new keys are not made with any more.
     /// By default nothing comes of it.

@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use super::Verdicts;
 use crate::{
-    model::{Caller, KeyCaller, KeyId, KeyState, RequestContext, SessionCaller, Timestamp},
-    ports::{FoundKey, Rehash, ResolvedKey, Unavailable},
+    model::{Caller, KeyCaller, KeyState, RequestContext, SessionCaller},
+    ports::{FoundKey, KeyUse, Rehash, ResolvedKey, Unavailable},
     secret::{BearerToken, Credential, KeyDigest, PlaintextKey},
 };
 
@@ -29,7 +29,8 @@ impl Verdicts {
             Credential::ApiKey(key) => {
                 let good = self.authenticate_key(key).await;
                 good.inspect(|caller| {
-                    self.note_use(caller.key.id, caller.with_previous, self.environment.now());
+                    let (at, with_previous) = (self.environment.now(), caller.with_previous);
+                    self.uses.used(KeyUse { key: caller.key.id, at, with_previous });
                 })
                 .map(Caller::Key)
             }
@@ -54,10 +55,6 @@ impl Verdicts {
             KeyState::Disabled => Err(AuthenticateError::Refused("disabled key")),
             KeyState::Revoked => Err(AuthenticateError::Refused("revoked key")),
         }
-    }
-
-    pub(super) fn note_use(&self, key: KeyId, with_previous: bool, at: Timestamp) {
-        if with_previous { self.uses.used_with_previous(key, at) } else { self.uses.used(key, at) }
     }
 
     /// What is known of the key, for a caller that may go on acting on it for as long as `keep`. Of its

@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::{Environment, Sessions};
 use crate::{
     policy::{Rejection, Requirement},
-    ports::{FoundKey, KeyResolver, Readiness, Unavailable, Uses},
+    ports::{FoundKey, KeyResolver, KeyUse, Readiness, Unavailable, Uses},
     secret::{KeyTexts, PlaintextKey},
 };
 
@@ -79,7 +79,7 @@ impl Verdicts {
         let now = self.environment.now();
         let verdict = resolved.found.ok_or(Rejection::NotFound).and_then(|found| {
             requirement.check(&found.key, &found.organization, self.environment.scopes(), now)?;
-            self.note_use(found.key.id, with_previous, now);
+            self.uses.used(KeyUse { key: found.key.id, at: now, with_previous });
             Ok(found)
         });
         let expiry = verdict.as_ref().ok().and_then(|found| found.key.expires_at);

@@ -65,7 +65,7 @@ impl Scene {
         self.service.management.rotate_key(&permit, RotateKeyRequest::default(), &context()).await
     }
 
-    /// What is said of a verdict, and for how long it may be kept.
+    /// The verdict on the secret, which signing in agrees with.
     async fn verdict(&self, secret: &PlaintextKey) -> Result<(), Rejection> {
         let needs = Requirement::default();
         let verification = self.service.verdicts.verify(Some(secret), &needs, Duration::ZERO).await.unwrap();
@@ -339,7 +339,11 @@ async fn uses_are_noted_with_the_secret_that_was_used() {
     let one = |with_previous| KeyUse { key, at, with_previous };
     let uses = scene.service.uses.told();
     assert_eq!(uses[told..], [one(true), one(true), one(false), one(false)]);
-    scene.service.store.record_uses(uses).await.unwrap();
+    let store = &scene.service.store;
+    store.record_uses(uses).await.unwrap();
+    let stored = store.find_key(scene.organization.id, key).await.unwrap().unwrap();
+    assert_eq!(stored.rotation.unwrap().previous_last_used_at, Some(at));
+    assert_eq!(stored.last_used_at, Some(at));
 }
 
 /// Each once, whoever looks, and not before its uses can be stored.

@@ -13,7 +13,7 @@ use capykeys_domain::{
     ports::{KeyStore, KeyUse, Uses},
 };
 use capykeys_usage::{Recording, UsageSettings, UseRecorder};
-use support::{FakeStore, Fate};
+use support::{FakeStore, Fate, used};
 use tokio::{
     runtime::{Builder, Handle},
     time::{Instant, sleep},
@@ -42,7 +42,7 @@ impl World {
     }
 
     fn used(&self, number: usize, micros: i64) -> KeyUse {
-        KeyUse { key: self.key(number), at: at(micros), with_previous: false }
+        used(self.key(number), at(micros))
     }
 }
 
@@ -51,7 +51,7 @@ async fn a_million_uses_of_a_key_are_one_update_an_interval() {
     let world = world(1).await;
     for interval in 0..3 {
         for micros in 0..1_000_000 {
-            world.recorder.used(world.key(0), at(interval * 5_000_000 + micros));
+            world.recorder.used(world.used(0, interval * 5_000_000 + micros));
         }
         sleep(5 * SECOND).await;
     }
@@ -63,7 +63,7 @@ async fn a_million_uses_of_a_key_are_one_update_an_interval() {
 #[tokio::test(start_paused = true)]
 async fn where_nothing_is_used_nothing_is_asked_of_the_store() {
     let world = world(1).await;
-    world.recorder.used(world.key(0), at(1));
+    world.recorder.used(world.used(0, 1));
     sleep(3_600 * SECOND).await;
     assert_eq!(world.recorder.flush(SECOND).await, 0);
     assert_eq!(world.store.calls().len(), 1);
@@ -72,16 +72,30 @@ async fn where_nothing_is_used_nothing_is_asked_of_the_store() {
 #[tokio::test(start_paused = true)]
 async fn noting_does_nothing_to_the_store() {
     let world = world(1).await;
-    world.recorder.used(world.key(0), at(1));
+    world.recorder.used(world.used(0, 1));
     sleep(SECOND / 2).await;
     assert_eq!((world.store.calls().len(), world.recorder.pending()), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_use_with_each_of_a_keys_secrets_is_recorded() {
+    let world = world(1).await;
+    let previous = |micros| KeyUse { with_previous: true, ..world.used(0, micros) };
+    for one in [world.used(0, 1), previous(3), world.used(0, 2), previous(2)] {
+        world.recorder.used(one);
+    }
+    assert_eq!(world.recorder.pending(), 2);
+    sleep(2 * SECOND).await;
+    let mut recorded = world.store.calls().concat();
+    recorded.sort_by_key(|one| one.with_previous);
+    assert_eq!(recorded, [world.used(0, 2), previous(3)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn many_keys_are_recorded_a_thousand_at_a_time() {
     let world = world(2_500).await;
     for (id, micros) in world.store.ids.iter().rev().zip(0..) {
-        world.recorder.used(*id, at(micros));
+        world.recorder.used(used(*id, at(micros)));
     }
     sleep(2 * SECOND).await;
     let calls = world.store.calls();
@@ -96,13 +110,13 @@ async fn what_could_not_be_recorded_is_recorded_with_what_came_later() {
     for fate in [Fate::Refused, Fate::HalfDone, Fate::Unanswered] {
         let world = world(3).await;
         world.store.decide([fate; 3]);
-        world.recorder.used(world.key(0), at(10));
-        world.recorder.used(world.key(1), at(11));
+        world.recorder.used(world.used(0, 10));
+        world.recorder.used(world.used(1, 11));
         sleep(10 * SECOND).await;
         assert_eq!(world.store.calls().len(), 2, "once an interval, and no oftener");
-        world.recorder.used(world.key(1), at(20));
-        world.recorder.used(world.key(0), at(9));
-        world.recorder.used(world.key(2), at(21));
+        world.recorder.used(world.used(1, 20));
+        world.recorder.used(world.used(0, 9));
+        world.recorder.used(world.used(2, 21));
         sleep(10 * SECOND).await;
         let expected = [(0, 10), (1, 20), (2, 21)].map(|(number, micros)| (world.key(number), at(micros)));
         assert_eq!(world.store.last_used().await, HashMap::from(expected), "{fate:?}");
@@ -116,7 +130,7 @@ async fn a_part_that_fails_does_not_hold_up_the_others() {
     let world = world(2_500).await;
     world.store.decide([Fate::Refused]);
     for &id in &world.store.ids {
-        world.recorder.used(id, at(1));
+        world.recorder.used(used(id, at(1)));
     }
     sleep(2 * SECOND).await;
     assert_eq!((world.store.last_used().await.len(), world.recorder.pending()), (1_500, 1_000));
@@ -128,11 +142,11 @@ async fn a_part_that_fails_does_not_hold_up_the_others() {
 async fn a_use_while_another_is_being_recorded_is_kept() {
     let world = world(2).await;
     world.store.delay(SECOND);
-    world.recorder.used(world.key(0), at(1));
+    world.recorder.used(world.used(0, 1));
     sleep(SECOND + SECOND / 2).await;
     assert_eq!(world.store.calls(), [[world.used(0, 1)]]);
-    world.recorder.used(world.key(0), at(2));
-    world.recorder.used(world.key(1), at(3));
+    world.recorder.used(world.used(0, 2));
+    world.recorder.used(world.used(1, 3));
     sleep(SECOND).await;
     assert_eq!(world.store.last_used().await, HashMap::from([(world.key(0), at(1))]));
     sleep(6 * SECOND).await;
@@ -143,7 +157,7 @@ async fn a_use_while_another_is_being_recorded_is_kept() {
 #[tokio::test(start_paused = true)]
 async fn the_end_records_what_is_left_without_waiting_for_the_interval() {
     let world = world(2).await;
-    world.recorder.used(world.key(0), at(1));
+    world.recorder.used(world.used(0, 1));
     world.store.decide([Fate::Refused, Fate::HalfDone]);
     let start = Instant::now();
     assert_eq!(world.recorder.flush(SECOND).await, 0);
@@ -155,9 +169,9 @@ async fn the_end_records_what_is_left_without_waiting_for_the_interval() {
 async fn the_end_waits_for_a_recording_that_is_under_way_and_records_the_rest() {
     let world = world(2).await;
     world.store.delay(SECOND / 2);
-    world.recorder.used(world.key(0), at(1));
+    world.recorder.used(world.used(0, 1));
     sleep(SECOND + SECOND / 4).await;
-    world.recorder.used(world.key(1), at(2));
+    world.recorder.used(world.used(1, 2));
     assert_eq!(world.recorder.flush(2 * SECOND).await, 0);
     assert_eq!(world.store.calls(), [[world.used(0, 1)], [world.used(1, 2)]]);
 }
@@ -168,8 +182,8 @@ async fn the_end_gives_up_at_its_limit_and_says_how_many_are_left() {
         let world = world(2).await;
         world.store.always(Fate::Refused);
         world.store.delay(if hangs { 3_600 * SECOND } else { Duration::ZERO });
-        world.recorder.used(world.key(0), at(1));
-        world.recorder.used(world.key(1), at(1));
+        world.recorder.used(world.used(0, 1));
+        world.recorder.used(world.used(1, 1));
         let start = Instant::now();
         assert_eq!(world.recorder.flush(2 * SECOND).await, 2);
         assert_eq!(start.elapsed().as_secs(), 2);
@@ -181,7 +195,7 @@ async fn the_end_gives_up_at_its_limit_and_says_how_many_are_left() {
 async fn a_recording_that_is_cut_short_loses_nothing() {
     let World { store, recorder, recording } = world(1).await;
     store.delay(2 * SECOND);
-    recorder.used(store.ids[0], at(1));
+    recorder.used(used(store.ids[0], at(1)));
     sleep(2 * SECOND).await;
     assert_eq!(store.calls().len(), 1);
     drop(recording);
@@ -198,7 +212,7 @@ async fn beyond_the_bound_new_keys_are_dropped_and_known_ones_go_on() {
     let recorder = UseRecorder::new(settings, Arc::clone(&store) as Arc<dyn KeyStore>);
     for micros in [1, 2] {
         for &id in &store.ids {
-            recorder.used(id, at(micros));
+            recorder.used(used(id, at(micros)));
         }
     }
     assert_eq!((recorder.pending(), recorder.dropped()), (3, 4));
@@ -207,7 +221,7 @@ async fn beyond_the_bound_new_keys_are_dropped_and_known_ones_go_on() {
     let expected: HashMap<_, _> = store.ids[..3].iter().map(|&id| (id, at(2))).collect();
     assert_eq!(store.last_used().await, expected);
     // There is room again.
-    recorder.used(store.ids[4], at(3));
+    recorder.used(used(store.ids[4], at(3)));
     assert_eq!((recorder.pending(), recorder.dropped()), (1, 4));
 }
 
@@ -223,7 +237,7 @@ fn threads_that_use_the_same_keys_at_once_lose_nothing() {
                 scope.spawn(move || {
                     for round in 0..2_000 {
                         let times = (0..).map(|key| at(round * 1_000 + key * 4 + user));
-                        ids.iter().zip(times).for_each(|(&id, time)| recorder.used(id, time));
+                        ids.iter().zip(times).for_each(|(&id, time)| recorder.used(used(id, time)));
                     }
                 })
             })

@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     SECOND,
-    support::{FakeStore, Fate},
+    support::{FakeStore, Fate, used},
 };
 
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ async fn run(steps: &[Step]) {
         match step {
             Step::Use { key, micros } => {
                 let (key, time) = (store.ids[*key], at(*micros));
-                recorder.used(key, time);
+                recorder.used(used(key, time));
                 let known = latest.entry(key).or_insert(time);
                 *known = time.max(*known);
             }

@@ -37,6 +37,11 @@ struct State {
     delay: Duration,
 }
 
+/// A use of the key with its present secret.
+pub(crate) const fn used(key: KeyId, at: Timestamp) -> KeyUse {
+    KeyUse { key, at, with_previous: false }
+}
+
 /// A store with keys.
 pub(crate) struct FakeStore {
     model: ModelStore,
