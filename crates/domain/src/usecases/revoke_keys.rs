@@ -5,7 +5,7 @@ use alloc::{collections::BTreeSet, vec::Vec};
 use super::{KeyError, Management, done};
 use crate::{
     model::{Actor, ApiKey, AuditAction, KeyFilter, KeyId, RequestContext},
-    policy::{Permit, RevokeKeys, RevokeLineage},
+    policy::{ListKeys, Permit, RevokeKeys, RevokeLineage},
     ports::{self, Change, KeyQuery, Limit, Unavailable},
 };
 
@@ -63,9 +63,8 @@ impl Management {
         Ok(RevokedLineage { descendants, more: revoked.len() == usize::from(MOST_REVOKED.get()) })
     }
 
-    /// Revokes the keys, all of them or none, and comes back when no replica accepts any of them any more. Without `revokes`
-    /// it only says which they would be. Where nothing was left to be revoked an earlier call may still be waiting, so
-    /// this one waits too.
+    /// Revokes the keys, all of them or none, and comes back when no replica accepts any of them any more. Where nothing was
+    /// left to be revoked an earlier call may still be waiting, so this one waits too.
     ///
     /// # Errors
     /// [`Unavailable`] where the store did not answer; then they may be revoked or not.
@@ -73,10 +72,36 @@ impl Management {
         &self,
         permit: &Permit<RevokeKeys>,
         chosen: Chosen,
-        revokes: bool,
         context: &RequestContext,
     ) -> Result<RevokedKeys, Unavailable> {
         let (organization, at) = (permit.organization_id(), self.environment.now());
+        let (query, choice) = self.choice(permit, chosen).await?;
+        let event = done(AuditAction::RevokeKey, at, permit.actor(), organization, None, context);
+        let keys = self.keys.revoke_keys(ports::RevokeKeys { query, at, event }).await?;
+        self.replicas.until_obeyed(Change::Organization(organization)).await;
+        Ok(choice.of(keys))
+    }
+
+    /// Says which keys would be revoked. It shows them, so it takes the right to list them too.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store did not answer.
+    pub async fn would_revoke(
+        &self,
+        permit: &Permit<RevokeKeys>,
+        _: &Permit<ListKeys>,
+        chosen: Chosen,
+    ) -> Result<RevokedKeys, Unavailable> {
+        let (query, choice) = self.choice(permit, chosen).await?;
+        Ok(choice.of(self.keys.list_keys(query).await?))
+    }
+
+    async fn choice(
+        &self,
+        permit: &Permit<RevokeKeys>,
+        chosen: Chosen,
+    ) -> Result<(KeyQuery, Choice), Unavailable> {
+        let organization = permit.organization_id();
         let of = |filter| KeyQuery { organization, filter, before: None, limit: MOST_REVOKED };
         let mut unknown = Vec::new();
         let (filter, is_whole) = match chosen {
@@ -92,16 +117,20 @@ impl Management {
                 (KeyFilter { except, ..filter }, false)
             }
         };
-        let query = of(KeyFilter { unrevoked: true, ..filter });
-        let keys = if revokes {
-            let event = done(AuditAction::RevokeKey, at, permit.actor(), organization, None, context);
-            let keys = self.keys.revoke_keys(ports::RevokeKeys { query, at, event }).await?;
-            self.replicas.until_obeyed(Change::Organization(organization)).await;
-            keys
-        } else {
-            self.keys.list_keys(query).await?
-        };
-        let more = !is_whole && keys.len() == usize::from(MOST_REVOKED.get());
-        Ok(RevokedKeys { keys, more, unknown })
+        Ok((of(KeyFilter { unrevoked: true, ..filter }), Choice { is_whole, unknown }))
+    }
+}
+
+/// What is known of a choice of keys before they are revoked.
+struct Choice {
+    /// Whether all of them are taken at once.
+    is_whole: bool,
+    unknown: Vec<KeyId>,
+}
+
+impl Choice {
+    fn of(self, keys: Vec<ApiKey>) -> RevokedKeys {
+        let more = !self.is_whole && keys.len() == usize::from(MOST_REVOKED.get());
+        RevokedKeys { keys, more, unknown: self.unknown }
     }
 }

@@ -1,7 +1,6 @@
 //! `POST /v1/organizations/{orgID}/api-keys/revoke`.
 
 use actix_web::{HttpResponse, http::StatusCode};
-use capykeys_domain::policy::{ListKeys, Permit};
 
 use crate::{
     answer::{self, RevokedApiKeys, errors::OrganizationErrors},
@@ -37,10 +36,11 @@ pub(crate) async fn revoke_api_keys(mut call: Call) -> Result<HttpResponse, ApiE
     let permit = call.permit_again(permit).await?;
     let environment = call.exchange.environment();
     let Revocations { chosen, dry_run } = Revocations::parse(&body, environment.format(), environment.now())?;
-    if dry_run {
-        // It shows keys, as a list does.
-        let _: Permit<ListKeys> = call.permit().await?;
-    }
-    let revoked = call.management()?.revoke_keys(&permit, chosen, !dry_run, &call.exchange.context).await?;
+    let management = call.management()?;
+    let revoked = if dry_run {
+        management.would_revoke(&permit, &call.permit().await?, chosen).await?
+    } else {
+        management.revoke_keys(&permit, chosen, &call.exchange.context).await?
+    };
     answer::json(StatusCode::OK, &RevokedApiKeys::new(&revoked, dry_run, environment.now()))
 }

@@ -28,7 +28,12 @@ pub(super) async fn run(app: &App, command: RevokeKeys) -> Result<(), Error> {
         }
         Revoked::Many(chosen) => {
             let permit = Permit::operator_revokes_keys(&organization);
-            let revoked = app.management.revoke_keys(&permit, *chosen, !dry_run, &command_context()?).await?;
+            let revoked = if dry_run {
+                let listing = Permit::operator_lists_keys(&organization);
+                app.management.would_revoke(&permit, &listing, *chosen).await?
+            } else {
+                app.management.revoke_keys(&permit, *chosen, &command_context()?).await?
+            };
             output::json(&RevokedApiKeys::new(&revoked, dry_run, app.environment.now()))?;
             match (revoked.unknown.len(), revoked.more) {
                 (0, false) => Ok(()),
