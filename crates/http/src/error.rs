@@ -49,10 +49,8 @@ pub(crate) enum ApiError {
     NoSuchRoute,
     /// 404: the organization has no such key.
     NoSuchKey,
-    /// 409: the key is revoked or has expired, so that nothing of it changes.
-    KeyOver(&'static str),
-    /// 409: there is a key with the secret that is brought.
-    SecretTaken,
+    /// 409, and why.
+    Conflict(&'static str),
     /// 409 or 422: the request was sent before, and is not answered as it was then.
     NotRepeated(NotRepeated),
     /// 412: the key is not as the caller knows it.
@@ -178,14 +176,13 @@ impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Invalid(sentence) => sentence,
-            Self::NotLetThrough(sentence) | Self::KeyOver(sentence) => sentence,
+            Self::NotLetThrough(sentence) | Self::Conflict(sentence) => sentence,
             Self::Unauthenticated { .. } => UNAUTHENTICATED,
             Self::Unproven { .. } => "A valid token of the cluster is required.",
             Self::Denied(denial) => return denial.fmt(f),
             Self::NotRepeated(reason) => return reason.fmt(f),
             Self::NoSuchRoute => "There is nothing at this path.",
             Self::NoSuchKey => "There is no such API key.",
-            Self::SecretTaken => "There is an API key with this secret already.",
             Self::KeyChanged => "The API key is not as `If-Match` knows it.",
             Self::MethodNotAllowed(_) => "The method is not allowed here.",
             Self::TooSlow => "The request took too long to arrive.",
@@ -209,7 +206,7 @@ impl ResponseError for ApiError {
             Self::Denied(_) | Self::NotLetThrough(_) => StatusCode::FORBIDDEN,
             Self::NoSuchRoute | Self::NoSuchKey => StatusCode::NOT_FOUND,
             Self::NotRepeated(NotRepeated::AnotherRequest) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::KeyOver(_) | Self::SecretTaken | Self::NotRepeated(_) => StatusCode::CONFLICT,
+            Self::Conflict(_) | Self::NotRepeated(_) => StatusCode::CONFLICT,
             Self::KeyChanged => StatusCode::PRECONDITION_FAILED,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,

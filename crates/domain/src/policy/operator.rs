@@ -37,9 +37,7 @@ impl Permit<CreateKey> {
     pub const fn operator_creates_key(organization: &Organization) -> Self {
         Self::new(organization.id, Actor::Operator, CREATE)
     }
-}
 
-impl Permit<CreateKey> {
     /// An operator imports a key that was issued elsewhere into the organization.
     #[must_use]
     pub fn operator_imports_key(organization: &Organization) -> Self {

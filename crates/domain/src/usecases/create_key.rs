@@ -29,7 +29,8 @@ pub enum CreateKeyError {
     /// stored; the refusal is in the audit log.
     #[error(transparent)]
     Denied(#[from] Denial),
-    /// The key that it was to be created with was revoked, or expired, after it was authenticated.
+    /// The key that it was to be created with was revoked or disabled, has expired, or was given another secret, after
+    /// it was authenticated.
     #[error("The creating key is no longer active.")]
     CreatorInactive,
     /// There is a key with this secret already; whose it is is not said.

@@ -1,6 +1,6 @@
 //! Saying that keys end.
 
-use core::{cmp::Ordering, time::Duration};
+use core::time::Duration;
 
 use super::{Management, done};
 use crate::{
@@ -48,24 +48,22 @@ impl Management {
         }
         for key in keys {
             let Some(noticed_until) = notices.due(key.expires_at, key.noticed_until, now) else { continue };
-            let notice = notice(EndingKey { noticed_until, ..key }, now, context);
+            let is_over = key.expires_at <= now;
+            let notice = notice(EndingKey { noticed_until, ..key }, is_over, now, context);
             if self.keys.notice_expiry(notice).await? {
-                match noticed_until.cmp(&key.expires_at) {
-                    Ordering::Less => round.soon += 1,
-                    Ordering::Equal | Ordering::Greater => round.expired += 1,
-                }
+                *(if is_over { &mut round.expired } else { &mut round.soon }) += 1;
             }
         }
         Ok(round)
     }
 }
 
-fn notice(key: EndingKey, now: Timestamp, context: &RequestContext) -> ExpiryNotice {
-    let left = key.expires_at.since(now);
-    let (action, days_left) = if left.is_zero() {
+fn notice(key: EndingKey, is_over: bool, now: Timestamp, context: &RequestContext) -> ExpiryNotice {
+    let (action, days_left) = if is_over {
         (AuditAction::ExpireKey, None)
     } else {
-        (AuditAction::ExpiresSoon, Some(left.as_micros().div_ceil(DAY.as_micros())))
+        let left = key.expires_at.since(now).as_micros();
+        (AuditAction::ExpiresSoon, Some(left.div_ceil(DAY.as_micros())))
     };
     let event = done(action, now, &Actor::Operator, key.organization_id, Some(key.id), context);
     let details = EventDetails::of_expiry(key.expires_at, days_left);

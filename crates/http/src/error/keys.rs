@@ -11,7 +11,7 @@ impl From<CreateKeyError> for ApiError {
             CreateKeyError::CreatorInactive => {
                 Self::Unauthenticated { credential_given: true, reason: "no longer active key" }
             }
-            CreateKeyError::Taken => Self::SecretTaken,
+            CreateKeyError::Taken => Self::Conflict("There is an API key with this secret already."),
             CreateKeyError::NotRepeated(reason) => Self::NotRepeated(reason),
             CreateKeyError::Unavailable(unavailable) => Self::Unavailable(unavailable),
         }
@@ -25,9 +25,9 @@ impl From<KeyError> for ApiError {
             KeyError::Denied(denial) => Self::Denied(denial),
             KeyError::CallerInactive => CreateKeyError::CreatorInactive.into(),
             KeyError::Invalid(invalid) => invalid.into(),
-            KeyError::Revoked => Self::KeyOver("The API key is revoked."),
-            KeyError::Expired => Self::KeyOver("The API key has expired."),
-            KeyError::Rotating => Self::KeyOver(
+            KeyError::Revoked => Self::Conflict("The API key is revoked."),
+            KeyError::Expired => Self::Conflict("The API key has expired."),
+            KeyError::Rotating => Self::Conflict(
                 "The API key is being rotated: its previous secret is still good. Finish that rotation first.",
             ),
             KeyError::Changed => Self::KeyChanged,

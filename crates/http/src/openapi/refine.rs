@@ -53,13 +53,8 @@ fn complete(name: &str, schema: &mut Value, catalogue: &ScopeCatalogue) {
             schema["properties"][text]["pattern"] = TEXT.into();
         }
     }
-    match name {
-        "Scope" => return list_scopes(schema, catalogue),
-        "CreateApiKeyRequest" => {
-            secrets::mark(&mut schema["properties"]);
-            return add_project_rule(schema, catalogue);
-        }
-        _ => {}
+    if name == "Scope" {
+        return list_scopes(schema, catalogue);
     }
     let Some(properties) = schema.get_mut("properties") else { return };
     secrets::mark(properties);
@@ -78,6 +73,7 @@ fn complete(name: &str, schema: &mut Value, catalogue: &ScopeCatalogue) {
                 allow_null(&mut properties[name]);
             }
         }
+        "CreateApiKeyRequest" => add_project_rule(schema, catalogue),
         "Viewer" => describe_organization(&mut properties["organization"]),
         _ => {}
     }

@@ -69,7 +69,7 @@ impl Call {
         self.permit_to(&caller, self.request.match_info().get("keyID").and_then(KeyId::parse)).await
     }
 
-    /// The same once more, when the body has come: a caller who was locked out while it was on its way may not any more.
+    /// The same once more, in the place of the one before, when the body has come: a caller who was locked out while it was on its way may not any more.
     ///
     /// # Errors
     /// The same.
@@ -96,19 +96,19 @@ impl Call {
         Ok(self.management()?.permit(caller, target, &self.exchange.context).await?)
     }
 
-    /// The same where there is one.
-    ///
-    /// # Errors
-    /// Those of [`body`](Self::body).
-    pub(crate) async fn optional_body(&mut self) -> Result<Option<Bytes>, ApiError> {
-        if body::has_body(self.request.headers()) { self.body().await.map(Some) } else { Ok(None) }
-    }
-
     /// The whole body, as JSON that is yet to be parsed.
     ///
     /// # Errors
     /// 415 where it is not sent as JSON, 413 where it is too large, 400 where it breaks off.
     pub(crate) async fn body(&mut self) -> Result<Bytes, ApiError> {
         body::receive(&self.exchange, self.request.headers(), self.payload.take()).await
+    }
+
+    /// The same where there is one.
+    ///
+    /// # Errors
+    /// Those of [`body`](Self::body).
+    pub(crate) async fn optional_body(&mut self) -> Result<Option<Bytes>, ApiError> {
+        if body::has_body(self.request.headers()) { self.body().await.map(Some) } else { Ok(None) }
     }
 }

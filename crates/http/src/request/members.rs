@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, MapAccess, Visitor, value::MapDeserializer},
+    de::{DeserializeOwned, Error as _, MapAccess, Unexpected, Visitor, value::MapDeserializer},
 };
 use serde_json::{Value, error::Category};
 
@@ -77,6 +77,19 @@ where
     D: Deserializer<'de>,
 {
     T::deserialize(deserializer).map(Some)
+}
+
+/// Reads a whole number up to `most`. JSON knows no integers: `3.0` is one too (JSON Schema, validation, section 6.1.1).
+pub(crate) fn whole_number<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    most: u32,
+    expected: &str,
+) -> Result<Option<u32>, D::Error> {
+    let number = Value::deserialize(deserializer)?.as_f64().filter(|number| number.fract() == 0.0);
+    let number = number.filter(|number| (0.0..=f64::from(most)).contains(number));
+    // Every whole number up to there has exactly one `f64`, which Rust writes without a fraction.
+    let number = number.and_then(|number| format!("{:.0}", number.abs()).parse().ok());
+    number.ok_or_else(|| D::Error::invalid_value(Unexpected::Other("another value"), &expected)).map(Some)
 }
 
 /// Parses a body whose type, where it is another one, breaks the rule that `otherwise` says.

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use capykeys_domain::{model::Invalid, usecases::RotateKeyRequest};
-use serde::{Deserialize, Deserializer, de::Unexpected};
-use serde_json::Value;
+use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
-use super::members::{Members, present};
+use super::members::{Members, present, whole_number};
 use crate::error::ApiError;
 
 /// How a key is rotated. Members that are not listed here are ignored.
@@ -31,16 +30,8 @@ pub(crate) struct RotateApiKeyRequest {
     discard_newest: Option<bool>,
 }
 
-/// JSON knows no integers: `3.0` is a whole number too (JSON Schema, validation, section 6.1.1).
 fn whole_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    let number = Value::deserialize(deserializer)?.as_f64().filter(|number| number.fract() == 0.0);
-    // Every whole number up to there has exactly one `f64`, which Rust writes without a fraction.
-    let number = number.filter(|number| (0.0..=f64::from(i32::MAX)).contains(number));
-    let number = number.and_then(|number| format!("{:.0}", number.abs()).parse().ok());
-    let expected = "a whole number of seconds";
-    number
-        .ok_or_else(|| serde::de::Error::invalid_value(Unexpected::Other("another value"), &expected))
-        .map(Some)
+    whole_number(deserializer, i32::MAX.unsigned_abs(), "a whole number of seconds")
 }
 
 /// What the body asks for.

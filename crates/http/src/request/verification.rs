@@ -7,14 +7,10 @@ use capykeys_domain::{
     policy::Requirement,
     secret::{KeyTexts, PlaintextKey},
 };
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error, Unexpected},
-};
-use serde_json::Value;
+use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
-use super::members::{Members, deserialize, present};
+use super::members::{Members, deserialize, present, whole_number};
 use crate::{answer::ScopeName, error::ApiError};
 
 /// For how many milliseconds a caller may ask to keep a verdict; it is granted far less.
@@ -73,16 +69,8 @@ pub(crate) struct VerifyApiKeysRequest {
     verifications: Vec<Members>,
 }
 
-/// JSON knows no integers: `3.0` is a whole number too (JSON Schema, validation, section 6.1.1).
 fn whole_milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    let number = Value::deserialize(deserializer)?.as_f64().filter(|number| number.fract() == 0.0);
-    let number = number.filter(|number| (0.0..=f64::from(LONGEST_KEPT_MS)).contains(number));
-    // Every whole number up to there has exactly one `f64`, which Rust writes without a fraction.
-    let number = number.and_then(|number| format!("{:.0}", number.abs()).parse().ok());
-    let expected = format!("a whole number from 0 to {LONGEST_KEPT_MS}");
-    number
-        .ok_or_else(|| D::Error::invalid_value(Unexpected::Other("another value"), &expected.as_str()))
-        .map(Some)
+    whole_number(deserializer, LONGEST_KEPT_MS, &format!("a whole number from 0 to {LONGEST_KEPT_MS}"))
 }
 
 /// A key's plaintext, and what it has to be good for.

@@ -55,7 +55,10 @@ impl CreateKey {
     /// # Errors
     /// [`Invalid`] where it breaks a rule.
     pub(crate) fn spec(self, environment: &Environment) -> Result<KeySpec, Invalid> {
-        let catalogue = environment.scopes();
+        let (format, catalogue) = (environment.format(), environment.scopes());
+        format.must_not_occur_in("name", Some(self.name.as_str()))?;
+        format.must_not_occur_in("device_name", self.device_name.as_ref().map(DeviceName::as_str))?;
+        format.must_not_occur_in("project_id", self.project_id.as_ref().map(ProjectId::as_str))?;
         let scopes = catalogue.parse(self.scopes.iter().map(String::as_str))?;
         let mut spec = KeySpec::new(self.name, scopes);
         if let Some(project_id) = self.project_id {

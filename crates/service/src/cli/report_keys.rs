@@ -1,11 +1,11 @@
 //! `capykeys keys report`.
 
+use std::time::Duration;
+
 use capykeys_domain::model::{OrganizationId, Timestamp};
 use clap::{Args, ValueEnum};
 
 use super::organization_id;
-
-const DAY_MICROS: i64 = 86_400_000_000;
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportKeys {
@@ -40,7 +40,6 @@ pub(crate) enum ReportFormat {
 impl Findings {
     /// Since when a key must not have been used.
     pub(crate) fn unused_since(self, now: Timestamp) -> Option<Timestamp> {
-        let micros = i64::from(self.unused_days?) * DAY_MICROS;
-        Some(Timestamp::from_unix_micros(now.unix_micros() - micros).unwrap_or(Timestamp::MIN))
+        Some(now.saturating_sub(Duration::from_hours(24 * u64::from(self.unused_days?))))
     }
 }

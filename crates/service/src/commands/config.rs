@@ -5,7 +5,7 @@ use toml::{Table, Value};
 
 use crate::{
     cli,
-    config::{self, Config, MAY_BE_EMPTY, Secret, StoreKind},
+    config::{self, Config, Secret, StoreKind},
     error::Error,
     internal, output, peppers,
     sessions::SessionVerifiers,
@@ -61,9 +61,7 @@ fn leave_out(table: &mut Table, section: &str, secrets: &mut Vec<String>) {
                 secrets.push(name);
                 return false;
             }
-            Value::Array(list) if list.is_empty() => {
-                return MAY_BE_EMPTY.iter().any(|one| name.starts_with(one));
-            }
+            Value::Array(list) if list.is_empty() => return config::may_be_empty(&name),
             _ => {}
         }
         true

@@ -6,7 +6,7 @@ mod report;
 mod revoke;
 
 use capykeys_domain::{
-    model::{ApiKey, DeviceName, DisablingReason, KeyName, Organization, OrganizationId, ProjectId},
+    model::{ApiKey, DeviceName, DisablingReason, KeyName, Organization, OrganizationId},
     policy::{ChangeKey, Permit},
     usecases::RotateKeyRequest,
 };
@@ -39,13 +39,6 @@ pub(crate) async fn run(app: &App, command: cli::Keys) -> Result<(), Error> {
 
 async fn create(app: &App, command: cli::CreateKey) -> Result<(), Error> {
     let permit = Permit::operator_creates_key(&organization(app, command.organization).await?);
-    app.environment.format().must_not_occur_in("name", Some(command.name.as_str()))?;
-    app.environment
-        .format()
-        .must_not_occur_in("device_name", command.device_name.as_ref().map(DeviceName::as_str))?;
-    app.environment
-        .format()
-        .must_not_occur_in("project_id", command.project_id.as_ref().map(ProjectId::as_str))?;
     let (secret, context) = (command.secret(&app.environment)?, command_context()?);
     let spec = command.spec(&app.environment)?;
     if let Some(secret) = secret {

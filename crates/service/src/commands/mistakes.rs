@@ -9,7 +9,7 @@ use serde_json::Value;
 use self::table::{FORMER, IN_ANY, MISTAKES};
 use super::check;
 use crate::{
-    config::{Config, MAY_BE_EMPTY, settings},
+    config::{Config, may_be_empty, settings},
     store,
 };
 
@@ -70,7 +70,6 @@ fn load_with(name: &str, value: &str) -> Result<(), String> {
 #[tokio::test]
 async fn what_cannot_be_meant_is_refused_by_the_name_of_the_setting() {
     let mut wrong = Vec::new();
-    let may_be_empty = |name: &str| MAY_BE_EMPTY.iter().any(|one| name.starts_with(one));
     for (name, mistakes) in MISTAKES.iter().chain(FORMER) {
         let in_any = IN_ANY.iter().filter(|value| !(value.is_empty() && may_be_empty(name)));
         for value in mistakes.iter().chain(in_any) {

@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use capykeys_cache::LONGEST_LEASE;
 use capykeys_http::{Internal, Metrics, Public, SecretsCovered};
 use capykeys_storage::{Backend, OpenedFor};
-use capykeys_usage::UsageSettings;
 use tokio::{
     runtime::Handle,
     signal::unix::{Signal, SignalKind, signal},
@@ -72,7 +71,7 @@ pub(crate) async fn run(
     let recording = uses.spawn(&Handle::current());
     let counting = refusals.spawn(config.audit.refusal_interval(), &Handle::current());
     let retention = config.audit.retention().map(|keep| tokio::spawn(retention::run(operators, keep)));
-    let every = UsageSettings::from(&config.usage).interval;
+    let every = config.usage.flush_interval.duration();
     let finishing = idle_secrets::run(Arc::clone(&management), every, read_only.clone());
     let finishing = Some(tokio::spawn(finishing));
     let noticing = (!config.keys.expiry_notices.is_empty()).then(|| {

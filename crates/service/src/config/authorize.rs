@@ -8,7 +8,7 @@ use reqwest::header::HeaderName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, load_rules, rule::broken};
+use super::{ConfigError, load_rules, may_be_empty, rule::broken};
 
 /// Headers that gateways, credentials or HTTP itself need.
 const MEANT_OTHERWISE: [&str; 14] = [
@@ -27,9 +27,6 @@ const MEANT_OTHERWISE: [&str; 14] = [
     "x-capy-cluster-token",
     "x-request-id",
 ];
-
-/// The one that need not be sent.
-const MAY_BE_EMPTY: &str = "key_expires_at";
 
 /// Authorization of requests behind gateways.
 #[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
@@ -89,10 +86,10 @@ impl Authorize {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let names = self.headers.names();
         for (at, (setting, name)) in names.iter().enumerate() {
-            if *setting == MAY_BE_EMPTY && name.is_empty() {
+            let setting = format!("internal.authorize.headers.{setting}");
+            if name.is_empty() && may_be_empty(&setting) {
                 continue;
             }
-            let setting = format!("internal.authorize.headers.{setting}");
             if HeaderName::from_bytes(name.as_bytes()).is_err() {
                 return Err(broken(&setting, "must be the name of a header"));
             }
@@ -121,7 +118,7 @@ impl Headers {
             ("user_id", user_id),
             ("scopes", scopes),
             ("auth_source", auth_source),
-            (MAY_BE_EMPTY, key_expires_at),
+            ("key_expires_at", key_expires_at),
         ]
     }
 }

@@ -63,7 +63,7 @@ pub(crate) use server::{Internal, Log, LogFormat, Server};
 pub(crate) use storage::{Postgres, Sqlite, Store};
 pub(crate) use telemetry::Telemetry;
 pub(crate) use usage::Usage;
-pub(crate) use values::MAY_BE_EMPTY;
+pub(crate) use values::may_be_empty;
 
 use self::{former::Former, own_store::OwnStore};
 

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::{ConfigError, name::below};
 
 /// Settings of these names may be empty: a role may be granted nothing, and a key's end need not be said.
-pub(crate) const MAY_BE_EMPTY: [&str; 4] =
+const MAY_BE_EMPTY: [&str; 4] =
     ["clerk.other_roles", "clerk.roles.", "internal.authorize.headers.key_expires_at", "keys.expiry_notices"];
 /// May hold a password, in which everything can be meant.
 const PASSWORDS: [&str; 1] = ["postgres.url"];
@@ -53,8 +53,13 @@ fn text(name: &str, text: &str) -> Result<(), ConfigError> {
     }
 }
 
+/// Whether the setting of this name may be empty.
+pub(crate) fn may_be_empty(name: &str) -> bool {
+    MAY_BE_EMPTY.iter().any(|prefix| name.starts_with(prefix))
+}
+
 fn emptiness(name: &str) -> Result<(), ConfigError> {
-    if MAY_BE_EMPTY.iter().any(|prefix| name.starts_with(prefix)) {
+    if may_be_empty(name) {
         return Ok(());
     }
     Err(refused(name, "is empty: give it a value, or leave it out where its default is meant"))

@@ -17,7 +17,7 @@ fn peppers(all: &[(&str, u8)]) -> Peppers {
     Peppers::new(all.next().unwrap(), all.collect()).unwrap()
 }
 
-/// A request whose parts are those of this number, but for what is another.
+/// What a request is made of.
 struct Parts {
     key: IdempotencyKey,
     actor: Actor,

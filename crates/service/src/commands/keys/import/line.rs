@@ -87,9 +87,6 @@ impl Reader<'_> {
         let organization =
             organization.ok_or(Refused::Rule("`organization_id` must be the id of an organization."))?;
         let name = members.name.as_deref().ok_or(Refused::Rule("`name` is required."))?;
-        environment.format().must_not_occur_in("name", Some(name))?;
-        environment.format().must_not_occur_in("device_name", members.device_name.as_deref())?;
-        environment.format().must_not_occur_in("project_id", members.project_id.as_deref())?;
         let texts = [&members.name, &members.device_name, &members.project_id].map(Option::as_deref);
         if members
             .secret

@@ -38,7 +38,9 @@ impl Lines {
     pub(super) fn next(&mut self) -> io::Result<Option<Numbered<'_>>> {
         loop {
             self.number += 1;
-            self.line.zeroize();
+            // Not its capacity, of which everything behind was wiped with the line that it was of.
+            self.line.as_mut_slice().zeroize();
+            self.line.clear();
             let limit = u64::try_from(LONGEST + 1).unwrap_or(u64::MAX);
             if self.input.by_ref().take(limit).read_until(b'\n', &mut self.line)? == 0 {
                 self.number -= 1;
